@@ -1,0 +1,96 @@
+# Everything works as the first command on a fresh clone: each target first makes what it needs.
+# `make help` lists the targets. PYTHON names the interpreter (3.11 or newer) that the environment is made from.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Empty where uv is not installed; then venv and pip do the same.
+UV := $(shell command -v uv 2>/dev/null)
+
+CRD := crds/nightsort.dev_classificationbatches.yaml
+CODE := operator/nightsort tests tools $(wildcard examples benchmarks)
+# Cheap to start; `make test` runs these and the cluster.
+FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire)
+TESTS := $(FAST) $(wildcard tests/servers tests/cluster)
+# Branch coverage of the two rooms where a missed branch is a lost ticket or a batch bought twice.
+COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo local test test-fast control-plane verify lint format types arch crds sizes lock clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Make .venv with the locked dependencies (does nothing when it is up to date)
+
+demo: setup control-plane ## Label 300 real tickets on a real API server, against the simulator (10 minutes the first time)
+	@$(BIN)/python -m examples.demo.run
+
+local: setup ## The same without a cluster, in seconds
+	@$(BIN)/nightsort local examples/local.yaml --simulate
+
+test: setup control-plane ## Run all tests that need no root, with the coverage of domain and flow
+	$(BIN)/python -m pytest $(TESTS) $(COVERAGE) $(PYTEST_ARGS)
+
+test-fast: setup ## Run the tests that need no cluster
+	$(BIN)/python -m pytest $(FAST) $(PYTEST_ARGS)
+
+control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager and kubectl from Go modules, once
+	@PYTHON=$(BIN)/python tests/cluster/controlplane/build.sh
+
+verify: lint types arch crds-fresh ## Check everything that is not a test
+
+lint: setup ## Check style and formatting
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+format: setup ## Mend style and formatting where that can be done without thinking
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+types: setup ## Check the types, strictly
+	$(BIN)/mypy
+
+arch: setup ## Check the import contracts between the rooms
+	$(BIN)/lint-imports --no-logo
+
+crds: setup ## Render the CustomResourceDefinition from the models in api/
+	$(BIN)/nightsort crds > $(CRD).part
+	mv $(CRD).part $(CRD)
+
+.PHONY: crds-fresh
+crds-fresh: setup
+	@$(BIN)/nightsort crds | diff -u $(CRD) - || { echo "$(CRD) is stale: run 'make crds' and commit it" >&2; exit 1; }
+
+sizes: setup ## Show the sizes of functions and modules beside their aims
+	@$(BIN)/python tools/sizes.py operator/nightsort
+
+lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (needs uv)
+	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml $(LOCK) --group dev -o requirements-dev.txt
+
+# No index is named, so that the files fit whatever index the machine uses.
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+clean: ## Remove the environment and the tools' traces; the built control plane stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist
+
+$(VENV)/.ready: pyproject.toml requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Nightsort needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+ifneq ($(UV),)
+	@test -x $(BIN)/python || uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV)
+	@echo "setup: installing the locked dependencies with uv"
+	@uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	@uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+else
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || \
+	    { echo "The venv module is missing: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	@echo "setup: installing the locked dependencies with pip (about a minute)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+endif
+	@touch $@

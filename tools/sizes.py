@@ -21,7 +21,9 @@ class Size(NamedTuple):
 def function_sizes(path: Path) -> list[Size]:
     """The size of each function in a module."""
     functions = [
-        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     return [Size(code_lines(function), f"{path}:{function.lineno} {function.name}") for function in functions]
 

@@ -1,0 +1,109 @@
+"""Real servers as children of a test or demo: started on free loopback ports, ended with their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+# Runs between fork and exec: the kernel ends the child when its parent is killed and cannot clean up. A small program
+# rather than preexec_fn, which Python 3.12 warns about in a process with threads. Linux only; no effect elsewhere.
+DIE_WITH_PARENT = """
+import ctypes, os, sys
+parent, death, *command = sys.argv[1:]
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, int(death))
+    if os.getppid() != int(parent):
+        sys.exit("the parent has gone")
+os.execv(command[0], command)
+"""
+
+
+class DidNotStart(Exception):
+    """A server ended or stayed silent; the message ends with the tail of its log."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Server:
+    """A child process with its output in a log file."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.process = process
+        self.log = log
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        user: int | None = None,
+        group: int | None = None,
+        death: signal.Signals = signal.SIGKILL,
+    ) -> Self:
+        """Start `command`, as `user` where one is given (needs root).
+
+        `death` is what the kernel sends when the thread that called this ends: call it from the main thread.
+        """
+        arguments = [str(part) for part in command]
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), str(int(death)), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                user=user,
+                group=group,
+                extra_groups=None if user is None else [],
+                cwd=log.parent,
+                start_new_session=True,  # Ctrl-C reaches the test, which then stops its servers in order
+            )
+        return cls(Path(arguments[0]).name, process, log)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+        """Poll until `ready`; a server that ends meanwhile is not waited for.
+
+        Raises:
+            DidNotStart: it ended, or was not ready in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if self.process.poll() is not None:
+                raise DidNotStart(f"{self.name} ended with code {self.process.returncode}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise DidNotStart(f"{self.name} was not ready after {seconds:g} s:\n{self.tail()}")
+            time.sleep(0.05)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 10) -> None:
+        """End the process: ask with `how`, insist with SIGKILL. Nothing happens when it has ended already."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def tail(self, lines: int = 20) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,58 @@
+"""The simulator's own bill: what was bought from it and what has to be paid."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+UNITS_PER_USD = 100_000_000
+BATCH_DISCOUNT = Decimal("0.5")
+
+
+class BatchBill(msgspec.Struct, kw_only=True):
+    """One batch on the bill; `paid`, tokens and USD stay 0 until it has ended.
+
+    `accepted` is the number of requests that it was made with; `paid` counts those that succeeded with an answer
+    (errored, canceled, expired and refused requests cost nothing).
+    """
+
+    id: str
+    workspace: str
+    accepted: int
+    ended: bool = False
+    succeeded: int = 0
+    paid: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: Decimal = Decimal(0)
+
+
+class Bill(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole bill, of batches that were deleted as well."""
+
+    created: int
+    accepted: int
+    paid: int
+    usd: Decimal
+    batches: list[BatchBill]
+
+    def paid_by(self, batch_id: str) -> int:
+        """The requests paid in one batch."""
+        return next(batch.paid for batch in self.batches if batch.id == batch_id)
+
+
+def total(batches: list[BatchBill]) -> Bill:
+    """The bill of these batches."""
+    return Bill(
+        created=len(batches),
+        accepted=sum(batch.accepted for batch in batches),
+        paid=sum(batch.paid for batch in batches),
+        usd=sum((batch.usd for batch in batches), Decimal(0)),
+        batches=[msgspec.structs.replace(batch) for batch in batches],
+    )
+
+
+def in_usd(cost: int) -> Decimal:
+    """What is paid in a batch, in USD, for a cost in units of 1e-8 USD at the standard price."""
+    return Decimal(cost) / UNITS_PER_USD * BATCH_DISCOUNT

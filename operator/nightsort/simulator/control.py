@@ -1,0 +1,85 @@
+"""The control path: faults, the bill and what was called, beside the API and never under /v1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from nightsort.simulator.billing import Bill, total
+from nightsort.simulator.faults import Fault
+from nightsort.simulator.server import Api
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """How often each operation was called, and how many requests each batch was made with."""
+
+    calls: dict[str, int]
+    batches: dict[str, int]
+
+
+def usage(api: Api) -> Usage:
+    """What was called so far."""
+    return Usage(
+        {name: count for name, count in api.calls.items()}, {bill.id: bill.accepted for bill in api.shelf.bills}
+    )
+
+
+def bill(api: Api) -> Bill:
+    """What was bought so far."""
+    return total(api.shelf.bills)
+
+
+async def reset(api: Api) -> None:
+    """Forget batches, bill, calls and faults."""
+    api.faults.clear()
+    api.calls.clear()
+    await api.shelf.clear()
+
+
+def routes(api: Api) -> list[web.RouteDef]:
+    """What is served under /_simulator."""
+
+    async def add_faults(request: web.Request) -> web.Response:
+        try:
+            given = msgspec.json.decode(await request.read(), type=list[Fault] | Fault)
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        api.faults.add(given if isinstance(given, list) else [given])
+        return _json({"faults": api.faults.standing()})
+
+    async def show_faults(_: web.Request) -> web.Response:
+        return _json({"faults": api.faults.standing()})
+
+    async def clear_faults(_: web.Request) -> web.Response:
+        api.faults.clear()
+        return _json({"faults": []})
+
+    async def show_bill(_: web.Request) -> web.Response:
+        return _json(bill(api))
+
+    async def show_requests(_: web.Request) -> web.Response:
+        return _json(usage(api))
+
+    async def end(_: web.Request) -> web.Response:
+        api.shelf.end_all()
+        return _json({})
+
+    async def forget(_: web.Request) -> web.Response:
+        await reset(api)
+        return _json({})
+
+    return [
+        web.post("/_simulator/faults", add_faults),
+        web.get("/_simulator/faults", show_faults),
+        web.delete("/_simulator/faults", clear_faults),
+        web.get("/_simulator/bill", show_bill),
+        web.get("/_simulator/requests", show_requests),
+        web.post("/_simulator/end", end),
+        web.post("/_simulator/reset", forget),
+    ]
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")

@@ -1,0 +1,204 @@
+"""What becomes of one request of a batch: checked, answered, or made to fail."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from typing import Any
+
+import msgspec
+
+from nightsort.simulator.answers import Category, Classifier, read_categories
+from nightsort.simulator.catalogue import Model
+from nightsort.simulator.faults import Fault, Outcome
+from nightsort.simulator.options import SimulatorOptions
+from nightsort.simulator.params import (
+    CHARS_PER_TOKEN,
+    SYSTEM,
+    Params,
+    Refused,
+    asked_tokens,
+    checked,
+    plain_text,
+    tokens,
+)
+from nightsort.simulator.wire import (
+    ALPHABET,
+    Canceled,
+    ErrorBody,
+    Errored,
+    Expired,
+    ItemError,
+    Message,
+    OutputDetails,
+    Result,
+    StopDetails,
+    Succeeded,
+    TextBlock,
+    ThinkingBlock,
+    Usage,
+)
+
+OUTSIDE = ("Hmm, hard to say", "miscellaneous", "N/A", "something else entirely")
+ODD_FORMS = (" {upper}\n", "{title}", "{upper}", '"{name}"', "{name}.")
+THOUGHT, SIGNATURE = "The words of the ticket point to one of the categories.", "c2ltdWxhdGVk"
+TRANSIENT = ("api_error", "overloaded_error", "rate_limit_error")
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """A system prompt that was read once for all requests that carry it."""
+
+    length: int
+    classifier: Classifier
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A request's end: its line's result, and what is paid for it in tokens (nothing unless it succeeded)."""
+
+    result: Result
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: int = 0
+    """In units of 1e-8 USD, at the standard price."""
+    paid: bool = False
+
+
+class Respondent:
+    """Answers the requests of one batch; the same seed and order give the same answers."""
+
+    def __init__(self, options: SimulatorOptions, faults: tuple[Fault, ...], chance: random.Random) -> None:
+        self._rates: list[tuple[float, Outcome]] = [
+            (options.error_rate, "errored"),
+            (options.expire_rate, "expired"),
+            (options.refusal_rate, "refusal"),
+            (options.truncation_rate, "truncation"),
+            (options.unknown_rate, "unknown"),
+        ]
+        self._rates = [(rate, outcome) for rate, outcome in self._rates if rate > 0]
+        self._faults = faults
+        self._left = [fault.count for fault in faults]
+        self._chance = chance
+        self._prefix = "msg_01" + "".join(chance.choices(ALPHABET, k=14))
+        self._made = 0
+        self._prompts: dict[bytes, Prompt] = {}
+
+    def answer(self, raw: bytes | msgspec.Raw) -> Answered:
+        """What becomes of the request with these parameters (JSON)."""
+        try:
+            params, model = checked(raw)
+        except Refused as refusal:
+            return _errored("invalid_request_error", str(refusal))
+        text = next((turn.text for turn in reversed(params.messages) if turn.role == "user"), "")
+        outcome, fault = self._fate(text)
+        if outcome == "errored":
+            kind = fault.error_type if fault and fault.error_type else self._chance.choice(TRANSIENT)
+            return _errored(kind, fault.message if fault else "Internal server error")
+        if outcome == "expired":
+            return Answered(Expired())
+        if outcome == "canceled":
+            return Answered(Canceled())
+        return self._succeed(params, model, text, outcome)
+
+    def _fate(self, text: str) -> tuple[Outcome | None, Fault | None]:
+        for position, fault in enumerate(self._faults):
+            left = self._left[position]
+            if left == 0 or (fault.match is not None and fault.match.lower() not in text.lower()):
+                continue
+            if fault.fraction < 1 and self._chance.random() >= fault.fraction:
+                continue
+            self._left[position] = None if left is None else left - 1
+            return fault.outcome, fault
+        if self._rates:
+            drawn = self._chance.random()
+            for rate, outcome in self._rates:
+                drawn -= rate
+                if drawn < 0:
+                    return outcome, None
+        return None, None
+
+    def _prompt(self, system: msgspec.Raw) -> Prompt:
+        key = bytes(system)
+        if key not in self._prompts:
+            if len(self._prompts) > 64:
+                self._prompts.clear()
+            text = plain_text(SYSTEM.decode(key))
+            self._prompts[key] = Prompt(len(text), Classifier(read_categories(text)))
+        return self._prompts[key]
+
+    def _succeed(self, params: Params, model: Model, text: str, outcome: Outcome | None) -> Answered:
+        prompt = self._prompt(params.system)
+        asked = asked_tokens(prompt.length, params)
+        if outcome == "refusal":
+            usage = Usage(input_tokens=asked, output_tokens=0)
+            return Answered(Succeeded(self._message(model, [], "refusal", usage, StopDetails())), asked)
+        answer = self._wording(prompt.classifier.choose(text), outcome)
+        if params.output_config:
+            answer = _as_json(params.output_config, answer)
+        return self._write(params, model, answer, text, asked, cut=outcome == "truncation")
+
+    def _wording(self, category: Category, outcome: Outcome | None) -> str:
+        name = category.name
+        if outcome == "unknown":
+            return self._chance.choice(OUTSIDE)
+        if outcome == "odd":
+            return self._chance.choice(ODD_FORMS).format(name=name, upper=name.upper(), title=name.title())
+        if outcome == "alias" and category.aliases:
+            return self._chance.choice(category.aliases)
+        return name
+
+    def _write(self, params: Params, model: Model, answer: str, text: str, asked: int, *, cut: bool) -> Answered:
+        """The answer, after the thinking that precedes it, within max_tokens."""
+        content: list[TextBlock | ThinkingBlock] = []
+        thought, room = 0, params.max_tokens or 0
+        if _thinks(params, model):
+            wish = 24 + zlib.crc32(text.encode()) % 40
+            thought = min(wish, room)
+            content.append(ThinkingBlock(THOUGHT[: thought * CHARS_PER_TOKEN], SIGNATURE))
+        length = tokens(len(answer))
+        shown = answer[: len(answer) // 2] if cut else answer[: (room - thought) * CHARS_PER_TOKEN]
+        if shown:
+            content.append(TextBlock(shown))
+        whole = shown == answer
+        written = thought + length if whole else room
+        details = OutputDetails(thought) if thought else None
+        usage = Usage(input_tokens=asked, output_tokens=written, output_tokens_details=details)
+        stop = "end_turn" if whole else "max_tokens"
+        result = Succeeded(self._message(model, content, stop, usage))
+        return Answered(result, asked, written, model.cost(asked, written), paid=True)
+
+    def _message(
+        self,
+        model: Model,
+        content: list[TextBlock | ThinkingBlock],
+        stop_reason: str,
+        usage: Usage,
+        stop_details: StopDetails | None = None,
+    ) -> Message:
+        self._made += 1
+        return Message(
+            id=f"{self._prefix}{self._made:08d}",
+            model=model.id,
+            content=content,
+            stop_reason=stop_reason,
+            stop_details=stop_details,
+            usage=usage,
+        )
+
+
+def _thinks(params: Params, model: Model) -> bool:
+    if params.thinking is None:
+        return model.thinks_by_default
+    return params.thinking.get("type") in ("enabled", "adaptive")
+
+
+def _as_json(output_config: dict[str, Any], answer: str) -> str:
+    """The answer as the JSON object that the schema asks for, under its first property."""
+    wanted = output_config.get("format") or {}
+    if wanted.get("type") != "json_schema":
+        return answer
+    names = list(wanted.get("schema", {}).get("properties", {})) or ["category"]
+    return msgspec.json.encode({names[0]: answer}).decode()
+
+
+def _errored(type: str, message: str) -> Answered:
+    return Answered(Errored(ErrorBody(ItemError(type, message))))

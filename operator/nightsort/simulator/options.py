@@ -1,0 +1,36 @@
+"""What can be set when a simulator is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the simulated API behaves when no fault is asked for.
+
+    Times are seconds, rates are shares of a batch's requests between 0 and 1, sizes are bytes.
+    """
+
+    seconds: float = 1.0
+    """How long a batch is processed; it never ends before its answers are ready."""
+    cancel_seconds: float = 0.05
+    """How long a batch stays `canceling`."""
+    expire_after_seconds: float = 86_400.0
+    """When unprocessed requests expire; 24 h in the real API."""
+    error_rate: float = 0.0
+    refusal_rate: float = 0.0
+    unknown_rate: float = 0.0
+    truncation_rate: float = 0.0
+    expire_rate: float = 0.0
+    seed: int = 0
+    """Fixes the order of the results and which requests the rates hit."""
+    max_requests: int = 100_000
+    max_bytes: int = 256_000_000
+    enqueue_limit: int | None = None
+    """Requests in unfinished batches of all keys together; a create beyond it answers 429."""
+    api_keys: frozenset[str] | None = None
+    """The keys that are valid; by default every key is, each with a workspace of its own."""
+    spool_dir: Path | None = None
+    """Where bodies and results are kept while the simulator runs; default: the system's folder for temporary files."""

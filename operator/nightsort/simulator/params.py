@@ -1,0 +1,138 @@
+"""The parameters of one request, and what the API checks in them once a batch is processed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nightsort.simulator.catalogue import CATALOGUE, Model
+
+CHARS_PER_TOKEN = 4
+MESSAGE_OVERHEAD = 8
+"""Tokens that every request has beside its text."""
+
+
+class Turn(msgspec.Struct):
+    """One message of the conversation."""
+
+    role: str
+    content: str | list[dict[str, Any]]
+
+    @property
+    def text(self) -> str:
+        """The turn's words."""
+        return plain_text(self.content)
+
+
+class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of a request, as far as the simulator looks at them."""
+
+    model: str
+    messages: list[Turn]
+    max_tokens: int | None = None
+    system: msgspec.Raw = msgspec.Raw(b'""')
+    thinking: dict[str, Any] | None = None
+    output_config: dict[str, Any] | None = None
+    stream: bool | None = None
+    temperature: Any = None
+    top_p: Any = None
+    top_k: Any = None
+    metadata: Any = None
+    stop_sequences: Any = None
+    service_tier: Any = None
+    tools: Any = None
+    tool_choice: Any = None
+    cache_control: Any = None
+    container: Any = None
+    inference_geo: Any = None
+
+
+class Refused(Exception):
+    """The request itself is wrong; the message says how."""
+
+
+PARAMS = msgspec.json.Decoder(Params)
+SYSTEM = msgspec.json.Decoder(str | list[dict[str, Any]])
+
+
+def plain_text(content: str | list[dict[str, Any]]) -> str:
+    """The text of a string or of a list of blocks."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(str(block.get("text", "")) for block in content)
+
+
+def tokens(characters: int) -> int:
+    """About how many tokens so many characters are."""
+    return -(-characters // CHARS_PER_TOKEN)
+
+
+def checked(raw: bytes | msgspec.Raw) -> tuple[Params, Model]:
+    """The parameters of a request and its model.
+
+    Raises:
+        Refused: the API would answer this request with invalid_request_error.
+    """
+    try:
+        params = PARAMS.decode(raw)
+    except msgspec.DecodeError as error:
+        raise Refused(str(error)) from None
+    if params.stream:
+        raise Refused("stream: streaming is not supported in a batch")
+    if params.max_tokens is None:
+        raise Refused("max_tokens: Field required")
+    if params.max_tokens < 1:
+        raise Refused("max_tokens: Input should be greater than or equal to 1")
+    return params, check_prompt(params)
+
+
+def check_prompt(params: Params) -> Model:
+    """The model of parameters that are right.
+
+    Raises:
+        Refused: an unknown or retired model, a sampling parameter, thinking that the model has not, an empty message.
+    """
+    for name in ("temperature", "top_p", "top_k"):
+        if getattr(params, name) is not None:
+            raise Refused(f"{name}: Extra inputs are not permitted")
+    model = CATALOGUE.get(params.model)
+    if model is None or model.retired:
+        raise Refused(f"model: {params.model}")
+    _check_thinking(params, model)
+    if params.output_config and not model.structured_outputs:
+        raise Refused(f"output_config: not supported by {model.id}")
+    if not params.messages:
+        raise Refused("messages: at least one message is required")
+    for position, turn in enumerate(params.messages):
+        if not turn.text.strip():
+            raise Refused(f"messages.{position}: user messages must have non-empty content")
+    return model
+
+
+def _check_thinking(params: Params, model: Model) -> None:
+    wanted = params.thinking and params.thinking.get("type")
+    allowed = model.info()["capabilities"]["thinking"]["types"] if wanted else {}
+    if wanted and not allowed.get(wanted, {}).get("supported"):
+        raise Refused(f"thinking.type: {wanted} is not supported by {model.id}")
+
+
+def count_tokens(raw: bytes) -> int:
+    """The tokens of a count_tokens request.
+
+    Raises:
+        Refused: the request is wrong.
+    """
+    try:
+        params = PARAMS.decode(raw)
+    except msgspec.DecodeError as error:
+        raise Refused(str(error)) from None
+    if params.max_tokens is not None or params.stream is not None:
+        raise Refused("max_tokens: Extra inputs are not permitted")
+    check_prompt(params)
+    return asked_tokens(len(plain_text(SYSTEM.decode(params.system))), params)
+
+
+def asked_tokens(system_length: int, params: Params) -> int:
+    """The input tokens of a request whose system prompt has so many characters."""
+    return tokens(system_length + sum(len(turn.text) for turn in params.messages)) + MESSAGE_OVERHEAD

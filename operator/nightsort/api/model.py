@@ -1,0 +1,28 @@
+"""The base of all models of the resource: frozen, camelCase on the wire, no unknown fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+GROUP = "nightsort.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "ClassificationBatch"
+PLURAL = "classificationbatches"
+
+
+def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
+    """CEL rules for a schema: (rule, message) pairs in the form that the API server reads."""
+    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+
+
+IMMUTABLE = rules(("self == oldSelf", "is immutable: it decides what is bought. Create another resource instead"))
+
+
+class Model(BaseModel):
+    """A part of the spec: unknown fields are refused, so that a typing error is not silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)

@@ -1,0 +1,275 @@
+"""What a user asks for: `spec` of a ClassificationBatch.
+
+Some rules stand here twice, since they must: as CEL for the API server (`rules(...)`) and as validators for local mode.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from nightsort.api.model import IMMUTABLE, Model, rules
+
+Text = Annotated[str, StringConstraints(max_length=4000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Table = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$"),
+]
+CategoryName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s,]([^\n\r,]*[^\s,])?$")]
+Format = Literal["csv", "jsonl", "json"]
+
+
+def positive_money(value: str) -> str:
+    if Decimal(value) <= 0:
+        raise ValueError("must be more than 0")
+    return value
+
+
+Money = Annotated[
+    str, StringConstraints(max_length=16, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$"), AfterValidator(positive_money)
+]
+
+
+def exactly_one(model: Model, *names: str) -> None:
+    given = [name for name in names if getattr(model, name) is not None]
+    if len(given) != 1:
+        wire = [type(model).model_fields[name].alias or name for name in names]
+        raise ValueError(f"needs exactly one of {', '.join(wire)}; {len(given) or 'none'} given")
+
+
+class SecretRef(Model):
+    """A key of a Secret in the resource's namespace that carries the label `nightsort.dev/allow: "true"`."""
+
+    name: Name
+    key: DataKey
+
+
+class InlineTicket(Model):
+    id: Annotated[str, StringConstraints(max_length=512)]
+    subject: Annotated[str, StringConstraints(max_length=2000)] = ""
+    body: Annotated[str, StringConstraints(max_length=20000)] = ""
+
+
+class InlineSource(Model):
+    tickets: Annotated[tuple[InlineTicket, ...], Field(max_length=1000)]
+
+
+class ConfigMapSource(Model):
+    """A file in a ConfigMap: CSV with a header, a JSON list of objects or JSON lines; the key's ending or `format` tells."""
+
+    name: Name
+    key: DataKey
+    format: Format | None = None
+
+    @model_validator(mode="after")
+    def _format_is_known(self) -> ConfigMapSource:
+        if self.format is None and self.key.rsplit(".", 1)[-1] not in ("csv", "jsonl", "json"):
+            raise ValueError("key must end in .csv, .jsonl or .json, or format must be given")
+        return self
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "has(self.format) || self.key.matches('[.](csv|jsonl|json)$')",
+                "key must end in .csv, .jsonl or .json, or format must be given",
+            )
+        )
+    )
+
+
+class TicketColumns(Model):
+    """Which column of the query is the ticket's id, subject and body."""
+
+    id: Column = "id"
+    subject: Column = "subject"
+    body: Column = "body"
+
+
+class DatabaseSource(Model):
+    """Rows of a query; its id column must be unique and not null, since pages are read by it."""
+
+    url_secret_ref: SecretRef
+    query: Annotated[str, StringConstraints(min_length=1, max_length=16000)]
+    columns: TicketColumns = TicketColumns()
+
+
+class Source(Model):
+    """Where the tickets are: exactly one of the kinds."""
+
+    inline: InlineSource | None = None
+    config_map: ConfigMapSource | None = None
+    database: DatabaseSource | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Source:
+        exactly_one(self, "inline", "config_map", "database")
+        return self
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "[has(self.inline), has(self.configMap), has(self.database)].exists_one(given, given)",
+                "needs exactly one of inline, configMap, database",
+            )
+        )
+    )
+
+
+class ConfigMapResults(Model):
+    """Results as a file in a ConfigMap that belongs to the resource; cut into parts when it grows past 1 MiB."""
+
+    name: Name | None = None
+    format: Literal["jsonl", "csv"] = "jsonl"
+
+
+class ResultColumns(Model):
+    """Which column of the table takes which part of a row; what is not named is not stored."""
+
+    id: Column = "id"
+    category: Column = "category"
+    verdict: Column | None = None
+    reason: Column | None = None
+    model: Column | None = None
+    batch_id: Column | None = None
+    classified_at: Column | None = None
+    input_tokens: Column | None = None
+    output_tokens: Column | None = None
+
+
+class DatabaseResults(Model):
+    """Update fills the columns of existing rows; Upsert keeps a table of results, made if missing."""
+
+    url_secret_ref: SecretRef
+    table: Table
+    mode: Literal["Update", "Upsert"] = "Update"
+    overwrite: bool = False
+    columns: ResultColumns = ResultColumns()
+
+
+class Results(Model):
+    """Where the rows go: one kind or several. Without any, a ConfigMap with the name `<resource>-results`."""
+
+    config_map: ConfigMapResults | None = None
+    database: DatabaseResults | None = None
+
+
+class Credentials(Model):
+    secret_ref: SecretRef
+
+
+class Category(Model):
+    name: CategoryName
+    description: Annotated[str, StringConstraints(max_length=1000)] = ""
+    aliases: Annotated[tuple[CategoryName, ...], Field(max_length=20)] = ()
+    examples: Annotated[tuple[Annotated[str, StringConstraints(max_length=1000)], ...], Field(max_length=20)] = ()
+
+
+DEFAULT_CATEGORIES = (
+    Category(name="billing", description="Charges, invoices, refunds, prices and payment methods"),
+    Category(name="technical", description="Errors, crashes, outages and features that do not work"),
+    Category(name="account", description="Login, password, profile, security and access to the account"),
+    Category(name="feedback", description="Praise, complaints, ideas and wishes"),
+    Category(name="other", description="Everything else"),
+)
+
+
+class UnknownLabel(Model):
+    """What happens to a ticket whose answer is none of the categories.
+
+    Fallback gives it `category`; Retry asks again, up to backoffLimit; Fail leaves it without a category.
+    """
+
+    action: Literal["Fallback", "Retry", "Fail"] = "Fail"
+    category: CategoryName | None = None
+
+    @model_validator(mode="after")
+    def _fallback_has_a_category(self) -> UnknownLabel:
+        if (self.action == "Fallback") != (self.category is not None):
+            raise ValueError("category must be given with action Fallback, and only then")
+        return self
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "(has(self.action) && self.action == 'Fallback') == has(self.category)",
+                "category must be given with action Fallback, and only then",
+            )
+        )
+    )
+
+
+class Prompt(Model):
+    """How a ticket is put to the model; the template is a string.Template over the ticket's fields."""
+
+    instructions: Text = ""
+    template: Annotated[str, StringConstraints(min_length=1, max_length=4000)] = "Subject: $subject\n\n$body"
+    max_body_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    max_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
+
+
+class Shards(Model):
+    """How many requests and bytes travel in one batch; the API takes at most 100,000 and 256 MB."""
+
+    max_requests: Annotated[int, Field(ge=1, le=100_000)] = 100_000
+    max_bytes: Annotated[int, Field(ge=100_000, le=256_000_000)] = 256_000_000
+
+
+def immutable(**more: Any) -> Any:
+    return Field(json_schema_extra=IMMUTABLE, **more)
+
+
+class Spec(Model):
+    """What decides what is bought is immutable once created."""
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=128)] = immutable()
+    source: Source = immutable()
+    results: Results = immutable(default=Results())
+    credentials: Credentials | None = immutable(default=None)
+    categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=200)] = immutable(
+        default=DEFAULT_CATEGORIES
+    )
+    unknown_label: UnknownLabel = immutable(default=UnknownLabel())
+    prompt: Prompt = immutable(default=Prompt())
+    shards: Shards = immutable(default=Shards())
+    backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
+    max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")
+    poll_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Spec:
+        taken: set[str] = set()
+        for category in self.categories:
+            for name in (category.name, *category.aliases):
+                if name.casefold() in taken:
+                    raise ValueError(f"categories: {name!r} is named twice (names and aliases, capitals do not count)")
+                taken.add(name.casefold())
+        return self
+
+    @model_validator(mode="after")
+    def _fallback_is_declared(self) -> Spec:
+        fallback = self.unknown_label.category
+        if fallback is not None and fallback not in {category.name for category in self.categories}:
+            raise ValueError(f"unknownLabel.category: {fallback!r} is not one of the categories")
+        return self
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.unknownLabel.category) || self.categories.exists(c, c.name == self.unknownLabel.category)",
+                "unknownLabel.category must be one of the categories",
+            ),
+            (
+                "self.categories.all(c, self.categories.exists_one(d, d.name.lowerAscii() == c.name.lowerAscii()))",
+                "a category is named twice (capitals do not count)",
+            ),
+            (
+                "has(self.credentials) == has(oldSelf.credentials)",
+                "credentials is immutable. Create another resource instead",
+            ),
+        )
+    )

@@ -1,0 +1,148 @@
+"""What the operator reports and remembers: `status` of a ClassificationBatch, the ledger of a run.
+
+The batches are the memory; phase, counts and conditions are derived for readers and never decided from.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, PlainSerializer, StringConstraints
+
+from nightsort.api.model import Model
+
+
+def rfc3339(moment: datetime) -> str:
+    """Kubernetes' form of a time: UTC, seconds, `Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc3339_micro(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+MicroTime = Annotated[datetime, PlainSerializer(rfc3339_micro, return_type=str, when_used="json")]
+Line = Annotated[str, StringConstraints(max_length=1024)]
+MAX_BATCHES = 500
+
+
+class StatusModel(Model):
+    """A part of the status; fields that another version wrote are kept out rather than refused."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class BatchState(StrEnum):
+    """Where an attempt of a shard stands.
+
+    Intended: about to be bought; without an id after a crash its outcome is unknown until adopted or released.
+    Released: surely not bought under this tag; the same range of the source is to be submitted again.
+    Submitted: the API has it. Collected: every answer has its row, or stands in `retryable`.
+    """
+
+    INTENDED = "Intended"
+    RELEASED = "Released"
+    SUBMITTED = "Submitted"
+    COLLECTED = "Collected"
+
+
+class Usage(StatusModel):
+    """Tokens of a batch's answers, as the API counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+
+
+class BatchRecord(StatusModel):
+    """One attempt of one shard: an intent first, a batch once the API's id is known."""
+
+    shard: int
+    attempt: int
+    tag: Annotated[str, StringConstraints(max_length=16)]
+    state: BatchState
+    id: Annotated[str, StringConstraints(max_length=128)] | None = None
+    requests: int
+    long_ids: int = Field(default=0, alias="longIDs")
+    after: Line | None = None
+    through: Line | None = None
+    intended_at: MicroTime
+    submitted_at: Time | None = None
+    ended_at: Time | None = None
+    labeled: int = 0
+    unknown: int = 0
+    failed: int = 0
+    retryable: int = 0
+    usage: Usage = Usage()
+
+
+class TicketCounts(StatusModel):
+    """Tickets by where they stand; `labeled + unknown + failed = total` once the run has ended."""
+
+    total: int = 0
+    labeled: int = 0
+    unknown: int = 0
+    failed: int = 0
+    in_flight: int = 0
+
+
+class CategoryCount(StatusModel):
+    name: Annotated[str, StringConstraints(max_length=64)]
+    tickets: int
+
+
+class Cost(StatusModel):
+    """Money as decimal strings in USD; a figure that is not known is absent."""
+
+    estimated_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="estimatedUSD")
+    actual_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="actualUSD")
+    standard_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="standardUSD")
+    saved_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="savedUSD")
+    prices_of: Annotated[str, StringConstraints(max_length=32)] | None = None
+
+
+class StoredResults(StatusModel):
+    """Where the rows are."""
+
+    config_maps: Annotated[tuple[Annotated[str, StringConstraints(max_length=253)], ...], Field(max_length=64)] = ()
+    table: Annotated[str, StringConstraints(max_length=256)] | None = None
+    rows: int = 0
+
+
+class Condition(StatusModel):
+    """A condition as `metav1.Condition` has it."""
+
+    type: Annotated[str, StringConstraints(max_length=316)]
+    status: Literal["True", "False", "Unknown"]
+    observed_generation: int | None = None
+    last_transition_time: Time
+    reason: Annotated[str, StringConstraints(max_length=1024)]
+    message: Annotated[str, StringConstraints(max_length=32768)] = ""
+
+
+class Plan(StatusModel):
+    """What pre-flight found out: with it a run is decided, without it nothing was bought."""
+
+    tickets: int
+    disable_thinking: bool = False
+
+
+class Status(StatusModel):
+    observed_generation: int | None = None
+    phase: Annotated[str, StringConstraints(max_length=32)] | None = None
+    message: Annotated[str, StringConstraints(max_length=32768)] | None = None
+    start_time: Time | None = None
+    completion_time: Time | None = None
+    plan: Plan | None = None
+    cursor: Line | None = None
+    source_exhausted: bool = False
+    tickets: TicketCounts = TicketCounts()
+    categories: Annotated[tuple[CategoryCount, ...], Field(max_length=200)] = ()
+    batches: Annotated[tuple[BatchRecord, ...], Field(max_length=MAX_BATCHES)] = ()
+    cost: Cost = Cost()
+    results: StoredResults = StoredResults()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()

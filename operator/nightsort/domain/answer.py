@@ -1,0 +1,55 @@
+"""What came back for one request, decoded to the few fields that decide, and the row that a sink stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from nightsort.api.status import Usage
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`outcome` is the API's result type: succeeded, errored, canceled or expired."""
+
+    custom_id: str
+    outcome: str
+    text: str = ""
+    stop_reason: str = ""
+    error_type: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+
+
+class Verdict(StrEnum):
+    """What one answer means."""
+
+    LABELED = "Labeled"
+    UNKNOWN = "Unknown"
+    REFUSED = "Refused"
+    TRUNCATED = "Truncated"
+    ERRORED = "Errored"
+    EXPIRED = "Expired"
+    CANCELED = "Canceled"
+    MISSING = "Missing"
+    UNSENDABLE = "Unsendable"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a sink stores for a ticket: exactly one per ticket. Tokens are counts."""
+
+    id: str
+    category: str | None
+    verdict: Verdict
+    reason: str = ""
+    model: str = ""
+    batch_id: str | None = None
+    classified_at: datetime | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0

@@ -1,0 +1,31 @@
+"""A batch as the API tells of it, and a model as its catalogue describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A snapshot. `requests` is the sum of the API's counts, which always equals what was sent."""
+
+    id: str
+    created_at: datetime
+    requests: int
+    ended: bool = False
+    ended_at: datetime | None = None
+    canceling: bool = False
+    results_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What decides whether and how a model can be used. Tokens are counts; None where the API does not say."""
+
+    id: str
+    retired: bool = False
+    batch: bool = True
+    can_disable_thinking: bool = False
+    thinks: bool = False
+    max_input_tokens: int | None = None

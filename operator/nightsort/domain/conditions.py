@@ -1,0 +1,57 @@
+"""Conditions by the rules of kstatus and Flux, with the Job's words beside them.
+
+Ready is always there; Reconciling and Stalled only while True, never both. Complete, Failed and Suspended are the
+Job's; Finished turns True on either outcome, for `kubectl wait`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from nightsort.api.status import Condition, Status
+from nightsort.domain.situation import Situation, Standing
+
+READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
+COMPLETE, FAILED, SUSPENDED, FINISHED = "Complete", "Failed", "Suspended", "Finished"
+
+_TRUE_WHEN: dict[Standing, tuple[str, ...]] = {
+    Standing.WORKING: (RECONCILING,),
+    Standing.STALLED: (STALLED,),
+    Standing.SUSPENDED: (SUSPENDED,),
+    Standing.COMPLETE: (READY, COMPLETE, FINISHED),
+    Standing.FAILED: (STALLED, FAILED, FINISHED),
+}
+
+
+def conditions_of(
+    situation: Situation, before: Sequence[Condition], generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """The conditions of a situation; a transition time moves only when the condition's status flips."""
+    true = _TRUE_WHEN[situation.standing]
+    wanted = true if READY in true else (READY, *true)
+    since = {condition.type: condition for condition in before}
+    made = []
+    for kind in wanted:
+        status: Literal["True", "False"] = "True" if kind in true else "False"
+        old = since.get(kind)
+        made.append(
+            Condition(
+                type=kind,
+                status=status,
+                observed_generation=generation,
+                last_transition_time=old.last_transition_time if old and old.status == status else now,
+                reason=situation.reason,
+                message=situation.message,
+            )
+        )
+    return tuple(made)
+
+
+def is_true(status: Status, kind: str) -> bool:
+    return any(condition.type == kind and condition.status == "True" for condition in status.conditions)
+
+
+def is_finished(status: Status) -> bool:
+    return is_true(status, FINISHED)

@@ -1,0 +1,86 @@
+"""What a run costs, what it would have cost at the standard price, and what it will cost before it is bought."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from nightsort.api.status import Cost, Usage
+from nightsort.domain.prices import Price, PriceTable
+
+MILLION = Decimal(1_000_000)
+BATCH_SHARE = Decimal("0.5")
+CENT_HUNDREDTH = Decimal("0.0001")
+ANSWER_TOKENS = 8
+_DATE_SUFFIX = re.compile(r"-\d{8}$")
+
+
+class UnknownPrice(LookupError):
+    """The model has no entry in the price table; callers show no cost rather than a wrong one."""
+
+
+def price_of(model: str, table: PriceTable) -> Price:
+    """The price of a model, dated ids (`claude-haiku-4-5-20251001`) included.
+
+    Raises:
+        UnknownPrice: the model has no entry.
+    """
+    price = table.prices.get(model) or table.prices.get(_DATE_SUFFIX.sub("", model))
+    if price is None:
+        raise UnknownPrice(model)
+    return price
+
+
+def standard_price(usage: Usage, price: Price) -> Decimal:
+    """What plain calls with this usage cost, in USD."""
+    return (
+        usage.input_tokens * price.input
+        + usage.output_tokens * price.output
+        + usage.cache_write_tokens * price.cache_write
+        + usage.cache_read_tokens * price.cache_read
+    ) / MILLION
+
+
+def batch_price(usage: Usage, price: Price) -> Decimal:
+    """What a batch with this usage costs, in USD: half of every column (vendor's price page, 2026-11-22)."""
+    return standard_price(usage, price) * BATCH_SHARE
+
+
+def money(amount: Decimal) -> str:
+    """USD as a decimal string with four decimals."""
+    return str(amount.quantize(CENT_HUNDREDTH, ROUND_HALF_EVEN))
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    parts = list(usages)
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in parts),
+        output_tokens=sum(usage.output_tokens for usage in parts),
+        cache_write_tokens=sum(usage.cache_write_tokens for usage in parts),
+        cache_read_tokens=sum(usage.cache_read_tokens for usage in parts),
+    )
+
+
+def estimate(tickets: int, input_tokens_per_ticket: Decimal, price: Price) -> Decimal:
+    """What a run will cost, in USD, before it is bought; answers are taken to be a category's name of 8 tokens."""
+    input_cost = tickets * input_tokens_per_ticket * price.input
+    output_cost = tickets * ANSWER_TOKENS * price.output
+    return (input_cost + output_cost) / MILLION * BATCH_SHARE
+
+
+def settled(before: Cost, usage: Usage, model: str, table: PriceTable) -> Cost:
+    """The cost block after these answers; without a price for the model it stays as it was."""
+    try:
+        price = price_of(model, table)
+    except UnknownPrice:
+        return before
+    actual, standard = batch_price(usage, price), standard_price(usage, price)
+    return before.model_copy(
+        update={
+            "actual_usd": money(actual),
+            "standard_usd": money(standard),
+            "saved_usd": money(standard - actual),
+            "prices_of": table.day,
+        }
+    )

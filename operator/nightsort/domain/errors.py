@@ -1,0 +1,46 @@
+"""Errors that say who moves next. Adapters translate each library's errors into these at their own door."""
+
+from __future__ import annotations
+
+
+class Interruption(Exception):
+    """A move could not be finished. `reason` is a CamelCase word for conditions, the message is for people.
+
+    Messages are stable while the cause is the same, and carry no ticket text, secret or response body.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or type(self).__name__
+
+
+class Waiting(Interruption):
+    """Time cures it: a rate limit, an outage, a full queue, something that may be created yet.
+
+    `retry_after` is in seconds, when the other side said so.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(Waiting):
+    """A create may have been accepted: its answer was cut, late, or one that does not tell."""
+
+
+class Stalled(Interruption):
+    """A person must change something outside the resource; the run goes on by itself when that has happened."""
+
+
+class Rejected(Interruption):
+    """The spec can never work: the resource ends as Failed."""
+
+
+class Conflict(Exception):
+    """Somebody else wrote the resource since it was read: look again."""
+
+
+class Gone(Exception):
+    """The resource does not exist any more."""

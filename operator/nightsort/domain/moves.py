@@ -1,0 +1,149 @@
+"""Which move is next: gathered facts in, one decision out. The order of the policies is the specification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.batch import Batch
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.record import Submission, in_state, next_submission
+
+CLOCK_SKEW = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A batch that may be what an intent bought. `tag` is read from its results once it has ended."""
+
+    batch: Batch
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was seen of the world: own batches by id; for each intent's tag the candidates that nobody owns.
+
+    An intent without an entry in `candidates` has not been looked for.
+    """
+
+    batches: Mapping[str, Batch] = field(default_factory=dict)
+    candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
+    grace: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Pre-flight, count and estimate; nothing is bought before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The intent bought this batch: its tag is in the batch's results."""
+
+    record: BatchRecord
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Nothing was bought under this intent: its tickets are to be submitted again."""
+
+    record: BatchRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    record: BatchRecord
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do before `seconds` have passed; None: never again."""
+
+    seconds: float | None
+
+
+Move = Prepare | Confirm | Release | Collect | Submit | Finish | Rest
+Policy = Callable[[Resource, Facts, datetime], Move | None]
+
+
+def leave_finished_alone(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    return Rest(None) if is_finished(resource.status) else None
+
+
+def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    return Prepare() if resource.status.plan is None else None
+
+
+def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    for record in in_state(resource.status, BatchState.INTENDED):
+        candidates = facts.candidates.get(record.tag)
+        if candidates is None:
+            continue
+        for candidate in candidates:
+            if candidate.tag == record.tag:
+                return Confirm(record, candidate.batch)
+        unproven = any(candidate.tag is None for candidate in candidates)
+        if not unproven and now >= record.intended_at + facts.grace:
+            return Release(record)
+    return None
+
+
+def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    for record in in_state(resource.status, BatchState.SUBMITTED):
+        batch = facts.batches.get(record.id or "")
+        if batch is not None and batch.ended:
+            return Collect(record, batch)
+    return None
+
+
+def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    submission = next_submission(resource.status)
+    return Submit(submission) if submission else None
+
+
+def finish_when_all_is_collected(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    return None if is_in_flight(resource.status) else Finish()
+
+
+POLICIES: tuple[Policy, ...] = (
+    leave_finished_alone,
+    prepare_first,
+    settle_intents,
+    collect_what_ended,
+    submit_next,
+    finish_when_all_is_collected,
+)
+
+
+def next_move(resource: Resource, facts: Facts, now: datetime) -> Move:
+    """The first policy that has an answer decides; otherwise the run rests until the next poll."""
+    for policy in POLICIES:
+        if move := policy(resource, facts, now):
+            return move
+    return Rest(resource.spec.poll_interval_seconds)
+
+
+def is_in_flight(status: Status) -> bool:
+    return bool(in_state(status, BatchState.INTENDED) or in_state(status, BatchState.SUBMITTED))
+
+
+def may_be_ours(batch: Batch, record: BatchRecord, grace: timedelta) -> bool:
+    """Whether a batch could have been bought by an intent: as many requests, created when it could have been."""
+    earliest, latest = record.intended_at - CLOCK_SKEW, record.intended_at + grace + CLOCK_SKEW
+    return batch.requests == record.requests and earliest <= batch.created_at <= latest

@@ -1,0 +1,55 @@
+"""Prices of the Claude models, from the vendor's price page as of PRICES_OF. There is no price API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+PRICES_OF = "2026-11-22"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens at the standard rate; `cache_write` is the 5-minute write."""
+
+    input: Decimal
+    output: Decimal
+    cache_write: Decimal
+    cache_read: Decimal
+
+    @classmethod
+    def of(cls, input: str, output: str, cache_write: str, cache_read: str) -> Price:
+        return cls(Decimal(input), Decimal(output), Decimal(cache_write), Decimal(cache_read))
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Prices by model id, and the day that they are from."""
+
+    prices: Mapping[str, Price]
+    day: str
+
+
+# Prompts of more than 100,000 tokens cost claude-haiku-5-5 five times as much; tickets stay far below.
+_PRICES = {
+    "claude-haiku-5-5": Price.of("0.10", "0.50", "0.125", "0.01"),
+    "claude-haiku-4-5": Price.of("1", "5", "1.25", "0.10"),
+    "claude-sonnet-5-5": Price.of("2", "10", "2.50", "0.10"),
+    "claude-sonnet-5": Price.of("2", "10", "2.50", "0.20"),
+    "claude-sonnet-4-6": Price.of("3", "15", "3.75", "0.30"),
+    "claude-sonnet-4-5": Price.of("3", "15", "3.75", "0.30"),
+    "claude-opus-5-5": Price.of("4", "20", "5", "0.20"),
+    "claude-opus-5": Price.of("5", "25", "6.25", "0.50"),
+    "claude-opus-4-8": Price.of("5", "25", "6.25", "0.50"),
+    "claude-opus-4-7": Price.of("5", "25", "6.25", "0.50"),
+    "claude-opus-4-6": Price.of("5", "25", "6.25", "0.50"),
+    "claude-opus-4-5": Price.of("5", "25", "6.25", "0.50"),
+    "claude-fable-5-2": Price.of("8", "40", "10", "0.20"),
+    "claude-mythos-5-2": Price.of("8", "40", "10", "0.20"),
+    "claude-fable-5-1": Price.of("10", "50", "12.50", "0.25"),
+    "claude-mythos-5-1": Price.of("10", "50", "12.50", "0.25"),
+    "claude-fable-5": Price.of("10", "50", "12.50", "1"),
+    "claude-mythos-5": Price.of("10", "50", "12.50", "1"),
+}
+PRICE_TABLE = PriceTable(_PRICES, PRICES_OF)

@@ -1,0 +1,151 @@
+"""The record of a run: what was intended, bought and collected, and what follows from it. Functions of a status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from nightsort.api.spec import Category
+from nightsort.api.status import (
+    MAX_BATCHES,
+    BatchRecord,
+    BatchState,
+    CategoryCount,
+    Status,
+    TicketCounts,
+    Usage,
+)
+from nightsort.domain.answer import NO_USAGE
+from nightsort.domain.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is to be sent next: a range of the source, or what an earlier attempt left to be asked again.
+
+    `after` and `through` are cursors of the source, exclusive and inclusive; without `through`, as far as a shard goes.
+    """
+
+    shard: int
+    attempt: int
+    after: str | None = None
+    through: str | None = None
+    parent: BatchRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What collecting one batch came to. Counts are tickets."""
+
+    labeled: int = 0
+    unknown: int = 0
+    failed: int = 0
+    retryable: int = 0
+    categories: Mapping[str, int] | None = None
+    usage: Usage = NO_USAGE
+
+
+def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
+    return [record for record in status.batches if record.state is state]
+
+
+def batch_ids(status: Status) -> set[str]:
+    """Every batch that this record owns."""
+    return {record.id for record in status.batches if record.id}
+
+
+def next_submission(status: Status) -> Submission | None:
+    """What to send next, or None: first what was released, then what is to be retried, then the rest of the source."""
+    for record in in_state(status, BatchState.RELEASED):
+        parent = find(status, record.shard, record.attempt - 1)
+        return Submission(record.shard, record.attempt, record.after, record.through, parent)
+    for record in in_state(status, BatchState.COLLECTED):
+        if record.retryable and find(status, record.shard, record.attempt + 1) is None:
+            return Submission(record.shard, record.attempt + 1, parent=record)
+    if not status.source_exhausted:
+        return Submission(next_shard(status), 0, after=status.cursor)
+    return None
+
+
+def next_shard(status: Status) -> int:
+    return max((record.shard for record in status.batches), default=-1) + 1
+
+
+def find(status: Status, shard: int, attempt: int) -> BatchRecord | None:
+    for record in status.batches:
+        if (record.shard, record.attempt) == (shard, attempt):
+            return record
+    return None
+
+
+def put(status: Status, record: BatchRecord) -> Status:
+    """The status with this record in the place of the same shard and attempt.
+
+    Raises:
+        Rejected: the list of batches is full.
+    """
+    others = [other for other in status.batches if (other.shard, other.attempt) != (record.shard, record.attempt)]
+    if len(others) >= MAX_BATCHES:
+        raise Rejected(
+            f"more than {MAX_BATCHES} batches: raise shards.maxRequests or split the source", reason="TooManyBatches"
+        )
+    batches = sorted((*others, record), key=lambda one: (one.shard, one.attempt))
+    return status.model_copy(update={"batches": tuple(batches)})
+
+
+def confirmed(status: Status, record: BatchRecord, batch_id: str, now: datetime) -> Status:
+    """The intent has become a batch."""
+    update = {"state": BatchState.SUBMITTED, "id": batch_id, "submitted_at": now}
+    return put(status, record.model_copy(update=update))
+
+
+def released(status: Status, record: BatchRecord) -> Status:
+    """The intent was surely not accepted: its range is to be submitted again under another tag."""
+    return put(status, record.model_copy(update={"state": BatchState.RELEASED}))
+
+
+def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datetime | None) -> Status:
+    """Every answer of the batch has its row or waits for the next attempt."""
+    done = record.model_copy(
+        update={
+            "state": BatchState.COLLECTED,
+            "ended_at": ended_at,
+            "labeled": tally.labeled,
+            "unknown": tally.unknown,
+            "failed": record.failed + tally.failed,
+            "retryable": tally.retryable,
+            "usage": tally.usage,
+        }
+    )
+    counts = Counter({count.name: count.tickets for count in status.categories})
+    counts.update(tally.categories or {})
+    categories = tuple(CategoryCount(name=name, tickets=tickets) for name, tickets in counts.items())
+    return put(status.model_copy(update={"categories": categories}), done)
+
+
+def by_declaration(counts: Iterable[CategoryCount], categories: Iterable[Category]) -> tuple[CategoryCount, ...]:
+    """Category counts in the order in which the user declared the categories, without empty ones."""
+    found = {count.name: count for count in counts}
+    return tuple(found[category.name] for category in categories if category.name in found)
+
+
+def ticket_counts(status: Status) -> TicketCounts:
+    """Tickets by where they stand. Before the source was read to its end, the total is what pre-flight counted."""
+    labeled = sum(record.labeled for record in status.batches)
+    unknown = sum(record.unknown for record in status.batches)
+    failed = sum(record.failed for record in status.batches)
+    in_flight = sum(record.requests for record in status.batches if record.state is not BatchState.COLLECTED)
+    in_flight += sum(record.retryable for record in waiting_for_retry(status))
+    seen = labeled + unknown + failed + in_flight
+    expected = status.plan.tickets if status.plan and not status.source_exhausted else 0
+    return TicketCounts(total=max(seen, expected), labeled=labeled, unknown=unknown, failed=failed, in_flight=in_flight)
+
+
+def waiting_for_retry(status: Status) -> list[BatchRecord]:
+    return [
+        record
+        for record in in_state(status, BatchState.COLLECTED)
+        if record.retryable and find(status, record.shard, record.attempt + 1) is None
+    ]

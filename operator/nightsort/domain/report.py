@@ -1,0 +1,70 @@
+"""What the status shows to readers, derived from the record and the situation: the only place that computes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchState, Status
+from nightsort.domain.conditions import conditions_of
+from nightsort.domain.cost import settled, total
+from nightsort.domain.prices import PriceTable
+from nightsort.domain.record import by_declaration, in_state, ticket_counts
+from nightsort.domain.situation import Situation, Standing
+
+
+def report(resource: Resource, status: Status, situation: Situation, prices: PriceTable, now: datetime) -> Status:
+    """The status as it is written: counts, cost, phase and conditions follow from the rest.
+
+    Times are cut to seconds, which is what Kubernetes stores.
+    """
+    now = now.replace(microsecond=0)
+    generation = resource.meta.generation
+    usage = total(record.usage for record in status.batches)
+    cost = settled(status.cost, usage, resource.spec.model, prices) if status.plan else status.cost
+    return status.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": phase_of(status, situation),
+            "message": situation.message,
+            "start_time": status.start_time or now,
+            "completion_time": (status.completion_time or now) if situation.finished else None,
+            "tickets": ticket_counts(status),
+            "categories": by_declaration(status.categories, resource.spec.categories),
+            "cost": cost,
+            "conditions": conditions_of(situation, status.conditions, generation, now),
+        }
+    )
+
+
+def phase_of(status: Status, situation: Situation) -> str:
+    """One word for people; nothing is decided from it."""
+    if situation.standing is not Standing.WORKING:
+        return situation.standing.value
+    if status.plan is None:
+        return "Pending"
+    if in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED):
+        return "Processing"
+    return "Submitting"
+
+
+def progress(status: Status) -> Situation:
+    """A working run in words."""
+    flying = in_state(status, BatchState.SUBMITTED)
+    unclear = in_state(status, BatchState.INTENDED)
+    if unclear:
+        return Situation.working(
+            "Adopting",
+            f"the answer to {plural(len(unclear), 'create call')} was lost; looking for what was bought, "
+            "nothing is bought twice",
+        )
+    if flying:
+        requests = sum(record.requests for record in flying)
+        return Situation.working(
+            "Processing", f"waiting for {plural(len(flying), 'batch', 'batches')} of {plural(requests, 'request')}"
+        )
+    return Situation.working("Submitting", "preparing the next batch")
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

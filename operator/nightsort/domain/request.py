@@ -1,0 +1,47 @@
+"""A ticket as one request of a batch, encoded for the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nightsort.api.spec import Spec
+from nightsort.domain import custom_id
+from nightsort.domain.prompt import TicketText, system_prompt
+from nightsort.domain.ticket import Ticket
+
+OPENING = b'{"requests":['
+CLOSING = b"]}"
+SEPARATOR = b","
+
+
+def request_params(spec: Spec, text: str, *, disable_thinking: bool) -> dict[str, Any]:
+    """The `params` of a request: what a plain call of the Messages API would get."""
+    thinking = {"thinking": {"type": "disabled"}} if disable_thinking else {}
+    return {
+        "model": spec.model,
+        "max_tokens": spec.prompt.max_tokens,
+        **thinking,
+        "system": system_prompt(spec),
+        "messages": [{"role": "user", "content": text}],
+    }
+
+
+class Encoder:
+    """Encodes tickets of one resource: what they share is encoded once, which makes 100,000 a matter of a second."""
+
+    def __init__(self, spec: Spec, *, disable_thinking: bool) -> None:
+        self._text = TicketText(spec.prompt)
+        mark = "\x00"
+        params = msgspec.json.encode(request_params(spec, mark, disable_thinking=disable_thinking))
+        self._head, self._tail = params.rsplit(msgspec.json.encode(mark), 1)
+        self._encode = msgspec.json.Encoder().encode
+
+    def encode(self, tag: str, ticket: Ticket) -> bytes | None:
+        """One element of `requests`, or None where the ticket has no text that could be sent."""
+        text = self._text.of(ticket)
+        if text is None:
+            return None
+        identity = custom_id.encode(tag, ticket.id).encode()
+        return b'{"custom_id":"%b","params":%b%b%b}' % (identity, self._head, self._encode(text), self._tail)

@@ -1,0 +1,65 @@
+"""Judges answers: verdict, category, reason, and whether asking again can help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nightsort.api.spec import Spec, UnknownLabel
+from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.label import Labels
+
+PASSING_ERRORS = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeout_error"})
+SHOWN_ANSWER_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    verdict: Verdict
+    category: str | None = None
+    reason: str = ""
+    may_pass: bool = False
+
+
+class Judge:
+    """Applies a resource's categories and its rule for unknown labels."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._labels = Labels(spec.categories)
+        self._unknown = spec.unknown_label
+        self._max_tokens = spec.prompt.max_tokens
+
+    def of(self, answer: Answer) -> Judgement:
+        match answer.outcome:
+            case "succeeded":
+                return self._of_message(answer)
+            case "expired":
+                return Judgement(Verdict.EXPIRED, reason="not run within 24 hours", may_pass=True)
+            case "canceled":
+                return Judgement(Verdict.CANCELED, reason="the batch was canceled before this request ran")
+            case _:
+                return of_error(answer.error_type)
+
+    def _of_message(self, answer: Answer) -> Judgement:
+        if answer.stop_reason == "refusal":
+            return Judgement(Verdict.REFUSED, reason="the model refused to answer")
+        category = self._labels.match(answer.text)
+        if category is not None:
+            return Judgement(Verdict.LABELED, category)
+        if answer.stop_reason == "max_tokens":
+            return Judgement(
+                Verdict.TRUNCATED, reason=f"no category within prompt.maxTokens ({self._max_tokens} tokens)"
+            )
+        return of_unknown(answer.text, self._unknown)
+
+
+def of_error(error_type: str) -> Judgement:
+    kind = error_type or "unknown error"
+    return Judgement(Verdict.ERRORED, reason=kind, may_pass=kind in PASSING_ERRORS)
+
+
+def of_unknown(text: str, rule: UnknownLabel) -> Judgement:
+    shown = " ".join(text.split())[:SHOWN_ANSWER_CHARS]
+    reason = f"the answer {shown!r} is none of the categories"
+    if rule.action == "Fallback":
+        return Judgement(Verdict.UNKNOWN, rule.category, f"{reason}; fell back")
+    return Judgement(Verdict.UNKNOWN, None, reason, may_pass=rule.action == "Retry")

@@ -1,0 +1,194 @@
+"""What the flow needs of the world. Each Protocol has a runnable fake and real adapters; one contract suite for all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Literal, Protocol
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import SecretRef
+from nightsort.api.status import Status
+from nightsort.domain.answer import Answer, Row
+from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.ticket import Ticket
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, with UTC as its zone."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Ledger(Protocol):
+    """Where the record of a run is kept."""
+
+    async def load(self, meta: Meta) -> Resource | None:
+        """The newest version; None when the resource, or this incarnation of it (uid), is gone."""
+        ...
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        """Writes the status durably, if nobody wrote the resource since `meta` was read; the new version's meta.
+
+        Raises:
+            Conflict: somebody did. Gone: the resource is not there any more. Waiting: the store cannot be reached.
+        """
+        ...
+
+    async def owned_batches(self) -> set[str]:
+        """The ids of all batches that any record owns, read from the store itself and not from a cache."""
+        ...
+
+    async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
+        """Keeps what the digests in a batch's custom_ids stand for (digest to id), durably.
+
+        Raises:
+            Rejected: they are too many for the store.
+        """
+        ...
+
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]: ...
+
+
+class BatchApi(Protocol):
+    """The Message Batches API under one credential."""
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        """Buys a batch: `size` bytes of JSON from `body`, sent exactly once.
+
+        Raises:
+            OutcomeUnknown: it may have been accepted. Waiting, Stalled, Rejected: it surely was not.
+        """
+        ...
+
+    async def retrieve(self, batch_id: str) -> Batch | None:
+        """A batch by id; None on 404, which may pass."""
+        ...
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        """All batches of the workspace created since then, newest first."""
+        ...
+
+    def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
+        """The answers of an ended batch, in chunks and in any order; may be cut short without an error."""
+        ...
+
+    async def cancel(self, batch_id: str) -> None:
+        """Asks for the batch's end; it ends later. Harmless when it has ended."""
+        ...
+
+    async def model(self, model: str) -> ModelFacts | None:
+        """What the catalogue says of a model; None when it does not know it."""
+        ...
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        """Input tokens of one request, as the API estimates them."""
+        ...
+
+
+class Source(Protocol):
+    """Where tickets come from, in a fixed order of cursors."""
+
+    async def check(self) -> None:
+        """Raises Waiting, Stalled or Rejected when the tickets cannot be read or their ids are not unique."""
+        ...
+
+    async def count(self) -> int: ...
+
+    def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        """Pages of tickets behind the cursor `after`, up to and with `through`."""
+        ...
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        """Those of the tickets that are still there, in any order. At most 1,000 ids a call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a sink may add at the end of a run: counts by category and verdict, cost in USD as the status shows it."""
+
+    resource: str
+    model: str
+    tickets: int
+    categories: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    actual_usd: str | None
+    standard_usd: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where a sink has put the rows."""
+
+    config_maps: tuple[str, ...] = ()
+    table: str | None = None
+
+
+class Sink(Protocol):
+    """Where rows go. Writing the same rows again changes nothing."""
+
+    async def check(self, tickets: int) -> None:
+        """Raises Stalled or Rejected when rows of this many tickets could not be delivered."""
+        ...
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        """Stores rows, one per ticket id; returns when they are durable."""
+        ...
+
+    async def finish(self, summary: Summary) -> Stored:
+        """All rows are there."""
+        ...
+
+
+class Secrets(Protocol):
+    async def read(self, namespace: str, ref: SecretRef) -> str:
+        """The value, stripped.
+
+        Raises:
+            Stalled: it is missing, not labelled `nightsort.dev/allow: "true"`, lacks the key, or is empty.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMap:
+    """`data` by key; `version` is the store's mark for guarded writes, empty for one that is to be created."""
+
+    name: str
+    data: Mapping[str, str]
+    version: str = ""
+    owner_uid: str | None = None
+
+
+class ConfigMaps(Protocol):
+    """ConfigMaps of the cluster, or files that stand for them in local mode."""
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None: ...
+
+    async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        """Creates it (version empty) or replaces that version; it belongs to `owner` and goes with it.
+
+        Raises:
+            Conflict: it exists, or another version does. Stalled: the store refuses it.
+        """
+        ...
+
+
+class Events(Protocol):
+    async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tells people of a transition; a failure to do so is logged and never raised."""
+        ...
+
+
+class Connections(Protocol):
+    """Opens what a resource names: its API account, its source and its sinks."""
+
+    async def api(self, resource: Resource) -> BatchApi: ...
+
+    async def source(self, resource: Resource) -> Source: ...
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]: ...

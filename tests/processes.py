@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -14,9 +15,14 @@ from typing import Self
 
 # Runs between fork and exec: the kernel ends the child when its parent is killed and cannot clean up. A small program
 # rather than preexec_fn, which Python 3.12 warns about in a process with threads. Linux only; no effect elsewhere.
+# It changes the account itself, last of all: another account may not be able to read this Python.
 DIE_WITH_PARENT = """
 import ctypes, os, sys
-parent, death, *command = sys.argv[1:]
+parent, death, user, group, *command = sys.argv[1:]
+if user:
+    os.setgroups([])
+    os.setgid(int(group))
+    os.setuid(int(user))
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, int(death))
     if os.getppid() != int(parent):
@@ -53,25 +59,32 @@ class Server:
         log: Path,
         *,
         env: Mapping[str, str] | None = None,
-        user: int | None = None,
-        group: int | None = None,
+        account: pwd.struct_passwd | None = None,
         death: signal.Signals = signal.SIGKILL,
     ) -> Self:
-        """Start `command`, as `user` where one is given (needs root).
+        """Start `command`, as `account` where one is given (needs root).
 
         `death` is what the kernel sends when the thread that called this ends: call it from the main thread.
         """
         arguments = [str(part) for part in command]
+        who = [str(account.pw_uid), str(account.pw_gid)] if account else ["", ""]
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, str(os.getpid()), str(int(death)), *arguments],
+                [
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    "-c",
+                    DIE_WITH_PARENT,
+                    str(os.getpid()),
+                    str(int(death)),
+                    *who,
+                    *arguments,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=env,
-                user=user,
-                group=group,
-                extra_groups=None if user is None else [],
                 cwd=log.parent,
                 start_new_session=True,  # Ctrl-C reaches the test, which then stops its servers in order
             )

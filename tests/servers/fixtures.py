@@ -1,0 +1,49 @@
+"""Real databases as fixtures: one server per session, one fresh database per test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import mariadb, postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server: the one that NIGHTSORT_TEST_POSTGRES_URL names, or one of our own."""
+    if url := os.environ.get("NIGHTSORT_TEST_POSTGRES_URL"):
+        yield url
+        return
+    with postgres.postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """The URL (`postgresql://…`) of an empty database that only this test uses."""
+    with postgres.fresh_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A MariaDB or MySQL server: the one that NIGHTSORT_TEST_MARIADB_URL names, or one of our own."""
+    if url := os.environ.get("NIGHTSORT_TEST_MARIADB_URL"):
+        yield url
+        return
+    try:
+        with mariadb.mariadb() as url:
+            yield url
+    except mariadb.NotInstalled as missing:
+        if os.environ.get("CI"):
+            raise  # there a skipped test would hide work that nobody does
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def mariadb_database(mariadb_url: str) -> Iterator[str]:
+    """The URL (`mysql://…`) of an empty database that only this test uses."""
+    with mariadb.fresh_database(mariadb_url) as url:
+        yield url

@@ -39,7 +39,7 @@ test-fast: setup ## Run the tests that need no cluster
 	$(BIN)/python -m pytest $(FAST) $(PYTEST_ARGS)
 
 control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager and kubectl from Go modules, once
-	@PYTHON=$(BIN)/python tests/cluster/controlplane/build.sh
+	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh
 
 verify: lint types arch crds-fresh ## Check everything that is not a test
 

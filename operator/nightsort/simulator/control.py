@@ -8,22 +8,20 @@ import msgspec
 from aiohttp import web
 
 from nightsort.simulator.billing import Bill, total
-from nightsort.simulator.faults import Fault
+from nightsort.simulator.faults import Fault, Operation
 from nightsort.simulator.server import Api
 
 
 class Usage(msgspec.Struct, frozen=True):
     """How often each operation was called, and how many requests each batch was made with."""
 
-    calls: dict[str, int]
+    calls: dict[Operation, int]
     batches: dict[str, int]
 
 
 def usage(api: Api) -> Usage:
     """What was called so far."""
-    return Usage(
-        {name: count for name, count in api.calls.items()}, {bill.id: bill.accepted for bill in api.shelf.bills}
-    )
+    return Usage(dict(api.calls), {bill.id: bill.accepted for bill in api.shelf.bills})
 
 
 def bill(api: Api) -> Bill:

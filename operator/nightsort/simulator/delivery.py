@@ -79,10 +79,9 @@ async def _send_close_delimited(
 ) -> web.StreamResponse:
     """A body that ends with its connection, so that nobody can see from outside that lines are missing."""
     transport = request.transport
-    if transport is not None and not transport.is_closing():
+    if isinstance(transport, asyncio.WriteTransport) and not transport.is_closing():
         fields = {"content-type": CONTENT_TYPE, "connection": "close", **headers}
         head = "HTTP/1.1 200 OK\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items()) + "\r\n"
-        assert isinstance(transport, asyncio.WriteTransport)
         transport.write(head.encode())
         for piece in _gathered(lines):
             transport.write(piece)

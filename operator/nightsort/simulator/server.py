@@ -128,19 +128,22 @@ class Api:
         return _answer(request, batch.shown(_base_url(request)))
 
     async def _spool(self, request: web.Request) -> Path:
-        """The request's body in a file."""
+        """The request's body in a file; a body that breaks off leaves none."""
         path, size = self._folder / f"{request[ID]}.json", 0
-        with path.open("wb", buffering=0) as file:
-            while chunk := await request.content.readany():
-                size += len(chunk)
-                if size <= self._options.max_bytes:
-                    file.write(chunk)
-        if 0 < size <= self._options.max_bytes:
-            return path
-        path.unlink()
-        if size:
-            raise ApiFailure(413, f"Request exceeds the maximum size of {self._options.max_bytes} bytes")
-        raise ApiFailure(400, "The request body is empty")
+        try:
+            with path.open("wb", buffering=0) as file:
+                while chunk := await request.content.readany():
+                    size += len(chunk)
+                    if size <= self._options.max_bytes:
+                        file.write(chunk)
+            if size > self._options.max_bytes:
+                raise ApiFailure(413, f"Request exceeds the maximum size of {self._options.max_bytes} bytes")
+            if size == 0:
+                raise ApiFailure(400, "The request body is empty")
+        except BaseException:
+            path.unlink()
+            raise
+        return path
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         window = Window.of(dict(request.query))

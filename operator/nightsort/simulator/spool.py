@@ -77,9 +77,9 @@ class Requests:
             seen.add(item.custom_id)
 
     def close(self) -> None:
-        """Let the body go."""
+        """Let the body go; the map ends with the last view of it, which an exception's frames may still hold."""
         self.items = []
-        self._map.close()
+        del self._map
 
 
 class Totals(msgspec.Struct, frozen=True):

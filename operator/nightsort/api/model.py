@@ -19,10 +19,21 @@ def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
+def keyed(*names: str) -> dict[str, Any]:
+    """A list that is a map by these fields: the API server refuses repeated keys, and an apply merges item by item."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(names)}
+
+
 IMMUTABLE = rules(("self == oldSelf", "is immutable: it decides what is bought. Create another resource instead"))
 
 
 class Model(BaseModel):
     """A part of the spec: unknown fields are refused, so that a typing error is not silently ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,  # what stands below a field is what `kubectl explain` shows
+    )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from nightsort.api.model import IMMUTABLE, Model, rules
+from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
@@ -51,16 +51,19 @@ class SecretRef(Model):
 
 class InlineTicket(Model):
     id: Annotated[str, StringConstraints(max_length=512)]
+    """Not empty, and not used by another ticket."""
     subject: Annotated[str, StringConstraints(max_length=2000)] = ""
     body: Annotated[str, StringConstraints(max_length=20000)] = ""
 
 
 class InlineSource(Model):
+    """Tickets in the resource itself; for trying out, since whoever may read the resource reads them."""
+
     tickets: Annotated[tuple[InlineTicket, ...], Field(max_length=1000)]
 
 
 class ConfigMapSource(Model):
-    """A file in a ConfigMap: CSV with a header, a JSON list of objects or JSON lines; the key's ending or `format` tells."""
+    """A file in a ConfigMap: CSV with a header, a JSON list of objects or JSON lines, as the key's ending tells."""
 
     name: Name
     key: DataKey
@@ -95,6 +98,7 @@ class DatabaseSource(Model):
 
     url_secret_ref: SecretRef
     query: Annotated[str, StringConstraints(min_length=1, max_length=16000)]
+    """A SELECT. Its columns can be named in the template. It is read in pages by id: an ORDER BY is of no use."""
     columns: TicketColumns = TicketColumns()
 
 
@@ -148,6 +152,7 @@ class DatabaseResults(Model):
     table: Table
     mode: Literal["Update", "Upsert"] = "Update"
     overwrite: bool = False
+    """Update also where a value stands already, not only where it is NULL."""
     columns: ResultColumns = ResultColumns()
 
 
@@ -159,14 +164,22 @@ class Results(Model):
 
 
 class Credentials(Model):
+    """The account that pays: an API key of the Message Batches API."""
+
     secret_ref: SecretRef
 
 
 class Category(Model):
+    """A class that tickets are sorted into."""
+
     name: CategoryName
+    """What a ticket is labelled with, as it is written here."""
     description: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """What belongs into it; the model reads this."""
     aliases: Annotated[tuple[CategoryName, ...], Field(max_length=20)] = ()
+    """Other answers of the model that mean this category."""
     examples: Annotated[tuple[Annotated[str, StringConstraints(max_length=1000)], ...], Field(max_length=20)] = ()
+    """Texts of tickets that belong into it; the model reads these."""
 
 
 DEFAULT_CATEGORIES = (
@@ -179,13 +192,12 @@ DEFAULT_CATEGORIES = (
 
 
 class UnknownLabel(Model):
-    """What happens to a ticket whose answer is none of the categories.
-
-    Fallback gives it `category`; Retry asks again, up to backoffLimit; Fail leaves it without a category.
-    """
+    """What happens to a ticket whose answer is none of the categories."""
 
     action: Literal["Fallback", "Retry", "Fail"] = "Fail"
+    """Fallback gives it `category`; Retry asks again, up to backoffLimit; Fail leaves it without a category."""
     category: CategoryName | None = None
+    """The category that Fallback gives."""
 
     @model_validator(mode="after")
     def _fallback_has_a_category(self) -> UnknownLabel:
@@ -207,9 +219,13 @@ class Prompt(Model):
     """How a ticket is put to the model; the template is a string.Template over the ticket's fields."""
 
     instructions: Text = ""
+    """Added to the system prompt, behind the categories."""
     template: Annotated[str, StringConstraints(min_length=1, max_length=4000)] = "Subject: $subject\n\n$body"
+    """$name stands for a field of the ticket, $$ for a dollar sign."""
     max_body_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    """A longer body is cut to so many characters."""
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
+    """The longest answer, in tokens."""
 
 
 class Shards(Model):
@@ -219,26 +235,32 @@ class Shards(Model):
     max_bytes: Annotated[int, Field(ge=100_000, le=256_000_000)] = 256_000_000
 
 
-def immutable(**more: Any) -> Any:
-    return Field(json_schema_extra=IMMUTABLE, **more)
+def immutable(extra: dict[str, Any] | None = None, **more: Any) -> Any:
+    return Field(json_schema_extra=IMMUTABLE | (extra or {}), **more)
 
 
 class Spec(Model):
-    """What decides what is bought is immutable once created."""
+    """What to sort, by which model, into which categories. What decides what is bought is immutable once created."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=128)] = immutable()
+    """The model that reads the tickets, by the name that the API gives it."""
     source: Source = immutable()
     results: Results = immutable(default=Results())
     credentials: Credentials | None = immutable(default=None)
+    """The account that pays; by default the operator's own, where its administrator allows that."""
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=200)] = immutable(
-        default=DEFAULT_CATEGORIES
+        keyed("name"), default=DEFAULT_CATEGORIES
     )
+    """What tickets are sorted into, in the order in which the model is told and counts are shown."""
     unknown_label: UnknownLabel = immutable(default=UnknownLabel())
     prompt: Prompt = immutable(default=Prompt())
     shards: Shards = immutable(default=Shards())
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
+    """How often tickets are sent again whose failure can pass."""
     max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")
+    """A run that is estimated to cost more, in USD, is refused before anything is bought."""
     poll_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """How often the API is asked whether a batch has ended."""
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Spec:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, StringConstraints
 
-from nightsort.api.model import Model
+from nightsort.api.model import Model, keyed
 
 
 def rfc3339(moment: datetime) -> str:
@@ -132,17 +132,26 @@ class Plan(StatusModel):
 
 
 class Status(StatusModel):
+    """What the operator reports, and the ledger of the run. Written by the operator alone."""
+
     observed_generation: int | None = None
+    """The generation of the spec that this status speaks of."""
     phase: Annotated[str, StringConstraints(max_length=32)] | None = None
+    """Where the run stands, in a word for people; programs read the conditions."""
     message: Annotated[str, StringConstraints(max_length=32768)] | None = None
+    """Why the run stands there, in a sentence."""
     start_time: Time | None = None
     completion_time: Time | None = None
     plan: Plan | None = None
     cursor: Line | None = None
+    """How far the source was read."""
     source_exhausted: bool = False
+    """The source was read to its end."""
     tickets: TicketCounts = TicketCounts()
-    categories: Annotated[tuple[CategoryCount, ...], Field(max_length=200)] = ()
-    batches: Annotated[tuple[BatchRecord, ...], Field(max_length=MAX_BATCHES)] = ()
+    categories: Annotated[tuple[CategoryCount, ...], Field(max_length=200, json_schema_extra=keyed("name"))] = ()
+    batches: Annotated[
+        tuple[BatchRecord, ...], Field(max_length=MAX_BATCHES, json_schema_extra=keyed("shard", "attempt"))
+    ] = ()
     cost: Cost = Cost()
     results: StoredResults = StoredResults()
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=keyed("type"))] = ()

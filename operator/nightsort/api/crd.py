@@ -1,0 +1,181 @@
+"""The CustomResourceDefinition, rendered from the models: one truth for the API server and for the operator.
+
+pydantic speaks JSON Schema, the API server a subset of OpenAPI v3 ("structural schema"): no references, no titles, no
+alternatives, null only where declared. What the models say by CEL rules or list keys passes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from nightsort.api.model import GROUP, KIND, PLURAL, VERSION
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status
+
+Schema = dict[str, Any]
+
+HEADER = "# Rendered from operator/nightsort/api by `make crds`; do not edit.\n"
+RULES = "x-kubernetes-validations"
+# Kept as pydantic writes them, in this order.
+KEPT = (
+    "description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems",
+    "maxItems", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+)  # fmt: skip
+INT32_MAX = 2**31 - 1
+# Names of owned ConfigMaps are built from the resource's name, which leaves them 53 of a name's 253 characters.
+MAX_NAME = 200
+
+COLUMNS: tuple[tuple[str, str, str, int], ...] = (
+    ("Phase", "string", ".status.phase", 0),
+    ("Tickets", "integer", ".status.tickets.total", 0),
+    ("Labeled", "integer", ".status.tickets.labeled", 0),
+    ("Failed", "integer", ".status.tickets.failed", 0),
+    ("Cost", "string", ".status.cost.actualUSD", 0),
+    ("Batch", "string", ".status.batches[0].id", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Model", "string", ".spec.model", 1),
+    ("Saved", "string", ".status.cost.savedUSD", 1),
+    ("Message", "string", ".status.message", 1),
+)
+
+
+def render() -> str:
+    """The CRD as a YAML document, the same for the same models."""
+    return HEADER + yaml.dump(crd(), sort_keys=False, allow_unicode=True, width=120, Dumper=WithoutAnchors)
+
+
+def crd() -> Schema:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["cb"],
+                "categories": ["all", "nightsort"],
+            },
+            "scope": "Namespaced",
+            "versions": [version()],
+        },
+    }
+
+
+def version() -> Schema:
+    return {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [column(*each) for each in COLUMNS],
+        "selectableFields": [{"jsonPath": ".spec.model"}, {"jsonPath": ".status.phase"}],
+        "schema": {"openAPIV3Schema": root()},
+    }
+
+
+def column(name: str, kind: str, path: str, priority: int) -> Schema:
+    shown = {"name": name, "type": kind, "jsonPath": path}
+    return shown | {"priority": priority} if priority else shown
+
+
+def root() -> Schema:
+    return {
+        "description": "Sorts support tickets into categories by one or more message batches.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": MAX_NAME}}},
+            "spec": structural(Spec),
+            "status": without_defaults(structural(Status)),
+        },
+    }
+
+
+def structural(model: type[BaseModel]) -> Schema:
+    """A model's structural schema."""
+    schema = model.model_json_schema()
+    return convert(schema, schema.get("$defs", {}))
+
+
+def convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    """One node of a JSON Schema, and all below it, as the API server takes it."""
+    schema = resolve(schema, definitions)
+    made = {key: schema[key] for key in KEPT if key in schema}
+    if "description" in made:
+        made["description"] = first_paragraph(made["description"])
+    if made["type"] == "integer":
+        made["format"] = "int32" if schema.get("maximum", INT32_MAX + 1) <= INT32_MAX else "int64"
+    if "default" in schema:
+        made |= default(schema["default"], made["type"])
+    if "items" in schema:
+        made["items"] = convert(schema["items"], definitions)
+    if "properties" in schema:
+        made["properties"] = {name: convert(each, definitions) for name, each in schema["properties"].items()}
+    if schema.get("required"):
+        made["required"] = schema["required"]
+    if schema.get(RULES):
+        made[RULES] = schema[RULES]
+    return made
+
+
+def resolve(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
+    """The node with its reference, or its only alternative beside null, written out in place.
+
+    What stands at the reference is said of the field and goes before what the model says of itself; rules add up.
+    """
+    inner: Schema
+    if "$ref" in schema:
+        inner = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+    elif "anyOf" in schema:
+        [inner] = [each for each in schema["anyOf"] if each.get("type") != "null"]
+    else:
+        return schema
+    inner = resolve(inner, definitions)
+    outer = {key: value for key, value in schema.items() if key not in ("$ref", "anyOf")}
+    return inner | outer | {RULES: outer.get(RULES, []) + inner.get(RULES, [])}
+
+
+def default(value: Any, kind: str) -> Schema:
+    """The `default` to write out, if any: what is empty may as well be absent, and an object fills itself in."""
+    if kind == "object" and value is not None:
+        return {"default": {}}
+    if empty(value):
+        return {}
+    if isinstance(value, list):
+        value = [{key: part for key, part in each.items() if not empty(part)} for each in value]
+    return {"default": value}
+
+
+def empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})
+
+
+def without_defaults(schema: Schema) -> Schema:
+    """Status is written by the operator, whole: a default would only invent what it did not say."""
+    made = {key: value for key, value in schema.items() if key != "default"}
+    if "items" in made:
+        made["items"] = without_defaults(made["items"])
+    if "properties" in made:
+        made["properties"] = {name: without_defaults(each) for name, each in made["properties"].items()}
+    return made
+
+
+def first_paragraph(text: str) -> str:
+    return " ".join(text.split("\n\n", 1)[0].split())
+
+
+class WithoutAnchors(yaml.SafeDumper):
+    """kubectl reads anchors, people do not: what is repeated is written again."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

@@ -1,0 +1,177 @@
+"""An account of the Message Batches API in memory and in virtual time."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO
+
+from nightsort.domain.answer import Answer
+from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.errors import Rejected, Waiting
+from nightsort.ports import Clock
+
+Respond = Callable[[str], "str | Answer"]
+"""From a ticket's text to the model's words, or to a whole Answer (its custom_id is filled in)."""
+Hook = Callable[..., Awaitable[None]]
+"""Gets the operation's name (create, retrieve, recent, results, cancel, model, count_tokens) and what it is about."""
+
+MODEL = "claude-haiku-4-5"
+MODELS = {MODEL: ModelFacts(MODEL, can_disable_thinking=True, thinks=True, max_input_tokens=200_000)}
+CANCEL_SECONDS = 1.0
+
+
+@dataclass
+class Held:
+    """A batch that the account holds."""
+
+    id: str
+    tag: str
+    created_at: datetime
+    ends_at: datetime
+    answers: list[Answer]
+    canceling: bool = False
+
+
+async def nothing(operation: str, *about: Any) -> None:
+    """The hook of an account where all goes well."""
+
+
+class FakeBatchApi:
+    """What is sent is answered by `respond`; a batch ends `duration` seconds after it was created.
+
+    `before` runs when a call arrives, `after` when it has taken effect: an `after` that raises on create is an answer
+    that was lost. `shorten` may leave answers out of a results stream. `hidden` batches are not found for now.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        respond: Respond = lambda text: "other",
+        *,
+        duration: float = 60.0,
+        listed_after: float = 0.0,
+        models: Mapping[str, ModelFacts] = MODELS,
+        page: int = 1000,
+    ) -> None:
+        self.before: Hook = nothing
+        self.after: Hook = nothing
+        self.shorten: Callable[[Sequence[Answer]], Sequence[Answer]] = lambda answers: answers
+        self.hidden: set[str] = set()
+        self.calls: Counter[str] = Counter()
+        self.held: dict[str, Held] = {}
+        self._clock = clock
+        self._respond = respond
+        self._duration = timedelta(seconds=duration)
+        self._listed_after = timedelta(seconds=listed_after)
+        self._models = models
+        self._page = page
+
+    @property
+    def bill(self) -> dict[str, Counter[str]]:
+        """How often each custom_id is paid, by batch: what was answered, or will be."""
+        return {
+            held.id: Counter(answer.custom_id for answer in held.answers if answer.outcome == "succeeded")
+            for held in self.held.values()
+        }
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        await self._begin("create", tag)
+        sent = body.read()
+        assert len(sent) == size, "the announced size is the size of the body"
+        requests = read_requests(sent)
+        number, now = len(self.held) + 1, self._clock.now()
+        answers = [self._answer(custom_id, text) for custom_id, text in requests.items()]
+        held = Held(f"msgbatch_{number:04d}", tag, now, now + self._duration, answers)
+        self.held[held.id] = held
+        await self.after("create", self._shown(held))
+        return self._shown(held)
+
+    async def retrieve(self, batch_id: str) -> Batch | None:
+        await self._begin("retrieve", batch_id)
+        held = self._find(batch_id)
+        await self.after("retrieve", batch_id)
+        return self._shown(held) if held else None
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        await self._begin("recent", since)
+        latest = self._clock.now() - self._listed_after
+        found = [held for held in self.held.values() if since <= held.created_at <= latest]
+        await self.after("recent", since)
+        return [self._shown(held) for held in reversed(found) if held.id not in self.hidden]
+
+    async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
+        await self._begin("results", batch)
+        held = self._find(batch.id)
+        if held is None or not self._shown(held).ended:
+            raise Waiting("the API knows no results of this batch yet (404)", reason="ResultsMissing")
+        answers = list(held.answers)
+        random.Random(held.id).shuffle(answers)
+        delivered = self.shorten(answers)
+        for start in range(0, len(delivered), self._page):
+            yield delivered[start : start + self._page]
+        await self.after("results", batch)
+
+    async def cancel(self, batch_id: str) -> None:
+        await self._begin("cancel", batch_id)
+        held = self._find(batch_id)
+        if held is not None and not held.canceling and not self._shown(held).ended:
+            held.canceling = True
+            held.ends_at = self._clock.now() + timedelta(seconds=CANCEL_SECONDS)
+            held.answers = [Answer(answer.custom_id, "canceled") for answer in held.answers]
+        await self.after("cancel", batch_id)
+
+    async def model(self, model: str) -> ModelFacts | None:
+        await self._begin("model", model)
+        await self.after("model", model)
+        return self._models.get(model)
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        await self._begin("count_tokens", model)
+        await self.after("count_tokens", model)
+        return tokens(system) + tokens(text)
+
+    async def _begin(self, operation: str, *about: Any) -> None:
+        self.calls[operation] += 1
+        await self.before(operation, *about)
+
+    def _find(self, batch_id: str) -> Held | None:
+        return None if batch_id in self.hidden else self.held.get(batch_id)
+
+    def _shown(self, held: Held) -> Batch:
+        ended = self._clock.now() >= held.ends_at
+        return Batch(
+            id=held.id,
+            created_at=held.created_at,
+            requests=len(held.answers),
+            ended=ended,
+            ended_at=held.ends_at if ended else None,
+            canceling=held.canceling and not ended,
+            results_url=f"memory://account/{held.id}/results" if ended else None,
+        )
+
+    def _answer(self, custom_id: str, text: str) -> Answer:
+        said = self._respond(text)
+        if isinstance(said, Answer):
+            return replace(said, custom_id=custom_id)
+        return Answer(custom_id, "succeeded", said, "end_turn", input_tokens=tokens(text), output_tokens=tokens(said))
+
+
+def read_requests(body: bytes) -> dict[str, str]:
+    """The text of each request by custom_id; refuses what the API refuses at once."""
+    try:
+        requests = json.loads(body)["requests"]
+        texts = {request["custom_id"]: request["params"]["messages"][-1]["content"] for request in requests}
+    except (ValueError, LookupError, TypeError):
+        raise Rejected("the API refused the batch (400 invalid_request_error)", reason="BatchRefused") from None
+    if not texts or len(texts) != len(requests) or any(len(custom_id) > 64 for custom_id in texts):
+        raise Rejected("the API refused the batch (400 invalid_request_error)", reason="BatchRefused")
+    return texts
+
+
+def tokens(text: str) -> int:
+    return len(text) // 4 + 1

@@ -1,0 +1,48 @@
+"""Rows kept in a dict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+
+from nightsort.domain.answer import Row
+from nightsort.ports import Stored, Summary
+
+
+class MemorySink:
+    """A Sink that counts how often each row was written.
+
+    `error`, when set, is raised by every call. `fail_after` pages, a write breaks off and the rows so far are kept.
+    """
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self.writes: Counter[str] = Counter()
+        self.finished: list[Summary] = []
+        self.checked: list[int] = []
+        self.error: Exception | None = None
+        self.fail_after: int | None = None
+
+    async def check(self, tickets: int) -> None:
+        self._fail()
+        self.checked.append(tickets)
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        self._fail()
+        pages = 0
+        async for page in rows:
+            if pages == self.fail_after:
+                raise ConnectionError("the sink broke off")
+            self.rows.update({row.id: row for row in page})
+            self.writes.update(row.id for row in page)
+            pages += 1
+        return Stored(table="memory")
+
+    async def finish(self, summary: Summary) -> Stored:
+        self._fail()
+        self.finished.append(summary)
+        return Stored(table="memory")
+
+    def _fail(self) -> None:
+        if self.error is not None:
+            raise self.error

@@ -131,6 +131,13 @@ class Plan(StatusModel):
     disable_thinking: bool = False
 
 
+class Stop(StatusModel):
+    """Why nothing more is bought: what is in flight is collected, then the run ends as Failed."""
+
+    reason: Annotated[str, StringConstraints(max_length=128)]
+    message: Annotated[str, StringConstraints(max_length=32768)] = ""
+
+
 class Status(StatusModel):
     """What the operator reports, and the ledger of the run. Written by the operator alone."""
 
@@ -143,6 +150,7 @@ class Status(StatusModel):
     start_time: Time | None = None
     completion_time: Time | None = None
     plan: Plan | None = None
+    stop: Stop | None = None
     cursor: Line | None = None
     """How far the source was read."""
     source_exhausted: bool = False

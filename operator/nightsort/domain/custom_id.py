@@ -1,7 +1,8 @@
 """The `custom_id` of a request: tag, one character that says how the ticket's id follows, then the id.
 
-The API takes `^[a-zA-Z0-9_-]{1,64}$`, unique in a batch. `-`: the id as it is. `_`: the id in base64url. `h`: a digest,
-for ids too long for both; what it stands for is kept by the ledger. The tag in front proves which intent bought the batch.
+The API takes `^[a-zA-Z0-9_-]{1,64}$`, unique in a batch. `-`: the id as it is. `_`: the id in base64url. `h`: a
+digest, for ids too long for both; what it stands for is kept by the ledger. The tag in front proves which intent bought
+the batch.
 """
 
 from __future__ import annotations

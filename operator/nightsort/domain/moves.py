@@ -86,8 +86,12 @@ def leave_finished_alone(resource: Resource, facts: Facts, now: datetime) -> Mov
     return Rest(None) if is_finished(resource.status) else None
 
 
+def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    return Rest(None) if resource.meta.deletion_timestamp else None
+
+
 def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    return Prepare() if resource.status.plan is None else None
+    return Prepare() if resource.status.plan is None and resource.status.stop is None else None
 
 
 def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -113,7 +117,7 @@ def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Move 
 
 
 def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    submission = next_submission(resource.status)
+    submission = next_submission(resource.status) if resource.status.stop is None else None
     return Submit(submission) if submission else None
 
 
@@ -123,6 +127,7 @@ def finish_when_all_is_collected(resource: Resource, facts: Facts, now: datetime
 
 POLICIES: tuple[Policy, ...] = (
     leave_finished_alone,
+    leave_deleted_to_the_farewell,
     prepare_first,
     settle_intents,
     collect_what_ended,

@@ -21,6 +21,8 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
     now = now.replace(microsecond=0)
     generation = resource.meta.generation
     usage = total(record.usage for record in status.batches)
+    tickets = ticket_counts(status)
+    rows = tickets.labeled + tickets.unknown + tickets.failed
     cost = settled(status.cost, usage, resource.spec.model, prices) if status.plan else status.cost
     return status.model_copy(
         update={
@@ -29,7 +31,8 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
             "message": situation.message,
             "start_time": status.start_time or now,
             "completion_time": (status.completion_time or now) if situation.finished else None,
-            "tickets": ticket_counts(status),
+            "tickets": tickets,
+            "results": status.results.model_copy(update={"rows": rows}),
             "categories": by_declaration(status.categories, resource.spec.categories),
             "cost": cost,
             "conditions": conditions_of(situation, status.conditions, generation, now),

@@ -1,0 +1,100 @@
+"""Reads a batch's results: one judgement per ticket, whatever the stream repeats, lacks or adds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from nightsort.api.status import BatchRecord
+from nightsort.domain import custom_id
+from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Waiting
+from nightsort.domain.prompt import TicketText
+from nightsort.domain.record import find
+from nightsort.domain.verdict import Judge, Judgement
+from nightsort.flow.run import Run
+from nightsort.ports import BatchApi, Source
+
+SHORT_READS = 3
+MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket", may_pass=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A ticket's id with what its answer means; without an answer where the results lack it."""
+
+    id: str
+    judgement: Judgement
+    answer: Answer | None = None
+
+
+async def judged_answers(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -> AsyncIterator[Judged]:
+    """Every ticket of the batch once.
+
+    Lines that are missing make it Waiting at first, since a stream can be cut silently; when they stay missing, their
+    tickets are found out from the source and judged Missing.
+    """
+    seen: set[str] = set()
+    judge = Judge(run.spec)
+    async for answer in own_answers(run, api, record, batch, seen):
+        yield Judged(answer[0], judge.of(answer[1]), answer[1])
+    if len(seen) >= record.requests:
+        run.tools.short_reads.pop(batch.id, None)
+        return
+    wait_for_the_rest(run, record, batch, len(seen))
+    async for ticket_id in sent_ids(run, api, record):
+        if ticket_id not in seen:
+            yield Judged(ticket_id, MISSING)
+
+
+async def own_answers(
+    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, seen: set[str]
+) -> AsyncIterator[tuple[str, Answer]]:
+    """Answers with their tickets' ids; the first of each, and none that this batch did not ask for."""
+    long_ids = await run.tools.ledger.long_ids(run.resource.meta, record.tag) if record.long_ids else {}
+    async for chunk in api.results(batch):
+        for answer in chunk:
+            ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
+            if ticket_id is not None and ticket_id not in seen:
+                seen.add(ticket_id)
+                yield ticket_id, answer
+
+
+def wait_for_the_rest(run: Run, record: BatchRecord, batch: Batch, answered: int) -> None:
+    reads = run.tools.short_reads.get(batch.id, 0) + 1
+    run.tools.short_reads[batch.id] = reads
+    if reads < SHORT_READS:
+        raise Waiting(
+            f"the results of {batch.id} have {answered:,} of {record.requests:,} answers; reading them again",
+            reason="ResultsIncomplete",
+        )
+
+
+async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterator[str]:
+    """The ids that a batch asked about, as far as they can still be told: from the source, or the attempt before."""
+    source = await run.tools.connections.source(run.resource)
+    parent = find(run.status, record.shard, record.attempt - 1)
+    if parent is not None:
+        async for ticket_id in ids_to_retry(run, api, parent):
+            yield ticket_id
+        return
+    async for ticket_id in sendable_ids(source, TicketText(run.spec.prompt), record):
+        yield ticket_id
+
+
+async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) -> AsyncIterator[str]:
+    async for page in source.tickets(record.after, record.through):
+        for ticket in page:
+            if text.of(ticket) is not None:
+                yield ticket.id
+
+
+async def ids_to_retry(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[str]:
+    """The tickets whose failure in that attempt can pass, from its results, which the API keeps for 29 days."""
+    batch = await api.retrieve(parent.id or "")
+    if batch is None:
+        raise Waiting(f"the API does not show batch {parent.id}", reason="BatchNotFound")
+    async for judged in judged_answers(run, api, parent, batch):
+        if judged.judgement.may_pass:
+            yield judged.id

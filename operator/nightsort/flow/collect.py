@@ -1,0 +1,105 @@
+"""Turns the answers of an ended batch into rows. Repeatable until the sinks have confirmed and the ledger knows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from nightsort.api.status import BatchRecord, Usage
+from nightsort.domain.answer import Answer, Row, Verdict
+from nightsort.domain.batch import Batch
+from nightsort.domain.record import Tally, collected
+from nightsort.domain.report import plural, progress
+from nightsort.flow.answers import Judged, judged_answers
+from nightsort.flow.run import Run
+from nightsort.flow.spool import RowSpool
+from nightsort.flow.store import with_stored
+from nightsort.ports import Stored
+
+NO_ANSWER = Answer("", "missing")
+
+
+@dataclass(slots=True)
+class Count:
+    """Adds up what a batch's answers come to."""
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    categories: Counter[str] = field(default_factory=Counter)
+    retryable: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+
+    def add(self, answer: Answer) -> None:
+        self.input_tokens += answer.input_tokens
+        self.output_tokens += answer.output_tokens
+        self.cache_write_tokens += answer.cache_write_tokens
+        self.cache_read_tokens += answer.cache_read_tokens
+
+    def tally(self, record: BatchRecord) -> Tally:
+        """Tickets that can no longer be named, since they have left the source unanswered, count as failed too."""
+        labeled, unknown = self.verdicts[Verdict.LABELED], self.verdicts[Verdict.UNKNOWN]
+        return Tally(
+            labeled=labeled,
+            unknown=unknown,
+            failed=record.requests - self.retryable - labeled - unknown,
+            retryable=self.retryable,
+            categories=self.categories,
+            usage=Usage(
+                input_tokens=self.input_tokens,
+                output_tokens=self.output_tokens,
+                cache_write_tokens=self.cache_write_tokens,
+                cache_read_tokens=self.cache_read_tokens,
+            ),
+        )
+
+
+async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
+    """Writes one row for every ticket of the batch, but those that get another attempt.
+
+    Raises:
+        Waiting: the results were cut, or a sink is away; nothing is lost, the next look collects again.
+    """
+    may_retry = record.attempt < run.spec.backoff_limit and run.status.stop is None
+    api = await run.tools.connections.api(run.resource)
+    count = Count()
+    with RowSpool() as rows:
+        async for judged in judged_answers(run, api, record, batch):
+            count.add(judged.answer or NO_ANSWER)
+            if judged.judgement.may_pass and may_retry:
+                count.retryable += 1
+            else:
+                row = row_of(run, batch, judged)
+                count.verdicts[row.verdict] += 1
+                count.categories.update([row.category] if row.category else [])
+                rows.add(row)
+        stored = await store_everywhere(run, rows)
+    status = collected(with_stored(run.status, stored), record, count.tally(record), batch.ended_at)
+    await run.save(status, progress(status))
+    again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
+    await run.note("Collected", f"batch {batch.id}: {plural(rows.rows, 'row')}{again}")
+
+
+async def store_everywhere(run: Run, rows: RowSpool) -> Stored:
+    config_maps: tuple[str, ...] = ()
+    table: str | None = None
+    for sink in await run.tools.connections.sinks(run.resource):
+        stored = await sink.write(rows.chunks())
+        config_maps, table = config_maps + stored.config_maps, stored.table or table
+    return Stored(config_maps, table)
+
+
+def row_of(run: Run, batch: Batch, judged: Judged) -> Row:
+    answer, judgement = judged.answer or NO_ANSWER, judged.judgement
+    return Row(
+        id=judged.id,
+        category=judgement.category,
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        model=run.spec.model,
+        batch_id=batch.id,
+        classified_at=batch.ended_at,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+    )

@@ -1,0 +1,58 @@
+"""Ends a run: the sinks' last word, then the outcome, with the money."""
+
+from __future__ import annotations
+
+from nightsort.api.status import Status
+from nightsort.domain.record import by_declaration, ticket_counts
+from nightsort.domain.report import plural
+from nightsort.domain.situation import Situation, Standing
+from nightsort.flow.run import Run
+from nightsort.flow.store import with_stored
+from nightsort.ports import Summary
+
+
+async def finish(run: Run) -> None:
+    """Writes the outcome: Complete when a ticket was labeled or there was none, Failed otherwise."""
+    status = run.status
+    if status.stop is None or status.batches:
+        for sink in await run.tools.connections.sinks(run.resource):
+            status = with_stored(status, await sink.finish(summary_of(run)))
+    situation = outcome(status)
+    await run.save(status, situation)
+    post = run.note if situation.standing is Standing.COMPLETE else run.warn
+    await post(situation.reason, situation.message)
+
+
+def summary_of(run: Run) -> Summary:
+    counts = ticket_counts(run.status)
+    categories = by_declaration(run.status.categories, run.spec.categories)
+    return Summary(
+        resource=run.resource.meta.name,
+        model=run.spec.model,
+        tickets=counts.total,
+        categories={count.name: count.tickets for count in categories},
+        verdicts={"labeled": counts.labeled, "unknown": counts.unknown, "failed": counts.failed},
+        actual_usd=run.status.cost.actual_usd,
+        standard_usd=run.status.cost.standard_usd,
+    )
+
+
+def outcome(status: Status) -> Situation:
+    counts = ticket_counts(status)
+    if status.stop is not None:
+        return Situation(Standing.FAILED, status.stop.reason, status.stop.message)
+    if counts.total == 0:
+        return Situation(Standing.COMPLETE, "Complete", "the source has no tickets; nothing was bought")
+    parts = {"labeled": counts.labeled, "unknown": counts.unknown, "failed": counts.failed}
+    split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
+    message = f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}"
+    if counts.failed == counts.total:
+        return Situation(Standing.FAILED, "NoTicketLabeled", message)
+    return Situation(Standing.COMPLETE, "Complete", message)
+
+
+def money_of(status: Status) -> str:
+    cost = status.cost
+    if cost.actual_usd is None:
+        return ""
+    return f"; cost ${cost.actual_usd}, at the standard price ${cost.standard_usd}, saved ${cost.saved_usd}"

@@ -1,0 +1,154 @@
+"""Looks at a resource: gathers facts, lets `next_move` decide, performs it, until there is nothing to do for now."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchRecord, BatchState, Stop
+from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
+from nightsort.domain.moves import (
+    CLOCK_SKEW,
+    Candidate,
+    Collect,
+    Confirm,
+    Facts,
+    Finish,
+    Move,
+    Prepare,
+    Release,
+    Rest,
+    Submit,
+    next_move,
+)
+from nightsort.domain.record import in_state, released
+from nightsort.domain.report import progress
+from nightsort.domain.situation import Situation
+from nightsort.flow.adopt import find_candidates
+from nightsort.flow.collect import collect
+from nightsort.flow.finish import finish
+from nightsort.flow.poll import Polls
+from nightsort.flow.prepare import prepare
+from nightsort.flow.run import Run, Tools
+from nightsort.flow.submit import confirm, submit
+
+SOON_SECONDS = 1.0
+FIRST_BACKOFF_SECONDS = 2.0
+LONGEST_BACKOFF_SECONDS = 300.0
+STALLED_SECONDS = 30.0
+
+
+class Reconciler:
+    """Level-triggered: every look starts from the record and the world, and any look may be the last of its process."""
+
+    def __init__(self, tools: Tools, jitter: Callable[[], float] = random.random) -> None:
+        self._tools = tools
+        self._jitter = jitter
+        self._polls = Polls()
+        self._failures: dict[str, int] = {}
+
+    async def look(self, resource: Resource) -> float | None:
+        """Does what can be done now. Seconds until the next look; None when there is nothing more to do, ever."""
+        run = Run(resource, self._tools)
+        try:
+            seconds = await self._advance(run)
+        except Conflict:
+            return SOON_SECONDS
+        except Gone:
+            self._failures.pop(resource.meta.uid, None)
+            return None
+        except Interruption as interruption:
+            return await self._interrupted(run, interruption)
+        self._failures.pop(resource.meta.uid, None)
+        return seconds
+
+    async def _advance(self, run: Run) -> float | None:
+        while True:
+            move = next_move(run.resource, await self._facts(run), run.now())
+            if isinstance(move, Rest):
+                return await self._rest(run, move)
+            try:
+                await self._perform(run, move)
+            except Rejected as rejected:
+                await self._stop(run, rejected)
+
+    async def _rest(self, run: Run, rest: Rest) -> float | None:
+        if rest.seconds is not None:
+            # Whatever was in the way before is not any more; nothing is written when that was said already.
+            await run.save(run.status, progress(run.status))
+        return rest.seconds
+
+    async def _facts(self, run: Run) -> Facts:
+        """What the decision needs of the world; nothing is asked where nothing is in flight."""
+        flying = in_state(run.status, BatchState.SUBMITTED)
+        intents = in_state(run.status, BatchState.INTENDED)
+        if not flying and not intents:
+            return Facts(grace=self._tools.grace)
+        api = await self._tools.connections.api(run.resource)
+        since = min(record.intended_at for record in (*flying, *intents)) - CLOCK_SKEW
+        now, max_age = run.now(), timedelta(seconds=run.spec.poll_interval_seconds)
+        ids = [record.id for record in flying if record.id]
+        batches = await self._polls.snapshots(api, ids, since, now, max_age) if ids else {}
+        candidates: dict[str, list[Candidate]] = {}
+        unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
+        if unclear:
+            recent = await self._polls.recent(api, since, now, max_age)
+            found = await find_candidates(run, api, unclear, recent)
+            candidates.update({tag: list(batches) for tag, batches in found.items()})
+        return Facts(batches, candidates, self._tools.grace)
+
+    def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
+        """Whether this process itself bought the batch and only could not write it down."""
+        batch = self._tools.bought.get(intent.tag)
+        if batch is None:
+            return False
+        candidates[intent.tag] = [Candidate(batch, intent.tag)]
+        return True
+
+    async def _perform(self, run: Run, move: Move) -> None:
+        match move:
+            case Prepare():
+                await prepare(run)
+            case Submit(submission):
+                await submit(run, submission)
+            case Confirm(record, batch):
+                await confirm(run, record, batch.id)
+            case Release(record):
+                status = released(run.status, record)
+                await run.save(status, progress(status))
+                await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
+            case Collect(record, batch):
+                await collect(run, record, batch)
+            case Finish():
+                await finish(run)
+
+    async def _stop(self, run: Run, rejected: Rejected) -> None:
+        """Nothing more is bought for this resource; what was bought is still collected.
+
+        Raises:
+            Stalled: what was rejected is the delivery of results that are paid for.
+        """
+        if run.status.stop is not None:
+            raise Stalled(rejected.message, reason=rejected.reason) from rejected
+        stop = Stop(reason=rejected.reason, message=rejected.message)
+        status = run.status.model_copy(update={"stop": stop})
+        await run.save(status, Situation.working(rejected.reason, rejected.message))
+
+    async def _interrupted(self, run: Run, interruption: Interruption) -> float:
+        """Says in the status what is in the way, and comes back later: sooner at first, with jitter."""
+        uid = run.resource.meta.uid
+        failures = self._failures[uid] = self._failures.get(uid, 0) + 1
+        try:
+            before = run.status.message
+            await run.save(run.status, Situation.of(interruption))
+            if isinstance(interruption, Stalled) and before != interruption.message:
+                await run.warn(interruption.reason, interruption.message)
+        except (Conflict, Gone, Waiting):
+            return SOON_SECONDS
+        if isinstance(interruption, Stalled):
+            return STALLED_SECONDS
+        retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None
+        backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** (failures - 1), LONGEST_BACKOFF_SECONDS)
+        return max(retry_after or 0.0, backoff) * (1 + self._jitter() / 2)

@@ -1,0 +1,92 @@
+"""One resource under work: its newest version, and the one door through which its status is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from nightsort.api.resource import Resource
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status
+from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Conflict, Gone
+from nightsort.domain.prices import PRICE_TABLE, PriceTable
+from nightsort.domain.report import report
+from nightsort.domain.situation import Situation
+from nightsort.ports import Clock, Connections, Events, Ledger
+
+CONFIRM_TRIES = 5
+
+
+@dataclass(slots=True)
+class Tools:
+    """What every run works with.
+
+    `grace` is how long the API's list may lag behind a create. `bought` remembers, while the process lives, what was
+    bought but could not be confirmed in the ledger; `proofs` the tag of each foreign batch that was looked into;
+    `short_reads` how often a batch's results came with lines missing.
+    """
+
+    ledger: Ledger
+    connections: Connections
+    events: Events
+    clock: Clock
+    new_tag: Callable[[], str]
+    prices: PriceTable = PRICE_TABLE
+    grace: timedelta = timedelta(minutes=10)
+    bought: dict[str, Batch] = field(default_factory=dict)
+    proofs: dict[str, str] = field(default_factory=dict)
+    short_reads: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Run:
+    resource: Resource
+    tools: Tools
+
+    @property
+    def spec(self) -> Spec:
+        return self.resource.spec
+
+    @property
+    def status(self) -> Status:
+        return self.resource.status
+
+    def now(self) -> datetime:
+        return self.tools.clock.now()
+
+    async def save(self, status: Status, situation: Situation) -> None:
+        """Writes the status, guarded; what is the same already is not written again.
+
+        Raises:
+            Conflict, Gone, Waiting: see Ledger.save.
+        """
+        told = report(self.resource, status, situation, self.tools.prices, self.now())
+        if told == self.status:
+            return
+        meta = await self.tools.ledger.save(self.resource.meta, told)
+        self.resource = replace(self.resource, meta=meta, status=told)
+
+    async def save_surely(self, change: Callable[[Status], tuple[Status, Situation]]) -> None:
+        """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought."""
+        for attempt in range(CONFIRM_TRIES):
+            try:
+                return await self.save(*change(self.status))
+            except Conflict:
+                if attempt == CONFIRM_TRIES - 1:
+                    raise
+                await self.reload()
+        return None
+
+    async def reload(self) -> None:
+        newest = await self.tools.ledger.load(self.resource.meta)
+        if newest is None:
+            raise Gone(self.resource.meta.key)
+        self.resource = newest
+
+    async def note(self, reason: str, message: str) -> None:
+        await self.tools.events.post(self.resource.meta, "Normal", reason, message)
+
+    async def warn(self, reason: str, message: str) -> None:
+        await self.tools.events.post(self.resource.meta, "Warning", reason, message)

@@ -1,0 +1,231 @@
+"""Buys a batch: fills a shard, writes the intent, creates, confirms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain import custom_id
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected
+from nightsort.domain.record import Submission, confirmed, next_shard, put, released
+from nightsort.domain.report import plural, progress
+from nightsort.domain.request import Encoder
+from nightsort.domain.situation import Situation
+from nightsort.domain.ticket import Ticket
+from nightsort.flow.answers import ids_to_retry
+from nightsort.flow.run import Run
+from nightsort.flow.spool import BodySpool
+from nightsort.flow.store import store
+from nightsort.ports import Source
+
+IDS_PER_READ = 1_000
+EMPTY = "the ticket has no text that the template could use"
+TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
+LEFT = "the ticket left the source before it could be sent again"
+
+
+@dataclass(slots=True)
+class Load:
+    """What a shard will carry: requests in the spool, rows for tickets that cannot be sent, the source's cursor."""
+
+    spool: BodySpool
+    unsendable: list[Row] = field(default_factory=list)
+    long_ids: dict[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+    full: bool = False
+
+    @property
+    def tickets(self) -> int:
+        return self.spool.requests + len(self.unsendable)
+
+    def refuse(self, ticket_id: str, verdict: Verdict, reason: str) -> None:
+        self.unsendable.append(Row(ticket_id, None, verdict, reason))
+
+
+async def submit(run: Run, submission: Submission) -> None:
+    """Sends the next shard, if the source has one.
+
+    Raises:
+        Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
+    """
+    tag = run.tools.new_tag()
+    with BodySpool() as spool:
+        load = await fill(run, submission, tag, Load(spool))
+        if load.unsendable:
+            await store(run, rows_of(load))
+        record = await intend(run, submission, load, tag)
+        if record is not None:
+            await buy(run, record, spool)
+
+
+async def rows_of(load: Load) -> AsyncIterator[Sequence[Row]]:
+    yield load.unsendable
+
+
+async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
+    """Encodes tickets into the spool until it is full or there are no more."""
+    source = await run.tools.connections.source(run.resource)
+    plan = run.status.plan
+    encoder = Encoder(run.spec, disable_thinking=plan is not None and plan.disable_thinking)
+    loader = Loader(run, encoder, tag, load)
+    if submission.parent is None:
+        await loader.take_range(source, submission)
+    else:
+        await loader.take_again(source, submission.parent)
+    return load
+
+
+class Loader:
+    """Puts tickets into a load."""
+
+    def __init__(self, run: Run, encoder: Encoder, tag: str, load: Load) -> None:
+        self._run, self._encoder, self._tag, self._load = run, encoder, tag, load
+        self._shards = run.spec.shards
+        self._ids: set[str] = set()
+
+    async def take_range(self, source: Source, submission: Submission) -> None:
+        async for page in source.tickets(submission.after, submission.through):
+            for ticket in page:
+                if not self.take(ticket):
+                    self._load.full = True
+                    return
+
+    async def take_again(self, source: Source, parent: BatchRecord) -> None:
+        """Takes the tickets that an earlier attempt left; those that have left the source get a row that says so."""
+        api = await self._run.tools.connections.api(self._run.resource)
+        wanted = [ticket_id async for ticket_id in ids_to_retry(self._run, api, parent)]
+        for start in range(0, len(wanted), IDS_PER_READ):
+            ids = wanted[start : start + IDS_PER_READ]
+            found = {ticket.id: ticket for ticket in await source.by_ids(ids)}
+            for ticket_id in ids:
+                if ticket_id in found:
+                    self.take(found[ticket_id])
+                else:
+                    self._load.refuse(ticket_id, Verdict.MISSING, LEFT)
+
+    def take(self, ticket: Ticket) -> bool:
+        """Whether there was room for the ticket.
+
+        Raises:
+            Rejected: its id was there before, so that its answer could not be told from the other's.
+        """
+        if self._load.tickets >= self._shards.max_requests:
+            return False
+        request = self._encoder.encode(self._tag, ticket)
+        if request is not None and not self._load.spool.fits(
+            request, self._shards.max_requests, self._shards.max_bytes
+        ):
+            if self._load.spool.requests:
+                return False
+            self._load.refuse(ticket.id, Verdict.UNSENDABLE, TOO_LARGE)
+        elif request is None:
+            self._load.refuse(ticket.id, Verdict.UNSENDABLE, EMPTY)
+        else:
+            self._load.spool.add(request)
+        self._remember(ticket)
+        return True
+
+    def _remember(self, ticket: Ticket) -> None:
+        if ticket.id in self._ids:
+            raise Rejected(f"the source has two tickets with the id {ticket.id[:64]!r}", reason="DuplicateTicket")
+        self._ids.add(ticket.id)
+        self._load.cursor = ticket.cursor
+        if custom_id.is_long(ticket.id):
+            self._load.long_ids[custom_id.digest(ticket.id)] = ticket.id
+
+
+async def intend(run: Run, submission: Submission, load: Load, tag: str) -> BatchRecord | None:
+    """Writes the intent, durable before anything is bought; None where there is nothing to buy."""
+    if not load.tickets and submission.parent is None:
+        await run.save(without_tickets(run.status, submission), progress(run.status))
+        return None
+    if load.long_ids:
+        await run.tools.ledger.keep_long_ids(run.resource.meta, tag, load.long_ids)
+    record = BatchRecord(
+        shard=submission.shard,
+        attempt=submission.attempt,
+        tag=tag,
+        state=BatchState.INTENDED if load.spool.requests else BatchState.COLLECTED,
+        requests=load.spool.requests,
+        failed=failed_already(load, submission),
+        long_ids=len(load.long_ids),
+        after=submission.after,
+        through=load.cursor if submission.parent is None else None,
+        intended_at=run.now(),
+    )
+    status = advanced(put(run.status, record), submission, load, record)
+    await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
+    return record if load.spool.requests else None
+
+
+def failed_already(load: Load, submission: Submission) -> int:
+    """Tickets that end here: those with a row that says why, and those of an earlier attempt that nobody can name."""
+    lost = submission.parent.retryable - load.tickets if submission.parent else 0
+    return len(load.unsendable) + max(lost, 0)
+
+
+def advanced(status: Status, submission: Submission, load: Load, record: BatchRecord) -> Status:
+    """The source's cursor after this load; what a released range had more than fits now becomes a shard of its own."""
+    if submission.parent is not None:
+        return status
+    if submission.through is None:
+        return status.model_copy(update={"cursor": load.cursor, "source_exhausted": not load.full})
+    if not load.full:
+        return put(status, record.model_copy(update={"through": submission.through}))
+    rest = record.model_copy(
+        update={
+            "shard": next_shard(status),
+            "state": BatchState.RELEASED,
+            "requests": 0,
+            "failed": 0,
+            "long_ids": 0,
+            "after": load.cursor,
+            "through": submission.through,
+        }
+    )
+    return put(status, rest)
+
+
+def without_tickets(status: Status, submission: Submission) -> Status:
+    """Nothing was left to send: the source has ended, or the released range is empty by now."""
+    if submission.through is None:
+        return status.model_copy(update={"source_exhausted": True})
+    kept = tuple(
+        record for record in status.batches if (record.shard, record.attempt) != (submission.shard, submission.attempt)
+    )
+    return status.model_copy(update={"batches": kept})
+
+
+async def buy(run: Run, record: BatchRecord, spool: BodySpool) -> None:
+    """Creates the batch. When its answer is lost, the intent stays in the ledger until it is known what was bought."""
+    api = await run.tools.connections.api(run.resource)
+    try:
+        batch = await api.create(spool.body(), spool.size, record.tag)
+    except OutcomeUnknown:
+        await run.warn("CreateUnanswered", f"the answer to a create call of {record.requests:,} requests was lost")
+        return await run.save(run.status, progress(run.status))
+    except Interruption:
+        await run.save_surely(lambda status: with_progress(released(status, current(status, record))))
+        raise
+    run.tools.bought[record.tag] = batch
+    return await confirm(run, record, batch.id)
+
+
+async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
+    """Writes the id of a batch that is known to be ours."""
+    now = run.now()
+    await run.save_surely(lambda status: with_progress(confirmed(status, current(status, record), batch_id, now)))
+    run.tools.bought.pop(record.tag, None)
+    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}")
+
+
+def with_progress(status: Status) -> tuple[Status, Situation]:
+    return status, progress(status)
+
+
+def current(status: Status, record: BatchRecord) -> BatchRecord:
+    """The record of this intent as the newest status has it."""
+    same: Iterable[BatchRecord] = (one for one in status.batches if one.tag == record.tag)
+    return next(iter(same), record)

@@ -57,11 +57,14 @@ async def test_a_refused_create_was_accepted_or_not_as_asked(bench: Bench, accep
     assert bench.simulator.bill().created == int(accepted)
 
 
-async def test_a_cut_connection_before_the_create_took_effect_buys_nothing(bench: Bench) -> None:
-    bench.simulator.add_faults(Fault(kind="connection-cut", operation="create", accepted=False))
+@pytest.mark.parametrize(("accepted", "created"), [(None, 1), (True, 1), (False, 0)])
+async def test_a_cut_connection_buys_unless_it_comes_before_the_create(
+    bench: Bench, accepted: bool | None, created: int
+) -> None:
+    bench.simulator.add_faults(Fault(kind="connection-cut", operation="create", accepted=accepted))
     with pytest.raises(anthropic.APIConnectionError):
         await bench.create(items(2))
-    assert bench.simulator.bill().created == 0
+    assert bench.simulator.bill().created == created
 
 
 async def test_a_refusal_can_carry_retry_after_and_an_error_code(bench: Bench) -> None:

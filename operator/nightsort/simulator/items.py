@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import zlib
-from typing import Any
 
 import msgspec
 
@@ -14,12 +13,12 @@ from nightsort.simulator.faults import Fault, Outcome
 from nightsort.simulator.options import SimulatorOptions
 from nightsort.simulator.params import (
     CHARS_PER_TOKEN,
-    SYSTEM,
+    OutputConfig,
     Params,
     Refused,
     asked_tokens,
     checked,
-    plain_text,
+    system_text,
     tokens,
 )
 from nightsort.simulator.wire import (
@@ -86,6 +85,7 @@ class Respondent:
         """What becomes of the request with these parameters (JSON)."""
         try:
             params, model = checked(raw)
+            prompt = self._prompt(params.system)
         except Refused as refusal:
             return _errored("invalid_request_error", str(refusal))
         text = next((turn.text for turn in reversed(params.messages) if turn.role == "user"), "")
@@ -97,7 +97,7 @@ class Respondent:
             return Answered(Expired())
         if outcome == "canceled":
             return Answered(Canceled())
-        return self._succeed(params, model, text, outcome)
+        return self._succeed(params, model, prompt, text, outcome)
 
     def _fate(self, text: str) -> tuple[Outcome | None, Fault | None]:
         for position, fault in enumerate(self._faults):
@@ -121,12 +121,11 @@ class Respondent:
         if key not in self._prompts:
             if len(self._prompts) > 64:
                 self._prompts.clear()
-            text = plain_text(SYSTEM.decode(key))
+            text = system_text(key)
             self._prompts[key] = Prompt(len(text), Classifier(read_categories(text)))
         return self._prompts[key]
 
-    def _succeed(self, params: Params, model: Model, text: str, outcome: Outcome | None) -> Answered:
-        prompt = self._prompt(params.system)
+    def _succeed(self, params: Params, model: Model, prompt: Prompt, text: str, outcome: Outcome | None) -> Answered:
         asked = asked_tokens(prompt.length, params)
         if outcome == "refusal":
             usage = Usage(input_tokens=asked, output_tokens=0)
@@ -188,16 +187,15 @@ class Respondent:
 def _thinks(params: Params, model: Model) -> bool:
     if params.thinking is None:
         return model.thinks_by_default
-    return params.thinking.get("type") in ("enabled", "adaptive")
+    return params.thinking.type in ("enabled", "adaptive")
 
 
-def _as_json(output_config: dict[str, Any], answer: str) -> str:
+def _as_json(wanted: OutputConfig, answer: str) -> str:
     """The answer as the JSON object that the schema asks for, under its first property."""
-    wanted = output_config.get("format") or {}
-    if wanted.get("type") != "json_schema":
+    if wanted.format is None or wanted.format.type != "json_schema":
         return answer
-    names = list(wanted.get("schema", {}).get("properties", {})) or ["category"]
-    return msgspec.json.encode({names[0]: answer}).decode()
+    name = next(iter(wanted.format.schema.properties), "category")
+    return msgspec.json.encode({name: answer}).decode()
 
 
 def _errored(type: str, message: str) -> Answered:

@@ -25,6 +25,31 @@ class Turn(msgspec.Struct):
         return plain_text(self.content)
 
 
+class Thinking(msgspec.Struct):
+    """Whether and how the model thinks."""
+
+    type: str
+
+
+class Schema(msgspec.Struct):
+    """The JSON schema of an answer; only its fields' names matter here."""
+
+    properties: dict[str, Any] = {}
+
+
+class Format(msgspec.Struct):
+    """The form of an answer."""
+
+    type: str
+    schema: Schema = msgspec.field(default_factory=Schema)
+
+
+class OutputConfig(msgspec.Struct):
+    """What is asked of the answer."""
+
+    format: Format | None = None
+
+
 class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The parameters of a request, as far as the simulator looks at them."""
 
@@ -32,8 +57,8 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     messages: list[Turn]
     max_tokens: int | None = None
     system: msgspec.Raw = msgspec.Raw(b'""')
-    thinking: dict[str, Any] | None = None
-    output_config: dict[str, Any] | None = None
+    thinking: Thinking | None = None
+    output_config: OutputConfig | None = None
     stream: bool | None = None
     temperature: Any = None
     top_p: Any = None
@@ -111,7 +136,7 @@ def check_prompt(params: Params) -> Model:
 
 
 def _check_thinking(params: Params, model: Model) -> None:
-    wanted = params.thinking and params.thinking.get("type")
+    wanted = params.thinking.type if params.thinking else None
     allowed = model.info()["capabilities"]["thinking"]["types"] if wanted else {}
     if wanted and not allowed.get(wanted, {}).get("supported"):
         raise Refused(f"thinking.type: {wanted} is not supported by {model.id}")
@@ -130,7 +155,19 @@ def count_tokens(raw: bytes) -> int:
     if params.max_tokens is not None or params.stream is not None:
         raise Refused("max_tokens: Extra inputs are not permitted")
     check_prompt(params)
-    return asked_tokens(len(plain_text(SYSTEM.decode(params.system))), params)
+    return asked_tokens(len(system_text(params.system)), params)
+
+
+def system_text(system: bytes | msgspec.Raw) -> str:
+    """The system prompt's words.
+
+    Raises:
+        Refused: it is neither a string nor a list of blocks.
+    """
+    try:
+        return plain_text(SYSTEM.decode(system))
+    except msgspec.DecodeError as error:
+        raise Refused(f"system: {error}") from None
 
 
 def asked_tokens(system_length: int, params: Params) -> int:

@@ -31,7 +31,10 @@ def positive_money(value: str) -> str:
 
 
 Money = Annotated[
-    str, StringConstraints(max_length=16, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$"), AfterValidator(positive_money)
+    str,
+    StringConstraints(max_length=16, pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$"),
+    AfterValidator(positive_money),
+    Field(json_schema_extra=rules(("self.matches('[1-9]')", "must be more than 0"))),
 ]
 
 
@@ -71,7 +74,7 @@ class ConfigMapSource(Model):
 
     @model_validator(mode="after")
     def _format_is_known(self) -> ConfigMapSource:
-        if self.format is None and self.key.rsplit(".", 1)[-1] not in ("csv", "jsonl", "json"):
+        if self.format is None and not self.key.endswith((".csv", ".jsonl", ".json")):
             raise ValueError("key must end in .csv, .jsonl or .json, or format must be given")
         return self
 
@@ -286,7 +289,8 @@ class Spec(Model):
                 "unknownLabel.category must be one of the categories",
             ),
             (
-                "self.categories.all(c, self.categories.exists_one(d, d.name.lowerAscii() == c.name.lowerAscii()))",
+                # The list around the names makes them small once: once for each pair costs more than is allowed.
+                "[self.categories.map(c, c.name.lowerAscii())].all(names, names.all(n, names.exists_one(m, m == n)))",
                 "a category is named twice (capitals do not count)",
             ),
             (

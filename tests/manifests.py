@@ -1,0 +1,152 @@
+"""Manifests of resources, good and bad, for whoever must tell them apart: the models and the API server."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+Manifest = dict[str, Any]
+
+SPEC: Manifest = {
+    "model": "claude-haiku-4-5",
+    "source": {"inline": {"tickets": [{"id": "1", "subject": "Charged twice", "body": "Please refund me"}]}},
+}
+
+
+def manifest(name: str = "tickets", **spec: Any) -> Manifest:
+    """A manifest that works, with fields of the spec in the place of its own; a field that is None is left out."""
+    merged = {key: value for key, value in (deepcopy(SPEC) | spec).items() if value is not None}
+    return {
+        "apiVersion": "nightsort.dev/v1alpha1",
+        "kind": "ClassificationBatch",
+        "metadata": {"name": name},
+        "spec": merged,
+    }
+
+
+def stored(name: str, uid: str = "11111111-2222-4333-8444-555555555555", namespace: str = "support") -> Manifest:
+    """A manifest as the API server hands it out: with an incarnation and a version."""
+    made = manifest(name)
+    made["metadata"] |= {"namespace": namespace, "uid": uid, "resourceVersion": "1", "generation": 1}
+    return made
+
+
+def names(*given: str) -> list[Manifest]:
+    return [{"name": name} for name in given]
+
+
+INLINE = SPEC["source"]["inline"]
+CONFIG_MAP = {"name": "tickets", "key": "tickets.csv"}
+DATABASE = {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FROM tickets"}
+
+# Refused by the models and by the API server alike: what is wrong, the spec's fields, where, and in which words
+# (capitals do not count).
+REFUSED: dict[str, tuple[Manifest, str, str]] = {
+    "no source": ({"source": {}}, "spec.source", "needs exactly one of inline, configMap, database"),
+    "two sources": (
+        {"source": {"inline": INLINE, "configMap": CONFIG_MAP}},
+        "spec.source",
+        "needs exactly one of inline, configMap, database",
+    ),
+    "three sources": (
+        {"source": {"inline": INLINE, "configMap": CONFIG_MAP, "database": DATABASE}},
+        "spec.source",
+        "needs exactly one of inline, configMap, database",
+    ),
+    "source missing": ({"source": None}, "spec.source", "required"),
+    "model missing": ({"model": None}, "spec.model", "required"),
+    "model empty": ({"model": ""}, "spec.model", "at least 1 char"),
+    "key with an unknown ending": (
+        {"source": {"configMap": {"name": "tickets", "key": "tickets.xlsx"}}},
+        "spec.source.configMap",
+        "key must end in .csv, .jsonl or .json, or format must be given",
+    ),
+    "key that is only an ending": (
+        {"source": {"configMap": {"name": "tickets", "key": "csv"}}},
+        "spec.source.configMap",
+        "key must end in .csv, .jsonl or .json, or format must be given",
+    ),
+    "name of a ConfigMap with capitals": (
+        {"source": {"configMap": {"name": "Tickets", "key": "tickets.csv"}}},
+        "spec.source.configMap.name",
+        "match",
+    ),
+    "unknown format": (
+        {"source": {"configMap": CONFIG_MAP | {"format": "xml"}}},
+        "spec.source.configMap.format",
+        "jsonl",
+    ),
+    "Fallback to a category that is not declared": (
+        {"categories": names("billing"), "unknownLabel": {"action": "Fallback", "category": "other"}},
+        "spec",
+        "unknownLabel.category",
+    ),
+    "Fallback to none of the default categories": (
+        {"unknownLabel": {"action": "Fallback", "category": "shipping"}},
+        "spec",
+        "unknownLabel.category",
+    ),
+    "Fallback without a category": (
+        {"unknownLabel": {"action": "Fallback"}},
+        "spec.unknownLabel",
+        "category must be given with action Fallback, and only then",
+    ),
+    "Retry with a category": (
+        {"unknownLabel": {"action": "Retry", "category": "other"}},
+        "spec.unknownLabel",
+        "category must be given with action Fallback, and only then",
+    ),
+    "category without an action": (
+        {"unknownLabel": {"category": "other"}},
+        "spec.unknownLabel",
+        "category must be given with action Fallback, and only then",
+    ),
+    "category named twice": ({"categories": names("billing", "billing")}, "spec", "twice"),
+    "category named twice but for capitals": ({"categories": names("billing", "Billing")}, "spec", "twice"),
+    "no categories": ({"categories": []}, "spec.categories", "at least 1 item"),
+    "category with a comma": ({"categories": names("a, b")}, "spec.categories[0].name", "match"),
+    "cost of nothing": ({"maxCostUSD": "0.00"}, "spec.maxCostUSD", "must be more than 0"),
+    "cost in words": ({"maxCostUSD": "five"}, "spec.maxCostUSD", "match"),
+    "too many attempts": ({"backoffLimit": 11}, "spec.backoffLimit", "less than or equal to 10"),
+    "text for a number": ({"backoffLimit": "two"}, "spec.backoffLimit", "integer"),
+    "shards beyond the API's limit": (
+        {"shards": {"maxRequests": 100_001}},
+        "spec.shards.maxRequests",
+        "less than or equal to 100000",
+    ),
+    "a table that is no name": (
+        {
+            "results": {
+                "database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "tickets; DROP TABLE tickets"}
+            }
+        },
+        "spec.results.database.table",
+        "match",
+    ),
+}
+
+# Accepted by both.
+ACCEPTED: dict[str, Manifest] = {
+    "the least": {},
+    "source in a ConfigMap": {"source": {"configMap": CONFIG_MAP}},
+    "key without an ending but with a format": {
+        "source": {"configMap": {"name": "tickets", "key": "data", "format": "csv"}}
+    },
+    "source in a database": {"source": {"database": DATABASE}},
+    "no tickets": {"source": {"inline": {"tickets": []}}},
+    "Fallback to a declared category": {
+        "categories": names("billing", "other"),
+        "unknownLabel": {"action": "Fallback", "category": "other"},
+    },
+    "Fallback to a default category": {"unknownLabel": {"action": "Fallback", "category": "other"}},
+    "Retry": {"unknownLabel": {"action": "Retry"}},
+    "category with a space": {"categories": names("account access")},
+    "results in both": {
+        "results": {
+            "configMap": {"format": "csv"},
+            "database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "public.tickets", "mode": "Upsert"},
+        }
+    },
+    "a limit of cost": {"maxCostUSD": "5.00"},
+    "credentials": {"credentials": {"secretRef": {"name": "anthropic", "key": "api-key"}}},
+}

@@ -1,0 +1,223 @@
+"""The Message Batches API through the vendor's SDK: auth, headers and typed errors are its, retries are the flow's.
+
+Raw answers are decoded here, because the SDK's own models take anything for a batch, and 100,000 results take it 7 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import BinaryIO, TypeVar
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, RequestOptions
+
+from nightsort.adapters.anthropic_failures import NOT_FOUND, UNAVAILABLE, Failure, refused_call, refused_create
+from nightsort.adapters.anthropic_wire import LineReader, WireBatch, WireBatches, WireModel, WireTokens
+from nightsort.domain.answer import Answer
+from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
+
+BATCHES = "/v1/messages/batches"
+BODY_CHUNK = 256 * 1024
+PAGE = 1000
+"""What the API's list gives at most in one page."""
+MOST_PAGES = 20
+NEVER_CONNECTED = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+STREAMED = {"X-Stainless-Raw-Response": "stream"}
+"""What the SDK's own `with_streaming_response` tells itself: leave the answer's body unread."""
+NO_HEADERS: Mapping[str, str] = {}
+CONNECT_TIMEOUT = 10.0
+
+T = TypeVar("T")
+
+
+def open_batches(
+    api_key: str,
+    base_url: str,
+    *,
+    create_timeout: float = 300.0,
+    read_timeout: float = 60.0,
+) -> AnthropicBatches:
+    """The account of a key. Times are seconds; `create_timeout` must stay below the grace of adoption.
+
+    Raises:
+        Stalled: the key has characters that no key has.
+    """
+    if not re.fullmatch(r"[!-~]+", api_key):
+        raise Stalled("the API key is empty or has spaces or characters outside ASCII", reason="CredentialsRefused")
+    timeout = httpx2.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
+    client = AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0, open_telemetry=False)
+    return AnthropicBatches(client, create_timeout=create_timeout)
+
+
+class AnthropicBatches:
+    """BatchApi over a client of the SDK; `aclose` closes its connections."""
+
+    def __init__(self, client: AsyncAnthropic, *, create_timeout: float = 300.0) -> None:
+        self._client = client
+        self._create_timeout = create_timeout
+        keep_tickets_out_of_the_log()
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        headers = {"Content-Length": str(size), "Content-Type": "application/json", "Idempotency-Key": tag}
+        try:
+            async with asyncio.timeout(self._create_timeout):
+                response = await self._client.post(
+                    BATCHES,
+                    content=chunks_of(body),
+                    cast_to=httpx2.Response,
+                    options=once(headers, self._create_timeout),
+                )
+            return msgspec.json.decode(response.content, type=WireBatch).batch()
+        except (AnthropicError, httpx2.HTTPError, TimeoutError, msgspec.DecodeError) as error:
+            raise failed_create(error) from None
+
+    async def retrieve(self, batch_id: str) -> Batch | None:
+        response = await self._find(f"{BATCHES}/{quote(batch_id, safe='')}")
+        return understood(response, WireBatch).batch() if response else None
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        found: list[Batch] = []
+        after = ""
+        for _ in range(MOST_PAGES):
+            page = understood(await self._get(f"{BATCHES}?limit={PAGE}{after}"), WireBatches)
+            new = [wire.batch() for wire in page.data if wire.created_at >= since]
+            found += new
+            if len(new) < len(page.data) or not page.data or not page.has_more:
+                return found
+            after = f"&after_id={quote(page.data[-1].id, safe='')}"
+        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="TooManyBatches")
+
+    async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
+        self._check_results_url(batch)
+        response = await self._get(f"{BATCHES}/{quote(batch.id, safe='')}/results", STREAMED)
+        reader = LineReader()
+        try:
+            async for chunk in response.aiter_bytes():
+                for answers in reader.feed(chunk):
+                    yield answers
+            if answers := reader.rest():
+                yield answers
+        except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError):
+            raise Waiting("the stream of results was cut; it is read again", reason="ResultsCut") from None
+        finally:
+            await response.aclose()
+
+    async def cancel(self, batch_id: str) -> None:
+        try:
+            await self._post(f"{BATCHES}/{quote(batch_id, safe='')}/cancel")
+        except Interruption:
+            batch = await self.retrieve(batch_id)
+            if batch is None or not (batch.ended or batch.canceling):
+                raise
+
+    async def model(self, model: str) -> ModelFacts | None:
+        response = await self._find(f"/v1/models/{quote(model, safe='')}")
+        return understood(response, WireModel).facts() if response else None
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        body = {"model": model, "system": system, "messages": [{"role": "user", "content": text}]}
+        return understood(await self._post("/v1/messages/count_tokens", body), WireTokens).input_tokens
+
+    async def _get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> httpx2.Response:
+        try:
+            return await self._client.get(path, cast_to=httpx2.Response, options=once(headers))
+        except (AnthropicError, httpx2.HTTPError) as error:
+            raise failed_call(error) from None
+
+    async def _find(self, path: str) -> httpx2.Response | None:
+        try:
+            return await self._get(path)
+        except Waiting as waiting:
+            if waiting.reason == NOT_FOUND:
+                return None
+            raise
+
+    async def _post(self, path: str, body: Mapping[str, object] | None = None) -> httpx2.Response:
+        try:
+            return await self._client.post(path, body=body, cast_to=httpx2.Response, options=once(NO_HEADERS))
+        except (AnthropicError, httpx2.HTTPError) as error:
+            raise failed_call(error) from None
+
+    def _check_results_url(self, batch: Batch) -> None:
+        """Results are read under the base URL in any case; an API that has them elsewhere is not the one we know."""
+        if batch.results_url is not None and origin(batch.results_url) != origin(str(self._client.base_url)):
+            raise Stalled(
+                "the results of the batch are said to be on another host than the API's base URL, and the key goes "
+                "nowhere else: check the operator's base URL",
+                reason="ForeignResultsUrl",
+            )
+
+
+def once(headers: Mapping[str, str], timeout: float | None = None) -> RequestOptions:
+    """Nothing is sent twice, and no redirect is followed: it would take the key and the tickets somewhere else."""
+    options: RequestOptions = {"headers": dict(headers), "max_retries": 0, "follow_redirects": False}
+    if timeout is not None:
+        options["timeout"] = httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT)
+    return options
+
+
+async def chunks_of(body: BinaryIO) -> AsyncIterator[bytes]:
+    """A body in pieces so small that reading one from the page cache does not hold up the event loop."""
+    while chunk := body.read(BODY_CHUNK):
+        yield chunk
+
+
+def understood(response: httpx2.Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(response.content, type=kind)
+    except msgspec.DecodeError:
+        raise Waiting("the API's answer was not understood: check the base URL", reason=UNAVAILABLE) from None
+
+
+def failed_create(error: Exception) -> Interruption:
+    if isinstance(error, APIStatusError):
+        return refused_create(failure_of(error))
+    if isinstance(error.__cause__ or error, NEVER_CONNECTED):
+        return unreachable(error)
+    return OutcomeUnknown(
+        "the answer to the create call was lost, late or not understood; whether the batch was accepted is found out"
+    )
+
+
+def failed_call(error: Exception) -> Interruption:
+    return refused_call(failure_of(error)) if isinstance(error, APIStatusError) else unreachable(error)
+
+
+def unreachable(error: Exception) -> Waiting:
+    kind = type(error.__cause__ or error).__name__
+    return Waiting(f"the API cannot be reached ({kind}); it is tried again", reason=UNAVAILABLE)
+
+
+def failure_of(error: APIStatusError) -> Failure:
+    return Failure.of(error.status_code, error.type, error.error_code, error.api_message, error.response.headers)
+
+
+def origin(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; None for what is no URL."""
+    try:
+        parsed = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return None
+    return parsed.scheme, parsed.host, parsed.port
+
+
+def keep_tickets_out_of_the_log() -> None:
+    """The SDK's debug log holds whole request bodies, whatever ANTHROPIC_LOG or the root logger ask for."""
+    sdk = logging.getLogger("anthropic")
+    sdk.setLevel(max(sdk.level, logging.INFO))

@@ -1,0 +1,146 @@
+"""What the API's error answers mean for the run: who moves next, in words that carry nothing of the answer's text.
+
+Statuses, types and codes are those of the vendor's SDK 2.12 (`ERROR_CLASSES`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+
+MOST_RETRY_AFTER = 15 * 60.0
+"""Seconds; the vendor's header can ask for a day, and a limit may be lifted before."""
+SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 413, 422, 429, 529})
+"""Answers to a create after which nothing was bought; all others leave it open (invariant I2)."""
+NOT_FOUND, UNAVAILABLE = "NotFound", "ApiUnavailable"
+ACCOUNT_CODES = frozenset(
+    {
+        "cmek_key_disabled",
+        "cmek_key_network_blocked",
+        "organization_on_hold",
+        "organization_type_not_supported",
+        "parent_organization_required",
+        "storage_quota_exceeded",
+        "workspace_policy_violation",
+    }
+)
+"""Causes of a 400 that lie in the account and not in the request."""
+_SPEND = re.compile(r"reached your specified\b.{0,80}\busage limits", re.IGNORECASE)
+_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error answer. `text` is looked at and never shown: it may repeat what was sent."""
+
+    status: int
+    type: str = ""
+    code: str = ""
+    text: str = ""
+    retry_after: float | None = None
+
+    @classmethod
+    def of(
+        cls, status: int, type: str | None, code: str | None, text: str | None, headers: Mapping[str, str]
+    ) -> Failure:
+        return cls(status, word(type), word(code), text or "", seconds_of(headers.get("retry-after")))
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.status), self.type, self.code) if part)
+
+
+def word(text: str | None) -> str:
+    """A type or code if it looks like one: whatever stands between us and the API may have written it."""
+    return text if text and _WORD.fullmatch(text) else ""
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """The header in seconds, at most 15 minutes; its other form, a date, is left out."""
+    try:
+        seconds = float(retry_after or "")
+    except ValueError:
+        return None
+    return min(seconds, MOST_RETRY_AFTER) if seconds >= 0 else None
+
+
+def refused_call(failure: Failure) -> Interruption:
+    """What an error answer means to any call but create."""
+    return refused_account(failure) or waiting(failure)
+
+
+def refused_create(failure: Failure) -> Interruption:
+    """What an error answer to a create means: OutcomeUnknown where it may have been accepted all the same."""
+    if failure.status not in SURELY_REFUSED:
+        return OutcomeUnknown(
+            f"the API answered the create call with {failure}, which leaves open whether the batch was accepted",
+            reason="OutcomeUnknown",
+            retry_after=failure.retry_after,
+        )
+    return refused_account(failure) or refused_batch(failure) or waiting(failure)
+
+
+def refused_account(failure: Failure) -> Stalled | None:
+    """Somebody has to see to the key or the account."""
+    if is_spend_limit(failure):
+        return Stalled(
+            f"the account's spend limit is reached ({failure}): raise it in the Claude Console or wait",
+            reason="SpendLimitReached",
+        )
+    if failure.status == 402 or (failure.status == 400 and _CREDIT.search(failure.text)):
+        return Stalled(
+            f"the account has no credit ({failure}): add credit in the Claude Console", reason="CreditExhausted"
+        )
+    if failure.status == 401:
+        return Stalled(
+            f"the API does not accept the key ({failure}): put a valid one into the Secret", reason="CredentialsRefused"
+        )
+    if failure.status == 403:
+        return Stalled(
+            f"the key may not do this ({failure}): check its workspace and permissions", reason="CredentialsRefused"
+        )
+    if failure.status == 400 and failure.code in ACCOUNT_CODES:
+        return Stalled(
+            f"the account does not allow this ({failure}): see to it in the Claude Console", reason="AccountRefused"
+        )
+    return None
+
+
+def is_spend_limit(failure: Failure) -> bool:
+    by_code = failure.status in (402, 429) and failure.code.endswith("spend_limit_reached")
+    return by_code or (failure.status == 400 and bool(_SPEND.search(failure.text)))
+
+
+def refused_batch(failure: Failure) -> Interruption | None:
+    """Something is wrong with the batch, or with the place that it was sent to."""
+    if failure.status == 404:
+        return Stalled(
+            f"the API has no Message Batches where it was called ({failure}): check the operator's base URL",
+            reason="EndpointMissing",
+        )
+    if failure.status == 413:
+        return Rejected(
+            f"the batch is too large for the API ({failure}): lower shards.maxBytes, and create the resource again",
+            reason="BatchTooLarge",
+        )
+    if failure.status in (400, 422) and failure.code != "request_body_timeout":
+        return Rejected(
+            f"the API refuses the batch as invalid ({failure}): check model, prompt and "
+            "categories, and create the resource again",
+            reason="BatchRefused",
+        )
+    return None
+
+
+def waiting(failure: Failure) -> Waiting:
+    """Time cures it."""
+    said = {429: "the API's rate limit is reached", 529: "the API is overloaded"}
+    reasons = {429: "RateLimited", 529: "Overloaded", 404: NOT_FOUND}
+    return Waiting(
+        f"{said.get(failure.status, 'the API answered with an error')} ({failure})",
+        reason=reasons.get(failure.status, UNAVAILABLE),
+        retry_after=failure.retry_after,
+    )

@@ -1,0 +1,190 @@
+"""The few fields that are read of the Message Batches API's answers, and the lines of its results."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from msgspec import DecodeError, Struct, json
+
+from nightsort.domain.answer import Answer
+from nightsort.domain.batch import Batch, ModelFacts
+
+logger = logging.getLogger(__name__)
+
+ANSWERS_PER_PAGE = 1000
+UNREADABLE = "unreadable_result"
+"""The error type of a result that is there but cannot be understood."""
+_CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"')
+
+
+class Counts(Struct, frozen=True):
+    processing: int = 0
+    succeeded: int = 0
+    errored: int = 0
+    canceled: int = 0
+    expired: int = 0
+
+
+class WireBatch(Struct, frozen=True):
+    id: str
+    processing_status: str
+    request_counts: Counts
+    created_at: datetime
+    ended_at: datetime | None = None
+    results_url: str | None = None
+
+    def batch(self) -> Batch:
+        counts = self.request_counts
+        return Batch(
+            id=self.id,
+            created_at=self.created_at,
+            requests=counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired,
+            ended=self.processing_status == "ended",
+            ended_at=self.ended_at,
+            canceling=self.processing_status == "canceling",
+            results_url=self.results_url,
+        )
+
+
+class WireBatches(Struct, frozen=True):
+    data: list[WireBatch]
+    has_more: bool = False
+
+
+class Support(Struct, frozen=True):
+    supported: bool = False
+
+
+class ThinkingTypes(Struct, frozen=True):
+    disabled: Support = Support()
+
+
+class Thinking(Struct, frozen=True):
+    supported: bool = False
+    types: ThinkingTypes = ThinkingTypes()
+
+
+class Capabilities(Struct, frozen=True):
+    batch: Support = Support(supported=True)
+    thinking: Thinking = Thinking()
+
+
+class WireModel(Struct, frozen=True):
+    id: str
+    lifecycle: str = "active"
+    capabilities: Capabilities | None = None
+    max_input_tokens: int | None = None
+
+    def facts(self) -> ModelFacts:
+        can = self.capabilities or Capabilities()
+        return ModelFacts(
+            id=self.id,
+            retired=self.lifecycle == "retired",
+            batch=can.batch.supported,
+            thinks=can.thinking.supported,
+            can_disable_thinking=can.thinking.supported and can.thinking.types.disabled.supported,
+            max_input_tokens=self.max_input_tokens,
+        )
+
+
+class WireTokens(Struct, frozen=True):
+    input_tokens: int
+
+
+class Block(Struct, frozen=True):
+    """A content block; thinking and other kinds have no text."""
+
+    type: str
+    text: str | None = None
+
+
+class Usage(Struct, frozen=True):
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cache_creation_input_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+
+
+class Message(Struct, frozen=True):
+    content: list[Block] = []
+    stop_reason: str | None = None
+    usage: Usage = Usage()
+
+
+class InnerError(Struct, frozen=True):
+    type: str = ""
+
+
+class OuterError(Struct, frozen=True):
+    error: InnerError = InnerError()
+
+
+class Result(Struct, frozen=True):
+    type: str
+    message: Message | None = None
+    error: OuterError | None = None
+
+
+class Line(Struct, frozen=True):
+    custom_id: str
+    result: Result
+
+    def answer(self) -> Answer:
+        message, error = self.result.message or Message(), self.result.error or OuterError()
+        usage = message.usage
+        return Answer(
+            custom_id=self.custom_id,
+            outcome=self.result.type,
+            text=next((block.text or "" for block in message.content if block.type == "text"), ""),
+            stop_reason=message.stop_reason or "",
+            error_type=error.error.type,
+            input_tokens=usage.input_tokens or 0,
+            output_tokens=usage.output_tokens or 0,
+            cache_write_tokens=usage.cache_creation_input_tokens or 0,
+            cache_read_tokens=usage.cache_read_input_tokens or 0,
+        )
+
+
+class LineReader:
+    """Cuts a stream of bytes into answers, in pages of about 1,000."""
+
+    def __init__(self) -> None:
+        self._decoder = json.Decoder(Line)
+        self._rest = b""
+        self._answers: list[Answer] = []
+
+    def feed(self, chunk: bytes) -> Iterator[list[Answer]]:
+        """Full pages, once this chunk has been read."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            if line and not line.isspace():
+                self._take(line)
+        if len(self._answers) >= ANSWERS_PER_PAGE:
+            yield self._page()
+
+    def rest(self) -> list[Answer]:
+        """What is left at the end of the stream.
+
+        Raises:
+            DecodeError: the last line is not whole.
+        """
+        if self._rest and not self._rest.isspace():
+            self._answers.append(self._decoder.decode(self._rest).answer())
+        return self._page()
+
+    def _page(self) -> list[Answer]:
+        page, self._answers = self._answers, []
+        return page
+
+    def _take(self, line: bytes) -> None:
+        """A line with its end; one that is not understood becomes an errored answer, so that the others count."""
+        try:
+            self._answers.append(self._decoder.decode(line).answer())
+        except DecodeError:
+            if found := _CUSTOM_ID.search(line):
+                self._answers.append(Answer(found[1].decode(), "errored", error_type=UNREADABLE))
+            else:
+                logger.warning("a line of %d bytes in the results has no custom_id; it is left out", len(line))

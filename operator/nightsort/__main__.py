@@ -1,6 +1,25 @@
 """The program: `nightsort` and `python -m nightsort`."""
 
-from nightsort.cli import main
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nightsort import cli
+
+if TYPE_CHECKING:
+    from nightsort.settings import Settings
+
+
+def start_operator(settings: Settings) -> None:
+    """Loads kopf and the clients only for the command that needs them."""
+    from nightsort.kube.process import run
+
+    run(settings)
+
+
+def main() -> None:
+    cli.main(start_operator)
+
 
 if __name__ == "__main__":
     main()

@@ -42,6 +42,14 @@ class Ledger(Protocol):
         """The ids of all batches that any record owns, read from the store itself and not from a cache."""
         ...
 
+    async def others(self, meta: Meta) -> Sequence[Resource]:
+        """The other resources of the namespace, read from the store itself, without those that cannot be parsed."""
+        ...
+
+    async def remove(self, meta: Meta) -> None:
+        """Deletes the resource, if it is still this version of it."""
+        ...
+
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
         """Keeps what the digests in a batch's custom_ids stand for (digest to id), durably.
 
@@ -156,12 +164,16 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConfigMap:
-    """`data` by key; `version` is the store's mark for guarded writes, empty for one that is to be created."""
+    """`data` by key; `version` is the store's mark for guarded writes, empty for one that is to be created.
+
+    `binary` are the keys whose content is no UTF-8 text; it is neither read nor written.
+    """
 
     name: str
     data: Mapping[str, str]
     version: str = ""
     owner_uid: str | None = None
+    binary: frozenset[str] = frozenset()
 
 
 class ConfigMaps(Protocol):

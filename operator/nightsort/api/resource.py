@@ -27,6 +27,7 @@ class Meta:
     uid: str
     resource_version: str = ""
     generation: int = 1
+    created_at: datetime | None = None
     deletion_timestamp: datetime | None = None
 
     @property
@@ -36,14 +37,14 @@ class Meta:
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> Meta:
         metadata = manifest.get("metadata") or {}
-        deleted = metadata.get("deletionTimestamp")
         return cls(
             namespace=metadata.get("namespace") or "default",
             name=metadata.get("name", ""),
             uid=metadata.get("uid", ""),
             resource_version=metadata.get("resourceVersion", ""),
             generation=metadata.get("generation", 1),
-            deletion_timestamp=datetime.fromisoformat(deleted) if deleted else None,
+            created_at=moment(metadata.get("creationTimestamp")),
+            deletion_timestamp=moment(metadata.get("deletionTimestamp")),
         )
 
 
@@ -70,6 +71,10 @@ class Resource:
 
     def with_status(self, status: Status) -> Resource:
         return replace(self, status=status)
+
+
+def moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def parse_status(manifest: Mapping[str, Any]) -> Status:

@@ -258,12 +258,20 @@ class Spec(Model):
     unknown_label: UnknownLabel = immutable(default=UnknownLabel())
     prompt: Prompt = immutable(default=Prompt())
     shards: Shards = immutable(default=Shards())
-    backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
+    backoff_limit: Annotated[int, Field(ge=0, le=10)] = immutable(default=2)
     """How often tickets are sent again whose failure can pass."""
     max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")
     """A run that is estimated to cost more, in USD, is refused before anything is bought."""
     poll_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How often the API is asked whether a batch has ended."""
+    overlap_policy: Literal["Wait", "Allow"] = immutable(default="Wait")
+    """Wait while an older unfinished resource works on the same source, so that no ticket is bought twice."""
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """After so long what is running is cancelled, partial results are kept, and the run ends as Failed."""
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
+    """How long a finished resource stays. Under GitOps leave it out: what is deleted is created, and paid, again."""
+    suspend: bool = False
+    """Cancel what is running and buy nothing while it is true; afterwards go on with what is left."""
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Spec:

@@ -67,6 +67,7 @@ class BatchRecord(StatusModel):
     state: BatchState
     id: Annotated[str, StringConstraints(max_length=128)] | None = None
     requests: int
+    canceled: bool = False
     long_ids: int = Field(default=0, alias="longIDs")
     after: Line | None = None
     through: Line | None = None

@@ -18,12 +18,21 @@ class Interruption(Exception):
 class Waiting(Interruption):
     """Time cures it: a rate limit, an outage, a full queue, something that may be created yet.
 
-    `retry_after` is in seconds, when the other side said so.
+    `retry_after` is in seconds, when the other side said so. `every`, in seconds, looks again at a steady pace, where
+    nothing is wrong and backing off would only be late.
     """
 
-    def __init__(self, message: str, *, reason: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        retry_after: float | None = None,
+        every: float | None = None,
+    ) -> None:
         super().__init__(message, reason=reason)
         self.retry_after = retry_after
+        self.every = every
 
 
 class OutcomeUnknown(Waiting):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import BatchRecord, BatchState, Status, Stop
 from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_finished
-from nightsort.domain.record import Submission, in_state, next_submission
+from nightsort.domain.record import Submission, in_state, next_submission, waiting_for_retry
 
+DEADLINE_EXCEEDED = "DeadlineExceeded"
 CLOCK_SKEW = timedelta(minutes=2)
 
 
@@ -27,11 +28,13 @@ class Candidate:
 class Facts:
     """What was seen of the world: own batches by id; for each intent's tag the candidates that nobody owns.
 
-    An intent without an entry in `candidates` has not been looked for.
+    An intent without an entry in `candidates` has not been looked for. `cancel_asked` are the batches that this process
+    has asked to end; asking again after a restart is harmless.
     """
 
     batches: Mapping[str, Batch] = field(default_factory=dict)
     candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
+    cancel_asked: Collection[str] = ()
     grace: timedelta = timedelta(minutes=10)
 
 
@@ -67,6 +70,34 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Nothing more is bought, for this reason."""
+
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Ask for the end of a batch that is running."""
+
+    record: BatchRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """Give their rows to tickets that would have been asked again."""
+
+    record: BatchRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Give their rows to tickets that will not be sent any more."""
+
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     pass
 
@@ -78,7 +109,7 @@ class Rest:
     seconds: float | None
 
 
-Move = Prepare | Confirm | Release | Collect | Submit | Finish | Rest
+Move = Prepare | Confirm | Release | Collect | Submit | Halt | Cancel | Conclude | Abandon | Finish | Rest
 Policy = Callable[[Resource, Facts, datetime], Move | None]
 
 
@@ -88,6 +119,13 @@ def leave_finished_alone(resource: Resource, facts: Facts, now: datetime) -> Mov
 
 def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetime) -> Move | None:
     return Rest(None) if resource.meta.deletion_timestamp else None
+
+
+def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    limit, started = resource.spec.active_deadline_seconds, resource.status.start_time
+    if limit is None or started is None or resource.status.stop or now < started + timedelta(seconds=limit):
+        return None
+    return Halt(Stop(reason=DEADLINE_EXCEEDED, message=f"not finished within activeDeadlineSeconds ({limit:,})"))
 
 
 def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -116,9 +154,39 @@ def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Move 
     return None
 
 
+def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    stop = resource.status.stop
+    if not resource.spec.suspend and (stop is None or stop.reason != DEADLINE_EXCEEDED):
+        return None
+    for record in in_state(resource.status, BatchState.SUBMITTED):
+        if record.id not in facts.cancel_asked:
+            return Cancel(record)
+    return None
+
+
+def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    if resource.spec.suspend and resource.status.stop is None:
+        return Rest(resource.spec.poll_interval_seconds)
+    return None
+
+
 def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
     submission = next_submission(resource.status) if resource.status.stop is None else None
     return Submit(submission) if submission else None
+
+
+def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """After a stop: what was never bought, and what would have been asked again, still gets its rows.
+
+    A run that was stopped before its first intent has promised no rows.
+    """
+    status = resource.status
+    if status.stop is None or not status.batches:
+        return None
+    for record in waiting_for_retry(status):
+        return Conclude(record)
+    submission = next_submission(status)
+    return Abandon(submission) if submission else None
 
 
 def finish_when_all_is_collected(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -128,10 +196,14 @@ def finish_when_all_is_collected(resource: Resource, facts: Facts, now: datetime
 POLICIES: tuple[Policy, ...] = (
     leave_finished_alone,
     leave_deleted_to_the_farewell,
-    prepare_first,
+    stop_at_deadline,
     settle_intents,
     collect_what_ended,
+    cancel_what_must_not_run,
+    hold_while_suspended,
+    prepare_first,
     submit_next,
+    give_up_the_rest,
     finish_when_all_is_collected,
 )
 

@@ -61,9 +61,8 @@ def next_submission(status: Status) -> Submission | None:
     for record in in_state(status, BatchState.RELEASED):
         parent = find(status, record.shard, record.attempt - 1)
         return Submission(record.shard, record.attempt, record.after, record.through, parent)
-    for record in in_state(status, BatchState.COLLECTED):
-        if record.retryable and find(status, record.shard, record.attempt + 1) is None:
-            return Submission(record.shard, record.attempt + 1, parent=record)
+    for record in waiting_for_retry(status):
+        return Submission(record.shard, record.attempt + 1, parent=record)
     if not status.source_exhausted:
         return Submission(next_shard(status), 0, after=status.cursor)
     return None
@@ -144,6 +143,7 @@ def ticket_counts(status: Status) -> TicketCounts:
 
 
 def waiting_for_retry(status: Status) -> list[BatchRecord]:
+    """Batches of which tickets are to be asked again, and have not been yet."""
     return [
         record
         for record in in_state(status, BatchState.COLLECTED)

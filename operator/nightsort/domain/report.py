@@ -51,6 +51,13 @@ def phase_of(status: Status, situation: Situation) -> str:
     return "Submitting"
 
 
+def standing_of(resource: Resource) -> Situation:
+    """A run that is not finished, in words."""
+    if resource.spec.suspend and resource.status.stop is None:
+        return Situation(Standing.SUSPENDED, "Suspended", "spec.suspend is true: nothing is bought")
+    return progress(resource.status)
+
+
 def progress(status: Status) -> Situation:
     """A working run in words."""
     flying = in_state(status, BatchState.SUBMITTED)

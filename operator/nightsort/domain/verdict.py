@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nightsort.api.spec import Spec, UnknownLabel
+from nightsort.api.status import BatchRecord
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.label import Labels
 
@@ -18,6 +19,13 @@ class Judgement:
     category: str | None = None
     reason: str = ""
     may_pass: bool = False
+
+
+def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int) -> bool:
+    """Whether a ticket of this batch gets another attempt: its failure can pass, or it was us who cancelled it."""
+    if judgement.verdict is Verdict.CANCELED:
+        return record.canceled
+    return judgement.may_pass and record.attempt < backoff_limit
 
 
 class Judge:

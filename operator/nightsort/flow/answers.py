@@ -12,7 +12,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
-from nightsort.domain.verdict import Judge, Judgement
+from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi, Source
 
@@ -76,8 +76,8 @@ async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterato
     source = await run.tools.connections.source(run.resource)
     parent = find(run.status, record.shard, record.attempt - 1)
     if parent is not None:
-        async for ticket_id in ids_to_retry(run, api, parent):
-            yield ticket_id
+        async for judged in to_ask_again(run, api, parent):
+            yield judged.id
         return
     async for ticket_id in sendable_ids(source, TicketText(run.spec.prompt), record):
         yield ticket_id
@@ -90,11 +90,11 @@ async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) ->
                 yield ticket.id
 
 
-async def ids_to_retry(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[str]:
+async def to_ask_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
     """The tickets whose failure in that attempt can pass, from its results, which the API keeps for 29 days."""
     batch = await api.retrieve(parent.id or "")
     if batch is None:
         raise Waiting(f"the API does not show batch {parent.id}", reason="BatchNotFound")
     async for judged in judged_answers(run, api, parent, batch):
-        if judged.judgement.may_pass:
-            yield judged.id
+        if is_asked_again(judged.judgement, parent, run.spec.backoff_limit):
+            yield judged

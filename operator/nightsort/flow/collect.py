@@ -10,6 +10,7 @@ from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.record import Tally, collected
 from nightsort.domain.report import plural, progress
+from nightsort.domain.verdict import is_asked_again
 from nightsort.flow.answers import Judged, judged_answers
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
@@ -61,13 +62,13 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
     Raises:
         Waiting: the results were cut, or a sink is away; nothing is lost, the next look collects again.
     """
-    may_retry = record.attempt < run.spec.backoff_limit and run.status.stop is None
+    may_retry = run.status.stop is None
     api = await run.tools.connections.api(run.resource)
     count = Count()
     with RowSpool() as rows:
         async for judged in judged_answers(run, api, record, batch):
             count.add(judged.answer or NO_ANSWER)
-            if judged.judgement.may_pass and may_retry:
+            if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
                 count.retryable += 1
             else:
                 row = row_of(run, batch, judged)

@@ -8,7 +8,8 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import UnknownPrice, estimate, money, price_of
-from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.overlap import older_on_same_source
 from nightsort.domain.prices import Price, PriceTable
 from nightsort.domain.prompt import TicketText, system_prompt
 from nightsort.domain.report import plural
@@ -26,6 +27,7 @@ async def prepare(run: Run) -> None:
         Waiting, Stalled, Rejected: with what is in the way.
     """
     text = TicketText(run.spec.prompt)
+    await let_older_go_first(run)
     connections = run.tools.connections
     source = await connections.source(run.resource)
     await source.check()
@@ -41,6 +43,23 @@ async def prepare(run: Run) -> None:
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
     about = f", estimated at ${cost.estimated_usd}" if cost.estimated_usd else ""
     await run.note("Prepared", f"{plural(tickets, 'ticket')} for {run.spec.model}{about}")
+
+
+async def let_older_go_first(run: Run) -> None:
+    """Nightly runs that overlap do not buy the same tickets twice.
+
+    Raises:
+        Waiting: an older unfinished resource works on the same source.
+    """
+    if run.spec.overlap_policy == "Allow":
+        return
+    older = older_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta))
+    if older is not None:
+        raise Waiting(
+            f"{older.meta.name} is older, unfinished and works on the same source",
+            reason="Overlap",
+            every=run.spec.poll_interval_seconds,
+        )
 
 
 def usable(name: str, model: ModelFacts | None) -> ModelFacts:

@@ -11,11 +11,15 @@ from nightsort.api.status import BatchRecord, BatchState, Stop
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
 from nightsort.domain.moves import (
     CLOCK_SKEW,
+    Abandon,
+    Cancel,
     Candidate,
     Collect,
+    Conclude,
     Confirm,
     Facts,
     Finish,
+    Halt,
     Move,
     Prepare,
     Release,
@@ -24,11 +28,13 @@ from nightsort.domain.moves import (
     next_move,
 )
 from nightsort.domain.record import in_state, released
-from nightsort.domain.report import progress
+from nightsort.domain.report import progress, standing_of
 from nightsort.domain.situation import Situation
 from nightsort.flow.adopt import find_candidates
+from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
 from nightsort.flow.finish import finish
+from nightsort.flow.give_up import abandon, conclude
 from nightsort.flow.poll import Polls
 from nightsort.flow.prepare import prepare
 from nightsort.flow.run import Run, Tools
@@ -77,7 +83,7 @@ class Reconciler:
     async def _rest(self, run: Run, rest: Rest) -> float | None:
         if rest.seconds is not None:
             # Whatever was in the way before is not any more; nothing is written when that was said already.
-            await run.save(run.status, progress(run.status))
+            await run.save(run.status, standing_of(run.resource))
         return rest.seconds
 
     async def _facts(self, run: Run) -> Facts:
@@ -97,7 +103,7 @@ class Reconciler:
             recent = await self._polls.recent(api, since, now, max_age)
             found = await find_candidates(run, api, unclear, recent)
             candidates.update({tag: list(batches) for tag, batches in found.items()})
-        return Facts(batches, candidates, self._tools.grace)
+        return Facts(batches, candidates, self._tools.cancel_asked, self._tools.grace)
 
     def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
         """Whether this process itself bought the batch and only could not write it down."""
@@ -121,6 +127,14 @@ class Reconciler:
                 await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
             case Collect(record, batch):
                 await collect(run, record, batch)
+            case Halt(stop):
+                await self._halt(run, stop)
+            case Cancel(record):
+                await cancel(run, record)
+            case Conclude(record):
+                await conclude(run, record)
+            case Abandon(submission):
+                await abandon(run, submission)
             case Finish():
                 await finish(run)
 
@@ -132,9 +146,11 @@ class Reconciler:
         """
         if run.status.stop is not None:
             raise Stalled(rejected.message, reason=rejected.reason) from rejected
-        stop = Stop(reason=rejected.reason, message=rejected.message)
+        await self._halt(run, Stop(reason=rejected.reason, message=rejected.message))
+
+    async def _halt(self, run: Run, stop: Stop) -> None:
         status = run.status.model_copy(update={"stop": stop})
-        await run.save(status, Situation.working(rejected.reason, rejected.message))
+        await run.save(status, Situation.working(stop.reason, stop.message))
 
     async def _interrupted(self, run: Run, interruption: Interruption) -> float:
         """Says in the status what is in the way, and comes back later: sooner at first, with jitter."""
@@ -149,6 +165,12 @@ class Reconciler:
             return SOON_SECONDS
         if isinstance(interruption, Stalled):
             return STALLED_SECONDS
+        return self._pause(interruption, failures)
+
+    def _pause(self, interruption: Interruption, failures: int) -> float:
+        """Seconds: steady, or twice as long each time and at least what the other side asked for, with jitter."""
+        if isinstance(interruption, Waiting) and interruption.every is not None:
+            return interruption.every
         retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None
         backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** (failures - 1), LONGEST_BACKOFF_SECONDS)
         return max(retry_after or 0.0, backoff) * (1 + self._jitter() / 2)

@@ -25,7 +25,7 @@ class Tools:
 
     `grace` is how long the API's list may lag behind a create. `bought` remembers, while the process lives, what was
     bought but could not be confirmed in the ledger; `proofs` the tag of each foreign batch that was looked into;
-    `short_reads` how often a batch's results came with lines missing.
+    `short_reads` how often a batch's results came with lines missing; `cancel_asked` batches that were asked to end.
     """
 
     ledger: Ledger
@@ -38,6 +38,7 @@ class Tools:
     bought: dict[str, Batch] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
     short_reads: dict[str, int] = field(default_factory=dict)
+    cancel_asked: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
-from nightsort.flow.answers import ids_to_retry
+from nightsort.flow.answers import to_ask_again
 from nightsort.flow.run import Run
 from nightsort.flow.spool import BodySpool
 from nightsort.flow.store import store
@@ -95,7 +95,7 @@ class Loader:
     async def take_again(self, source: Source, parent: BatchRecord) -> None:
         """Takes the tickets that an earlier attempt left; those that have left the source get a row that says so."""
         api = await self._run.tools.connections.api(self._run.resource)
-        wanted = [ticket_id async for ticket_id in ids_to_retry(self._run, api, parent)]
+        wanted = [judged.id async for judged in to_ask_again(self._run, api, parent)]
         for start in range(0, len(wanted), IDS_PER_READ):
             ids = wanted[start : start + IDS_PER_READ]
             found = {ticket.id: ticket for ticket in await source.by_ids(ids)}

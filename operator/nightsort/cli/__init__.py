@@ -1,0 +1,28 @@
+"""The command line: one module per command. What a command needs is imported when it runs, so that --help is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from nightsort.cli import crds, local, operator, simulate, version
+
+if TYPE_CHECKING:
+    from nightsort.settings import Settings
+
+
+def main(start_operator: Callable[[Settings], None]) -> None:
+    """Runs the command that was given; the operator's process is handed in by the room above."""
+    app = typer.Typer(
+        help="Sorts support tickets overnight, at half price.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    operator.add_to(app, start_operator)
+    local.add_to(app)
+    simulate.add_to(app)
+    crds.add_to(app)
+    version.add_to(app)
+    app()

@@ -1,0 +1,45 @@
+"""kopf's handlers: doorbells of the flow. Their `patch` stays empty, since a failed patch would kill the timer."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import kopf
+
+from nightsort.api.model import GROUP, PLURAL, VERSION
+from nightsort.kube.desk import Desk
+
+RESOURCE = (GROUP, VERSION, PLURAL)
+TICK_SECONDS = 1.0
+SPREAD_SECONDS = 1.0
+
+
+def unfinished(status: kopf.Status, **_: Any) -> bool:
+    """Finished resources have no timer and no finalizer: they can be deleted while the operator is away."""
+    conditions = status.get("conditions") or ()
+    return not any(one.get("type") == "Finished" and one.get("status") == "True" for one in conditions)
+
+
+def first_look(**_: Any) -> float:
+    """Spreads the looks after a restart, when all timers fire at once."""
+    return random.uniform(0, SPREAD_SECONDS)  # noqa: S311 - no secret
+
+
+@kopf.timer(*RESOURCE, interval=TICK_SECONDS, initial_delay=first_look, when=unfinished)
+async def look(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
+    desk: Desk = memo.desk
+    await desk.look(body)
+
+
+@kopf.on.delete(*RESOURCE, when=unfinished)
+async def farewell(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
+    desk: Desk = memo.desk
+    await desk.farewell(body)
+
+
+@kopf.on.event(*RESOURCE)
+async def seen(event: kopf.RawEvent, memo: kopf.Memo, uid: str, **_: Any) -> None:
+    if event["type"] == "DELETED":
+        desk: Desk = memo.desk
+        desk.forget(uid)

@@ -1,0 +1,59 @@
+"""The operator's process: kopf with our settings around one desk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import kopf
+
+from nightsort.api.model import GROUP
+from nightsort.kube import handlers
+from nightsort.kube.desk import Desk
+from nightsort.kube.storages import NoDiffBase
+from nightsort.settings import Settings
+from nightsort.wiring import cluster_tools
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT."""
+    kopf.configure(verbose=False)
+    # kopf tells of every tick of every timer; what matters is told by events and by our own loggers.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> None:
+    async with cluster_tools(settings) as tools:
+        desk = Desk(tools, timedelta(seconds=settings.farewell_seconds))
+        where = ", ".join(settings.namespaces) or "all namespaces"
+        logger.info("watching %s; batches go to %s", where, settings.anthropic_base_url)
+        await kopf.operator(
+            settings=kopf_settings(),
+            registry=kopf.get_default_registry(),
+            memo=kopf.Memo(desk=desk),
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz" if settings.liveness_port else None,
+            standalone=True,
+        )
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """What kopf does in our name: own finalizer and prefix, no events, no copies of objects, bounded requests."""
+    settings = kopf.OperatorSettings()
+    settings.persistence.finalizer = f"{GROUP}/running"
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}", v1=False)
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = 60
+    settings.networking.connect_timeout = 10
+    settings.watching.server_timeout = 600
+    return settings
+
+
+HANDLERS = (handlers.look, handlers.farewell)

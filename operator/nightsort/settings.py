@@ -1,0 +1,46 @@
+"""The operator's settings: flags of `nightsort operator`, or environment variables with the prefix NIGHTSORT_."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+API_URL = "https://api.anthropic.com"
+
+
+class Settings(BaseSettings):
+    """Times are seconds. What a resource must not decide is decided here: the API's address, the databases' hosts."""
+
+    model_config = SettingsConfigDict(env_prefix="NIGHTSORT_", frozen=True, populate_by_name=True)
+
+    namespaces: Annotated[tuple[str, ...], NoDecode] = ()
+    """The namespaces to watch; none means all."""
+
+    anthropic_base_url: str = API_URL
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("NIGHTSORT_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")
+    )
+    """The operator's own key, for resources without `credentials`. Without it such resources stall."""
+
+    adoption_grace_seconds: float = Field(default=600.0, ge=0)
+    """How long a batch whose create was not answered may stay out of the API's list before it is bought again."""
+
+    create_timeout_seconds: float = Field(default=300.0, gt=0)
+    farewell_seconds: float = Field(default=30.0, gt=0)
+    """How long the deletion of a running resource may wait for its batches to be cancelled."""
+
+    database_hosts: Annotated[tuple[str, ...], NoDecode] = ("*",)
+    """Host patterns that database URLs of resources may name."""
+
+    tick_seconds: float = Field(default=1.0, gt=0)
+    liveness_port: int | None = None
+    spool_directory: Path | None = None
+
+    @field_validator("namespaces", "database_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Lists are written with commas in the environment."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -8,7 +8,6 @@ the batch.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Mapping
@@ -63,5 +62,5 @@ def decode(custom_id: str, tag: str, long_ids: Mapping[str, str]) -> str | None:
 def _from_base64(text: str) -> str | None:
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not of the alphabet, no length of base64, or no UTF-8
         return None

@@ -1,0 +1,104 @@
+"""Money: what a run costs, and what it saved."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightsort.api.status import Cost, Usage
+from nightsort.domain.cost import UnknownPrice, batch_price, estimate, money, price_of, settled, standard_price, total
+from nightsort.domain.prices import PRICE_TABLE, Price
+
+HAIKU = price_of("claude-haiku-4-5", PRICE_TABLE)
+MILLION = 1_000_000
+counts = st.integers(min_value=0, max_value=10**9)
+usages = st.builds(
+    Usage, input_tokens=counts, output_tokens=counts, cache_write_tokens=counts, cache_read_tokens=counts
+)
+
+# Model, and USD per million tokens: input, output, 5-minute cache write, cache read (vendor's price page, 2026-11-22).
+VENDORS_TABLE = [
+    ("claude-haiku-5-5", "0.10", "0.50", "0.125", "0.01"),
+    ("claude-haiku-4-5", "1", "5", "1.25", "0.10"),
+    ("claude-sonnet-5-5", "2", "10", "2.50", "0.10"),
+    ("claude-sonnet-5", "2", "10", "2.50", "0.20"),
+    ("claude-sonnet-4-6", "3", "15", "3.75", "0.30"),
+    ("claude-sonnet-4-5", "3", "15", "3.75", "0.30"),
+    ("claude-opus-5-5", "4", "20", "5", "0.20"),
+    ("claude-opus-5", "5", "25", "6.25", "0.50"),
+    ("claude-opus-4-8", "5", "25", "6.25", "0.50"),
+    ("claude-opus-4-7", "5", "25", "6.25", "0.50"),
+    ("claude-opus-4-6", "5", "25", "6.25", "0.50"),
+    ("claude-opus-4-5", "5", "25", "6.25", "0.50"),
+    ("claude-fable-5-2", "8", "40", "10", "0.20"),
+    ("claude-mythos-5-2", "8", "40", "10", "0.20"),
+    ("claude-fable-5-1", "10", "50", "12.50", "0.25"),
+    ("claude-mythos-5-1", "10", "50", "12.50", "0.25"),
+    ("claude-fable-5", "10", "50", "12.50", "1"),
+    ("claude-mythos-5", "10", "50", "12.50", "1"),
+]
+
+
+@pytest.mark.parametrize(("model", "fresh", "answer", "write", "read"), VENDORS_TABLE)
+def test_a_million_tokens_of_each_kind_cost_what_the_vendor_says(
+    model: str, fresh: str, answer: str, write: str, read: str
+) -> None:
+    price = price_of(model, PRICE_TABLE)
+
+    assert standard_price(Usage(input_tokens=MILLION), price) == Decimal(fresh)
+    assert standard_price(Usage(output_tokens=MILLION), price) == Decimal(answer)
+    assert standard_price(Usage(cache_write_tokens=MILLION), price) == Decimal(write)
+    assert standard_price(Usage(cache_read_tokens=MILLION), price) == Decimal(read)
+
+
+def test_the_table_has_no_other_models() -> None:
+    assert set(PRICE_TABLE.prices) == {model for model, *_ in VENDORS_TABLE}
+
+
+@given(usages)
+def test_a_batch_costs_half(usage: Usage) -> None:
+    assert batch_price(usage, HAIKU) * 2 == standard_price(usage, HAIKU)
+
+
+def test_three_thousand_tickets_are_paid_by_their_tokens() -> None:
+    usage = Usage(input_tokens=3000 * 300, output_tokens=3000 * 5)
+
+    cost = settled(Cost(estimated_usd="0.5000"), usage, "claude-haiku-4-5", PRICE_TABLE)
+
+    assert cost == Cost(
+        estimated_usd="0.5000", actual_usd="0.4875", standard_usd="0.9750", saved_usd="0.4875", prices_of="2026-11-22"
+    )
+
+
+def test_three_thousand_tickets_are_estimated_before_they_are_bought() -> None:
+    assert money(estimate(3000, Decimal(300), HAIKU)) == "0.5100"  # (900,000 x $1 + 24,000 x $5) / 1,000,000 / 2
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-haiku-4-5-20251001"])
+def test_a_dated_model_costs_what_the_model_costs(model: str) -> None:
+    assert price_of(model, PRICE_TABLE) == Price.of("1", "5", "1.25", "0.10")
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "claude-haiku-4-5-latest", "claude-haiku", ""])
+def test_a_model_without_a_price_has_none_rather_than_a_wrong_one(model: str) -> None:
+    with pytest.raises(UnknownPrice):
+        price_of(model, PRICE_TABLE)
+
+    before = Cost(estimated_usd="1.0000")
+    assert settled(before, Usage(input_tokens=5), model, PRICE_TABLE) is before
+
+
+@given(st.lists(usages, max_size=5))
+def test_usages_add_up(parts: list[Usage]) -> None:
+    assert standard_price(total(parts), HAIKU) == sum(standard_price(part, HAIKU) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [("0", "0.0000"), ("0.00004", "0.0000"), ("0.00006", "0.0001"), ("12", "12.0000"), ("1E+3", "1000.0000")],
+)
+def test_money_is_a_decimal_string(amount: str, shown: str) -> None:
+    assert money(Decimal(amount)) == shown

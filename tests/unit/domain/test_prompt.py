@@ -1,0 +1,84 @@
+"""What the model is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from nightsort.api.spec import Category, Prompt, Spec
+from nightsort.domain.errors import Rejected
+from nightsort.domain.prompt import CLOSING, GUARD, OPENING, TicketText, placeholders, system_prompt
+from nightsort.domain.ticket import Ticket
+from tests.manifests import manifest
+
+
+def ticket(**fields: str) -> Ticket:
+    return Ticket("1", fields, "0")
+
+
+def text(template: str, max_body_chars: int = 2000, **fields: str) -> str | None:
+    return TicketText(Prompt(template=template, max_body_chars=max_body_chars)).of(ticket(**fields))
+
+
+def test_the_system_prompt_tells_everything_about_the_categories() -> None:
+    categories = [
+        Category(name="billing", description=" Charges ", aliases=("payment", "money"), examples=("Charged\n twice",)),
+        Category(name="other"),
+    ]
+    spec = Spec.model_validate(
+        manifest(
+            categories=[category.model_dump(by_alias=True) for category in categories],
+            prompt={"instructions": "A password problem is other.\n"},
+        )["spec"]
+    )
+
+    assert system_prompt(spec) == "\n\n".join(
+        [
+            OPENING,
+            'Categories:\n- billing: Charges (also called: payment, money)\n  e.g. "Charged twice"\n- other',
+            "A password problem is other.",
+            GUARD,
+            CLOSING,
+        ]
+    )
+
+
+def test_without_instructions_the_system_prompt_has_no_gap() -> None:
+    assert "\n\n\n" not in system_prompt(Spec.model_validate(manifest()["spec"]))
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "rendered"),
+    [
+        ("Subject: $subject\n\n$body", {"subject": "Hi", "body": " there "}, "Subject: Hi\n\nthere"),
+        ("Subject: $subject\n\n$body", {"subject": "Hi"}, "Subject: Hi\n\n"),
+        ("$product: $body", {"product": "App", "body": "broken"}, "App: broken"),
+        ("${body}!", {"body": "broken"}, "broken!"),
+        ("$$5: $body", {"body": "$body $$ ${x}"}, "$5: $body $$ ${x}"),
+        ("$body", {"subject": "only a subject"}, None),
+        ("$body", {"body": " \n\t"}, None),
+        ("$subject $body", {}, None),
+        ("no field at all", {"body": "text"}, None),
+    ],
+)
+def test_a_ticket_goes_through_the_template(template: str, fields: dict[str, str], rendered: str | None) -> None:
+    assert text(template, **fields) == rendered
+
+
+def test_only_a_long_body_is_cut() -> None:
+    assert text("$subject|$body", 3, subject="subject", body=" 12345") == "subject|123"
+
+
+def test_a_body_of_ten_megabytes_is_cut() -> None:
+    assert text("$body", body="x" * 10_000_000) == "x" * 2000
+
+
+@pytest.mark.parametrize("template", ["$", "costs $5: $body", "${body", "$ body"])
+def test_a_template_with_a_stray_dollar_is_rejected_and_says_what_to_write(template: str) -> None:
+    with pytest.raises(Rejected, match=r"prompt\.template: .*\$\$") as rejected:
+        placeholders(Prompt(template=template))
+
+    assert rejected.value.reason == "InvalidTemplate"
+
+
+def test_the_fields_that_a_template_names_are_known() -> None:
+    assert placeholders(Prompt(template="$subject ${body} $$x $body")) == {"subject", "body"}

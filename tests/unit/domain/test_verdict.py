@@ -1,0 +1,103 @@
+"""What one answer means, and whether asking again can help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nightsort.api.spec import Spec, UnknownLabel
+from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.verdict import PASSING_ERRORS, Judge, Judgement
+from tests.manifests import manifest
+
+
+def judge(unknown: dict[str, Any] | None = None) -> Judge:
+    return Judge(Spec.model_validate(manifest(unknownLabel=unknown)["spec"]))
+
+
+def said(text: str, stop_reason: str = "end_turn") -> Answer:
+    return Answer("x", "succeeded", text, stop_reason)
+
+
+def errored(kind: str) -> Answer:
+    return Answer("x", "errored", error_type=kind)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "category", "may_pass"),
+    [
+        (said("billing"), Verdict.LABELED, "billing", False),
+        (said("billing", "max_tokens"), Verdict.LABELED, "billing", False),
+        (said("billing", "stop_sequence"), Verdict.LABELED, "billing", False),
+        (said("billing", "refusal"), Verdict.REFUSED, None, False),
+        (said("", "refusal"), Verdict.REFUSED, None, False),
+        (said("I believe that this is about", "max_tokens"), Verdict.TRUNCATED, None, False),
+        (said("shipping"), Verdict.UNKNOWN, None, False),
+        (said(""), Verdict.UNKNOWN, None, False),
+        (errored("invalid_request_error"), Verdict.ERRORED, None, False),
+        (errored("overloaded_error"), Verdict.ERRORED, None, True),
+        (errored("api_error"), Verdict.ERRORED, None, True),
+        (errored(""), Verdict.ERRORED, None, False),
+        (Answer("x", "expired"), Verdict.EXPIRED, None, True),
+        (Answer("x", "canceled"), Verdict.CANCELED, None, False),
+        (Answer("x", "a type of next year"), Verdict.ERRORED, None, False),
+    ],
+)
+def test_an_answer_gets_one_verdict(answer: Answer, verdict: Verdict, category: str | None, may_pass: bool) -> None:
+    judgement = judge().of(answer)
+
+    assert (judgement.verdict, judgement.category, judgement.may_pass) == (verdict, category, may_pass)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said("x", "refusal"),
+        said("x", "max_tokens"),
+        said("x"),
+        errored(""),
+        Answer("", "expired"),
+        Answer("", "canceled"),
+    ],
+)
+def test_whatever_is_not_labeled_says_why(answer: Answer) -> None:
+    assert judge().of(answer).reason
+
+
+@pytest.mark.parametrize("kind", sorted(PASSING_ERRORS))
+def test_an_error_of_the_api_can_pass(kind: str) -> None:
+    assert judge().of(errored(kind)) == Judgement(Verdict.ERRORED, reason=kind, may_pass=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "category", "may_pass"),
+    [
+        ({"action": "Fallback", "category": "other"}, "other", False),
+        ({"action": "Retry"}, None, True),
+        ({"action": "Fail"}, None, False),
+    ],
+)
+def test_an_unknown_label_goes_where_the_rule_says(rule: dict[str, Any], category: str | None, may_pass: bool) -> None:
+    judgement = judge(rule).of(said("shipping"))
+
+    assert (judgement.verdict, judgement.category, judgement.may_pass) == (Verdict.UNKNOWN, category, may_pass)
+
+
+def test_the_rule_for_unknown_labels_leaves_refusals_alone() -> None:
+    assert judge({"action": "Fallback", "category": "other"}).of(said("no", "refusal")).category is None
+
+
+def test_a_long_answer_is_shown_in_part_and_on_one_line() -> None:
+    reason = judge().of(said("first\nsecond " + "x" * 500)).reason
+
+    assert "first second" in reason
+    assert len(reason) < 120
+
+
+def test_a_truncated_answer_names_the_field_to_raise() -> None:
+    assert "prompt.maxTokens (50 tokens)" in judge().of(said("I think", "max_tokens")).reason
+
+
+def test_by_default_an_unknown_label_fails() -> None:
+    assert UnknownLabel().action == "Fail"

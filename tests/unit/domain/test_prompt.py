@@ -11,12 +11,8 @@ from nightsort.domain.ticket import Ticket
 from tests.manifests import manifest
 
 
-def ticket(**fields: str) -> Ticket:
-    return Ticket("1", fields, "0")
-
-
-def text(template: str, max_body_chars: int = 2000, **fields: str) -> str | None:
-    return TicketText(Prompt(template=template, max_body_chars=max_body_chars)).of(ticket(**fields))
+def text(template: str, fields: dict[str, str], max_body_chars: int = 2000) -> str | None:
+    return TicketText(Prompt(template=template, max_body_chars=max_body_chars)).of(Ticket("1", fields, "0"))
 
 
 def test_the_system_prompt_tells_everything_about_the_categories() -> None:
@@ -61,15 +57,15 @@ def test_without_instructions_the_system_prompt_has_no_gap() -> None:
     ],
 )
 def test_a_ticket_goes_through_the_template(template: str, fields: dict[str, str], rendered: str | None) -> None:
-    assert text(template, **fields) == rendered
+    assert text(template, fields) == rendered
 
 
 def test_only_a_long_body_is_cut() -> None:
-    assert text("$subject|$body", 3, subject="subject", body=" 12345") == "subject|123"
+    assert text("$subject|$body", {"subject": "subject", "body": " 12345"}, max_body_chars=3) == "subject|123"
 
 
 def test_a_body_of_ten_megabytes_is_cut() -> None:
-    assert text("$body", body="x" * 10_000_000) == "x" * 2000
+    assert text("$body", {"body": "x" * 10_000_000}) == "x" * 2000
 
 
 @pytest.mark.parametrize("template", ["$", "costs $5: $body", "${body", "$ body"])

@@ -47,6 +47,7 @@ def local(
     from rich.console import Console
 
     from nightsort.cli.manifests import InvalidManifest, read
+    from nightsort.domain.errors import Stalled
 
     try:
         manifests = read(file)
@@ -54,7 +55,12 @@ def local(
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_INPUT) from None
     folder = fresh_folder(state / "simulated") if simulate else state
-    if not asyncio.run(run_all(manifests, folder, simulate, seconds, api_url, Console())):
+    try:
+        complete = asyncio.run(run_all(manifests, folder, simulate, seconds, api_url, Console()))
+    except Stalled as stalled:
+        typer.echo(stalled.message, err=True)
+        raise typer.Exit(BAD_INPUT) from None
+    if not complete:
         raise typer.Exit(NOT_COMPLETE)
 
 
@@ -78,7 +84,7 @@ async def run_all(
     progress = Progress(console)
     async with (
         api_at(simulate, seconds, api_url) as settings,
-        local_tools(settings, manifests, state) as tools,
+        local_tools(settings, manifests.resources, manifests.config_maps, manifests.secrets, state) as tools,
     ):
         reconciler = Reconciler(tools)
         runs = (run_one(resource, reconciler, tools, progress) for resource in manifests.resources)
@@ -96,9 +102,17 @@ async def run_one(resource: Resource, reconciler: Reconciler, tools: Tools, prog
         seconds = await reconciler.look(newest)
         newest = await tools.ledger.load(resource.meta) or newest
         progress.tell(newest)
-        if seconds is None:
+        if seconds is None or needs_a_person(newest):
             return newest
         await tools.clock.sleep(seconds)
+
+
+def needs_a_person(resource: Resource) -> bool:
+    """Nothing outside the file changes while we wait: better to say what is missing and to be run again."""
+    from nightsort.domain.conditions import STALLED, is_true
+
+    waits = any(condition.reason == "SourceMissing" for condition in resource.status.conditions)
+    return waits or is_true(resource.status, STALLED)
 
 
 @asynccontextmanager

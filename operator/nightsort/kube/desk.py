@@ -14,6 +14,7 @@ from nightsort.flow.cancel import Farewell
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.refuse import refuse
 from nightsort.flow.run import Tools
+from nightsort.kube.expiry import Expiry
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Desk:
         self._tools = tools
         self._reconciler = Reconciler(tools)
         self._farewell = Farewell(tools, farewell)
+        self._expiry = Expiry(tools)
         self._due: dict[str, tuple[int, datetime | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -53,6 +55,14 @@ class Desk:
             await self._farewell.say(meta)
         self.forget(meta.uid)
 
+    def see(self, kind: str | None, body: Mapping[str, Any]) -> None:
+        """Takes note of a change, whether by us or by somebody else."""
+        if kind == "DELETED":
+            self.forget(str(body["metadata"]["uid"]))
+        else:
+            self._expiry.consider(body)
+
     def forget(self, uid: str) -> None:
+        self._expiry.forget(uid)
         self._due.pop(uid, None)
         self._locks.pop(uid, None)

@@ -39,7 +39,6 @@ async def farewell(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
 
 
 @kopf.on.event(*RESOURCE)
-async def seen(event: kopf.RawEvent, memo: kopf.Memo, uid: str, **_: Any) -> None:
-    if event["type"] == "DELETED":
-        desk: Desk = memo.desk
-        desk.forget(uid)
+async def seen(event: kopf.RawEvent, body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
+    desk: Desk = memo.desk
+    desk.see(event["type"], body)

@@ -1,0 +1,102 @@
+"""The demo: a real Kubernetes API server, a simulated Message Batches API, the operator, and 300 real tickets.
+
+`make demo` runs it. Everything listens on loopback, lives in a temporary directory and is gone at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.cluster.controlplane.plane import ControlPlane
+from tests.processes import Server, free_ports
+
+HERE = Path(__file__).parent
+CRDS = HERE.parent.parent / "crds"
+NIGHTSORT = [sys.executable, "-m", "nightsort"]
+NAME = "tickets-tonight"
+LONGEST_SECONDS = 120.0
+
+
+def main() -> int:
+    say("starting etcd, the API server and the controller-manager of Kubernetes 1.37.2")
+    with (
+        tempfile.TemporaryDirectory(prefix="nightsort-demo-") as name,
+        ControlPlane(Path(name), crds=CRDS) as plane,
+        ExitStack() as stopping,
+    ):
+        (port,) = free_ports(1)
+        for server in (start_simulator(Path(name), port), start_operator(Path(name), plane, port)):
+            stopping.callback(server.stop)
+        return show(plane)
+
+
+def start_simulator(folder: Path, port: int) -> Server:
+    say("starting a simulated Message Batches API whose batches take 6 seconds")
+    return Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "6"], folder / "simulator.log")
+
+
+def start_operator(folder: Path, plane: ControlPlane, port: int) -> Server:
+    say("starting the operator")
+    command = [*NIGHTSORT, "operator", "--namespace", "default", "--api-url", f"http://127.0.0.1:{port}"]
+    environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig), "NIGHTSORT_ANTHROPIC_API_KEY": "simulated"}
+    return Server.start(command, folder / "operator.log", env=environment)
+
+
+def show(plane: ControlPlane) -> int:
+    """Applies the example, follows it, and shows what came out."""
+    run(plane, "apply", "-f", str(HERE / "tickets.yaml"), "-f", str(HERE / "batch.yaml"))
+    print("\n$ kubectl get cb -w")
+    if not follow(plane):
+        print(plane.kubectl("describe", "cb", NAME), file=sys.stderr)
+        return 1
+    status = json.loads(plane.kubectl("get", "cb", NAME, "-o", "json"))["status"]
+    print("\ncategories")
+    for count in status["categories"]:
+        print(f"  {count['name']:<12}{count['tickets']:>5}")
+    print("\n$ kubectl get configmap tickets-results -o jsonpath='{.data.results\\.jsonl}' | head -4")
+    rows = plane.kubectl("get", "configmap", "tickets-results", "-o", r"jsonpath={.data.results\.jsonl}")
+    print("\n".join(rows.splitlines()[:4]))
+    cost = status["cost"]
+    print(
+        f"\ncost ${cost['actualUSD']} (estimated before: ${cost['estimatedUSD']}); one call per ticket at the standard"
+    )
+    print(
+        f"price would have cost ${cost['standardUSD']}: ${cost['savedUSD']} saved, at the prices of {cost['pricesOf']}\n"
+    )
+    run(plane, "get", "events", "-o", "custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message")
+    return 0
+
+
+def follow(plane: ControlPlane) -> bool:
+    """Prints the resource's columns whenever they change; whether it became Complete."""
+    shown = ""
+    ends = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < ends:
+        header, row = plane.kubectl("get", "cb", NAME).splitlines()[:2]
+        columns = row.rsplit(maxsplit=1)[0]
+        if columns != shown:
+            print(row if shown else f"{header}\n{row}", flush=True)
+            shown = columns
+        if " Complete " in row or " Failed " in row:
+            return " Complete " in row
+        time.sleep(0.2)
+    return False
+
+
+def run(plane: ControlPlane, *command: str) -> None:
+    shown = " ".join(part.replace(f"{HERE}/", "examples/demo/") for part in command)
+    print(f"\n$ kubectl {shown}\n{plane.kubectl(*command)}", end="", flush=True)
+
+
+def say(line: str) -> None:
+    print(f"demo: {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

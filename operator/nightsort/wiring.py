@@ -1,0 +1,166 @@
+"""The one place where adapters are made and handed to the flow."""
+
+from __future__ import annotations
+
+import os
+import secrets as randomness
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from nightsort.adapters.clock import SystemClock
+from nightsort.adapters.sinks.config_map import ConfigMapRows
+from nightsort.adapters.sources.config_map import ConfigMapTickets
+from nightsort.adapters.sources.inline import InlineTickets
+from nightsort.api.resource import Resource
+from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource
+from nightsort.domain.custom_id import TAG_LENGTH
+from nightsort.domain.errors import Stalled
+from nightsort.domain.prompt import placeholders
+from nightsort.flow.run import Tools
+from nightsort.ports import BatchApi, ConfigMaps, Events, Ledger, Secrets, Sink, Source
+from nightsort.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nightsort.adapters.anthropic_batches import AnthropicBatches
+    from nightsort.adapters.databases import DatabasePolicy
+
+Document = Mapping[str, Any]
+
+TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def new_tag() -> str:
+    """Six random characters: one in two billion, among the few batches that could be taken for each other."""
+    return "".join(randomness.choice(TAG_ALPHABET) for _ in range(TAG_LENGTH))
+
+
+@dataclass(slots=True)
+class Connector:
+    """Opens what resources name. Accounts are kept open by key; databases are opened for each use."""
+
+    settings: Settings
+    secrets: Secrets
+    config_maps: ConfigMaps
+    closing: AsyncExitStack
+    local: bool = False
+    accounts: dict[str, AnthropicBatches] = field(default_factory=dict)
+
+    async def api(self, resource: Resource) -> BatchApi:
+        key = await self._key(resource)
+        if key not in self.accounts:
+            from nightsort.adapters.anthropic_batches import open_batches
+
+            account = open_batches(
+                key, self.settings.anthropic_base_url, create_timeout=self.settings.create_timeout_seconds
+            )
+            self.closing.push_async_callback(account.aclose)
+            self.accounts[key] = account
+        return self.accounts[key]
+
+    async def _key(self, resource: Resource) -> str:
+        if resource.spec.credentials is not None:
+            return await self.secrets.read(resource.meta.namespace, resource.spec.credentials.secret_ref)
+        if self.settings.anthropic_api_key is None:
+            raise Stalled(
+                "the resource names no credentials, and the operator has none of its own: "
+                "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY",
+                reason="CredentialsMissing",
+            )
+        return self.settings.anthropic_api_key.get_secret_value()
+
+    async def source(self, resource: Resource) -> Source:
+        source, fields = resource.spec.source, placeholders(resource.spec.prompt)
+        if source.inline is not None:
+            return InlineTickets(source.inline, fields)
+        if source.config_map is not None:
+            return ConfigMapTickets(self.config_maps, resource.meta.namespace, source.config_map, fields)
+        if source.database is not None:
+            return await self._database_source(resource, source.database, fields)
+        raise AssertionError("a source has one of the kinds")
+
+    async def _database_source(self, resource: Resource, source: DatabaseSource, fields: frozenset[str]) -> Source:
+        from nightsort.adapters.sources.database import DatabaseSource as Tickets
+
+        url = await self.secrets.read(resource.meta.namespace, source.url_secret_ref)
+        return Tickets(url, source.query, source.columns, fields, self._policy())
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]:
+        results = resource.spec.results
+        sinks: list[Sink] = []
+        if results.database is not None:
+            sinks.append(await self._database_sink(resource, results.database))
+        if results.config_map is not None or not sinks:
+            wanted = results.config_map or ConfigMapResults()
+            sinks.append(ConfigMapRows(self.config_maps, resource.meta, wanted))
+        return sinks
+
+    async def _database_sink(self, resource: Resource, results: DatabaseResults) -> Sink:
+        from nightsort.adapters.sinks.database import DatabaseSink
+
+        url = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
+        return DatabaseSink(
+            url, results.table, results.mode, results.columns, self._policy(), overwrite=results.overwrite
+        )
+
+    def _policy(self) -> DatabasePolicy:
+        from nightsort.adapters.databases import DatabasePolicy
+
+        schemes = {"postgresql", "mysql", "mariadb"} | ({"sqlite"} if self.local else set())
+        return DatabasePolicy(schemes=frozenset(schemes), hosts=self.settings.database_hosts)
+
+
+@asynccontextmanager
+async def cluster_tools(settings: Settings) -> AsyncIterator[Tools]:
+    """The flow's tools in a cluster."""
+    from nightsort.adapters.config_maps.kube import KubeConfigMaps
+    from nightsort.adapters.events.kube import KubeEvents
+    from nightsort.adapters.kube_client import connected
+    from nightsort.adapters.ledgers.kube import KubeLedger
+    from nightsort.adapters.secrets.kube import KubeSecrets
+
+    async with AsyncExitStack() as closing:
+        client = await closing.enter_async_context(connected())
+        connector = Connector(settings, KubeSecrets(client), KubeConfigMaps(client), closing)
+        ledger, events = KubeLedger(client, settings.namespaces), KubeEvents(client)
+        yield tools_of(settings, connector, ledger, events)
+
+
+@asynccontextmanager
+async def local_tools(
+    settings: Settings,
+    resources: Sequence[Resource],
+    config_maps: Sequence[Document],
+    secrets: Sequence[Document],
+    folder: Path,
+) -> AsyncIterator[Tools]:
+    """The flow's tools without a cluster: ConfigMaps and Secrets are documents, what is written becomes files.
+
+    Raises:
+        Stalled: another process works in the folder, or a resource has changed since its run began.
+    """
+    from nightsort.adapters.config_maps.file import FileConfigMaps
+    from nightsort.adapters.events.log import LogEvents
+    from nightsort.adapters.ledgers.file import opened
+    from nightsort.adapters.secrets.env import EnvSecrets
+
+    async with AsyncExitStack() as closing:
+        ledger = closing.enter_context(opened(folder, resources))
+        readable = EnvSecrets(secrets, os.environ)
+        connector = Connector(settings, readable, FileConfigMaps(folder, config_maps), closing, local=True)
+        yield tools_of(settings, connector, ledger, LogEvents())
+
+
+def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: Events) -> Tools:
+    return Tools(
+        ledger=ledger,
+        connections=connector,
+        events=events,
+        clock=SystemClock(),
+        new_tag=new_tag,
+        grace=timedelta(seconds=settings.adoption_grace_seconds),
+    )

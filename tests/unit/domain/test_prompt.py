@@ -48,6 +48,7 @@ def test_without_instructions_the_system_prompt_has_no_gap() -> None:
         ("Subject: $subject\n\n$body", {"subject": "Hi", "body": " there "}, "Subject: Hi\n\nthere"),
         ("Subject: $subject\n\n$body", {"subject": "Hi"}, "Subject: Hi\n\n"),
         ("$product: $body", {"product": "App", "body": "broken"}, "App: broken"),
+        ("$subject", {"subject": "Hi", "body": "not named"}, "Hi"),
         ("${body}!", {"body": "broken"}, "broken!"),
         ("$$5: $body", {"body": "$body $$ ${x}"}, "$5: $body $$ ${x}"),
         ("$body", {"subject": "only a subject"}, None),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from nightsort.api.spec import Spec, UnknownLabel
+from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.answer import Answer, Verdict
-from nightsort.domain.verdict import PASSING_ERRORS, Judge, Judgement
+from nightsort.domain.verdict import PASSING_ERRORS, Judge, Judgement, is_asked_again
 from tests.manifests import manifest
 
 
@@ -101,3 +103,32 @@ def test_a_truncated_answer_names_the_field_to_raise() -> None:
 
 def test_by_default_an_unknown_label_fails() -> None:
     assert UnknownLabel().action == "Fail"
+
+
+@pytest.mark.parametrize(
+    ("judgement", "attempt", "canceled_by_us", "again"),
+    [
+        (Judgement(Verdict.EXPIRED, may_pass=True), 0, False, True),
+        (Judgement(Verdict.EXPIRED, may_pass=True), 1, False, True),
+        (Judgement(Verdict.EXPIRED, may_pass=True), 2, False, False),
+        (Judgement(Verdict.REFUSED), 0, False, False),
+        (Judgement(Verdict.LABELED, "billing"), 0, True, False),
+        (Judgement(Verdict.CANCELED), 0, False, False),
+        (Judgement(Verdict.CANCELED), 0, True, True),
+        (Judgement(Verdict.CANCELED), 2, True, True),
+    ],
+)
+def test_a_ticket_is_asked_again_up_to_the_limit_or_when_we_cancelled_it(
+    judgement: Judgement, attempt: int, canceled_by_us: bool, again: bool
+) -> None:
+    record = BatchRecord(
+        shard=0,
+        attempt=attempt,
+        tag="k3f9a2",
+        state=BatchState.SUBMITTED,
+        requests=1,
+        canceled=canceled_by_us,
+        intended_at=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+
+    assert is_asked_again(judgement, record, backoff_limit=2) is again

@@ -1,0 +1,242 @@
+"""Which move is next. `next_move` is the specification: each case shows one situation and the move that follows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import Spec
+from nightsort.api.status import BatchRecord, BatchState, Plan, Status, Stop
+from nightsort.domain.batch import Batch
+from nightsort.domain.conditions import conditions_of
+from nightsort.domain.moves import (
+    CLOCK_SKEW,
+    DEADLINE_EXCEEDED,
+    Abandon,
+    Cancel,
+    Candidate,
+    Collect,
+    Conclude,
+    Confirm,
+    Facts,
+    Finish,
+    Halt,
+    Move,
+    Prepare,
+    Release,
+    Rest,
+    Submit,
+    may_be_ours,
+    next_move,
+)
+from nightsort.domain.record import Submission
+from nightsort.domain.situation import Situation, Standing
+from tests.manifests import manifest
+
+NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+GRACE = timedelta(minutes=10)
+PLAN = Plan(tickets=4)
+STOP = Stop(reason="BatchRefused", message="the API refused the batch")
+META = Meta("support", "tickets", "uid-1")
+
+
+def record(state: BatchState, shard: int = 0, attempt: int = 0, **more: Any) -> BatchRecord:
+    given: dict[str, Any] = {"tag": f"tag{shard}{attempt}x", "requests": 2, "intended_at": NOW, "through": "1"} | more
+    if state in (BatchState.SUBMITTED, BatchState.COLLECTED):
+        given = {"id": f"batch-{shard}-{attempt}"} | given
+    return BatchRecord(shard=shard, attempt=attempt, state=state, **given)
+
+
+INTENDED = record(BatchState.INTENDED)
+RELEASED = record(BatchState.RELEASED)
+SUBMITTED = record(BatchState.SUBMITTED)
+COLLECTED = record(BatchState.COLLECTED, labeled=2)
+RETRYABLE = record(BatchState.COLLECTED, labeled=1, retryable=1)
+RETRIED = record(BatchState.COLLECTED, attempt=1, labeled=1)
+
+
+def batch(batch_id: str = "batch-0-0", *, ended: bool = False, requests: int = 2, created: datetime = NOW) -> Batch:
+    return Batch(batch_id, created, requests, ended=ended)
+
+
+def seen(*batches: Batch) -> Facts:
+    return Facts(batches={each.id: each for each in batches})
+
+
+def looked_for(*candidates: Candidate) -> Facts:
+    return Facts(candidates={INTENDED.tag: candidates}, grace=GRACE)
+
+
+def finished(standing: Standing) -> Status:
+    return Status(conditions=conditions_of(Situation(standing, "R", "m"), (), 1, NOW))
+
+
+def run(*batches: BatchRecord, exhausted: bool = True, **more: Any) -> Status:
+    """The status of a prepared run."""
+    return Status(plan=PLAN, batches=batches, source_exhausted=exhausted, **more)
+
+
+def move(status: Status, facts: Facts | None = None, now: datetime = NOW, meta: Meta = META, **spec: Any) -> Move:
+    resource = Resource(meta, Spec.model_validate(manifest(**spec)["spec"]), status)
+    return next_move(resource, facts or Facts(), now)
+
+
+OWN = batch(ended=True)
+OURS = batch("ours", ended=True)
+UNPROVEN = Candidate(batch("running"))
+FOREIGN = Candidate(batch("foreign", ended=True), "other1")
+PROVEN = Candidate(OURS, INTENDED.tag)
+LATE = NOW + GRACE
+
+CASES: dict[str, tuple[Move, Move]] = {
+    "a new resource is prepared": (move(Status()), Prepare()),
+    "a complete run is left alone": (move(finished(Standing.COMPLETE)), Rest(None)),
+    "a failed run is left alone": (move(finished(Standing.FAILED)), Rest(None)),
+    "a prepared run submits": (move(run(exhausted=False)), Submit(Submission(0, 0))),
+    "the next shard goes on behind the cursor": (
+        move(run(SUBMITTED, exhausted=False, cursor="1")),
+        Submit(Submission(1, 0, after="1")),
+    ),
+    "what was released is submitted before anything new": (
+        move(run(RELEASED, exhausted=False, cursor="1")),
+        Submit(Submission(0, 0, after=None, through="1")),
+    ),
+    "what can pass is asked again": (move(run(RETRYABLE)), Submit(Submission(0, 1, parent=RETRYABLE))),
+    "a retry that was released is submitted with what it repeats": (
+        move(run(RETRYABLE, record(BatchState.RELEASED, attempt=1, through=None))),
+        Submit(Submission(0, 1, parent=RETRYABLE)),
+    ),
+    "what was asked again is not asked once more": (move(run(RETRYABLE, RETRIED)), Finish()),
+    "a running batch is waited for": (move(run(SUBMITTED), seen(batch())), Rest(60)),
+    "the pause is the resource's": (move(run(SUBMITTED), seen(batch()), pollIntervalSeconds=7), Rest(7)),
+    "an ended batch is collected": (move(run(SUBMITTED), seen(OWN)), Collect(SUBMITTED, OWN)),
+    "a batch that the API does not show is waited for": (move(run(SUBMITTED), seen()), Rest(60)),
+    "collecting goes before submitting": (
+        move(run(SUBMITTED, exhausted=False), seen(OWN)),
+        Collect(SUBMITTED, OWN),
+    ),
+    "when all is collected the run finishes": (move(run(COLLECTED)), Finish()),
+    "a run without tickets finishes": (move(run()), Finish()),
+    "an intent that was not looked for is waited for": (move(run(INTENDED), now=LATE), Rest(60)),
+    "an intent is given its batch by the tag": (
+        move(run(INTENDED), looked_for(FOREIGN, PROVEN)),
+        Confirm(INTENDED, OURS),
+    ),
+    "an intent is given its batch even after the grace": (
+        move(run(INTENDED), looked_for(PROVEN), LATE),
+        Confirm(INTENDED, OURS),
+    ),
+    "without a candidate an intent waits through the grace": (
+        move(run(INTENDED), looked_for(), LATE - timedelta(seconds=1)),
+        Rest(60),
+    ),
+    "without a candidate an intent is released after the grace": (
+        move(run(INTENDED), looked_for(), LATE),
+        Release(INTENDED),
+    ),
+    "with foreign candidates only an intent is released": (
+        move(run(INTENDED), looked_for(FOREIGN), LATE),
+        Release(INTENDED),
+    ),
+    "a candidate that may yet be proven keeps the intent": (
+        move(run(INTENDED), looked_for(FOREIGN, UNPROVEN), LATE + timedelta(hours=20)),
+        Rest(60),
+    ),
+    "other shards are submitted while an intent is unclear": (
+        move(run(INTENDED, exhausted=False, cursor="1"), looked_for(UNPROVEN)),
+        Submit(Submission(1, 0, after="1")),
+    ),
+    "a stop before any batch finishes": (move(Status(stop=STOP)), Finish()),
+    "a stop buys nothing, whatever is left": (
+        move(run(SUBMITTED, record(BatchState.RELEASED, shard=1), stop=STOP), seen(batch())),
+        Abandon(Submission(1, 0, through="1")),
+    ),
+    "a stop still collects what was bought": (
+        move(run(SUBMITTED, stop=STOP), seen(OWN)),
+        Collect(SUBMITTED, OWN),
+    ),
+    "a stop lets a batch run to its end": (move(run(SUBMITTED, stop=STOP), seen(batch())), Rest(60)),
+    "a stop concludes what would have been asked again": (
+        move(run(RETRYABLE, stop=STOP, exhausted=False)),
+        Conclude(RETRYABLE),
+    ),
+    "a stop abandons the rest of the source": (
+        move(run(COLLECTED, stop=STOP, exhausted=False, cursor="1")),
+        Abandon(Submission(1, 0, after="1")),
+    ),
+    "after a stop a settled run finishes": (move(run(COLLECTED, stop=STOP)), Finish()),
+    "suspended, a running batch is cancelled": (move(run(SUBMITTED), seen(batch()), suspend=True), Cancel(SUBMITTED)),
+    "suspended, an ended batch is collected": (
+        move(run(SUBMITTED), seen(OWN), suspend=True),
+        Collect(SUBMITTED, OWN),
+    ),
+    "suspended, a batch is asked to end once": (
+        move(run(SUBMITTED), replace(seen(batch()), cancel_asked={"batch-0-0"}), suspend=True),
+        Rest(60),
+    ),
+    "suspended, nothing is prepared": (move(Status(), suspend=True), Rest(60)),
+    "suspended, nothing is submitted": (move(run(exhausted=False), suspend=True), Rest(60)),
+    "suspended, nothing is finished": (move(run(COLLECTED), suspend=True), Rest(60)),
+    "suspended, an intent is settled": (move(run(INTENDED), looked_for(PROVEN), suspend=True), Confirm(INTENDED, OURS)),
+    "suspended, a stopped run finishes": (move(run(COLLECTED, stop=STOP), suspend=True), Finish()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_next_move(case: str) -> None:
+    given, expected = CASES[case]
+
+    assert given == expected
+
+
+def deadline(status: Status, seconds: int, facts: Facts | None = None) -> Move:
+    status = status.model_copy(update={"start_time": NOW})
+    return move(status, facts, NOW + timedelta(seconds=seconds), activeDeadlineSeconds=100)
+
+
+def test_a_run_stops_at_its_deadline() -> None:
+    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(60)
+    assert deadline(run(SUBMITTED), 100, seen(batch())) == Halt(
+        Stop(reason=DEADLINE_EXCEEDED, message="not finished within activeDeadlineSeconds (100)")
+    )
+
+
+def test_a_run_that_never_started_has_no_deadline() -> None:
+    assert move(Status(), now=NOW + timedelta(days=9), activeDeadlineSeconds=1) == Prepare()
+
+
+def test_a_run_stops_once() -> None:
+    late = run(COLLECTED, stop=STOP)
+
+    assert deadline(late, 1000) == Finish()
+
+
+def test_after_the_deadline_a_running_batch_is_cancelled() -> None:
+    late = run(SUBMITTED, stop=Stop(reason=DEADLINE_EXCEEDED))
+
+    assert move(late, seen(batch())) == Cancel(SUBMITTED)
+
+
+def test_a_resource_that_is_being_deleted_is_left_to_the_farewell() -> None:
+    deleted = replace(META, deletion_timestamp=NOW)
+
+    assert move(run(SUBMITTED), seen(OWN), meta=deleted) == Rest(None)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "ours"),
+    [
+        (batch(), True),
+        (batch(requests=3), False),
+        (batch(created=NOW - CLOCK_SKEW), True),
+        (batch(created=NOW - CLOCK_SKEW - timedelta(seconds=1)), False),
+        (batch(created=NOW + GRACE + CLOCK_SKEW), True),
+        (batch(created=NOW + GRACE + CLOCK_SKEW + timedelta(seconds=1)), False),
+    ],
+)
+def test_a_batch_may_be_ours_by_count_and_time(candidate: Batch, ours: bool) -> None:
+    assert may_be_ours(candidate, INTENDED, GRACE) is ours

@@ -1,0 +1,63 @@
+"""Which of two resources that work on the same source goes first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status
+from nightsort.domain.conditions import conditions_of
+from nightsort.domain.overlap import older_on_same_source
+from nightsort.domain.situation import Situation, Standing
+from tests.manifests import CONFIG_MAP, INLINE, manifest
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+SAME: dict[str, Any] = {"configMap": CONFIG_MAP}
+
+
+def resource(
+    name: str, minutes: int | None, source: dict[str, Any] = SAME, standing: Standing = Standing.WORKING
+) -> Resource:
+    created = None if minutes is None else NOON + timedelta(minutes=minutes)
+    status = Status(conditions=conditions_of(Situation(standing, "R", "m"), (), 1, NOON))
+    spec = Spec.model_validate(manifest(source=source)["spec"])
+    return Resource(Meta("support", name, uid=name, created_at=created), spec, status)
+
+
+NEW = resource("new", 0)
+
+
+@pytest.mark.parametrize(
+    ("other", "goes_first"),
+    [
+        (resource("old", -1), True),
+        (resource("old", -1, standing=Standing.STALLED), True),
+        (resource("old", -1, standing=Standing.SUSPENDED), True),
+        (resource("of unknown age", None), True),
+        (resource("a uid that sorts before", 0), True),
+        (resource("z uid that sorts behind", 0), False),
+        (resource("younger", 1), False),
+        (resource("old", -1, standing=Standing.COMPLETE), False),
+        (resource("old", -1, standing=Standing.FAILED), False),
+        (resource("old", -1, source={"configMap": CONFIG_MAP | {"key": "other.csv"}}), False),
+        (resource("old", -1, source={"inline": INLINE}), False),
+    ],
+)
+def test_an_older_unfinished_resource_on_the_same_source_goes_first(other: Resource, goes_first: bool) -> None:
+    assert older_on_same_source(NEW, [other]) == (other if goes_first else None)
+
+
+def test_of_two_that_wait_for_each_other_one_goes() -> None:
+    one, other = resource("one", 0), resource("other", 0)
+
+    assert (older_on_same_source(one, [other]), older_on_same_source(other, [one])) == (None, one)
+
+
+def test_inline_tickets_are_everybodys_own() -> None:
+    inline = {"inline": INLINE}
+
+    assert older_on_same_source(resource("new", 0, inline), [resource("old", -1, inline)]) is None

@@ -1,0 +1,73 @@
+"""Tickets from a file in a ConfigMap: CSV, a JSON list or JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import get_args
+
+from nightsort.adapters.ticket_files import Entry, InvalidFile, parse
+from nightsort.adapters.ticket_list import complaint, pages
+from nightsort.api.spec import ConfigMapSource, Format
+from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.ticket import Ticket
+from nightsort.ports import ConfigMaps
+
+FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
+
+
+class ConfigMapTickets:
+    """Source over a key of a ConfigMap, read anew by each call; `fields` are those that the template names.
+
+    What is wrong with the content stalls rather than fails the run: it can be mended without touching the resource.
+    """
+
+    def __init__(
+        self, config_maps: ConfigMaps, namespace: str, source: ConfigMapSource, fields: Collection[str] = ()
+    ) -> None:
+        self._config_maps = config_maps
+        self._namespace = namespace
+        self._source = source
+        self._fields = fields
+        self._format = source.format or FORMATS[source.key.rsplit(".", 1)[-1]]
+
+    async def check(self) -> None:
+        """Raises Waiting: ConfigMap or key are missing. Stalled: the content cannot be read, or an id is not unique."""
+        await self._read()
+
+    async def count(self) -> int:
+        return len(await self._read())
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        for page in pages(await self._read(), after, through):
+            yield page
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        wanted = set(ids)
+        return [ticket for ticket in await self._read() if ticket.id in wanted]
+
+    async def _read(self) -> list[Ticket]:
+        text = await self._text()
+        try:
+            entries = parse(text, self._format, self._fields)
+        except InvalidFile as invalid:
+            raise self._stalled(str(invalid)) from None
+        if wrong := self._wrong_ids(entries):
+            raise self._stalled(wrong)
+        return [Ticket(entry.fields["id"], entry.fields, str(position)) for position, entry in enumerate(entries)]
+
+    def _wrong_ids(self, entries: Sequence[Entry]) -> str | None:
+        return complaint((entry.fields["id"] for entry in entries), lambda position: entries[position].place)
+
+    async def _text(self) -> str:
+        name, key = self._source.name, self._source.key
+        found = await self._config_maps.read(self._namespace, name)
+        if found is None:
+            raise Waiting(f"ConfigMap {name} does not exist; it may come later", reason="SourceMissing")
+        if key in found.binary:
+            raise self._stalled("the content is not UTF-8 text; save the file as UTF-8")
+        if key not in found.data:
+            raise Waiting(f"ConfigMap {name} has no key {key}; it may come later", reason="SourceMissing")
+        return found.data[key]
+
+    def _stalled(self, what: str) -> Stalled:
+        return Stalled(f"ConfigMap {self._source.name}, key {self._source.key}, {what}", reason="InvalidSource")

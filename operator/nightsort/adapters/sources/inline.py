@@ -1,0 +1,45 @@
+"""Tickets that stand in the resource itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+
+from nightsort.adapters.ticket_list import complaint, pages
+from nightsort.api.spec import InlineSource
+from nightsort.domain.errors import Rejected
+from nightsort.domain.ticket import Ticket
+
+FIELDS = frozenset({"id", "subject", "body"})
+
+
+class InlineTickets:
+    """Source over `spec.source.inline`; `fields` are those that the template names."""
+
+    def __init__(self, source: InlineSource, fields: Collection[str] = ()) -> None:
+        self._fields = fields
+        self._tickets = [
+            Ticket(one.id, {"id": one.id, "subject": one.subject, "body": one.body}, str(position))
+            for position, one in enumerate(source.tickets)
+        ]
+
+    async def check(self) -> None:
+        """Raises Rejected: an id is empty or not unique, or the template names what no inline ticket has."""
+        ids = (ticket.id for ticket in self._tickets)
+        if wrong := complaint(ids, lambda position: f"spec.source.inline.tickets[{position}]"):
+            raise Rejected(wrong, reason="InvalidSource")
+        if missing := sorted(set(self._fields) - FIELDS):
+            raise Rejected(
+                f"spec.prompt.template names ${missing[0]}, but inline tickets have only id, subject and body",
+                reason="InvalidTemplate",
+            )
+
+    async def count(self) -> int:
+        return len(self._tickets)
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        for page in pages(self._tickets, after, through):
+            yield page
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        wanted = set(ids)
+        return [ticket for ticket in self._tickets if ticket.id in wanted]

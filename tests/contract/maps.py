@@ -1,0 +1,38 @@
+"""ConfigMaps in a dict, with what a store does to writes: versions, conflicts, a limit of 1 MiB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Conflict, Stalled
+from nightsort.ports import ConfigMap
+
+MIB = 1024 * 1024
+
+
+class MemoryConfigMaps:
+    """`written` are the names in the order of their writes; `before_write` may interfere or break off."""
+
+    def __init__(self, kept: Mapping[tuple[str, str], ConfigMap] | None = None) -> None:
+        self.kept = dict(kept or {})
+        self.written: list[str] = []
+        self.before_write: Callable[[ConfigMap], None] = lambda config_map: None
+        self._versions = 100
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None:
+        return self.kept.get((namespace, name))
+
+    async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        self.before_write(config_map)
+        place = (owner.namespace, config_map.name)
+        now = self.kept.get(place)
+        if config_map.version != (now.version if now else ""):
+            raise Conflict(config_map.name)
+        if sum(len(text.encode()) for text in config_map.data.values()) > MIB:
+            raise Stalled("too large", reason="StoreRefused")
+        self._versions += 1
+        self.kept[place] = replace(config_map, version=str(self._versions), owner_uid=owner.uid)
+        self.written.append(config_map.name)
+        return self.kept[place]

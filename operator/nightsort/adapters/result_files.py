@@ -1,0 +1,166 @@
+"""Rows as records of a file, JSON lines or CSV, cut into parts; a row keeps its part for ever.
+
+A CSV cell holds exactly what the id or the reason holds, even where a spreadsheet would take it for a formula: results
+are joined with tickets by id, and an id that was changed for safety would match nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+from nightsort.api.status import rfc3339
+from nightsort.domain.answer import Row
+
+FULL_PART = 900_000
+"""Bytes of records from which on a new part is begun. A ConfigMap holds 1 MiB, index and summary included."""
+COLUMNS = (
+    "id",
+    "category",
+    "verdict",
+    "reason",
+    "model",
+    "batchId",
+    "classifiedAt",
+    "inputTokens",
+    "outputTokens",
+)
+_LINE_BREAKS_IN_JSON = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_QUOTED = frozenset(',"\r\n')
+
+
+class DamagedFile(ValueError):
+    """Something that is no row stands where rows were written; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """How rows are written to a file and found in it again.
+
+    `record` gives a row's text with its line break, `read` the records of a file by ticket id; `typical` is the size of
+    a record in bytes.
+    """
+
+    ending: str
+    header: str
+    typical: int
+    record: Callable[[Row], str]
+    read: Callable[[str], dict[str, str]]
+
+    @property
+    def key(self) -> str:
+        return f"results.{self.ending}"
+
+
+def values(row: Row) -> dict[str, Any]:
+    when = rfc3339(row.classified_at.astimezone(UTC)) if row.classified_at else None
+    shown = (
+        row.id,
+        row.category,
+        row.verdict.value,
+        row.reason,
+        row.model,
+        row.batch_id,
+        when,
+        row.input_tokens,
+        row.output_tokens,
+    )
+    return dict(zip(COLUMNS, shown, strict=True))
+
+
+def json_record(row: Row) -> str:
+    line = json.dumps(values(row), ensure_ascii=False, separators=(",", ":"))
+    for character, escaped in _LINE_BREAKS_IN_JSON.items():
+        line = line.replace(character, escaped)
+    return line + "\n"
+
+
+def read_json_lines(text: str) -> dict[str, str]:
+    records = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            records[json.loads(line)["id"]] = line + "\n"
+        except (ValueError, LookupError, TypeError):
+            raise DamagedFile(f"line {number} is no row of results") from None
+    return records
+
+
+def csv_record(row: Row) -> str:
+    return csv_line("" if value is None else str(value) for value in values(row).values())
+
+
+def csv_line(cells: Any) -> str:
+    return ",".join(csv_cell(cell) for cell in cells) + "\n"
+
+
+def csv_cell(text: str) -> str:
+    """In quotes where needed; Python 3.11's csv module writes a lone carriage return without, and cannot read it."""
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
+
+
+def read_csv(text: str) -> dict[str, str]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    records = {}
+    try:
+        for number, cells in enumerate(reader):
+            if len(cells) != len(COLUMNS):
+                raise DamagedFile(f"line {reader.line_num} is no row of results")
+            if number:
+                records[cells[0]] = csv_line(cells)
+    except csv.Error:
+        raise DamagedFile(f"line {reader.line_num} is no row of results") from None
+    return records
+
+
+FORMATS: Mapping[str, FileFormat] = {
+    "jsonl": FileFormat("jsonl", "", 240, json_record, read_json_lines),
+    "csv": FileFormat("csv", csv_line(COLUMNS), 160, csv_record, read_csv),
+}
+
+
+@dataclass
+class Part:
+    """One file: records by ticket id, in the order of their arrival."""
+
+    header: str = ""
+    records: dict[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    @classmethod
+    def of(cls, form: FileFormat, text: str) -> Part:
+        records = form.read(text)
+        return cls(form.header, records, size_of(form.header) + sum(map(size_of, records.values())))
+
+    @property
+    def text(self) -> str:
+        return self.header + "".join(self.records.values())
+
+    def put(self, ticket_id: str, record: str) -> None:
+        self.size += size_of(record) - size_of(self.records.get(ticket_id, ""))
+        self.records[ticket_id] = record
+
+
+def merge(parts: list[Part], fresh: Mapping[str, str], form: FileFormat) -> list[Part]:
+    """The parts with these records: known ids in their place, new ones at the end, in a new part where it is full."""
+    home = {ticket_id: part for part in parts for ticket_id in part.records}
+    merged = list(parts)
+    for ticket_id, record in fresh.items():
+        part = home.get(ticket_id)
+        if part is None:
+            if not merged or merged[-1].size + size_of(record) > FULL_PART:
+                merged.append(Part.of(form, form.header))
+            part = merged[-1]
+        part.put(ticket_id, record)
+    return merged
+
+
+def size_of(text: str) -> int:
+    """Bytes in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())

@@ -1,0 +1,337 @@
+"""Sinks: what they promise together, and what the ConfigMap sink does to keep it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightsort.adapters.result_files import COLUMNS, FORMATS, FULL_PART
+from nightsort.adapters.sinks.config_map import ConfigMapRows
+from nightsort.api.resource import Meta
+from nightsort.api.spec import ConfigMapResults
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.ports import ConfigMap, Sink, Summary
+from tests.contract.maps import MemoryConfigMaps
+from tests.fakes.sinks import MemorySink
+
+OWNER = Meta("support", "tonight", "uid-1")
+STRANGER = Meta("support", "yesterday", "uid-2")
+NAME = "tonight-results"
+SUMMARY = Summary("tonight", "claude-haiku-4-5", 2, {"billing": 1, "other": 1}, {"Labeled": 2}, "0.0005", "0.0010")
+
+
+def row(number: int | str, **more: Any) -> Row:
+    defaults: dict[str, Any] = {
+        "category": "billing",
+        "model": "claude-haiku-4-5",
+        "batch_id": "msgbatch_01ABCDEFGHJKLMNPQRSTUVWX",
+        "classified_at": datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC),
+        "input_tokens": 120,
+        "output_tokens": 4,
+    }
+    return Row(**({"id": str(number), "verdict": Verdict.LABELED} | defaults | more))
+
+
+UNSENDABLE = Row("2", None, Verdict.UNSENDABLE, "the ticket has no text")
+
+
+async def pages(*of: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
+    for page in of:
+        yield page
+
+
+async def no_rows() -> AsyncIterator[Sequence[Row]]:
+    return
+    yield
+
+
+@dataclass
+class Bench:
+    """A sink and a way to see what it keeps: the rows as records of text, in their order."""
+
+    sink: Sink
+    kept: Callable[[], list[dict[str, str]]]
+
+
+def as_record(one: Row) -> dict[str, str]:
+    when = "2026-11-22T23:59:59Z" if one.classified_at else ""
+    tokens = (str(one.input_tokens), str(one.output_tokens))
+    cells = (one.id, one.category or "", one.verdict, one.reason, one.model, one.batch_id or "", when, *tokens)
+    return dict(zip(COLUMNS, map(str, cells), strict=True))
+
+
+def memory() -> Bench:
+    sink = MemorySink()
+    return Bench(sink, lambda: [as_record(one) for one in sink.rows.values()])
+
+
+def files(form: Any) -> Callable[[], Bench]:
+    def make() -> Bench:
+        maps = MemoryConfigMaps()
+        return Bench(ConfigMapRows(maps, OWNER, ConfigMapResults(format=form)), lambda: records(maps, form))
+
+    return make
+
+
+def records(maps: MemoryConfigMaps, form: str = "jsonl") -> list[dict[str, str]]:
+    """Every row of every part that the index names, read as a user would."""
+    index = json.loads(maps.kept["support", NAME].data["index.json"])
+    found: list[dict[str, str]] = []
+    for part in index["parts"]:
+        text = maps.kept["support", part["configMap"]].data[part["key"]]
+        read = from_csv(text) if form == "csv" else from_json_lines(text)
+        assert len(read) == part["rows"]
+        found += read
+    assert len(found) == index["rows"]
+    return found
+
+
+def from_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def from_json_lines(text: str) -> list[dict[str, str]]:
+    items = [json.loads(line) for line in text.splitlines()]
+    return [{name: "" if value is None else str(value) for name, value in item.items()} for item in items]
+
+
+@pytest.fixture(params=[memory, files("jsonl"), files("csv")], ids=["memory", "jsonl", "csv"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    made: Bench = request.param()
+    return made
+
+
+async def test_every_row_is_kept_in_the_order_of_arrival(bench: Bench) -> None:
+    await bench.sink.check(3)
+    await bench.sink.write(pages([row("b"), UNSENDABLE], [row("a")]))
+    assert bench.kept() == [as_record(one) for one in (row("b"), UNSENDABLE, row("a"))]
+
+
+async def test_writing_the_same_rows_again_changes_nothing(bench: Bench) -> None:
+    for _ in range(2):
+        await bench.sink.write(pages([row(1), UNSENDABLE]))
+    assert bench.kept() == [as_record(row(1)), as_record(UNSENDABLE)]
+
+
+async def test_a_later_write_adds_rows_and_replaces_those_with_the_same_id(bench: Bench) -> None:
+    await bench.sink.write(pages([row(1), row(2)]))
+    await bench.sink.write(pages([row(3), row(1, category="account")]))
+    assert bench.kept() == [as_record(one) for one in (row(1, category="account"), row(2), row(3))]
+
+
+@pytest.mark.parametrize(
+    "odd", ["a,b", 'say "x"', "two\nlines", "\r", "\x00\x1b", "=1+1", " ", "🎟️", "\u2028\x85", "x" * 512]
+)
+async def test_ids_are_kept_exactly(bench: Bench, odd: str) -> None:
+    await bench.sink.write(pages([row(odd), row("1")]))
+    await bench.sink.write(pages([row(odd)]))
+    assert [one["id"] for one in bench.kept()] == [odd, "1"]
+
+
+async def test_a_run_without_tickets_ends_with_no_rows(bench: Bench) -> None:
+    await bench.sink.check(0)
+    await bench.sink.write(no_rows())
+    await bench.sink.finish(SUMMARY)
+    assert bench.kept() == []
+
+
+async def test_finishing_can_be_repeated(bench: Bench) -> None:
+    await bench.sink.write(pages([row(1)]))
+    assert await bench.sink.finish(SUMMARY) == await bench.sink.finish(SUMMARY)
+    assert bench.kept() == [as_record(row(1))]
+
+
+# --- ConfigMaps -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def maps() -> MemoryConfigMaps:
+    return MemoryConfigMaps()
+
+
+@pytest.fixture
+def sink(maps: MemoryConfigMaps) -> ConfigMapRows:
+    return ConfigMapRows(maps, OWNER, ConfigMapResults())
+
+
+def many(count: int, start: int = 0) -> list[Row]:
+    return [row(number) for number in range(start, start + count)]
+
+
+PER_PART = FULL_PART // len(FORMATS["jsonl"].record(row(10_000)))
+
+
+async def test_a_line_is_what_a_reader_expects(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    stored = await sink.write(pages([row(1)]))
+    assert stored.config_maps == (NAME,)
+    assert maps.kept["support", NAME].data["results.jsonl"] == (
+        '{"id":"1","category":"billing","verdict":"Labeled","reason":"","model":"claude-haiku-4-5",'
+        '"batchId":"msgbatch_01ABCDEFGHJKLMNPQRSTUVWX","classifiedAt":"2026-11-22T23:59:59Z",'
+        '"inputTokens":120,"outputTokens":4}\n'
+    )
+    assert maps.kept["support", NAME].owner_uid == OWNER.uid
+
+
+async def test_the_summary_stands_beside_the_rows(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    await sink.write(pages([row(1)]))
+    await sink.finish(SUMMARY)
+    data = maps.kept["support", NAME].data
+    assert sorted(data) == ["index.json", "results.jsonl", "summary.json"]
+    assert json.loads(data["summary.json"]) == {
+        "resource": "tonight",
+        "model": "claude-haiku-4-5",
+        "tickets": 2,
+        "categories": {"billing": 1, "other": 1},
+        "verdicts": {"Labeled": 2},
+        "cost": {"actualUSD": "0.0005", "standardUSD": "0.0010"},
+    }
+    await sink.write(pages([row(2)]))
+    assert "summary.json" in maps.kept["support", NAME].data
+
+
+async def test_rows_that_do_not_fit_go_to_further_parts(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    rows = many(2 * PER_PART + 100)
+    stored = await sink.write(pages(rows))
+    assert stored.config_maps == (NAME, f"{NAME}-1", f"{NAME}-2")
+    assert [one["id"] for one in records(maps)] == [one.id for one in rows]
+
+
+async def test_only_changed_parts_are_written(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    await sink.write(pages(many(PER_PART + 100)))
+    maps.written.clear()
+    await sink.write(pages(many(PER_PART + 100)))
+    assert maps.written == []
+    await sink.write(pages([row(PER_PART + 50, category="other")]))
+    assert maps.written == [f"{NAME}-1"]
+    await sink.write(pages([row(5, category="other")]))
+    assert maps.written == [f"{NAME}-1", NAME]
+
+
+async def test_a_row_never_moves_to_another_part(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    await sink.write(pages(many(PER_PART + 100)))
+    before = {name: set(parsed_ids(one)) for (_, name), one in maps.kept.items()}
+    await sink.write(pages([row(1, reason="longer " * 20), *many(100, 50_000)]))
+    after = {name: set(parsed_ids(one)) for (_, name), one in maps.kept.items()}
+    assert all(before[name] <= after[name] for name in before)
+
+
+def parsed_ids(config_map: ConfigMap) -> list[str]:
+    return [one["id"] for one in from_json_lines(config_map.data["results.jsonl"])]
+
+
+@pytest.mark.parametrize("writes", range(5))
+async def test_a_crash_between_any_two_writes_loses_nothing_and_misleads_nobody(
+    maps: MemoryConfigMaps, sink: ConfigMapRows, writes: int
+) -> None:
+    earlier, later = many(PER_PART - 10), many(2 * PER_PART, PER_PART - 10)
+    await sink.write(pages(earlier))
+
+    def crash(config_map: ConfigMap) -> None:
+        if len(maps.written) == 1 + writes:
+            raise SystemExit
+
+    maps.before_write = crash
+    if writes < 4:
+        with pytest.raises(SystemExit):
+            await sink.write(pages(later))
+    maps.before_write = lambda config_map: None
+    index = json.loads(maps.kept["support", NAME].data["index.json"])
+    assert {part["configMap"] for part in index["parts"]} <= {name for _, name in maps.kept}
+    assert len(parsed_ids(maps.kept["support", NAME])) >= len(earlier)
+
+    await sink.write(pages(later))
+    assert sorted(one["id"] for one in records(maps)) == sorted(one.id for one in earlier + later)
+
+
+async def test_a_conflict_is_read_again_and_done_again(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    await sink.write(pages([row(1)]))
+    conflicts = 3
+
+    def interfere(config_map: ConfigMap) -> None:
+        nonlocal conflicts
+        if conflicts:
+            conflicts -= 1
+            kept = maps.kept["support", NAME]
+            maps.kept["support", NAME] = replace(kept, version=kept.version + "x")
+
+    maps.before_write = interfere
+    await sink.write(pages([row(2)]))
+    assert [one["id"] for one in records(maps)] == ["1", "2"]
+
+
+async def test_conflicts_without_end_are_waited_out(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    def interfere(config_map: ConfigMap) -> None:
+        raise Conflict(config_map.name)
+
+    maps.before_write = interfere
+    with pytest.raises(Waiting) as caught:
+        await sink.write(pages([row(1)]))
+    assert caught.value.reason == "ResultsConflict"
+
+
+@pytest.mark.parametrize("owner", [STRANGER, replace(OWNER, uid="an earlier incarnation")])
+@pytest.mark.parametrize("name", [NAME, f"{NAME}-1"])
+async def test_a_config_map_of_somebody_else_is_never_touched(
+    maps: MemoryConfigMaps, sink: ConfigMapRows, owner: Meta, name: str
+) -> None:
+    await maps.write(owner, ConfigMap(name, {"theirs": "x"}))
+    maps.written.clear()
+    for call in (sink.check(PER_PART + 100), sink.write(pages(many(PER_PART + 100))), sink.finish(SUMMARY)):
+        with pytest.raises(Stalled) as caught:
+            await call
+        assert caught.value.reason == "ResultsNameTaken"
+        assert f"ConfigMap {name} " in caught.value.message
+    assert maps.written == []
+
+
+async def test_a_run_whose_results_would_not_fit_is_rejected_before_anything_is_bought(sink: ConfigMapRows) -> None:
+    await sink.check(60_000)
+    with pytest.raises(Rejected, match=r"use results\.database") as caught:
+        await sink.check(61_000)
+    assert caught.value.reason == "ResultsTooLarge"
+
+
+async def test_a_name_that_leaves_no_room_for_parts_is_rejected(maps: MemoryConfigMaps) -> None:
+    sink = ConfigMapRows(maps, replace(OWNER, name="n" * 250), ConfigMapResults())
+    with pytest.raises(Rejected, match="too long"):
+        await sink.check(1)
+    await ConfigMapRows(maps, replace(OWNER, name="n" * 250), ConfigMapResults(name="short")).check(1)
+
+
+async def test_a_file_that_somebody_broke_is_left_alone(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    await sink.write(pages([row(1)]))
+    kept = maps.kept["support", NAME]
+    maps.kept["support", NAME] = replace(kept, data={**kept.data, "results.jsonl": "note to self\n"})
+    with pytest.raises(Stalled, match=r"results\.jsonl: line 1 is no row") as caught:
+        await sink.write(pages([row(2)]))
+    assert caught.value.reason == "ResultsDamaged"
+
+
+async def test_parts_that_somebody_removed_are_made_anew(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    rows = many(2 * PER_PART + 100)
+    for missing in (NAME, f"{NAME}-1", f"{NAME}-2"):
+        await sink.write(pages(rows))
+        del maps.kept["support", missing]
+        await sink.write(pages(rows))
+        assert sorted(one["id"] for one in records(maps)) == sorted(one.id for one in rows)
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+
+
+@given(st.dictionaries(texts, texts, max_size=5), st.sampled_from(["jsonl", "csv"]))
+def test_whatever_is_written_is_found_again(rows: dict[str, str], form: str) -> None:
+    made = {one: FORMATS[form].record(row(one, reason=reason)) for one, reason in rows.items()}
+    text = FORMATS[form].header + "".join(made.values())
+    assert FORMATS[form].read(text) == made
+    assert form == "csv" or len(text.splitlines()) == len(rows)

@@ -13,6 +13,7 @@ from nightsort.kube.desk import Desk
 RESOURCE = (GROUP, VERSION, PLURAL)
 TICK_SECONDS = 1.0
 SPREAD_SECONDS = 1.0
+RESTART_SPREAD_SECONDS = 10.0
 
 
 def unfinished(status: kopf.Status, **_: Any) -> bool:
@@ -21,9 +22,9 @@ def unfinished(status: kopf.Status, **_: Any) -> bool:
     return not any(one.get("type") == "Finished" and one.get("status") == "True" for one in conditions)
 
 
-def first_look(**_: Any) -> float:
-    """Spreads the looks after a restart, when all timers fire at once."""
-    return random.uniform(0, SPREAD_SECONDS)  # noqa: S311 - no secret
+def first_look(status: kopf.Status, **_: Any) -> float:
+    """Spreads the looks after a restart, when the timers of all that was begun fire at once. Must not raise."""
+    return random.uniform(0, RESTART_SPREAD_SECONDS if status.get("plan") else SPREAD_SECONDS)  # noqa: S311 - no secret
 
 
 @kopf.timer(*RESOURCE, interval=TICK_SECONDS, initial_delay=first_look, when=unfinished)
@@ -42,3 +43,12 @@ async def farewell(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
 async def seen(event: kopf.RawEvent, body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
     desk: Desk = memo.desk
     desk.see(event["type"], body)
+
+
+@kopf.on.probe(id="timers")
+async def timers(memo: kopf.Memo, **_: Any) -> str:
+    """Liveness: red when a timer has died, which kopf itself does not notice (a plain exception would hang the probe)."""
+    desk: Desk = memo.desk
+    if silent := desk.silent():
+        raise kopf.PermanentError(f"{len(silent)} unfinished resources are not looked at any more")
+    return "alive"

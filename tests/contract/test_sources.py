@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -16,26 +18,20 @@ from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import ConfigMap, Source
 from tests.contract.maps import MemoryConfigMaps
+from tests.contract.source_contract import NAMED, MakeSource, SourceContract, read
 from tests.fakes.sources import MemorySource
 
 OWNER = Meta("support", "tonight", "uid-1")
-Item = dict[str, str]
-Make = Callable[[Sequence[Item]], Source]
+Tickets = Mapping[str, Mapping[str, str]]
 
 
-def items(count: int) -> list[Item]:
-    """Tickets whose ids are not in the order of the alphabet."""
-    return [
-        {"id": f"T-{7919 * n % 100_003}", "subject": f"Subject {n}", "body": f"Body\n{n}, “ä”"} for n in range(count)
-    ]
+def inline(tickets: Tickets) -> Source:
+    listed = [{"id": name, **fields} for name, fields in tickets.items()]
+    return InlineTickets(InlineSource.model_validate({"tickets": listed}), ("subject", "body"))
 
 
-def inline(tickets: Sequence[Item]) -> Source:
-    return InlineTickets(InlineSource.model_validate({"tickets": tickets}), ("subject", "body"))
-
-
-def memory(tickets: Sequence[Item]) -> Source:
-    return MemorySource([Ticket(one["id"], one, "") for one in tickets])
+def memory(tickets: Tickets) -> Source:
+    return MemorySource([Ticket(name, fields, "") for name, fields in tickets.items()])
 
 
 def file(key: str, text: str, fields: Sequence[str] = ("subject", "body"), **more: Any) -> ConfigMapTickets:
@@ -43,67 +39,46 @@ def file(key: str, text: str, fields: Sequence[str] = ("subject", "body"), **mor
     return ConfigMapTickets(maps, "support", ConfigMapSource(name="tickets", key=key, **more), fields)
 
 
-def csv_file(tickets: Sequence[Item]) -> Source:
-    lines = [f'{one["id"]},{one["subject"]},"{one["body"]}"\r\n' for one in tickets]
-    return file("tickets.csv", "\ufeffid,subject,body\r\n" + "\r\n".join(lines))
+def csv_file(tickets: Tickets) -> Source:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("id", "subject", "body"))
+    writer.writerows((name, fields["subject"], fields["body"]) for name, fields in tickets.items())
+    return file("tickets.csv", "\ufeff" + text.getvalue().replace("\r\n", "\r\n\r\n"))
 
 
-def json_file(tickets: Sequence[Item]) -> Source:
-    return file("tickets.json", json.dumps(tickets))
+def json_file(tickets: Tickets) -> Source:
+    return file("tickets.json", json.dumps([{"id": name, **fields} for name, fields in tickets.items()]))
 
 
-def json_lines_file(tickets: Sequence[Item]) -> Source:
-    return file("tickets.jsonl", "\n\n".join(json.dumps(one, ensure_ascii=False) for one in tickets))
+def json_lines_file(tickets: Tickets) -> Source:
+    lines = (json.dumps({"id": name, **fields}, ensure_ascii=False) for name, fields in tickets.items())
+    return file("tickets.jsonl", "\n\n".join(lines))
 
 
-@pytest.fixture(params=[inline, memory, csv_file, json_file, json_lines_file], ids=lambda make: make.__name__)
-def make(request: pytest.FixtureRequest) -> Make:
-    made: Make = request.param
-    return made
+class TestSourcesAtHand(SourceContract):
+    @pytest.fixture(params=[inline, memory, csv_file, json_file, json_lines_file], ids=lambda make: make.__name__)
+    def make_source(self, request: pytest.FixtureRequest) -> MakeSource:
+        made: MakeSource = request.param
+        return made
+
+    async def test_tickets_keep_the_order_in_which_they_were_written(self, make_source: MakeSource) -> None:
+        assert [ticket.id for ticket in await read(make_source(NAMED))] == list(NAMED)
 
 
-async def read(source: Source, after: str | None = None, through: str | None = None) -> list[Ticket]:
-    return [ticket async for page in source.tickets(after, through) for ticket in page]
+async def test_pages_hold_at_most_a_thousand() -> None:
+    tickets = {str(number): {"subject": "", "body": "x"} for number in range(2_500)}
+    assert [len(page) async for page in csv_file(tickets).tickets()] == [1000, 1000, 500]
+    assert [len(page) async for page in csv_file(tickets).tickets("10", "1510")] == [1000, 500]
 
 
-async def test_all_tickets_come_in_their_order_with_their_fields(make: Make) -> None:
-    source = make(items(3))
-    await source.check()
-    assert await source.count() == 3
-    tickets = await read(source)
-    assert [ticket.id for ticket in tickets] == [one["id"] for one in items(3)]
-    assert [(t.fields["subject"], t.fields["body"]) for t in tickets] == [(i["subject"], i["body"]) for i in items(3)]
-
-
-async def test_pages_hold_at_most_a_thousand(make: Make) -> None:
-    pages = [page async for page in make(items(1000)).tickets()]
-    assert max(len(page) for page in pages) <= 1000
-    assert sum(len(page) for page in pages) == 1000
-
-
-async def test_reading_goes_on_behind_any_cursor_and_stops_with_any(make: Make) -> None:
-    source = make(items(5))
-    tickets = await read(source)
-    for first, after in enumerate(tickets):
-        assert await read(source, after.cursor) == tickets[first + 1 :]
-        for last, through in enumerate(tickets):
-            assert await read(source, after.cursor, through.cursor) == tickets[first + 1 : last + 1]
-            assert await read(source, None, through.cursor) == tickets[: last + 1]
-
-
-async def test_tickets_are_found_by_their_ids(make: Make) -> None:
-    source = make(items(5))
-    tickets = await read(source)
-    found = await source.by_ids([tickets[3].id, "nobody's", tickets[1].id])
-    assert sorted(found, key=lambda ticket: ticket.cursor) == [tickets[1], tickets[3]]
-    assert await source.by_ids([]) == []
-
-
-async def test_no_tickets_are_no_error(make: Make) -> None:
-    source = make([])
-    await source.check()
-    assert await source.count() == 0
-    assert await read(source) == []
+async def test_the_id_is_a_field_where_the_template_names_it() -> None:
+    for source in (
+        InlineTickets(InlineSource.model_validate({"tickets": [{"id": "7"}]}), ("id",)),
+        file("t.csv", "id\n7\n", ("id",)),
+    ):
+        [ticket] = await read(source)
+        assert ticket.fields["id"] == "7"
 
 
 # --- inline -----------------------------------------------------------------------------------------------------------
@@ -122,7 +97,7 @@ async def test_no_tickets_are_no_error(make: Make) -> None:
 )
 async def test_bad_inline_ids_are_rejected_with_their_place(ids: list[str], message: str) -> None:
     with pytest.raises(Rejected) as caught:
-        await inline([{"id": one} for one in ids]).check()
+        await InlineTickets(InlineSource.model_validate({"tickets": [{"id": one} for one in ids]})).check()
     assert message in caught.value.message
     assert caught.value.message.startswith("spec.source.inline.tickets[")
 
@@ -203,8 +178,8 @@ async def test_a_field_of_the_template_that_no_ticket_has_is_told() -> None:
 async def test_csv_takes_what_spreadsheets_write() -> None:
     text = '\ufeffid , subject,body,,Amount\r\n1,"a ""b"", c","two\r\nlines",note,=1+1\r\n,,,,\r\n\r\n2,,x,,\r\n'
     one, two = await read(file("t.csv", text))
-    assert one.fields == {"id": "1", "subject": 'a "b", c', "body": "two\r\nlines", "Amount": "=1+1"}
-    assert two.fields == {"id": "2", "subject": "", "body": "x", "Amount": ""}
+    assert one.fields == {"subject": 'a "b", c', "body": "two\r\nlines", "Amount": "=1+1"}
+    assert two.fields == {"subject": "", "body": "x", "Amount": ""}
 
 
 async def test_a_csv_body_of_many_characters_is_read() -> None:
@@ -217,7 +192,7 @@ async def test_json_values_become_text() -> None:
     [ticket] = await read(file("t.json", text))
     assert (ticket.id, ticket.fields) == (
         "42",
-        {"id": "42", "subject": "", "body": "?", "open": "true", "score": "1.5", "tags": '["ä", 1]'},
+        {"subject": "", "body": "?", "open": "true", "score": "1.5", "tags": '["ä", 1]'},
     )
 
 

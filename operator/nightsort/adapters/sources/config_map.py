@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import get_args
 
 from nightsort.adapters.ticket_files import Entry, InvalidFile, parse
@@ -53,7 +53,13 @@ class ConfigMapTickets:
             raise self._stalled(str(invalid)) from None
         if wrong := self._wrong_ids(entries):
             raise self._stalled(wrong)
-        return [Ticket(entry.fields["id"], entry.fields, str(position)) for position, entry in enumerate(entries)]
+        return [
+            Ticket(entry.fields["id"], self._fields_of(entry), str(position)) for position, entry in enumerate(entries)
+        ]
+
+    def _fields_of(self, entry: Entry) -> Mapping[str, str]:
+        """The id is a field only where the template asks for it."""
+        return {name: text for name, text in entry.fields.items() if name != "id" or name in self._fields}
 
     def _wrong_ids(self, entries: Sequence[Entry]) -> str | None:
         return complaint((entry.fields["id"] for entry in entries), lambda position: entries[position].place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 
 from nightsort.adapters.ticket_list import complaint, pages
-from nightsort.api.spec import InlineSource
+from nightsort.api.spec import InlineSource, InlineTicket
 from nightsort.domain.errors import Rejected
 from nightsort.domain.ticket import Ticket
 
@@ -18,8 +18,7 @@ class InlineTickets:
     def __init__(self, source: InlineSource, fields: Collection[str] = ()) -> None:
         self._fields = fields
         self._tickets = [
-            Ticket(one.id, {"id": one.id, "subject": one.subject, "body": one.body}, str(position))
-            for position, one in enumerate(source.tickets)
+            Ticket(one.id, self._fields_of(one), str(position)) for position, one in enumerate(source.tickets)
         ]
 
     async def check(self) -> None:
@@ -43,3 +42,7 @@ class InlineTickets:
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         wanted = set(ids)
         return [ticket for ticket in self._tickets if ticket.id in wanted]
+
+    def _fields_of(self, ticket: InlineTicket) -> dict[str, str]:
+        fields = {"subject": ticket.subject, "body": ticket.body}
+        return fields | {"id": ticket.id} if "id" in self._fields else fields

@@ -36,7 +36,7 @@ test: setup control-plane ## Run all tests that need no root, with the coverage 
 	$(BIN)/python -m pytest $(TESTS) $(COVERAGE) $(PYTEST_ARGS)
 
 test-fast: setup ## Run the tests that need no cluster
-	$(BIN)/python -m pytest $(FAST) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(FAST) -m "not cluster" $(PYTEST_ARGS)
 
 control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager and kubectl from Go modules, once
 	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh

@@ -1,4 +1,4 @@
-"""One real control plane for all cluster tests, and a namespace for each."""
+"""One real control plane for all tests marked `cluster`, wherever they stand, and a namespace for each."""
 
 from __future__ import annotations
 

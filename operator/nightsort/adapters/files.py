@@ -1,0 +1,65 @@
+"""Files of local mode: written whole or not at all, and kept by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nightsort.domain.errors import Stalled
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replaces a file durably: after a crash at any point it holds the old content or the new.
+
+    Raises:
+        Stalled: the disk is full, or the place cannot be written to.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        flush_directory(path.parent)
+    except OSError as error:
+        raise Stalled(f"cannot write {path}: {error.strerror}", reason="NotWritable") from error
+
+
+def flush_directory(directory: Path) -> None:
+    """A rename is durable once its directory is."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_if_there(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def kept_by_one(directory: Path) -> Iterator[None]:
+    """Keeps other processes out of the directory; the kernel lets go when ours ends, however it ends.
+
+    Raises:
+        Stalled: another process is at work there.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stalled(
+                f"another run works in {directory}: wait for its end, or name another directory with --state",
+                reason="StateInUse",
+            ) from None
+        yield

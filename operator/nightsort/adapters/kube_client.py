@@ -1,0 +1,160 @@
+"""The Kubernetes client as all kube adapters use it: opened, its errors translated, the mark of what it owns."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, ApiException, Configuration, V1ObjectMeta, V1OwnerReference
+
+from nightsort.api.model import API_VERSION, GROUP, KIND
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Conflict, Gone, Stalled, Waiting
+
+# Seconds for a whole request: far above what an API server needs, far below what a person waits.
+TIMEOUT = 30.0
+MANAGED_BY = "app.kubernetes.io/managed-by"
+RESOURCE_LABEL = f"{GROUP}/resource"
+MAX_LABEL = 63
+
+
+@asynccontextmanager
+async def connected(kubeconfig: str | None = None) -> AsyncIterator[ApiClient]:
+    """A client of the cluster that this kubeconfig names.
+
+    Without one, of the cluster that we run in; else of the one that KUBECONFIG or ~/.kube/config names: kopf's order.
+
+    Raises:
+        Stalled: there is no such configuration.
+    """
+    async with ApiClient(await configuration(kubeconfig)) as client:
+        yield client
+
+
+async def configuration(kubeconfig: str | None) -> Configuration:
+    settings = Configuration()
+    if kubeconfig is None and in_cluster(settings):
+        return settings
+    path = kubeconfig or os.environ.get("KUBECONFIG")
+    try:
+        await config.load_kube_config(path, client_configuration=settings, persist_config=False)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        raise Stalled(f"no cluster: {error}. Set KUBECONFIG to a file that names one", reason="NoCluster") from error
+    return settings
+
+
+def in_cluster(settings: Configuration) -> bool:
+    try:
+        config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        return False
+    return True
+
+
+def owned(owner: Meta, name: str, version: str | None = None) -> V1ObjectMeta:
+    """Metadata of an object that goes when its owner goes, and does not hold up the owner's deletion.
+
+    The owner's labels are not copied: Argo CD and Helm would take the object for one of their own.
+    """
+    reference = V1OwnerReference(
+        api_version=API_VERSION, kind=KIND, name=owner.name, uid=owner.uid, controller=False, block_owner_deletion=False
+    )
+    label = owner.name[:MAX_LABEL].rstrip("-._")
+    return V1ObjectMeta(
+        name=name,
+        namespace=owner.namespace,
+        labels={MANAGED_BY: "nightsort", RESOURCE_LABEL: label},
+        owner_references=[reference],
+        resource_version=version,
+    )
+
+
+@contextmanager
+def translated(what: str, hint: str = "") -> Iterator[None]:
+    """The client's errors as those of the flow; `what` was tried, as in "read Secret support/anthropic".
+
+    hint: what to do when the API server refuses a field.
+
+    Raises:
+        Conflict: 409. Gone: 404. Stalled: forbidden, too large, refused by a schema. Waiting: all that may pass.
+    """
+    try:
+        yield
+    except ApiException as error:
+        raise translation(what, hint, error) from error
+    except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
+        raise Waiting(
+            f"cannot {what}: the Kubernetes API server does not answer ({type(error).__name__})",
+            reason="KubernetesUnavailable",
+        ) from error
+
+
+def translation(what: str, hint: str, error: ApiException) -> Exception:
+    """What an answer of the API server means. Its message is not repeated: it may quote what was written."""
+    answer = Answer(error)
+    if error.status == 409:
+        return Conflict(what)
+    if error.status == 404:
+        return Gone(what)
+    if error.status == 413 or answer.whole_is_too_long:
+        return Stalled(f"cannot {what}: it is larger than Kubernetes stores", reason="TooLarge")
+    if error.status == 403:
+        return forbidden(what, answer)
+    if error.status in (400, 422):
+        fields = ", ".join(answer.fields) or "the request"
+        return Stalled(f"cannot {what}: the API server refuses {fields}{hint}", reason="RefusedByKubernetes")
+    return Waiting(
+        f"cannot {what}: the Kubernetes API server answered {error.status}",
+        reason="KubernetesUnavailable",
+        retry_after=answer.retry_after,
+    )
+
+
+def forbidden(what: str, answer: Answer) -> Stalled | Waiting:
+    if answer.says("exceeded quota"):
+        return Stalled(f"cannot {what}: a ResourceQuota of the namespace is used up; raise it", reason="QuotaExceeded")
+    if answer.says("being terminated"):
+        return Waiting(f"cannot {what}: the namespace is being deleted", reason="NamespaceTerminating")
+    return Stalled(
+        f"cannot {what}: the operator's ServiceAccount is not allowed to; its Role must allow it", reason="Forbidden"
+    )
+
+
+class Answer:
+    """An error's body, a `metav1.Status`, if it is one."""
+
+    def __init__(self, error: ApiException) -> None:
+        self._headers = error.headers or {}
+        try:
+            parsed = json.loads(error.body or "")
+        except ValueError:
+            parsed = None
+        self._status: dict[str, Any] = parsed if isinstance(parsed, dict) else {"message": error.body}
+
+    def says(self, words: str) -> bool:
+        return words in str(self._status.get("message"))
+
+    @property
+    def causes(self) -> Sequence[Mapping[str, str]]:
+        return (self._status.get("details") or {}).get("causes") or ()
+
+    @property
+    def whole_is_too_long(self) -> bool:
+        """What a ConfigMap over 1 MiB and an object beyond etcd's limit are answered (seen on 1.37)."""
+        whole = any((cause.get("reason"), cause.get("field")) == ("FieldValueTooLong", "[]") for cause in self.causes)
+        return whole or self.says("request is too large")
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that the API server complains of."""
+        return list(dict.fromkeys(cause["field"] for cause in self.causes if cause.get("field", "<nil>") != "<nil>"))
+
+    @property
+    def retry_after(self) -> float | None:
+        value = str(self._headers.get("Retry-After", ""))
+        return float(value) if value.isdecimal() else None

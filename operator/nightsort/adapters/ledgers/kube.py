@@ -1,0 +1,208 @@
+"""The ledger in the cluster: the resource's own status, guarded by its resourceVersion."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from kubernetes.aio.client import (
+    ApiClient,
+    CoreV1Api,
+    CustomObjectsApi,
+    V1ConfigMap,
+    V1DeleteOptions,
+    V1Preconditions,
+)
+
+from nightsort.adapters.kube_client import TIMEOUT, owned, translated
+from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import Status
+from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled
+
+# A status that the schema refuses is written by another version than the schema.
+OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
+# As kubectl does; a page of large resources stays within a response that the API server likes to give.
+PAGE = 100
+# In base64 and with its metadata a part stays under 1 MiB: what a ConfigMap takes, and what aiohttp sends in one piece.
+PART_BYTES = 750_000
+MAX_PARTS = 8
+PARTS_KEY = "parts"
+IDS_KEY = "ids.json.gz"
+
+
+class KubeLedger:
+    """`namespaces` are those whose resources the operator may see; none means all of the cluster."""
+
+    def __init__(self, client: ApiClient, namespaces: Sequence[str] = ()) -> None:
+        self._objects = CustomObjectsApi(client)
+        self._core = CoreV1Api(client)
+        self._namespaces = namespaces
+
+    async def load(self, meta: Meta) -> Resource | None:
+        try:
+            with translated(f"read {meta.key}"):
+                found: Any = await self._objects.get_namespaced_custom_object(
+                    GROUP, VERSION, meta.namespace, PLURAL, meta.name, _request_timeout=TIMEOUT
+                )
+        except Gone:
+            return None
+        return Resource.of(found) if Meta.of(found).uid == meta.uid else None
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        """A JSON patch that sets the status and, for the guard, the version that was read.
+
+        Seen on a real API server (1.37): an older version there is answered by 409 and nothing is written. An object
+        that was deleted and created again has another version too, so the guard holds for the incarnation.
+        """
+        patch: list[dict[str, Any]] = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
+            {"op": "add", "path": "/status", "value": status.model_dump(mode="json", by_alias=True, exclude_none=True)},
+        ]
+        async with self._gone_if_replaced(meta):
+            with translated(f"write the status of {meta.key}", hint=OTHER_CRD):
+                written: Any = await self._objects.patch_namespaced_custom_object_status(
+                    GROUP,
+                    VERSION,
+                    meta.namespace,
+                    PLURAL,
+                    meta.name,
+                    patch,
+                    _content_type="application/json-patch+json",
+                    _request_timeout=TIMEOUT,
+                )
+        return Meta.of(written)
+
+    async def owned_batches(self) -> set[str]:
+        scopes = self._namespaces or (None,)
+        return {batch for scope in scopes async for item in self._items(scope) for batch in recorded_ids(item)}
+
+    async def others(self, meta: Meta) -> Sequence[Resource]:
+        found = [parsed(item) async for item in self._items(meta.namespace)]
+        return [resource for resource in found if resource and resource.meta.uid != meta.uid]
+
+    async def remove(self, meta: Meta) -> None:
+        precondition = V1Preconditions(uid=meta.uid, resource_version=meta.resource_version)
+        async with self._gone_if_replaced(meta):
+            with translated(f"delete {meta.key}"):
+                await self._objects.delete_namespaced_custom_object(
+                    GROUP,
+                    VERSION,
+                    meta.namespace,
+                    PLURAL,
+                    meta.name,
+                    body=V1DeleteOptions(preconditions=precondition),
+                    _request_timeout=TIMEOUT,
+                )
+
+    @asynccontextmanager
+    async def _gone_if_replaced(self, meta: Meta) -> AsyncIterator[None]:
+        """A conflict with another incarnation of the name means that ours is gone."""
+        try:
+            yield
+        except Conflict:
+            if await self.load(meta) is None:
+                raise Gone(meta.key) from None
+            raise
+
+    async def _items(self, namespace: str | None) -> AsyncIterator[Mapping[str, Any]]:
+        """A consistent list, page by page: without a resourceVersion the API server does not answer from its cache."""
+        token: str | None = None
+        while token != "":
+            with translated("list the resources"):
+                page = await self._page(namespace, token)
+            for item in page["items"]:
+                yield item
+            token = page["metadata"].get("continue") or ""
+
+    async def _page(self, namespace: str | None, token: str | None) -> Any:
+        if namespace is None:
+            return await self._objects.list_custom_object_for_all_namespaces(
+                GROUP, VERSION, PLURAL, limit=PAGE, _continue=token, _request_timeout=TIMEOUT
+            )
+        return await self._objects.list_namespaced_custom_object(
+            GROUP, VERSION, namespace, PLURAL, limit=PAGE, _continue=token, _request_timeout=TIMEOUT
+        )
+
+    async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
+        parts = packed(ids)
+        if len(parts) > MAX_PARTS:
+            raise Rejected(
+                f"the ids of the tickets are too long to be kept: more than {MAX_PARTS} ConfigMaps for one shard; "
+                "lower shards.maxRequests or use shorter ids",
+                reason="IdsTooLong",
+            )
+        # The first part says how many there are, so it comes last: who finds it finds them all.
+        for number in reversed(range(len(parts))):
+            with translated(f"keep the ids of {meta.key} in ConfigMap {part_name(meta, tag, number)}"):
+                await self._put(meta, part_name(meta, tag, number), parts[number], len(parts))
+
+    async def _put(self, meta: Meta, name: str, part: bytes, parts: int) -> None:
+        body = V1ConfigMap(
+            metadata=owned(meta, name),
+            data={PARTS_KEY: str(parts)},
+            binary_data={IDS_KEY: base64.b64encode(part).decode()},
+        )
+        try:
+            with translated(f"create ConfigMap {meta.namespace}/{name}"):
+                await self._core.create_namespaced_config_map(meta.namespace, body, _request_timeout=TIMEOUT)
+        except Conflict:  # an earlier try has put it there
+            await self._core.replace_namespaced_config_map(name, meta.namespace, body, _request_timeout=TIMEOUT)
+
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
+        first = await self._part(meta, tag, 0)
+        if first is None:
+            return {}
+        pieces = [content(first)]
+        for number in range(1, int((first.data or {}).get(PARTS_KEY, "1"))):
+            part = await self._part(meta, tag, number)
+            if part is None:
+                name = part_name(meta, tag, number)
+                raise Stalled(f"ConfigMap {name} is missing: it held ids of tickets. Restore it", reason="IdsMissing")
+            pieces.append(content(part))
+        return unpacked(pieces)
+
+    async def _part(self, meta: Meta, tag: str, number: int) -> V1ConfigMap | None:
+        name = part_name(meta, tag, number)
+        try:
+            with translated(f"read ConfigMap {meta.namespace}/{name}"):
+                return await self._core.read_namespaced_config_map(name, meta.namespace, _request_timeout=TIMEOUT)
+        except Gone:
+            return None
+
+
+def parsed(item: Mapping[str, Any]) -> Resource | None:
+    """A listed resource; None for one that cannot be parsed. (A list leaves out what its items have in common.)"""
+    try:
+        return Resource.of({"apiVersion": API_VERSION, "kind": KIND, **item})
+    except ValueError:
+        return None
+
+
+def recorded_ids(item: Mapping[str, Any]) -> list[str]:
+    """Ids of a listed resource's batches. Nothing else is parsed: one odd resource must not stop the others."""
+    batches = (item.get("status") or {}).get("batches") or ()
+    return [batch["id"] for batch in batches if batch.get("id")]
+
+
+def part_name(meta: Meta, tag: str, number: int) -> str:
+    return f"{meta.name}-ids-{tag}" + (f"-{number}" if number else "")
+
+
+def packed(ids: Mapping[str, str]) -> list[bytes]:
+    """The map, compressed, in parts that fit a ConfigMap each."""
+    whole = gzip.compress(json.dumps(ids, sort_keys=True).encode(), mtime=0)
+    return [whole[start : start + PART_BYTES] for start in range(0, len(whole), PART_BYTES)]
+
+
+def unpacked(parts: Sequence[bytes]) -> dict[str, str]:
+    ids: dict[str, str] = json.loads(gzip.decompress(b"".join(parts)))
+    return ids
+
+
+def content(part: V1ConfigMap) -> bytes:
+    return base64.b64decode((part.binary_data or {}).get(IDS_KEY, ""))

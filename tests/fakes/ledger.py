@@ -1,0 +1,139 @@
+"""A ledger in memory that keeps statuses as JSON, as the real ones do."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import Status
+from nightsort.domain.errors import Conflict, Gone, Rejected
+from nightsort.domain.record import batch_ids
+
+Hook = Callable[..., Awaitable[None]]
+"""Gets the operation's name, which is the method's, and what it is about."""
+
+
+async def nothing(operation: str, *about: Any) -> None:
+    """The hook of a ledger where all goes well."""
+
+
+@dataclass
+class Kept:
+    """A resource as it is stored."""
+
+    resource: Resource
+    version: int
+    status: str
+    long_ids: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+class MemoryLedger:
+    """`before` runs when a call arrives, `after` when it has taken effect: what they raise, the caller gets.
+
+    An `after` that raises on save is an answer that was lost; a `before`, a store that was not reached.
+    `writes` has every status that was written, by resource key, oldest first.
+    """
+
+    def __init__(self, *resources: Resource, most_long_ids: int = 100_000) -> None:
+        self.before: Hook = nothing
+        self.after: Hook = nothing
+        self.calls: Counter[str] = Counter()
+        self.writes: dict[str, list[Status]] = {}
+        self._kept: dict[str, Kept] = {}
+        self._version = 0
+        self._most_long_ids = most_long_ids
+        for resource in resources:
+            self.add(resource)
+
+    def add(self, resource: Resource) -> Resource:
+        """Puts a resource there, in the place of another of the same name; as it now is, with its version."""
+        self._version += 1
+        self._kept[resource.meta.key] = Kept(resource, self._version, serialized(resource.status))
+        return self.current(resource.meta)
+
+    def lose(self, meta: Meta) -> None:
+        """Somebody deletes it."""
+        del self._kept[meta.key]
+
+    def touch(self, meta: Meta, **spec: Any) -> Resource:
+        """Somebody else writes it: another version, and fields of the spec that are given anew."""
+        kept = self._kept[meta.key]
+        self._version += 1
+        kept.version = self._version
+        kept.resource = replace(kept.resource, spec=kept.resource.spec.model_copy(update=spec))
+        return self.current(meta)
+
+    def current(self, meta: Meta) -> Resource:
+        """The newest version, without asking through the port."""
+        kept = self._kept[meta.key]
+        known = replace(kept.resource.meta, resource_version=str(kept.version))
+        return replace(kept.resource, meta=known, status=Status.model_validate_json(kept.status))
+
+    async def load(self, meta: Meta) -> Resource | None:
+        await self._arrive("load", meta)
+        found = self.current(meta) if self._holds(meta) else None
+        await self.after("load", meta)
+        return found
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        await self._arrive("save", meta, status)
+        kept = self._check_version(meta)
+        self._version += 1
+        kept.version, kept.status = self._version, serialized(status)
+        self.writes.setdefault(meta.key, []).append(status)
+        await self.after("save", meta, status)
+        return replace(meta, resource_version=str(kept.version))
+
+    async def owned_batches(self) -> set[str]:
+        await self._arrive("owned_batches")
+        found = {batch for kept in self._kept.values() for batch in batch_ids(Status.model_validate_json(kept.status))}
+        await self.after("owned_batches")
+        return found
+
+    async def others(self, meta: Meta) -> Sequence[Resource]:
+        await self._arrive("others", meta)
+        there = [self.current(kept.resource.meta) for kept in self._kept.values()]
+        found = [each for each in there if each.meta.namespace == meta.namespace and each.meta.uid != meta.uid]
+        await self.after("others", meta)
+        return found
+
+    async def remove(self, meta: Meta) -> None:
+        await self._arrive("remove", meta)
+        self._check_version(meta)
+        del self._kept[meta.key]
+        await self.after("remove", meta)
+
+    async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
+        await self._arrive("keep_long_ids", meta, tag)
+        if len(ids) > self._most_long_ids:
+            raise Rejected("the ids of the tickets are too long to be kept", reason="IdsTooLong")
+        self._kept[meta.key].long_ids[tag] = dict(ids)
+        await self.after("keep_long_ids", meta, tag)
+
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
+        await self._arrive("long_ids", meta, tag)
+        return dict(self._kept[meta.key].long_ids.get(tag, {}))
+
+    def _holds(self, meta: Meta) -> bool:
+        kept = self._kept.get(meta.key)
+        return kept is not None and kept.resource.meta.uid == meta.uid
+
+    def _check_version(self, meta: Meta) -> Kept:
+        if not self._holds(meta):
+            raise Gone(meta.key)
+        kept = self._kept[meta.key]
+        if str(kept.version) != meta.resource_version:
+            raise Conflict(meta.key)
+        return kept
+
+    async def _arrive(self, operation: str, *about: Any) -> None:
+        self.calls[operation] += 1
+        await self.before(operation, *about)
+
+
+def serialized(status: Status) -> str:
+    return json.dumps(status.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -19,6 +19,7 @@ from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.errors import Stalled
 from nightsort.domain.prompt import placeholders
+from nightsort.flow.pace import PacedApi
 from nightsort.flow.run import Tools
 from nightsort.ports import BatchApi, ConfigMaps, Events, Ledger, Secrets, Sink, Source
 from nightsort.settings import Settings
@@ -26,7 +27,6 @@ from nightsort.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nightsort.adapters.anthropic_batches import AnthropicBatches
     from nightsort.adapters.databases import DatabasePolicy
 
 Document = Mapping[str, Any]
@@ -48,7 +48,7 @@ class Connector:
     config_maps: ConfigMaps
     closing: AsyncExitStack
     local: bool = False
-    accounts: dict[str, AnthropicBatches] = field(default_factory=dict)
+    accounts: dict[str, PacedApi] = field(default_factory=dict)
 
     async def api(self, resource: Resource) -> BatchApi:
         key = await self._key(resource)
@@ -59,7 +59,7 @@ class Connector:
                 key, self.settings.anthropic_base_url, create_timeout=self.settings.create_timeout_seconds
             )
             self.closing.push_async_callback(account.aclose)
-            self.accounts[key] = account
+            self.accounts[key] = PacedApi(account, SystemClock())
         return self.accounts[key]
 
     async def _key(self, resource: Resource) -> str:

@@ -23,6 +23,7 @@ from nightsort.ports import Source
 IDS_PER_READ = 1_000
 EMPTY = "the ticket has no text that the template could use"
 TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
+GROWN = "the tickets to be sent again have grown beyond shards.maxBytes"
 LEFT = "the ticket left the source before it could be sent again"
 
 
@@ -100,10 +101,10 @@ class Loader:
             ids = wanted[start : start + IDS_PER_READ]
             found = {ticket.id: ticket for ticket in await source.by_ids(ids)}
             for ticket_id in ids:
-                if ticket_id in found:
-                    self.take(found[ticket_id])
-                else:
+                if ticket_id not in found:
                     self._load.refuse(ticket_id, Verdict.MISSING, LEFT)
+                elif not self.take(found[ticket_id]):
+                    self._load.refuse(ticket_id, Verdict.UNSENDABLE, GROWN)
 
     def take(self, ticket: Ticket) -> bool:
         """Whether there was room for the ticket.

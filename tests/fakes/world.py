@@ -1,0 +1,180 @@
+"""A whole world for the flow, in memory and in virtual time: account, ledger, sources, sinks and the operator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from typing import Any
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status, TicketCounts
+from nightsort.domain import custom_id
+from nightsort.domain.answer import Answer, Row
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.ticket import Ticket
+from nightsort.flow.reconcile import Reconciler
+from nightsort.flow.run import Tools
+from nightsort.ports import BatchApi, Sink, Source
+from tests.fakes.batch_api import FakeBatchApi, Respond
+from tests.fakes.clock import VirtualClock
+from tests.fakes.events import MemoryEvents
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.sinks import MemorySink
+from tests.fakes.sources import MemorySource
+from tests.manifests import CONFIG_MAP, manifest
+
+PRIVATE = "PRIVATE-4111"
+"""A mark in the text of every ticket, which must be seen in requests only."""
+EXPIRED = Answer("", "expired")
+
+
+class Killed(BaseException):
+    """The process ends here: nothing that follows is run, whatever it catches."""
+
+
+def first_word(text: str) -> str:
+    """The model of this world reads well: a ticket's body starts with the answer to it."""
+    return text.split()[0]
+
+
+@dataclass
+class MemoryConnections:
+    """Hands out the one account, and each resource's own source and sinks by its name; `error`, when set, is raised."""
+
+    account: FakeBatchApi
+    sources: dict[str, MemorySource] = field(default_factory=dict)
+    sinks_of: dict[str, list[MemorySink]] = field(default_factory=dict)
+    error: Exception | None = None
+
+    async def api(self, resource: Resource) -> BatchApi:
+        if self.error is not None:
+            raise self.error
+        return self.account
+
+    async def source(self, resource: Resource) -> Source:
+        return self.sources[resource.meta.name]
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]:
+        return self.sinks_of[resource.meta.name]
+
+
+class World:
+    """What a test may look at and meddle with. `respond` is the model, `restart` a new process over the same ledger."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.respond: Respond = first_word
+        self.api = FakeBatchApi(self.clock, self._answer)
+        self.ledger = MemoryLedger()
+        self.events = MemoryEvents()
+        self.connections = MemoryConnections(self.api)
+        self._tags = count()
+        self.restart()
+
+    def _answer(self, text: str) -> str | Answer:
+        return self.respond(text)
+
+    def restart(self) -> None:
+        """The process ends and another begins: only the ledger, the account and the sinks remember."""
+        self.tools = Tools(
+            ledger=self.ledger,
+            connections=self.connections,
+            events=self.events,
+            clock=self.clock,
+            new_tag=lambda: f"t{next(self._tags):05d}",
+        )
+        self.reconciler = Reconciler(self.tools, jitter=lambda: 0.0)
+
+    def apply(self, *bodies: str, name: str = "tickets", **spec: Any) -> Resource:
+        """A resource over tickets with these bodies, whose ids are 0, 1, 2 …; their first words are the answers."""
+        tickets = [
+            Ticket(str(number), {"subject": "", "body": f"{body} {PRIVATE}" if body else ""}, "")
+            for number, body in enumerate(bodies)
+        ]
+        return self.apply_tickets(tickets, name=name, **spec)
+
+    def apply_tickets(self, tickets: Sequence[Ticket], *, name: str = "tickets", **spec: Any) -> Resource:
+        given = {"source": {"configMap": CONFIG_MAP}, "overlapPolicy": "Allow"} | spec
+        given["prompt"] = {"template": "$body"} | spec.get("prompt", {})
+        self.connections.sources[name] = MemorySource(tickets)
+        self.connections.sinks_of[name] = [MemorySink()]
+        meta = Meta("support", name, f"uid-of-{name}", created_at=self.clock.now())
+        return self.ledger.add(Resource(meta, Spec.model_validate(manifest(**given)["spec"]), Status()))
+
+    @property
+    def source(self) -> MemorySource:
+        return self.connections.sources["tickets"]
+
+    @property
+    def sink(self) -> MemorySink:
+        return self.connections.sinks_of["tickets"][0]
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        return self.sink.rows
+
+    def labels(self, name: str = "tickets") -> dict[str, str | None]:
+        """What the first sink of a resource has for each ticket."""
+        return {row.id: row.category for row in self.connections.sinks_of[name][0].rows.values()}
+
+    def paid(self) -> Counter[str]:
+        """How often each ticket is paid, whatever the batch; ids are those of short tickets."""
+        paid: Counter[str] = Counter()
+        for bill in self.api.bill.values():
+            for name, times in bill.items():
+                paid[custom_id.decode(name, custom_id.tag_of(name), {}) or name] += times
+        return paid
+
+    def writes(self, resource: Resource) -> list[Status]:
+        return self.ledger.writes.get(resource.meta.key, [])
+
+    async def look(self, resource: Resource) -> float | None:
+        """One look at the newest version, as the operator's timer has it; then what is said is looked through."""
+        seconds = await self.reconciler.look(self.ledger.current(resource.meta))
+        self.audit(resource)
+        return seconds
+
+    async def run_until_finished(self, resource: Resource, max_looks: int = 200) -> Resource:
+        """Looks, and sleeps in between for as long as the look says."""
+        await self.run_all(resource, max_looks=max_looks)
+        return self.ledger.current(resource.meta)
+
+    async def run_all(self, *resources: Resource, max_looks: int = 200) -> None:
+        """Several resources beside each other, each looked at when it is due."""
+        due = {resource.meta.key: (self.clock.now().timestamp(), resource) for resource in resources}
+        for _ in range(max_looks):
+            if not due:
+                return
+            at, resource = min(due.values(), key=lambda entry: entry[0])
+            await self.clock.sleep(at - self.clock.now().timestamp())
+            seconds = await self.look(resource)
+            del due[resource.meta.key]
+            if seconds is not None:
+                due[resource.meta.key] = (self.clock.now().timestamp() + seconds, resource)
+        raise AssertionError(f"not finished after {max_looks} looks: {[each for _, each in due.values()]}")
+
+    def audit(self, resource: Resource) -> None:
+        """What holds of every status and event that was ever written."""
+        written = self.writes(resource)
+        for status in written:
+            add_up(status)
+            assert PRIVATE not in status.model_dump_json()
+        for before, after in pairwise(written):
+            assert before != after, "what is the same already is not written again"
+        assert PRIVATE not in str(self.events.told)
+
+
+def add_up(status: Status) -> None:
+    """Every ticket stands somewhere; when the run has ended, nothing is in flight."""
+    counts: TicketCounts = status.tickets
+    parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight)
+    assert min(parts) >= 0, counts
+    assert sum(parts) <= counts.total, counts
+    if is_finished(status) and (status.stop is None or status.batches):
+        assert counts.in_flight == 0, counts
+        assert sum(parts) == counts.total, counts
+    elif status.source_exhausted:
+        assert sum(parts) == counts.total, counts

@@ -1,0 +1,12 @@
+"""What unit tests may ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()

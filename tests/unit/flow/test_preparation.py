@@ -1,0 +1,223 @@
+"""Everything that could keep results from being delivered is looked at before anything is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from nightsort.domain.batch import ModelFacts
+from nightsort.domain.conditions import is_true
+from nightsort.domain.cost import ANSWER_TOKENS
+from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.prompt import system_prompt
+from nightsort.domain.ticket import Ticket
+from tests.fakes.batch_api import MODEL, MODELS, tokens
+from tests.fakes.world import World
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("claude-nothing", "UnknownModel"),
+        ("retired", "ModelRetired"),
+        ("talks-only", "ModelWithoutBatches"),
+    ],
+)
+async def test_a_model_that_cannot_be_used_is_failed_and_nothing_is_bought(
+    world: World, model: str, reason: str
+) -> None:
+    world.api._models = MODELS | {
+        "retired": ModelFacts("retired", retired=True),
+        "talks-only": ModelFacts("talks-only", batch=False),
+    }
+
+    resource = await world.run_until_finished(world.apply("billing", model=model))
+
+    assert is_true(resource.status, "Failed")
+    assert resource.status.conditions[0].reason == reason
+    assert model in (resource.status.message or "")
+    assert world.events.told[-1][:2] == ("Warning", reason)
+    assert world.api.calls["create"] == 0
+    assert not world.sink.finished
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda world: setattr(
+            world.source, "error", Waiting("the ConfigMap tickets is missing", reason="SourceMissing")
+        ),
+        lambda world: setattr(world.source, "error", Stalled("the column body is missing", reason="SourceMissing")),
+        lambda world: setattr(world.sink, "error", Stalled("the table is missing", reason="SourceMissing")),
+        lambda world: setattr(world.connections, "error", Stalled("the Secret is missing", reason="SourceMissing")),
+    ],
+    ids=["source missing", "source wrong", "sink wrong", "secret missing"],
+)
+async def test_what_is_in_the_way_is_waited_for_and_nothing_is_bought(
+    world: World, break_it: Callable[[World], None]
+) -> None:
+    resource = world.apply("billing")
+    break_it(world)
+    for _ in range(5):
+        world.clock.advance(await world.look(resource) or 0)
+    stuck = world.ledger.current(resource.meta).status
+    assert (stuck.phase, stuck.plan) in (("Working", None), ("Pending", None), ("Stalled", None))
+    assert "missing" in (stuck.message or "")
+    assert stuck.conditions[0].reason == "SourceMissing"
+    assert world.api.calls["create"] == 0
+
+    world.source.error = world.sink.error = world.connections.error = None
+
+    assert is_true((await world.run_until_finished(resource)).status, "Complete")
+
+
+async def test_what_is_in_the_way_is_told_once(world: World) -> None:
+    resource = world.apply("billing")
+    world.sink.error = Stalled("the table is missing", reason="TableMissing")
+
+    for _ in range(5):
+        assert await world.look(resource) == 30
+
+    assert world.events.told == [("Warning", "TableMissing", "the table is missing")]
+    assert len(world.writes(resource)) == 1
+
+
+async def test_waiting_backs_off_and_is_no_alarm(world: World) -> None:
+    resource = world.apply("billing")
+    world.source.error = Waiting("not there yet")
+
+    assert [await world.look(resource) for _ in range(9)] == [2, 4, 8, 16, 32, 64, 128, 256, 300]
+    assert world.events.told == []
+
+
+async def test_after_a_success_the_backoff_starts_anew(world: World) -> None:
+    resource = world.apply("billing")
+    world.source.error = Waiting("not there yet")
+    await world.look(resource)
+    await world.look(resource)
+    world.source.error = None
+    assert await world.look(resource) == 60
+    world.clock.advance(60)
+    world.sink.error = Waiting("the database restarts")
+
+    assert await world.look(resource) == 2
+
+
+async def test_a_spec_that_can_never_work_is_failed(world: World) -> None:
+    resource = world.apply("billing")
+    world.sink.error = Rejected("the results would not fit: use a database", reason="ResultsTooLarge")
+
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Failed")
+    assert resource.status.message == "the results would not fit: use a database"
+    assert world.api.calls["create"] == 0
+
+
+async def test_a_template_that_is_none_is_failed(world: World) -> None:
+    resource = await world.run_until_finished(world.apply("billing", prompt={"template": "costs $5"}))
+
+    assert resource.status.conditions[0].reason == "InvalidTemplate"
+
+
+async def test_the_sinks_are_asked_whether_so_many_tickets_fit(world: World) -> None:
+    await world.run_until_finished(world.apply("a", "b", "c"))
+
+    assert world.sink.checked == [3]
+
+
+async def test_a_run_that_costs_too_much_stalls_and_goes_on_when_the_limit_is_raised(world: World) -> None:
+    resource = world.apply(*["billing"] * 100, maxCostUSD="0.000001")
+    await world.look(resource)
+    stalled = world.ledger.current(resource.meta).status
+    assert is_true(stalled, "Stalled")
+    assert stalled.conditions[0].reason == "CostLimitExceeded"
+    assert "above maxCostUSD 0.000001" in (stalled.message or "")
+    assert world.api.calls["create"] == 0
+
+    world.ledger.touch(resource.meta, max_cost_usd="5.00")
+
+    assert is_true((await world.run_until_finished(resource)).status, "Complete")
+
+
+async def test_a_limit_cannot_be_held_without_a_price(world: World) -> None:
+    world.api._models = MODELS | {"claude-next": replace(MODELS[MODEL], id="claude-next")}
+    resource = world.apply("billing", model="claude-next", maxCostUSD="5.00")
+
+    await world.look(resource)
+
+    status = world.ledger.current(resource.meta).status
+    assert status.conditions[0].reason == "PriceUnknown"
+    assert world.api.calls["create"] == 0
+
+
+async def test_a_limit_that_is_kept_is_no_obstacle(world: World) -> None:
+    resource = await world.run_until_finished(world.apply("billing", maxCostUSD="5.00"))
+
+    assert is_true(resource.status, "Complete")
+
+
+@pytest.mark.parametrize("tickets", [1, 2, 300])
+async def test_the_estimate_counts_the_prompt_and_the_answers_and_the_text(world: World, tickets: int) -> None:
+    resource = world.apply(*["billing " + "x" * 200 * (number % 5) for number in range(tickets)])
+    await world.look(resource)
+
+    texts = [ticket.fields["body"] for ticket in world.source.kept if ticket]
+    system = tokens(system_prompt(resource.spec))
+    expected = sum(system + tokens(text) + 5 * ANSWER_TOKENS for text in texts) / 1e6 / 2
+    estimated = world.ledger.current(resource.meta).status.cost.estimated_usd
+    assert float(estimated or 0) == pytest.approx(expected, rel=0.05, abs=0.0001)
+
+
+async def test_tickets_without_text_are_estimated_at_nothing(world: World) -> None:
+    resource = await world.run_until_finished(world.apply("", ""))
+
+    assert resource.status.cost.estimated_usd == "0.0000"
+
+
+async def test_duplicate_ids_are_failed_and_nothing_is_bought(world: World) -> None:
+    twins = [Ticket("7", {"body": "billing"}, ""), Ticket("8", {"body": "billing"}, "")]
+
+    resource = await world.run_until_finished(world.apply_tickets([*twins, twins[0]]))
+
+    assert is_true(resource.status, "Failed")
+    assert resource.status.conditions[0].reason == "DuplicateTicket"
+    assert "'7'" in (resource.status.message or "")
+    assert world.api.calls["create"] == 0
+
+
+async def test_a_younger_resource_waits_for_an_older_one_on_the_same_source(world: World) -> None:
+    older = world.apply("billing", name="older", overlapPolicy="Wait")
+    world.clock.advance(5)
+    younger = world.apply("billing", name="younger", overlapPolicy="Wait")
+    await world.look(older)
+
+    assert await world.look(younger) == 60
+
+    status = world.ledger.current(younger.meta).status
+    assert status.conditions[0].reason == "Overlap"
+    assert "older is older" in (status.message or "")
+    assert world.api.calls["create"] == 1
+    await world.run_all(older, younger)
+    assert world.labels("younger") == {"0": "billing"}
+
+
+async def test_resources_that_allow_overlap_run_beside_each_other(world: World) -> None:
+    older, younger = world.apply("billing", name="older"), world.apply("billing", name="younger")
+
+    await world.look(older)
+    await world.look(younger)
+
+    assert world.api.calls["create"] == 2
+
+
+async def test_a_crash_after_preparing_prepares_no_second_time(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.restart()
+
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["model"] == 1

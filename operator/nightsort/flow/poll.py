@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from nightsort.domain.batch import Batch
@@ -26,20 +26,20 @@ class Polls:
     def __init__(self) -> None:
         self._sights: WeakKeyDictionary[BatchApi, Sight] = WeakKeyDictionary()
 
-    async def recent(self, api: BatchApi, since: datetime, now: datetime, max_age: timedelta) -> Sequence[Batch]:
-        """Batches created since then, as of at most `max_age` ago."""
+    async def recent(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sequence[Batch]:
+        """Batches created since then, by a list that was read after `newer_than`."""
         sight = self._sights.get(api)
-        if sight is None or now - sight.at >= max_age or sight.since > since:
+        if sight is None or sight.at <= newer_than or sight.since > since:
             batches = await api.recent(since)
             sight = Sight(now, since, {batch.id: batch for batch in batches})
             self._sights[api] = sight
         return list(sight.batches.values())
 
     async def snapshots(
-        self, api: BatchApi, ids: Iterable[str], since: datetime, now: datetime, max_age: timedelta
+        self, api: BatchApi, ids: Iterable[str], since: datetime, now: datetime, newer_than: datetime
     ) -> dict[str, Batch]:
         """Own batches by id; those that the list does not show are asked for one by one. A 404 leaves a batch out."""
-        seen = {batch.id: batch for batch in await self.recent(api, since, now, max_age)}
+        seen = {batch.id: batch for batch in await self.recent(api, since, now, newer_than)}
         found: dict[str, Batch] = {}
         for batch_id in ids:
             batch = seen.get(batch_id) or await api.retrieve(batch_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Stop
@@ -72,7 +72,8 @@ class Reconciler:
 
     async def _advance(self, run: Run) -> float | None:
         while True:
-            move = next_move(run.resource, await self._facts(run), run.now())
+            now = run.now()
+            move = next_move(run.resource, await self._facts(run, now), now)
             if isinstance(move, Rest):
                 return await self._rest(run, move)
             try:
@@ -86,7 +87,7 @@ class Reconciler:
             await run.save(run.status, standing_of(run.resource))
         return rest.seconds
 
-    async def _facts(self, run: Run) -> Facts:
+    async def _facts(self, run: Run, now: datetime) -> Facts:
         """What the decision needs of the world; nothing is asked where nothing is in flight."""
         flying = in_state(run.status, BatchState.SUBMITTED)
         intents = in_state(run.status, BatchState.INTENDED)
@@ -94,13 +95,16 @@ class Reconciler:
             return Facts(grace=self._tools.grace)
         api = await self._tools.connections.api(run.resource)
         since = min(record.intended_at for record in (*flying, *intents)) - CLOCK_SKEW
-        now, max_age = run.now(), timedelta(seconds=run.spec.poll_interval_seconds)
+        newer_than = now - timedelta(seconds=run.spec.poll_interval_seconds)
         ids = [record.id for record in flying if record.id]
-        batches = await self._polls.snapshots(api, ids, since, now, max_age) if ids else {}
+        batches = await self._polls.snapshots(api, ids, since, now, newer_than) if ids else {}
         candidates: dict[str, list[Candidate]] = {}
         unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
         if unclear:
-            recent = await self._polls.recent(api, since, now, max_age)
+            # What shows that nothing was bought is a list that was read when the grace was over, not one from before.
+            ends = [intent.intended_at + self._tools.grace for intent in unclear]
+            newer_than = max([newer_than, *(end for end in ends if end <= now)])
+            recent = await self._polls.recent(api, since, now, newer_than)
             found = await find_candidates(run, api, unclear, recent)
             candidates.update({tag: list(batches) for tag, batches in found.items()})
         return Facts(batches, candidates, self._tools.cancel_asked, self._tools.grace)

@@ -201,8 +201,8 @@ def without_tickets(status: Status, submission: Submission) -> Status:
 
 async def buy(run: Run, record: BatchRecord, spool: BodySpool) -> None:
     """Creates the batch. When its answer is lost, the intent stays in the ledger until it is known what was bought."""
-    api = await run.tools.connections.api(run.resource)
     try:
+        api = await run.tools.connections.api(run.resource)
         batch = await api.create(spool.body(), spool.size, record.tag)
     except OutcomeUnknown:
         await run.warn("CreateUnanswered", f"the answer to a create call of {record.requests:,} requests was lost")

@@ -65,6 +65,9 @@ class Reconciler:
         except Gone:
             self._failures.pop(resource.meta.uid, None)
             return None
+        except Rejected as rejected:
+            # Seen while looking at batches in flight: what is paid for is not given up.
+            return await self._interrupted(run, Stalled(rejected.message, reason=rejected.reason))
         except Interruption as interruption:
             return await self._interrupted(run, interruption)
         self._failures.pop(resource.meta.uid, None)

@@ -16,8 +16,9 @@ from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi, Source
 
-SHORT_READS = 3
-MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket", may_pass=True)
+SHORT_READS = 6  # with the pauses of Waiting between them, about a minute
+# Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
+MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,22 @@ async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) ->
 
 
 async def to_ask_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
-    """The tickets whose failure in that attempt can pass, from its results, which the API keeps for 29 days."""
+    """The tickets whose failure in that attempt can pass, from its results, which the API keeps for 29 days.
+
+    Raises:
+        Waiting: the results have not as many of them as when they were collected: the stream was cut.
+    """
     batch = await api.retrieve(parent.id or "")
     if batch is None:
         raise Waiting(f"the API does not show batch {parent.id}", reason="BatchNotFound")
-    async for judged in judged_answers(run, api, parent, batch):
-        if is_asked_again(judged.judgement, parent, run.spec.backoff_limit):
-            yield judged
+    judge, found = Judge(run.spec), 0
+    async for ticket_id, answer in own_answers(run, api, parent, batch, set()):
+        judgement = judge.of(answer)
+        if is_asked_again(judgement, parent, run.spec.backoff_limit):
+            found += 1
+            yield Judged(ticket_id, judgement, answer)
+    if found < parent.retryable:
+        raise Waiting(
+            f"the results of {batch.id} show {found:,} of {parent.retryable:,} tickets to be asked again; reading on",
+            reason="ResultsIncomplete",
+        )

@@ -1,0 +1,297 @@
+"""No result that was paid for is lost: collecting is repeated until sinks and ledger have it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from nightsort.api.status import BatchState
+from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.conditions import is_finished, is_true
+from nightsort.domain.errors import Rejected, Stalled, Waiting
+from tests.fakes.sinks import MemorySink
+from tests.fakes.world import EXPIRED, World, first_word
+from tests.unit.flow.test_lost_answers_and_crashes import raising
+
+
+def cut(world: World, *, times: int, keep: int = 0) -> None:
+    """So many results streams end after `keep` answers."""
+    reads = 0
+
+    def shorten(answers: Sequence[Answer]) -> Sequence[Answer]:
+        nonlocal reads
+        reads += 1
+        return answers[:keep] if reads <= times else answers
+
+    world.api.shorten = shorten
+
+
+async def test_results_that_are_cut_are_read_again(world: World) -> None:
+    cut(world, times=2, keep=1)
+
+    await world.run_until_finished(world.apply("billing", "technical"))
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert world.api.calls["create"] == 1
+
+
+async def test_while_results_are_incomplete_the_status_says_so(world: World) -> None:
+    cut(world, times=1, keep=1)
+    resource = world.apply("billing", "technical")
+    await world.look(resource)
+    world.clock.advance(60)
+
+    assert await world.look(resource) == 2
+
+    status = world.ledger.current(resource.meta).status
+    assert status.conditions[0].reason == "ResultsIncomplete"
+    assert "1 of 2 answers" in (status.message or "")
+    assert world.rows == {}
+
+
+async def test_results_that_break_off_are_read_again(world: World) -> None:
+    resource = world.apply("billing", "technical")
+    world.api.after = raising(Waiting("the results were cut"), "results", times=3)
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert all(times == 1 for times in world.sink.writes.values())
+
+
+async def test_an_answer_that_never_comes_gets_a_row_that_says_so(world: World) -> None:
+    world.api.shorten = lambda answers: [answer for answer in answers if not answer.custom_id.endswith("-1")]
+
+    resource = await world.run_until_finished(world.apply("billing", "technical", ""))
+
+    assert world.rows["1"].verdict is Verdict.MISSING
+    assert "without an answer" in world.rows["1"].reason
+    assert (world.labels()["0"], len(world.rows)) == ("billing", 3)
+    assert world.api.calls["create"] == 1, "it may be paid for"
+    assert (resource.status.tickets.labeled, resource.status.tickets.failed) == (1, 2)
+
+
+async def test_an_answer_to_a_retry_that_never_comes_gets_a_row_that_says_so(world: World) -> None:
+    asked = 0
+
+    def flaky(text: str) -> str | Answer:
+        nonlocal asked
+        asked += text.startswith("flaky")
+        return EXPIRED if text.startswith("flaky") and asked <= 2 else first_word(text)
+
+    world.respond = flaky
+    world.api.shorten = lambda answers: [
+        answer for answer in answers if answer.outcome == "expired" or not answer.custom_id.endswith("-1")
+    ]
+
+    await world.run_until_finished(world.apply("billing", "flaky 1", "flaky 2", unknownLabel={"action": "Fail"}))
+
+    assert {row.id: row.verdict for row in world.rows.values()} == {
+        "0": Verdict.LABELED,
+        "1": Verdict.MISSING,
+        "2": Verdict.UNKNOWN,
+    }
+
+
+async def test_a_ticket_without_an_answer_that_left_the_source_counts_as_failed(world: World) -> None:
+    world.api.shorten = lambda answers: [answer for answer in answers if not answer.custom_id.endswith("-1")]
+    resource = world.apply("billing", "technical")
+    await world.look(resource)
+    world.source.remove("1")
+
+    resource = await world.run_until_finished(resource)
+
+    assert (resource.status.tickets.labeled, resource.status.tickets.failed) == (1, 1)
+    assert world.labels() == {"0": "billing"}
+
+
+async def test_results_that_are_cut_while_a_retry_is_prepared_buy_only_what_is_to_be_asked_again(world: World) -> None:
+    asked = 0
+
+    def flaky(text: str) -> str | Answer:
+        nonlocal asked
+        asked += text.startswith("flaky")
+        return EXPIRED if text.startswith("flaky") and asked == 1 else first_word(text).replace("flaky", "billing")
+
+    world.respond = flaky
+    reads = 0
+
+    def whole_first(answers: Sequence[Answer]) -> Sequence[Answer]:
+        nonlocal reads
+        reads += 1
+        return [] if 1 < reads < 9 else answers
+
+    world.api.shorten = whole_first
+
+    resource = await world.run_until_finished(world.apply("billing", "flaky", "technical"))
+
+    assert world.labels() == {"0": "billing", "1": "billing", "2": "technical"}
+    assert world.paid() == {"0": 1, "1": 1, "2": 1}
+    assert [one.requests for one in resource.status.batches] == [3, 1]
+
+
+async def test_repeated_and_foreign_lines_change_nothing(world: World) -> None:
+    def twice_and_more(answers: Sequence[Answer]) -> Sequence[Answer]:
+        foreign = Answer("somebody-elses-request", "succeeded", "other", "end_turn", input_tokens=10**9)
+        strange = Answer("t00000", "succeeded", "other", "end_turn", input_tokens=10**9)
+        return [foreign, *answers, strange, *answers]
+
+    world.api.shorten = twice_and_more
+
+    resource = await world.run_until_finished(world.apply("billing", "technical"))
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert resource.status.tickets.labeled == 2
+    assert resource.status.batches[0].usage.input_tokens < 10**6
+
+
+async def test_the_first_of_two_answers_counts(world: World) -> None:
+    def contradicted(answers: Sequence[Answer]) -> Sequence[Answer]:
+        return [*answers, *(Answer(answer.custom_id, "succeeded", "other", "end_turn") for answer in answers)]
+
+    world.api.shorten = contradicted
+
+    await world.run_until_finished(world.apply("billing"))
+
+    assert world.labels() == {"0": "billing"}
+
+
+async def test_a_404_on_the_own_batch_passes(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.api.hidden.add("msgbatch_0001")
+    for _ in range(5):
+        world.clock.advance(60)
+        assert await world.look(resource) == 60
+    assert not is_finished(world.ledger.current(resource.meta).status)
+
+    world.api.hidden.clear()
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
+    assert world.api.calls["create"] == 1
+
+
+async def test_a_404_while_a_retry_is_prepared_passes(world: World) -> None:
+    asked = 0
+
+    def flaky(text: str) -> str | Answer:
+        nonlocal asked
+        asked += 1
+        return EXPIRED if asked == 1 else first_word(text)
+
+    world.respond = flaky
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.clock.advance(60)
+
+    async def hide(operation: str, *about: Any) -> None:
+        if operation == "results":
+            world.api.hidden.add("msgbatch_0001")
+
+    world.api.after = hide
+    await world.look(resource)
+    assert world.ledger.current(resource.meta).status.conditions[0].reason == "BatchNotFound"
+
+    world.api.after = raising(Waiting("never"), "nothing")
+    world.api.hidden.clear()
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
+
+
+@pytest.mark.parametrize("error", [Waiting("the database restarts"), Stalled("the table is gone")])
+async def test_a_sink_that_is_away_gets_its_rows_when_it_is_back(world: World, error: Exception) -> None:
+    resource = world.apply("billing", "technical")
+    await world.look(resource)
+    world.sink.error = error
+    for _ in range(4):
+        world.clock.advance(await world.look(resource) or 0)
+    assert world.ledger.current(resource.meta).status.batches[0].state is BatchState.SUBMITTED
+    world.sink.error = None
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert world.api.calls["create"] == 1
+
+
+async def test_a_sink_that_breaks_off_half_way_ends_with_one_row_each(world: World) -> None:
+    resource = world.apply(*["billing"] * 2_500)
+    await world.look(resource)
+    world.clock.advance(60)
+    world.sink.fail_after = 2
+    with pytest.raises(ConnectionError):  # what the process' outermost door would log
+        await world.look(resource)
+    assert len(world.rows) == 2_000
+    world.sink.fail_after = None
+    world.restart()
+
+    resource = await world.run_until_finished(resource)
+
+    assert len(world.rows) == 2_500
+    assert resource.status.tickets.labeled == 2_500
+    assert [(one.name, one.tickets) for one in resource.status.categories] == [("billing", 2_500)]
+
+
+async def test_when_the_second_sink_fails_the_first_is_written_again_and_counted_once(world: World) -> None:
+    resource = world.apply("billing")
+    second = MemorySink()
+    world.connections.sinks_of["tickets"].append(second)
+    await world.look(resource)
+    world.clock.advance(60)
+    second.error = Waiting("away")
+    await world.look(resource)
+    second.error = None
+
+    resource = await world.run_until_finished(resource)
+
+    assert world.sink.writes == {"0": 2}
+    assert world.sink.rows == second.rows
+    assert resource.status.tickets.labeled == 1
+
+
+async def test_a_delivery_that_is_refused_after_the_purchase_stalls_and_goes_on_when_it_is_mended(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.clock.advance(60)
+    world.sink.error = Rejected("the results do not fit", reason="ResultsTooLarge")
+    await world.look(resource)
+    status = world.ledger.current(resource.meta).status
+    assert is_true(status, "Stalled")
+    assert not is_finished(status)
+
+    world.sink.error = None
+    resource = await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
+
+
+@pytest.mark.parametrize("operation", ["recent", "retrieve"])
+async def test_a_look_at_the_account_that_is_refused_does_not_end_a_run_with_batches_in_flight(
+    world: World, operation: str
+) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.clock.advance(60)
+    world.api._listed_after = world.tools.grace * 100
+    world.api.before = raising(Rejected("the API refused the request", reason="Refused"), operation, times=3)
+    await world.look(resource)
+    assert not is_finished(world.ledger.current(resource.meta).status)
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
+
+
+async def test_an_account_that_is_away_is_waited_for(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.clock.advance(60)
+    world.api.before = raising(Waiting("529"), "recent", times=4)
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}

@@ -21,8 +21,8 @@ from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
 from nightsort.ports import ConfigMap, Sink, Summary
-from tests.contract.maps import MemoryConfigMaps
 from tests.contract.sink_contract import SinkContract
+from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.sinks import MemorySink
 
 OWNER = Meta("support", "tonight", "uid-1")

@@ -17,8 +17,8 @@ from nightsort.api.spec import ConfigMapSource, InlineSource
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import ConfigMap, Source
-from tests.contract.maps import MemoryConfigMaps
 from tests.contract.source_contract import NAMED, MakeSource, SourceContract, read
+from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.sources import MemorySource
 
 OWNER = Meta("support", "tonight", "uid-1")

@@ -40,10 +40,17 @@ def flush_directory(directory: Path) -> None:
 
 
 def read_if_there(path: Path) -> bytes | None:
+    """A file's content; None when there is none.
+
+    Raises:
+        Stalled: it cannot be read.
+    """
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise Stalled(f"cannot read {path}: {error.strerror}", reason="NotReadable") from error
 
 
 @contextmanager
@@ -51,10 +58,14 @@ def kept_by_one(directory: Path) -> Iterator[None]:
     """Keeps other processes out of the directory; the kernel lets go when ours ends, however it ends.
 
     Raises:
-        Stalled: another process is at work there.
+        Stalled: another process is at work there, or nothing can be written there.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as lock:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "lock").open("w")
+    except OSError as error:
+        raise Stalled(f"cannot keep a record in {directory}: {error.strerror}", reason="NotWritable") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,0 +1,76 @@
+"""ConfigMaps of local mode: those of the manifest file are read, those that are written become directories of files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nightsort.adapters.files import read_if_there, write_whole
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Conflict, Stalled
+from nightsort.ports import ConfigMap
+
+# Beside the keys of a ConfigMap, out of sight: whose it is, and how often it was written.
+MARK = ".config-map.json"
+IN_MANIFEST = "manifest"
+
+
+class FileConfigMaps:
+    """A key of a written ConfigMap is the file DIRECTORY/<name>/<key>; `documents` are ConfigMaps as in manifests."""
+
+    def __init__(self, directory: Path, documents: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._directory = directory
+        self._documents = {place_of(document): document for document in documents}
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None:
+        document = self._documents.get((namespace, name))
+        if document is not None:
+            return ConfigMap(name, texts(name, document.get("data") or {}), IN_MANIFEST)
+        return await asyncio.to_thread(self._read, namespace, name)
+
+    async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        now = await self.read(owner.namespace, config_map.name)
+        version = now.version if now else ""
+        if version != config_map.version or version == IN_MANIFEST:
+            raise Conflict(config_map.name)
+        return await asyncio.to_thread(self._write, owner, config_map)
+
+    def _read(self, namespace: str, name: str) -> ConfigMap | None:
+        found = read_if_there(self._directory / name / MARK)
+        if found is None:
+            return None
+        mark = json.loads(found)
+        paths = [self._directory / name / key for key in mark["keys"]]
+        data = {path.name: (read_if_there(path) or b"").decode(errors="replace") for path in paths}
+        # One directory serves all namespaces: what another namespace has written there belongs to nobody of this one.
+        owner = mark["owner"] if mark["namespace"] == namespace else None
+        return ConfigMap(name, data, str(mark["version"]), owner)
+
+    def _write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        """Keys first, the mark last: what is written anew after a crash is the same."""
+        folder = self._directory / config_map.name
+        before = self._read(owner.namespace, config_map.name)
+        version = int(config_map.version or "0") + 1
+        mark = {"namespace": owner.namespace, "owner": owner.uid, "version": version, "keys": sorted(config_map.data)}
+        for key, text in config_map.data.items():
+            write_whole(folder / key, text.encode())
+        write_whole(folder / MARK, json.dumps(mark).encode())
+        for key in (before.data if before else {}).keys() - config_map.data.keys():
+            (folder / key).unlink(missing_ok=True)
+        return ConfigMap(config_map.name, dict(config_map.data), str(version), owner.uid)
+
+
+def place_of(document: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = document.get("metadata") or {}
+    return metadata.get("namespace") or "default", metadata.get("name") or ""
+
+
+def texts(name: str, data: Mapping[str, Any]) -> dict[str, str]:
+    """The API server takes text only, so does local mode: a number that YAML has read may not be what was written."""
+    for key, value in data.items():
+        if not isinstance(value, str):
+            raise Stalled(f"ConfigMap {name}: data.{key} must be text: put it in quotes", reason="ConfigMapInvalid")
+    return dict(data)

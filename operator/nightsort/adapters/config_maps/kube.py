@@ -1,0 +1,57 @@
+"""ConfigMaps of the cluster. Only text is seen: `binaryData` is left alone."""
+
+from __future__ import annotations
+
+from kubernetes.aio.client import ApiClient, CoreV1Api, V1ConfigMap, V1ObjectMeta
+
+from nightsort.adapters.kube_client import TIMEOUT, owned, translated
+from nightsort.api.model import GROUP, KIND
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Conflict, Gone
+from nightsort.ports import ConfigMap
+
+
+class KubeConfigMaps:
+    def __init__(self, client: ApiClient) -> None:
+        self._core = CoreV1Api(client)
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None:
+        try:
+            with translated(f"read ConfigMap {namespace}/{name}"):
+                found = await self._core.read_namespaced_config_map(name, namespace, _request_timeout=TIMEOUT)
+        except Gone:
+            return None
+        return parsed(found)
+
+    async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        """The version travels in the metadata: the API server answers 409 when another is there."""
+        metadata = owned(owner, config_map.name, config_map.version or None)
+        body = V1ConfigMap(metadata=metadata, data=dict(config_map.data))
+        place = owner.namespace
+        try:
+            with translated(f"write ConfigMap {place}/{config_map.name}"):
+                written = await (
+                    self._core.replace_namespaced_config_map(config_map.name, place, body, _request_timeout=TIMEOUT)
+                    if config_map.version
+                    else self._core.create_namespaced_config_map(place, body, _request_timeout=TIMEOUT)
+                )
+        except Gone:  # it was deleted since it was read
+            raise Conflict(config_map.name) from None
+        return parsed(written)
+
+
+def parsed(found: V1ConfigMap) -> ConfigMap:
+    metadata = found.metadata or V1ObjectMeta()
+    return ConfigMap(
+        name=metadata.name or "",
+        data=found.data or {},
+        version=metadata.resource_version or "",
+        owner_uid=owner_of(metadata),
+    )
+
+
+def owner_of(metadata: V1ObjectMeta) -> str | None:
+    for reference in metadata.owner_references or ():
+        if reference.kind == KIND and reference.api_version.startswith(f"{GROUP}/"):
+            return reference.uid
+    return None

@@ -1,0 +1,310 @@
+"""ConfigMaps: memory, files and the cluster keep the same promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from nightsort.adapters.config_maps.file import FileConfigMaps
+from nightsort.adapters.config_maps.kube import KubeConfigMaps
+from nightsort.adapters.kube_client import connected
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Conflict, Stalled, Waiting
+from nightsort.ports import ConfigMap, ConfigMaps
+from tests.cluster.controlplane.plane import ControlPlane
+from tests.fakes.config_maps import MemoryConfigMaps
+from tests.manifests import manifest
+from tests.waiting import eventually
+
+ROWS = {"results.jsonl": '{"id": "1", "category": "Über ✓"}\n', "empty": "", "lines.csv": "a,b\r\n1,2\r\n\n"}
+
+
+@dataclass
+class Place:
+    """A store, and resources that own what is written to it."""
+
+    store: ConfigMaps
+    owner: Meta
+    other: Meta
+
+
+def somebody(name: str) -> Meta:
+    return Meta("support", name, str(uuid4()))
+
+
+@asynccontextmanager
+async def memory(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    yield Place(MemoryConfigMaps(), somebody("tickets"), somebody("other"))
+
+
+@asynccontextmanager
+async def file(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    yield Place(FileConfigMaps(request.getfixturevalue("tmp_path")), somebody("tickets"), somebody("other"))
+
+
+@asynccontextmanager
+async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    plane: ControlPlane = request.getfixturevalue("plane")
+    namespace: str = request.getfixturevalue("namespace")
+
+    async with connected(str(plane.kubeconfig)) as client:
+        yield Place(KubeConfigMaps(client), created(plane, namespace, "tickets"), created(plane, namespace, "other"))
+
+
+def created(plane: ControlPlane, namespace: str, name: str) -> Meta:
+    given = manifest(name)
+    given["metadata"]["labels"] = {"argocd.argoproj.io/instance": "support"}
+    return Meta.of(
+        json.loads(plane.kubectl("create", "-n", namespace, "-o", "json", "-f", "-", input=json.dumps(given)))
+    )
+
+
+Open = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]
+
+
+@pytest.fixture(params=[memory, file, pytest.param(kube, marks=pytest.mark.cluster)], ids=lambda kind: kind.__name__)
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    kind: Open = request.param
+    async with kind(request) as place:
+        yield place
+
+
+async def test_what_is_not_there_is_none(place: Place) -> None:
+    assert await place.store.read(place.owner.namespace, "results") is None
+
+
+async def test_what_was_written_is_read_to_the_letter(place: Place) -> None:
+    written = await place.store.write(place.owner, ConfigMap("results", ROWS))
+
+    read = await place.store.read(place.owner.namespace, "results")
+
+    assert read == written == ConfigMap("results", ROWS, written.version, place.owner.uid)
+    assert written.version
+
+
+async def test_a_replacement_leaves_nothing_of_what_was_there(place: Place) -> None:
+    first = await place.store.write(place.owner, ConfigMap("results", ROWS))
+
+    second = await place.store.write(place.owner, replace(first, data={"results.jsonl": "new"}))
+
+    assert second.version != first.version
+    assert await place.store.read(place.owner.namespace, "results") == second
+    assert second.data == {"results.jsonl": "new"}
+
+
+async def test_what_exists_is_not_created_again(place: Place) -> None:
+    written = await place.store.write(place.owner, ConfigMap("results", ROWS))
+
+    with pytest.raises(Conflict):
+        await place.store.write(place.owner, ConfigMap("results", {"results.jsonl": "other"}))
+
+    assert await place.store.read(place.owner.namespace, "results") == written
+
+
+async def test_another_version_than_the_one_read_is_not_replaced(place: Place) -> None:
+    first = await place.store.write(place.owner, ConfigMap("results", ROWS))
+    second = await place.store.write(place.owner, replace(first, data={"a": "1"}))
+
+    with pytest.raises(Conflict):
+        await place.store.write(place.owner, replace(first, data={"a": "2"}))
+
+    assert await place.store.read(place.owner.namespace, "results") == second
+
+
+async def test_what_was_deleted_since_it_was_read_is_not_replaced(place: Place) -> None:
+    with pytest.raises(Conflict):
+        await place.store.write(place.owner, ConfigMap("results", ROWS, version="7"))
+
+
+async def test_it_shows_whose_it_is(place: Place) -> None:
+    await place.store.write(place.owner, ConfigMap("mine", ROWS))
+    await place.store.write(place.other, ConfigMap("theirs", ROWS))
+
+    mine = await place.store.read(place.owner.namespace, "mine")
+    theirs = await place.store.read(place.owner.namespace, "theirs")
+
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.owner_uid, theirs.owner_uid) == (place.owner.uid, place.other.uid)
+
+
+# --- of the cluster alone ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    async with kube(request) as place:
+        yield place
+
+
+def shown(plane: ControlPlane, namespace: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(plane.kubectl("get", "configmap", name, "-n", namespace, "-o", "json"))
+    return found
+
+
+@pytest.mark.cluster
+async def test_it_goes_with_its_resource_and_does_not_hold_it_up(
+    plane: ControlPlane, namespace: str, cluster: Place
+) -> None:
+    await cluster.store.write(cluster.owner, ConfigMap("results", ROWS))
+
+    metadata = shown(plane, namespace, "results")["metadata"]
+    [reference] = metadata["ownerReferences"]
+    assert reference["uid"] == cluster.owner.uid
+    assert not reference.get("controller")
+    assert not reference.get("blockOwnerDeletion")
+    plane.kubectl("delete", "cb", "tickets", "-n", namespace)
+    eventually(lambda: not plane.kubectl("get", "configmap", "results", "-n", namespace, "--ignore-not-found"))
+
+
+@pytest.mark.cluster
+async def test_labels_say_who_made_it_and_the_owners_are_not_copied(
+    plane: ControlPlane, namespace: str, cluster: Place
+) -> None:
+    await cluster.store.write(cluster.owner, ConfigMap("results", ROWS))
+
+    assert shown(plane, namespace, "results")["metadata"]["labels"] == {
+        "app.kubernetes.io/managed-by": "nightsort",
+        "nightsort.dev/resource": "tickets",
+    }
+
+
+@pytest.mark.cluster
+async def test_a_long_name_becomes_a_label_that_the_api_server_takes(
+    plane: ControlPlane, namespace: str, cluster: Place
+) -> None:
+    owner = created(plane, namespace, "a" * 62 + "-" + "b" * 100)
+
+    await cluster.store.write(owner, ConfigMap("results", ROWS))
+
+    assert shown(plane, namespace, "results")["metadata"]["labels"]["nightsort.dev/resource"] == "a" * 62
+
+
+@pytest.mark.cluster
+async def test_a_config_map_of_somebody_else_belongs_to_nobody_of_ours(
+    plane: ControlPlane, namespace: str, cluster: Place
+) -> None:
+    plane.kubectl("create", "configmap", "tickets", "-n", namespace, "--from-literal=tickets.csv=id,body")
+
+    found = await cluster.store.read(namespace, "tickets")
+
+    assert found is not None
+    assert (found.data, found.owner_uid) == ({"tickets.csv": "id,body"}, None)
+
+
+@pytest.mark.cluster
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+@pytest.mark.parametrize("size", [1_100_000, 4_000_000])
+async def test_what_does_not_fit_is_told(cluster: Place, size: int) -> None:
+    with pytest.raises(Stalled, match=r"cannot write ConfigMap .*/results: it is larger than Kubernetes stores"):
+        await cluster.store.write(cluster.owner, ConfigMap("results", {"results.jsonl": "x" * size}))
+
+
+@pytest.mark.cluster
+async def test_a_quota_that_is_used_up_is_told(plane: ControlPlane, namespace: str, cluster: Place) -> None:
+    plane.kubectl("create", "quota", "tight", "-n", namespace, "--hard=count/configmaps=0")
+    eventually(lambda: plane.kubectl("get", "quota", "tight", "-n", namespace, "-o", "jsonpath={.status.hard}"))
+
+    with pytest.raises(Stalled, match="a ResourceQuota of the namespace is used up"):
+        await cluster.store.write(cluster.owner, ConfigMap("results", ROWS))
+
+
+@pytest.mark.cluster
+async def test_a_missing_permission_is_told(plane: ControlPlane, namespace: str, cluster: Place) -> None:
+    plane.kubectl("create", "serviceaccount", "nobody", "-n", namespace)
+
+    async with connected(str(plane.kubeconfig_of(namespace, "nobody"))) as client:
+        with pytest.raises(Stalled, match="the operator's ServiceAccount is not allowed to"):
+            await KubeConfigMaps(client).write(cluster.owner, ConfigMap("results", ROWS))
+
+
+@pytest.mark.cluster
+async def test_a_namespace_that_is_being_deleted_is_no_fault_of_anybody(plane: ControlPlane, cluster: Place) -> None:
+    plane.kubectl("create", "namespace", "ending")
+    held = {"metadata": {"name": "held", "namespace": "ending", "finalizers": ["nightsort.dev/test"]}}
+    plane.kubectl("create", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "ConfigMap", **held}))
+    plane.kubectl("delete", "namespace", "ending", "--wait=false")
+
+    with pytest.raises(Waiting, match="the namespace is being deleted"):
+        await cluster.store.write(replace(cluster.owner, namespace="ending"), ConfigMap("results", ROWS))
+
+    plane.kubectl("patch", "configmap", "held", "-n", "ending", "--type=merge", '-p={"metadata":{"finalizers":null}}')
+
+
+# --- of files alone ------------------------------------------------------------------------------------------------
+
+DOCUMENT = {"kind": "ConfigMap", "metadata": {"name": "tickets"}, "data": {"tickets.csv": "id,body\n1,Hello\n"}}
+OWNER = Meta("default", "tickets", "default/tickets")
+
+
+async def test_config_maps_of_the_manifest_file_can_be_read(tmp_path: Path) -> None:
+    found = await FileConfigMaps(tmp_path, [DOCUMENT]).read("default", "tickets")
+
+    assert found is not None
+    assert (found.data, found.owner_uid) == ({"tickets.csv": "id,body\n1,Hello\n"}, None)
+
+
+async def test_a_config_map_of_another_namespace_is_not_there(tmp_path: Path) -> None:
+    assert await FileConfigMaps(tmp_path, [DOCUMENT]).read("support", "tickets") is None
+
+
+async def test_config_maps_of_the_manifest_file_are_not_written_over(tmp_path: Path) -> None:
+    store = FileConfigMaps(tmp_path, [DOCUMENT])
+    found = await store.read("default", "tickets")
+    assert found is not None
+
+    with pytest.raises(Conflict):
+        await store.write(OWNER, found)
+
+
+async def test_a_value_that_is_no_text_is_told(tmp_path: Path) -> None:
+    document = DOCUMENT | {"data": {"count": 5}}
+
+    with pytest.raises(Stalled, match=r"ConfigMap tickets: data\.count must be text"):
+        await FileConfigMaps(tmp_path, [document]).read("default", "tickets")
+
+
+async def test_each_key_is_a_file_that_people_can_open(tmp_path: Path) -> None:
+    await FileConfigMaps(tmp_path).write(OWNER, ConfigMap("results", ROWS))
+
+    assert (tmp_path / "results" / "results.jsonl").read_text() == ROWS["results.jsonl"]
+
+
+async def test_another_run_reads_what_the_first_has_written(tmp_path: Path) -> None:
+    written = await FileConfigMaps(tmp_path).write(OWNER, ConfigMap("results", ROWS))
+
+    assert await FileConfigMaps(tmp_path).read("default", "results") == written
+
+
+async def test_two_namespaces_do_not_mix_their_results(tmp_path: Path) -> None:
+    store = FileConfigMaps(tmp_path)
+    await store.write(OWNER, ConfigMap("results", ROWS))
+
+    found = await store.read("support", "results")
+
+    assert found is not None
+    assert found.owner_uid is None
+
+
+async def test_a_file_of_the_users_own_beside_the_results_stays(tmp_path: Path) -> None:
+    store = FileConfigMaps(tmp_path)
+    first = await store.write(OWNER, ConfigMap("results", ROWS))
+    (tmp_path / "results" / "notes.txt").write_text("mine")
+
+    await store.write(OWNER, replace(first, data={"results.jsonl": "new"}))
+
+    assert sorted(path.name for path in (tmp_path / "results").glob("[!.]*")) == ["notes.txt", "results.jsonl"]
+
+
+async def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file where a directory is wanted")
+
+    with pytest.raises(Stalled, match=r"cannot write .*results"):
+        await FileConfigMaps(tmp_path).write(OWNER, ConfigMap("results", ROWS))

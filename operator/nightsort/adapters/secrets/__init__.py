@@ -1,0 +1,1 @@
+"""Where credentials and database URLs come from."""

@@ -73,7 +73,9 @@ def resource_of(path: Path, number: int, document: Document) -> Resource:
     metadata = document.get("metadata")
     if not isinstance(metadata, dict) or not metadata.get("name"):
         raise InvalidManifest(f"{path}: document {number}: metadata.name is missing")
+    # The API server gives every resource an identity of its own; here the name must do.
+    named = {"uid": f"{metadata.get('namespace') or 'default'}/{metadata['name']}", **metadata}
     try:
-        return Resource.of(document)
+        return Resource.of({**document, "metadata": named})
     except InvalidResource as error:
         raise InvalidManifest(f"{path}: document {number} ({metadata['name']}): {error}") from None

@@ -68,7 +68,7 @@ def start(server_program: str, directory: Path, port: int, password: str) -> Ser
     first.write_text(
         "CREATE DATABASE test;\n"
         f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{password}';\n"
-        f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1';\n"
+        f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1' WITH GRANT OPTION;\n"
     )
     return Server.start(
         [

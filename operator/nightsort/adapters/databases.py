@@ -1,0 +1,253 @@
+"""Connections to the databases of resources: which are allowed, how long they may take, and how statements are put."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from nightsort.adapters.database_errors import interruption
+from nightsort.domain.errors import Stalled
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 300
+WRITE_SECONDS = 300
+LOCK_SECONDS = 30
+# A server that is gone without a word is given up after this, so that no thread hangs.
+SILENCE_SECONDS = 330
+
+DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
+FAMILIES = {"postgres": "postgresql", "mariadb": "mysql", **{family: family for family in DRIVERS}}
+# Nothing else of a URL's query reaches the client library: libpq's `host` would lead around the allow-list, and
+# PyMySQL's `local_infile` or `read_default_file` would let a stranger's server read files of this machine.
+OPTIONS = {
+    "postgresql": frozenset({"sslmode", "sslrootcert", "channel_binding", "gssencmode", "target_session_attrs"}),
+    "mysql": frozenset({"ssl_ca", "ssl_check_hostname", "charset"}),
+    "sqlite": frozenset[str](),
+}
+CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "postgresql": {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "nightsort",
+        "client_encoding": "utf-8",
+        "prepare_threshold": None,  # poolers that share sessions lose prepared statements
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    },
+    "mysql": {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": SILENCE_SECONDS,
+        "write_timeout": SILENCE_SECONDS,
+        "charset": "utf8mb4",
+        "local_infile": False,
+    },
+    "sqlite": {"timeout": LOCK_SECONDS},
+}
+
+Result = sa.CursorResult[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasePolicy:
+    """Which databases resources may name: schemes, and patterns of host names (`db.example.com`, `*.svc`, `*`).
+
+    A URL without a host means localhost.
+    """
+
+    schemes: frozenset[str]
+    hosts: tuple[str, ...]
+
+    def allows_scheme(self, family: str) -> bool:
+        return family in {FAMILIES.get(scheme) for scheme in self.schemes}
+
+    def allows_host(self, hosts: str) -> bool:
+        """`hosts` may be a list with commas, all of which libpq tries."""
+        patterns = [pattern.lower() for pattern in self.hosts]
+        return all(any(fnmatchcase(host, pattern) for pattern in patterns) for host in hosts.lower().split(","))
+
+
+class Session:
+    """An open transaction; statements are put as the driver reads them, with parameters from `bind`."""
+
+    def __init__(self, connection: sa.Connection, family: str) -> None:
+        self._connection = connection
+        self.family = family
+
+    def raw(self, text: str) -> str:
+        """A piece of somebody else's SQL for use in a statement: its percent signs are no placeholders."""
+        return text if self.family == "sqlite" else text.replace("%", "%%")
+
+    def quote(self, name: str) -> str:
+        """A name for use in a statement, whatever characters it has."""
+        mark = "`" if self.family == "mysql" else '"'
+        return self.raw(f"{mark}{name.replace(mark, mark * 2)}{mark}")
+
+    def bind(self, name: str) -> str:
+        return f":{name}" if self.family == "sqlite" else f"%({name})s"
+
+    def run(self, statement: str, **parameters: object) -> Result:
+        """Runs one statement. Text goes to PostgreSQL without a type, so that it takes that of its column."""
+        return self._connection.exec_driver_sql(statement, parameters)
+
+    def run_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Runs it for each row, whose values stand for `?` (SQLite) or `%s`."""
+        self._connection.exec_driver_sql(statement, list(rows))
+
+    def copy(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """PostgreSQL's COPY … FROM STDIN."""
+        connection: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
+        with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    @property
+    def is_mariadb(self) -> bool:
+        return bool(getattr(self._connection.dialect, "is_mariadb", False))
+
+
+class Database:
+    """One database that a resource names; every use has a connection of its own, and no connection outlives it.
+
+    `place` begins every message, `rights` says what its user must be allowed to do.
+    """
+
+    def __init__(self, url: str, policy: DatabasePolicy, place: str, rights: str) -> None:
+        """Connects to nothing yet.
+
+        Raises:
+            Stalled: the URL is none, or not one that the policy allows.
+        """
+        self.place = place
+        self._rights = rights
+        parsed = self._parse(url)
+        self.family = FAMILIES.get(parsed.get_backend_name(), "")
+        self._name = parsed.database or ""
+        self._hold_against(parsed, policy)
+        self._engine = sa.create_engine(
+            parsed.set(drivername=DRIVERS[self.family]),
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args=CONNECT_ARGUMENTS[self.family],
+            **({"use_native_hstore": False} if self.family == "postgresql" else {}),
+        )
+
+    def _parse(self, url: str) -> sa.URL:
+        try:
+            return sa.make_url(url.strip())
+        except (ArgumentError, ValueError):  # their messages repeat the URL
+            raise self.stalled(
+                "the Secret's value is not a URL like postgresql://user:password@host:5432/name", "InvalidDatabaseUrl"
+            ) from None
+
+    def _hold_against(self, url: sa.URL, policy: DatabasePolicy) -> None:
+        """No message names a part of the URL: where it is badly quoted, any part may be the password's."""
+        if not self.family or not policy.allows_scheme(self.family):
+            allowed = ", ".join(sorted(policy.schemes))
+            raise self.stalled(f"the URL's scheme is not allowed here; allowed: {allowed}", "DatabaseNotAllowed")
+        if self.family != "sqlite" and not policy.allows_host(url.host or "localhost"):
+            raise self.stalled(
+                "the URL's host is not among those that the operator's settings allow", "DatabaseNotAllowed"
+            )
+        if not set(url.query) <= OPTIONS[self.family]:
+            allowed = ", ".join(sorted(OPTIONS[self.family])) or "none"
+            raise self.stalled(f"the URL has an option that is not allowed; allowed: {allowed}", "DatabaseNotAllowed")
+        if self.family == "sqlite" and self._name in ("", ":memory:"):
+            raise self.stalled("the URL must name a file, as in sqlite:///tickets.db", "InvalidDatabaseUrl")
+        if "=" in self._name or "://" in self._name:  # libpq would read it as another set of options
+            raise self.stalled("the URL's database has a name that is not allowed", "InvalidDatabaseUrl")
+
+    def stalled(self, message: str, reason: str) -> Stalled:
+        return Stalled(f"{self.place}: {message}", reason=reason)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A read-only transaction, whatever the user's query would do."""
+        if self.family == "sqlite" and not Path(self._name).exists():
+            raise self.stalled("there is no such SQLite file", "DatabaseMissing")
+        with self._session(postgresql_readonly=True) as session:
+            limit_reads(session)
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that is committed at the end of the block."""
+        with self._session() as session:
+            limit_writes(session)
+            yield session
+
+    @contextmanager
+    def _session(self, **options: Any) -> Iterator[Session]:
+        try:
+            with self._connect() as connection:
+                connection.execution_options(**options)
+                with connection.begin():
+                    yield Session(connection, self.family)
+        except DBAPIError as error:
+            raise self._translated(error.orig) from None  # its own text shows statement and data
+        except (psycopg.Error, UnicodeError) as error:
+            raise self._translated(error) from None
+
+    def _connect(self) -> sa.Connection:
+        try:
+            return self._engine.connect()
+        except RuntimeError:
+            raise self.stalled(
+                "MySQL's login needs TLS: name the server's certificate authority in the URL, as ?ssl_ca=FILE",
+                "DatabaseLoginRefused",
+            ) from None
+
+    def _translated(self, error: BaseException | None) -> Exception:
+        return interruption(error, self.family, self.place, database=self._name, rights=self._rights)
+
+
+def limit_reads(session: Session) -> None:
+    match session.family:
+        case "postgresql":
+            session.run(f"SET LOCAL statement_timeout = '{READ_SECONDS}s'")
+        case "mysql":
+            limit_mysql(session, READ_SECONDS)
+            session.run("SET SESSION TRANSACTION READ ONLY")
+        case _:
+            session.run("PRAGMA query_only = ON")
+
+
+def limit_writes(session: Session) -> None:
+    """Also makes MariaDB refuse values that do not fit rather than cut them, and take times as UTC."""
+    match session.family:
+        case "postgresql":
+            session.run(f"SET LOCAL statement_timeout = '{WRITE_SECONDS}s'")
+            session.run(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        case "mysql":
+            session.run(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, lock_wait_timeout = {LOCK_SECONDS}")
+            session.run("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'")
+
+
+def limit_mysql(session: Session, seconds: int) -> None:
+    if session.is_mariadb:
+        session.run(f"SET SESSION max_statement_time = {seconds}")
+    else:
+        session.run(f"SET SESSION max_execution_time = {seconds * 1000}")
+
+
+def resolve(name: str, available: Mapping[str, Any] | Sequence[str]) -> str | None:
+    """The column that is meant: spelled so, or the only one that differs in case."""
+    if name in available:
+        return name
+    alike = [each for each in available if each.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Names for a message."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"

@@ -1,0 +1,279 @@
+"""Tickets from the rows of a query, read page by page in the order of the id column."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from uuid import UUID
+
+from nightsort.adapters.databases import Database, DatabasePolicy, Result, Session, listed, resolve
+from nightsort.api.spec import TicketColumns
+from nightsort.domain.errors import Stalled
+from nightsort.domain.ticket import Ticket
+
+PLACE = "source.database"
+PAGE_ROWS = 2000
+FIRST_PAGE_ROWS = 200
+# Bounds the memory of a page: where tickets are long, the next page has fewer.
+PAGE_CHARS = 8_000_000
+MOST_ID_CHARS = 512
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The query's columns that are read: the id's, and for each field of a ticket its own.
+
+    `typed` turns an id or cursor into what its column is compared with; ValueError where it can be none of its ids.
+    `final` is false while there is no row to tell the type from.
+    """
+
+    id: str
+    fields: dict[str, str]
+    typed: Callable[[str], object]
+    final: bool
+
+
+class DatabaseSource:
+    """Implements `ports.Source`. `fields` are the names in the prompt's template; only their columns are read."""
+
+    def __init__(
+        self,
+        url: str,
+        query: str,
+        columns: TicketColumns,
+        fields: frozenset[str],
+        policy: DatabasePolicy,
+        *,
+        page_rows: int = PAGE_ROWS,
+    ) -> None:
+        """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
+        self._database = Database(url, policy, PLACE, "SELECT on what the query reads")
+        self._query = query.strip().rstrip("; \t\r\n")
+        self._columns = columns
+        mapped = columns.model_dump(by_alias=False)
+        self._wanted: dict[str, str] = {name: mapped.get(name, name) for name in fields}
+        self._page_rows = page_rows
+        self._layout: Layout | None = None
+
+    async def check(self) -> None:
+        await asyncio.to_thread(self._check)
+
+    async def count(self) -> int:
+        return await asyncio.to_thread(self._count)
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        rows = min(FIRST_PAGE_ROWS, self._page_rows)
+        while page := await asyncio.to_thread(self._page, after, through, rows):
+            yield page
+            if len(page) < rows:
+                return
+            after, rows = page[-1].cursor, self._next_rows(page)
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        return await asyncio.to_thread(self._by_ids, ids) if ids else ()
+
+    def _next_rows(self, page: Sequence[Ticket]) -> int:
+        chars = sum(len(text) for ticket in page for text in ticket.fields.values())
+        return max(1, min(self._page_rows, PAGE_CHARS * len(page) // max(chars, 1)))
+
+    def _check(self) -> None:
+        with self._database.reading() as session:
+            self._layout = None
+            self._check_ids(session, self._known(session).id)
+
+    def _count(self) -> int:
+        with self._database.reading() as session:
+            return int(self._select(session, "COUNT(*)").scalar_one())
+
+    def _page(self, after: str | None, through: str | None, rows: int) -> Sequence[Ticket]:
+        with self._database.reading() as session:
+            layout = self._known(session)
+            column = f"t.{session.quote(layout.id)}"
+            conditions, values = [f"{column} IS NOT NULL"], {}
+            if after is not None:
+                conditions.append(f"{column} > {session.bind('after')}")
+                values["after"] = self._typed(layout, after)
+            if through is not None:
+                conditions.append(f"{column} <= {session.bind('through')}")
+                values["through"] = self._typed(layout, through)
+            rest = f"WHERE {' AND '.join(conditions)} ORDER BY {column}"
+            return self._tickets_of(session, layout, rest, rows, values)
+
+    def _typed(self, layout: Layout, cursor: str) -> object:
+        try:
+            return layout.typed(cursor)
+        except ValueError:
+            raise self._stalled(
+                f"the type of column {layout.id!r} has changed since the run began", "IdTypeChanged"
+            ) from None
+
+    def _by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        with self._database.reading() as session:
+            layout = self._known(session)
+            values = list(possible(layout, ids))
+            if not values:
+                return ()
+            column = f"t.{session.quote(layout.id)}"
+            parameters: dict[str, object]
+            if session.family == "postgresql":  # an array without a type takes the column's
+                condition, parameters = f"= ANY({session.bind('ids')})", {"ids": array_literal(values)}
+            else:
+                parameters = {f"id{place}": value for place, value in enumerate(values)}
+                condition = f"IN ({', '.join(session.bind(name) for name in parameters)})"
+            return self._tickets_of(session, layout, f"WHERE {column} {condition}", len(values), parameters)
+
+    def _tickets_of(
+        self, session: Session, layout: Layout, rest: str, rows: int, values: dict[str, object]
+    ) -> Sequence[Ticket]:
+        what = ", ".join(f"t.{session.quote(name)}" for name in (layout.id, *layout.fields.values()))
+        result = self._select(session, what, rest, rows, **values)
+        return [self._ticket(layout, row) for row in result]
+
+    def _ticket(self, layout: Layout, row: Sequence[object]) -> Ticket:
+        ticket_id = str(row[0])
+        fields = {}
+        for (name, column), value in zip(layout.fields.items(), row[1:], strict=True):
+            try:
+                fields[name] = as_text(value)
+            except UnicodeDecodeError:
+                raise self._stalled(f"column {column!r} of ticket {ticket_id!r} is not UTF-8 text", "NotText") from None
+        return Ticket(ticket_id, fields, cursor=ticket_id)
+
+    def _select(self, session: Session, what: str, rest: str = "", rows: int = 1, **values: object) -> Result:
+        """The query as a table `t`. The line break ends a comment at its end.
+
+        It has always a parameter, which makes PostgreSQL refuse more than one statement.
+        """
+        table = f"(\n{session.raw(self._query)}\n) AS t"
+        return session.run(f"SELECT {what} FROM {table} {rest} LIMIT {session.bind('rows')}", rows=rows, **values)
+
+    def _known(self, session: Session) -> Layout:
+        layout = self._layout or self._learn(session)
+        self._layout = layout if layout.final else None
+        return layout
+
+    def _learn(self, session: Session) -> Layout:
+        names = list(self._select(session, "*", rows=0).keys())
+        found = {name: resolve(name, names) for name in (self._columns.id, *self._wanted.values())}
+        if missing := sorted(name for name, column in found.items() if column is None):
+            raise self._stalled(
+                f"the query has no column {listed(missing)}; its columns are {listed(names)}", "ColumnMissing"
+            )
+        present = {name: column for name, column in found.items() if column is not None}
+        id_column = present[self._columns.id]
+        quoted = f"t.{session.quote(id_column)}"
+        some_id = self._select(session, quoted, f"WHERE {quoted} IS NOT NULL").scalar()
+        return Layout(
+            id=id_column,
+            fields={field: present[column] for field, column in sorted(self._wanted.items())},
+            typed=self._id_type(session, id_column, some_id),
+            final=some_id is not None,
+        )
+
+    def _id_type(self, session: Session, id_column: str, some_id: object) -> Callable[[str], object]:
+        for kind, typed in ID_TYPES.items():
+            if isinstance(some_id, kind) and not isinstance(some_id, bool):
+                return checked(typed) if session.family == "postgresql" else typed
+        raise self._stalled(
+            f"column {id_column!r} is of a type ({type(some_id).__name__}) that cannot identify tickets; "
+            "cast it to text or a whole number in the query",
+            "IdType",
+        )
+
+    def _check_ids(self, session: Session, id_column: str) -> None:
+        column = f"t.{session.quote(id_column)}"
+        text = f"CAST({column} AS {'CHAR' if session.family == 'mysql' else 'TEXT'})"
+        length = f"{'CHAR_LENGTH' if session.family == 'mysql' else 'LENGTH'}({text})"
+        types = f"COUNT(DISTINCT typeof({column}))" if session.family == "sqlite" else "1"
+        empty = f"COUNT(CASE WHEN TRIM({text}) = '' THEN 1 END)"
+        aggregates = f"COUNT(*), COUNT({column}), COUNT(DISTINCT {column}), {empty}, MAX({length}), {types}"
+        rows, present, distinct, blank, chars, kinds = self._select(session, aggregates).one()
+        if missing := rows - present + blank:
+            raise self._stalled(f"column {id_column!r} is NULL or empty in {missing} of {rows} rows", "EmptyIds")
+        if (chars or 0) > MOST_ID_CHARS:
+            raise self._stalled(
+                f"column {id_column!r} has an id of {chars:,} characters, more than {MOST_ID_CHARS}", "LongIds"
+            )
+        if kinds > 1:
+            raise self._stalled(f"column {id_column!r} mixes numbers and text; cast it in the query", "IdType")
+        if distinct < rows:
+            examples = self._select(
+                session, column, f"GROUP BY {column} HAVING COUNT(*) > 1 ORDER BY {column}", EXAMPLES
+            ).scalars()
+            raise self._stalled(
+                f"column {id_column!r} is not unique: {rows} rows, {distinct} different ids; more than once: "
+                f"{listed([shortened(str(each)) for each in examples])}",
+                "DuplicateIds",
+            )
+
+    def _stalled(self, message: str, reason: str) -> Stalled:
+        return self._database.stalled(message, reason)
+
+
+def whole(text: str) -> int:
+    return int(text)
+
+
+def decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(text) from None
+
+
+# What the first id is in Python decides how ids are compared. None: there is no row. MariaDB compares a number with
+# text as floating point, which cannot tell large ids apart, and SQLite sorts all numbers before all text.
+ID_TYPES: dict[type, Callable[[str], object]] = {
+    str: str,
+    int: whole,
+    Decimal: decimal,
+    UUID: UUID,
+    date: str,  # and datetime
+    type(None): str,
+}
+
+
+def checked(typed: Callable[[str], object]) -> Callable[[str], str]:
+    """PostgreSQL gives text without a type the column's own; it only must be of the kind."""
+
+    def as_given(text: str) -> str:
+        typed(text)
+        return text
+
+    return as_given
+
+
+def possible(layout: Layout, ids: Sequence[str]) -> Iterator[object]:
+    for each in ids:
+        try:
+            yield layout.typed(each)
+        except ValueError:
+            continue  # the column's type has changed: this ticket is not there any more
+
+
+def array_literal(values: Sequence[object]) -> str:
+    escaped = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
+
+
+def as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bytes():
+            return value.decode()
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, default=str)
+        case _:
+            return str(value)
+
+
+def shortened(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

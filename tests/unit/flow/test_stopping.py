@@ -1,0 +1,316 @@
+"""Suspension, deadlines, deletion and specs that are none: what is running is cancelled, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchState, Status
+from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.conditions import is_true
+from nightsort.domain.errors import Conflict, OutcomeUnknown, Waiting
+from nightsort.flow.cancel import Farewell
+from nightsort.flow.refuse import refuse
+from tests.fakes.world import EXPIRED, Killed, World, first_word
+from tests.unit.flow.test_lost_answers_and_crashes import raising
+
+NEVER = raising(Waiting("never"), "nothing")
+
+
+def status_of(world: World, resource: Resource) -> Status:
+    return world.ledger.current(resource.meta).status
+
+
+# --- suspension -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_resource_that_is_suspended_from_the_start_buys_nothing(world: World) -> None:
+    resource = world.apply("billing", suspend=True)
+
+    assert await world.look(resource) == 60
+
+    assert is_true(status_of(world, resource), "Suspended")
+    assert world.api.calls["create"] == 0
+    world.ledger.touch(resource.meta, suspend=False)
+    assert is_true((await world.run_until_finished(resource)).status, "Complete")
+
+
+async def test_what_was_cancelled_by_a_suspension_is_asked_again_afterwards(world: World) -> None:
+    resource = world.apply("billing", "technical", backoffLimit=0)
+    await world.look(resource)
+    world.ledger.touch(resource.meta, suspend=True)
+    await world.look(resource)
+    assert world.api.calls["cancel"] == 1
+    world.clock.advance(60)
+    await world.look(resource)
+    assert status_of(world, resource).batches[0].state is BatchState.COLLECTED
+    assert is_true(status_of(world, resource), "Suspended")
+    world.ledger.touch(resource.meta, suspend=False)
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert world.paid() == {"0": 1, "1": 1}
+    assert world.api.calls["cancel"] == 1
+
+
+async def test_a_cancel_that_did_not_arrive_is_asked_for_again(world: World) -> None:
+    resource = world.apply("billing", suspend=False)
+    await world.look(resource)
+    world.ledger.touch(resource.meta, suspend=True)
+    world.api.before = raising(Waiting("away"), "cancel", times=2)
+    for _ in range(4):
+        await world.look(resource)
+
+    assert world.api.held["msgbatch_0001"].canceling
+    assert world.events.reasons.count("Canceled") == 1
+
+
+async def test_a_process_that_ends_while_it_cancels_knows_its_cancelled_answers(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.ledger.touch(resource.meta, suspend=True)
+    world.api.after = raising(Killed(), "cancel")
+    with pytest.raises(Killed):
+        await world.look(resource)
+    world.api.after = NEVER
+    world.restart()
+    world.ledger.touch(resource.meta, suspend=False)
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
+
+
+# --- deadline ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_run_that_takes_too_long_is_cancelled_and_every_ticket_gets_its_row(world: World) -> None:
+    world.api._duration = timedelta(hours=20)
+    began = world.clock.now()
+    resource = world.apply(*["billing"] * 3, activeDeadlineSeconds=600, shards={"maxRequests": 2})
+
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Failed")
+    assert resource.status.conditions[0].reason == "DeadlineExceeded"
+    assert {row.verdict for row in world.rows.values()} == {Verdict.CANCELED}
+    assert len(world.rows) == 3
+    assert world.clock.now() - began < timedelta(minutes=12)
+
+
+async def test_what_was_labelled_before_the_deadline_is_kept(world: World) -> None:
+    resource = world.apply("billing", "expired", activeDeadlineSeconds=90)
+    world.respond = lambda text: EXPIRED if text.startswith("expired") else first_word(text)
+
+    resource = await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing", "1": None}
+    assert is_true(resource.status, "Failed")
+    assert resource.status.tickets.labeled == 1
+
+
+async def test_what_would_have_been_asked_again_is_concluded_at_the_deadline(world: World) -> None:
+    world.respond = lambda text: "dunno" if text.startswith("unknown") else EXPIRED
+    resource = world.apply(
+        "unknown", "expired", unknownLabel={"action": "Retry"}, activeDeadlineSeconds=90, backoffLimit=5
+    )
+    await world.look(resource)
+    world.clock.advance(60)
+    world.api.before = raising(Waiting("rate limit"), "create", times=100)
+    await world.look(resource)
+    assert status_of(world, resource).batches[1].state is BatchState.RELEASED
+
+    resource = await world.run_until_finished(resource)
+
+    assert {row.id: row.verdict for row in world.rows.values()} == {"0": Verdict.UNKNOWN, "1": Verdict.EXPIRED}
+    assert (resource.status.tickets.unknown, resource.status.tickets.failed) == (1, 1)
+    assert resource.status.conditions[0].reason == "DeadlineExceeded"
+
+
+async def test_results_that_are_gone_at_the_deadline_count_as_failed(world: World) -> None:
+    world.respond = lambda text: EXPIRED
+    resource = world.apply("expired", activeDeadlineSeconds=90)
+    await world.look(resource)
+    world.clock.advance(60)
+    world.api.before = raising(Waiting("rate limit"), "create", times=100)
+    await world.look(resource)
+    world.api.hidden.add("msgbatch_0001")
+
+    resource = await world.run_until_finished(resource)
+
+    assert (resource.status.tickets.failed, resource.status.tickets.in_flight) == (1, 0)
+
+
+async def test_a_deadline_before_anything_was_bought_ends_the_run(world: World) -> None:
+    resource = world.apply("billing", activeDeadlineSeconds=10)
+    world.source.error = Waiting("not there yet")
+
+    resource = await world.run_until_finished(resource)
+
+    assert resource.status.conditions[0].reason == "DeadlineExceeded"
+    assert world.api.calls["create"] == 0
+
+
+async def test_a_released_range_is_abandoned_at_the_deadline(world: World) -> None:
+    resource = world.apply("billing", "technical", "other", activeDeadlineSeconds=10, shards={"maxRequests": 2})
+    world.api.before = raising(Waiting("rate limit"), "create", times=100)
+
+    resource = await world.run_until_finished(resource)
+
+    assert {row.verdict for row in world.rows.values()} == {Verdict.CANCELED}
+    assert (len(world.rows), resource.status.tickets.failed) == (3, 3)
+    assert "activeDeadlineSeconds" in world.rows["2"].reason
+
+
+# --- adoption's corner ------------------------------------------------------------------------------------------------
+
+
+async def test_a_candidate_whose_results_are_empty_for_now_proves_nothing_yet(world: World) -> None:
+    reads = 0
+
+    def empty_first(answers: Sequence[Answer]) -> Sequence[Answer]:
+        nonlocal reads
+        reads += 1
+        return [] if reads < 20 else answers
+
+    world.api.shorten = empty_first
+    resource = world.apply("billing")
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 1
+    assert world.labels() == {"0": "billing"}
+
+
+# --- deletion ---------------------------------------------------------------------------------------------------------
+
+
+def farewell(world: World) -> Farewell:
+    return Farewell(world.tools, timedelta(seconds=30))
+
+
+async def test_deleting_a_running_resource_cancels_its_batches(world: World) -> None:
+    resource = world.apply(*["billing"] * 4, shards={"maxRequests": 2})
+    await world.look(resource)
+
+    await farewell(world).say(resource.meta)
+
+    assert all(held.canceling for held in world.api.held.values())
+    assert "CancelFailed" not in world.events.reasons
+
+
+async def test_deleting_a_resource_with_nothing_in_flight_asks_nothing(world: World) -> None:
+    resource = world.apply("billing")
+
+    await farewell(world).say(resource.meta)
+
+    assert sum(world.api.calls.values()) == 0
+
+
+async def test_a_resource_that_is_gone_needs_no_farewell(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    await world.ledger.remove(world.ledger.current(resource.meta).meta)
+
+    await farewell(world).say(resource.meta)
+
+    assert world.api.calls["cancel"] == 0
+
+
+async def test_a_cancel_that_fails_is_tried_again(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.api.before = raising(Waiting("away"), "cancel", times=3)
+
+    await farewell(world).say(resource.meta)
+
+    assert world.api.held["msgbatch_0001"].canceling
+    assert "CancelFailed" not in world.events.reasons
+
+
+@pytest.mark.parametrize("where", ["api", "ledger"])
+async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(world: World, where: str) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    if where == "api":
+        world.api.before = raising(Waiting("away"), "cancel", times=1000)
+    else:
+        world.ledger.before = raising(Waiting("away"), "load", times=1000)
+    began = world.clock.now()
+
+    await farewell(world).say(resource.meta)
+
+    assert timedelta(seconds=30) <= world.clock.now() - began <= timedelta(seconds=32)
+    named = "msgbatch_0001" if where == "api" else "unknown"
+    assert world.events.told[-1] == (
+        "Warning",
+        "CancelFailed",
+        f"deleted, but these batches may still run: {named}",
+    )
+
+
+async def test_a_farewell_names_the_tag_of_a_batch_whose_id_never_came(world: World) -> None:
+    resource = world.apply("billing")
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+    await world.look(resource)
+
+    await farewell(world).say(resource.meta)
+
+    assert "the one tagged t00000, whose id never came" in world.events.told[-1][2]
+
+
+async def test_an_error_that_nobody_knows_is_not_swallowed_by_the_farewell(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.api.before = raising(RuntimeError("a bug"), "cancel")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        await farewell(world).say(resource.meta)
+
+
+async def test_a_resource_that_is_being_deleted_is_not_worked_on(world: World) -> None:
+    resource = world.apply("billing")
+    deleted = replace(resource, meta=replace(resource.meta, deletion_timestamp=world.clock.now()))
+
+    assert await world.reconciler.look(deleted) is None
+    assert world.api.calls["create"] == 0
+
+
+# --- specs that are none ----------------------------------------------------------------------------------------------
+
+
+async def test_a_spec_that_is_none_ends_failed_with_what_is_wrong(world: World) -> None:
+    meta = world.apply("billing").meta
+
+    assert await refuse(world.tools, meta, "spec.model: is missing") is None
+
+    status = world.ledger.current(meta).status
+    assert is_true(status, "Failed")
+    assert is_true(status, "Finished")
+    assert (status.phase, status.message) == ("Failed", "spec.model: is missing")
+    assert isinstance(status.completion_time, datetime)
+    assert world.events.told == [("Warning", "InvalidSpec", "spec.model: is missing")]
+
+
+@pytest.mark.parametrize("error", [Conflict("x"), Waiting("away")])
+async def test_a_refusal_that_cannot_be_written_is_tried_again(world: World, error: Exception) -> None:
+    meta = world.apply("billing").meta
+    world.ledger.before = raising(error, "save")
+
+    assert await refuse(world.tools, meta, "wrong") == 5
+    assert world.events.told == []
+    assert await refuse(world.tools, meta, "wrong") is None
+
+
+async def test_a_refused_resource_that_is_gone_is_left_alone(world: World) -> None:
+    meta: Any = world.apply("billing").meta
+    await world.ledger.remove(meta)
+
+    assert await refuse(world.tools, meta, "wrong") is None

@@ -81,6 +81,8 @@ OTHER_INLINE = {"inline": {"tickets": [{"id": "2"}]}}
         ("unknownLabel", {"action": "Retry"}),
         ("prompt", {"instructions": "Be kind"}),
         ("shards", {"maxRequests": 10}),
+        ("backoffLimit", 0),
+        ("overlapPolicy", "Allow"),
         ("credentials", {"secretRef": {"name": "anthropic", "key": "api-key"}}),
     ],
 )
@@ -105,7 +107,7 @@ def test_credentials_cannot_be_taken_away_or_changed(plane: ControlPlane, namesp
 def test_limits_may_be_changed(plane: ControlPlane, namespace: str) -> None:
     apply(plane, namespace, manifest(maxCostUSD="1"))
 
-    changed = apply(plane, namespace, manifest(maxCostUSD="2", pollIntervalSeconds=5, backoffLimit=0))
+    changed = apply(plane, namespace, manifest(maxCostUSD="2", pollIntervalSeconds=5, suspend=True))
 
     assert changed == "classificationbatch.nightsort.dev/tickets configured\n"
 

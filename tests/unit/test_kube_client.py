@@ -1,0 +1,57 @@
+"""What answers of an API server mean that a healthy one does not give; the others are in the contract suites."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from kubernetes.aio.client import ApiException
+
+from nightsort.adapters.kube_client import connected, translated
+from nightsort.domain.errors import Stalled, Waiting
+
+
+def answer(status: int, message: str = "", headers: dict[str, str] | None = None) -> ApiException:
+    error = ApiException(status=status, body=json.dumps({"kind": "Status", "message": message}))
+    error.headers = headers
+    return error
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_waited_for(status: int) -> None:
+    with pytest.raises(Waiting, match=f"cannot read it: the Kubernetes API server answered {status}"):
+        with translated("read it"):
+            raise answer(status, "secret words")
+
+
+def test_the_api_server_may_say_when_to_come_back() -> None:
+    with pytest.raises(Waiting) as waiting, translated("read it"):
+        raise answer(429, headers={"Retry-After": "7"})
+
+    assert waiting.value.retry_after == 7
+
+
+def test_an_object_beyond_the_limit_of_etcd_is_too_large() -> None:
+    with pytest.raises(Stalled, match="larger than Kubernetes stores"), translated("write it"):
+        raise answer(500, "etcdserver: request is too large")
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError(104, "Connection reset by peer")])
+def test_a_cut_connection_is_waited_for(error: OSError) -> None:
+    with pytest.raises(Waiting, match="does not answer"), translated("read it"):
+        raise error
+
+
+def test_an_answer_that_is_no_status_is_understood_all_the_same() -> None:
+    error = ApiException(status=502, body="<html>Bad gateway</html>")
+
+    with pytest.raises(Waiting, match="answered 502"), translated("read it"):
+        raise error
+
+
+async def test_a_missing_kubeconfig_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    missing = tmp_path_factory.mktemp("empty") / "kubeconfig"
+
+    with pytest.raises(Stalled, match=r"no cluster: .*Set KUBECONFIG"):
+        async with connected(str(missing)):
+            pass

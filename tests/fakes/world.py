@@ -44,7 +44,7 @@ def first_word(text: str) -> str:
 class MemoryConnections:
     """Hands out the one account, and each resource's own source and sinks by its name; `error`, when set, is raised."""
 
-    account: FakeBatchApi
+    account: BatchApi
     sources: dict[str, MemorySource] = field(default_factory=dict)
     sinks_of: dict[str, list[MemorySink]] = field(default_factory=dict)
     error: Exception | None = None

@@ -1,0 +1,92 @@
+"""The API's account, which several resources and other tenants share; it lags, expires, repeats and leaves out."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import BinaryIO
+
+from nightsort.domain.answer import Answer
+from nightsort.domain.batch import Batch
+from nightsort.ports import Clock
+from tests.fakes.batch_api import FakeBatchApi, Held, read_requests
+
+MARK = "sekret"
+"""Stands in the text of every ticket, and must stand nowhere else."""
+LABELS = ("billing", "Technical", "account", "other.")
+PASSING = ("api_error", "overloaded_error")
+CANCEL_SECONDS = 30.0
+
+
+def text_of(ticket_id: str) -> str:
+    return f"{MARK} {ticket_id} {MARK}"
+
+
+def ticket_of(text: str) -> str:
+    return text.split(MARK)[1].strip()
+
+
+class Account(FakeBatchApi):
+    """`bought` is told of each batch that is accepted, with the tickets by custom_id."""
+
+    def __init__(self, clock: Clock, rng: random.Random, bought: Callable[[Held, dict[str, str]], None]) -> None:
+        super().__init__(clock, self.respond, listed_after=rng.choice((0.0, 0.0, 5.0, 240.0)))
+        self._rng = rng
+        self._bought = bought
+        self._mood = rng.choice((0.0, 0.1, 0.4))
+        self._longest = rng.choice((60.0, 3600.0, 4 * 3600.0))
+        self.withheld: set[str] = set()
+        self.noise = rng.choice((0.0, 0.0, 0.3))
+        self.shorten = self.deliver
+
+    def respond(self, text: str) -> str | Answer:
+        if self._rng.random() >= self._mood:
+            return self._rng.choice(LABELS)
+        return self._rng.choice(
+            (
+                "gibberish",
+                "gibberish",
+                Answer("", "errored", error_type=self._rng.choice(PASSING)),
+                Answer("", "errored", error_type="invalid_request_error"),
+                Answer("", "expired"),
+                Answer("", "succeeded", "", "refusal", input_tokens=5),
+                Answer("", "succeeded", "no such", "max_tokens", input_tokens=5, output_tokens=50),
+            )
+        )
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        sent = body.read()
+        self._duration = timedelta(seconds=self._rng.uniform(5, self._longest))
+        batch = await super().create(io.BytesIO(sent), size, tag)
+        tickets = {name: ticket_of(text) for name, text in read_requests(sent).items()}
+        self._bought(self.held[batch.id], tickets)
+        return batch
+
+    async def cancel(self, batch_id: str) -> None:
+        """What was answered by then stays answered; the batch ends a little later."""
+        held = self._find(batch_id)
+        before = held.answers if held else []
+        await super().cancel(batch_id)
+        if held is not None and held.answers is not before:
+            held.ends_at = self._clock.now() + timedelta(seconds=CANCEL_SECONDS)
+            kept = [self._rng.random() < 0.5 for _ in before]
+            held.answers = [old if keep else new for old, new, keep in zip(before, held.answers, kept, strict=True)]
+
+    def deliver(self, answers: Sequence[Answer]) -> Sequence[Answer]:
+        """The lines of a results stream: in any order, some twice, some of somebody else's, some never."""
+        lines = [answer for answer in answers if answer.custom_id not in self.withheld]
+        self._rng.shuffle(lines)
+        if self.noise and self._rng.random() < self.noise and lines:
+            lines += self._rng.sample(lines, min(len(lines), 2))
+            lines.insert(self._rng.randrange(len(lines) + 1), Answer("alien1-1", "succeeded", "billing", "end_turn"))
+        return lines
+
+    def stranger(self, requests: int) -> None:
+        """Another tenant of the workspace buys a batch of as many requests."""
+        number, now = len(self.held) + 1, self._clock.now()
+        answers = [Answer(f"theirs-{each}", "succeeded", "billing", "end_turn") for each in range(requests)]
+        ends = now + timedelta(seconds=self._rng.uniform(5, 7200))
+        held = Held(f"msgbatch_{number:04d}", "theirs", now, ends, answers)
+        self.held[held.id] = held

@@ -1,0 +1,185 @@
+"""The ports as one process has them: each call may go wrong on its way to the world and back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import Status
+from nightsort.domain.answer import Answer, Row
+from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
+from nightsort.domain.ticket import Ticket
+from nightsort.ports import BatchApi, Sink, Source, Stored, Summary
+from tests.simulation.account import Account
+from tests.simulation.chaos import Fault
+from tests.simulation.truth import Shelf, Truth
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+
+
+def away(what: str) -> Waiting:
+    return Waiting(f"{what} cannot be reached", reason="Away")
+
+
+LOST = OutcomeUnknown("the answer to the create call was lost")
+REFUSALS: tuple[Interruption, ...] = (
+    Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=30.0),
+    Waiting("the API is overloaded", reason="Overloaded"),
+    Stalled("the account's spend limit is reached", reason="SpendLimitReached"),
+    LOST,
+)
+
+
+class LedgerDoor:
+    def __init__(self, process: Process, truth: Truth) -> None:
+        self._process, self._truth = process, truth
+        self._call = process.call
+
+    async def load(self, meta: Meta) -> Resource | None:
+        return await self._call("load", lambda: self._truth.load(meta), away("the store"), about=meta.name)
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        told = f"{meta.name} {status.phase}: {status.message}"
+        return await self._call("save", lambda: self._truth.save(meta, status), away("the store"), about=told)
+
+    async def owned_batches(self) -> set[str]:
+        return await self._call("owned_batches", self._truth.owned_batches, away("the store"))
+
+    async def others(self, meta: Meta) -> Sequence[Resource]:
+        return await self._call("others", lambda: self._truth.others(meta), away("the store"), about=meta.name)
+
+    async def remove(self, meta: Meta) -> None:
+        await self._call("remove", lambda: self._truth.remove(meta), away("the store"), about=meta.name)
+
+    async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
+        await self._call("keep_long_ids", lambda: self._truth.keep_long_ids(meta, tag, ids), away("the store"))
+
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
+        return await self._call("long_ids", lambda: self._truth.long_ids(meta, tag), away("the store"))
+
+
+class ApiDoor:
+    def __init__(self, process: Process, account: Account) -> None:
+        self._process, self._account = process, account
+        self._call = process.call
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        refusal = self._process.world.rng.choice(REFUSALS)
+        return await self._call("create", lambda: self._account.create(body, size, tag), refusal, LOST, about=tag)
+
+    async def retrieve(self, batch_id: str) -> Batch | None:
+        if self._process.world.chaos.chance(0.01):
+            return None
+        return await self._call("retrieve", lambda: self._account.retrieve(batch_id), away("the API"), about=batch_id)
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        return await self._call("recent", lambda: self._account.recent(since), away("the API"))
+
+    async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
+        lines = await self._process.stream("results", lambda: self._lines(batch), away("the API"), about=batch.id)
+        for line in lines:
+            if isinstance(line, Interruption):
+                raise line
+            yield [line]
+
+    async def _lines(self, batch: Batch) -> list[Answer]:
+        return [answer async for chunk in self._account.results(batch) for answer in chunk]
+
+    async def cancel(self, batch_id: str) -> None:
+        await self._call("cancel", lambda: self._account.cancel(batch_id), away("the API"), about=batch_id)
+
+    async def model(self, model: str) -> ModelFacts | None:
+        return await self._call("model", lambda: self._account.model(model), away("the API"))
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        return await self._call(
+            "count_tokens", lambda: self._account.count_tokens(model, system, text), away("the API")
+        )
+
+
+class SourceDoor:
+    def __init__(self, process: Process, source: Source) -> None:
+        self._process, self._source = process, source
+        self._call = process.call
+
+    async def check(self) -> None:
+        await self._call("source.check", self._source.check, Stalled("the tickets cannot be read"))
+
+    async def count(self) -> int:
+        return await self._call("source.count", self._source.count, away("the source"))
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        async for page in self._source.tickets(after, through):
+            yield await self._process.stream_page("source.tickets", page, away("the source"))
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        return await self._call("source.by_ids", lambda: self._source.by_ids(ids), away("the source"))
+
+
+class SinkDoor:
+    def __init__(self, process: Process, shelf: Shelf) -> None:
+        self._process, self._shelf = process, shelf
+        self._call = process.call
+
+    async def check(self, tickets: int) -> None:
+        await self._call("sink.check", lambda: self._shelf.check(tickets), Stalled("the table is missing"))
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        given = [row async for page in rows for row in page]
+        blow = self._process.blow("write", f"{len(given)} rows", more=(Fault.HALF,))
+        if blow.fault is Fault.HALF:
+            await self._shelf.write(pages(given[: len(given) // 2]))
+            raise away("the database")
+        write = lambda: self._shelf.write(pages(given))  # noqa: E731 - as the other doors have it
+        return await self._process.suffer(blow, write, away("the database"), away("the database"))
+
+    async def finish(self, summary: Summary) -> Stored:
+        return await self._call("sink.finish", lambda: self._shelf.finish(summary), away("the database"))
+
+
+async def pages(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
+    for start in range(0, len(rows), 7):
+        yield rows[start : start + 7]
+
+
+class EventsDoor:
+    """Events never fail, but the process may end at one."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        async def tell() -> None:
+            self._process.world.oracle.told(meta, reason, message)
+
+        blow = self._process.blow("event", f"{meta.name} {reason}: {message}")
+        if blow.fault in (Fault.BEFORE, Fault.AFTER):
+            return
+        await self._process.suffer(blow, tell, away("events"), away("events"))
+
+
+class Connections:
+    """The same doors for as long as the process lives, as real connections are."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._apis: dict[str, ApiDoor] = {}
+
+    async def api(self, resource: Resource) -> BatchApi:
+        async def connect() -> BatchApi:
+            account = self._process.world.account_of(resource)
+            if account not in self._apis:
+                self._apis[account] = ApiDoor(self._process, self._process.world.accounts[account])
+            return self._apis[account]
+
+        return await self._process.call("secret", connect, Stalled("the Secret is missing", reason="SecretMissing"))
+
+    async def source(self, resource: Resource) -> Source:
+        return SourceDoor(self._process, self._process.world.source_of(resource))
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]:
+        return [SinkDoor(self._process, shelf) for shelf in self._process.world.shelves[resource.meta.uid]]

@@ -1,0 +1,283 @@
+"""Judges by the bill, the sinks and the statuses alone: is every ticket paid once, and does each have its row?"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.answer import Answer, Row, Verdict
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.ticket import Ticket
+from tests.fakes.batch_api import Held
+from tests.simulation.account import MARK, PASSING
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+NAMES = {"billing", "technical", "account", "other"}
+AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """A ticket in a batch that the API accepted."""
+
+    held: Held
+    custom_id: str
+
+    @property
+    def answer(self) -> Answer:
+        return next(answer for answer in self.held.answers if answer.custom_id == self.custom_id)
+
+
+@dataclass(frozen=True)
+class Intent:
+    resource: Meta
+    requests: int
+
+
+class Oracle:
+    """`broken` is the first invariant that did not hold, in words."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.broken: str | None = None
+        self.purchases: defaultdict[str, defaultdict[str, list[Purchase]]] = defaultdict(lambda: defaultdict(list))
+        self.intents: dict[str, Intent] = {}
+        self.by_tag: dict[str, Held] = {}
+        self.left: set[tuple[str, str]] = set()
+        self._uncancelled: defaultdict[str, str] = defaultdict(str)
+        self._gone: dict[str, tuple[Resource, datetime]] = {}
+
+    def fail(self, message: str) -> None:
+        if self.broken is None:
+            self.broken = message
+            self._world.trace(0, "VIOLATION", message)
+
+    def demand(self, holds: bool, message: str) -> None:
+        if not holds:
+            self.fail(message)
+
+    # --- what is bought ---
+
+    def bought(self, held: Held, tickets: dict[str, str]) -> None:
+        """I1 and I2: an intent was durable, and none of these tickets has an answer that was paid for or may be."""
+        self._world.trace(0, "accepted", f"{held.id} {held.tag} with {sorted(tickets.values())}")
+        intent = self.intents.get(held.tag)
+        if intent is None:
+            return self.fail(f"I1: {held.id} was bought without an intent in the ledger")
+        self.demand(held.tag not in self.by_tag, f"I2: {held.tag} was bought twice")
+        self.by_tag[held.tag] = held
+        uid = intent.resource.uid
+        resource = self._world.truth.now(intent.resource)
+        if resource is not None:
+            self.demand(is_intended(resource.status, held.tag), f"I1: {held.id} was bought under a settled intent")
+        self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
+        for custom_id, ticket in tickets.items():
+            for earlier in self.purchases[uid][ticket]:
+                self._check_again(resource or self._gone[uid][0], ticket, earlier)
+            self.purchases[uid][ticket].append(Purchase(held, custom_id))
+        return None
+
+    def _check_again(self, resource: Resource, ticket: str, earlier: Purchase) -> None:
+        self.demand(
+            earlier.held.ends_at <= self._world.clock.now(),
+            f"I2: {ticket!r} was bought again while {earlier.held.id} was running",
+        )
+        self.demand(
+            may_be_bought_again(resource, earlier),
+            f"I2: {ticket!r} was bought again, though {earlier.held.id} had answered {earlier.answer.outcome}",
+        )
+
+    # --- what is written ---
+
+    def witness(self, before: Resource, status: Status) -> Iterator[BatchRecord]:
+        """Holds a write against what stood there; the intents that are new."""
+        name = before.meta.name
+        self.demand(not is_finished(before.status), f"I7: {name} was written after it had finished")
+        self._check_memory(before, status)
+        self._check_counts(name, status)
+        self._check_conditions(name, status)
+        self.demand(MARK not in status.model_dump_json(), f"I6: the status of {name} has the text of a ticket")
+        known = {record.tag for record in before.status.batches}
+        new = [each for each in status.batches if each.state is BatchState.INTENDED and each.tag not in known]
+        for record in new:
+            stopped = before.meta.deletion_timestamp or before.spec.suspend or before.status.stop
+            self.demand(not stopped, f"I9: {name} goes on buying though it is to stop")
+            self.intents[record.tag] = Intent(before.meta, record.requests)
+        return iter(new)
+
+    def _check_memory(self, before: Resource, status: Status) -> None:
+        """No batch is forgotten, none is let go that was bought, none is taken that is another's."""
+        name = before.meta.name
+        self.demand(not before.status.stop or status.stop == before.status.stop, f"{name}: a stop was forgotten")
+        after = {record.tag: record for record in status.batches if record.tag}
+        for record in before.status.batches:
+            now = after.get(record.tag)
+            if record.state is BatchState.RELEASED or not record.tag:
+                continue
+            if now is None:
+                self.fail(f"I2: {name} forgot {record.tag} ({record.state}, {record.id})")
+                continue
+            back = AHEAD[now.state] < AHEAD[record.state] or (record.id is not None and now.id != record.id)
+            self.demand(not back, f"I2: {name} went back on {record.tag}: {record.state} {now.state} {now.id}")
+        for record in status.batches:
+            self._check_record(before, record)
+
+    def _check_record(self, resource: Resource, record: BatchRecord) -> None:
+        held = self.by_tag.get(record.tag)
+        if record.state is BatchState.RELEASED:
+            self.demand(held is None, f"I2: {resource.meta.name} released {record.tag}, which was bought")
+        if record.id is not None:
+            self.demand(
+                held is not None and held.id == record.id, f"I2: {resource.meta.name} took {record.id}, another's"
+            )
+
+    def _check_counts(self, name: str, status: Status) -> None:
+        counts = status.tickets
+        parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight)
+        self.demand(min(parts) >= 0, f"{name}: a count is negative: {counts}")
+        self.demand(sum(parts) <= counts.total, f"{name}: the counts are more than there are: {counts}")
+        if is_finished(status):
+            self.demand(counts.in_flight == 0, f"{name}: finished with tickets in flight")
+            promised = not status.stop or status.batches
+            self.demand(not promised or sum(parts) == counts.total, f"{name}: the counts do not add up: {counts}")
+
+    def _check_conditions(self, name: str, status: Status) -> None:
+        true = {condition.type for condition in status.conditions if condition.status == "True"}
+        kinds = [condition.type for condition in status.conditions]
+        self.demand("Ready" in kinds and len(kinds) == len(set(kinds)), f"{name}: conditions {kinds}")
+        self.demand(not {"Reconciling", "Stalled"} <= true, f"{name}: both Reconciling and Stalled")
+        self.demand("Ready" not in true or not {"Reconciling", "Stalled"} & true, f"{name}: Ready and {true}")
+        self.demand(("Finished" in true) == (status.completion_time is not None), f"{name}: completionTime and {true}")
+        self.demand(("Finished" in true) == (len({"Complete", "Failed"} & true) == 1), f"{name}: outcome {true}")
+
+    def told(self, meta: Meta, reason: str, message: str) -> None:
+        self.demand(MARK not in message, f"I6: an event of {meta.name} has the text of a ticket")
+        if reason == "CancelFailed":
+            self._uncancelled[meta.uid] += message
+
+    # --- how it ended ---
+
+    def gone(self, meta: Meta) -> None:
+        resource = self._world.truth.now(meta)
+        if resource is not None:
+            self._gone[meta.uid] = (resource, self._world.clock.now())
+
+    def farewell_took(self, meta: Meta, seconds: float) -> None:
+        """I9: the deadline, and what the calls that were under way may add to it."""
+        self.demand(seconds <= 4 * 3600, f"I9: the farewell of {meta.name} took {seconds:.0f} s")
+
+    def look_back(self) -> None:
+        for meta in self._world.created:
+            resource = self._world.truth.now(meta)
+            if resource is None:
+                self._check_gone(meta)
+            else:
+                self._check_finished(resource)
+
+    def _check_gone(self, meta: Meta) -> None:
+        resource, at = self._gone[meta.uid]
+        if is_finished(resource.status):
+            return self._check_finished(resource)
+        if resource.meta.deletion_timestamp is None:
+            return None  # it vanished without a farewell
+        for tag, held in self.by_tag.items():
+            ours = self.intents[tag].resource.uid == meta.uid
+            named = tag in self._uncancelled[meta.uid] or held.id in self._uncancelled[meta.uid]
+            if ours and not named:
+                self.demand(held.canceling or held.ends_at <= at, f"I9: {held.id} of {meta.name} runs on, untold")
+        return None
+
+    def _check_finished(self, resource: Resource) -> None:
+        name, status = resource.meta.name, resource.status
+        ids = {record.id for record in status.batches}
+        for tag, held in self.by_tag.items():
+            if self.intents[tag].resource.uid == resource.meta.uid:
+                self.demand(held.id in ids, f"I2: {name} has finished and does not know {held.id}")
+        for shelf in self._world.shelves[resource.meta.uid]:
+            for ticket, rows in shelf.rows.items():
+                self.demand(len(rows) == 1, f"I5: {name} has {len(rows)} rows for {ticket!r}")
+            if status.batches or not status.stop:
+                self._check_rows(resource, {ticket: rows[0] for ticket, rows in shelf.rows.items()})
+
+    def _check_rows(self, resource: Resource, rows: dict[str, Row]) -> None:
+        from tests.simulation.world import source_name
+
+        source = source_name(resource)
+        tickets = {ticket.id: ticket for ticket in self._world.scenario.sources[source]}
+        purchases = self.purchases[resource.meta.uid]
+        self.demand(set(rows) <= set(tickets), f"I4: {resource.meta.name} has rows for nobody's tickets")
+        for ticket_id, ticket in tickets.items():
+            left = (source, ticket_id) in self.left
+            row = rows.get(ticket_id)
+            if row is None:
+                self.demand(left and not purchases[ticket_id], f"I4: {resource.meta.name} has no row for {ticket_id!r}")
+            else:
+                self._check_row(resource, ticket, row, purchases[ticket_id], left)
+        self._check_totals(resource.meta.name, resource.status, rows)
+
+    def _check_row(self, resource: Resource, ticket: Ticket, row: Row, paid: list[Purchase], left: bool) -> None:
+        name = f"{resource.meta.name} {ticket.id!r}"
+        if not paid:
+            wanted = {Verdict.CANCELED} if resource.status.stop else set()
+            wanted |= set() if ticket.fields else {Verdict.UNSENDABLE}
+            return self.demand(row.verdict in wanted, f"I4: {name} was never sent and has {row}")
+        last = paid[-1]
+        judged = expected(resource, last.answer)
+        if left and row.verdict is Verdict.MISSING:
+            return self.demand(may_be_bought_again(resource, last), f"I3: {name} lost its answer: {row}")
+        if any(last.custom_id in account.withheld for account in self._world.accounts.values()):
+            return self.demand(row.verdict is Verdict.MISSING, f"I4: {name} has {row}")
+        return self.demand(
+            (row.verdict, row.category, row.batch_id) == (*judged, last.held.id),
+            f"I3: {name} has {row}, but {last.held.id} answered {judged}",
+        )
+
+    def _check_totals(self, name: str, status: Status, rows: dict[str, Row]) -> None:
+        verdicts = Counter(row.verdict for row in rows.values())
+        labeled, unknown = verdicts[Verdict.LABELED], verdicts[Verdict.UNKNOWN]
+        counts = status.tickets
+        self.demand(
+            (counts.labeled, counts.unknown) == (labeled, unknown)
+            and counts.failed >= len(rows) - labeled - unknown
+            and (bool(self.left) or counts.total == len(rows)),
+            f"{name}: {counts} but rows {dict(verdicts)}",
+        )
+        categories = Counter(row.category for row in rows.values() if row.category)
+        told = {count.name: count.tickets for count in status.categories}
+        self.demand(told == dict(categories), f"{name}: categories {told} but rows {dict(categories)}")
+
+
+def is_intended(status: Status, tag: str) -> bool:
+    return any(record.tag == tag and record.state is BatchState.INTENDED for record in status.batches)
+
+
+def may_be_bought_again(resource: Resource, earlier: Purchase) -> bool:
+    answer = earlier.answer
+    if answer.outcome == "errored":
+        return answer.error_type in PASSING
+    if answer.outcome == "succeeded":
+        verdict, _ = expected(resource, answer)
+        return verdict is Verdict.UNKNOWN and resource.spec.unknown_label.action == "Retry"
+    return answer.outcome == "expired" or earlier.held.canceling
+
+
+def expected(resource: Resource, answer: Answer) -> tuple[Verdict, str | None]:
+    """What an answer means, said another way than the flow says it."""
+    plain = {"errored": Verdict.ERRORED, "expired": Verdict.EXPIRED, "canceled": Verdict.CANCELED}
+    if answer.outcome in plain:
+        return plain[answer.outcome], None
+    if answer.stop_reason == "refusal":
+        return Verdict.REFUSED, None
+    category = answer.text.strip(".").lower()
+    if category in NAMES:
+        return Verdict.LABELED, category
+    if answer.stop_reason == "max_tokens":
+        return Verdict.TRUNCATED, None
+    return Verdict.UNKNOWN, resource.spec.unknown_label.category

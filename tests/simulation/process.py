@@ -1,0 +1,157 @@
+"""One process of the operator: its memory, its looks at the resources, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from nightsort.api.resource import Meta
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.errors import Conflict, Gone, Interruption
+from nightsort.flow.cancel import Farewell
+from nightsort.flow.reconcile import Reconciler
+from nightsort.flow.run import Tools
+from tests.simulation.chaos import Blow, Fault, Killed
+from tests.simulation.doors import Connections, EventsDoor, LedgerDoor
+
+if TYPE_CHECKING:
+    from nightsort.domain.answer import Answer
+    from nightsort.domain.ticket import Ticket
+    from tests.simulation.world import World
+
+T = TypeVar("T")
+FAREWELL_SECONDS = 30.0
+
+
+class Process:
+    """All that it knows is in `tools` and `reconciler`, and ends with it."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.number = number
+        self.dead = False
+        self.tools = Tools(
+            ledger=LedgerDoor(self, world.truth),
+            connections=Connections(self),
+            events=EventsDoor(self),
+            clock=world.clock,
+            new_tag=world.new_tag,
+        )
+        world.spoil(self.tools)
+        self.reconciler = Reconciler(self.tools, jitter=world.rng.random)
+        self.farewell = Farewell(self.tools, timedelta(seconds=FAREWELL_SECONDS))
+
+    def start(self) -> None:
+        for meta in self.world.created:
+            self.attend(meta)
+
+    def attend(self, meta: Meta) -> None:
+        self.world.spawn(self._attend(meta))
+
+    async def _attend(self, meta: Meta) -> None:
+        """What kopf's timer and the desk do: looks at a resource when it is due, until it is finished or gone."""
+        try:
+            while not self.dead:
+                seconds = await self._look(meta)
+                if seconds is None:
+                    return
+                await asyncio.sleep(seconds)
+        except Killed:
+            pass
+
+    async def _look(self, meta: Meta) -> float | None:
+        resource = self.world.watched(meta)
+        if resource is None or is_finished(resource.status):
+            return None
+        if resource.meta.deletion_timestamp is not None:
+            return await self._say_farewell(meta)
+        self.world.count_look()
+        seconds = await self.reconciler.look(resource)
+        if seconds is None and self.world.is_unsettled(meta):
+            return 1.0  # the watch was behind, or a farewell is due
+        return seconds
+
+    async def _say_farewell(self, meta: Meta) -> float | None:
+        begun = self.tools.clock.now()
+        await self.farewell.say(meta)
+        self.world.oracle.farewell_took(meta, (self.tools.clock.now() - begun).total_seconds())
+        self.world.lose(meta)
+        return None
+
+    # --- what may happen to a call ---
+
+    async def call(
+        self,
+        operation: str,
+        effect: Callable[[], Awaitable[T]],
+        before: Interruption,
+        after: Interruption | None = None,
+        *,
+        about: str = "",
+    ) -> T:
+        return await self.suffer(self.blow(operation, about), effect, before, after or before)
+
+    def blow(self, operation: str, about: str = "", more: Sequence[Fault] = ()) -> Blow:
+        """Draws what happens to a call.
+
+        Raises:
+            Killed: the process ends here, or has ended already.
+        """
+        self.check()
+        blow = self.world.chaos.blow(operation, more)
+        self.world.trace(self.number, operation, about, blow)
+        if blow.fault is Fault.KILL_BEFORE:
+            self.die()
+        return blow
+
+    async def suffer(
+        self, blow: Blow, effect: Callable[[], Awaitable[T]], before: Interruption, after: Interruption
+    ) -> T:
+        if blow.fault in (Fault.BEFORE, Fault.HALF, Fault.CUT):
+            raise before
+        if blow.fault is Fault.STALL:
+            await asyncio.sleep(blow.seconds)  # on its way already: it arrives even if the process ends meanwhile
+        try:
+            result = await effect()
+        except (Conflict, Gone, Interruption) as refused:
+            self.world.trace(self.number, "  refused", f"{type(refused).__name__} {refused}", blow)
+            raise
+        finally:
+            self.check()
+        if blow.fault is Fault.KILL_AFTER:
+            self.die()
+        if blow.fault is Fault.AFTER:
+            raise after
+        if blow.fault is Fault.PAUSE:
+            self.world.paused(self, blow.seconds)
+            await asyncio.sleep(blow.seconds)
+            self.check()
+        return result
+
+    async def stream(
+        self, operation: str, read: Callable[[], Awaitable[list[Answer]]], away: Interruption, *, about: str = ""
+    ) -> list[Answer | Interruption]:
+        """The lines that arrive; a stream that breaks off loudly ends with its error."""
+        blow = self.blow(operation, about, more=(Fault.HALF, Fault.CUT))
+        if blow.fault not in (Fault.HALF, Fault.CUT):
+            return list(await self.suffer(blow, read, away, away))
+        come = await read()
+        arrived: list[Answer | Interruption] = list(come[: self.world.rng.randrange(len(come) + 1)])
+        return arrived if blow.fault is Fault.CUT else [*arrived, away]
+
+    async def stream_page(self, operation: str, page: Sequence[Ticket], away: Interruption) -> Sequence[Ticket]:
+        async def read() -> Sequence[Ticket]:
+            return page
+
+        return await self.call(operation, read, away)
+
+    def check(self) -> None:
+        if self.dead:
+            raise Killed
+
+    def die(self) -> None:
+        self.dead = True
+        self.world.died(self)
+        raise Killed

@@ -1,0 +1,54 @@
+"""`python -m tests.simulation.replay SEED` tells a seed's story; with `--soak N` it lives N seeds from SEED on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.simulation.world import World
+
+CHUNK = 50
+
+
+def failures(seeds: Iterable[int]) -> list[tuple[int, str]]:
+    """The seeds at which an invariant did not hold, and which."""
+    return [(seed, broken) for seed in seeds if (broken := World(seed).live().broken)]
+
+
+def soak(first: int, count: int, processes: int | None = None) -> list[tuple[int, str]]:
+    """Lives many seeds, spread over processes."""
+    chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
+    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
+        return [failure for found in pool.map(failures, chunks) for failure in found]
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    parser.add_argument("--soak", type=int, metavar="N", help="how many seeds to live, from SEED on")
+    options = parser.parse_args(arguments)
+    if options.soak is None:
+        world = World(options.seed)
+        broken = world.live().broken
+        say(world.story())
+        say(f"seed {options.seed}: {broken or 'all was well'}")
+        return 1 if broken else 0
+    begun = time.monotonic()
+    found = soak(options.seed, options.soak)
+    for seed, broken in found:
+        say(f"seed {seed}: {broken.splitlines()[0]}")
+    seconds = time.monotonic() - begun
+    say(f"{options.soak:,} seeds in {seconds:.0f} s, {options.soak / seconds:.0f} a second: {len(found)} broken")
+    return 1 if found else 0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

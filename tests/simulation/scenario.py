@@ -1,0 +1,134 @@
+"""Who lives in a simulation: resources, their tickets, and what users do to them meanwhile."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightsort.api.spec import (
+    Category,
+    ConfigMapSource,
+    Credentials,
+    Prompt,
+    SecretRef,
+    Shards,
+    Source,
+    Spec,
+    UnknownLabel,
+)
+from nightsort.domain.ticket import Ticket
+from tests.fakes.batch_api import MODEL
+from tests.fakes.sources import MemorySource
+from tests.simulation.account import text_of
+
+CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "other"))
+RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
+LONG = "ticket/" + "x" * 70
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that a user does, so many seconds after the resource was created."""
+
+    after: float
+    what: str
+    change: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One resource to be: when it is applied, its spec, and what happens to it."""
+
+    name: str
+    after: float
+    spec: Spec
+    deeds: Sequence[Deed] = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    plans: Sequence[Plan]
+    sources: Mapping[str, Sequence[Ticket]]
+    sinks: int
+    noise: float = 0.0
+    strangers: float = 0.0
+
+    def source(self, name: str) -> MemorySource:
+        return MemorySource(self.sources[name], page=9)
+
+
+def drawn(rng: random.Random) -> Scenario:
+    """A scenario by chance. Most are small: what goes wrong between two shards goes wrong among three tickets."""
+    resources = rng.choice((1, 1, 2, 2, 3, 5))
+    equal = rng.random() < 0.4
+    size = draw_size(rng)
+    sources = {f"tickets-{number}": draw_tickets(rng, size if equal else draw_size(rng)) for number in range(resources)}
+    together = rng.random() < 0.5
+    plans = [
+        Plan(
+            name=f"run-{number}",
+            after=0.0 if together else rng.uniform(0, 900),
+            spec=draw_spec(rng, f"tickets-{rng.choice((number, 0))}", equal),
+            deeds=draw_deeds(rng),
+        )
+        for number in range(resources)
+    ]
+    return Scenario(plans, sources, rng.choice((1, 1, 2)), rng.choice((0.0, 0.0, 0.3)), rng.choice((0.0, 0.0, 0.5)))
+
+
+def draw_size(rng: random.Random) -> int:
+    return rng.choice((0, 1, 2, 3, 3, 5, 8, 8, 40))
+
+
+def draw_tickets(rng: random.Random, size: int) -> list[Ticket]:
+    strange = rng.random() < 0.3
+    return [draw_ticket(rng, number, strange) for number in range(size)]
+
+
+def draw_ticket(rng: random.Random, number: int, strange: bool) -> Ticket:
+    name = str(number)
+    if strange and rng.random() < 0.3:
+        name = rng.choice((f"{LONG}{number}", f"größe {number}"))
+    empty = strange and rng.random() < 0.2
+    return Ticket(name, {} if empty else {"body": text_of(name)}, "")
+
+
+def draw_spec(rng: random.Random, source: str, equal: bool) -> Spec:
+    return spec_of(
+        source,
+        unknown_label=rng.choice(RULES),
+        backoff_limit=rng.choice((0, 1, 2)),
+        shards=Shards(max_requests=3 if equal else rng.choice((1, 2, 3, 5, 100))),
+        poll_interval_seconds=rng.choice((30, 300, 1800)),
+        overlap_policy=rng.choice(("Wait", "Allow", "Allow")),
+        active_deadline_seconds=rng.choice((None, None, None, 600, 4000)),
+        credentials=Credentials(secret_ref=SecretRef(name="other-key", key="k")) if rng.random() < 0.15 else None,
+    )
+
+
+def spec_of(source: str, **fields: Any) -> Spec:
+    return Spec(
+        model=MODEL,
+        source=Source(config_map=ConfigMapSource(name=source, key="tickets.csv")),
+        categories=CATEGORIES,
+        prompt=Prompt(template="$body"),
+        **fields,
+    )
+
+
+def draw_deeds(rng: random.Random) -> list[Deed]:
+    if rng.random() < 0.5:
+        return []
+    after = rng.choice((5.0, 100.0, 1000.0, 4000.0)) * rng.random()
+    match rng.choice(("touch", "touch", "suspend", "deadline", "delete", "vanish", "leave")):
+        case "suspend":
+            again = after + rng.uniform(10, 5000)
+            return [Deed(after, "edit", {"suspend": True}), Deed(again, "edit", {"suspend": False})]
+        case "deadline":
+            return [Deed(after, "edit", {"active_deadline_seconds": rng.choice((None, 60, 2000))})]
+        case "touch":
+            return [Deed(after * each, "edit") for each in (1, 1.01, 2)]
+        case what:
+            return [Deed(after, what)]

@@ -1,0 +1,72 @@
+"""What is outside of every process: the store of the resources, the sources, the sinks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import Status
+from nightsort.domain.answer import Row
+from nightsort.ports import Clock, Stored, Summary
+from tests.fakes.ledger import MemoryLedger
+
+HISTORY = 6
+
+
+class Truth(MemoryLedger):
+    """The ledger that all processes write to. `witness` sees each status that is written, with the resource before."""
+
+    def __init__(self, clock: Clock, witness: Callable[[Resource, Status], None]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._witness = witness
+        self._history: defaultdict[str, list[Resource]] = defaultdict(list)
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        before = self.now(meta)
+        after = await super().save(meta, status)
+        if before is not None:
+            self._witness(before, status)
+            self._history[meta.uid] = [*self._history[meta.uid], before][-HISTORY:]
+        return after
+
+    def now(self, meta: Meta) -> Resource | None:
+        return self.current(meta) if self._holds(meta) else None
+
+    def seen(self, meta: Meta, age: int) -> Resource | None:
+        """The resource as it was some writes ago, which is what a watch that lags shows."""
+        older = self._history[meta.uid]
+        return older[-min(age, len(older))] if age and older else self.now(meta)
+
+    def delete(self, meta: Meta) -> None:
+        """Somebody asks for its deletion; a finalizer keeps it until the operator has said farewell."""
+        kept = self._kept[meta.key]
+        marked = replace(kept.resource.meta, deletion_timestamp=self._clock.now())
+        kept.resource = replace(kept.resource, meta=marked)
+        self.touch(meta)
+
+
+class Shelf:
+    """A sink's memory: for each ticket the rows that it has, of which there is to be one."""
+
+    def __init__(self) -> None:
+        self.rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self.summary: Summary | None = None
+
+    async def check(self, tickets: int) -> None:
+        pass
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        async for page in rows:
+            for row in page:
+                self.put(row)
+        return Stored(table="shelf")
+
+    def put(self, row: Row) -> None:
+        self.rows[row.id] = [row]
+
+    async def finish(self, summary: Summary) -> Stored:
+        self.summary = summary
+        return Stored(table="shelf")

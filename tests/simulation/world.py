@@ -1,0 +1,216 @@
+"""One seed: the world in which processes of the operator live and die, until every resource is settled."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import Status
+from nightsort.domain.conditions import is_finished
+from nightsort.flow.run import Tools
+from tests.fakes.sources import MemorySource
+from tests.simulation.account import Account
+from tests.simulation.chaos import Blow, Chaos, Fault, Killed
+from tests.simulation.oracle import Oracle
+from tests.simulation.process import Process
+from tests.simulation.scenario import Deed, Plan, Scenario, drawn
+from tests.simulation.truth import Shelf, Truth
+from tests.simulation.virtual import LoopClock, run
+
+BOUND_SECONDS = 5 * 24 * 3600.0
+MOST_LOOKS = 6000
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+Spoil = Callable[[Tools], None]
+
+
+def honest(tools: Tools) -> None:
+    """Spoils nothing."""
+
+
+class World:
+    def __init__(
+        self,
+        seed: int,
+        scenario: Scenario | None = None,
+        chaos: Chaos | None = None,
+        spoil: Spoil = honest,
+        shelf: Callable[[], Shelf] = Shelf,
+    ) -> None:
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.scenario = scenario or drawn(self.rng)
+        self.chaos = chaos or Chaos(self.rng, self.rng.choice((0, 2, 5, 12)), self.rng.choice((0.01, 0.05)))
+        self.spoil = spoil
+        self.clock = LoopClock()
+        self.oracle = Oracle(self)
+        self.truth = Truth(self.clock, self._witness)
+        self.accounts = {name: Account(self.clock, self.rng, self.oracle.bought) for name in ("", "other-key")}
+        self.sources = {name: self.scenario.source(name) for name in self.scenario.sources}
+        self.shelves: dict[str, list[Shelf]] = {}
+        self.created: list[Meta] = []
+        self.processes: list[Process] = []
+        self.lines: list[tuple[float, int, str, str, Blow]] = []
+        self.looks = 0
+        self._shelf = shelf
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._applied = 0
+
+    def live(self) -> Oracle:
+        """The whole life, in virtual time; the oracle says whether all was well."""
+        run(self._live())
+        return self.oracle
+
+    async def _live(self) -> None:
+        for account in self.accounts.values():
+            account.noise = self.scenario.noise
+        for plan in self.scenario.plans:
+            self.spawn(self._apply(plan))
+        self.begin()
+        while not self.oracle.broken and not self.settled:
+            if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > MOST_LOOKS:
+                self.oracle.fail("the resources are not settled within the bound")
+            await asyncio.sleep(60)
+        if not self.oracle.broken:
+            self.oracle.look_back()
+
+    @property
+    def settled(self) -> bool:
+        return self._applied == len(self.scenario.plans) and not any(self.is_unsettled(meta) for meta in self.created)
+
+    def is_unsettled(self, meta: Meta) -> bool:
+        resource = self.truth.now(meta)
+        return resource is not None and not is_finished(resource.status)
+
+    # --- processes ---
+
+    def begin(self) -> None:
+        process = Process(self, len(self.processes) + 1)
+        self.processes.append(process)
+        process.start()
+
+    def died(self, process: Process) -> None:
+        if all(each.dead for each in self.processes):
+            self.spawn(self._succeed(self.rng.uniform(1, 120)))
+
+    def paused(self, process: Process, seconds: float) -> None:
+        """Another process may take the lead from one that does not answer; the old one goes on, for a while."""
+        if seconds > 30 and process is self.processes[-1] and self.chaos.chance(0.7):
+            self.spawn(self._succeed(self.rng.uniform(0, 30)))
+            self.spawn(self._depose(process, seconds + self.rng.uniform(1, 600)))
+
+    async def _succeed(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self.begin()
+
+    async def _depose(self, process: Process, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        process.dead = True
+        self.died(process)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(coroutine))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        try:
+            await coroutine
+        except Killed:
+            pass
+        except Exception:  # noqa: BLE001 - whatever the flow lets through is a finding
+            self.oracle.fail(f"an error came through:\n{traceback.format_exc()}")
+
+    # --- what users and tenants do ---
+
+    async def _apply(self, plan: Plan) -> None:
+        await asyncio.sleep(plan.after)
+        now = self.clock.now().replace(microsecond=0)
+        meta = Meta("support", plan.name, f"uid-{plan.name}", created_at=now)
+        self.shelves[meta.uid] = [self._shelf() for _ in range(self.scenario.sinks)]
+        self.truth.add(Resource(meta, plan.spec, Status()))
+        self.created.append(meta)
+        self._applied += 1
+        for process in self.processes:
+            process.attend(meta)
+        for deed in plan.deeds:
+            self.spawn(self._do(meta, deed))
+
+    async def _do(self, meta: Meta, deed: Deed) -> None:
+        await asyncio.sleep(deed.after)
+        resource = self.truth.now(meta)
+        if resource is None:
+            return
+        self.trace(0, deed.what, f"{meta.name} {deed.change}")
+        match deed.what:
+            case "edit":
+                self.truth.touch(meta, **deed.change)
+            case "delete" if is_finished(resource.status):
+                self.lose(meta)
+            case "delete":
+                self.truth.delete(meta)
+            case "vanish":
+                self.lose(meta)
+            case "leave":
+                self._let_a_ticket_leave(resource)
+
+    def _let_a_ticket_leave(self, resource: Resource) -> None:
+        source = self.source_of(resource)
+        there = [ticket.id for ticket in source.kept if ticket is not None]
+        if there:
+            left = self.rng.choice(there)
+            source.remove(left)
+            self.oracle.left.add((source_name(resource), left))
+
+    def lose(self, meta: Meta) -> None:
+        """The resource is gone from the store."""
+        if self.truth.now(meta) is not None:
+            self.oracle.gone(meta)
+            self.truth.lose(meta)
+
+    def _witness(self, before: Resource, status: Status) -> None:
+        for record in self.oracle.witness(before, status):
+            if self.rng.random() < self.scenario.strangers:
+                self.spawn(self._stranger(self.account_of(before), record.requests))
+
+    async def _stranger(self, account: str, requests: int) -> None:
+        await asyncio.sleep(self.rng.uniform(0, 300))
+        self.accounts[account].stranger(requests)
+
+    # --- what a process asks the world for ---
+
+    def watched(self, meta: Meta) -> Resource | None:
+        """The resource as a watch shows it: now and then a few writes behind."""
+        return self.truth.seen(meta, self.rng.randrange(1, 4) if self.chaos.chance(0.03) else 0)
+
+    def account_of(self, resource: Resource) -> str:
+        credentials = resource.spec.credentials
+        return credentials.secret_ref.name if credentials else ""
+
+    def source_of(self, resource: Resource) -> MemorySource:
+        return self.sources[source_name(resource)]
+
+    def new_tag(self) -> str:
+        return "".join(self.rng.choices(ALPHABET, k=6))
+
+    def count_look(self) -> None:
+        self.looks += 1
+
+    def trace(self, process: int, operation: str, about: str = "", blow: Blow | None = None) -> None:
+        self.lines.append((asyncio.get_running_loop().time(), process, operation, about, blow or Blow(Fault.NONE)))
+
+    def story(self) -> str:
+        """What happened, call by call."""
+        return "\n".join(
+            f"{seconds:10.1f}s  {f'#{process}' if process else '  '}  {operation} {about}"
+            + (f"   <- {blow.fault}" if blow.fault is not Fault.NONE else "")
+            for seconds, process, operation, about, blow in self.lines
+        )
+
+
+def source_name(resource: Resource) -> str:
+    config_map = resource.spec.source.config_map
+    return config_map.name if config_map else ""

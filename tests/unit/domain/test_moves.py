@@ -38,6 +38,7 @@ from nightsort.domain.situation import Situation, Standing
 from tests.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(hours=1)
 GRACE = timedelta(minutes=10)
 PLAN = Plan(tickets=4)
 STOP = Stop(reason="BatchRefused", message="the API refused the batch")
@@ -47,7 +48,7 @@ META = Meta("support", "tickets", "uid-1")
 def record(state: BatchState, shard: int = 0, attempt: int = 0, **more: Any) -> BatchRecord:
     given: dict[str, Any] = {"tag": f"tag{shard}{attempt}x", "requests": 2, "intended_at": NOW, "through": "1"} | more
     if state in (BatchState.SUBMITTED, BatchState.COLLECTED):
-        given = {"id": f"batch-{shard}-{attempt}"} | given
+        given |= {"id": f"batch-{shard}-{attempt}", "intended_at": LONG_AGO}
     return BatchRecord(shard=shard, attempt=attempt, state=state, **given)
 
 
@@ -111,10 +112,12 @@ CASES: dict[str, tuple[Move, Move]] = {
         Submit(Submission(0, 1, parent=RETRYABLE)),
     ),
     "what was asked again is not asked once more": (move(run(RETRYABLE, RETRIED)), Finish()),
-    "a running batch is waited for": (move(run(SUBMITTED), seen(batch())), Rest(60)),
-    "the pause is the resource's": (move(run(SUBMITTED), seen(batch()), pollIntervalSeconds=7), Rest(7)),
+    "a fresh batch is looked at soon": (move(run(SUBMITTED), seen(batch())), Rest(2)),
+    "later the pause is half its age": (move(run(SUBMITTED), seen(batch()), now=NOW + timedelta(seconds=30)), Rest(15)),
+    "and at most what the resource says": (move(run(SUBMITTED), seen(batch()), now=LATE), Rest(60)),
+    "which may be less": (move(run(SUBMITTED), seen(batch()), pollIntervalSeconds=1), Rest(1)),
     "an ended batch is collected": (move(run(SUBMITTED), seen(OWN)), Collect(SUBMITTED, OWN)),
-    "a batch that the API does not show is waited for": (move(run(SUBMITTED), seen()), Rest(60)),
+    "a batch that the API does not show is waited for": (move(run(SUBMITTED), seen(), now=LATE), Rest(60)),
     "collecting goes before submitting": (
         move(run(SUBMITTED, exhausted=False), seen(OWN)),
         Collect(SUBMITTED, OWN),
@@ -159,7 +162,7 @@ CASES: dict[str, tuple[Move, Move]] = {
         move(run(SUBMITTED, stop=STOP), seen(OWN)),
         Collect(SUBMITTED, OWN),
     ),
-    "a stop lets a batch run to its end": (move(run(SUBMITTED, stop=STOP), seen(batch())), Rest(60)),
+    "a stop lets a batch run to its end": (move(run(SUBMITTED, stop=STOP), seen(batch()), now=LATE), Rest(60)),
     "a stop concludes what would have been asked again": (
         move(run(RETRYABLE, stop=STOP, exhausted=False)),
         Conclude(RETRYABLE),
@@ -199,7 +202,7 @@ def deadline(status: Status, seconds: int, facts: Facts | None = None) -> Move:
 
 
 def test_a_run_stops_at_its_deadline() -> None:
-    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(60)
+    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(49.5)
     assert deadline(run(SUBMITTED), 100, seen(batch())) == Halt(
         Stop(reason=DEADLINE_EXCEEDED, message="not finished within activeDeadlineSeconds (100)")
     )

@@ -69,7 +69,7 @@ def show(plane: ControlPlane) -> int:
     print(
         f"price would have cost ${cost['standardUSD']}: ${cost['savedUSD']} saved, at the prices of {cost['pricesOf']}\n"
     )
-    run(plane, "get", "events", "-o", "custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message")
+    run(plane, "get", "events", "--sort-by=.metadata.creationTimestamp", "-o", "custom-columns=TYPE:.type,REASON:.reason,MESSAGE:.message")
     return 0
 
 

@@ -35,6 +35,7 @@ class Ledger(Protocol):
 
         Raises:
             Conflict: somebody did. Gone: the resource is not there any more. Waiting: the store cannot be reached.
+            Stalled: it refuses the status.
         """
         ...
 

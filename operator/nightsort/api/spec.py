@@ -263,7 +263,7 @@ class Spec(Model):
     max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")
     """A run that is estimated to cost more, in USD, is refused before anything is bought."""
     poll_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
-    """How often the API is asked whether a batch has ended."""
+    """How often the API is asked whether a batch has ended; a fresh batch is looked at more often."""
     overlap_policy: Literal["Wait", "Allow"] = immutable(default="Wait")
     """Wait while an older unfinished resource works on the same source, so that no ticket is bought twice."""
     active_deadline_seconds: Annotated[int, Field(ge=1, le=10_000_000)] | None = None

@@ -47,7 +47,7 @@ def local(
     from rich.console import Console
 
     from nightsort.cli.manifests import InvalidManifest, read
-    from nightsort.domain.errors import Stalled
+    from nightsort.domain.errors import Interruption
 
     try:
         manifests = read(file)
@@ -57,8 +57,8 @@ def local(
     folder = fresh_folder(state / "simulated") if simulate else state
     try:
         complete = asyncio.run(run_all(manifests, folder, simulate, seconds, api_url, Console()))
-    except Stalled as stalled:
-        typer.echo(stalled.message, err=True)
+    except Interruption as interruption:
+        typer.echo(interruption.message, err=True)
         raise typer.Exit(BAD_INPUT) from None
     if not complete:
         raise typer.Exit(NOT_COMPLETE)

@@ -22,10 +22,10 @@ class Progress:
     def tell(self, resource: Resource) -> None:
         status = resource.status
         now = (status.phase, status.message)
-        if self._told.get(resource.meta.name) != now:
+        if status.message and self._told.get(resource.meta.name) != now:
             self._told[resource.meta.name] = now
-            line = f"{resource.meta.name}  {status.phase or 'Pending'}: {status.message or ''}"
-            self._console.print(line, markup=False, highlight=False)
+            line = f"{resource.meta.name}  {status.phase}: {status.message}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def end(self, resource: Resource, state: Path) -> None:
         """The categories with their share, what it cost, and where the rows are."""
@@ -37,9 +37,10 @@ class Progress:
                 f"cost ${status.cost.actual_usd}, at the standard price ${status.cost.standard_usd}, "
                 f"saved ${status.cost.saved_usd} (prices of {status.cost.prices_of})",
                 highlight=False,
+                soft_wrap=True,
             )
         for name in status.results.config_maps:
-            self._console.print(f"rows are in {state / name}", highlight=False)
+            self._console.print(f"rows are in {state / name}", markup=False, highlight=False, soft_wrap=True)
         if status.results.table:
             self._console.print(f"rows are in table {status.results.table}", markup=False, highlight=False)
 

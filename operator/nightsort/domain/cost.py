@@ -70,17 +70,22 @@ def estimate(tickets: int, input_tokens_per_ticket: Decimal, price: Price) -> De
 
 
 def settled(before: Cost, usage: Usage, model: str, table: PriceTable) -> Cost:
-    """The cost block after these answers; without a price for the model it stays as it was."""
+    """The cost block after these answers; without answers, or without a price for the model, it stays as it was.
+
+    What is shown adds up: saved is the difference of the two rounded figures.
+    """
+    if usage == Usage():
+        return before
     try:
         price = price_of(model, table)
     except UnknownPrice:
         return before
-    actual, standard = batch_price(usage, price), standard_price(usage, price)
+    actual, standard = money(batch_price(usage, price)), money(standard_price(usage, price))
     return before.model_copy(
         update={
-            "actual_usd": money(actual),
-            "standard_usd": money(standard),
-            "saved_usd": money(standard - actual),
+            "actual_usd": actual,
+            "standard_usd": standard,
+            "saved_usd": money(Decimal(standard) - Decimal(actual)),
             "prices_of": table.day,
         }
     )

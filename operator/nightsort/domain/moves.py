@@ -14,6 +14,7 @@ from nightsort.domain.record import Submission, in_state, next_submission, waiti
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 CLOCK_SKEW = timedelta(minutes=2)
+FIRST_POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,20 @@ def next_move(resource: Resource, facts: Facts, now: datetime) -> Move:
     for policy in POLICIES:
         if move := policy(resource, facts, now):
             return move
-    return Rest(resource.spec.poll_interval_seconds)
+    return Rest(poll_pause(resource, now))
+
+
+def poll_pause(resource: Resource, now: datetime) -> float:
+    """Seconds until the next look at what is in flight: half of its age, so that small batches are not kept waiting.
+
+    At most pollIntervalSeconds, and at least FIRST_POLL_SECONDS where that is less.
+    """
+    longest = float(resource.spec.poll_interval_seconds)
+    flying = in_state(resource.status, BatchState.SUBMITTED)
+    if not flying:
+        return longest
+    age = (now - max(record.intended_at for record in flying)).total_seconds()
+    return min(longest, max(FIRST_POLL_SECONDS, age / 2))
 
 
 def is_in_flight(status: Status) -> bool:

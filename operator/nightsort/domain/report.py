@@ -23,7 +23,7 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
     usage = total(record.usage for record in status.batches)
     tickets = ticket_counts(status)
     rows = tickets.labeled + tickets.unknown + tickets.failed
-    cost = settled(status.cost, usage, resource.spec.model, prices) if status.plan else status.cost
+    cost = settled(status.cost, usage, resource.spec.model, prices)
     return status.model_copy(
         update={
             "observed_generation": generation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from nightsort.domain.moves import (
     Rest,
     Submit,
     next_move,
+    poll_pause,
 )
 from nightsort.domain.record import in_state, released
 from nightsort.domain.report import progress, standing_of
@@ -40,6 +42,7 @@ from nightsort.flow.prepare import prepare
 from nightsort.flow.run import Run, Tools
 from nightsort.flow.submit import confirm, submit
 
+logger = logging.getLogger(__name__)
 SOON_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 300.0
@@ -70,6 +73,10 @@ class Reconciler:
             return await self._interrupted(run, Stalled(rejected.message, reason=rejected.reason))
         except Interruption as interruption:
             return await self._interrupted(run, interruption)
+        except Exception as error:  # the outermost door: one resource's accident must not stop its timer for good
+            logger.exception("%s: unexpected", resource.meta.key)
+            unexpected = f"an unexpected {type(error).__name__}, told in the operator's log; it is tried again"
+            return await self._interrupted(run, Waiting(unexpected, reason="InternalError"))
         self._failures.pop(resource.meta.uid, None)
         return seconds
 
@@ -98,7 +105,7 @@ class Reconciler:
             return Facts(grace=self._tools.grace)
         api = await self._tools.connections.api(run.resource)
         since = min(record.intended_at for record in (*flying, *intents)) - CLOCK_SKEW
-        newer_than = now - timedelta(seconds=run.spec.poll_interval_seconds)
+        newer_than = now - timedelta(seconds=poll_pause(run.resource, now))
         ids = [record.id for record in flying if record.id]
         batches = await self._polls.snapshots(api, ids, since, now, newer_than) if ids else {}
         candidates: dict[str, list[Candidate]] = {}
@@ -168,8 +175,11 @@ class Reconciler:
             await run.save(run.status, Situation.of(interruption))
             if isinstance(interruption, Stalled) and before != interruption.message:
                 await run.warn(interruption.reason, interruption.message)
-        except (Conflict, Gone, Waiting):
+        except (Conflict, Gone):
             return SOON_SECONDS
+        except Interruption as silenced:
+            # The status cannot be written, so that the log has to say it.
+            logger.warning("%s: %s; %s", run.resource.meta.key, interruption.message, silenced.message)
         if isinstance(interruption, Stalled):
             return STALLED_SECONDS
         return self._pause(interruption, failures)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.conditions import conditions_of
-from nightsort.domain.errors import Conflict, Gone, Waiting
+from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.run import Tools
 
@@ -26,7 +26,7 @@ async def refuse(tools: Tools, meta: Meta, message: str) -> float | None:
     )
     try:
         await tools.ledger.save(meta, status)
-    except (Conflict, Waiting):
+    except (Conflict, Interruption):
         return AGAIN_SECONDS
     except Gone:
         return None

@@ -23,8 +23,9 @@ def unfinished(status: kopf.Status, **_: Any) -> bool:
 
 
 def first_look(status: kopf.Status, **_: Any) -> float:
-    """Spreads the looks after a restart, when the timers of all that was begun fire at once. Must not raise."""
-    return random.uniform(0, RESTART_SPREAD_SECONDS if status.get("plan") else SPREAD_SECONDS)  # noqa: S311 - no secret
+    """Spreads the looks after a restart, when the timers of all that was begun fire at once. It must not raise."""
+    longest = RESTART_SPREAD_SECONDS if status.get("plan") else SPREAD_SECONDS
+    return random.uniform(0, longest)  # noqa: S311 - no secret
 
 
 @kopf.timer(*RESOURCE, interval=TICK_SECONDS, initial_delay=first_look, when=unfinished)
@@ -47,7 +48,7 @@ async def seen(event: kopf.RawEvent, body: kopf.Body, memo: kopf.Memo, **_: Any)
 
 @kopf.on.probe(id="timers")
 async def timers(memo: kopf.Memo, **_: Any) -> str:
-    """Liveness: red when a timer has died, which kopf itself does not notice (a plain exception would hang the probe)."""
+    """Liveness: red when a timer has died, which kopf does not notice. A plain exception would hang the probe."""
     desk: Desk = memo.desk
     if silent := desk.silent():
         raise kopf.PermanentError(f"{len(silent)} unfinished resources are not looked at any more")

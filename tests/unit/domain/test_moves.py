@@ -55,6 +55,7 @@ def record(state: BatchState, shard: int = 0, attempt: int = 0, **more: Any) -> 
 INTENDED = record(BatchState.INTENDED)
 RELEASED = record(BatchState.RELEASED)
 SUBMITTED = record(BatchState.SUBMITTED)
+FRESH = SUBMITTED.model_copy(update={"intended_at": NOW})
 COLLECTED = record(BatchState.COLLECTED, labeled=2)
 RETRYABLE = record(BatchState.COLLECTED, labeled=1, retryable=1)
 RETRIED = record(BatchState.COLLECTED, attempt=1, labeled=1)
@@ -112,8 +113,8 @@ CASES: dict[str, tuple[Move, Move]] = {
         Submit(Submission(0, 1, parent=RETRYABLE)),
     ),
     "what was asked again is not asked once more": (move(run(RETRYABLE, RETRIED)), Finish()),
-    "a fresh batch is looked at soon": (move(run(SUBMITTED), seen(batch())), Rest(2)),
-    "later the pause is half its age": (move(run(SUBMITTED), seen(batch()), now=NOW + timedelta(seconds=30)), Rest(15)),
+    "a fresh batch is looked at soon": (move(run(FRESH), seen(batch())), Rest(2)),
+    "later the pause is half its age": (move(run(FRESH), seen(batch()), now=NOW + timedelta(seconds=30)), Rest(15)),
     "and at most what the resource says": (move(run(SUBMITTED), seen(batch()), now=LATE), Rest(60)),
     "which may be less": (move(run(SUBMITTED), seen(batch()), pollIntervalSeconds=1), Rest(1)),
     "an ended batch is collected": (move(run(SUBMITTED), seen(OWN)), Collect(SUBMITTED, OWN)),
@@ -202,7 +203,7 @@ def deadline(status: Status, seconds: int, facts: Facts | None = None) -> Move:
 
 
 def test_a_run_stops_at_its_deadline() -> None:
-    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(49.5)
+    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(60)
     assert deadline(run(SUBMITTED), 100, seen(batch())) == Halt(
         Stop(reason=DEADLINE_EXCEEDED, message="not finished within activeDeadlineSeconds (100)")
     )

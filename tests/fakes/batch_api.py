@@ -46,6 +46,7 @@ class FakeBatchApi:
 
     `before` runs when a call arrives, `after` when it has taken effect: an `after` that raises on create is an answer
     that was lost. `shorten` may leave answers out of a results stream. `hidden` batches are not found for now.
+    `prefix` begins the ids: no two accounts have a batch of the same id.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class FakeBatchApi:
         listed_after: float = 0.0,
         models: Mapping[str, ModelFacts] = MODELS,
         page: int = 1000,
+        prefix: str = "msgbatch_",
     ) -> None:
         self.before: Hook = nothing
         self.after: Hook = nothing
@@ -70,6 +72,7 @@ class FakeBatchApi:
         self._listed_after = timedelta(seconds=listed_after)
         self._models = models
         self._page = page
+        self._prefix = prefix
 
     @property
     def bill(self) -> dict[str, Counter[str]]:
@@ -86,7 +89,7 @@ class FakeBatchApi:
         requests = read_requests(sent)
         number, now = len(self.held) + 1, self._clock.now()
         answers = [self._answer(custom_id, text) for custom_id, text in requests.items()]
-        held = Held(f"msgbatch_{number:04d}", tag, now, now + self._duration, answers)
+        held = Held(f"{self._prefix}{number:04d}", tag, now, now + self._duration, answers)
         self.held[held.id] = held
         await self.after("create", self._shown(held))
         return self._shown(held)

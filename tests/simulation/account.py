@@ -18,6 +18,7 @@ MARK = "sekret"
 LABELS = ("billing", "Technical", "account", "other.")
 PASSING = ("api_error", "overloaded_error")
 CANCEL_SECONDS = 30.0
+Bought = Callable[[Held, dict[str, str]], None]
 
 
 def text_of(ticket_id: str) -> str:
@@ -31,8 +32,9 @@ def ticket_of(text: str) -> str:
 class Account(FakeBatchApi):
     """`bought` is told of each batch that is accepted, with the tickets by custom_id."""
 
-    def __init__(self, clock: Clock, rng: random.Random, bought: Callable[[Held, dict[str, str]], None]) -> None:
-        super().__init__(clock, self.respond, listed_after=rng.choice((0.0, 0.0, 5.0, 240.0)))
+    def __init__(self, clock: Clock, rng: random.Random, name: str, bought: Bought) -> None:
+        lag = rng.choice((0.0, 0.0, 5.0, 240.0))
+        super().__init__(clock, self.respond, listed_after=lag, prefix=f"msgbatch_{name}_")
         self._rng = rng
         self._bought = bought
         self._mood = rng.choice((0.0, 0.1, 0.4))
@@ -88,5 +90,5 @@ class Account(FakeBatchApi):
         number, now = len(self.held) + 1, self._clock.now()
         answers = [Answer(f"theirs-{each}", "succeeded", "billing", "end_turn") for each in range(requests)]
         ends = now + timedelta(seconds=self._rng.uniform(5, 7200))
-        held = Held(f"msgbatch_{number:04d}", "theirs", now, ends, answers)
+        held = Held(f"{self._prefix}{number:04d}", "theirs", now, ends, answers)
         self.held[held.id] = held

@@ -149,6 +149,8 @@ class Oracle:
             self.demand(not promised or sum(parts) == counts.total, f"{name}: the counts do not add up: {counts}")
 
     def _check_conditions(self, name: str, status: Status) -> None:
+        reasons = {condition.reason for condition in status.conditions}
+        self.demand("InternalError" not in reasons, f"{name}: {status.message}")
         true = {condition.type for condition in status.conditions if condition.status == "True"}
         kinds = [condition.type for condition in status.conditions]
         self.demand("Ready" in kinds and len(kinds) == len(set(kinds)), f"{name}: conditions {kinds}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -12,6 +13,9 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulation.world import World
 
 CHUNK = 50
+
+
+logging.disable(logging.CRITICAL)  # what processes log is in the story already
 
 
 def failures(seeds: Iterable[int]) -> list[tuple[int, str]]:

@@ -104,7 +104,7 @@ def draw_spec(rng: random.Random, source: str, equal: bool) -> Spec:
         poll_interval_seconds=rng.choice((30, 300, 1800)),
         overlap_policy=rng.choice(("Wait", "Allow", "Allow")),
         active_deadline_seconds=rng.choice((None, None, None, 600, 4000)),
-        credentials=Credentials(secret_ref=SecretRef(name="other-key", key="k")) if rng.random() < 0.15 else None,
+        credentials=Credentials(secret_ref=SecretRef(name="second", key="k")) if rng.random() < 0.15 else None,
     )
 
 

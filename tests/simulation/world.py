@@ -23,6 +23,7 @@ from tests.simulation.virtual import LoopClock, run
 
 BOUND_SECONDS = 5 * 24 * 3600.0
 MOST_LOOKS = 6000
+ACCOUNTS = ("first", "second")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Tools], None]
 
@@ -48,7 +49,7 @@ class World:
         self.clock = LoopClock()
         self.oracle = Oracle(self)
         self.truth = Truth(self.clock, self._witness)
-        self.accounts = {name: Account(self.clock, self.rng, self.oracle.bought) for name in ("", "other-key")}
+        self.accounts = {name: Account(self.clock, self.rng, name, self.oracle.bought) for name in ACCOUNTS}
         self.sources = {name: self.scenario.source(name) for name in self.scenario.sources}
         self.shelves: dict[str, list[Shelf]] = {}
         self.created: list[Meta] = []
@@ -188,7 +189,7 @@ class World:
 
     def account_of(self, resource: Resource) -> str:
         credentials = resource.spec.credentials
-        return credentials.secret_ref.name if credentials else ""
+        return credentials.secret_ref.name if credentials else ACCOUNTS[0]
 
     def source_of(self, resource: Resource) -> MemorySource:
         return self.sources[source_name(resource)]

@@ -9,6 +9,7 @@ from nightsort.domain import custom_id
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
 from nightsort.domain.moves import Candidate, may_be_ours
+from nightsort.flow.answers import wait_for_the_rest
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi
 
@@ -29,22 +30,31 @@ async def find_candidates(
 
 
 async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
-    """The tag under which a batch was bought: the front of any custom_id in its results; None until it has ended."""
+    """The tag under which a batch was bought; None until it has ended and its results were read whole."""
     if batch.id in run.tools.proofs:
         return run.tools.proofs[batch.id]
     if not batch.ended:
         return None
     try:
-        tag = await first_tag(api, batch)
+        tag, lines = await common_tag(api, batch)
+        if lines < batch.requests:
+            wait_for_the_rest(run, batch, lines)
     except Waiting:
         return None
-    if tag is not None:
-        run.tools.proofs[batch.id] = tag
+    run.tools.proofs[batch.id] = tag
     return tag
 
 
-async def first_tag(api: BatchApi, batch: Batch) -> str | None:
+async def common_tag(api: BatchApi, batch: Batch) -> tuple[str, int]:
+    """The front of most custom_ids in a batch's results, and how many lines there were.
+
+    A single line proves nothing: it may be one that nobody asked for. The vote is Boyer's and Moore's: one pass, one
+    tag in memory. Where no tag has the majority it is any of them, and the batch is not ours.
+    """
+    tag, lead, lines = "", 0, 0
     async for chunk in api.results(batch):
         for answer in chunk:
-            return custom_id.tag_of(answer.custom_id)
-    return None
+            lines += 1
+            here = custom_id.tag_of(answer.custom_id)
+            tag, lead = (here, 1) if lead == 0 else (tag, lead + (1 if here == tag else -1))
+    return tag, lines

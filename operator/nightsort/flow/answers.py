@@ -43,7 +43,7 @@ async def judged_answers(run: Run, api: BatchApi, record: BatchRecord, batch: Ba
     if len(seen) >= record.requests:
         run.tools.short_reads.pop(batch.id, None)
         return
-    wait_for_the_rest(run, record, batch, len(seen))
+    wait_for_the_rest(run, batch, len(seen))
     async for ticket_id in sent_ids(run, api, record):
         if ticket_id not in seen:
             yield Judged(ticket_id, MISSING)
@@ -62,12 +62,12 @@ async def own_answers(
                 yield ticket_id, answer
 
 
-def wait_for_the_rest(run: Run, record: BatchRecord, batch: Batch, answered: int) -> None:
+def wait_for_the_rest(run: Run, batch: Batch, answered: int) -> None:
     reads = run.tools.short_reads.get(batch.id, 0) + 1
     run.tools.short_reads[batch.id] = reads
     if reads < SHORT_READS:
         raise Waiting(
-            f"the results of {batch.id} have {answered:,} of {record.requests:,} answers; reading them again",
+            f"the results of {batch.id} have {answered:,} of {batch.requests:,} answers; reading them again",
             reason="ResultsIncomplete",
         )
 

@@ -69,11 +69,17 @@ class Run:
         meta = await self.tools.ledger.save(self.resource.meta, told)
         self.resource = replace(self.resource, meta=meta, status=told)
 
-    async def save_surely(self, change: Callable[[Status], tuple[Status, Situation]]) -> None:
-        """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought."""
+    async def save_surely(self, change: Callable[[Status], tuple[Status, Situation] | None]) -> None:
+        """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought.
+
+        `change` makes it of the newest status, or None where that needs it no longer.
+        """
         for attempt in range(CONFIRM_TRIES):
+            wanted = change(self.status)
+            if wanted is None:
+                return None
             try:
-                return await self.save(*change(self.status))
+                return await self.save(*wanted)
             except Conflict:
                 if attempt == CONFIRM_TRIES - 1:
                     raise

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected
-from nightsort.domain.record import Submission, confirmed, next_shard, put, released
+from nightsort.domain.record import Submission, confirmed, in_state, next_shard, put, released
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder
 from nightsort.domain.situation import Situation
@@ -208,7 +208,7 @@ async def buy(run: Run, record: BatchRecord, spool: BodySpool) -> None:
         await run.warn("CreateUnanswered", f"the answer to a create call of {record.requests:,} requests was lost")
         return await run.save(run.status, progress(run.status))
     except Interruption:
-        await run.save_surely(lambda status: with_progress(released(status, current(status, record))))
+        await settle(run, record, released)
         raise
     run.tools.bought[record.tag] = batch
     return await confirm(run, record, batch.id)
@@ -217,16 +217,19 @@ async def buy(run: Run, record: BatchRecord, spool: BodySpool) -> None:
 async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
     """Writes the id of a batch that is known to be ours."""
     now = run.now()
-    await run.save_surely(lambda status: with_progress(confirmed(status, current(status, record), batch_id, now)))
+    await settle(run, record, lambda status, intent: confirmed(status, intent, batch_id, now))
     run.tools.bought.pop(record.tag, None)
     await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}")
 
 
-def with_progress(status: Status) -> tuple[Status, Situation]:
-    return status, progress(status)
+async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchRecord], Status]) -> None:
+    """Writes how an intent came out; one that another process has settled meanwhile is left as it is."""
 
+    def changed(status: Status) -> tuple[Status, Situation] | None:
+        intent = next((one for one in in_state(status, BatchState.INTENDED) if one.tag == record.tag), None)
+        if intent is None:
+            return None
+        settled = change(status, intent)
+        return settled, progress(settled)
 
-def current(status: Status, record: BatchRecord) -> BatchRecord:
-    """The record of this intent as the newest status has it."""
-    same: Iterable[BatchRecord] = (one for one in status.batches if one.tag == record.tag)
-    return next(iter(same), record)
+    await run.save_surely(changed)

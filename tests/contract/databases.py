@@ -31,8 +31,9 @@ class TestDatabase:
         driver = DRIVERS[FAMILIES[url.get_backend_name()]]
         return sa.create_engine(url.set(drivername=driver), poolclass=NullPool)
 
-    def run(self, *statements: str) -> None:
-        with self.engine().begin() as connection:
+    def run(self, *statements: str, transaction: bool = True) -> None:
+        engine = self.engine() if transaction else self.engine().execution_options(isolation_level="AUTOCOMMIT")
+        with engine.begin() as connection:
             for statement in statements:
                 connection.exec_driver_sql(statement)
 

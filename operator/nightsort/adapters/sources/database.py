@@ -16,7 +16,7 @@ from nightsort.domain.errors import Stalled
 from nightsort.domain.ticket import Ticket
 
 PLACE = "source.database"
-PAGE_ROWS = 2000
+PAGE_ROWS = 5000
 FIRST_PAGE_ROWS = 200
 # Bounds the memory of a page: where tickets are long, the next page has fewer.
 PAGE_CHARS = 8_000_000

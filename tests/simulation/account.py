@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from nightsort.domain.answer import Answer
@@ -41,6 +41,7 @@ class Account(FakeBatchApi):
         self._longest = rng.choice((60.0, 3600.0, 4 * 3600.0))
         self.withheld: set[str] = set()
         self.noise = rng.choice((0.0, 0.0, 0.3))
+        self.losses = 0.0
         self.shorten = self.deliver
 
     def respond(self, text: str) -> str | Answer:
@@ -63,8 +64,17 @@ class Account(FakeBatchApi):
         self._duration = timedelta(seconds=self._rng.uniform(5, self._longest))
         batch = await super().create(io.BytesIO(sent), size, tag)
         tickets = {name: ticket_of(text) for name, text in read_requests(sent).items()}
+        self.withheld |= {custom_id for custom_id in tickets if self._rng.random() < self.losses}
         self._bought(self.held[batch.id], tickets)
         return batch
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        """The list lags, within the grace, but whatever it has shown it goes on showing."""
+        hidden, self.hidden = self.hidden, set()
+        try:
+            return await super().recent(since)
+        finally:
+            self.hidden = hidden
 
     async def cancel(self, batch_id: str) -> None:
         """What was answered by then stays answered; the batch ends a little later."""

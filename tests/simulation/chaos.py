@@ -58,7 +58,7 @@ class Chaos:
     def blow(self, operation: str, more: Sequence[Fault] = ()) -> Blow:
         if not self.chance(self._rate * EAGER.get(operation, 1.0)):
             return WELL
-        fault = self._rng.choice((*COMMON, *more))
+        fault = self._rng.choice((*COMMON, *more, *more, *more))
         if fault is Fault.STALL:
             return Blow(fault, self._rng.uniform(0, LONGEST_STALL))
         if fault is Fault.PAUSE:
@@ -66,7 +66,7 @@ class Chaos:
         return Blow(fault)
 
 
-EAGER = {"create": 12.0, "save": 2.0, "results": 4.0, "write": 4.0, "cancel": 6.0}
+EAGER = {"create": 12.0, "save": 2.0, "secret": 2.0, "results": 4.0, "write": 4.0, "cancel": 6.0}
 """How much likelier calls go wrong where it matters most."""
 
 

@@ -54,6 +54,7 @@ class Scenario:
     sinks: int
     noise: float = 0.0
     strangers: float = 0.0
+    losses: float = 0.0
 
     def source(self, name: str) -> MemorySource:
         return MemorySource(self.sources[name], page=9)
@@ -66,16 +67,19 @@ def drawn(rng: random.Random) -> Scenario:
     size = draw_size(rng)
     sources = {f"tickets-{number}": draw_tickets(rng, size if equal else draw_size(rng)) for number in range(resources)}
     together = rng.random() < 0.5
-    plans = [
-        Plan(
-            name=f"run-{number}",
-            after=0.0 if together else rng.uniform(0, 900),
-            spec=draw_spec(rng, f"tickets-{rng.choice((number, 0))}", equal),
-            deeds=draw_deeds(rng),
-        )
-        for number in range(resources)
-    ]
-    return Scenario(plans, sources, rng.choice((1, 1, 2)), rng.choice((0.0, 0.0, 0.3)), rng.choice((0.0, 0.0, 0.5)))
+    plans = []
+    for number in range(resources):
+        source = f"tickets-{rng.choice((number, 0))}"
+        spec = draw_spec(rng, source, len(sources[source]), equal)
+        plans.append(Plan(f"run-{number}", 0.0 if together else rng.uniform(0, 900), spec, draw_deeds(rng)))
+    return Scenario(
+        plans,
+        sources,
+        sinks=rng.choice((1, 1, 2)),
+        noise=rng.choice((0.0, 0.0, 0.3)),
+        strangers=rng.choice((0.0, 0.0, 0.5)),
+        losses=rng.choice((0.0, 0.0, 0.0, 0.0, 0.1)),
+    )
 
 
 def draw_size(rng: random.Random) -> int:
@@ -95,12 +99,16 @@ def draw_ticket(rng: random.Random, number: int, strange: bool) -> Ticket:
     return Ticket(name, {} if empty else {"body": text_of(name)}, "")
 
 
-def draw_spec(rng: random.Random, source: str, equal: bool) -> Spec:
+def draw_shard(rng: random.Random, size: int, equal: bool) -> int:
+    return max(3 if equal else rng.choice((1, 2, 3, 5, 100)), size // 8)
+
+
+def draw_spec(rng: random.Random, source: str, size: int, equal: bool) -> Spec:
     return spec_of(
         source,
         unknown_label=rng.choice(RULES),
         backoff_limit=rng.choice((0, 1, 2)),
-        shards=Shards(max_requests=3 if equal else rng.choice((1, 2, 3, 5, 100))),
+        shards=Shards(max_requests=draw_shard(rng, size, equal)),
         poll_interval_seconds=rng.choice((30, 300, 1800)),
         overlap_policy=rng.choice(("Wait", "Allow", "Allow")),
         active_deadline_seconds=rng.choice((None, None, None, 600, 4000)),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Row
+from nightsort.domain.record import batch_ids
 from nightsort.ports import Clock, Stored, Summary
 from tests.fakes.ledger import MemoryLedger
 
@@ -18,7 +20,7 @@ HISTORY = 6
 class Truth(MemoryLedger):
     """The ledger that all processes write to. `witness` sees each status that is written, with the resource before."""
 
-    def __init__(self, clock: Clock, witness: Callable[[Resource, Status], None]) -> None:
+    def __init__(self, clock: Clock, witness: Callable[[Resource, Status, str], None]) -> None:
         super().__init__()
         self._clock = clock
         self._witness = witness
@@ -28,9 +30,20 @@ class Truth(MemoryLedger):
         before = self.now(meta)
         after = await super().save(meta, status)
         if before is not None:
-            self._witness(before, status)
+            self._witness(before, status, self._kept[meta.key].status)
             self._history[meta.uid] = [*self._history[meta.uid], before][-HISTORY:]
         return after
+
+    def current(self, meta: Meta) -> Resource:
+        kept = self._kept[meta.key]
+        return replace(
+            kept.resource,
+            meta=replace(kept.resource.meta, resource_version=str(kept.version)),
+            status=parsed(kept.status),
+        )
+
+    async def owned_batches(self) -> set[str]:
+        return {batch for kept in self._kept.values() for batch in batch_ids(parsed(kept.status))}
 
     def now(self, meta: Meta) -> Resource | None:
         return self.current(meta) if self._holds(meta) else None
@@ -46,6 +59,12 @@ class Truth(MemoryLedger):
         marked = replace(kept.resource.meta, deletion_timestamp=self._clock.now())
         kept.resource = replace(kept.resource, meta=marked)
         self.touch(meta)
+
+
+@lru_cache(maxsize=256)
+def parsed(status: str) -> Status:
+    """Statuses are frozen, so that one who reads may have what another has read; parsing them is most of the time."""
+    return Status.model_validate_json(status)
 
 
 class Shelf:

@@ -12,6 +12,7 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.flow.run import Tools
+from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemorySource
 from tests.simulation.account import Account
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed
@@ -44,12 +45,12 @@ class World:
         self.seed = seed
         self.rng = random.Random(seed)
         self.scenario = scenario or drawn(self.rng)
-        self.chaos = chaos or Chaos(self.rng, self.rng.choice((0, 2, 5, 12)), self.rng.choice((0.01, 0.05)))
+        self.chaos = chaos or Chaos(self.rng, self.rng.choice((0, 3, 6, 15)), self.rng.choice((0.01, 0.05, 0.1)))
         self.spoil = spoil
         self.clock = LoopClock()
         self.oracle = Oracle(self)
         self.truth = Truth(self.clock, self._witness)
-        self.accounts = {name: Account(self.clock, self.rng, name, self.oracle.bought) for name in ACCOUNTS}
+        self.accounts = {name: Account(self.clock, self.rng, name, self.bought) for name in ACCOUNTS}
         self.sources = {name: self.scenario.source(name) for name in self.scenario.sources}
         self.shelves: dict[str, list[Shelf]] = {}
         self.created: list[Meta] = []
@@ -67,7 +68,7 @@ class World:
 
     async def _live(self) -> None:
         for account in self.accounts.values():
-            account.noise = self.scenario.noise
+            account.noise, account.losses = self.scenario.noise, self.scenario.losses
         for plan in self.scenario.plans:
             self.spawn(self._apply(plan))
         self.begin()
@@ -172,10 +173,25 @@ class World:
             self.oracle.gone(meta)
             self.truth.lose(meta)
 
-    def _witness(self, before: Resource, status: Status) -> None:
-        for record in self.oracle.witness(before, status):
+    def _witness(self, before: Resource, status: Status, text: str) -> None:
+        for record in self.oracle.witness(before, status, text):
             if self.rng.random() < self.scenario.strangers:
                 self.spawn(self._stranger(self.account_of(before), record.requests))
+
+    def bought(self, held: Held, tickets: dict[str, str]) -> None:
+        """A batch may be unknown to the API for a while, right after its create or later."""
+        self.oracle.bought(held, tickets)
+        if self.chaos.chance(0.05):
+            self.spawn(self._hide(held.id))
+
+    async def _hide(self, batch_id: str) -> None:
+        account = next(account for account in self.accounts.values() if batch_id in account.held)
+        await asyncio.sleep(self.rng.choice((0, 0, 60, 3600)) * self.rng.random())
+        self.trace(0, "unknown to the API", batch_id)
+        account.hidden.add(batch_id)
+        await asyncio.sleep(self.rng.choice((10, 300, 7200)) * self.rng.random())
+        account.hidden.discard(batch_id)
+        self.trace(0, "known again", batch_id)
 
     async def _stranger(self, account: str, requests: int) -> None:
         await asyncio.sleep(self.rng.uniform(0, 300))

@@ -9,7 +9,7 @@ from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import settled, total
 from nightsort.domain.prices import PriceTable
-from nightsort.domain.record import by_declaration, in_state, ticket_counts
+from nightsort.domain.record import by_declaration, in_state, next_submission, ticket_counts
 from nightsort.domain.situation import Situation, Standing
 
 
@@ -48,7 +48,7 @@ def phase_of(status: Status, situation: Situation) -> str:
         return "Pending"
     if in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED):
         return "Processing"
-    return "Submitting"
+    return "Submitting" if next_submission(status) else "Collecting"
 
 
 def standing_of(resource: Resource) -> Situation:
@@ -73,7 +73,9 @@ def progress(status: Status) -> Situation:
         return Situation.working(
             "Processing", f"waiting for {plural(len(flying), 'batch', 'batches')} of {plural(requests, 'request')}"
         )
-    return Situation.working("Submitting", "preparing the next batch")
+    if next_submission(status):
+        return Situation.working("Submitting", "preparing the next batch")
+    return Situation.working("Collecting", "all answers are stored; finishing")
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

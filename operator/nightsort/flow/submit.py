@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected
+from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Waiting
 from nightsort.domain.record import Submission, confirmed, in_state, next_shard, put, released
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder
@@ -21,6 +23,7 @@ from nightsort.flow.store import store
 from nightsort.ports import Source
 
 IDS_PER_READ = 1_000
+SOONEST_LATE = timedelta(seconds=30)
 EMPTY = "the ticket has no text that the template could use"
 TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
 GROWN = "the tickets to be sent again have grown beyond shards.maxBytes"
@@ -54,11 +57,9 @@ async def submit(run: Run, submission: Submission) -> None:
     tag = run.tools.new_tag()
     with BodySpool() as spool:
         load = await fill(run, submission, tag, Load(spool))
-        if load.unsendable:
-            await store(run, rows_of(load))
         record = await intend(run, submission, load, tag)
         if record is not None:
-            await buy(run, record, spool)
+            await carry_out(run, record, load)
 
 
 async def rows_of(load: Load) -> AsyncIterator[Sequence[Row]]:
@@ -138,7 +139,7 @@ class Loader:
 
 
 async def intend(run: Run, submission: Submission, load: Load, tag: str) -> BatchRecord | None:
-    """Writes the intent, durable before anything is bought; None where there is nothing to buy."""
+    """Writes the intent, durable before anything is bought; None where there is nothing to do."""
     if not load.tickets and submission.parent is None:
         await run.save(without_tickets(run.status, submission), progress(run.status))
         return None
@@ -148,7 +149,7 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
         shard=submission.shard,
         attempt=submission.attempt,
         tag=tag,
-        state=BatchState.INTENDED if load.spool.requests else BatchState.COLLECTED,
+        state=BatchState.INTENDED if load.tickets else BatchState.COLLECTED,
         requests=load.spool.requests,
         failed=failed_already(load, submission),
         long_ids=len(load.long_ids),
@@ -158,7 +159,7 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
     )
     status = advanced(put(run.status, record), submission, load, record)
     await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
-    return record if load.spool.requests else None
+    return record if load.tickets else None
 
 
 def failed_already(load: Load, submission: Submission) -> int:
@@ -178,6 +179,7 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
     rest = record.model_copy(
         update={
             "shard": next_shard(status),
+            "tag": "",
             "state": BatchState.RELEASED,
             "requests": 0,
             "failed": 0,
@@ -199,19 +201,54 @@ def without_tickets(status: Status, submission: Submission) -> Status:
     return status.model_copy(update={"batches": kept})
 
 
-async def buy(run: Run, record: BatchRecord, spool: BodySpool) -> None:
-    """Creates the batch. When its answer is lost, the intent stays in the ledger until it is known what was bought."""
+async def carry_out(run: Run, record: BatchRecord, load: Load) -> None:
+    """Does what was intended. When the answer is lost, the intent stays until it is known what was bought.
+
+    Raises:
+        Interruption: nothing was bought, and the intent is released; or it was, and could not be written down.
+    """
     try:
-        api = await run.tools.connections.api(run.resource)
-        batch = await api.create(spool.body(), spool.size, record.tag)
+        batch = await send(run, record, load)
     except OutcomeUnknown:
         await run.warn("CreateUnanswered", f"the answer to a create call of {record.requests:,} requests was lost")
         return await run.save(run.status, progress(run.status))
     except Interruption:
         await settle(run, record, released)
         raise
+    if batch is None:
+        return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))
     run.tools.bought[record.tag] = batch
     return await confirm(run, record, batch.id)
+
+
+async def send(run: Run, record: BatchRecord, load: Load) -> Batch | None:
+    """Gives their rows to tickets that cannot be sent, and buys a batch for the others; None where there are none.
+
+    The rows come after the intent, whose guarded write has shown that the ledger knows nothing newer of these tickets.
+    """
+    if load.unsendable:
+        await store(run, rows_of(load))
+    if not record.requests:
+        return None
+    api = await run.tools.connections.api(run.resource)
+    refuse_when_late(run, record)
+    return await api.create(load.spool.body(), load.spool.size, record.tag)
+
+
+def refuse_when_late(run: Run, record: BatchRecord) -> None:
+    """A process that was paused does not go on buying: another one may be about to release the intent.
+
+    Half of the grace is left for the call itself, and for the list to show what it bought.
+
+    Raises:
+        Waiting: the intent is too old.
+    """
+    if run.now() - record.intended_at > max(run.tools.grace / 2, SOONEST_LATE):
+        raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")
+
+
+def as_collected(record: BatchRecord) -> BatchRecord:
+    return record.model_copy(update={"state": BatchState.COLLECTED})
 
 
 async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:

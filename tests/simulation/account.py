@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Waiting
 from nightsort.ports import Clock
 from tests.fakes.batch_api import FakeBatchApi, Held, read_requests
 
@@ -79,9 +80,11 @@ class Account(FakeBatchApi):
     async def cancel(self, batch_id: str) -> None:
         """What was answered by then stays answered; the batch ends a little later."""
         held = self._find(batch_id)
-        before = held.answers if held else []
+        if held is None:
+            raise Waiting("the API knows no such batch (404)", reason="NotFound")
+        before = held.answers
         await super().cancel(batch_id)
-        if held is not None and held.answers is not before:
+        if held.answers is not before:
             held.ends_at = self._clock.now() + timedelta(seconds=CANCEL_SECONDS)
             kept = [self._rng.random() < 0.5 for _ in before]
             held.answers = [old if keep else new for old, new, keep in zip(before, held.answers, kept, strict=True)]

@@ -223,7 +223,10 @@ class Oracle:
             left = (source, ticket_id) in self.left
             row = rows.get(ticket_id)
             if row is None:
-                self.demand(left and not purchases[ticket_id], f"I4: {resource.meta.name} has no row for {ticket_id!r}")
+                nameless = left and all(self._is_withheld(paid) for paid in purchases[ticket_id])
+                self.demand(nameless, f"I4: {resource.meta.name} has no row for {ticket_id!r}")
+            elif left and not purchases[ticket_id] and not ticket.fields:
+                del rows[ticket_id]  # it left between its row and the intent that would have counted it
             else:
                 self._check_row(resource, ticket, row, purchases[ticket_id], left)
         self._check_totals(resource.meta.name, resource.status, rows)
@@ -238,12 +241,15 @@ class Oracle:
         judged = expected(resource, last.answer)
         if left and row.verdict is Verdict.MISSING:
             return self.demand(may_be_bought_again(resource, last), f"I3: {name} lost its answer: {row}")
-        if any(last.custom_id in account.withheld for account in self._world.accounts.values()):
+        if self._is_withheld(last):
             return self.demand(row.verdict is Verdict.MISSING, f"I4: {name} has {row}")
         return self.demand(
             (row.verdict, row.category, row.batch_id) == (*judged, last.held.id),
             f"I3: {name} has {row}, but {last.held.id} answered {judged}",
         )
+
+    def _is_withheld(self, purchase: Purchase) -> bool:
+        return any(purchase.custom_id in account.withheld for account in self._world.accounts.values())
 
     def _check_totals(self, name: str, status: Status, rows: dict[str, Row]) -> None:
         verdicts = Counter(row.verdict for row in rows.values())

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.status import BatchRecord, BatchState
+from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.errors import Interruption
 from nightsort.domain.record import in_state, put
 from nightsort.domain.report import standing_of
 from nightsort.flow.run import Run, Tools
 
 PAUSE_SECONDS = 2.0
+LAST_TRY_SECONDS = 2.0
 
 
 async def cancel(run: Run, record: BatchRecord) -> None:
@@ -35,16 +36,21 @@ class Farewell:
     deadline: timedelta
 
     async def say(self, meta: Meta) -> None:
-        """Tries until the deadline; then lets go, with an event that names the batches that may still run."""
+        """Tries until the deadline; then lets go, with an event that names the batches that may still run.
+
+        A call that is not answered is given up at the deadline too; there is always time for one try.
+        """
         ends = self.tools.clock.now() + self.deadline
         left: list[BatchRecord] = []
         while True:
             try:
-                resource = await self.tools.ledger.load(meta)
-                if resource is None:
-                    return None
-                left = await self._cancel(resource)
-            except Interruption:
+                async with asyncio.timeout(max((ends - self.tools.clock.now()).total_seconds(), LAST_TRY_SECONDS)):
+                    resource = await self.tools.ledger.load(meta)
+                    if resource is None:
+                        return None
+                    left = unsettled(resource.status)
+                    left = await self._cancel(resource)
+            except (Interruption, TimeoutError):
                 pass
             else:
                 if not left:
@@ -73,3 +79,8 @@ class Farewell:
         await self.tools.events.post(
             meta, "Warning", "CancelFailed", f"deleted, but these batches may still run: {names or 'unknown'}"
         )
+
+
+def unsettled(status: Status) -> list[BatchRecord]:
+    """Batches that may be running, whether or not their ids are known."""
+    return in_state(status, BatchState.SUBMITTED) + in_state(status, BatchState.INTENDED)

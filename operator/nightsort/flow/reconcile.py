@@ -58,11 +58,14 @@ class Reconciler:
         self._polls = Polls()
         self._failures: dict[str, int] = {}
 
-    async def look(self, resource: Resource) -> float | None:
-        """Does what can be done now. Seconds until the next look; None when there is nothing more to do, ever."""
+    async def look(self, resource: Resource, stopped: Callable[[], bool] = lambda: False) -> float | None:
+        """Does what can be done now. Seconds until the next look; None when there is nothing more to do, ever.
+
+        No further move is begun once `stopped`: the process is about to end, or the resource to go.
+        """
         run = Run(resource, self._tools)
         try:
-            seconds = await self._advance(run)
+            seconds = await self._advance(run, stopped)
         except Conflict:
             return SOON_SECONDS
         except Gone:
@@ -80,8 +83,8 @@ class Reconciler:
         self._failures.pop(resource.meta.uid, None)
         return seconds
 
-    async def _advance(self, run: Run) -> float | None:
-        while True:
+    async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
+        while not stopped():
             now = run.now()
             move = next_move(run.resource, await self._facts(run, now), now)
             if isinstance(move, Rest):
@@ -90,6 +93,7 @@ class Reconciler:
                 await self._perform(run, move)
             except Rejected as rejected:
                 await self._stop(run, rejected)
+        return SOON_SECONDS
 
     async def _rest(self, run: Run, rest: Rest) -> float | None:
         if rest.seconds is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from nightsort.kube.expiry import Expiry
 
 logger = logging.getLogger(__name__)
 SILENCE = timedelta(minutes=2)
+FIRST_LOOKS_PER_SECOND = 100
 
 
 class Desk:
@@ -27,13 +28,22 @@ class Desk:
     def __init__(self, tools: Tools, farewell: timedelta) -> None:
         self._tools = tools
         self._reconciler = Reconciler(tools)
-        self._farewell = Farewell(tools, farewell)
+        self._farewell = farewell
         self._expiry = Expiry(tools)
         self._ticks: dict[str, datetime] = {}
         self._due: dict[str, tuple[int, datetime | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._work: dict[str, asyncio.Task[float | None]] = {}
+        self._next_turn = tools.clock.now()
 
-    async def look(self, body: Mapping[str, Any]) -> None:
+    def turn(self) -> float:
+        """Seconds until a resource that was just seen is looked at for the first time: a few at a time."""
+        now = self._tools.clock.now()
+        mine = max(self._next_turn, now)
+        self._next_turn = mine + timedelta(seconds=1 / FIRST_LOOKS_PER_SECOND)
+        return (mine - now).total_seconds()
+
+    async def look(self, body: Mapping[str, Any], stopped: Callable[[], bool] = lambda: False) -> None:
         """Looks at a resource if it is due, or if its spec has changed since the last look."""
         meta = Meta.of(body)
         self._ticks[meta.uid] = self._tools.clock.now()
@@ -41,22 +51,33 @@ class Desk:
         if generation == meta.generation and (due is None or due > self._tools.clock.now()):
             return
         async with self._locks[meta.uid]:
-            seconds = await self._look(meta, body)
+            work = self._work[meta.uid] = asyncio.create_task(self._look(meta, body, stopped))
+            try:
+                await asyncio.wait({work})
+            finally:
+                self._work.pop(meta.uid, None)
+            if work.cancelled():
+                return
+            seconds = work.result()
             next_due = None if seconds is None else self._tools.clock.now() + timedelta(seconds=seconds)
             self._due[meta.uid] = (meta.generation, next_due)
 
-    async def _look(self, meta: Meta, body: Mapping[str, Any]) -> float | None:
+    async def _look(self, meta: Meta, body: Mapping[str, Any], stopped: Callable[[], bool]) -> float | None:
         try:
             resource = Resource.of(body)
         except InvalidResource as invalid:
             return await refuse(self._tools, meta, str(invalid))
-        return await self._reconciler.look(resource)
+        return await self._reconciler.look(resource, stopped)
 
     async def farewell(self, body: Mapping[str, Any]) -> None:
-        """Cancels what a deleted resource has running; never takes longer than its deadline."""
+        """Cancels what a deleted resource has running; takes no longer than its deadline, even if a look hangs."""
         meta = Meta.of(body)
+        ends = self._tools.clock.now() + self._farewell
+        if work := self._work.get(meta.uid):
+            await asyncio.wait({work}, timeout=self._farewell.total_seconds())
+            work.cancel()  # no effect on a look that has ended
         async with self._locks[meta.uid]:
-            await self._farewell.say(meta)
+            await Farewell(self._tools, ends - self._tools.clock.now()).say(meta)
         self.forget(meta.uid)
 
     def see(self, kind: str | None, body: Mapping[str, Any]) -> None:

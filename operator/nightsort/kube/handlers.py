@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import kopf
@@ -12,8 +11,6 @@ from nightsort.kube.desk import Desk
 
 RESOURCE = (GROUP, VERSION, PLURAL)
 TICK_SECONDS = 1.0
-SPREAD_SECONDS = 1.0
-RESTART_SPREAD_SECONDS = 10.0
 
 
 def unfinished(status: kopf.Status, **_: Any) -> bool:
@@ -22,19 +19,21 @@ def unfinished(status: kopf.Status, **_: Any) -> bool:
     return not any(one.get("type") == "Finished" and one.get("status") == "True" for one in conditions)
 
 
-def first_look(status: kopf.Status, **_: Any) -> float:
-    """Spreads the looks after a restart, when the timers of all that was begun fire at once. It must not raise."""
-    longest = RESTART_SPREAD_SECONDS if status.get("plan") else SPREAD_SECONDS
-    return random.uniform(0, longest)  # noqa: S311 - no secret
+def first_look(memo: kopf.Memo, **_: Any) -> float:
+    """Spreads the looks after a restart, when all timers start at once. It must not raise."""
+    desk: Desk = memo.desk
+    return desk.turn()
 
 
 @kopf.timer(*RESOURCE, interval=TICK_SECONDS, initial_delay=first_look, when=unfinished)
-async def look(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
+async def look(body: kopf.Body, memo: kopf.Memo, **more: Any) -> None:
     desk: Desk = memo.desk
-    await desk.look(body)
+    stopped: kopf.DaemonStopped = more["stopped"]
+    await desk.look(body, stopped.is_set)
 
 
-@kopf.on.delete(*RESOURCE, when=unfinished)
+# PERMANENT: an accident that nobody foresaw is logged, and must not hold up the deletion for ever.
+@kopf.on.delete(*RESOURCE, when=unfinished, errors=kopf.ErrorsMode.PERMANENT)
 async def farewell(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
     desk: Desk = memo.desk
     await desk.farewell(body)

@@ -53,6 +53,8 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 600
+    # How often it is seen whether a timer that was under work has ended, which a finalizer waits for.
+    settings.background.cancellation_polling = 1
     return settings
 
 

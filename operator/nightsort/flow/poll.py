@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,26 +14,43 @@ from nightsort.ports import BatchApi
 
 @dataclass(slots=True)
 class Sight:
-    """What an account's list showed, back to `since`."""
+    """What an account's list showed, back to `since`; `wanted` is how far back it was asked for meanwhile."""
 
     at: datetime
     since: datetime
-    batches: dict[str, Batch] = field(default_factory=dict)
+    wanted: datetime
+    batches: dict[str, Batch]
+
+
+@dataclass(slots=True)
+class Account:
+    """The newest sight of an account. Who needs a newer one while one is under way waits for that."""
+
+    sight: Sight | None = None
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def see(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sight:
+        async with self.reading:
+            sight = self.sight
+            if sight is None or sight.at <= newer_than or sight.since > since:
+                # As far back as the last one was needed: else resources of different age would ask in turns.
+                back = min(since, sight.wanted) if sight else since
+                batches = await api.recent(back)
+                self.sight = sight = Sight(now, back, since, {batch.id: batch for batch in batches})
+            sight.wanted = min(sight.wanted, since)
+            return sight
 
 
 class Polls:
-    """The newest sight of each account."""
+    """What was last seen of each account."""
 
     def __init__(self) -> None:
-        self._sights: WeakKeyDictionary[BatchApi, Sight] = WeakKeyDictionary()
+        self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
 
     async def recent(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sequence[Batch]:
-        """Batches created since then, by a list that was read after `newer_than`."""
-        sight = self._sights.get(api)
-        if sight is None or sight.at <= newer_than or sight.since > since:
-            batches = await api.recent(since)
-            sight = Sight(now, since, {batch.id: batch for batch in batches})
-            self._sights[api] = sight
+        """Batches created since then, and maybe older ones, by a list that was read after `newer_than`."""
+        account = self._accounts.setdefault(api, Account())
+        sight = await account.see(api, hour_of(since), now, newer_than)
         return list(sight.batches.values())
 
     async def snapshots(
@@ -46,3 +64,8 @@ class Polls:
             if batch is not None:
                 found[batch_id] = batch
         return found
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Its full hour: so a thousand resources that were begun at a thousand moments ask for few different lists."""
+    return moment.replace(minute=0, second=0, microsecond=0)

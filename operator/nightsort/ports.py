@@ -43,6 +43,10 @@ class Ledger(Protocol):
         """The ids of all batches that any record owns, read from the store itself and not from a cache."""
         ...
 
+    async def unfinished(self) -> Sequence[Resource]:
+        """Every resource that has not ended, read from the store itself, without those that cannot be parsed."""
+        ...
+
     async def others(self, meta: Meta) -> Sequence[Resource]:
         """The other resources of the namespace, read from the store itself, without those that cannot be parsed."""
         ...
@@ -135,6 +139,8 @@ class Stored:
 
     config_maps: tuple[str, ...] = ()
     table: str | None = None
+    object_store: str | None = None
+    """The folder's URL."""
 
 
 class Sink(Protocol):
@@ -159,6 +165,14 @@ class Secrets(Protocol):
 
         Raises:
             Stalled: it is missing, not labelled `nightsort.dev/allow: "true"`, lacks the key, or is empty.
+        """
+        ...
+
+    async def read_all(self, namespace: str, name: str) -> Mapping[str, str]:
+        """All values of a Secret by key, stripped.
+
+        Raises:
+            Stalled: it is missing, not labelled `nightsort.dev/allow: "true"`, has no keys, or a value is not text.
         """
         ...
 

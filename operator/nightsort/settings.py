@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     adoption_grace_seconds: float = Field(default=600.0, ge=0)
     """How long a batch whose create was not answered may stay out of the API's list before it is bought again."""
 
+    enqueued_requests: int = Field(default=200_000, gt=0)
+    """How many requests may be enqueued at once under one API key: the organisation's limit, or its share."""
+
     create_timeout_seconds: float = Field(default=300.0, gt=0)
     farewell_seconds: float = Field(default=30.0, gt=0)
     """How long the deletion of a running resource may wait for its batches to be cancelled."""
@@ -35,11 +38,22 @@ class Settings(BaseSettings):
     database_hosts: Annotated[tuple[str, ...], NoDecode] = ("*",)
     """Host patterns that database URLs of resources may name."""
 
+    object_store_buckets: Annotated[tuple[str, ...], NoDecode] = ("*",)
+    """Patterns of buckets that resources may name, such as s3://support-*."""
+
+    object_store_endpoints: Annotated[tuple[str, ...], NoDecode] = ()
+    """Host patterns that an `endpoint` of a resource's Secret may name; none means the clouds' own endpoints alone."""
+
+    object_store_ambient_credentials: bool = False
+    """Whether resources without credentials for their store use those of the operator's pod and environment."""
+
     tick_seconds: float = Field(default=1.0, gt=0)
     liveness_port: int | None = None
     spool_directory: Path | None = None
 
-    @field_validator("namespaces", "database_hosts", mode="before")
+    @field_validator(
+        "namespaces", "database_hosts", "object_store_buckets", "object_store_endpoints", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         """Lists are written with commas in the environment."""

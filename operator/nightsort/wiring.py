@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 
+NO_KEY = (
+    "the resource names no credentials, and the operator has none of its own: "
+    "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY"
+)
+NO_LOCAL_KEY = "there is no API key: set the environment variable ANTHROPIC_API_KEY, or try --simulate, which needs none"
 TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -66,11 +71,7 @@ class Connector:
         if resource.spec.credentials is not None:
             return await self.secrets.read(resource.meta.namespace, resource.spec.credentials.secret_ref)
         if self.settings.anthropic_api_key is None:
-            raise Stalled(
-                "the resource names no credentials, and the operator has none of its own: "
-                "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY",
-                reason="CredentialsMissing",
-            )
+            raise Stalled(NO_LOCAL_KEY if self.local else NO_KEY, reason="CredentialsMissing")
         return self.settings.anthropic_api_key.get_secret_value()
 
     async def source(self, resource: Resource) -> Source:
@@ -130,6 +131,15 @@ async def cluster_tools(settings: Settings) -> AsyncIterator[Tools]:
         yield tools_of(settings, connector, ledger, events)
 
 
+async def create_in_cluster(manifest: Document, *, dry_run: bool = False) -> bool:
+    """Creates a resource; False when its name is taken already."""
+    from nightsort.adapters.kube_client import connected
+    from nightsort.adapters.resources.kube import KubeResources
+
+    async with connected() as client:
+        return await KubeResources(client).create(manifest, dry_run=dry_run)
+
+
 @asynccontextmanager
 async def local_tools(
     settings: Settings,
@@ -137,8 +147,12 @@ async def local_tools(
     config_maps: Sequence[Document],
     secrets: Sequence[Document],
     folder: Path,
+    *,
+    anew: bool = False,
 ) -> AsyncIterator[Tools]:
     """The flow's tools without a cluster: ConfigMaps and Secrets are documents, what is written becomes files.
+
+    `anew` forgets what earlier runs have left in the folder.
 
     Raises:
         Stalled: another process works in the folder, or a resource has changed since its run began.
@@ -149,9 +163,11 @@ async def local_tools(
     from nightsort.adapters.secrets.env import EnvSecrets
 
     async with AsyncExitStack() as closing:
-        ledger = closing.enter_context(opened(folder, resources))
-        readable = EnvSecrets(secrets, os.environ)
-        connector = Connector(settings, readable, FileConfigMaps(folder, config_maps), closing, local=True)
+        ledger = closing.enter_context(opened(folder, resources, anew=anew))
+        files = FileConfigMaps(folder, config_maps)
+        if anew:
+            files.clear()
+        connector = Connector(settings, EnvSecrets(secrets, os.environ), files, closing, local=True)
         yield tools_of(settings, connector, ledger, LogEvents())
 
 
@@ -163,4 +179,5 @@ def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: E
         clock=SystemClock(),
         new_tag=new_tag,
         grace=timedelta(seconds=settings.adoption_grace_seconds),
+        enqueued_requests=settings.enqueued_requests,
     )

@@ -218,6 +218,18 @@ async def test_the_others_are_those_of_the_namespace_with_their_status(place: Pl
     assert (found.meta, found.status) == (other, full_status())
 
 
+async def test_the_unfinished_are_those_that_have_not_ended(place: Place) -> None:
+    begun = await place.ledger.save(place.add("begun"), Status(phase="Processing"))
+    ended = await place.ledger.save(
+        place.add("ended"), Status(phase="Complete", completion_time=datetime(2026, 11, 22, tzinfo=UTC))
+    )
+
+    found = [resource.meta for resource in await place.ledger.unfinished()]
+
+    assert begun in found
+    assert ended not in found
+
+
 async def test_what_is_removed_is_gone(place: Place) -> None:
     meta = await place.ledger.save(place.add("tickets"), full_status())
 

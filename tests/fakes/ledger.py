@@ -94,6 +94,13 @@ class MemoryLedger:
         await self.after("owned_batches")
         return found
 
+    async def unfinished(self) -> Sequence[Resource]:
+        await self._arrive("unfinished")
+        there = [self.current(kept.resource.meta) for kept in self._kept.values()]
+        found = [each for each in there if each.status.completion_time is None]
+        await self.after("unfinished")
+        return found
+
     async def others(self, meta: Meta) -> Sequence[Resource]:
         await self._arrive("others", meta)
         there = [self.current(kept.resource.meta) for kept in self._kept.values()]

@@ -48,10 +48,11 @@ class MemoryConnections:
     sources: dict[str, MemorySource] = field(default_factory=dict)
     sinks_of: dict[str, list[MemorySink]] = field(default_factory=dict)
     error: Exception | None = None
+    errors_of: dict[str, Exception] = field(default_factory=dict)
 
     async def api(self, resource: Resource) -> BatchApi:
-        if self.error is not None:
-            raise self.error
+        if error := self.error or self.errors_of.get(resource.meta.name):
+            raise error
         return self.account
 
     async def source(self, resource: Resource) -> Source:
@@ -71,6 +72,7 @@ class World:
         self.ledger = MemoryLedger()
         self.events = MemoryEvents()
         self.connections = MemoryConnections(self.api)
+        self.enqueued_requests = 200_000
         self._tags = count()
         self.restart()
 
@@ -85,6 +87,7 @@ class World:
             events=self.events,
             clock=self.clock,
             new_tag=lambda: f"t{next(self._tags):05d}",
+            enqueued_requests=self.enqueued_requests,
         )
         self.reconciler = Reconciler(self.tools, jitter=lambda: 0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
@@ -16,7 +17,8 @@ from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi, Source
 
-SHORT_READS = 6  # with the pauses of Waiting between them, about a minute
+SHORT_PATIENCE = timedelta(hours=1)
+"""How long missing lines are waited for: they are paid for, and a cut stream has them again at the next read."""
 # Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
 MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket")
 
@@ -33,15 +35,15 @@ class Judged:
 async def judged_answers(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -> AsyncIterator[Judged]:
     """Every ticket of the batch once.
 
-    Lines that are missing make it Waiting at first, since a stream can be cut silently; when they stay missing, their
-    tickets are found out from the source and judged Missing.
+    Lines that are missing make it Waiting for an hour: a stream can be cut silently. When they stay missing, their
+    tickets are found out from the source and judged Missing. They are not asked again: they may well be paid for.
     """
     seen: set[str] = set()
     judge = Judge(run.spec)
     async for answer in own_answers(run, api, record, batch, seen):
         yield Judged(answer[0], judge.of(answer[1]), answer[1])
     if len(seen) >= record.requests:
-        run.tools.short_reads.pop(batch.id, None)
+        run.tools.short_since.pop(batch.id, None)
         return
     wait_for_the_rest(run, batch, len(seen))
     async for ticket_id in sent_ids(run, api, record):
@@ -63,9 +65,8 @@ async def own_answers(
 
 
 def wait_for_the_rest(run: Run, batch: Batch, answered: int) -> None:
-    reads = run.tools.short_reads.get(batch.id, 0) + 1
-    run.tools.short_reads[batch.id] = reads
-    if reads < SHORT_READS:
+    since = run.tools.short_since.setdefault(batch.id, run.now())
+    if run.now() - since < SHORT_PATIENCE:
         raise Waiting(
             f"the results of {batch.id} have {answered:,} of {batch.requests:,} answers; reading them again",
             reason="ResultsIncomplete",

@@ -32,6 +32,7 @@ from nightsort.domain.moves import (
 from nightsort.domain.record import in_state, released
 from nightsort.domain.report import progress, standing_of
 from nightsort.domain.situation import Situation
+from nightsort.flow.admit import Admission
 from nightsort.flow.adopt import find_candidates
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
@@ -56,6 +57,7 @@ class Reconciler:
         self._tools = tools
         self._jitter = jitter
         self._polls = Polls()
+        self._admission = Admission(tools)
         self._failures: dict[str, int] = {}
 
     async def look(self, resource: Resource, stopped: Callable[[], bool] = lambda: False) -> float | None:
@@ -69,7 +71,7 @@ class Reconciler:
         except Conflict:
             return SOON_SECONDS
         except Gone:
-            self._failures.pop(resource.meta.uid, None)
+            self.forget(resource.meta.uid)
             return None
         except Rejected as rejected:
             # Seen while looking at batches in flight: what is paid for is not given up.
@@ -93,7 +95,14 @@ class Reconciler:
                 await self._perform(run, move)
             except Rejected as rejected:
                 await self._stop(run, rejected)
+            finally:
+                self._admission.count(run)
         return SOON_SECONDS
+
+    def forget(self, uid: str) -> None:
+        """The resource is gone: it takes no room and has no failures any more."""
+        self._failures.pop(uid, None)
+        self._admission.forget(uid)
 
     async def _rest(self, run: Run, rest: Rest) -> float | None:
         if rest.seconds is not None:
@@ -136,6 +145,7 @@ class Reconciler:
             case Prepare():
                 await prepare(run)
             case Submit(submission):
+                await self._admission.admit(run, submission)
                 await submit(run, submission)
             case Confirm(record, batch):
                 await confirm(run, record, batch.id)

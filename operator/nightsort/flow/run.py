@@ -23,9 +23,10 @@ CONFIRM_TRIES = 5
 class Tools:
     """What every run works with.
 
-    `grace` is how long the API's list may lag behind a create. `bought` remembers, while the process lives, what was
+    `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
+    batches at once. `bought` remembers, while the process lives, what was
     bought but could not be confirmed in the ledger; `proofs` the tag of each foreign batch that was looked into;
-    `short_reads` how often a batch's results came with lines missing; `cancel_asked` batches that were asked to end.
+    `short_since` when a batch's results first lacked lines; `cancel_asked` batches that were asked to end.
     """
 
     ledger: Ledger
@@ -35,9 +36,10 @@ class Tools:
     new_tag: Callable[[], str]
     prices: PriceTable = PRICE_TABLE
     grace: timedelta = timedelta(minutes=10)
+    enqueued_requests: int = 200_000
     bought: dict[str, Batch] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
-    short_reads: dict[str, int] = field(default_factory=dict)
+    short_since: dict[str, datetime] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
 
 

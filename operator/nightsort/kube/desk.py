@@ -99,6 +99,7 @@ class Desk:
 
     def forget(self, uid: str) -> None:
         self._expiry.forget(uid)
+        self._reconciler.forget(uid)
         self._ticks.pop(uid, None)
         self._due.pop(uid, None)
         self._locks.pop(uid, None)

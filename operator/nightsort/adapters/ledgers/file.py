@@ -83,6 +83,10 @@ class FileLedger:
     async def owned_batches(self) -> set[str]:
         return await asyncio.to_thread(self._all_batches)
 
+    async def unfinished(self) -> Sequence[Resource]:
+        found = [await self.load(each.meta) for each in self.resources.values()]
+        return [resource for resource in found if resource and resource.status.completion_time is None]
+
     async def others(self, meta: Meta) -> Sequence[Resource]:
         there = [each.meta for each in self.resources.values() if each.meta.namespace == meta.namespace]
         found = [await self.load(each) for each in there if each.key != meta.key]

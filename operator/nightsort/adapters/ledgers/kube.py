@@ -79,7 +79,17 @@ class KubeLedger:
 
     async def owned_batches(self) -> set[str]:
         scopes = self._namespaces or (None,)
-        return {batch for scope in scopes async for item in self._items(scope) for batch in recorded_ids(item)}
+        return {batch async for item in self._all(scopes) for batch in recorded_ids(item)}
+
+    async def unfinished(self) -> Sequence[Resource]:
+        scopes = self._namespaces or (None,)
+        found = [parsed(item) async for item in self._all(scopes) if not has_ended(item)]
+        return [resource for resource in found if resource]
+
+    async def _all(self, scopes: Sequence[str | None]) -> AsyncIterator[Mapping[str, Any]]:
+        for scope in scopes:
+            async for item in self._items(scope):
+                yield item
 
     async def others(self, meta: Meta) -> Sequence[Resource]:
         found = [parsed(item) async for item in self._items(meta.namespace)]
@@ -181,6 +191,11 @@ def parsed(item: Mapping[str, Any]) -> Resource | None:
         return Resource.of({"apiVersion": API_VERSION, "kind": KIND, **item})
     except ValueError:
         return None
+
+
+def has_ended(item: Mapping[str, Any]) -> bool:
+    """Told without parsing: there may be thousands that have."""
+    return bool((item.get("status") or {}).get("completionTime"))
 
 
 def recorded_ids(item: Mapping[str, Any]) -> list[str]:

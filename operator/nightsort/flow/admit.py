@@ -1,0 +1,114 @@
+"""Admission: no shard is filled before the account has room for it, and namespaces take turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from weakref import WeakKeyDictionary
+
+from nightsort.domain.errors import Interruption, Waiting
+from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, has_room, in_words
+from nightsort.domain.record import Submission, ticket_counts
+from nightsort.flow.run import Run, Tools
+from nightsort.ports import BatchApi
+
+ASK_SECONDS = 5.0
+FORGOTTEN = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Account:
+    """Loads by uid; by namespace those who wait, in the order in which they came."""
+
+    loads: dict[str, Load] = field(default_factory=dict)
+    lines: dict[str, dict[str, Place]] = field(default_factory=dict)
+
+    def leave(self, place: Place) -> None:
+        line = self.lines.get(place.namespace, {})
+        line.pop(place.uid, None)
+        if not line:
+            self.lines.pop(place.namespace, None)
+
+    def front(self, now: datetime) -> list[Place]:
+        """Who goes first. Who has not asked for a while does something else, or is gone: nobody waits behind it."""
+        for namespace in list(self.lines):
+            for place in [
+                one for one in islice(self.lines[namespace].values(), SHOWN_PLACES) if now - one.asked > FORGOTTEN
+            ]:
+                self.leave(place)
+        lines = {name: list(islice(line.values(), SHOWN_PLACES)) for name, line in self.lines.items()}
+        return front(lines, self.loads.values())
+
+
+class Admission:
+    """Keeps count by account. After a restart the count is made from the statuses before anything is admitted."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._limit = tools.enqueued_requests
+        self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
+        self._counted = False
+
+    async def admit(self, run: Run, submission: Submission) -> None:
+        """Reserves room for the shard; the reservation lasts until the resource is counted again.
+
+        Raises:
+            Waiting: there is none yet; with the place in the queue.
+        """
+        await self._count_all()
+        account = self._account(await self._tools.connections.api(run.resource))
+        mine = stand_in_line(account, run, expected_requests(run, submission))
+        first = account.front(run.now())
+        if first[0].uid != mine.uid or not has_room(mine.requests, account.loads.values(), self._limit):
+            raise Waiting(
+                f"{in_words(mine, first)} in the queue for this API key: at most {self._limit:,} requests at once",
+                reason="Queued",
+                every=ASK_SECONDS,
+            )
+        account.leave(mine)
+        there = account.loads.get(mine.uid, Load(mine.namespace, 0))
+        account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
+
+    def count(self, run: Run) -> None:
+        """Counts what a resource has enqueued now, in the account that it was admitted to."""
+        requests = enqueued(run.status)
+        for account in self._accounts.values():
+            if run.resource.meta.uid in account.loads:
+                account.loads[run.resource.meta.uid] = Load(run.resource.meta.namespace, requests)
+
+    def forget(self, uid: str) -> None:
+        for account in self._accounts.values():
+            account.loads.pop(uid, None)
+
+    async def _count_all(self) -> None:
+        if self._counted:
+            return
+        for resource in await self._tools.ledger.unfinished():
+            if requests := enqueued(resource.status):
+                try:
+                    account = self._account(await self._tools.connections.api(resource))
+                except Interruption:
+                    continue  # its key cannot be read, so that it is not known whose room it takes
+                account.loads[resource.meta.uid] = Load(resource.meta.namespace, requests)
+        self._counted = True
+
+    def _account(self, api: BatchApi) -> Account:
+        return self._accounts.setdefault(api, Account())
+
+
+def stand_in_line(account: Account, run: Run, requests: int) -> Place:
+    """The resource's place, kept from earlier or new at the end of its namespace's line."""
+    meta = run.resource.meta
+    place = Place(meta.uid, meta.namespace, requests, run.now())
+    account.lines.setdefault(meta.namespace, {})[meta.uid] = place
+    return place
+
+
+def expected_requests(run: Run, submission: Submission) -> int:
+    """How many requests the shard will have at the most, as far as that is known before it is filled."""
+    if submission.parent is not None:
+        return submission.parent.retryable
+    counts = ticket_counts(run.status)
+    left = counts.total - counts.labeled - counts.unknown - counts.failed - counts.in_flight
+    return max(1, min(run.spec.shards.max_requests, left))

@@ -1,0 +1,101 @@
+"""An account takes only so many requests at once: the others stand in a line and say so."""
+
+from __future__ import annotations
+
+from nightsort.api.resource import Resource
+from nightsort.domain.errors import Stalled
+from tests.fakes.world import World
+
+
+def limited(world: World, requests: int) -> None:
+    world.enqueued_requests = requests
+    world.restart()
+
+
+def reason(world: World, resource: Resource) -> str:
+    return world.ledger.current(resource.meta).status.conditions[0].reason
+
+
+def phase(world: World, resource: Resource) -> str | None:
+    return world.ledger.current(resource.meta).status.phase
+
+
+async def test_a_shard_that_does_not_fit_waits_with_its_place_and_goes_when_there_is_room(world: World) -> None:
+    limited(world, 3)
+    first, second = world.apply("billing", "billing", name="first"), world.apply("a", "b", name="second")
+    await world.look(first)
+    await world.look(second)
+
+    status = world.ledger.current(second.meta).status
+    assert status.conditions[0].reason == "Queued"
+    assert "place 1" in (status.message or "")
+    assert world.api.calls["create"] == 1
+
+    await world.run_all(first, second)
+
+    assert [phase(world, one) for one in (first, second)] == ["Complete", "Complete"]
+    assert world.api.calls["create"] == 2
+
+
+async def test_the_shards_of_one_resource_go_as_far_as_there_is_room(world: World) -> None:
+    limited(world, 4)
+    resource = world.apply(*["billing"] * 6, shards={"maxRequests": 2})
+
+    await world.look(resource)
+
+    assert world.api.calls["create"] == 2
+    assert reason(world, resource) == "Queued"
+    assert (await world.run_until_finished(resource)).status.tickets.labeled == 6
+
+
+async def test_after_a_restart_what_is_in_flight_is_counted_before_anything_is_bought(world: World) -> None:
+    limited(world, 3)
+    first, second = world.apply("a", "b", name="first"), world.apply("a", "b", name="second")
+    await world.look(first)
+    world.restart()
+
+    await world.look(second)
+
+    assert reason(world, second) == "Queued"
+    assert world.api.calls["create"] == 1
+
+
+async def test_a_resource_whose_key_cannot_be_read_takes_nobodys_room(world: World) -> None:
+    limited(world, 3)
+    first, second = world.apply("a", "b", name="first"), world.apply("a", "b", name="second")
+    await world.look(first)
+    world.restart()
+    world.connections.errors_of[first.meta.name] = Stalled("the Secret is missing", reason="SecretMissing")
+
+    await world.look(second)
+
+    assert world.api.calls["create"] == 2
+
+
+async def test_who_has_left_the_line_keeps_nobody_waiting(world: World) -> None:
+    limited(world, 2)
+    running, gone = world.apply("a", "b", name="running"), world.apply("a", name="gone")
+    await world.look(running)
+    await world.look(gone)
+    world.ledger.lose(gone.meta)
+    last = world.apply("a", name="last")
+    await world.look(last)
+    assert "place 2" in (world.ledger.current(last.meta).status.message or "")
+
+    world.clock.advance(61)
+    await world.look(last)
+
+    assert "place 1" in (world.ledger.current(last.meta).status.message or "")
+    await world.run_all(running, last)
+    assert [phase(world, one) for one in (running, last)] == ["Complete", "Complete"]
+
+
+async def test_a_resource_that_is_gone_gives_its_room_back(world: World) -> None:
+    limited(world, 2)
+    running, second = world.apply("a", "b", name="running"), world.apply("a", name="second")
+    await world.look(running)
+    await world.look(second)
+    world.ledger.lose(running.meta)
+    world.reconciler.forget(running.meta.uid)
+
+    assert (await world.run_until_finished(second)).status.phase == "Complete"

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-Rate = Annotated[float, typer.Option(min=0.0, max=1.0)]
+from nightsort.cli.ending import BAD_INPUT, stop
+
+Rate = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the requests of a batch, from 0 to 1.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -14,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def simulate(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     seconds: Annotated[float, typer.Option(help="How long a batch takes.", min=0.0)] = 5.0,
     error_rate: Rate = 0.0,
@@ -23,12 +25,16 @@ def simulate(
     truncation_rate: Rate = 0.0,
     expire_rate: Rate = 0.0,
     enqueue_limit: Annotated[int | None, typer.Option(help="Requests in unfinished batches before 429.")] = None,
+    fixed_answer: Annotated[
+        str | None, typer.Option(help="Answer everything with these words, unread: a large batch then ends in time.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Fixes the order of results and which requests the rates hit.")] = 0,
+    until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
-    """Simulate the Message Batches API, for trying Nightsort without a key and without cost.
+    """Simulate the Message Batches API.
 
-    Point the operator at it with --api-url. Faults are asked for at /_simulator/faults, its bill stands at
-    /_simulator/bill.
+    For trying Nightsort without a key and without cost: point the operator at it with --api-url. Faults are asked for
+    at /_simulator/faults, its bill stands at /_simulator/bill.
     """
     from nightsort.simulator import SimulatorOptions, run
 
@@ -40,6 +46,38 @@ def simulate(
         truncation_rate=truncation_rate,
         expire_rate=expire_rate,
         enqueue_limit=enqueue_limit,
+        fixed_answer=fixed_answer,
         seed=seed,
     )
-    run(options, host, port, lambda url: typer.echo(f"simulating the Message Batches API at {url}"))
+
+    def ready(url: str) -> None:
+        typer.echo(f"simulating the Message Batches API at {url}")
+        if until_input_ends:
+            end_with_input()
+
+    try:
+        run(options, host, port, ready)
+    except OSError as error:
+        stop(f"cannot listen on {host}, port {port}: {reason_of(error)}", BAD_INPUT)
+
+
+def end_with_input() -> None:
+    """Ends this process when whoever holds the other end of its input has ended, in whatever way."""
+    import os
+    import signal
+    import sys
+    import threading
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def reason_of(error: OSError) -> str:
+    """The system's word for it; asyncio repeats the address before it."""
+    import os
+
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)

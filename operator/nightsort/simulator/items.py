@@ -13,6 +13,7 @@ from nightsort.simulator.faults import Fault, Outcome
 from nightsort.simulator.options import SimulatorOptions
 from nightsort.simulator.params import (
     CHARS_PER_TOKEN,
+    MESSAGE_OVERHEAD,
     OutputConfig,
     Params,
     Refused,
@@ -74,6 +75,7 @@ class Respondent:
             (options.unknown_rate, "unknown"),
         ]
         self._rates = [(rate, outcome) for rate, outcome in self._rates if rate > 0]
+        self._fixed = options.fixed_answer
         self._faults = faults
         self._left = [fault.count for fault in faults]
         self._chance = chance
@@ -83,6 +85,8 @@ class Respondent:
 
     def answer(self, raw: bytes | msgspec.Raw) -> Answered:
         """What becomes of the request with these parameters (JSON)."""
+        if self._fixed is not None:
+            return self._repeat(self._fixed)
         try:
             params, model = checked(raw)
             prompt = self._prompt(params.system)
@@ -98,6 +102,19 @@ class Respondent:
         if outcome == "canceled":
             return Answered(Canceled())
         return self._succeed(params, model, prompt, text, outcome)
+
+    def _repeat(self, answer: str) -> Answered:
+        """The same answer to everybody, by a model without a name and a price."""
+        written = tokens(len(answer))
+        self._made += 1
+        message = Message(
+            id=f"{self._prefix}{self._made:08d}",
+            model="fixed",
+            content=[TextBlock(answer)],
+            stop_reason="end_turn",
+            usage=Usage(input_tokens=MESSAGE_OVERHEAD, output_tokens=written),
+        )
+        return Answered(Succeeded(message), MESSAGE_OVERHEAD, written, paid=True)
 
     def _fate(self, text: str) -> tuple[Outcome | None, Fault | None]:
         for position, fault in enumerate(self._faults):

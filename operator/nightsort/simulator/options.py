@@ -24,6 +24,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     unknown_rate: float = 0.0
     truncation_rate: float = 0.0
     expire_rate: float = 0.0
+    fixed_answer: str | None = None
+    """The words of every answer; the requests are not read. For measurements: a batch of 100,000 ends in its time."""
     seed: int = 0
     """Fixes the order of the results and which requests the rates hit."""
     max_requests: int = 100_000

@@ -264,6 +264,27 @@ async def test_config_maps_of_the_manifest_file_are_not_written_over(tmp_path: P
         await store.write(OWNER, found)
 
 
+async def test_binary_content_of_the_manifest_file_is_known_as_such(tmp_path: Path) -> None:
+    document = DOCUMENT | {"binaryData": {"latin.csv": "aWQsYm9keQox6Q=="}}
+
+    found = await FileConfigMaps(tmp_path, [document]).read("default", "tickets")
+
+    assert found is not None
+    assert found.binary == {"latin.csv"}
+
+
+async def test_what_was_written_is_forgotten_when_asked_and_nothing_else(tmp_path: Path) -> None:
+    store = FileConfigMaps(tmp_path, [DOCUMENT])
+    await store.write(OWNER, ConfigMap("results", ROWS))
+    (tmp_path / "mine").mkdir()
+
+    store.clear()
+
+    assert await store.read("default", "results") is None
+    assert await store.read("default", "tickets")
+    assert (tmp_path / "mine").exists()
+
+
 async def test_a_value_that_is_no_text_is_told(tmp_path: Path) -> None:
     document = DOCUMENT | {"data": {"count": 5}}
 

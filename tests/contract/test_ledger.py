@@ -437,7 +437,7 @@ def test_two_runs_at_the_same_time_are_refused(tmp_path: Path) -> None:
 
 async def test_a_spec_that_changed_in_what_is_bought_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path, [TICKETS]) as ledger:
-        await ledger.save(TICKETS.meta, Status())
+        await ledger.save(TICKETS.meta, Status(batches=(record(),)))
     changed = Resource.of(manifest(model="claude-sonnet-4-5", credentials={"secretRef": {"name": "a", "key": "b"}}))
 
     told = r"default/tickets: spec\.credentials, spec\.model changed since the run began"
@@ -445,9 +445,26 @@ async def test_a_spec_that_changed_in_what_is_bought_is_refused(tmp_path: Path) 
         pass
 
 
+async def test_a_run_that_has_bought_nothing_begins_anew_with_the_spec_as_it_is_now(tmp_path: Path) -> None:
+    with opened(tmp_path, [TICKETS]) as ledger:
+        await ledger.save(TICKETS.meta, Status(phase="Failed"))
+    changed = Resource.of(manifest(model="claude-sonnet-4-5"))
+
+    with opened(tmp_path, [changed]) as ledger:
+        assert await ledger.load(changed.meta) == changed
+
+
+async def test_a_run_can_be_begun_anew(tmp_path: Path) -> None:
+    with opened(tmp_path, [TICKETS]) as ledger:
+        await ledger.save(TICKETS.meta, full_status())
+
+    with opened(tmp_path, [TICKETS], anew=True) as ledger:
+        assert await ledger.load(TICKETS.meta) == TICKETS
+
+
 async def test_a_limit_may_change_between_runs(tmp_path: Path) -> None:
     with opened(tmp_path, [TICKETS]) as ledger:
-        await ledger.save(TICKETS.meta, Status())
+        await ledger.save(TICKETS.meta, Status(batches=(record(),)))
 
     with opened(tmp_path, [Resource.of(manifest(pollIntervalSeconds=5))]) as ledger:
         loaded = await ledger.load(TICKETS.meta)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,16 @@ class FileConfigMaps:
         self._directory = directory
         self._documents = {place_of(document): document for document in documents}
 
+    def clear(self) -> None:
+        """Forgets all ConfigMaps that were ever written here."""
+        for mark in self._directory.glob(f"*/{MARK}"):
+            shutil.rmtree(mark.parent)
+
     async def read(self, namespace: str, name: str) -> ConfigMap | None:
         document = self._documents.get((namespace, name))
         if document is not None:
-            return ConfigMap(name, texts(name, document.get("data") or {}), IN_MANIFEST)
+            binary = frozenset(document.get("binaryData") or ())
+            return ConfigMap(name, texts(name, document.get("data") or {}), IN_MANIFEST, binary=binary)
         return await asyncio.to_thread(self._read, namespace, name)
 
     async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:

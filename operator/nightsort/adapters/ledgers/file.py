@@ -19,6 +19,8 @@ from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Stalled
 from nightsort.domain.record import batch_ids
 
+RECORDS = "*/*/record.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -30,15 +32,17 @@ class Entry:
 
 
 @contextmanager
-def opened(directory: Path, resources: Iterable[Resource]) -> Iterator[FileLedger]:
-    """The ledger of these resources, while no other process has it.
+def opened(directory: Path, resources: Iterable[Resource], *, anew: bool = False) -> Iterator[FileLedger]:
+    """The ledger of these resources, while no other process has it; `anew` forgets all earlier runs.
 
     Raises:
         Stalled: another process has it, or a run goes on whose spec was another.
     """
     with kept_by_one(directory):
         ledger = FileLedger(directory, resources)
-        ledger.check()
+        if anew:
+            ledger.clear()
+        ledger.begin()
         yield ledger
 
 
@@ -49,15 +53,25 @@ class FileLedger:
         self.resources = {resource.meta.key: resource for resource in resources}
         self._directory = directory
 
-    def check(self) -> None:
-        """What decides what is bought may not change once a run has begun, here as in the cluster.
+    def clear(self) -> None:
+        for path in self._directory.glob(RECORDS):
+            shutil.rmtree(path.parent)
+
+    def begin(self) -> None:
+        """What decides what is bought may not change once a batch was bought, here as in the cluster.
+
+        A run that has not come so far begins anew, with the manifest as it is now: nothing would be paid twice.
 
         Raises:
-            Stalled: it has.
+            Stalled: it has changed.
         """
         for resource in self.resources.values():
             entry = self._read(resource.meta)
-            if entry and (changed := changes(entry.spec, marks(resource.spec))):
+            if entry is None:
+                continue
+            if not entry.status.batches:
+                self._path(resource.meta).unlink()
+            elif changed := changes(entry.spec, marks(resource.spec)):
                 raise Stalled(
                     f"{resource.meta.key}: {', '.join(changed)} changed since the run began. "
                     "Give the resource another name, or name another directory with --state",
@@ -134,7 +148,7 @@ class FileLedger:
 
     def _all_batches(self) -> set[str]:
         """Of every resource that ever worked in this directory, its manifest being at hand or not."""
-        paths = sorted(self._directory.glob("*/*/record.json"))
+        paths = sorted(self._directory.glob(RECORDS))
         return {batch for path in paths for batch in batch_ids(parsed(path, path.read_bytes()).status)}
 
     def _path(self, meta: Meta) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,7 +15,9 @@ API_URL = "https://api.anthropic.com"
 class Settings(BaseSettings):
     """Times are seconds. What a resource must not decide is decided here: the API's address, the databases' hosts."""
 
-    model_config = SettingsConfigDict(env_prefix="NIGHTSORT_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="NIGHTSORT_", env_ignore_empty=True, frozen=True, populate_by_name=True
+    )
 
     namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """The namespaces to watch; none means all."""
@@ -50,6 +53,16 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(default=1.0, gt=0)
     liveness_port: int | None = None
     spool_directory: Path | None = None
+
+    @field_validator("anthropic_base_url")
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"must be a URL such as {API_URL}")
+        if parts.path.rstrip("/").endswith("/v1"):
+            raise ValueError("must be the URL without /v1, which every call adds by itself")
+        return value
 
     @field_validator(
         "namespaces", "database_hosts", "object_store_buckets", "object_store_endpoints", mode="before"

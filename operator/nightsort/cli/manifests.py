@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from nightsort.api.model import KIND
 from nightsort.api.resource import InvalidResource, Resource
 
 SUPPORTED = (KIND, "ConfigMap", "Secret")
+MAPPINGS = ("metadata", "spec", "data", "stringData", "binaryData")
+# As in the CRD: what is written beside a resource is named after it.
+NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?")
 Document = Mapping[str, Any]
 
 
@@ -36,6 +40,7 @@ def read(path: Path) -> Manifests:
         InvalidManifest: it is missing, is no YAML, or a document in it is wrong.
     """
     documents = list(documents_of(path))
+    refuse_bad_names(path, documents)
     resources = tuple(resource_of(path, at, one) for at, one in documents if one["kind"] == KIND)
     if not resources:
         raise InvalidManifest(f"{path}: no {KIND} in this file")
@@ -47,21 +52,50 @@ def read(path: Path) -> Manifests:
 
 
 def documents_of(path: Path) -> Iterator[tuple[int, Document]]:
-    """The documents with their numbers, from 1; empty ones are left out."""
+    """The documents with their numbers, from 1; empty ones are left out.
+
+    Raises:
+        InvalidManifest: the file is missing, is no YAML, or has a document of another kind or form.
+    """
     try:
-        parsed = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InvalidManifest(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidManifest(f"{path}: cannot be read ({type(error).__name__})") from None
+        parsed = list(yaml.load_all(text_of(path), Loader))
     except yaml.YAMLError as error:
-        raise InvalidManifest(f"{path}: {place_of(error)}not valid YAML") from None
+        raise InvalidManifest(f"{path}: {place_of(error)}not valid YAML{problem_of(error)}") from None
     for number, document in enumerate(parsed, start=1):
         if document is None:
             continue
         if not isinstance(document, dict) or document.get("kind") not in SUPPORTED:
             raise InvalidManifest(f"{path}: document {number}: expected one of the kinds {', '.join(SUPPORTED)}")
+        for name in MAPPINGS:
+            if not isinstance(document.get(name) or {}, dict):
+                raise InvalidManifest(f"{path}: document {number}: {name}: expected fields, as in `name: value`")
         yield number, document
+
+
+def text_of(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InvalidManifest(f"{path}: no such file") from None
+    except OSError as error:
+        raise InvalidManifest(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidManifest(f"{path}: line {line}: not UTF-8 text; save the file as UTF-8") from None
+
+
+class Loader(yaml.SafeLoader):
+    """Refuses a field that is given twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return super().construct_mapping(node, deep)
 
 
 def place_of(error: yaml.YAMLError) -> str:
@@ -69,13 +103,50 @@ def place_of(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
 
 
+def problem_of(error: yaml.YAMLError) -> str:
+    """What the parser says; it names marks and keys, never a value."""
+    problem = getattr(error, "problem", None)
+    return f" ({problem})" if problem else ""
+
+
+def refuse_bad_names(path: Path, documents: Iterable[tuple[int, Document]]) -> None:
+    """Holds names against the API server's rules: they become names of files, and must tell documents apart.
+
+    Raises:
+        InvalidManifest: a name is missing, is none, or is used twice.
+    """
+    taken: dict[tuple[str, str, str], int] = {}
+    for number, document in documents:
+        metadata = document.get("metadata") or {}
+        for name in ("name", "namespace"):
+            refuse_bad_name(f"{path}: document {number}: metadata.{name}", name, metadata.get(name))
+        key = (document["kind"], metadata.get("namespace") or "default", metadata["name"])
+        if key in taken:
+            raise InvalidManifest(
+                f"{path}: document {number}: there is a {key[0]} {key[2]} before, document {taken[key]}"
+            )
+        taken[key] = number
+
+
+def refuse_bad_name(place: str, field: str, value: object) -> None:
+    if value is None and field == "namespace":
+        return
+    if value is None or value == "":
+        raise InvalidManifest(f"{place} is missing")
+    if not isinstance(value, str):
+        raise InvalidManifest(f"{place} must be text: put it in quotes")
+    if not NAME.fullmatch(value):
+        raise InvalidManifest(f"{place} may have small letters, digits, - and . only, and at most 200 characters")
+
+
 def resource_of(path: Path, number: int, document: Document) -> Resource:
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or not metadata.get("name"):
-        raise InvalidManifest(f"{path}: document {number}: metadata.name is missing")
+    """A resource as it is written; what a cluster has added to it (status, times) belongs to another run."""
+    metadata = document["metadata"]
+    namespace, name = metadata.get("namespace") or "default", metadata["name"]
     # The API server gives every resource an identity of its own; here the name must do.
-    named = {"uid": f"{metadata.get('namespace') or 'default'}/{metadata['name']}", **metadata}
+    known = {"namespace": namespace, "name": name, "uid": f"{namespace}/{name}"}
+    written = {key: document.get(key) for key in ("apiVersion", "kind", "spec")}
     try:
-        return Resource.of({**document, "metadata": named})
+        return Resource.of({**written, "metadata": known})
     except InvalidResource as error:
-        raise InvalidManifest(f"{path}: document {number} ({metadata['name']}): {error}") from None
+        raise InvalidManifest(f"{path}: document {number} ({name}): {error}") from None

@@ -35,7 +35,7 @@ NO_KEY = (
     "the resource names no credentials, and the operator has none of its own: "
     "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY"
 )
-NO_LOCAL_KEY = "there is no API key: set the environment variable ANTHROPIC_API_KEY, or try --simulate, which needs none"
+NO_LOCAL_KEY = "there is no API key: set the environment variable ANTHROPIC_API_KEY; --simulate needs none"
 TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 

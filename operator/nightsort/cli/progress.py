@@ -1,60 +1,140 @@
-"""What local mode shows: a line for each change while it works, and a table at the end."""
+"""What local mode shows: a line for each change while it works, and a table at the end.
+
+On a terminal a spinner stands below the lines; elsewhere there are plain lines and a plain table, whatever their width.
+What is in the way goes to the error output.
+"""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+import rich.progress
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
-from nightsort.domain.conditions import COMPLETE, is_true
+from nightsort.domain.conditions import is_finished
+
+PLAIN_WIDTH = 200
+EVENTS = logging.getLogger("nightsort.events")
 
 
 class Progress:
-    """Tells of a resource when something that a reader cares about has changed."""
+    """Tells of resources whose ConfigMap results are below `state`, each change once; use it as a context."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._told: dict[str, tuple[str | None, str | None]] = {}
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._out, self._err = console(), console(stderr=True)
+        self._told: dict[str, str] = {}
+        self._live = rich.progress.Progress(
+            rich.progress.SpinnerColumn(),
+            rich.progress.TextColumn("{task.description}", markup=False),
+            rich.progress.TimeElapsedColumn(),
+            console=self._out,
+            transient=True,
+            disable=not self._out.is_terminal,
+        )
+        self._tasks: dict[str, rich.progress.TaskID] = {}
+        self._events = Events(self)
 
-    def tell(self, resource: Resource) -> None:
-        status = resource.status
-        now = (status.phase, status.message)
-        if status.message and self._told.get(resource.meta.name) != now:
-            self._told[resource.meta.name] = now
-            line = f"{resource.meta.name}  {status.phase}: {status.message}"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+    def __enter__(self) -> Self:
+        EVENTS.addHandler(self._events)
+        EVENTS.setLevel(logging.INFO)
+        EVENTS.propagate = False
+        self._live.start()
+        return self
 
-    def end(self, resource: Resource, state: Path) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+        EVENTS.removeHandler(self._events)
+        EVENTS.propagate = True
+
+    def begin(self, resource: Resource) -> None:
+        """Says what an earlier run has left."""
+        status, name = resource.status, resource.meta.name
+        if is_finished(status):
+            self.line(
+                f"{name}  was finished before, at {status.completion_time:%Y-%m-%d %H:%M:%S} UTC, and is left as it "
+                "is. To run it anew, give it another name or name another directory with --state"
+            )
+        else:
+            self._tasks[name] = self._live.add_task(f"{name}  preparing", total=None)
+            if status.batches:
+                self.line(f"{name}  goes on where it was")
+
+    def tell(self, resource: Resource, *, trouble: bool = False) -> None:
+        status, name = resource.status, resource.meta.name
+        if name in self._tasks:
+            self._live.update(self._tasks[name], description=f"{name}  {status.message}")
+        self.once(name, status.phase or "", status.message or "", trouble=trouble)
+
+    def once(self, name: str, word: str, message: str, *, trouble: bool = False) -> None:
+        """A line, unless it is what was told last: an event and the status may say the same."""
+        if message and self._told.get(name) != message:
+            self._told[name] = message
+            self.line(f"{name}  {word}: {message}", trouble=trouble)
+
+    def line(self, text: str, *, trouble: bool = False) -> None:
+        (self._err if trouble else self._out).print(text, soft_wrap=True)
+
+    def end(self, resource: Resource) -> None:
         """The categories with their share, what it cost, and where the rows are."""
         status = resource.status
-        if status.categories:
-            self._console.print(categories_table(status))
+        if status.categories or status.tickets.failed:
+            self._out.print(table_of(resource.meta.name, status, lines=self._out.is_terminal))
         if status.cost.actual_usd:
-            self._console.print(
+            self.line(
                 f"cost ${status.cost.actual_usd}, at the standard price ${status.cost.standard_usd}, "
-                f"saved ${status.cost.saved_usd} (prices of {status.cost.prices_of})",
-                highlight=False,
-                soft_wrap=True,
+                f"saved ${status.cost.saved_usd} (prices of {status.cost.prices_of})"
             )
         for name in status.results.config_maps:
-            self._console.print(f"rows are in {state / name}", markup=False, highlight=False, soft_wrap=True)
+            self.line(f"rows are in {self._state / name / file_of(resource)}")
         if status.results.table:
-            self._console.print(f"rows are in table {status.results.table}", markup=False, highlight=False)
+            self.line(f"rows are in table {status.results.table}")
 
 
-def categories_table(status: Status) -> Table:
-    table = Table("category", "tickets", "share")
-    table.columns[1].justify = table.columns[2].justify = "right"
-    total = status.tickets.total or 1
-    for count in sorted(status.categories, key=lambda one: -one.tickets):
-        table.add_row(count.name, f"{count.tickets:,}", f"{count.tickets / total:.1%}")
+def file_of(resource: Resource) -> str:
+    """The key under which a ConfigMap of results has its rows, which is a file here."""
+    results = resource.spec.results.config_map
+    return f"results.{results.format if results else 'jsonl'}"
+
+
+class Events(logging.Handler):
+    """Events of local mode are log records of (resource, reason, message)."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.INFO)
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.args, tuple) and len(record.args) == 3:
+            name, reason, message = map(str, record.args)
+            self._progress.once(name, reason, message, trouble=record.levelno >= logging.WARNING)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Text is shown as it is: a category may be called [red] or :smile:."""
+    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not made.is_terminal:
+        made.width = PLAIN_WIDTH
+    return made
+
+
+def table_of(name: str, status: Status, *, lines: bool) -> Table:
+    table = Table(title=name if lines else None, box=box.HEAVY_HEAD if lines else None, pad_edge=lines)
+    table.add_column("category", overflow="fold")
+    table.add_column("tickets", justify="right")
+    table.add_column("share", justify="right")
+    counts = [(count.name, count.tickets) for count in sorted(status.categories, key=lambda one: -one.tickets)]
     if status.tickets.failed:
-        table.add_row("(none: failed)", f"{status.tickets.failed:,}", f"{status.tickets.failed / total:.1%}")
+        counts.append(("(none: failed)", status.tickets.failed))
+    for label, tickets in counts:
+        table.add_row(label, f"{tickets:,}", f"{tickets / (status.tickets.total or 1):.1%}")
     return table
-
-
-def succeeded(resource: Resource) -> bool:
-    return is_true(resource.status, COMPLETE)

@@ -1,0 +1,34 @@
+"""The settings of a command: from the environment, with the flags that were given over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nightsort.cli.ending import BAD_INPUT, stop
+
+if TYPE_CHECKING:
+    from nightsort.settings import Settings
+
+
+def settings_of(**flags: Any) -> Settings:
+    """Ends the command where one of them is wrong; flags that are None were not given."""
+    from pydantic import ValidationError
+
+    from nightsort.settings import Settings
+
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = (f"{called(str(item['loc'][0]))}: {message(item)}" for item in error.errors())
+        stop("\n".join(wrong), BAD_INPUT)
+
+
+def called(setting: str) -> str:
+    """The setting as the environment names it; the API's address is mostly given by its flag."""
+    if setting == "anthropic_base_url":
+        return "--api-url (or NIGHTSORT_ANTHROPIC_BASE_URL)"
+    return f"NIGHTSORT_{setting.upper()}"
+
+
+def message(item: Any) -> str:
+    return str(item["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,17 @@
+"""How a command ends: 0 when all is done, otherwise with a message and one of these codes."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import typer
+
+NOT_COMPLETE = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+"""What a shell reports of a program that Ctrl-C has ended."""
+
+
+def stop(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)

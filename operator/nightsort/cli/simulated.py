@@ -1,0 +1,45 @@
+"""A simulator beside a local run: a process of its own, so that it shares neither our loop nor our memory."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from nightsort.domain.errors import Stalled
+
+FAREWELL_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def simulator(seconds: float) -> AsyncIterator[str]:
+    """Its URL, while it runs. It ends with this process, even if that is killed: its input ends then.
+
+    A session of its own keeps Ctrl-C from it until we are done.
+
+    Raises:
+        Stalled: it did not start; it has said why.
+    """
+    command = ("simulate", "--port", "0", "--seconds", str(seconds), "--until-input-ends")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "nightsort", *command, stdin=PIPE, stdout=PIPE, start_new_session=True
+    )
+    try:
+        line = await process.stdout.readline() if process.stdout else b""
+        if not line:
+            raise Stalled("the simulator did not start", reason="SimulatorDown")
+        yield line.decode().split()[-1]
+    finally:
+        await end(process)
+
+
+async def end(process: Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), FAREWELL_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

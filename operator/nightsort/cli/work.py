@@ -1,0 +1,69 @@
+"""Works on the resources of a manifest file side by side, until nothing more can be done without a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import Status
+from nightsort.cli.progress import Progress
+from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
+from nightsort.domain.moves import is_in_flight
+from nightsort.flow.reconcile import Reconciler
+from nightsort.flow.run import Tools
+
+
+class Work:
+    """Nothing outside the file changes while we wait: better to say what is missing and to be run again."""
+
+    def __init__(self, tools: Tools, progress: Progress) -> None:
+        self._tools = tools
+        self._progress = progress
+        self._reconciler = Reconciler(tools)
+        self._running: set[str] = set()
+        self._waiting: set[str] = set()
+        self._blocked = False
+
+    async def until_the_end(self, resources: Sequence[Resource]) -> list[Resource]:
+        """The resources as they stand then, in the same order."""
+        self._running = {resource.meta.key for resource in resources}
+        return list(await asyncio.gather(*(self._run(resource) for resource in resources)))
+
+    async def _run(self, resource: Resource) -> Resource:
+        newest = await self._load(resource)
+        self._progress.begin(newest)
+        while True:
+            seconds = await self._reconciler.look(newest)
+            newest = await self._load(newest)
+            missing = seconds is not None and self._waits_in_vain(newest)
+            self._progress.tell(newest, trouble=missing)
+            if seconds is None or missing:
+                self._running.discard(newest.meta.key)
+                self._blocked = self._blocked or missing
+                return newest
+            await self._tools.clock.sleep(seconds)
+
+    async def _load(self, resource: Resource) -> Resource:
+        return await self._tools.ledger.load(resource.meta) or resource
+
+    def _waits_in_vain(self, resource: Resource) -> bool:
+        if needs_a_person(resource.status):
+            return True
+        self._waiting.discard(resource.meta.key)
+        if has_reason(resource.status, "Overlap"):
+            self._waiting.add(resource.meta.key)
+            # All that are left wait for one that has been given up.
+            return self._blocked and self._waiting >= self._running
+        return False
+
+
+def needs_a_person(status: Status) -> bool:
+    if is_finished(status):
+        return False
+    suspended = is_true(status, SUSPENDED) and not is_in_flight(status)
+    return suspended or is_true(status, STALLED) or has_reason(status, "SourceMissing")
+
+
+def has_reason(status: Status, reason: str) -> bool:
+    return any(condition.reason == reason for condition in status.conditions)

@@ -49,6 +49,9 @@ class LedgerDoor:
     async def owned_batches(self) -> set[str]:
         return await self._call("owned_batches", self._truth.owned_batches, away("the store"))
 
+    async def unfinished(self) -> Sequence[Resource]:
+        return await self._call("unfinished", self._truth.unfinished, away("the store"))
+
     async def others(self, meta: Meta) -> Sequence[Resource]:
         return await self._call("others", lambda: self._truth.others(meta), away("the store"), about=meta.name)
 

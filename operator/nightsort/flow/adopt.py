@@ -21,7 +21,7 @@ async def find_candidates(
     owned = await run.tools.ledger.owned_batches()
     return {
         intent.tag: [
-            Candidate(batch, await proof(run, api, batch))
+            Candidate(batch, await proof(run, api, batch, intent.tag))
             for batch in recent
             if batch.id not in owned and may_be_ours(batch, intent, run.tools.grace)
         ]
@@ -29,8 +29,11 @@ async def find_candidates(
     }
 
 
-async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
-    """The tag under which a batch was bought; None until it has ended and its results were read whole."""
+async def proof(run: Run, api: BatchApi, batch: Batch, wanted: str) -> str | None:
+    """The tag under which a batch was bought; None until it has ended and its results were read whole.
+
+    A batch whose results stay empty proves nothing. It is taken for the `wanted` one, since that buys nothing again.
+    """
     if batch.id in run.tools.proofs:
         return run.tools.proofs[batch.id]
     if not batch.ended:
@@ -41,6 +44,8 @@ async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
             wait_for_the_rest(run, batch, lines)
     except Waiting:
         return None
+    if not lines:
+        return wanted
     run.tools.proofs[batch.id] = tag
     return tag
 

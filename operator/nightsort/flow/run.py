@@ -10,6 +10,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
+from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.report import report
@@ -63,8 +64,11 @@ class Run:
         """Writes the status, guarded; what is the same already is not written again.
 
         Raises:
-            Conflict, Gone, Waiting: see Ledger.save.
+            Conflict, Gone, Waiting: see Ledger.save. Conflict also where the newest version turned out to be finished,
+                which is never written again.
         """
+        if is_finished(self.status):
+            raise Conflict(self.resource.meta.key)
         told = report(self.resource, status, situation, self.tools.prices, self.now())
         if told == self.status:
             return

@@ -15,6 +15,7 @@ from nightsort.ports import BatchApi, Clock
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
+MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
 STALLED_SECONDS = 20.0
 ABOUT_ONE_BATCH = frozenset({"NotFound", "ResultsCut", "ResultsMissing", "ResultsIncomplete"})
 
@@ -100,7 +101,7 @@ class PacedApi:
         self._failures += 1
         pause = STALLED_SECONDS
         if isinstance(interruption, Waiting):
-            doubled = min(FIRST_SECONDS * 2.0 ** (self._failures - 1), LONGEST_SECONDS)
+            doubled = min(FIRST_SECONDS * 2.0 ** min(self._failures - 1, MOST_DOUBLINGS), LONGEST_SECONDS)
             pause = max(doubled, interruption.retry_after or 0.0)
         self._closed = interruption
         self._until = self._clock.now() + timedelta(seconds=pause * (1 + self._jitter() / 2))

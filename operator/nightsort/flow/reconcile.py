@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 SOON_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 300.0
+MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
 STALLED_SECONDS = 30.0
 
 
@@ -203,5 +204,5 @@ class Reconciler:
         if isinstance(interruption, Waiting) and interruption.every is not None:
             return interruption.every
         retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None
-        backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** (failures - 1), LONGEST_BACKOFF_SECONDS)
+        backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_BACKOFF_SECONDS)
         return max(retry_after or 0.0, backoff) * (1 + self._jitter() / 2)

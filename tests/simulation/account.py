@@ -95,7 +95,7 @@ class Account(FakeBatchApi):
         self._rng.shuffle(lines)
         if self.noise and self._rng.random() < self.noise and lines:
             lines += self._rng.sample(lines, min(len(lines), 2))
-            lines.insert(self._rng.randrange(len(lines) + 1), Answer("alien1-1", "succeeded", "billing", "end_turn"))
+            lines.insert(self._rng.choice((0, len(lines) // 2)), Answer("alien1-1", "succeeded", "billing", "end_turn"))
         return lines
 
     def stranger(self, requests: int) -> None:

@@ -1,0 +1,53 @@
+"""One life, once for each of its calls: the process is killed before or after it, or the answer is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from nightsort.api.spec import Shards, UnknownLabel
+from nightsort.domain.answer import Answer
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.ticket import Ticket
+from tests.simulation.account import text_of
+from tests.simulation.chaos import Fault, Script
+from tests.simulation.scenario import LONG, Plan, Scenario, spec_of
+from tests.simulation.world import World
+
+FAULTS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.AFTER)
+TICKETS = (*(Ticket(name, {"body": text_of(name)}, "") for name in ("1", "2", LONG, "3")), Ticket("empty", {}, ""))
+
+
+def life(script: Script) -> World:
+    """Two shards, a ticket that has to be asked again, one with a long id, one that cannot be sent."""
+    spec = spec_of("tickets", shards=Shards(max_requests=3), unknown_label=UnknownLabel(action="Retry"))
+    world = World(7, Scenario([Plan("run", 0.0, spec)], {"tickets": TICKETS}, sinks=2), script)
+    account = world.accounts["first"]
+    asked: set[str] = set()
+
+    def respond(text: str) -> str | Answer:
+        fails = text_of("2") in text and text not in asked
+        asked.add(text)
+        return Answer("", "errored", error_type="overloaded_error") if fails else "billing"
+
+    account._respond = respond
+    world.live()
+    return world
+
+
+def calls() -> int:
+    script = Script()
+    world = life(script)
+    assert world.oracle.broken is None, world.oracle.broken
+    assert sum(len(bought) for bought in world.oracle.purchases["uid-run"].values()) == 5
+    return script.calls
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_life_survives_the_end_of_the_process_at_every_call(fault: Fault) -> None:
+    for number in range(1, calls() + 1):
+        world = life(Script(number, fault))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        resource = world.truth.now(world.created[0])
+        assert resource is not None
+        assert is_finished(resource.status)
+        assert resource.status.tickets.labeled == 4

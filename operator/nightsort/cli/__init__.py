@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nightsort.cli import crds, local, operator, simulate, version
+from nightsort.cli import crds, create, local, operator, simulate, version
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings
@@ -24,6 +24,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     operator.add_to(app, start_operator)
     local.add_to(app)
     simulate.add_to(app)
+    create.add_to(app)
     crds.add_to(app)
     version.add_to(app)
     app()

@@ -1,0 +1,1 @@
+"""Creates ClassificationBatches: what `nightsort create` and the nightly CronJob do."""

@@ -24,7 +24,7 @@ class KubeResources:
         """
         metadata = manifest["metadata"]
         place = f"{metadata['namespace']}/{metadata['name']}"
-        beside = {"dry_run": "All"} if dry_run else {}
+        beside: dict[str, Any] = {"dry_run": "All"} if dry_run else {}
         try:
             with translated(f"create ClassificationBatch {place}", hint=". Compare it with `kubectl explain cb.spec`"):
                 await self._objects.create_namespaced_custom_object(

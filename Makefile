@@ -69,10 +69,10 @@ sizes: setup ## Show the sizes of functions and modules beside their aims
 	@$(BIN)/python tools/sizes.py operator/nightsort
 
 lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (needs uv)
-	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
 	uv pip compile pyproject.toml $(LOCK) --group dev -o requirements-dev.txt
+	uv pip compile pyproject.toml $(LOCK) --constraints requirements-dev.txt -o requirements.txt
 
-# No index is named, so that the files fit whatever index the machine uses.
+# What is installed is what the tests run with. No index is named, so that the files fit whatever index the machine uses.
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 clean: ## Remove the environment and the tools' traces; the built control plane stays

@@ -68,7 +68,7 @@ def read(database: TestDatabase, columns: str = "id, category, verdict, reason")
 async def refusal(sink: Sink) -> Interruption:
     with pytest.raises(Interruption) as caught:
         await sink.check(1)
-    assert caught.value.message.startswith("results.database: ")
+    assert caught.value.message.startswith("spec.results.database: ")
     return caught.value
 
 

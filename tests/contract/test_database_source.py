@@ -52,7 +52,7 @@ def make_tickets(database: TestDatabase, id_type: str, *ids: object) -> None:
 async def refusal(source: Source) -> Interruption:
     with pytest.raises(Interruption) as caught:
         await source.check()
-    assert caught.value.message.startswith("source.database: ")
+    assert caught.value.message.startswith("spec.source.database: ")
     assert caught.value.__cause__ is None
     return caught.value
 

@@ -14,7 +14,7 @@ from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Stored, Summary
 
-PLACE = "results.database"
+PLACE = "spec.results.database"
 TRANSACTION_ROWS = 10_000
 REASON_CHARS = 500
 STAGE = "nightsort_staged_rows"

@@ -15,7 +15,7 @@ from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Stalled
 from nightsort.domain.ticket import Ticket
 
-PLACE = "source.database"
+PLACE = "spec.source.database"
 PAGE_ROWS = 5000
 FIRST_PAGE_ROWS = 200
 # Bounds the memory of a page: where tickets are long, the next page has fewer.

@@ -37,21 +37,57 @@ def names(*given: str) -> list[Manifest]:
 
 INLINE = SPEC["source"]["inline"]
 CONFIG_MAP = {"name": "tickets", "key": "tickets.csv"}
+OBJECTS = {"url": "s3://support/tickets-*.jsonl.gz", "secretRef": {"name": "s3"}}
 DATABASE = {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FROM tickets"}
 
 # Refused by the models and by the API server alike: what is wrong, the spec's fields, where, and in which words
 # (capitals do not count).
 REFUSED: dict[str, tuple[Manifest, str, str]] = {
-    "no source": ({"source": {}}, "spec.source", "needs exactly one of inline, configMap, database"),
+    "no source": ({"source": {}}, "spec.source", "needs exactly one of inline, configMap, database, objectStore"),
     "two sources": (
         {"source": {"inline": INLINE, "configMap": CONFIG_MAP}},
         "spec.source",
-        "needs exactly one of inline, configMap, database",
+        "needs exactly one of inline, configMap, database, objectStore",
     ),
     "three sources": (
         {"source": {"inline": INLINE, "configMap": CONFIG_MAP, "database": DATABASE}},
         "spec.source",
-        "needs exactly one of inline, configMap, database",
+        "needs exactly one of inline, configMap, database, objectStore",
+    ),
+    "a database and objects": (
+        {"source": {"database": DATABASE, "objectStore": OBJECTS}},
+        "spec.source",
+        "needs exactly one of inline, configMap, database, objectStore",
+    ),
+    "objects of an unknown kind": (
+        {"source": {"objectStore": {"url": "s3://support/tickets-*"}}},
+        "spec.source.objectStore",
+        "url must end in .csv, .jsonl or .json (then .gz or .zst), or format must be given",
+    ),
+    "objects of a scheme that is not there": (
+        {"source": {"objectStore": {"url": "ftp://support/tickets.csv"}}},
+        "spec.source.objectStore.url",
+        "match",
+    ),
+    "a bucket without objects": (
+        {"source": {"objectStore": {"url": "s3://support/", "format": "csv"}}},
+        "spec.source.objectStore.url",
+        "match",
+    ),
+    "a bucket that is no name": (
+        {"source": {"objectStore": {"url": "s3://user@evil/tickets.csv"}}},
+        "spec.source.objectStore.url",
+        "match",
+    ),
+    "results in a pattern": (
+        {"results": {"objectStore": {"url": "s3://support/results-*/"}}},
+        "spec.results.objectStore.url",
+        "match",
+    ),
+    "results as a JSON list": (
+        {"results": {"objectStore": {"url": "s3://support/results/", "format": "json"}}},
+        "spec.results.objectStore.format",
+        "jsonl",
     ),
     "source missing": ({"source": None}, "spec.source", "required"),
     "model missing": ({"model": None}, "spec.model", "required"),
@@ -133,6 +169,14 @@ ACCEPTED: dict[str, Manifest] = {
         "source": {"configMap": {"name": "tickets", "key": "data", "format": "csv"}}
     },
     "source in a database": {"source": {"database": DATABASE}},
+    "source in objects": {"source": {"objectStore": OBJECTS}},
+    "objects without an ending but with a format": {
+        "source": {"objectStore": {"url": "gs://support/nightly/*/part-?", "format": "csv"}}
+    },
+    "results in objects": {
+        "results": {"objectStore": {"url": "az://support", "secretRef": {"name": "azure"}, "format": "csv"}}
+    },
+    "results in a folder of local mode": {"results": {"objectStore": {"url": "file:///var/results"}}},
     "no tickets": {"source": {"inline": {"tickets": []}}},
     "Fallback to a declared category": {
         "categories": names("billing", "other"),

@@ -14,6 +14,7 @@ from nightsort.adapters.clock import SystemClock
 from nightsort.adapters.sinks.config_map import ConfigMapRows
 from nightsort.adapters.sources.config_map import ConfigMapTickets
 from nightsort.adapters.sources.inline import InlineTickets
+from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
 from nightsort.api.resource import Resource
 from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource
 from nightsort.domain.custom_id import TAG_LENGTH
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nightsort.adapters.databases import DatabasePolicy
+    from nightsort.adapters.object_options import StorePolicy
 
 Document = Mapping[str, Any]
 
@@ -82,6 +84,8 @@ class Connector:
             return ConfigMapTickets(self.config_maps, resource.meta.namespace, source.config_map, fields)
         if source.database is not None:
             return await self._database_source(resource, source.database, fields)
+        if source.object_store is not None:
+            return await self._object_source(resource, source.object_store, fields)
         raise AssertionError("a source has one of the kinds")
 
     async def _database_source(self, resource: Resource, source: DatabaseSource, fields: frozenset[str]) -> Source:
@@ -90,11 +94,19 @@ class Connector:
         url = await self.secrets.read(resource.meta.namespace, source.url_secret_ref)
         return Tickets(url, source.query, source.columns, fields, self._policy())
 
+    async def _object_source(self, resource: Resource, source: ObjectStoreSource, fields: frozenset[str]) -> Source:
+        from nightsort.adapters.sources.object_store import ObjectTickets
+
+        options = await self._store_options(resource, source.secret_ref)
+        return ObjectTickets(source, options, fields, self._store_policy())
+
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         results = resource.spec.results
         sinks: list[Sink] = []
         if results.database is not None:
             sinks.append(await self._database_sink(resource, results.database))
+        if results.object_store is not None:
+            sinks.append(await self._object_sink(resource, results.object_store))
         if results.config_map is not None or not sinks:
             wanted = results.config_map or ConfigMapResults()
             sinks.append(ConfigMapRows(self.config_maps, resource.meta, wanted))
@@ -106,6 +118,26 @@ class Connector:
         url = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
         return DatabaseSink(
             url, results.table, results.mode, results.columns, self._policy(), overwrite=results.overwrite
+        )
+
+    async def _object_sink(self, resource: Resource, results: ObjectStoreResults) -> Sink:
+        from nightsort.adapters.sinks.object_store import ObjectRows
+
+        options = await self._store_options(resource, results.secret_ref)
+        return ObjectRows(results, options, self._store_policy(), resource.meta)
+
+    async def _store_options(self, resource: Resource, ref: LocalObjectReference | None) -> Mapping[str, str]:
+        return {} if ref is None else await self.secrets.read_all(resource.meta.namespace, ref.name)
+
+    def _store_policy(self) -> StorePolicy:
+        """In local mode, file, machine and environment are the user's own."""
+        from nightsort.adapters.object_options import StorePolicy
+
+        return StorePolicy(
+            schemes=frozenset({"s3", "gs", "az"} | ({"file"} if self.local else set())),
+            buckets=self.settings.object_store_buckets,
+            endpoints=self.settings.object_store_endpoints or (("*",) if self.local else ()),
+            ambient=self.settings.object_store_ambient_credentials or self.local,
         )
 
     def _policy(self) -> DatabasePolicy:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import mariadb, postgres
+from tests.servers import mariadb, postgres, s3
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +47,16 @@ def mariadb_database(mariadb_url: str) -> Iterator[str]:
     """The URL (`mysql://…`) of an empty database that only this test uses."""
     with mariadb.fresh_database(mariadb_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 server of our own."""
+    with s3.s3() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str) -> s3.Bucket:
+    """An empty bucket that only this test uses."""
+    return s3.fresh_bucket(s3_endpoint)

@@ -66,7 +66,7 @@ def test_a_field_keeps_its_own_rules_and_those_of_its_model() -> None:
 
     assert rules == [
         "self == oldSelf",
-        "[has(self.inline), has(self.configMap), has(self.database)].exists_one(given, given)",
+        "[has(self.inline), has(self.configMap), has(self.database), has(self.objectStore)].exists_one(x, x)",
     ]
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any
+from typing import Any, TextIO
 
 from nightsort.api.status import rfc3339
 from nightsort.domain.answer import Row
+from nightsort.ports import Summary
 
 FULL_PART = 900_000
 """Bytes of records from which on a new part is begun. A ConfigMap holds 1 MiB, index and summary included."""
@@ -42,15 +43,20 @@ class DamagedFile(ValueError):
 class FileFormat:
     """How rows are written to a file and found in it again.
 
-    `record` gives a row's text with its line break, `read` the records of a file by ticket id; `typical` is the size of
-    a record in bytes.
+    `record` gives a row's text with its line break, `scan` ids and records of a file that was opened with `newline`;
+    `typical` is the size of a record in bytes.
     """
 
     ending: str
     header: str
     typical: int
     record: Callable[[Row], str]
-    read: Callable[[str], dict[str, str]]
+    scan: Callable[[TextIO], Iterator[tuple[str, str]]]
+    newline: str
+
+    def read(self, text: str) -> dict[str, str]:
+        """The records of a file by ticket id."""
+        return dict(self.scan(io.StringIO(text, newline=self.newline)))
 
     @property
     def key(self) -> str:
@@ -80,16 +86,14 @@ def json_record(row: Row) -> str:
     return line + "\n"
 
 
-def read_json_lines(text: str) -> dict[str, str]:
-    records = {}
-    for number, line in enumerate(text.split("\n"), 1):
+def scan_json_lines(file: TextIO) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
-            records[json.loads(line)["id"]] = line + "\n"
+            yield json.loads(line)["id"], line.removesuffix("\n") + "\n"
         except (ValueError, LookupError, TypeError):
             raise DamagedFile(f"line {number} is no row of results") from None
-    return records
 
 
 def csv_record(row: Row) -> str:
@@ -105,23 +109,21 @@ def csv_cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
 
 
-def read_csv(text: str) -> dict[str, str]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    records = {}
+def scan_csv(file: TextIO) -> Iterator[tuple[str, str]]:
+    reader = csv.reader(file, strict=True)
     try:
         for number, cells in enumerate(reader):
             if len(cells) != len(COLUMNS):
                 raise DamagedFile(f"line {reader.line_num} is no row of results")
             if number:
-                records[cells[0]] = csv_line(cells)
+                yield cells[0], csv_line(cells)
     except csv.Error:
         raise DamagedFile(f"line {reader.line_num} is no row of results") from None
-    return records
 
 
 FORMATS: Mapping[str, FileFormat] = {
-    "jsonl": FileFormat("jsonl", "", 240, json_record, read_json_lines),
-    "csv": FileFormat("csv", csv_line(COLUMNS), 160, csv_record, read_csv),
+    "jsonl": FileFormat("jsonl", "", 240, json_record, scan_json_lines, "\n"),
+    "csv": FileFormat("csv", csv_line(COLUMNS), 160, csv_record, scan_csv, ""),
 }
 
 
@@ -164,3 +166,19 @@ def merge(parts: list[Part], fresh: Mapping[str, str], form: FileFormat) -> list
 def size_of(text: str) -> int:
     """Bytes in UTF-8."""
     return len(text) if text.isascii() else len(text.encode())
+
+
+def summary_of(summary: Summary) -> dict[str, Any]:
+    """What stands beside the rows at the end."""
+    return {
+        "resource": summary.resource,
+        "model": summary.model,
+        "tickets": summary.tickets,
+        "categories": dict(summary.categories),
+        "verdicts": dict(summary.verdicts),
+        "cost": {"actualUSD": summary.actual_usd, "standardUSD": summary.standard_usd},
+    }
+
+
+def readable(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""Files of tickets, parsed: CSV with a header, a JSON list of objects, JSON lines.
+"""Files of tickets, parsed as they are read: CSV with a header, JSON lines, and as a whole a JSON list of objects.
 
 What is wrong is told with its place and without the text around it, which may be a ticket's.
 """
@@ -10,12 +10,19 @@ import io
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
-from nightsort.api.spec import Format
+from nightsort.api.model import Format
 
 MOST_FIELD_CHARS = 16 * 1024 * 1024
 """The csv module's own limit of 131,072 is less than a long ticket."""
+
+MOST_LINE_CHARS = 32 * 1024 * 1024
+"""A file without line breaks is told of before it fills the memory."""
+MOST_JSON_CHARS = 16 * 1024 * 1024
+"""A JSON list is read as a whole."""
+NEWLINES: Mapping[Format, str] = {"csv": "", "jsonl": "\n", "json": "\n"}
+"""How a text file of the kind is to be opened: a line of JSON ends with \\n alone."""
 
 
 class InvalidFile(ValueError):
@@ -24,31 +31,61 @@ class InvalidFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One ticket of the file and where it stands, e.g. `line 7` or `entry 7`."""
+    """One ticket of the file and where it stands; numbers grow."""
 
-    place: str
+    number: int
     fields: Mapping[str, str]
+    unit: str = "line"
+
+    @property
+    def place(self) -> str:
+        return f"{self.unit} {self.number}"
 
 
 def parse(text: str, kind: Format, fields: Collection[str]) -> list[Entry]:
-    """The tickets of a file; `fields` are those that the template names.
+    """All tickets of a file at hand; `fields` are those that the template names.
 
     Raises:
         InvalidFile: it is not of its kind, or a ticket has no id, or a field of the template is nowhere in it.
     """
-    text = text.removeprefix("\ufeff")
-    readers = {"csv": from_csv, "json": from_json, "jsonl": from_json_lines}
-    entries = list(readers[kind](text, fields))
-    if entries and kind != "csv":
-        known = {name for entry in entries for name in entry.fields}
-        if missing := sorted(set(fields) - known):
-            raise InvalidFile(f"no ticket has the field {missing[0]!r}, which prompt.template names")
-    return entries
+    found = list(entries(io.StringIO(text.removeprefix("\ufeff"), newline=NEWLINES[kind]), kind, fields))
+    if found:
+        check_fields(fields, {name for entry in found for name in entry.fields})
+    return found
 
 
-def from_csv(text: str, fields: Collection[str]) -> Iterator[Entry]:
+def check_fields(wanted: Collection[str], known: Collection[str]) -> None:
+    if missing := sorted(set(wanted) - set(known)):
+        raise InvalidFile(f"no ticket has the field {missing[0]!r}, which prompt.template names")
+
+
+def entries(file: TextIO, kind: Format, fields: Collection[str], behind: int = 0) -> Iterator[Entry]:
+    """The tickets of a file that was opened with NEWLINES[kind] and has no byte order mark, from behind a number on.
+
+    Raises:
+        InvalidFile: it is not of its kind, or a ticket has no id, or a CSV header lacks a field of the template.
+    """
+    match kind:
+        case "csv":
+            return from_csv(file, fields, behind)
+        case "jsonl":
+            return from_json_lines(file, behind)
+        case "json":
+            return from_json(file, behind)
+
+
+def bounded(file: TextIO) -> Iterator[str]:
+    number = 0
+    while line := file.readline(MOST_LINE_CHARS):
+        number += 1
+        if len(line) == MOST_LINE_CHARS:
+            raise InvalidFile(f"line {number}: more than {MOST_LINE_CHARS:,} characters without a line break")
+        yield line
+
+
+def from_csv(file: TextIO, fields: Collection[str], behind: int) -> Iterator[Entry]:
     csv.field_size_limit(MOST_FIELD_CHARS)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(bounded(file), strict=True)
     header: list[str] | None = None
     line = 1
     try:
@@ -57,8 +94,8 @@ def from_csv(text: str, fields: Collection[str]) -> Iterator[Entry]:
                 pass  # an empty line, or a spreadsheet's empty row
             elif header is None:
                 header = header_of(row, fields)
-            else:
-                yield Entry(f"line {line}", fields_of(row, header, line))
+            elif line > behind:
+                yield Entry(line, fields_of(row, header, line))
             line = reader.line_num + 1
     except csv.Error as error:
         raise InvalidFile(f"line {line}: no valid CSV ({error})") from None
@@ -86,18 +123,21 @@ def fields_of(row: list[str], header: list[str], line: int) -> dict[str, str]:
     return {name: value for name, value in zip(header, row, strict=True) if name}
 
 
-def from_json(text: str, fields: Collection[str]) -> Iterator[Entry]:
+def from_json(file: TextIO, behind: int) -> Iterator[Entry]:
+    text = file.read(MOST_JSON_CHARS + 1)
+    if len(text) > MOST_JSON_CHARS:
+        raise InvalidFile(f"a JSON list of more than {MOST_JSON_CHARS:,} characters; write JSON lines, one per ticket")
     items = decoded(text, "")
     if not isinstance(items, list):
         raise InvalidFile("expected a JSON list of tickets: [{...}, {...}]")
-    for number, item in enumerate(items, 1):
-        yield entry_of(item, f"entry {number}")
+    for number, item in enumerate(items[behind:], behind + 1):
+        yield Entry(number, checked_fields(item, f"entry {number}"), "entry")
 
 
-def from_json_lines(text: str, fields: Collection[str]) -> Iterator[Entry]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield entry_of(decoded(line, f"line {number}"), f"line {number}")
+def from_json_lines(file: TextIO, behind: int) -> Iterator[Entry]:
+    for number, line in enumerate(bounded(file), 1):
+        if number > behind and line.strip():
+            yield Entry(number, checked_fields(decoded(line, f"line {number}"), f"line {number}"))
 
 
 def decoded(text: str, place: str) -> Any:
@@ -110,12 +150,12 @@ def decoded(text: str, place: str) -> Any:
         raise InvalidFile(f"{place or 'line 1'}: no usable JSON (a number too long, or nested too deeply)") from None
 
 
-def entry_of(item: Any, place: str) -> Entry:
+def checked_fields(item: Any, place: str) -> dict[str, str]:
     if not isinstance(item, dict):
         raise InvalidFile(f"{place}: expected a JSON object, a ticket such as {{...}}")
     if "id" not in item:
         raise InvalidFile(f"{place}: the ticket has no id")
-    return Entry(place, {name: as_text(value) for name, value in item.items()})
+    return {name: as_text(value) for name, value in item.items()}
 
 
 def as_text(value: Any) -> str:

@@ -1,15 +1,17 @@
-"""Tickets that are at hand as a whole: cursors are their positions, ids are held against each other."""
+"""What every list of tickets promises: cursors that are positions, ids that are held against each other."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
 
 from nightsort.domain.ticket import Ticket
 
 PAGE = 1000
 MOST_ID_CHARS = 512
 SHOWN_ID_CHARS = 64
+DIGEST_BYTES = 16
 
 
 def pages(tickets: Sequence[Ticket], after: str | None, through: str | None) -> Iterator[Sequence[Ticket]]:
@@ -24,17 +26,54 @@ def complaint(ids: Iterable[str], place: Callable[[int], str]) -> str | None:
     """What is wrong with the first bad id, with its place; None when all are fine."""
     taken: dict[str, int] = {}
     for position, ticket_id in enumerate(ids):
-        if not ticket_id.strip():
-            return f"{place(position)}: the id is empty"
-        if len(ticket_id) > MOST_ID_CHARS:
-            return f"{place(position)}: the id has {len(ticket_id):,} characters, more than {MOST_ID_CHARS}"
+        if wrong := flaw(ticket_id):
+            return f"{place(position)}: {wrong}"
         if ticket_id in taken:
-            return f"{place(position)}: the id {shown(ticket_id)} was used before, by {place(taken[ticket_id])}"
+            return f"{place(position)}: {used_before(ticket_id, place(taken[ticket_id]))}"
         taken[ticket_id] = position
     return None
+
+
+def flaw(ticket_id: str) -> str | None:
+    """What is wrong with an id by itself."""
+    if not ticket_id.strip():
+        return "the id is empty"
+    if len(ticket_id) > MOST_ID_CHARS:
+        return f"the id has {len(ticket_id):,} characters, more than {MOST_ID_CHARS}"
+    return None
+
+
+def used_before(ticket_id: str, place: str) -> str:
+    return f"the id {shown(ticket_id)} was used before, by {place}"
 
 
 def shown(ticket_id: str) -> str:
     """An id as a message may show it: in quotes, short, on one line."""
     short = ticket_id if len(ticket_id) <= SHOWN_ID_CHARS else ticket_id[:SHOWN_ID_CHARS] + "…"
     return json.dumps(short, ensure_ascii=not short.isprintable())
+
+
+class IdDigests:
+    """Ids of more tickets than memory should hold: 16 bytes each, in 256 heaps by their first byte."""
+
+    def __init__(self) -> None:
+        self._heaps = [bytearray() for _ in range(256)]
+
+    def add(self, ticket_id: str) -> None:
+        digest = id_digest(ticket_id)
+        self._heaps[digest[0]] += digest
+
+    def repeated(self) -> bytes | None:
+        """The digest of an id that was added more than once, if there is one."""
+        for heap in self._heaps:
+            seen: set[bytes] = set()
+            for start in range(0, len(heap), DIGEST_BYTES):
+                digest = bytes(heap[start : start + DIGEST_BYTES])
+                if digest in seen:
+                    return digest
+                seen.add(digest)
+        return None
+
+
+def id_digest(ticket_id: str) -> bytes:
+    return blake2b(ticket_id.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from nightsort.api.model import IMMUTABLE, Model, keyed, rules
+from nightsort.api.model import IMMUTABLE, Format, Model, Name, keyed, rules
+from nightsort.api.object_store import ObjectStoreResults, ObjectStoreSource
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Table = Annotated[
@@ -21,7 +21,6 @@ Table = Annotated[
     StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$"),
 ]
 CategoryName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s,]([^\n\r,]*[^\s,])?$")]
-Format = Literal["csv", "jsonl", "json"]
 
 
 def positive_money(value: str) -> str:
@@ -111,17 +110,18 @@ class Source(Model):
     inline: InlineSource | None = None
     config_map: ConfigMapSource | None = None
     database: DatabaseSource | None = None
+    object_store: ObjectStoreSource | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Source:
-        exactly_one(self, "inline", "config_map", "database")
+        exactly_one(self, "inline", "config_map", "database", "object_store")
         return self
 
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "[has(self.inline), has(self.configMap), has(self.database)].exists_one(given, given)",
-                "needs exactly one of inline, configMap, database",
+                "[has(self.inline), has(self.configMap), has(self.database), has(self.objectStore)].exists_one(x, x)",
+                "needs exactly one of inline, configMap, database, objectStore",
             )
         )
     )
@@ -164,6 +164,7 @@ class Results(Model):
 
     config_map: ConfigMapResults | None = None
     database: DatabaseResults | None = None
+    object_store: ObjectStoreResults | None = None
 
 
 class Credentials(Model):

@@ -111,6 +111,8 @@ class StoredResults(StatusModel):
 
     config_maps: Annotated[tuple[Annotated[str, StringConstraints(max_length=253)], ...], Field(max_length=64)] = ()
     table: Annotated[str, StringConstraints(max_length=256)] | None = None
+    object_store: Line | None = None
+    """The folder that holds them, as a URL."""
     rows: int = 0
 
 

@@ -85,10 +85,12 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
 async def store_everywhere(run: Run, rows: RowSpool) -> Stored:
     config_maps: tuple[str, ...] = ()
     table: str | None = None
+    object_store: str | None = None
     for sink in await run.tools.connections.sinks(run.resource):
         stored = await sink.write(rows.chunks())
         config_maps, table = config_maps + stored.config_maps, stored.table or table
-    return Stored(config_maps, table)
+        object_store = stored.object_store or object_store
+    return Stored(config_maps, table, object_store)
 
 
 def row_of(run: Run, batch: Batch, judged: Judged) -> Row:

@@ -29,6 +29,23 @@ class EnvSecrets:
             return value.strip()
         raise Stalled(self._advice(document, ref), reason="SecretKeyMissing" if document else "SecretMissing")
 
+    async def read_all(self, namespace: str, name: str) -> Mapping[str, str]:
+        """Variables that begin with the Secret's name stand for its keys: S3_REGION is region of Secret s3."""
+        document = self._documents.get((namespace, name))
+        if document is None:
+            values = {key: value.strip() for key, value in variables(self._environ, name).items()}
+        else:
+            keys = {*(document.get("stringData") or {}), *(document.get("data") or {})}
+            refs = [SecretRef(name=name, key=key) for key in sorted(keys)]
+            values = {ref.key: (value_of(document, ref) or "").strip() for ref in refs}
+        if values:
+            return values
+        raise Stalled(
+            f"Secret {name} is not in the manifest file, or is empty: add it to the file, or set an environment "
+            f"variable {prefix_of(name)}… for each of its keys",
+            reason="SecretKeyMissing" if document else "SecretMissing",
+        )
+
     def _advice(self, document: Mapping[str, Any] | None, ref: SecretRef) -> str:
         if document is not None:
             return f"Secret {ref.name} in the manifest file has no value under the key {ref.key}"
@@ -40,7 +57,17 @@ class EnvSecrets:
 
 def variable(ref: SecretRef) -> str:
     """The variable that stands for a key of a Secret: anthropic, api-key → ANTHROPIC_API_KEY."""
-    return re.sub(r"[^A-Z0-9]", "_", f"{ref.name}_{ref.key}".upper())
+    return f"{prefix_of(ref.name)}{re.sub(r'[^A-Z0-9]', '_', ref.key.upper())}"
+
+
+def prefix_of(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", name.upper()) + "_"
+
+
+def variables(environ: Mapping[str, str], name: str) -> dict[str, str]:
+    """The variables that stand for keys of a Secret, by keys: S3_REGION → region."""
+    prefix = prefix_of(name)
+    return {key.removeprefix(prefix).lower(): value for key, value in environ.items() if key.startswith(prefix)}
 
 
 def value_of(document: Mapping[str, Any], ref: SecretRef) -> str | None:

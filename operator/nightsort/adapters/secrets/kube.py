@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 
 from kubernetes.aio.client import ApiClient, CoreV1Api, V1Secret
 
@@ -24,37 +25,46 @@ class KubeSecrets:
         self._core = CoreV1Api(client)
 
     async def read(self, namespace: str, ref: SecretRef) -> str:
+        found = await self._allowed(namespace, ref.name, f"with the key {ref.key}")
+        encoded = (found.data or {}).get(ref.key)
+        if encoded is None:
+            raise Stalled(f"Secret {ref.name} in namespace {namespace} has no key {ref.key}", reason="SecretKeyMissing")
+        value = text_of(encoded, ref.name, ref.key)
+        if not value:
+            raise Stalled(f"Secret {ref.name}: the value of key {ref.key} is empty", reason="SecretKeyMissing")
+        return value
+
+    async def read_all(self, namespace: str, name: str) -> Mapping[str, str]:
+        found = await self._allowed(namespace, name, "with the options it is to hold")
+        if not found.data:
+            raise Stalled(f"Secret {name} in namespace {namespace} has no keys", reason="SecretKeyMissing")
+        return {key: text_of(encoded, name, key) for key, encoded in found.data.items()}
+
+    async def _allowed(self, namespace: str, name: str, what: str) -> V1Secret:
         try:
-            with translated(f"read Secret {namespace}/{ref.name}"):
-                found = await self._core.read_namespaced_secret(ref.name, namespace, _request_timeout=TIMEOUT)
+            with translated(f"read Secret {namespace}/{name}"):
+                found = await self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)
         except Gone:
             raise Stalled(
-                f"Secret {ref.name} is not in namespace {namespace}: create it with the key {ref.key} "
-                f'and the label {ALLOW}: "true"',
+                f'Secret {name} is not in namespace {namespace}: create it {what} and the label {ALLOW}: "true"',
                 reason="SecretMissing",
             ) from None
-        check_label(found, namespace, ref)
-        return value_of(found, namespace, ref)
+        check_label(found, namespace, name)
+        return found
 
 
-def check_label(found: V1Secret, namespace: str, ref: SecretRef) -> None:
+def check_label(found: V1Secret, namespace: str, name: str) -> None:
     labels = (found.metadata.labels if found.metadata else None) or {}
     if labels.get(ALLOW) != "true":
         raise Stalled(
-            f"Secret {ref.name} may not be read by Nightsort. Its owner can allow that: "
-            f"kubectl label secret {ref.name} -n {namespace} {ALLOW}=true --overwrite",
+            f"Secret {name} may not be read by Nightsort. Its owner can allow that: "
+            f"kubectl label secret {name} -n {namespace} {ALLOW}=true --overwrite",
             reason="SecretNotAllowed",
         )
 
 
-def value_of(found: V1Secret, namespace: str, ref: SecretRef) -> str:
-    encoded = (found.data or {}).get(ref.key)
-    if encoded is None:
-        raise Stalled(f"Secret {ref.name} in namespace {namespace} has no key {ref.key}", reason="SecretKeyMissing")
+def text_of(encoded: bytes | str, name: str, key: str) -> str:
     try:
-        value = base64.b64decode(encoded).decode().strip()
+        return base64.b64decode(encoded).decode().strip()
     except (binascii.Error, UnicodeDecodeError):
-        raise Stalled(f"Secret {ref.name}: the value of key {ref.key} is not text", reason="SecretInvalid") from None
-    if not value:
-        raise Stalled(f"Secret {ref.name}: the value of key {ref.key} is empty", reason="SecretKeyMissing")
-    return value
+        raise Stalled(f"Secret {name}: the value of key {key} is not text", reason="SecretInvalid") from None

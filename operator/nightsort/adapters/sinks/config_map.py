@@ -6,11 +6,9 @@ row: rows stay in their part, parts are found by their names, and the index name
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Any
 
-from nightsort.adapters.result_files import FORMATS, FULL_PART, DamagedFile, Part, merge
+from nightsort.adapters.result_files import FORMATS, FULL_PART, DamagedFile, Part, merge, readable, summary_of
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row
@@ -132,18 +130,3 @@ class ConfigMapRows:
 
     def _name_of(self, number: int) -> str:
         return f"{self._name}-{number}" if number else self._name
-
-
-def summary_of(summary: Summary) -> dict[str, Any]:
-    return {
-        "resource": summary.resource,
-        "model": summary.model,
-        "tickets": summary.tickets,
-        "categories": dict(summary.categories),
-        "verdicts": dict(summary.verdicts),
-        "cost": {"actualUSD": summary.actual_usd, "standardUSD": summary.standard_usd},
-    }
-
-
-def readable(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"

@@ -7,7 +7,8 @@ from typing import get_args
 
 from nightsort.adapters.ticket_files import Entry, InvalidFile, parse
 from nightsort.adapters.ticket_list import complaint, pages
-from nightsort.api.spec import ConfigMapSource, Format
+from nightsort.api.model import Format
+from nightsort.api.spec import ConfigMapSource
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import ConfigMaps

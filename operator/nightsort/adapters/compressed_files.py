@@ -1,0 +1,74 @@
+"""Text files in gzip or zstd, told by their ending, read as they come and never as a whole."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+import zstandard
+
+SUFFIXES = (".gz", ".zst")
+# A few bytes may stand for a hundred thousand times as many; so much is unpacked at once.
+ZSTD_INPUT_BYTES = 1024
+LARGEST_WINDOW = 2**27
+
+
+class DamagedArchive(ValueError):
+    """It is not what its ending says, or it was cut."""
+
+
+class Unpacked(io.RawIOBase):
+    """A gzip or zstd file's content. Reading raises DamagedArchive."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            while not self._rest:
+                self._rest = memoryview(next(self._chunks))
+        except StopIteration:
+            return 0
+        except (gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError):
+            raise DamagedArchive from None
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
+    """The file's content; the file itself where its name says nothing of packing."""
+    if name.endswith(".gz"):
+        return io.BufferedReader(Unpacked(from_gzip(file)))
+    if name.endswith(".zst"):
+        return io.BufferedReader(Unpacked(from_zstd(file)))
+    return file
+
+
+def from_gzip(file: IO[bytes]) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=file) as unzipped:
+        while chunk := unzipped.read1(io.DEFAULT_BUFFER_SIZE * 8):
+            yield chunk
+
+
+def from_zstd(file: IO[bytes]) -> Iterator[bytes]:
+    """Frame by frame: the library's own reader takes a file that was cut for one that has ended."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
+    frame = decompressor.decompressobj()
+    fresh = True
+    while chunk := file.read(ZSTD_INPUT_BYTES):
+        while chunk:
+            yield frame.decompress(chunk)
+            fresh, chunk = False, b""
+            if frame.eof:
+                chunk, frame, fresh = frame.unused_data, decompressor.decompressobj(), True
+    if not fresh:
+        raise EOFError

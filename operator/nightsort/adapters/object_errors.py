@@ -1,0 +1,31 @@
+"""What an object store's error means for a run. Messages carry no name of a host, no body and no part of a Secret."""
+
+from __future__ import annotations
+
+import re
+
+from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+from nightsort.domain.errors import Interruption, Stalled, Waiting
+
+STATUS = re.compile(r"status code: (\d{3})")
+"""Only some calls have an exception of their own for each status; all of them tell it in their text."""
+TIME_CURES = frozenset({408, 425, 429})
+
+
+def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> Interruption:
+    """The error as the flow knows it. `place` begins the message, `rights` says what the credentials must allow."""
+    found = STATUS.search(str(error))
+    status = int(found[1]) if found else 0
+    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
+        what = f"the store refuses the credentials, or they lack a right: they need to {rights}"
+        return Stalled(f"{place}: {what}", reason="PermissionDenied")
+    if isinstance(error, FileNotFoundError) or status == 404:
+        return Stalled(f"{place}: the store has no such bucket, or does not show it", reason="BucketMissing")
+    if scheme == "file":
+        return Stalled(f"{place}: the files or their directory cannot be used", reason="StoreRefused")
+    if 300 <= status < 400 or "redirect" in str(error):
+        return Stalled(f"{place}: the bucket is elsewhere; check region and endpoint", reason="StoreRefused")
+    if (400 <= status < 500 and status not in TIME_CURES) or status == 501:
+        return Stalled(f"{place}: the store refuses the request with status {status}", reason="StoreRefused")
+    return Waiting(f"{place}: the store cannot be reached, or is busy", reason="StoreUnreachable")

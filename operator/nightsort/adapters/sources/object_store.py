@@ -1,0 +1,232 @@
+"""Tickets from files in object storage, streamed in the order of their names; a cursor is a name and a line."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple, get_args
+
+from nightsort.adapters.compressed_files import SUFFIXES, DamagedArchive, unpacked
+from nightsort.adapters.object_options import StorePolicy
+from nightsort.adapters.object_stores import Folder
+from nightsort.adapters.ticket_files import NEWLINES, Entry, InvalidFile, check_fields, entries
+from nightsort.adapters.ticket_list import PAGE, IdDigests, flaw, id_digest, used_before
+from nightsort.api.model import Format
+from nightsort.api.object_store import ObjectStoreSource
+from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.ticket import Ticket
+
+PLACE = "source.objectStore"
+RIGHTS = "list the bucket and read its objects"
+FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
+MOST_OBJECTS = 50_000
+MOST_CURSOR_CHARS = 1024
+PAGE_CHARS = 8_000_000
+"""Bounds the memory of a page where tickets are long."""
+WILDCARD = re.compile(r"[*?]")
+
+
+class Cursor(NamedTuple):
+    """Behind which ticket to go on: an object's name in the folder, and the number of its line or entry."""
+
+    name: str
+    number: int
+
+    @classmethod
+    def of(cls, text: str) -> Cursor:
+        number, name = json.loads(text)
+        return cls(name, number)
+
+    @property
+    def text(self) -> str:
+        return json.dumps([self.number, self.name], ensure_ascii=False, separators=(",", ":"))
+
+
+BEGINNING = Cursor("", 0)
+
+
+class ObjectTickets:
+    """Implements `ports.Source`; the objects are listed and read anew by each call.
+
+    `fields` are those that the template names. To tell that ids are unique takes 16 bytes for each ticket, for the time
+    of the check. Reading goes on behind a cursor by skipping lines of its object: many objects resume faster than one.
+    """
+
+    def __init__(
+        self, source: ObjectStoreSource, options: Mapping[str, str], fields: Collection[str], policy: StorePolicy
+    ) -> None:
+        """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
+        folder, self._pattern = split(source.url)
+        self._folder = Folder(folder, options, policy, place=PLACE, rights=RIGHTS)
+        self._matches = matcher(self._pattern)
+        self._format = source.format or FORMATS[without_suffix(source.url).rsplit(".", 1)[-1]]
+        self._fields = fields
+        self._count: int | None = None
+
+    async def check(self) -> None:
+        """Raises Waiting: no object is there, or the store is away. Stalled: what is there cannot be used."""
+        self._count = await asyncio.to_thread(self._check)
+
+    async def count(self) -> int:
+        """What the check has counted, else by reading everything."""
+        if self._count is None:
+            self._count = await asyncio.to_thread(lambda: sum(1 for _ in self._entries()))
+        return self._count
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        pages = self._pages(after, through)
+        while page := await asyncio.to_thread(next, pages, ()):
+            yield page
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        """Reads from the start until all are found."""
+        return await asyncio.to_thread(self._find, set(ids)) if ids else []
+
+    def _check(self) -> int:
+        digests, known, count = IdDigests(), set[str](), 0
+        wanted = set(self._fields)
+        for _, entry in self._entries():
+            digests.add(entry.fields["id"])
+            if not wanted <= known:
+                known |= wanted & entry.fields.keys()
+            count += 1
+        if count:
+            self._check_fields(known)
+        repeated = digests.repeated()
+        if repeated is not None:
+            raise self._twice(repeated)
+        return count
+
+    def _check_fields(self, known: Collection[str]) -> None:
+        try:
+            check_fields(self._fields, known)
+        except InvalidFile as invalid:
+            raise self._invalid(str(invalid)) from None
+
+    def _twice(self, digest: bytes) -> Interruption:
+        """Says where an id stands that was seen twice, by reading again."""
+        first: str | None = None
+        for name, entry in self._entries():
+            ticket_id = entry.fields["id"]
+            if id_digest(ticket_id) != digest:
+                continue
+            if first is not None:
+                return self._invalid(f"{place(name, entry)}: {used_before(ticket_id, first)}")
+            first = place(name, entry)
+        return Waiting(f"{PLACE}: the objects are being changed", reason="SourceChanging")
+
+    def _pages(self, after: str | None, through: str | None) -> Iterator[Sequence[Ticket]]:
+        page: list[Ticket] = []
+        chars = 0
+        for ticket in self._tickets(after, through):
+            page.append(ticket)
+            chars += sum(map(len, ticket.fields.values()))
+            if len(page) == PAGE or chars > PAGE_CHARS:
+                yield page
+                page, chars = [], 0
+        if page:
+            yield page
+
+    def _tickets(self, after: str | None = None, through: str | None = None) -> Iterator[Ticket]:
+        last = None if through is None else Cursor.of(through)
+        for name, entry in self._entries(BEGINNING if after is None else Cursor.of(after)):
+            cursor = Cursor(name, entry.number)
+            if last is not None and cursor > last:
+                return
+            yield Ticket(entry.fields["id"], self._fields_of(entry), cursor.text)
+            if cursor == last:
+                return
+
+    def _fields_of(self, entry: Entry) -> Mapping[str, str]:
+        """The id is a field only where the template asks for it."""
+        return {name: text for name, text in entry.fields.items() if name != "id" or name in self._fields}
+
+    def _find(self, wanted: set[str]) -> Sequence[Ticket]:
+        found = []
+        for ticket in self._tickets():
+            if ticket.id in wanted:
+                wanted.discard(ticket.id)
+                found.append(ticket)
+                if not wanted:
+                    break
+        return found
+
+    def _entries(self, after: Cursor = BEGINNING) -> Iterator[tuple[str, Entry]]:
+        """The tickets with their objects' names; every id by itself is in order."""
+        for name in self._names():
+            if name < after.name:
+                continue
+            for entry in self._parsed(name, after.number if name == after.name else 0):
+                if wrong := flaw(entry.fields["id"]):
+                    raise self._invalid(f"{place(name, entry)}: {wrong}")
+                yield name, entry
+
+    def _names(self) -> list[str]:
+        """In the order of their characters' codes, which no change of locale or store changes."""
+        if not WILDCARD.search(self._pattern):
+            return [self._pattern]
+        literal = WILDCARD.split(self._pattern)[0]
+        names = []
+        # Listing starts short of the literal beginning, since what is equal to it could match too.
+        for name, _ in self._folder.names(after=literal[:-1]):
+            if self._matches.fullmatch(name):
+                names.append(self._checked_name(name))
+            if len(names) > MOST_OBJECTS:
+                raise self._invalid(f"more than {MOST_OBJECTS:,} objects; name fewer, larger ones")
+        if not names:
+            raise self._missing()
+        return sorted(names)
+
+    def _checked_name(self, name: str) -> str:
+        if len(Cursor(name, 10**12).text) > MOST_CURSOR_CHARS:
+            raise self._invalid(f"the name of object {name[:64]}… is too long")
+        return name
+
+    def _parsed(self, name: str, behind: int) -> Iterator[Entry]:
+        file = self._folder.read(name)
+        if file is None:
+            raise self._missing()
+        with file:
+            try:
+                content = unpacked(file, name)
+                text = io.TextIOWrapper(content, encoding="utf-8-sig", newline=NEWLINES[self._format])
+                yield from entries(text, self._format, self._fields, behind)
+            except InvalidFile as invalid:
+                raise self._invalid(f"object {name}, {invalid}") from None
+            except DamagedArchive:
+                raise self._invalid(f"object {name} is not what its ending says, or was cut") from None
+            except UnicodeDecodeError:
+                raise self._invalid(f"object {name} is not UTF-8 text") from None
+
+    def _missing(self) -> Waiting:
+        return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason="SourceMissing")
+
+    def _invalid(self, what: str) -> Stalled:
+        return self._folder.stalled(what, "InvalidSource")
+
+
+def place(name: str, entry: Entry) -> str:
+    return f"object {name}, {entry.place}"
+
+
+def split(url: str) -> tuple[str, str]:
+    """The folder before the first wildcard, as a URL, and what is to match below it."""
+    literal = WILDCARD.split(url)[0]
+    at = literal.rindex("/") + 1
+    return url[:at], url[at:]
+
+
+def matcher(pattern: str) -> re.Pattern[str]:
+    """* and ? stand for what is no slash; nothing else is special."""
+    parts = re.split(r"([*?])", pattern)
+    signs = {"*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(signs.get(part) or re.escape(part) for part in parts), re.DOTALL)
+
+
+def without_suffix(name: str) -> str:
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name

@@ -1,3 +1,8 @@
 """What every test may ask for."""
 
-pytest_plugins = ["tests.cluster.fixtures", "tests.cluster.operator_fixtures", "tests.servers.fixtures"]
+pytest_plugins = [
+    "tests.cluster.fixtures",
+    "tests.cluster.operator_fixtures",
+    "tests.cluster.trouble_fixtures",
+    "tests.servers.fixtures",
+]

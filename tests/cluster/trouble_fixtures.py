@@ -1,0 +1,66 @@
+"""A control plane that tests may take away, and what belongs to an operator that they may kill."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.bench import SimulatedApi, User
+from tests.cluster.controlplane.plane import ControlPlane
+from tests.cluster.fixtures import CRDS, numbers
+from tests.cluster.nursery import Nursery
+from tests.cluster.trouble import Eyes, Pod, Table
+
+
+@pytest.fixture(scope="session")
+def breakable_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Not the plane of the other tests: their operator must not see what happens here."""
+    with ControlPlane(tmp_path_factory.mktemp("breakable"), crds=CRDS) as plane:
+        yield plane
+        for server in plane.running.values():
+            server.stop(signal.SIGKILL)  # to leave in good order takes it 20 s, and its data are of no use any more
+
+
+@pytest.fixture(scope="session")
+def nursery(breakable_plane: ControlPlane) -> Iterator[Nursery]:
+    nursery = Nursery(breakable_plane.kubeconfig)
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def quick_api(tmp_path: Path) -> Iterator[SimulatedApi]:
+    """A simulated API of the test's own, so that its bill is the test's, too; batches take 0.7 s."""
+    api = SimulatedApi(tmp_path, seconds=0.7)
+    yield api
+    api.server.stop()
+
+
+@pytest.fixture
+def troubled_user(breakable_plane: ControlPlane) -> User:
+    """A namespace for one test; the pod below works in no other."""
+    name = f"trouble-{next(numbers)}"
+    breakable_plane.kubectl("create", "namespace", name)
+    return User(breakable_plane, name)
+
+
+@pytest.fixture
+def pod(nursery: Nursery, troubled_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[Pod]:
+    """The operator, not started yet. What it logged must be free of accidents."""
+    pod = Pod(nursery, troubled_user.plane, troubled_user.namespace, quick_api.url, tmp_path)
+    yield pod
+    pod.kill()
+    assert "unexpected" not in pod.logs(), pod.logs()[-5000:]
+
+
+@pytest.fixture
+def eyes(troubled_user: User) -> Eyes:
+    return Eyes(troubled_user.plane, troubled_user.namespace)
+
+
+@pytest.fixture
+def table(postgres_database: str, troubled_user: User) -> Table:
+    return Table.set_up(postgres_database, troubled_user)

@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
 CRD := crds/nightsort.dev_classificationbatches.yaml
+CHART_CRD := charts/nightsort/files/classificationbatches.yaml
 CODE := operator/nightsort tests tools $(wildcard examples benchmarks)
 # Cheap to start; `make test` runs these and the cluster.
 FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire)
@@ -19,7 +20,7 @@ TESTS := $(FAST) $(wildcard tests/servers tests/cluster)
 COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo local test test-fast control-plane verify lint format types arch crds sizes lock clean
+.PHONY: help setup demo local test test-fast control-plane verify lint format types arch crds chart-readme manifests sizes lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,10 +39,14 @@ test: setup control-plane ## Run all tests that need no root, with the coverage 
 test-fast: setup ## Run the tests that need no cluster
 	$(BIN)/python -m pytest $(FAST) -m "not cluster" $(PYTEST_ARGS)
 
-control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager and kubectl from Go modules, once
+SEEDS ?= 100000
+soak: setup ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
+	$(BIN)/python -m tests.simulation.replay --soak $(SEEDS)
+
+control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm from Go modules, once
 	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh
 
-verify: lint types arch crds-fresh ## Check everything that is not a test
+verify: lint types arch crds-fresh chart-fresh ## Check everything that is not a test
 
 lint: setup ## Check style and formatting
 	$(BIN)/ruff check $(CODE)
@@ -57,13 +62,38 @@ types: setup ## Check the types, strictly
 arch: setup ## Check the import contracts between the rooms
 	$(BIN)/lint-imports --no-logo
 
-crds: setup ## Render the CustomResourceDefinition from the models in api/
+crds: setup ## Render the CustomResourceDefinition from the models in api/, for kubectl and for the chart
 	$(BIN)/nightsort crds > $(CRD).part
 	mv $(CRD).part $(CRD)
+	cp $(CRD) $(CHART_CRD)
 
 .PHONY: crds-fresh
 crds-fresh: setup
-	@$(BIN)/nightsort crds | diff -u $(CRD) - || { echo "$(CRD) is stale: run 'make crds' and commit it" >&2; exit 1; }
+	@for file in $(CRD) $(CHART_CRD); do $(BIN)/nightsort crds | diff -u $$file - || \
+	    { echo "$$file is stale: run 'make crds' and commit it" >&2; exit 1; }; done
+
+chart-readme: setup ## Write the table of values in the chart's README
+	$(BIN)/python tools/chart_readme.py
+
+manifests: setup helm ## Render the chart into plain manifests, for kubectl and kustomize
+	$(RENDER) > deploy/operator.yaml.part
+	mv deploy/operator.yaml.part deploy/operator.yaml
+
+# Helm's half of the control plane; it is built in two minutes.
+.PHONY: helm
+helm: setup
+	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh helm
+
+HELM = $$($(BIN)/python -c 'from tests.cluster.controlplane.plane import program; print(program("helm"))')
+RENDER = set -o pipefail; $(HELM) template nightsort charts/nightsort --namespace nightsort --skip-tests | \
+	$(BIN)/python tools/manifests.py
+
+.PHONY: chart-fresh
+chart-fresh: setup helm
+	@$(HELM) lint --strict --quiet charts/nightsort
+	@$(BIN)/python tools/chart_readme.py --check
+	@$(RENDER) | diff -u deploy/operator.yaml - || \
+	    { echo "deploy/operator.yaml is stale: run 'make manifests' and commit it" >&2; exit 1; }
 
 sizes: setup ## Show the sizes of functions and modules beside their aims
 	@$(BIN)/python tools/sizes.py operator/nightsort

@@ -1,0 +1,271 @@
+"""The chart on a real control plane of its own: the life of a release, and exactly the rights that it needs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nightsort.cli.create import scheduled
+from tests.cluster.audit import Audit, granted
+from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, condition, inline, start_operator
+from tests.cluster.controlplane.plane import TOP, ControlPlane
+from tests.cluster.helm import CHART, CRD_NAME, HelmFailed, Release, one
+from tests.manifests import manifest
+from tests.processes import Server
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.cluster
+
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+NIGHT = {"enabled": True, "name": "tickets", "timeZone": "Europe/Berlin", "spec": manifest()["spec"]}
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    return Audit(tmp_path_factory.mktemp("audit"))
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, audit: Audit) -> Iterator[ControlPlane]:
+    """A control plane that knows nothing of Nightsort and writes down what service accounts ask."""
+    with ControlPlane(tmp_path_factory.mktemp("bare"), api_server_flags=audit.flags()) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_minute(bare: ControlPlane) -> str:
+    """A CronJob that the last test asks about; it begins first, since a minute is long."""
+    command = ("--image=none", "--schedule=* * * * *", "-n", "default")
+    bare.kubectl("create", "cronjob", "every-minute", *command)
+    return "every-minute"
+
+
+@pytest.fixture
+def release(bare: ControlPlane) -> Iterator[Release]:
+    """A namespace that admits restricted pods only, for a release that the test installs; nothing is left of it."""
+    namespace = f"release-{next(numbers)}"
+    bare.kubectl("create", "namespace", namespace)
+    bare.kubectl("label", "namespace", namespace, RESTRICTED)
+    release = Release(bare, namespace)
+    yield release
+    if "nightsort" in release.helm("list", "--short"):
+        release.helm("uninstall", "nightsort")
+    bare.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
+
+
+def columns(plane: ControlPlane) -> list[str]:
+    path = "jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}"
+    return plane.kubectl("get", "crd", CRD_NAME, "-o", path).split()
+
+
+def established(plane: ControlPlane) -> None:
+    plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD_NAME}")
+
+
+def with_another_column(folder: Path) -> Path:
+    """The chart of a later version, whose CRD shows one thing more."""
+    chart = folder / "nightsort"
+    shutil.copytree(CHART, chart)
+    crd = yaml.safe_load((chart / "files" / "classificationbatches.yaml").read_text())
+    crd["spec"]["versions"][0]["additionalPrinterColumns"].append(
+        {"name": "Shards", "type": "string", "jsonPath": ".status.cursor"}
+    )
+    (chart / "files" / "classificationbatches.yaml").write_text(yaml.safe_dump(crd))
+    return chart
+
+
+def test_a_release_installs_the_crd_and_a_pod_that_the_restricted_level_admits(release: Release) -> None:
+    notes = release.install(apiKey={"existingSecret": "anthropic"})
+
+    assert "kubectl get cb -w" in notes
+    established(release.plane)
+    user = User(release.plane, release.namespace)
+    [pod] = eventually(lambda: json.loads(user.kubectl("get", "pods", "-o", "json"))["items"])
+    assert pod["spec"]["serviceAccountName"] == "nightsort"
+    [container] = pod["spec"]["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_an_upgrade_changes_the_crd_a_rollback_brings_it_back_and_an_uninstall_leaves_it(
+    release: Release, tmp_path: Path
+) -> None:
+    release.install()
+    established(release.plane)
+    user = User(release.plane, release.namespace)
+    user.apply(manifest())
+
+    release.upgrade(chart=with_another_column(tmp_path))
+    assert "Shards" in columns(release.plane)
+    release.helm("rollback", "nightsort", "1")
+    assert "Shards" not in columns(release.plane)
+    release.helm("uninstall", "nightsort")
+
+    assert "tickets" in user.kubectl("get", "cb", "-o", "name")
+    assert "NotFound" in user.kubectl("get", "deployment", "nightsort", check=False)
+    release.install()
+    assert "tickets" in user.kubectl("get", "cb", "-o", "name")
+
+
+def test_without_crds_the_release_leaves_the_crd_to_others(release: Release) -> None:
+    release.install(crds={"install": False})
+
+    assert "NotFound" in release.plane.kubectl("get", "crd", CRD_NAME, check=False)
+
+
+def test_a_crd_that_was_applied_by_hand_is_taken_over_only_when_asked(release: Release) -> None:
+    release.plane.apply_crds(TOP / "crds")
+    with pytest.raises(HelmFailed, match="cannot be imported into the current release"):
+        release.install()
+
+    release.install("--take-ownership", "--force-conflicts")
+
+    annotations = json.loads(release.plane.kubectl("get", "crd", CRD_NAME, "-o", "json"))["metadata"]["annotations"]
+    assert annotations["helm.sh/resource-policy"] == "keep"
+
+
+@contextmanager
+def operator_of(release: Release, api: SimulatedApi, log: Path) -> Iterator[Server]:
+    """The operator as a process, with the variables and the token that the release gives its pod."""
+    [container] = one(release.manifest(), "Deployment")["spec"]["template"]["spec"]["containers"]
+    variables = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    variables |= {
+        "KUBECONFIG": str(release.plane.kubeconfig_of(release.namespace, "nightsort")),
+        "NIGHTSORT_LIVENESS_PORT": "0",
+        "NIGHTSORT_ANTHROPIC_API_KEY": "chart",
+    }
+    server = start_operator(release.plane, api.url, log, **variables)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def live(user: User) -> None:
+    """Lives that use all that the operator can do: read, write, tell, wait, cancel, expire."""
+    user.secret("anthropic", **{"api-key": "workspace"})
+    user.kubectl(
+        "create", "configmap", "tickets", "--from-literal=tickets.csv=id,subject,body\n1,Hi,Refund my invoice\n"
+    )
+    credentials = {"secretRef": {"name": "anthropic", "key": "api-key"}}
+    user.apply(
+        batch("from-text", inline("I was charged twice"), ttlSecondsAfterFinished=2),
+        batch("from-map", {"configMap": {"name": "tickets", "key": "tickets.csv"}}, credentials=credentials),
+        batch("deleted", inline("The app crashes"), pollIntervalSeconds=600),
+    )
+    user.told("deleted", lambda status: bool(status.get("batches")))
+    user.kubectl("delete", "cb", "deleted", "--timeout=30s")
+    assert condition(user.finished("from-map")["status"], "Complete") == "True"
+    assert len(user.rows("from-map-results")) == 1
+    user.kubectl("wait", "--for=delete", "--timeout=60s", "cb/from-text")
+
+
+@pytest.mark.parametrize("scope", ["cluster", "namespaces"])
+def test_the_operator_uses_every_right_that_the_chart_grants_and_needs_no_other(
+    release: Release, api: SimulatedApi, audit: Audit, tmp_path: Path, scope: str
+) -> None:
+    watched = [release.namespace] if scope == "namespaces" else []
+    release.install(watchNamespaces=watched)
+    established(release.plane)
+    elsewhere = User(release.plane, "default")
+    elsewhere.apply(batch("elsewhere", inline("Refund my invoice")))
+
+    with operator_of(release, api, tmp_path / "operator.log"):
+        live(User(release.plane, release.namespace))
+
+    role = one(release.manifest(), "Role" if watched else "ClusterRole")
+    assert audit.refused(release.namespace, "nightsort") == set()
+    assert audit.used(release.namespace, "nightsort") == granted(role["rules"])
+    assert ("status" in elsewhere.get("elsewhere")) == (scope == "cluster")
+
+
+def create(release: Release, service_account: str, container: Any, folder: Path, **variables: str) -> str:
+    """Runs a container of the chart that creates a resource: its arguments, file and token, without a node."""
+    file = folder / "batch.yaml"
+    file.write_text(User(release.plane, release.namespace).get(service_account, "configmap")["data"]["batch.yaml"])
+    arguments = [each.replace("/etc/nightsort/batch.yaml", str(file)) for each in container["args"]]
+    kubeconfig = release.plane.kubeconfig_of(release.namespace, service_account)
+    ended = subprocess.run(
+        [*NIGHTSORT, *arguments],
+        env={**os.environ, "KUBECONFIG": str(kubeconfig), **variables},
+        text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    return ended.stdout + ended.stderr
+
+
+def test_the_night_creates_one_resource_however_often_it_is_tried(
+    release: Release, audit: Audit, tmp_path: Path
+) -> None:
+    release.install(nightly=NIGHT)
+    established(release.plane)
+    job = one(release.manifest(), "CronJob", "nightsort-nightly")["spec"]["jobTemplate"]["spec"]
+    [container] = job["template"]["spec"]["containers"]
+    monday_late = {"NIGHTSORT_JOB_NAME": "nightsort-nightly-29923560"}  # 2026-11-23T22:00:00Z
+
+    said = [create(release, "nightsort-nightly", container, tmp_path, **monday_late) for _ in range(2)]
+
+    assert said == [
+        "classificationbatch.nightsort.dev/tickets-2026-11-23 created\n",
+        "classificationbatch.nightsort.dev/tickets-2026-11-23 is already there\n",
+    ]
+    role = one(release.manifest(), "Role", "nightsort-nightly")
+    assert audit.refused(release.namespace, "nightsort-nightly") == set()
+    assert audit.used(release.namespace, "nightsort-nightly") == granted(role["rules"])
+
+
+def test_the_pod_of_the_night_is_admitted_at_the_restricted_level(release: Release) -> None:
+    release.install(nightly=NIGHT)
+    user = User(release.plane, release.namespace)
+
+    user.kubectl("create", "job", "by-hand", "--from=cronjob/nightsort-nightly")
+
+    found = eventually(lambda: json.loads(user.kubectl("get", "pods", "-l", "job-name=by-hand", "-o", "json"))["items"])
+    assert found[0]["spec"]["serviceAccountName"] == "nightsort-nightly"
+
+
+def test_the_release_tests_itself_by_a_dry_run(release: Release, tmp_path: Path) -> None:
+    release.install()
+    established(release.plane)
+    hooks = [each for each in yaml.safe_load_all(release.helm("get", "hooks", "nightsort")) if each]
+    release.plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(hooks))
+    pod = one(hooks, "Pod", "nightsort-test")
+
+    said = create(release, "nightsort-test", pod["spec"]["containers"][0], tmp_path)
+
+    assert said.startswith("classificationbatch.nightsort.dev/helm-test-")
+    assert said.endswith(" created (dry run)\n")
+    assert User(release.plane, release.namespace).kubectl("get", "cb", "-o", "name") == ""
+
+
+def test_a_cron_job_names_its_jobs_by_the_minute_of_the_schedule(bare: ControlPlane, every_minute: str) -> None:
+    def jobs() -> list[Any]:
+        found = json.loads(bare.kubectl("get", "jobs", "-n", "default", "-o", "json"))["items"]
+        return [job for job in found if job["metadata"]["name"].startswith(f"{every_minute}-")]
+
+    job = eventually(jobs, seconds=75)[0]["metadata"]
+
+    told = job["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"]
+    assert scheduled(job["name"], "UTC") == datetime.fromisoformat(told)
+
+
+def test_the_plain_manifests_install_the_same_without_helm(bare: ControlPlane) -> None:
+    bare.kubectl("apply", "--server-side", "-k", str(TOP / "deploy"))
+
+    established(bare)
+    user = User(bare, "nightsort")
+    [pod] = eventually(lambda: json.loads(user.kubectl("get", "pods", "-o", "json"))["items"])
+    assert pod["spec"]["serviceAccountName"] == "nightsort"
+    assert "elm" not in (TOP / "deploy" / "operator.yaml").read_text().split("\n", 1)[1]
+    bare.kubectl("delete", "-k", str(TOP / "deploy"), "--wait=false")

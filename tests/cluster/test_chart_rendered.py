@@ -1,0 +1,123 @@
+"""What the chart renders to, by the schemas of every Kubernetes that it is for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from tests.cluster.controlplane.plane import TOP
+from tests.cluster.helm import CHART, CRD_NAME, HelmFailed, helm, one, render
+from tests.manifests import manifest
+
+pytestmark = pytest.mark.cluster
+
+VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
+NIGHTLY = {"enabled": True, "spec": manifest()["spec"]}
+CASES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "everything": {
+        "apiKey": {"existingSecret": "anthropic"},
+        "crds": {"annotations": {"example.com/team": "support"}},
+        "commonLabels": {"team": "support"},
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}],
+        "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/ca"}],
+        "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+        "image": {"digest": "sha256:" + "0" * 64},
+        "imagePullSecrets": [{"name": "registry"}],
+        "networkPolicy": {"enabled": True, "egressTo": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
+        "nightly": NIGHTLY | {"labels": {"team": "support"}},
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "podAnnotations": {"example.com/checked": "true"},
+        "podDisruptionBudget": {"enabled": True},
+        "podLabels": {"example.com/tier": "batch"},
+        "priorityClassName": "batch",
+        "rbac": {"aggregate": True, "secretNames": ["anthropic", "tickets-db"]},
+        "serviceAccount": {"annotations": {"example.com/identity": "nightsort"}},
+        "settings": {"databaseHosts": ["*.db.example", "localhost"], "adoptionGraceSeconds": 900},
+        "tolerations": [{"key": "batch", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+            {"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"]}]}]}}},
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+    },
+    "two namespaces": {"watchNamespaces": ["support", "sales"], "nightly": NIGHTLY | {"namespace": "sales"}},
+    "as little as can be": {
+        "crds": {"install": False},
+        "rbac": {"create": False},
+        "serviceAccount": {"create": False, "name": "mine"},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_chart_is_linted_clean(case: str) -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", CHART, values=CASES[case])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("case", CASES)
+def test_every_document_fits_the_schemas_of_that_kubernetes(case: str, version: str) -> None:
+    for document in render(CASES[case], "--kube-version", version):
+        if document["kind"] == "CustomResourceDefinition":
+            continue  # its schema refers to itself; the API server has the last word in test_chart.py
+        assert kubernetes_validate.validate(document, version, strict=True) == version
+
+
+def test_an_older_kubernetes_is_refused() -> None:
+    with pytest.raises(HelmFailed, match=r"incompatible with Kubernetes v1\.29"):
+        render({}, "--kube-version", "1.29")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"nightlyy": {}}, "nightlyy"),
+        ({"settings": {"databasehosts": ["*"]}}, "databasehosts"),
+        ({"settings": {"databaseHosts": []}}, "/settings/databaseHosts"),
+        ({"nightly": {"enabled": True}}, "missing properties 'model', 'source'"),
+        ({"watchNamespaces": "support"}, "want array"),
+        ({"watchNamespaces": ["support"], "nightly": NIGHTLY | {"namespace": "sales"}}, "sales is not among"),
+        ({"liveness": {"port": 80}}, "/liveness/port"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(HelmFailed, match=told):
+        render(values)
+
+
+def test_the_crd_is_the_one_that_the_models_give_and_stays_on_uninstall() -> None:
+    rendered = one(render(), "CustomResourceDefinition", CRD_NAME)
+
+    assert (
+        rendered["spec"]
+        == yaml.safe_load((TOP / "crds" / "nightsort.dev_classificationbatches.yaml").read_text())["spec"]
+    )
+    assert rendered["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_with_namespaces_there_are_roles_in_those_and_nothing_cluster_wide() -> None:
+    kinds = [
+        (each["kind"], each["metadata"].get("namespace"))
+        for each in render({"watchNamespaces": ["a", "b"]}, "--skip-tests")
+    ]
+
+    assert {kind for kind in kinds if kind[0].startswith(("Role", "Cluster"))} == {
+        ("Role", "a"), ("RoleBinding", "a"), ("Role", "b"), ("RoleBinding", "b"),
+    }  # fmt: skip
+
+
+def test_settings_reach_the_operator_as_its_variables() -> None:
+    values = {
+        "settings": {"databaseHosts": ["*.db", "localhost"], "enqueuedRequests": 1_000_000},
+        "watchNamespaces": ["a", "b"],
+    }
+    [container] = one(render(values), "Deployment")["spec"]["template"]["spec"]["containers"]
+
+    assert {each["name"]: each["value"] for each in container["env"]} == {
+        "NIGHTSORT_LIVENESS_PORT": "8080",
+        "NIGHTSORT_NAMESPACES": "a,b",
+        "NIGHTSORT_DATABASE_HOSTS": "*.db,localhost",
+        "NIGHTSORT_ENQUEUED_REQUESTS": "1000000",
+    }

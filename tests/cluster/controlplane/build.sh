@@ -16,6 +16,7 @@ top=$(cd "$here/../../.." && pwd)
 version=v1.37.2
 target=${NIGHTSORT_CONTROL_PLANE:-$top/.cache/control-plane/$version}
 programs=(etcd kube-apiserver kube-controller-manager kubectl helm)
+[ $# -eq 0 ] || programs=("$@") # build.sh helm: only that one
 
 missing() {
     local program

@@ -21,7 +21,7 @@ async def find_candidates(
     owned = await run.tools.ledger.owned_batches()
     return {
         intent.tag: [
-            Candidate(batch, await proof(run, api, batch, intent.tag))
+            Candidate(batch, await proof(run, api, batch))
             for batch in recent
             if batch.id not in owned and may_be_ours(batch, intent, run.tools.grace)
         ]
@@ -29,10 +29,10 @@ async def find_candidates(
     }
 
 
-async def proof(run: Run, api: BatchApi, batch: Batch, wanted: str) -> str | None:
+async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
     """The tag under which a batch was bought; None until it has ended and its results were read whole.
 
-    A batch whose results stay empty proves nothing. It is taken for the `wanted` one, since that buys nothing again.
+    A batch whose results stay empty proves nothing, and as long as it may be ours, nothing is bought again.
     """
     if batch.id in run.tools.proofs:
         return run.tools.proofs[batch.id]
@@ -45,7 +45,7 @@ async def proof(run: Run, api: BatchApi, batch: Batch, wanted: str) -> str | Non
     except Waiting:
         return None
     if not lines:
-        return wanted
+        return None
     run.tools.proofs[batch.id] = tag
     return tag
 

@@ -43,6 +43,11 @@ SEEDS ?= 100000
 soak: setup ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
 	$(BIN)/python -m tests.simulation.replay --soak $(SEEDS)
 
+SEEDS ?= 100000
+.PHONY: soak
+soak: setup ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
+	$(BIN)/python -m tests.simulation.replay --soak $(SEEDS)
+
 control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm from Go modules, once
 	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh
 

@@ -134,9 +134,8 @@ class Oracle:
         if record.state is BatchState.RELEASED:
             self.demand(held is None, f"I2: {resource.meta.name} released {record.tag}, which was bought")
         if record.id is not None:
-            self.demand(
-                held is not None and held.id == record.id, f"I2: {resource.meta.name} took {record.id}, another's"
-            )
+            ours = held is not None and held.id == record.id
+            self.demand(ours, f"I2: {resource.meta.name} took {record.id}, another's")
 
     def _check_counts(self, name: str, status: Status) -> None:
         counts = status.tickets

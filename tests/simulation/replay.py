@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from tests.simulation.world import World
 
@@ -26,7 +27,8 @@ def failures(seeds: Iterable[int]) -> list[tuple[int, str]]:
 def soak(first: int, count: int, processes: int | None = None) -> list[tuple[int, str]]:
     """Lives many seeds, spread over processes."""
     chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
-    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
+    # Processes of their own: they inherit neither the tests' coverage nor their threads.
+    with ProcessPoolExecutor(processes or os.cpu_count(), get_context("spawn")) as pool:
         return [failure for found in pool.map(failures, chunks) for failure in found]
 
 

@@ -78,7 +78,7 @@ def drawn(rng: random.Random) -> Scenario:
         sinks=rng.choice((1, 1, 2)),
         noise=rng.choice((0.0, 0.0, 0.5)),
         strangers=rng.choice((0.0, 0.0, 0.5)),
-        losses=rng.choice((0.0, 0.0, 0.0, 0.0, 0.1)),
+        losses=rng.choice((0.0, 0.0, 0.0, 0.2)),
     )
 
 

@@ -175,7 +175,7 @@ class World:
 
     def _witness(self, before: Resource, status: Status, text: str) -> None:
         for record in self.oracle.witness(before, status, text):
-            if self.rng.random() < self.scenario.strangers:
+            if record.requests and self.rng.random() < self.scenario.strangers:
                 self.spawn(self._stranger(self.account_of(before), record.requests))
 
     def bought(self, held: Held, tickets: dict[str, str]) -> None:

@@ -1,0 +1,51 @@
+"""One run of the flow as `nightsort local` has it, from a database into a database, with its loop watched.
+
+Environment: BENCH_API the base URL, BENCH_URL the database, BENCH_STATE a folder. Prints its measurement as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+STARTED = time.perf_counter()
+
+
+async def main() -> None:
+    from nightsort.adapters import anthropic_batches  # noqa: F401 - part of the imports, not of the work
+    from nightsort.adapters.sinks import database as sink  # noqa: F401
+    from nightsort.adapters.sources import database as source  # noqa: F401
+    from nightsort.api.resource import Resource
+    from nightsort.domain.conditions import is_finished
+    from nightsort.flow.reconcile import Reconciler
+    from nightsort.settings import Settings
+    from nightsort.wiring import local_tools
+
+    from benchmarks.measure import Watch, watched_loop
+    from benchmarks.tickets import database_resource
+
+    resource = Resource.of(database_resource())
+    secret = {"kind": "Secret", "metadata": {"name": "bench", "namespace": "bench"}}
+    secret["stringData"] = {"url": os.environ["BENCH_URL"]}
+    settings = Settings.model_validate({"anthropic_base_url": os.environ["BENCH_API"], "anthropic_api_key": "bench"})
+    imports, watch = time.perf_counter() - STARTED, Watch()
+    folder = Path(os.environ["BENCH_STATE"])
+    async with local_tools(settings, [resource], [], [secret], folder) as tools, watched_loop() as lag:
+        reconciler, stages = Reconciler(tools), {}
+        while not is_finished(resource.status):
+            pause = await reconciler.look(await tools.ledger.load(resource.meta) or resource)
+            resource = await tools.ledger.load(resource.meta) or resource
+            stages.setdefault(f"{resource.status.phase}", round(watch.wall, 3))
+            if pause is not None:
+                watch.waited += pause
+                await asyncio.sleep(pause)
+    counts = resource.status.tickets
+    if counts.labeled != counts.total or not counts.total:
+        raise SystemExit(f"not labelled: {resource.status.message}")
+    watch.report(imports=round(imports, 3), stall=round(lag.worst, 4), tickets=counts.labeled, stages=stages)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -94,6 +94,7 @@ class Reconciler:
                 return await self._rest(run, move)
             try:
                 await self._perform(run, move)
+                self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
             except Rejected as rejected:
                 await self._stop(run, rejected)
             finally:

@@ -40,10 +40,6 @@ test-fast: setup ## Run the tests that need no cluster
 	$(BIN)/python -m pytest $(FAST) -m "not cluster" $(PYTEST_ARGS)
 
 SEEDS ?= 100000
-soak: setup ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
-	$(BIN)/python -m tests.simulation.replay --soak $(SEEDS)
-
-SEEDS ?= 100000
 .PHONY: soak
 soak: setup ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
 	$(BIN)/python -m tests.simulation.replay --soak $(SEEDS)
@@ -106,6 +102,7 @@ sizes: setup ## Show the sizes of functions and modules beside their aims
 lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK) --group dev -o requirements-dev.txt
 	uv pip compile pyproject.toml $(LOCK) --constraints requirements-dev.txt -o requirements.txt
+	uv pip compile --group build $(LOCK) --constraints requirements-dev.txt -o requirements-build.txt
 
 # What is installed is what the tests run with. No index is named, so that the files fit whatever index the machine uses.
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet

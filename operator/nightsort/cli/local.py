@@ -48,7 +48,7 @@ def local(
     settings = settings_of(anthropic_base_url=api_url)
     job = Job(manifests, settings, state / "simulated" if simulate else state, seconds if simulate else None)
     if not finished(job):
-        stop(f"not complete: when that is mended, {AGAIN}" if job.blocked else "not complete", NOT_COMPLETE)
+        stop(f"not complete: when that is mended, {AGAIN}" if job.can_be_mended else "not complete", NOT_COMPLETE)
 
 
 def manifests_of(file: Path) -> Manifests:
@@ -64,14 +64,14 @@ def manifests_of(file: Path) -> Manifests:
 class Job:
     """What is to be run; `simulated` is how many seconds a batch takes, None for an API that is there.
 
-    `blocked`: at the end, a resource waits for something that only a person can bring.
+    `can_be_mended`: at the end, a resource waits for what only a person can bring, or failed with nothing bought.
     """
 
     manifests: Manifests
     settings: Settings
     state: Path
     simulated: float | None = None
-    blocked: bool = False
+    can_be_mended: bool = False
 
 
 def finished(job: Job) -> bool:
@@ -112,7 +112,7 @@ async def run_all(job: Job) -> bool:
             ended = await Work(tools, progress).until_the_end(given.resources)
     for resource in ended:
         progress.end(resource)
-    job.blocked = not all(is_finished(resource.status) for resource in ended)
+    job.can_be_mended = any(not (is_finished(one.status) and one.status.batches) for one in ended)
     return all(is_true(resource.status, COMPLETE) for resource in ended)
 
 

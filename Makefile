@@ -14,7 +14,7 @@ CRD := crds/nightsort.dev_classificationbatches.yaml
 CHART_CRD := charts/nightsort/files/classificationbatches.yaml
 CODE := operator/nightsort tests tools $(wildcard examples benchmarks)
 # Cheap to start; `make test` runs these and the cluster.
-FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire)
+FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire tests/local)
 TESTS := $(FAST) $(wildcard tests/servers tests/cluster)
 # Branch coverage of the two rooms where a missed branch is a lost ticket or a batch bought twice.
 COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95

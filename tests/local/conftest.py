@@ -1,0 +1,39 @@
+"""A desk for each test; the simulated API behind it forgets everything in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.bench import SimulatedApi
+from tests.local.desk import Desk
+
+
+@pytest.fixture(scope="session")
+def quick_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedApi]:
+    """Its batches end at once."""
+    api = SimulatedApi(tmp_path_factory.mktemp("quick"), seconds=0)
+    yield api
+    api.server.stop()
+
+
+@pytest.fixture(scope="session")
+def patient_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedApi]:
+    """Its batches last until a test ends them."""
+    api = SimulatedApi(tmp_path_factory.mktemp("patient"), seconds=600)
+    yield api
+    api.server.stop()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, quick_api: SimulatedApi) -> Desk:
+    quick_api.ask("reset", {})
+    return Desk(tmp_path, quick_api)
+
+
+@pytest.fixture
+def patient_desk(tmp_path: Path, patient_api: SimulatedApi) -> Desk:
+    patient_api.ask("reset", {})
+    return Desk(tmp_path, patient_api)

@@ -1,0 +1,301 @@
+"""What bad input gets: a message that names field, document and place; nothing bought, and nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.cluster.bench import batch, inline
+from tests.local.desk import Desk, config_map, from_config_map, from_database, into_database, secret
+
+FINE = inline("I was charged twice", "The app crashes")
+Document = Mapping[str, Any] | str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A manifest file, statements that make its SQLite file, what is told of it, and the exit code.
+
+    Code 2 is input that cannot even be begun with, 1 a run that has failed or waits for what is missing.
+    """
+
+    documents: tuple[Document, ...]
+    told: tuple[str, ...]
+    code: int = 1
+    made: tuple[str, ...] = ()
+    faults: tuple[Mapping[str, Any], ...] = field(default=())
+
+
+def ids(*given: str) -> dict[str, Any]:
+    return {"inline": {"tickets": [{"id": one, "body": "Refund me"} for one in given]}}
+
+
+def file(key: str, text: object, **spec: Any) -> tuple[Document, ...]:
+    return batch("tickets", from_config_map(key), **spec), config_map(key, text)
+
+
+def database(query: str = "SELECT id, subject, body FROM tickets", **spec: Any) -> tuple[Document, ...]:
+    return batch("tickets", from_database(query), **spec), secret(url="sqlite:///tickets.db")
+
+
+TABLE = (
+    "CREATE TABLE tickets (id INTEGER PRIMARY KEY, subject TEXT, body TEXT, category TEXT)",
+    "INSERT INTO tickets VALUES (1, 'Money', 'Charged twice', NULL)",
+)
+LINES = "\n".join(f'{{"id": "{number}", "subject": "a", "body": "b"}}' for number in range(1, 7))
+MANY = (
+    "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 200000) "
+    "SELECT id, 'a' AS subject, 'b' AS body FROM n"
+)
+
+# The file itself, and what stands in it.
+FILES = {
+    "no YAML": Case(("kind: [ConfigMap\nmetadata: {",), ("tickets.yaml: line 2, column", "not valid YAML"), 2),
+    "no mapping": Case(("just words",), ("document 1: expected one of the kinds ClassificationBatch",), 2),
+    "another kind": Case((batch("a", FINE), {"kind": "Pod"}), ("document 2: expected one of the kinds",), 2),
+    "only a ConfigMap": Case((config_map("a.csv", ""),), ("no ClassificationBatch in this file",), 2),
+    "another version": Case(
+        ({**batch("tickets", FINE), "apiVersion": "nightsort.dev/v9"},),
+        ("document 1 (tickets): expected apiVersion nightsort.dev/v1alpha1",),
+        2,
+    ),
+    "two documents of which one is wrong": Case(
+        (batch("fine", FINE), batch("wrong", FINE, modell="x", backoffLimit=11)),
+        ("document 2 (wrong): spec.backoffLimit: ", "spec.modell: unknown field"),
+        2,
+    ),
+    "two documents of one name": Case(
+        (batch("same", FINE), batch("same", FINE)),
+        ("document 2: there is a ClassificationBatch same before, document 1",),
+        2,
+    ),
+    "a name that YAML reads as a date": Case(
+        ("kind: ClassificationBatch\nmetadata: {name: 2026-11-22}\n",),
+        ("document 1: metadata.name must be text: put it in quotes",),
+        2,
+    ),
+    "a name that leads elsewhere": Case((batch("../../etc", FINE),), ("document 1: metadata.name may have",), 2),
+    "no name": Case(({**batch("x", FINE), "metadata": {}},), ("document 1: metadata.name is missing",), 2),
+    "a list where fields belong": Case(
+        ({**batch("tickets", FINE), "spec": [1]},), ("document 1: spec: expected fields",), 2
+    ),
+    "a field that is given twice": Case(
+        ("kind: ConfigMap\nmetadata: {name: a}\ndata:\n  a.csv: x\n  a.csv: y\n",),
+        ("line 5, column 3: ", "a.csv is given twice"),
+        2,
+    ),
+    "no source": Case((batch("tickets", {}),), ("spec.source: needs exactly one of", "none given"), 2),
+    "two sources": Case(
+        (batch("tickets", FINE | from_config_map("a.csv")),), ("spec.source: needs exactly one of", "2 given"), 2
+    ),
+    "a category named twice": Case(
+        (batch("tickets", FINE, categories=[{"name": "Cash"}, {"name": "cash"}]),),
+        ("document 1 (tickets): ", "categories: 'cash' is named twice"),
+        2,
+    ),
+    "an id of 513 characters": Case(
+        (batch("tickets", ids("x" * 513)),), ("spec.source.inline.tickets[0].id: ", "512 characters"), 2
+    ),
+}
+
+# Tickets, in the resource and in ConfigMaps.
+TICKETS = {
+    "duplicate ids": Case(
+        (batch("tickets", ids("7", "8", "7")),),
+        ('tickets[2]: the id "7" was used before, by spec.source.inline.tickets[0]',),
+    ),
+    "an empty id": Case((batch("tickets", ids("7", "")),), ("spec.source.inline.tickets[1]: the id is empty",)),
+    "a template that names what is not there": Case(
+        (batch("tickets", FINE, prompt={"template": "$priority"}),), ("spec.prompt.template names $priority",)
+    ),
+    "a template with a stray dollar": Case(
+        (batch("tickets", FINE, prompt={"template": "5 $"}),), ("prompt.template: a $ must be followed by",)
+    ),
+    "a ConfigMap that is missing": Case(
+        (batch("tickets", from_config_map("a.csv")),), ("ConfigMap tickets does not exist",)
+    ),
+    "a key that is missing": Case(
+        (batch("tickets", from_config_map("a.csv")), config_map("b.csv", "id\n1\n")),
+        ("ConfigMap tickets has no key a.csv",),
+    ),
+    "content that is not UTF-8": Case(
+        (
+            batch("tickets", from_config_map("a.csv")),
+            {"kind": "ConfigMap", "metadata": {"name": "tickets"}, "binaryData": {"a.csv": "aWQsYm9keQox6Q=="}},
+        ),
+        ("ConfigMap tickets, key a.csv, the content is not UTF-8 text",),
+    ),
+    "content that is a number": Case(file("a.csv", 42), ("ConfigMap tickets: data.a.csv must be text",)),
+    "CSV without the named column": Case(
+        file("a.csv", "id,subject\n1,Hello\n"),
+        ("ConfigMap tickets, key a.csv, line 1: the header has no column 'body'",),
+    ),
+    "broken JSON in line 7": Case(
+        file("a.jsonl", LINES + '\n{"id": "7", "body": '), ("ConfigMap tickets, key a.jsonl, line 7: no valid JSON",)
+    ),
+    "duplicate ids in a file": Case(
+        file("a.csv", "id,subject,body\n1,a,b\n2,a,b\n1,a,b\n"), ('line 4: the id "1" was used before, by line 2',)
+    ),
+}
+
+# Databases, Secrets, the model, and where the results go.
+OUTSIDE = {
+    "a query that fails": Case(database("SELEKT * FROM tickets"), ("syntax error", "spec.source.database"), made=TABLE),
+    "a table that is missing": Case(database("SELECT * FROM nowhere"), ("no such table: nowhere",), made=TABLE),
+    "a column that is missing": Case(
+        database("SELECT id, subject FROM tickets"),
+        ("spec.source.database", "the query has no column 'body'; its columns are 'id', 'subject'"),
+        made=TABLE,
+    ),
+    "ids that are not unique": Case(
+        database("SELECT id % 1 AS id, subject, body FROM tickets"),
+        ("column 'id' is not unique: 2 rows, 1 different ids",),
+        made=(*TABLE, "INSERT INTO tickets VALUES (2, 'a', 'b', NULL)"),
+    ),
+    "a column that is not UTF-8": Case(
+        database(),
+        ("column 'body' of ticket '1' is not UTF-8 text",),
+        made=(TABLE[0], "INSERT INTO tickets VALUES (1, 'a', x'ff', NULL)"),
+    ),
+    "an SQLite file that is missing": Case(database(), ("there is no such SQLite file",)),
+    "a Secret that is missing": Case(
+        (batch("tickets", from_database()),),
+        ("Secret db is not in the manifest file", "environment variable DB_URL", "with the key url"),
+    ),
+    "a Secret with a wrong key": Case(
+        (batch("tickets", from_database()), secret(uri="sqlite:///tickets.db")),
+        ("Secret db in the manifest file has no value under the key url",),
+    ),
+    "a Secret that is no URL": Case(
+        (batch("tickets", from_database()), secret(url="my words")), ("the Secret's value is not a URL like",)
+    ),
+    "a key that the API refuses": Case(
+        (batch("tickets", FINE),), ("API", "key"), faults=({"kind": "status", "status": 401, "operation": "models"},)
+    ),
+    "an unknown model": Case(
+        (batch("tickets", FINE, model="claude-imaginary-1"),),
+        ("spec.model: the API knows no model 'claude-imaginary-1'",),
+    ),
+    "a run that costs too much": Case(
+        (batch("tickets", FINE, maxCostUSD="0.000001"),), ("above maxCostUSD 0.000001; nothing was bought",)
+    ),
+    "a results table that is missing": Case(
+        database(results=into_database("labels")), ("spec.results.database", "labels"), made=TABLE
+    ),
+    "a results table that lacks a column": Case(
+        database(results=into_database(columns={"id": "id", "category": "label"})),
+        ("spec.results.database", "'label'"),
+        made=TABLE,
+    ),
+    "results that would not fit ConfigMaps": Case(
+        database(MANY), ("the results of 200,000 tickets would need", "use results.database"), made=TABLE
+    ),
+}
+
+CASES = FILES | TICKETS | OUTSIDE
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_bad_input_is_told_with_its_place_and_nothing_is_bought_or_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    monkeypatch.chdir(desk.folder)
+    for statement in case.made:
+        desk.table(statement)
+    before = desk.table("SELECT * FROM tickets") if case.made else []
+    if case.faults:
+        desk.api.ask("faults", list(case.faults))
+
+    outcome = desk.local(desk.write(*case.documents))
+
+    assert outcome.code == case.code, outcome.told
+    for words in case.told:
+        assert words in outcome.err
+    assert "Traceback" not in outcome.told
+    assert desk.bought()["created"] == 0
+    assert (desk.table("SELECT * FROM tickets") if case.made else []) == before
+
+
+def test_a_file_that_is_not_utf_8_is_told_with_the_line(desk: Desk) -> None:
+    path = desk.write(batch("tickets", FINE))
+    path.write_bytes(path.read_bytes() + b"# caf\xe9\n")
+
+    outcome = desk.local(path)
+
+    assert outcome.code == 2
+    lines = path.read_bytes().count(b"\n")
+    assert f"tickets.yaml: line {lines}: not UTF-8 text" in outcome.err
+
+
+def test_a_file_that_is_missing_or_a_folder_is_told(desk: Desk) -> None:
+    assert "nothing.yaml: no such file" in desk.local(desk.folder / "nothing.yaml").err
+    assert "cannot be read: Is a directory" in desk.local(desk.folder).err
+
+
+MENDED = {
+    "the model": (batch("tickets", FINE, model="claude-imaginary-1"),),
+    "an id": (batch("tickets", ids("1", "1")),),
+    "the ConfigMap that was missing": (batch("tickets", from_config_map("tickets.csv")),),
+    "what stands in the ConfigMap": file("tickets.csv", "id,body\n1,Hello\n"),
+}
+
+
+@pytest.mark.parametrize("wrong", MENDED.values(), ids=MENDED)
+def test_what_is_mended_in_the_file_runs_under_the_same_name(desk: Desk, wrong: tuple[Document, ...]) -> None:
+    assert desk.local(desk.write(*wrong)).code == 1
+
+    mended = file("tickets.csv", "id,subject,body\n1,Money,I was charged twice\n2,App,It crashes\n")
+    outcome = desk.local(desk.write(*mended))
+
+    assert outcome.code == 0, outcome.told
+    assert {row["id"] for row in desk.rows()} == {"1", "2"}
+    assert desk.bought()["accepted"] == 2
+
+
+@pytest.mark.parametrize("source", [inline(), from_config_map("tickets.csv")], ids=["inline", "configMap"])
+def test_zero_tickets_are_complete_with_zero_rows_and_nothing_is_bought(desk: Desk, source: Mapping[str, Any]) -> None:
+    outcome = desk.local(desk.write(batch("tickets", source), config_map("tickets.csv", "id,subject,body\n")))
+
+    assert outcome.code == 0
+    assert "the source has no tickets; nothing was bought" in outcome.out
+    assert desk.rows() == []
+    assert desk.bought()["created"] == 0
+
+
+def test_long_ids_and_ids_of_emoji_make_the_round_trip(desk: Desk) -> None:
+    given = ["x" * 500, "🎟️ 7", "ü" * 500, 'a,b\n"c"', "plain-1"]
+
+    assert desk.local(desk.write(batch("tickets", ids(*given)))).code == 0
+
+    assert sorted(row["id"] for row in desk.rows()) == sorted(given)
+    assert {row["verdict"] for row in desk.rows()} == {"Labeled"}
+    assert desk.bought()["accepted"] == len(given)
+
+
+def test_an_empty_body_is_sent_with_its_subject_and_an_empty_ticket_is_not_sent(desk: Desk) -> None:
+    tickets = [{"id": "subject", "subject": "Refund my invoice"}, {"id": "empty", "subject": " ", "body": "\n"}]
+
+    outcome = desk.local(desk.write(batch("tickets", {"inline": {"tickets": tickets}})))
+
+    assert outcome.code == 0, outcome.told
+    rows = {row["id"]: row for row in desk.rows()}
+    assert rows["subject"]["category"] == "billing"
+    assert rows["empty"]["verdict"] == "Unsendable"
+    assert "no text" in rows["empty"]["reason"]
+    assert desk.bought()["accepted"] == 1
+
+
+def test_a_body_of_ten_megabytes_is_cut(desk: Desk) -> None:
+    desk.table(TABLE[0])
+    desk.table("INSERT INTO tickets VALUES (?, ?, ?, NULL)", [(1, "Refund", "invoice " * 1_310_720)])
+    document = batch("tickets", from_database(), results=into_database(), prompt={"maxBodyChars": 500})
+
+    outcome = desk.local(desk.write(document, secret(url=desk.url)))
+
+    assert outcome.code == 0, outcome.told
+    assert desk.table("SELECT category FROM tickets") == [("billing",)]
+    [bought] = desk.bought()["batches"]
+    assert bought["input_tokens"] < 1000

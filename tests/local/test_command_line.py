@@ -1,0 +1,246 @@
+"""The command line as its users meet it: what is missing, settings, the simulator beside a run, terminals, help."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.bench import NIGHTSORT, batch, inline
+from tests.local.desk import Desk, from_database, into_database, run, secret
+from tests.processes import Server, free_ports
+from tests.waiting import eventually
+
+TWO = inline("I was charged twice", "The app crashes")
+
+
+# --- what is missing --------------------------------------------------------------------------------------------------
+
+
+def test_without_an_api_key_the_variable_is_named(desk: Desk) -> None:
+    path = desk.write(batch("tickets", TWO))
+    for env in ({}, {"ANTHROPIC_API_KEY": ""}):
+        outcome = desk.local(path, env=env)
+        assert outcome.code == 1
+        assert "CredentialsMissing: there is no API key: set the environment variable ANTHROPIC_API_KEY" in outcome.err
+
+    assert desk.local(path).code == 0
+
+
+def test_an_address_that_is_none_is_refused_at_once(desk: Desk) -> None:
+    path = desk.write(batch("tickets", TWO))
+
+    for url in ("nonsense", "127.0.0.1:80", "ftp://host", "http://host/v1/"):
+        outcome = desk.local(path, "--api-url", url)
+        assert outcome.code == 2
+        assert outcome.err.startswith("--api-url (or NIGHTSORT_ANTHROPIC_BASE_URL): must be ")
+    assert "--simulate starts an API of its own" in desk.local(path, "--simulate", "--api-url", "http://host").err
+
+
+def test_a_setting_that_is_wrong_is_named(desk: Desk) -> None:
+    outcome = desk.local(desk.write(batch("tickets", TWO)), env={"NIGHTSORT_ADOPTION_GRACE_SECONDS": "soon"})
+
+    assert outcome.code == 2
+    assert outcome.err.startswith("NIGHTSORT_ADOPTION_GRACE_SECONDS: Input should be a valid number")
+
+
+def test_an_api_that_is_not_there_is_told_and_waited_for(desk: Desk) -> None:
+    [port] = free_ports(1)
+    process = desk.start(desk.write(batch("tickets", TWO)), "--api-url", f"http://127.0.0.1:{port}")
+    eventually(lambda: "tickets  Pending: the API cannot be reached" in process.tail())
+
+    late = Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], desk.folder / "late.log")
+    try:
+        assert process.process.wait(60) == 0, process.tail()
+    finally:
+        late.stop()
+
+
+def test_a_suspended_resource_is_not_waited_for(desk: Desk) -> None:
+    outcome = desk.local(desk.write(batch("tickets", TWO, suspend=True)))
+
+    assert outcome.code == 1
+    assert "tickets  Suspended: spec.suspend is true: nothing is bought" in outcome.err
+
+
+def test_resources_that_wait_for_one_that_was_given_up_are_given_up_too(desk: Desk) -> None:
+    desk.tickets(2)
+    stuck = batch("a", from_database(), results=into_database("nowhere"))
+    others = [batch(name, from_database()) for name in ("b", "c")]
+
+    outcome = desk.local(desk.write(stuck, *others, secret(url=desk.url)))
+
+    assert outcome.code == 1
+    assert "a  TableMissing: " in outcome.err
+    assert "c  Pending: " in outcome.told
+    assert desk.bought()["created"] == 0
+
+
+def test_resources_on_the_same_source_run_one_after_the_other(desk: Desk) -> None:
+    desk.tickets(2)
+
+    outcome = desk.local(desk.write(*(batch(name, from_database()) for name in "ab"), secret(url=desk.url)))
+
+    assert outcome.code == 0, outcome.told
+    assert "b  Pending: a is older, unfinished and works on the same source" in outcome.out
+
+
+def test_what_a_cluster_has_added_to_an_exported_resource_is_left_out(desk: Desk) -> None:
+    exported = batch("tickets", TWO)
+    exported["metadata"] |= {"uid": "1-2", "creationTimestamp": "2026-11-22T00:00:00Z", "generation": 3}
+    exported["status"] = {"conditions": [{"type": "Finished", "status": "True", "reason": "Complete"}]}
+    text = desk.write(exported)
+    text.write_text(text.read_text().replace("'2026-11-22T00:00:00Z'", "2026-11-22T00:00:00Z"))
+
+    assert desk.local(text).code == 0
+    assert desk.bought()["accepted"] == 2
+
+
+# --- the simulator beside a run ---------------------------------------------------------------------------------------
+
+
+def test_a_simulated_run_needs_no_key_and_starts_anew_each_time(desk: Desk) -> None:
+    path = desk.write(batch("tickets", TWO))
+    kept = desk.folder / "state" / "simulated" / "notes"
+    kept.mkdir(parents=True)
+
+    for _ in range(2):
+        outcome = desk.local(path, "--simulate", "--seconds", "0", env={})
+        assert outcome.code == 0, outcome.told
+        assert "finished before" not in outcome.out
+    assert kept.exists()
+
+
+def children(pid: int) -> list[Path]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [Path("/proc") / child for child in found]
+
+
+def ended(process: Path) -> bool:
+    """A child that has died stays listed as a zombie where nobody in the container collects it."""
+    return not process.exists() or ") Z " in (process / "stat").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are read from /proc")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+def test_the_simulator_ends_with_its_run_however_that_ends(desk: Desk, how: signal.Signals) -> None:
+    path = desk.write(batch("tickets", TWO))
+    process = desk.start(path, "--simulate", "--seconds", "600")
+    eventually(lambda: "Submitted" in process.tail())
+    [simulator] = children(process.pid)
+
+    process.stop(how)
+
+    eventually(lambda: ended(simulator))
+    assert "Traceback" not in process.tail(200)
+
+
+def test_two_simulated_runs_at_once_do_not_remove_each_others_record(desk: Desk) -> None:
+    path = desk.write(batch("tickets", TWO))
+    first = desk.start(path, "--simulate", "--seconds", "600")
+    eventually(lambda: "Submitted" in first.tail())
+
+    outcome = desk.local(path, "--simulate")
+    kept = list((desk.folder / "state" / "simulated").rglob("record.json"))
+    first.stop(signal.SIGKILL)
+
+    assert outcome.code == 2
+    assert "another run works in" in outcome.err
+    assert kept
+
+
+def test_a_port_that_is_taken_is_told(desk: Desk) -> None:
+    port = desk.api.url.rsplit(":", 1)[-1]
+
+    outcome = run("simulate", "--port", port)
+
+    assert outcome.code == 2
+    assert outcome.err.strip() == f"cannot listen on 127.0.0.1, port {port}: Address already in use"
+
+
+# --- the terminal -----------------------------------------------------------------------------------------------------
+
+
+def test_on_a_terminal_ctrl_c_leaves_the_cursor_and_no_trace(patient_desk: Desk) -> None:
+    desk = patient_desk
+    master, slave = pty.openpty()
+    arguments = desk.arguments(desk.write(batch("tickets", TWO)))
+    environment = os.environ | {"ANTHROPIC_API_KEY": "k", "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        [*NIGHTSORT, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    )
+    os.close(slave)
+    try:
+        shown = seen(master, "waiting for 1 batch of 2 requests")
+        process.send_signal(signal.SIGINT)
+        shown += seen(master, "interrupted: ")
+        assert process.wait(10) == 130
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    assert "Traceback" not in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is shown again"
+
+
+def seen(terminal: int, words: str) -> str:
+    """What the terminal shows until it has shown these words."""
+    shown = ""
+
+    def shows() -> bool:
+        nonlocal shown
+        shown += os.read(terminal, 65536).decode(errors="replace")
+        return words in shown
+
+    eventually(shows)
+    return shown
+
+
+# --- help -------------------------------------------------------------------------------------------------------------
+
+HEAVY = {
+    "aiohttp", "anthropic", "asyncio", "kopf", "kubernetes", "msgspec", "obstore", "prometheus_client", "psycopg",
+    "pydantic", "pydantic_settings", "rich", "sqlalchemy", "yaml",
+}  # fmt: skip
+# Typer itself takes pydantic where a command has options of a type.
+HEAVY_OF_COMMANDS = HEAVY - {"pydantic"}
+
+
+@pytest.mark.parametrize(
+    ("command", "heavy", "most"),
+    [((), HEAVY, 200), *(((name,), HEAVY_OF_COMMANDS, 320) for name in ("local", "simulate", "operator", "crds"))],
+)
+def test_help_imports_nothing_heavy(command: tuple[str, ...], heavy: set[str], most: int) -> None:
+    """`nightsort --help` answers in 0.3 s on an idle machine; what is imported decides that, on any machine."""
+    program = (
+        "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
+        "from nightsort.__main__ import main; main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command, "--help"], capture_output=True, text=True, check=True
+    )
+
+    modules = done.stderr.split()
+    assert heavy & set(modules) == set()
+    assert len(modules) < most
+    assert "Usage: " in done.stdout
+
+
+def test_the_short_help_of_no_command_is_cut() -> None:
+    commands = run("--help").out.split("Commands:\n")[1]
+    assert "local" in commands
+    assert "..." not in commands
+
+
+def test_the_operator_without_a_cluster_says_so(tmp_path: Path) -> None:
+    outcome = run("operator", env={"KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path)})
+
+    assert outcome.code == 2
+    assert "Set KUBECONFIG to a file that names one" in outcome.err
+    assert "Traceback" not in outcome.told

@@ -109,6 +109,28 @@ async def test_a_secret_of_another_namespace_is_not_there(place: Place) -> None:
     assert told.value.reason == "SecretMissing"
 
 
+async def test_all_values_are_read_without_the_blanks_around_them(place: Place) -> None:
+    place.put({"access_key_id": "AK\n", "region": "eu-west-1"})
+
+    assert await place.secrets.read_all(place.namespace, "anthropic") == {"access_key_id": "AK", "region": "eu-west-1"}
+
+
+async def test_a_missing_secret_is_told_with_its_name(place: Place) -> None:
+    with pytest.raises(Stalled, match="Secret anthropic is not in") as told:
+        await place.secrets.read_all(place.namespace, "anthropic")
+
+    assert told.value.reason == "SecretMissing"
+
+
+async def test_a_secret_without_keys_is_told(place: Place) -> None:
+    place.put({})
+
+    with pytest.raises(Stalled, match="Secret anthropic ") as told:
+        await place.secrets.read_all(place.namespace, "anthropic")
+
+    assert told.value.reason == "SecretKeyMissing"
+
+
 # --- of the cluster alone ------------------------------------------------------------------------------------------
 
 
@@ -122,6 +144,8 @@ async def test_a_secret_whose_owner_has_not_opted_in_is_not_used(plane: ControlP
 
         assert told.value.reason == "SecretNotAllowed"
         assert VALUE not in told.value.message
+        with pytest.raises(Stalled, match="kubectl label secret anthropic"):
+            await KubeSecrets(client).read_all(namespace, "anthropic")
         advice = told.value.message.split("kubectl ")[1]
         plane.kubectl(*advice.split())
         assert await KubeSecrets(client).read(namespace, REF) == VALUE
@@ -139,6 +163,8 @@ async def test_a_value_that_is_no_text_is_told(plane: ControlPlane, namespace: s
     async with connected(str(plane.kubeconfig)) as client:
         with pytest.raises(Stalled, match="the value of key api-key is not text"):
             await KubeSecrets(client).read(namespace, REF)
+        with pytest.raises(Stalled, match="the value of key api-key is not text"):
+            await KubeSecrets(client).read_all(namespace, "anthropic")
 
 
 # --- of local mode alone -------------------------------------------------------------------------------------------
@@ -150,6 +176,14 @@ def document(**parts: Any) -> dict[str, Any]:
 
 async def test_a_reference_stands_for_a_variable() -> None:
     assert await EnvSecrets((), {"ANTHROPIC_API_KEY": VALUE}).read("default", REF) == VALUE
+
+
+async def test_variables_with_a_secrets_name_in_front_stand_for_its_keys() -> None:
+    environ = {"S3_ACCESS_KEY_ID": VALUE, "S3_REGION": "eu-west-1", "S4_REGION": "other", "REGION": "other"}
+
+    read = await EnvSecrets((), environ).read_all("default", "s3")
+
+    assert read == {"access_key_id": VALUE, "region": "eu-west-1"}
 
 
 async def test_the_variable_is_named_when_it_is_missing() -> None:

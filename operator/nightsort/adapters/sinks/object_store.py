@@ -30,7 +30,7 @@ RIGHTS = "list the bucket, and to read, write and delete objects in the folder"
 PIECE_ROWS = 100_000
 """As many as a batch can have; bounds the ids in memory."""
 IN_MEMORY_BYTES = 1_000_000
-BLOCK_CHARS = 256 * 1024
+BLOCK_BYTES = 256 * 1024
 INDEX, SUMMARY, PROBE = "index.json", "summary.json", ".nightsort-probe"
 PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -62,9 +62,7 @@ class Piece:
         self._file.write(record.encode("utf-8", "replace"))
 
     def blocks(self) -> Iterator[bytes]:
-        self._file.seek(0)
-        while block := self._file.read(BLOCK_CHARS):
-            yield block
+        return blocks_of(self._file)
 
     def clear(self) -> None:
         self.ids.clear()
@@ -115,14 +113,19 @@ class ObjectRows:
     def _store(self, piece: Piece) -> None:
         """The batch's object first: until a crash between the two is made good, a ticket is there twice, not lost."""
         name = self._name_of(piece.batch_id)
-        self._folder.put(name, chain(self._others(name, piece.ids), piece.blocks()))
+        self._replace(name, piece.ids, piece.blocks())
         if name != self._unsent and any(ticket_id in piece.ids for ticket_id, _ in self._records(self._unsent)):
-            self._folder.put(self._unsent, self._others(self._unsent, piece.ids))
+            self._replace(self._unsent, piece.ids, ())
 
-    def _others(self, name: str, ids: set[str]) -> Iterator[bytes]:
-        """What the object has of other tickets than these."""
-        yield self._form.header.encode()
-        yield from in_blocks(record for ticket_id, record in self._records(name) if ticket_id not in ids)
+    def _replace(self, name: str, ids: set[str], fresh: Iterable[bytes]) -> None:
+        """Puts the object with these rows, and with what it has of other tickets.
+
+        That is read to its end before anything is put: the library cannot do both at once.
+        """
+        with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as others:
+            others.write(self._form.header.encode())
+            others.writelines(record.encode() for ticket_id, record in self._records(name) if ticket_id not in ids)
+            self._folder.put(name, chain(blocks_of(others), fresh))
 
     def _records(self, name: str) -> Iterator[tuple[str, str]]:
         file = self._folder.read(name)
@@ -154,15 +157,7 @@ class ObjectRows:
         return f"{self._prefix}{batch}.{self._form.ending}"
 
 
-def in_blocks(records: Iterable[str]) -> Iterator[bytes]:
-    """A call into the library for each record would take longer than the record's way."""
-    block: list[str] = []
-    chars = 0
-    for record in records:
-        block.append(record)
-        chars += len(record)
-        if chars > BLOCK_CHARS:
-            yield "".join(block).encode()
-            block, chars = [], 0
-    if block:
-        yield "".join(block).encode()
+def blocks_of(file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(BLOCK_BYTES):
+        yield block

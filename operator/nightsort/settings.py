@@ -52,6 +52,8 @@ class Settings(BaseSettings):
 
     tick_seconds: float = Field(default=1.0, gt=0)
     liveness_port: int | None = None
+    lease: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$")
+    """NAMESPACE/NAME of the Lease by which one of several replicas is active; without it there is only one."""
     spool_directory: Path | None = None
 
     @field_validator("anthropic_base_url")
@@ -64,9 +66,7 @@ class Settings(BaseSettings):
             raise ValueError("must be the URL without /v1, which every call adds by itself")
         return value
 
-    @field_validator(
-        "namespaces", "database_hosts", "object_store_buckets", "object_store_endpoints", mode="before"
-    )
+    @field_validator("namespaces", "database_hosts", "object_store_buckets", "object_store_endpoints", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Lists are written with commas in the environment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets as randomness
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -145,6 +145,13 @@ class Connector:
 
         schemes = {"postgresql", "mysql", "mariadb"} | ({"sqlite"} if self.local else set())
         return DatabasePolicy(schemes=frozenset(schemes), hosts=self.settings.database_hosts)
+
+
+def cluster_client() -> AbstractAsyncContextManager[Any]:
+    """A client of the cluster, for what is not the flow's: the election of the active replica."""
+    from nightsort.adapters.kube_client import connected
+
+    return connected()
 
 
 @asynccontextmanager

@@ -42,10 +42,18 @@ class SimulatedApi:
         return [batch for batch in self.ask("bill")["batches"] if batch["id"] in ids]
 
 
-def start_operator(plane: ControlPlane, api_url: str, log: Path, *flags: str, **environment: str) -> Server:
+def start_operator(
+    plane: ControlPlane,
+    api_url: str,
+    log: Path,
+    *flags: str,
+    ready: Callable[[], bool] | None = None,
+    **environment: str,
+) -> Server:
+    """The operator as a process; it is waited for until it watches, or until `ready`."""
     command = [*NIGHTSORT, "operator", "--api-url", api_url, *flags]
     server = Server.start(command, log, env={**os.environ, "KUBECONFIG": str(plane.kubeconfig), **environment})
-    server.wait_until(lambda: "watching" in server.log.read_text())
+    server.wait_until(ready or (lambda: "watching" in server.log.read_text()))
     return server
 
 

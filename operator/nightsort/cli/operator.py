@@ -21,6 +21,7 @@ def add_to(app: typer.Typer, start: Callable[[Settings], None]) -> None:
         ] = None,
         api_url: Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")] = None,
         liveness_port: Annotated[int | None, typer.Option(help="Port of the liveness endpoint /healthz.")] = None,
+        lease: Annotated[str | None, typer.Option(help="NAMESPACE/NAME of the Lease for several replicas.")] = None,
     ) -> None:
         """Run the operator.
 
@@ -31,7 +32,9 @@ def add_to(app: typer.Typer, start: Callable[[Settings], None]) -> None:
         from nightsort.domain.errors import Interruption
 
         namespaces = tuple(namespace) if namespace else None
-        settings = settings_of(namespaces=namespaces, anthropic_base_url=api_url, liveness_port=liveness_port)
+        settings = settings_of(
+            namespaces=namespaces, anthropic_base_url=api_url, liveness_port=liveness_port, lease=lease
+        )
         try:
             start(settings)
         except Interruption as interruption:

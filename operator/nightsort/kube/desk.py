@@ -92,6 +92,11 @@ class Desk:
         else:
             self._ticks.setdefault(uid, self._tools.clock.now())
 
+    def ailments(self) -> list[str]:
+        """For the liveness probe: a timer that has died, which kopf itself does not notice."""
+        silent = self.silent()
+        return [f"{len(silent)} unfinished resources are not looked at any more"] if silent else []
+
     def silent(self) -> list[str]:
         """Unfinished resources whose timer has not rung for so long that it must have died. One under work is not."""
         latest = self._tools.clock.now() - SILENCE

@@ -43,12 +43,3 @@ async def farewell(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
 async def seen(event: kopf.RawEvent, body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
     desk: Desk = memo.desk
     desk.see(event["type"], body)
-
-
-@kopf.on.probe(id="timers")
-async def timers(memo: kopf.Memo, **_: Any) -> str:
-    """Liveness: red when a timer has died, which kopf does not notice. A plain exception would hang the probe."""
-    desk: Desk = memo.desk
-    if silent := desk.silent():
-        raise kopf.PermanentError(f"{len(silent)} unfinished resources are not looked at any more")
-    return "alive"

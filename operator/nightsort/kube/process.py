@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
+import socket
 from datetime import timedelta
 
 import kopf
@@ -11,9 +13,11 @@ import kopf
 from nightsort.api.model import GROUP
 from nightsort.kube import handlers
 from nightsort.kube.desk import Desk
+from nightsort.kube.leader import lead
 from nightsort.kube.storages import NoDiffBase
+from nightsort.kube.web import serving
 from nightsort.settings import Settings
-from nightsort.wiring import cluster_tools
+from nightsort.wiring import cluster_client, cluster_tools
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +33,28 @@ def run(settings: Settings) -> None:
 async def serve(settings: Settings) -> None:
     async with cluster_tools(settings) as tools:
         desk = Desk(tools, timedelta(seconds=settings.farewell_seconds))
-        where = ", ".join(settings.namespaces) or "all namespaces"
-        logger.info("watching %s; batches go to %s", where, settings.anthropic_base_url)
-        await kopf.operator(
-            settings=kopf_settings(),
-            registry=kopf.get_default_registry(),
-            memo=kopf.Memo(desk=desk),
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-            liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz" if settings.liveness_port else None,
-            standalone=True,
-        )
+        async with serving(settings.liveness_port, desk.ailments):
+            if settings.lease is None:
+                await watch(settings, desk)
+                return
+            namespace, name = settings.lease.split("/")
+            identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+            async with cluster_client() as client:
+                await lead(client, name, namespace, identity, lambda: watch(settings, desk))
+
+
+async def watch(settings: Settings, desk: Desk) -> None:
+    """Works until the process is asked to end."""
+    where = ", ".join(settings.namespaces) or "all namespaces"
+    logger.info("watching %s; batches go to %s", where, settings.anthropic_base_url)
+    await kopf.operator(
+        settings=kopf_settings(),
+        registry=kopf.get_default_registry(),
+        memo=kopf.Memo(desk=desk),
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        standalone=True,
+    )
 
 
 def kopf_settings() -> kopf.OperatorSettings:

@@ -1,0 +1,33 @@
+"""The process' own small web server: liveness, for leaders and for those who wait for their turn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+Ailments = Callable[[], list[str]]
+"""What keeps the process from doing its work, in words; nothing when it is well."""
+
+
+@asynccontextmanager
+async def serving(port: int | None, ailments: Ailments) -> AsyncIterator[None]:
+    """Answers /healthz on all addresses while the context lasts; no port, no server."""
+    if port is None:
+        yield
+        return
+
+    async def health(_: web.Request) -> web.Response:
+        found = ailments()
+        return web.Response(text="\n".join(found) or "alive", status=500 if found else 200)
+
+    app = web.Application()
+    app.router.add_get("/healthz", health)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, port=port).start()
+        yield
+    finally:
+        await runner.cleanup()

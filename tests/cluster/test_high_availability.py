@@ -1,0 +1,107 @@
+"""Two replicas, one active by its Lease: whatever happens to the leader, the other goes on, and the bill stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, start_operator
+from tests.cluster.controlplane.plane import ControlPlane
+from tests.processes import Server, free_ports
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+
+
+class Replicas:
+    """Operators that share a Lease in the namespace that they watch."""
+
+    def __init__(self, plane: ControlPlane, api: SimulatedApi, namespace: str, folder: Path) -> None:
+        self._plane, self._api, self._namespace, self._folder = plane, api, namespace, folder
+        self.running: list[Server] = []
+        self.ports: list[int] = []
+
+    def add(self) -> Server:
+        number = len(self.running)
+        (port,) = free_ports(1)
+        flags = (
+            "--namespace",
+            self._namespace,
+            "--lease",
+            f"{self._namespace}/nightsort",
+            "--liveness-port",
+            str(port),
+        )
+        environment = {"NIGHTSORT_ANTHROPIC_API_KEY": self._namespace, "NIGHTSORT_ADOPTION_GRACE_SECONDS": "5"}
+        log = self._folder / f"replica-{number}.log"
+        server = start_operator(self._plane, self._api.url, log, *flags, ready=lambda: self.alive(port), **environment)
+        self.running.append(server)
+        self.ports.append(port)
+        return server
+
+    def alive(self, port: int) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def leads(self, server: Server) -> bool:
+        return " leads" in server.log.read_text()
+
+    def stop(self) -> None:
+        for server in self.running:
+            server.stop(signal.SIGKILL if server.process.poll() is None else signal.SIGTERM)
+
+
+@pytest.fixture
+def replicas(plane: ControlPlane, api: SimulatedApi, namespace: str, tmp_path: Path) -> Iterator[Replicas]:
+    replicas = Replicas(plane, api, namespace, tmp_path)
+    yield replicas
+    replicas.stop()
+
+
+def paid(api: SimulatedApi, batch_id: str) -> int:
+    """Requests paid in the whole workspace of a batch, whoever remembers the others."""
+    batches = api.ask("bill")["batches"]
+    (workspace,) = (batch["workspace"] for batch in batches if batch["id"] == batch_id)
+    return sum(batch["paid"] for batch in batches if batch["workspace"] == workspace)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+def test_the_other_replica_goes_on_and_nothing_is_paid_twice(
+    plane: ControlPlane, api: SimulatedApi, namespace: str, replicas: Replicas, how: signal.Signals
+) -> None:
+    user = User(plane, namespace)
+    leader = replicas.add()
+    eventually(lambda: replicas.leads(leader))
+    follower = replicas.add()
+    user.apply(*(batch(f"run-{number}", inline("Refund my invoice", "The app crashes")) for number in range(4)))
+    user.told("run-0", lambda status: bool(status.get("batches")))
+
+    os.kill(leader.pid, how)
+
+    for number in range(4):
+        status = user.finished(f"run-{number}", seconds=90)["status"]
+        assert condition(status, "Complete") == "True"
+    assert replicas.leads(follower)
+    if how is signal.SIGSTOP:
+        os.kill(leader.pid, signal.SIGCONT)
+        assert eventually(lambda: leader.process.poll() is not None)
+    assert paid(api, user.get("run-0")["status"]["batches"][0]["id"]) == 8
+
+
+def test_a_follower_is_alive_and_does_nothing(plane: ControlPlane, namespace: str, replicas: Replicas) -> None:
+    leader = replicas.add()
+    eventually(lambda: replicas.leads(leader))
+    follower = replicas.add()
+    assert all(replicas.alive(port) for port in replicas.ports)
+    User(plane, namespace).apply(batch("one", inline("Refund my invoice")))
+    User(plane, namespace).finished("one")
+    assert not replicas.leads(follower)
+    assert "watching" not in follower.log.read_text()

@@ -98,6 +98,8 @@ class Progress:
             self.line(f"rows are in {self._state / name / file_of(resource)}")
         if status.results.table:
             self.line(f"rows are in table {status.results.table}")
+        if status.results.object_store:
+            self.line(f"rows are in {status.results.object_store}")
 
 
 def file_of(resource: Resource) -> str:

@@ -105,3 +105,5 @@ def test_a_follower_is_alive_and_does_nothing(plane: ControlPlane, namespace: st
     User(plane, namespace).finished("one")
     assert not replicas.leads(follower)
     assert "watching" not in follower.log.read_text()
+    os.kill(follower.pid, signal.SIGTERM)
+    assert follower.process.wait(10) == 0

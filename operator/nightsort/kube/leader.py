@@ -54,11 +54,12 @@ class SafeLeaseLock(LeaseLock):
 
     async def give_back(self) -> None:
         """Without a holder the next replica begins at once, rather than after the Lease has run out."""
-        if self.lease_reference is None or self.lease_reference.spec is None:
+        await self.get(self.name, self.namespace)
+        lease = self.lease_reference
+        if lease is None or lease.spec is None or lease.spec.holder_identity != self.identity:
             return
-        self.lease_reference.spec.holder_identity = None
-        replaced = self.api_instance.replace_namespaced_lease(self.name, self.namespace, self.lease_reference)
-        await ended(replaced, None)
+        lease.spec.holder_identity = None
+        await ended(self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease), None)
 
 
 async def ended(call: Awaitable[Any], otherwise: Any) -> Any:

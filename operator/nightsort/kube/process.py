@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import signal
 import socket
+import sys
 from datetime import timedelta
 
 import kopf
@@ -27,6 +29,8 @@ def run(settings: Settings) -> None:
     kopf.configure(verbose=False)
     # kopf tells of every tick of every timer; what matters is told by events and by our own loggers.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    # Until kopf takes signals over; the first process of a container would otherwise not be ended by this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     asyncio.run(serve(settings))
 
 

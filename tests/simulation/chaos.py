@@ -70,6 +70,21 @@ EAGER = {"create": 12.0, "save": 2.0, "secret": 2.0, "results": 4.0, "write": 4.
 """How much likelier calls go wrong where it matters most."""
 
 
+class Pauses(Chaos):
+    """Leaders that stop answering around a purchase, and go on when another one has taken over."""
+
+    def blow(self, operation: str, more: Sequence[Fault] = ()) -> Blow:
+        if operation not in ("secret", "create", "save") or not self.chance(0.1):
+            return WELL
+        return Blow(Fault.PAUSE, self._rng.uniform(60, LONGEST_PAUSE))
+
+
+def drawn(rng: random.Random) -> Chaos:
+    """Faults of all kinds for most seeds, pauses for some; now and then none."""
+    most, rate = rng.choice((0, 3, 6, 15)), rng.choice((0.01, 0.05, 0.1))
+    return Pauses(rng, most, rate) if rng.random() < 0.2 else Chaos(rng, most, rate)
+
+
 class Script(Chaos):
     """Exactly one fault, at the call with this number; counts the calls otherwise."""
 

@@ -16,6 +16,7 @@ from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemorySource
 from tests.simulation.account import Account
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed
+from tests.simulation.chaos import drawn as troubles
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
 from tests.simulation.scenario import Deed, Plan, Scenario, drawn
@@ -45,7 +46,7 @@ class World:
         self.seed = seed
         self.rng = random.Random(seed)
         self.scenario = scenario or drawn(self.rng)
-        self.chaos = chaos or Chaos(self.rng, self.rng.choice((0, 3, 6, 15)), self.rng.choice((0.01, 0.05, 0.1)))
+        self.chaos = chaos or troubles(self.rng)
         self.spoil = spoil
         self.clock = LoopClock()
         self.oracle = Oracle(self)

@@ -121,3 +121,14 @@ def test_settings_reach_the_operator_as_its_variables() -> None:
         "NIGHTSORT_DATABASE_HOSTS": "*.db,localhost",
         "NIGHTSORT_ENQUEUED_REQUESTS": "1000000",
     }
+
+
+@pytest.mark.parametrize(
+    ("tool", "path"), [("argocd", ("spec", "source", "helm", "valuesObject")), ("flux", ("spec", "values"))]
+)
+def test_the_values_of_the_gitops_examples_are_taken(tool: str, path: tuple[str, ...]) -> None:
+    values = yaml.safe_load((TOP / "examples" / "gitops" / tool / "operator.yaml").read_text())
+    for key in path:
+        values = values[key]
+
+    assert one(render(values), "Deployment")

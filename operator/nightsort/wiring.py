@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import secrets as randomness
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,6 +30,7 @@ from nightsort.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nightsort.adapters.anthropic_batches import AnthropicBatches
     from nightsort.adapters.databases import DatabasePolicy
     from nightsort.adapters.object_options import StorePolicy
 
@@ -56,18 +59,25 @@ class Connector:
     closing: AsyncExitStack
     local: bool = False
     accounts: dict[str, PacedApi] = field(default_factory=dict)
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def api(self, resource: Resource) -> BatchApi:
         key = await self._key(resource)
-        if key not in self.accounts:
-            from nightsort.adapters.anthropic_batches import open_batches
-
-            account = open_batches(
-                key, self.settings.anthropic_base_url, create_timeout=self.settings.create_timeout_seconds
-            )
-            self.closing.push_async_callback(account.aclose)
-            self.accounts[key] = PacedApi(account, SystemClock())
+        async with self.opening:
+            if key not in self.accounts:
+                # In a thread: the SDK takes 2 s to import, and each client 0.1 s to read the certificates.
+                account = await asyncio.to_thread(self._open, key)
+                self.closing.push_async_callback(account.aclose)
+                self.accounts[key] = PacedApi(account, SystemClock())
         return self.accounts[key]
+
+    def _open(self, key: str) -> AnthropicBatches:
+        from nightsort.adapters.anthropic_batches import open_batches
+
+        if not self.accounts:
+            gc.freeze()  # what imports have made stays: looking through it would stop everything for 0.1 s each time
+        timeout = self.settings.create_timeout_seconds
+        return open_batches(key, self.settings.anthropic_base_url, create_timeout=timeout)
 
     async def _key(self, resource: Resource) -> str:
         if resource.spec.credentials is not None:

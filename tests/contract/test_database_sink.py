@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from nightsort.adapters.databases import CONNECT_ARGUMENTS, DatabasePolicy
 from nightsort.adapters.sinks.database import DatabaseSink
 from nightsort.api.spec import ResultColumns
-from nightsort.domain.answer import Row
+from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Sink, Stored
 from tests.contract.databases import (
@@ -257,7 +257,7 @@ async def test_hostile_ids_names_and_values_are_stored_as_they_are(database: Tes
 
     for _ in range(2):
         await sink.write(
-            chunks(*(labeled(each, 'c "ß" \\ %') for each in ids), replace(failed("n"), reason="\0\ud800"))
+            chunks(*(labeled(each, 'c "ß" \\ %') for each in ids), Row("n", None, Verdict.ERRORED, "\0\ud800"))
         )
 
     names = ", ".join(database.quote(name) for name in ('Ticket "Id" `%s`', "50% :off", "Größe ?"))

@@ -6,9 +6,11 @@ import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
+
+from msgspec.structs import replace
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts

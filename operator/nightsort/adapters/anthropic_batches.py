@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
+import anyio
 import httpx2
 import msgspec
 from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, RequestOptions
@@ -57,6 +58,7 @@ def open_batches(
     """
     if not re.fullmatch(r"[!-~]+", api_key):
         raise Stalled("the API key is empty or has spaces or characters outside ASCII", reason="CredentialsRefused")
+    _ = anyio.connect_tcp  # imported when it is first named, which the first call should not wait for
     timeout = httpx2.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
     client = AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0, open_telemetry=False)
     return AnthropicBatches(client, create_timeout=create_timeout)

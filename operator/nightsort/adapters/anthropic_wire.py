@@ -94,58 +94,68 @@ class WireTokens(Struct, frozen=True):
     input_tokens: int
 
 
-class Block(Struct, frozen=True):
+class Block(Struct, frozen=True, gc=False):
     """A content block; thinking and other kinds have no text."""
 
     type: str
     text: str | None = None
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     input_tokens: int | None = 0
     output_tokens: int | None = 0
     cache_creation_input_tokens: int | None = 0
     cache_read_input_tokens: int | None = 0
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     content: list[Block] = []
     stop_reason: str | None = None
     usage: Usage = Usage()
 
 
-class InnerError(Struct, frozen=True):
+NO_MESSAGE = Message()
+
+
+class InnerError(Struct, frozen=True, gc=False):
     type: str = ""
 
 
-class OuterError(Struct, frozen=True):
+class OuterError(Struct, frozen=True, gc=False):
     error: InnerError = InnerError()
 
 
-class Result(Struct, frozen=True):
+class Result(Struct, frozen=True, gc=False):
     type: str
     message: Message | None = None
     error: OuterError | None = None
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     custom_id: str
     result: Result
 
     def answer(self) -> Answer:
-        message, error = self.result.message or Message(), self.result.error or OuterError()
+        message = self.result.message or NO_MESSAGE
         usage = message.usage
         return Answer(
             custom_id=self.custom_id,
             outcome=self.result.type,
-            text=next((block.text or "" for block in message.content if block.type == "text"), ""),
+            text=text_of(message.content),
             stop_reason=message.stop_reason or "",
-            error_type=error.error.type,
+            error_type=self.result.error.error.type if self.result.error else "",
             input_tokens=usage.input_tokens or 0,
             output_tokens=usage.output_tokens or 0,
             cache_write_tokens=usage.cache_creation_input_tokens or 0,
             cache_read_tokens=usage.cache_read_input_tokens or 0,
         )
+
+
+def text_of(content: list[Block]) -> str:
+    for block in content:
+        if block.type == "text":
+            return block.text or ""
+    return ""
 
 
 class LineReader:
@@ -158,10 +168,12 @@ class LineReader:
 
     def feed(self, chunk: bytes) -> Iterator[list[Answer]]:
         """Full pages, once this chunk has been read."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            if line and not line.isspace():
-                self._take(line)
+        whole, newline, rest = chunk.rpartition(b"\n")
+        if not newline:
+            self._rest += chunk
+            return
+        self._take_all(self._rest + whole)
+        self._rest = rest
         if len(self._answers) >= ANSWERS_PER_PAGE:
             yield self._page()
 
@@ -178,6 +190,15 @@ class LineReader:
     def _page(self) -> list[Answer]:
         page, self._answers = self._answers, []
         return page
+
+    def _take_all(self, lines: bytes) -> None:
+        """All lines at once where they can be understood, which takes half of the time."""
+        try:
+            self._answers += [line.answer() for line in self._decoder.decode_lines(lines)]
+        except DecodeError:
+            for line in lines.split(b"\n"):
+                if line and not line.isspace():
+                    self._take(line)
 
     def _take(self, line: bytes) -> None:
         """A line with its end; one that is not understood becomes an errored answer, so that the others count."""

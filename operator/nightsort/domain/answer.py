@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from nightsort.api.status import Usage
 
 NO_USAGE = Usage()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+# Structs rather than dataclasses where there is one for each ticket: they are made ten times as fast.
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """`outcome` is the API's result type: succeeded, errored, canceled or expired."""
 
     custom_id: str
@@ -40,8 +41,7 @@ class Verdict(StrEnum):
     UNSENDABLE = "Unsendable"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a sink stores for a ticket: exactly one per ticket. Tokens are counts."""
 
     id: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(msgspec.Struct, frozen=True, gc=False):
     """`fields` holds subject, body and whatever else the source knows, as text.
 
     `cursor` is the source's mark of this place: reading after it yields the tickets that follow.

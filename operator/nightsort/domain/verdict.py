@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from nightsort.api.spec import Spec, UnknownLabel
 from nightsort.api.status import BatchRecord
@@ -13,8 +13,7 @@ PASSING_ERRORS = frozenset({"api_error", "overloaded_error", "rate_limit_error",
 SHOWN_ANSWER_CHARS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     verdict: Verdict
     category: str | None = None
     reason: str = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
@@ -23,8 +24,7 @@ SHORT_PATIENCE = timedelta(hours=1)
 MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """A ticket's id with what its answer means; without an answer where the results lack it."""
 
     id: str

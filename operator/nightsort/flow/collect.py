@@ -73,7 +73,8 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
             else:
                 row = row_of(run, batch, judged)
                 count.verdicts[row.verdict] += 1
-                count.categories.update([row.category] if row.category else [])
+                if row.category:
+                    count.categories[row.category] += 1
                 rows.add(row)
         stored = await store_everywhere(run, rows)
     status = collected(with_stored(run.status, stored), record, count.tally(record), batch.ended_at)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
+from threading import Thread
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
@@ -12,13 +14,15 @@ import msgspec
 from nightsort.domain.answer import Row
 from nightsort.domain.request import CLOSING, OPENING, SEPARATOR
 
-IN_MEMORY_BYTES = 1_000_000
+BUFFER_BYTES = 256 * 1024
+LARGE_BYTES = 10_000_000
+"""From here on the loop does not wait for the kernel to free the file: 256 MB take it a tenth of a second."""
 ROWS_PER_CHUNK = 1_000
 
 
 class _Spool:
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed by __exit__
+        self._file = TemporaryFile(buffering=BUFFER_BYTES)  # noqa: SIM115 - closed by __exit__
 
     def __enter__(self) -> Self:
         return self
@@ -26,7 +30,10 @@ class _Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._file.tell() < LARGE_BYTES:
+            self._file.close()
+        else:
+            Thread(target=self._file.close).start()
 
 
 class BodySpool(_Spool):
@@ -54,25 +61,29 @@ class BodySpool(_Spool):
 
 
 class RowSpool(_Spool):
-    """Rows, written once and read once by each sink."""
+    """Rows, written once and read once by each sink; a line of the file holds a chunk of them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._encode = msgspec.json.Encoder().encode
-        self._decode = msgspec.json.Decoder(Row).decode
+        self._decode = msgspec.json.Decoder(list[Row]).decode
+        self._chunk: list[Row] = []
         self.rows = 0
 
     def add(self, row: Row) -> None:
-        self._file.write(self._encode(row) + b"\n")
+        self._chunk.append(row)
         self.rows += 1
+        if len(self._chunk) == ROWS_PER_CHUNK:
+            self._write_chunk()
 
     async def chunks(self) -> AsyncIterator[Sequence[Row]]:
+        self._write_chunk()
         self._file.seek(0)
-        chunk: list[Row] = []
         for line in self._file:
-            chunk.append(self._decode(line))
-            if len(chunk) == ROWS_PER_CHUNK:
-                yield chunk
-                chunk = []
-        if chunk:
-            yield chunk
+            yield self._decode(line)
+            await asyncio.sleep(0)  # nothing else here gives way to the loop
+
+    def _write_chunk(self) -> None:
+        if self._chunk:
+            self._file.write(self._encode(self._chunk) + b"\n")
+            self._chunk.clear()

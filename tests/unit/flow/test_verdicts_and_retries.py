@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 from nightsort.domain.answer import Answer, Verdict
@@ -167,7 +167,9 @@ async def test_tickets_that_have_grown_beyond_a_batch_before_their_retry_get_a_r
     await world.look(resource)
     for number, ticket in enumerate(world.source.kept):
         assert ticket is not None
-        world.source.kept[number] = replace(ticket, fields={"body": f"billing {number} " + "x" * 60_000})
+        world.source.kept[number] = msgspec.structs.replace(
+            ticket, fields={"body": f"billing {number} " + "x" * 60_000}
+        )
 
     resource = await world.run_until_finished(resource)
 

@@ -15,7 +15,8 @@ from nightsort.domain.errors import Stalled
 from nightsort.ports import Stored, Summary
 
 PLACE = "spec.results.database"
-TRANSACTION_ROWS = 10_000
+# SQLite locks the whole file for any write: the fewer transactions the better.
+TRANSACTION_ROWS = {"postgresql": 20_000, "mysql": 10_000, "sqlite": 100_000}
 REASON_CHARS = 500
 STAGE = "nightsort_staged_rows"
 RIGHTS = {
@@ -89,14 +90,14 @@ class DatabaseSink:
         policy: DatabasePolicy,
         *,
         overwrite: bool = False,
-        transaction_rows: int = TRANSACTION_ROWS,
+        transaction_rows: int | None = None,
     ) -> None:
         """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
         self._database = Database(url, policy, PLACE, RIGHTS[mode])
         self._table = table
         self._mode = mode
         self._overwrite = overwrite
-        self._transaction_rows = transaction_rows
+        self._transaction_rows = transaction_rows or TRANSACTION_ROWS[self._database.family]
         self._wanted = {field: name for field, name in columns.model_dump(by_alias=False).items() if name is not None}
 
     async def check(self, tickets: int) -> None:
@@ -214,7 +215,9 @@ def update(family: str, table: str, names: Mapping[str, str], *, overwrite: bool
         assignments = ", ".join(f"t.{names[field]} = s.{field}" for field in others)
         return f"UPDATE {table} AS t JOIN {STAGE} AS s ON {same} SET {assignments} WHERE {which}"
     assignments = ", ".join(f"{names[field]} = s.{field}" for field in others)
-    return f"UPDATE {table} AS t SET {assignments} FROM {STAGE} AS s WHERE {same} AND {which}"
+    # In the order of the ids SQLite visits each page of the table once. Without the limit it would drop the order.
+    staged = f"(SELECT * FROM {STAGE} ORDER BY id LIMIT -1)" if family == "sqlite" else STAGE
+    return f"UPDATE {table} AS t SET {assignments} FROM {staged} AS s WHERE {same} AND {which}"
 
 
 def upsert(family: str, table: str, names: Mapping[str, str]) -> str:
@@ -259,4 +262,6 @@ def stamp(time: datetime, family: str) -> str:
 
 def storable(text: str) -> str:
     """Without what no database takes as text: NUL characters and halves of surrogate pairs."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()

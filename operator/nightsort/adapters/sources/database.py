@@ -132,15 +132,15 @@ class DatabaseSource:
     ) -> Sequence[Ticket]:
         what = ", ".join(f"t.{session.quote(name)}" for name in (layout.id, *layout.fields.values()))
         result = self._select(session, what, rest, rows, **values)
-        return [self._ticket(layout, row) for row in result]
+        return [self._ticket(layout, str(ticket_id), values) for ticket_id, *values in result.all()]
 
-    def _ticket(self, layout: Layout, row: Sequence[object]) -> Ticket:
-        ticket_id = str(row[0])
+    def _ticket(self, layout: Layout, ticket_id: str, values: Sequence[object]) -> Ticket:
         fields = {}
-        for (name, column), value in zip(layout.fields.items(), row[1:], strict=True):
+        for name, value in zip(layout.fields, values, strict=True):
             try:
-                fields[name] = as_text(value)
+                fields[name] = value if type(value) is str else as_text(value)
             except UnicodeDecodeError:
+                column = layout.fields[name]
                 raise self._stalled(f"column {column!r} of ticket {ticket_id!r} is not UTF-8 text", "NotText") from None
         return Ticket(ticket_id, fields, cursor=ticket_id)
 

@@ -11,7 +11,8 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 from nightsort.api.status import rfc3339
@@ -32,6 +33,7 @@ COLUMNS = (
     "outputTokens",
 )
 _LINE_BREAKS_IN_JSON = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _QUOTED = frozenset(',"\r\n')
 
 
@@ -64,7 +66,7 @@ class FileFormat:
 
 
 def values(row: Row) -> dict[str, Any]:
-    when = rfc3339(row.classified_at.astimezone(UTC)) if row.classified_at else None
+    when = stamp(row.classified_at) if row.classified_at else None
     shown = (
         row.id,
         row.category,
@@ -79,8 +81,16 @@ def values(row: Row) -> dict[str, Any]:
     return dict(zip(COLUMNS, shown, strict=True))
 
 
+@lru_cache(maxsize=8)
+def stamp(moment: datetime) -> str:
+    """Kept, since all rows of a batch have the same."""
+    return rfc3339(moment.astimezone(UTC))
+
+
 def json_record(row: Row) -> str:
-    line = json.dumps(values(row), ensure_ascii=False, separators=(",", ":"))
+    line = _encode(values(row))
+    if line.isascii():
+        return line + "\n"
     for character, escaped in _LINE_BREAKS_IN_JSON.items():
         line = line.replace(character, escaped)
     return line + "\n"

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, get_args
 
 from nightsort.adapters.compressed_files import SUFFIXES, DamagedArchive, unpacked
@@ -42,7 +43,13 @@ class Cursor(NamedTuple):
 
     @property
     def text(self) -> str:
-        return json.dumps([self.number, self.name], ensure_ascii=False, separators=(",", ":"))
+        return f"[{self.number},{in_json(self.name)}]"
+
+
+@lru_cache(maxsize=8)
+def in_json(name: str) -> str:
+    """Kept, since thousands of tickets that follow each other stand in the same object."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 BEGINNING = Cursor("", 0)

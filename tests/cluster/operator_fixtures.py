@@ -21,8 +21,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedApi]:
 @pytest.fixture(scope="session")
 def operator(plane: ControlPlane, api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    settings = {"NIGHTSORT_ANTHROPIC_API_KEY": "session", "NIGHTSORT_OBJECT_STORE_ENDPOINTS": "127.0.0.1"}
-    server = start_operator(plane, api.url, log, **settings)
+    server = start_operator(
+        plane, api.url, log, NIGHTSORT_ANTHROPIC_API_KEY="session", NIGHTSORT_OBJECT_STORE_ENDPOINTS="127.0.0.1"
+    )
     yield
     server.stop()
     assert "Traceback" not in log.read_text(), log.read_text()[-5000:]

@@ -4,82 +4,91 @@ from __future__ import annotations
 
 import random
 import signal
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.cluster.bench import SimulatedApi
+from tests.cluster.bench import SimulatedApi, User
+from tests.cluster.bench import reason as ready_reason
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.proxy import KINDS, network
 from tests.cluster.trouble import Eyes, Pod, Table, quickly, settled
+from tests.processes import Server, free_ports
+from tests.servers import postgres
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 SEED = 20261122
 ROUNDS = 36
+DATABASE_AWAY = ("DatabaseUnreachable", "DatabaseInterrupted")
+LONGEST_SECONDS = 80.0
+"""A machine that is busy with something else gets through fewer rounds, and still through most."""
 
 
 class Moments:
-    """When to kill: at once after something was seen that is halfway done."""
+    """What grows while the operator works; when one of these has grown, something is halfway done."""
 
-    def __init__(self, api: SimulatedApi, eyes: Eyes, table: Table) -> None:
-        self.api, self.eyes, self.table = api, eyes, table
+    def __init__(self, api: SimulatedApi, eyes: Eyes, table: Table, chance: random.Random) -> None:
+        self._api, self._eyes, self._table, self._chance = api, eyes, table, chance
 
-    def all(self) -> list[Callable[[], bool]]:
+    def all(self) -> list[Callable[[], float]]:
         return [self.accepted, self.intended, self.confirmed, self.labelled, self.answered, self.random]
 
-    def accepted(self) -> bool:
-        """A batch is on the bill; its id may not be in any status yet."""
-        before = self.bought()
-        return quickly(lambda: self.bought() > before, 3)
+    def accepted(self) -> float:
+        """Batches on the bill; the newest one's id may not be in any status yet."""
+        return float(self._api.ask("bill")["created"])
 
-    def intended(self) -> bool:
-        before = self.eyes.records("Intended")
-        return quickly(lambda: self.eyes.records("Intended") - before, 3)
+    def intended(self) -> float:
+        return len(self._eyes.records())
 
-    def confirmed(self) -> bool:
-        before = self.eyes.records("Submitted")
-        return quickly(lambda: self.eyes.records("Submitted") - before, 3)
+    def confirmed(self) -> float:
+        return len(self._eyes.records() - self._eyes.records("Intended"))
 
-    def labelled(self) -> bool:
-        """Rows have been written; whether the status says so, is open."""
-        before = self.table.labelled()
-        return quickly(lambda: self.table.labelled() > before, 3)
+    def labelled(self) -> float:
+        """Rows in the table; whether the status says so, is open."""
+        return self._table.labelled()
 
-    def answered(self) -> bool:
-        """Somebody has begun to read results."""
-        before = self.calls("results")
-        return quickly(lambda: self.calls("results") > before, 3)
+    def answered(self) -> float:
+        """Results that somebody has begun to read."""
+        calls: dict[str, int] = self._api.ask("requests")["calls"]
+        return calls.get("results", 0)
 
-    def random(self) -> bool:
-        return True
+    def random(self) -> float:
+        """Any moment, at first or within a second: nothing that grows, but chance."""
+        return self._chance.random() ** 0.01
 
-    def bought(self) -> int:
-        return int(self.api.ask("bill")["created"])
 
-    def calls(self, operation: str) -> int:
-        return int(self.api.ask("requests")["calls"].get(operation, 0))
+def growth(moment: Callable[[], float]) -> Callable[[], bool]:
+    """Whether it is more than now."""
+    before = moment()
+    return lambda: moment() > before
 
 
 def test_killed_at_any_moment_no_ticket_is_paid_twice_and_none_is_lost(
     pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table
 ) -> None:
-    chance, moments = random.Random(SEED), Moments(quick_api, eyes, table)
-    seen = 0
+    chance, moments = random.Random(SEED), Moments(quick_api, eyes, table, random.Random(SEED))
+    kills, began = Counter[str](), time.monotonic()
     for number in range(ROUNDS):
-        if number % 2 == 0:
-            table.new_night(tickets=100)
-        pod.start()
+        if time.monotonic() - began > LONGEST_SECONDS:
+            break
+        table.new_night(tickets=60, requests_per_shard=30)
         moment = moments.all()[number % len(moments.all())]
-        seen += moment()
-        time.sleep(chance.choice([0, 0, 0.002, 0.01, 0.05]) if moment != moments.random else chance.uniform(0, 2))
+        has_grown = growth(moment)
+        pod.start()
+        kills[moment.__name__] += quickly(has_grown, seconds=6)
+        time.sleep(chance.choice([0, 0, 0.002, 0.01, 0.05]))
         pod.kill()
 
     pod.until(eyes.finished, seconds=60)
 
-    assert seen > ROUNDS / 2, "most kills came in the middle of something"
+    assert sum(kills.values()) >= 12, "most kills came in the middle of something"
     settled(quick_api, table, eyes)
 
 
@@ -139,3 +148,44 @@ def test_the_control_plane_goes_and_comes_back(
 
     pod.until(eyes.finished, seconds=90)
     settled(quick_api, table, eyes)
+
+
+@contextmanager
+def database_server(folder: Path) -> Iterator[tuple[str, Callable[[], Server]]]:
+    """The URL of a PostgreSQL of the test's own, and how it is started."""
+    programs, account = postgres.prepare(folder)
+    postgres.initialise(programs, folder, "secret", account)
+    (port,) = free_ports(1)
+    url = f"postgresql://{postgres.USER}:secret@127.0.0.1:{port}/postgres"
+    running: list[Server] = []
+
+    def start() -> Server:
+        running.append(postgres.start(programs, folder, port, account))
+        running[-1].wait_until(lambda: postgres.connects(url))
+        return running[-1]
+
+    try:
+        yield url, start
+    finally:
+        for server in running:
+            server.stop(signal.SIGQUIT)
+
+
+def test_the_database_goes_and_comes_back(pod: Pod, quick_api: SimulatedApi, eyes: Eyes, troubled_user: User) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="nightsort-postgres-") as folder,
+        database_server(Path(folder)) as (url, start),
+    ):
+        server = start()
+        pod.start()
+        with Table.opened(url, troubled_user) as table:
+            table.new_night(tickets=200, requests_per_shard=20)
+            assert quickly(lambda: table.labelled() or eyes.records("Submitted"), 20)
+        nights = table.nights
+        server.stop(signal.SIGQUIT)  # at once, as a crash
+        pod.until(lambda: [one for one in eyes.statuses().values() if ready_reason(one) in DATABASE_AWAY], 30)
+        start()
+
+        pod.until(eyes.finished, seconds=90)
+        with psycopg.connect(url, autocommit=True) as connection:
+            settled(quick_api, Table(url, troubled_user, connection, nights), eyes)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import ssl
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,27 +78,32 @@ class Pod:
 
 
 class Eyes:
-    """Sees statuses in milliseconds, where kubectl needs tenths of a second."""
+    """Sees statuses in milliseconds, where kubectl needs tenths of a second; the connection is kept."""
 
     def __init__(self, plane: ControlPlane, namespace: str) -> None:
-        self._url = f"{plane.url}/apis/nightsort.dev/v1alpha1/namespaces/{namespace}/classificationbatches"
+        self._path = f"/apis/nightsort.dev/v1alpha1/namespaces/{namespace}/classificationbatches"
         self._headers = {"Authorization": f"Bearer {plane.token}"}
-        self._context = ssl.create_default_context(cafile=plane.ca_file)
+        context = ssl.create_default_context(cafile=plane.ca_file)
+        self._connection = http.client.HTTPSConnection("127.0.0.1", plane.port, timeout=10, context=context)
+
+    def close(self) -> None:
+        self._connection.close()
 
     def statuses(self) -> dict[str, Any]:
         """By name; nothing while the API server is away."""
-        request = urllib.request.Request(self._url, headers=self._headers)
         try:
-            with urllib.request.urlopen(request, timeout=10, context=self._context) as answer:
-                items = json.loads(answer.read())["items"]
-        except (OSError, urllib.error.URLError):
+            self._connection.request("GET", self._path, headers=self._headers)
+            answer = self._connection.getresponse()
+            items = json.loads(answer.read()).get("items", ())
+        except (OSError, http.client.HTTPException):
+            self._connection.close()  # the next request opens it again
             return {}
         return {item["metadata"]["name"]: item.get("status") or {} for item in items}
 
-    def records(self, state: str) -> set[str]:
-        """The tags of all batches that are in this state by their records."""
-        statuses = self.statuses().values()
-        return {one["tag"] for status in statuses for one in status.get("batches", ()) if one["state"] == state}
+    def records(self, state: str = "") -> set[str]:
+        """The tags of all batches on record, or of those in this state."""
+        records = [one for status in self.statuses().values() for one in status.get("batches", ())]
+        return {one["tag"] for one in records if state in ("", one["state"])}
 
     def finished(self) -> bool:
         statuses = self.statuses().values()
@@ -111,21 +116,23 @@ class Table:
 
     url: str
     user: User
+    connection: psycopg.Connection[tuple[Any, ...]]
     nights: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def set_up(cls, url: str, user: User) -> Table:
+    @contextmanager
+    def opened(cls, url: str, user: User) -> Iterator[Table]:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(SCHEMA.encode())
-        user.secret("tickets-db", url=url)
-        return cls(url, user)
+            user.secret("tickets-db", url=url)
+            yield cls(url, user, connection)
 
     def new_night(self, tickets: int, requests_per_shard: int = 50, **spec: Any) -> str:
         """New tickets and the resource that labels them; its name."""
         night = len(self.nights)
         first = sum(self.nights.values())
         rows = [(first + number, night, f"Charged twice {number}", "My invoice is wrong") for number in range(tickets)]
-        with psycopg.connect(self.url, autocommit=True) as connection, connection.cursor() as cursor:
+        with self.connection.cursor() as cursor:
             cursor.executemany("INSERT INTO tickets VALUES (%s, %s, %s, %s)", rows)
         self.nights[night] = tickets
         manifest = self.manifest(night, shards={"maxRequests": requests_per_shard}, **spec)
@@ -144,8 +151,7 @@ class Table:
         return sum(self.nights.values())
 
     def count(self, condition: str) -> int:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            row = connection.execute(f"SELECT COUNT(*) FROM tickets WHERE {condition}".encode()).fetchone()
+        row = self.connection.execute(f"SELECT COUNT(*) FROM tickets WHERE {condition}".encode()).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -165,11 +171,12 @@ def settled(api: SimulatedApi, table: Table, eyes: Eyes) -> None:
 
 
 def quickly(happened: Callable[[], Any], seconds: float) -> bool:
-    """Whether it happened within these seconds; asks without a pause, so that a kill that follows comes in time."""
+    """Whether it happened within these seconds; asks so often that a kill that follows comes in time."""
     ends = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > ends:
             return False
+        time.sleep(0.002)
     return True
 
 

@@ -57,10 +57,13 @@ def pod(nursery: Nursery, troubled_user: User, quick_api: SimulatedApi, tmp_path
 
 
 @pytest.fixture
-def eyes(troubled_user: User) -> Eyes:
-    return Eyes(troubled_user.plane, troubled_user.namespace)
+def eyes(troubled_user: User) -> Iterator[Eyes]:
+    eyes = Eyes(troubled_user.plane, troubled_user.namespace)
+    yield eyes
+    eyes.close()
 
 
 @pytest.fixture
-def table(postgres_database: str, troubled_user: User) -> Table:
-    return Table.set_up(postgres_database, troubled_user)
+def table(postgres_database: str, troubled_user: User) -> Iterator[Table]:
+    with Table.opened(postgres_database, troubled_user) as table:
+        yield table

@@ -185,9 +185,12 @@ def test_the_operator_uses_every_right_that_the_chart_grants_and_needs_no_other(
     with operator_of(release, api, tmp_path / "operator.log"):
         live(User(release.plane, release.namespace))
 
-    role = one(release.manifest(), "Role" if watched else "ClusterRole")
+    roles = [
+        one(release.manifest(), "Role" if watched else "ClusterRole"),
+        one(release.manifest(), "Role", "nightsort-lease"),
+    ]
     assert audit.refused(release.namespace, "nightsort") == set()
-    assert audit.used(release.namespace, "nightsort") == granted(role["rules"])
+    assert audit.used(release.namespace, "nightsort") == granted([rule for role in roles for rule in role["rules"]])
     assert ("status" in elsewhere.get("elsewhere")) == (scope == "cluster")
 
 

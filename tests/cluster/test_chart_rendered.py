@@ -34,6 +34,7 @@ CASES: dict[str, dict[str, Any]] = {
         "podDisruptionBudget": {"enabled": True},
         "podLabels": {"example.com/tier": "batch"},
         "priorityClassName": "batch",
+        "replicas": 2,
         "rbac": {"aggregate": True, "secretNames": ["anthropic", "tickets-db"]},
         "serviceAccount": {"annotations": {"example.com/identity": "nightsort"}},
         "settings": {"databaseHosts": ["*.db.example", "localhost"], "adoptionGraceSeconds": 900},
@@ -97,7 +98,7 @@ def test_the_crd_is_the_one_that_the_models_give_and_stays_on_uninstall() -> Non
     assert rendered["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
-def test_with_namespaces_there_are_roles_in_those_and_nothing_cluster_wide() -> None:
+def test_with_namespaces_there_are_roles_in_those_and_for_the_lease_and_nothing_cluster_wide() -> None:
     kinds = [
         (each["kind"], each["metadata"].get("namespace"))
         for each in render({"watchNamespaces": ["a", "b"]}, "--skip-tests")
@@ -105,6 +106,7 @@ def test_with_namespaces_there_are_roles_in_those_and_nothing_cluster_wide() -> 
 
     assert {kind for kind in kinds if kind[0].startswith(("Role", "Cluster"))} == {
         ("Role", "a"), ("RoleBinding", "a"), ("Role", "b"), ("RoleBinding", "b"),
+        ("Role", "nightsort"), ("RoleBinding", "nightsort"),
     }  # fmt: skip
 
 
@@ -117,6 +119,7 @@ def test_settings_reach_the_operator_as_its_variables() -> None:
 
     assert {each["name"]: each["value"] for each in container["env"]} == {
         "NIGHTSORT_LIVENESS_PORT": "8080",
+        "NIGHTSORT_LEASE": "nightsort/nightsort",
         "NIGHTSORT_NAMESPACES": "a,b",
         "NIGHTSORT_DATABASE_HOSTS": "*.db,localhost",
         "NIGHTSORT_ENQUEUED_REQUESTS": "1000000",

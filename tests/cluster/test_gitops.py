@@ -27,8 +27,8 @@ TICKETS = inline("I was charged twice")
 def watching(user: User, folder: Path) -> Iterator[Path]:
     """Everything that a watch of the namespace's resources shows meanwhile, as JSON documents one after the other."""
     log = folder / "watch.json"
-    command = [program("kubectl"), f"--kubeconfig={user.plane.kubeconfig}", "-n", user.namespace]
-    server = Server.start([*command, "get", "cb", "-o", "json", "--watch"], log)
+    where = (f"--kubeconfig={user.plane.kubeconfig}", "-n", user.namespace)
+    server = Server.start([program("kubectl"), *where, "get", "cb", "-o", "json", "--watch"], log)
     try:
         yield log
     finally:

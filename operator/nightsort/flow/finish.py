@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from nightsort.api.status import Status
-from nightsort.domain.record import by_declaration, ticket_counts
-from nightsort.domain.report import plural
+from nightsort.domain.record import ticket_counts
+from nightsort.domain.report import plural, progress
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.run import Run
 from nightsort.flow.store import with_stored
 from nightsort.ports import Summary
 
 
-async def finish(run: Run) -> None:
+async def finish(run: Run, status: Status) -> None:
     """Writes the outcome: Complete when a ticket was labeled or there was none, Failed otherwise."""
-    status = run.status
     if status.stop is None or status.batches:
+        summary = summary_of(run, status)
         for sink in await run.tools.connections.sinks(run.resource):
-            status = with_stored(status, await sink.finish(summary_of(run)))
-    situation = outcome(status)
+            status = with_stored(status, await sink.finish(summary))
+    situation = outcome(run.told(status, progress(status)))
     await run.save(status, situation)
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
     await post(situation.reason, situation.message)
 
 
-def summary_of(run: Run) -> Summary:
-    counts = ticket_counts(run.status)
-    categories = by_declaration(run.status.categories, run.spec.categories)
+def summary_of(run: Run, status: Status) -> Summary:
+    told = run.told(status, progress(status))
     return Summary(
         resource=run.resource.meta.name,
         model=run.spec.model,
-        tickets=counts.total,
-        categories={count.name: count.tickets for count in categories},
-        verdicts={"labeled": counts.labeled, "unknown": counts.unknown, "failed": counts.failed},
-        actual_usd=run.status.cost.actual_usd,
-        standard_usd=run.status.cost.standard_usd,
+        tickets=told.tickets.total,
+        categories={count.name: count.tickets for count in told.categories},
+        verdicts={"labeled": told.tickets.labeled, "unknown": told.tickets.unknown, "failed": told.tickets.failed},
+        actual_usd=told.cost.actual_usd,
+        standard_usd=told.cost.standard_usd,
     )
 
 

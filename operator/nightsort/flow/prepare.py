@@ -41,8 +41,6 @@ async def prepare(run: Run) -> None:
     plan = Plan(tickets=tickets, disable_thinking=model.can_disable_thinking)
     situation = Situation.working("Submitting", f"{plural(tickets, 'ticket')} to submit")
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
-    about = f", estimated at ${cost.estimated_usd}" if cost.estimated_usd else ""
-    await run.note("Prepared", f"{plural(tickets, 'ticket')} for {run.spec.model}{about}")
 
 
 async def let_older_go_first(run: Run) -> None:

@@ -166,7 +166,7 @@ class Reconciler:
             case Abandon(submission):
                 await abandon(run, submission)
             case Finish():
-                await finish(run)
+                await finish(run, run.status)
 
     async def _stop(self, run: Run, rejected: Rejected) -> None:
         """Nothing more is bought for this resource; what was bought is still collected.

@@ -60,6 +60,10 @@ class Run:
     def now(self) -> datetime:
         return self.tools.clock.now()
 
+    def told(self, status: Status, situation: Situation) -> Status:
+        """The status as it would be written, with all that is derived from it."""
+        return report(self.resource, status, situation, self.tools.prices, self.now())
+
     async def save(self, status: Status, situation: Situation) -> None:
         """Writes the status, guarded; what is the same already is not written again.
 
@@ -69,7 +73,7 @@ class Run:
         """
         if is_finished(self.status):
             raise Conflict(self.resource.meta.key)
-        told = report(self.resource, status, situation, self.tools.prices, self.now())
+        told = self.told(status, situation)
         if told == self.status:
             return
         meta = await self.tools.ledger.save(self.resource.meta, told)

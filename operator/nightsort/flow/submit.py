@@ -260,7 +260,9 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
     now = run.now()
     await settle(run, record, lambda status, intent: confirmed(status, intent, batch_id, now))
     run.tools.bought.pop(record.tag, None)
-    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}")
+    estimated = run.status.cost.estimated_usd
+    about = f"; the run is estimated at ${estimated}" if estimated else ""
+    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}{about}")
 
 
 async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchRecord], Status]) -> None:

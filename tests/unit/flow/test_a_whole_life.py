@@ -66,7 +66,7 @@ async def test_a_model_without_a_price_runs_without_a_figure(world: World) -> No
 async def test_the_story_is_told_in_events(world: World) -> None:
     await world.run_until_finished(world.apply("billing"))
 
-    assert world.events.reasons == ["Prepared", "Submitted", "Collected", "Complete"]
+    assert world.events.reasons == ["Submitted", "Complete"]
 
 
 async def test_a_whole_life_is_written_in_at_most_six_statuses(world: World) -> None:

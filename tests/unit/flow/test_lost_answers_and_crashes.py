@@ -187,7 +187,7 @@ async def test_results_that_cannot_be_read_now_prove_nothing_yet(world: World, e
 
 # --- the process ends -------------------------------------------------------------------------------------------------
 
-SAVES = 5  # plan, intent, id, collected, outcome
+SAVES = 4  # plan, intent, id, collected, outcome
 
 
 @pytest.mark.parametrize("save", range(SAVES))

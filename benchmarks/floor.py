@@ -1,4 +1,4 @@
-"""The floor: what the wire alone costs. A body that is there already is sent with its length, results are read and decoded.
+"""The floor: what the wire alone costs. A body that is there already is sent, results are read and decoded.
 
 Environment: BENCH_API the base URL, BENCH_BODY the file with the body.
 """
@@ -6,23 +6,18 @@ Environment: BENCH_API the base URL, BENCH_BODY the file with the body.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
-import msgspec
 from anthropic import AsyncAnthropic
 
-from benchmarks.measure import Watch, watched_loop
+from benchmarks.measure import Watch, told, watched_loop
 
 BATCHES = "/v1/messages/batches"
 POLL_SECONDS = 0.1
-
-
-class Line(msgspec.Struct):
-    custom_id: str
-    result: msgspec.Raw
 
 
 async def chunks(body: Path) -> AsyncIterator[bytes]:
@@ -31,11 +26,10 @@ async def chunks(body: Path) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def main() -> None:
-    body = Path(os.environ["BENCH_BODY"])
+async def main(body: Path, size: int) -> None:
     watch = Watch()
     client = AsyncAnthropic(api_key="bench", base_url=os.environ["BENCH_API"], max_retries=0)
-    headers = {"Content-Length": str(body.stat().st_size), "Content-Type": "application/json"}
+    headers = {"Content-Length": str(size), "Content-Type": "application/json"}
     async with watched_loop() as lag:
         answer = await client.post(
             BATCHES, content=chunks(body), cast_to=httpx2.Response, options={"headers": headers, "max_retries": 0}
@@ -46,20 +40,21 @@ async def main() -> None:
             await asyncio.sleep(POLL_SECONDS)
             batch = (await client.get(f"{BATCHES}/{batch['id']}", cast_to=httpx2.Response)).json()
         lines = await read(client, batch["id"])
-    watch.report(sent=round(sent, 3), tickets=lines, stall=round(lag.worst, 4), bytes=body.stat().st_size)
+    watch.report(sent=round(sent, 3), tickets=lines, **told(lag), bytes=size)
 
 
 async def read(client: AsyncAnthropic, batch_id: str) -> int:
-    decoder, lines, rest = msgspec.json.Decoder(Line), 0, b""
+    lines, rest = 0, b""
     raw = {"headers": {"X-Stainless-Raw-Response": "stream"}}
     response = await client.get(f"{BATCHES}/{batch_id}/results", cast_to=httpx2.Response, options=raw)  # type: ignore[arg-type]
     async for chunk in response.aiter_bytes():
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:
-            decoder.decode(line)
+            json.loads(line)
         lines += len(whole)
     return lines
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    file = Path(os.environ["BENCH_BODY"])
+    asyncio.run(main(file, file.stat().st_size))

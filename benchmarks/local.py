@@ -14,6 +14,8 @@ STARTED = time.perf_counter()
 
 
 async def main() -> None:
+    from benchmarks.measure import Watch, told, watched_loop
+    from benchmarks.tickets import database_resource
     from nightsort.adapters import anthropic_batches  # noqa: F401 - part of the imports, not of the work
     from nightsort.adapters.sinks import database as sink  # noqa: F401
     from nightsort.adapters.sources import database as source  # noqa: F401
@@ -22,9 +24,6 @@ async def main() -> None:
     from nightsort.flow.reconcile import Reconciler
     from nightsort.settings import Settings
     from nightsort.wiring import local_tools
-
-    from benchmarks.measure import Watch, watched_loop
-    from benchmarks.tickets import database_resource
 
     resource = Resource.of(database_resource())
     secret = {"kind": "Secret", "metadata": {"name": "bench", "namespace": "bench"}}
@@ -44,7 +43,7 @@ async def main() -> None:
     counts = resource.status.tickets
     if counts.labeled != counts.total or not counts.total:
         raise SystemExit(f"not labelled: {resource.status.message}")
-    watch.report(imports=round(imports, 3), stall=round(lag.worst, 4), tickets=counts.labeled, stages=stages)
+    watch.report(imports=round(imports, 3), **told(lag), tickets=counts.labeled, stages=stages)
 
 
 if __name__ == "__main__":

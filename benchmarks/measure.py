@@ -28,16 +28,21 @@ def status_kb(field: str) -> int:
 
 
 class Lag:
-    """Asks to be woken every 5 ms and notes how late that was at the worst."""
+    """Asks to be woken every 5 ms and notes how late that was at the worst.
+
+    `busiest` is the most work, in seconds of CPU, that the loop's own thread has done in between: unlike `worst` it
+    does not tell of other programs that keep the machine busy.
+    """
 
     def __init__(self) -> None:
-        self.worst = 0.0
+        self.worst = self.busiest = 0.0
 
     async def sample(self) -> None:
         while True:
-            due = time.perf_counter() + LAG_SECONDS
+            due, worked = time.perf_counter() + LAG_SECONDS, time.thread_time()
             await asyncio.sleep(LAG_SECONDS)
             self.worst = max(self.worst, time.perf_counter() - due)
+            self.busiest = max(self.busiest, time.thread_time() - worked)
 
 
 @asynccontextmanager
@@ -48,6 +53,10 @@ async def watched_loop() -> AsyncIterator[Lag]:
         yield lag
     finally:
         sampler.cancel()
+
+
+def told(lag: Lag) -> dict[str, float]:
+    return {"stall": round(lag.worst, 4), "busiest": round(lag.busiest, 4)}
 
 
 class Watch:

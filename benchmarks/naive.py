@@ -14,7 +14,7 @@ from typing import Any
 
 import anthropic
 
-from benchmarks.measure import Watch, watched_loop
+from benchmarks.measure import Watch, told, watched_loop
 from benchmarks.tickets import CATEGORIES
 
 POLL_SECONDS = 1.0
@@ -70,7 +70,7 @@ async def main_async(connection: sqlite3.Connection) -> None:
             batch = await client.messages.batches.retrieve(batch.id)
         store(connection, [result async for result in await client.messages.batches.results(batch.id)])
     labeled = connection.execute("SELECT COUNT(category) FROM tickets").fetchone()[0]
-    watch.report(tickets=labeled, stall=round(lag.worst, 4))
+    watch.report(tickets=labeled, **told(lag))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-WORDS = """
+VOCABULARY = """
     invoice charged twice refund card declined payment account login password reset app crashes error screen slow
     upload export report feature please would like thank you love team support help urgent yesterday again still
     waiting order number delivery late missing wrong address change email name plan upgrade cancel subscription price
     bank transfer pending money currency fee identity document photo verify code phone lost stolen blocked
-""".split()
+"""
+WORDS = VOCABULARY.split()
 TYPICAL_WORDS = 110
 TABLE = "CREATE TABLE tickets (id INTEGER PRIMARY KEY, subject TEXT, body TEXT, category TEXT)"
 CATEGORIES = {

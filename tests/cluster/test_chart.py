@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import yaml
 from nightsort.cli.create import scheduled
 from tests.cluster.audit import Audit, granted
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, condition, inline, start_operator
-from tests.cluster.controlplane.plane import TOP, ControlPlane
+from tests.cluster.controlplane.plane import TOP, ControlPlane, program
 from tests.cluster.helm import CHART, CRD_NAME, HelmFailed, Release, one
 from tests.manifests import manifest
 from tests.processes import Server
@@ -117,6 +118,38 @@ def test_an_upgrade_changes_the_crd_a_rollback_brings_it_back_and_an_uninstall_l
     assert "NotFound" in user.kubectl("get", "deployment", "nightsort", check=False)
     release.install()
     assert "tickets" in user.kubectl("get", "cb", "-o", "name")
+
+
+def commands(page: Path) -> list[str]:
+    """The commands in a page's console blocks."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_a_new_user_gets_from_helm_install_to_results_as_the_page_says(
+    bare: ControlPlane, api: SimulatedApi, tmp_path: Path
+) -> None:
+    """The page's commands; in place of its pod the operator runs as a process with the pod's variables and token."""
+    release = Release(bare, "nightsort")
+    path = f"{program('helm').parent}:{program('kubectl').parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "KUBECONFIG": str(bare.kubeconfig), "PATH": path}
+    said = {}
+    with ExitStack() as running:
+        for command in commands(TOP / "docs" / "install.md"):
+            ended = subprocess.run(
+                command, shell=True, cwd=TOP, env=environment, text=True, capture_output=True, check=False
+            )
+            assert ended.returncode == 0, (command, ended.stderr)
+            said[command] = ended.stdout
+            if command.startswith("helm install"):
+                established(bare)
+                running.enter_context(operator_of(release, api, tmp_path / "operator.log"))
+
+    [rows] = [text for command, text in said.items() if "quickstart-results" in command]
+    assert {json.loads(line)["category"] for line in rows.splitlines()} >= {"billing", "technical"}
+    assert "quickstart" in said["kubectl get cb"]
+    bare.kubectl("delete", "crd", CRD_NAME)
+    bare.kubectl("delete", "namespace", "nightsort")
 
 
 def test_without_crds_the_release_leaves_the_crd_to_others(release: Release) -> None:

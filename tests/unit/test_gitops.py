@@ -117,6 +117,7 @@ async def test_a_suspended_resource_is_as_its_author_wants_it(world: World) -> N
 
 
 def test_before_the_operator_has_seen_it() -> None:
+    assert kstatus(manifest(None)) == "Current"
     assert argo_cd(manifest(None)) == ("Progressing", "waiting for the operator")
     assert flux(manifest(None)) == "Unknown"
 

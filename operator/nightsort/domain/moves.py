@@ -15,6 +15,8 @@ from nightsort.domain.record import Submission, in_state, next_submission, waiti
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 CLOCK_SKEW = timedelta(minutes=2)
 FIRST_POLL_SECONDS = 2.0
+ALL_OVER = timedelta(hours=25)
+ABSENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,13 @@ class Facts:
     """What was seen of the world: own batches by id; for each intent's tag the candidates that nobody owns.
 
     An intent without an entry in `candidates` has not been looked for. `cancel_asked` are the batches that this process
-    has asked to end; asking again after a restart is harmless.
+    has asked to end; asking again after a restart is harmless. `absent` says since when the API hides an own batch.
     """
 
     batches: Mapping[str, Batch] = field(default_factory=dict)
     candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
     cancel_asked: Collection[str] = ()
+    absent: Mapping[str, datetime] = field(default_factory=dict)
     grace: timedelta = timedelta(minutes=10)
 
 
@@ -63,6 +66,13 @@ class Release:
 class Collect:
     record: BatchRecord
     batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """The batch, or whatever an intent bought, cannot be had any more: its tickets get rows that say so."""
+
+    record: BatchRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,7 @@ class Rest:
     seconds: float | None
 
 
-Move = Prepare | Confirm | Release | Collect | Submit | Halt | Cancel | Conclude | Abandon | Finish | Rest
+Move = Prepare | Confirm | Release | Collect | Lose | Submit | Halt | Cancel | Conclude | Abandon | Finish | Rest
 Policy = Callable[[Resource, Facts, datetime], Move | None]
 
 
@@ -152,6 +162,23 @@ def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Move 
         batch = facts.batches.get(record.id or "")
         if batch is not None and batch.ended:
             return Collect(record, batch)
+    return None
+
+
+def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """A 404 can pass, and results can be late; a day after the create every batch is over, and what is gone is gone.
+
+    Nothing is bought again for it: it may have been paid.
+    """
+    for record in in_state(resource.status, BatchState.SUBMITTED):
+        absent = facts.absent.get(record.id or "")
+        if absent is not None and now >= max(absent + ABSENCE, record.intended_at + ALL_OVER):
+            return Lose(record)
+    for record in in_state(resource.status, BatchState.INTENDED):
+        candidates = facts.candidates.get(record.tag, ())
+        over = candidates and all(candidate.batch.ended for candidate in candidates)
+        if over and now >= record.intended_at + ALL_OVER + ABSENCE:
+            return Lose(record)
     return None
 
 
@@ -200,6 +227,7 @@ POLICIES: tuple[Policy, ...] = (
     stop_at_deadline,
     settle_intents,
     collect_what_ended,
+    lose_what_is_gone,
     cancel_what_must_not_run,
     hold_while_suspended,
     prepare_first,

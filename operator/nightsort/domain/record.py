@@ -20,6 +20,8 @@ from nightsort.api.status import (
 from nightsort.domain.answer import NO_USAGE
 from nightsort.domain.errors import Rejected
 
+PLACES_TO_END = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -79,17 +81,22 @@ def find(status: Status, shard: int, attempt: int) -> BatchRecord | None:
     return None
 
 
-def put(status: Status, record: BatchRecord) -> Status:
-    """The status with this record in the place of the same shard and attempt.
+def refuse_too_many(status: Status) -> None:
+    """Holds the number of batches against what a status takes; a few places stay free for giving up the rest.
 
     Raises:
-        Rejected: the list of batches is full.
+        Rejected: no further batch may be begun.
     """
-    others = [other for other in status.batches if (other.shard, other.attempt) != (record.shard, record.attempt)]
-    if len(others) >= MAX_BATCHES:
+    if len(status.batches) >= MAX_BATCHES - PLACES_TO_END:
         raise Rejected(
-            f"more than {MAX_BATCHES} batches: raise shards.maxRequests or split the source", reason="TooManyBatches"
+            f"more than {MAX_BATCHES - PLACES_TO_END} batches: raise shards.maxRequests or split the source",
+            reason="TooManyBatches",
         )
+
+
+def put(status: Status, record: BatchRecord) -> Status:
+    """The status with this record in the place of the same shard and attempt."""
+    others = [other for other in status.batches if (other.shard, other.attempt) != (record.shard, record.attempt)]
     batches = sorted((*others, record), key=lambda one: (one.shard, one.attempt))
     return status.model_copy(update={"batches": tuple(batches)})
 

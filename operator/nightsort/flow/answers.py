@@ -18,6 +18,7 @@ from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi, Source
 
+NO_RESULTS = frozenset({"NotFound", "ResultsMissing"})
 SHORT_PATIENCE = timedelta(hours=1)
 """How long missing lines are waited for: they are paid for, and a cut stream has them again at the next read."""
 # Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
@@ -56,12 +57,22 @@ async def own_answers(
 ) -> AsyncIterator[tuple[str, Answer]]:
     """Answers with their tickets' ids; the first of each, and none that this batch did not ask for."""
     long_ids = await run.tools.ledger.long_ids(run.resource.meta, record.tag) if record.long_ids else {}
-    async for chunk in api.results(batch):
-        for answer in chunk:
-            ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
-            if ticket_id is not None and ticket_id not in seen:
-                seen.add(ticket_id)
-                yield ticket_id, answer
+    async for answer in lines_of(api, batch):
+        ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
+        if ticket_id is not None and ticket_id not in seen:
+            seen.add(ticket_id)
+            yield ticket_id, answer
+
+
+async def lines_of(api: BatchApi, batch: Batch) -> AsyncIterator[Answer]:
+    """Every line of the results; where the API says that there are none, they are waited for like missing lines."""
+    try:
+        async for chunk in api.results(batch):
+            for answer in chunk:
+                yield answer
+    except Waiting as waiting:
+        if waiting.reason not in NO_RESULTS:
+            raise
 
 
 def wait_for_the_rest(run: Run, batch: Batch, answered: int) -> None:

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.errors import Waiting
+from nightsort.domain.moves import ABSENCE
 from nightsort.domain.record import Submission, find, put
-from nightsort.domain.report import progress
+from nightsort.domain.report import plural, progress
 from nightsort.domain.situation import Situation
-from nightsort.flow.answers import to_ask_again
+from nightsort.flow.answers import sent_ids, to_ask_again
 from nightsort.flow.collect import row_of, store_everywhere
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
 from nightsort.flow.store import with_stored
 
+GONE = "the API does not show the batch any more"
+
 
 async def conclude(run: Run, record: BatchRecord) -> None:
-    """What an attempt left to be asked again ends with the verdict that it has."""
+    """What an attempt left to be asked again ends with the verdict that it has.
+
+    When the API shows the batch no more, nobody can name these tickets: they only count as failed.
+    """
     api = await run.tools.connections.api(run.resource)
     batch = await api.retrieve(record.id or "")
     unknown = 0
     with RowSpool() as rows:
-        if batch is not None:
+        if batch is None:
+            wait_for_it(run, record)
+        else:
             async for judged in to_ask_again(run, api, record):
                 unknown += judged.judgement.verdict is Verdict.UNKNOWN
                 rows.add(row_of(run, batch, judged))
@@ -28,6 +37,30 @@ async def conclude(run: Run, record: BatchRecord) -> None:
     update = {"retryable": 0, "unknown": record.unknown + unknown, "failed": record.failed + record.retryable - unknown}
     status = put(status, record.model_copy(update=update))
     await run.save(status, progress(status))
+
+
+def wait_for_it(run: Run, record: BatchRecord) -> None:
+    """A 404 can pass.
+
+    Raises:
+        Waiting: for the first hour of it.
+    """
+    since = run.tools.absent_since.setdefault(record.id or "", run.now())
+    if run.now() - since < ABSENCE:
+        raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
+
+
+async def lose(run: Run, record: BatchRecord) -> None:
+    """The tickets of a batch that the API does not show any more, as far as the source can still name them."""
+    api = await run.tools.connections.api(run.resource)
+    with RowSpool() as rows:
+        async for ticket_id in sent_ids(run, api, record):
+            rows.add(Row(ticket_id, None, Verdict.MISSING, GONE, run.spec.model, record.id))
+        status = with_stored(run.status, await store_everywhere(run, rows))
+    lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests}
+    status = put(status, record.model_copy(update=lost))
+    await run.save(status, progress(status))
+    await run.warn("BatchLost", f"{plural(record.requests, 'request')}: the API does not show their batch any more")
 
 
 async def abandon(run: Run, submission: Submission) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Stop
+from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
 from nightsort.domain.moves import (
     CLOCK_SKEW,
@@ -21,6 +22,7 @@ from nightsort.domain.moves import (
     Facts,
     Finish,
     Halt,
+    Lose,
     Move,
     Prepare,
     Release,
@@ -37,7 +39,7 @@ from nightsort.flow.adopt import find_candidates
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
 from nightsort.flow.finish import finish
-from nightsort.flow.give_up import abandon, conclude
+from nightsort.flow.give_up import abandon, conclude, lose
 from nightsort.flow.poll import Polls
 from nightsort.flow.prepare import prepare
 from nightsort.flow.run import Run, Tools
@@ -123,6 +125,7 @@ class Reconciler:
         newer_than = now - timedelta(seconds=poll_pause(run.resource, now))
         ids = [record.id for record in flying if record.id]
         batches = await self._polls.snapshots(api, ids, since, now, newer_than) if ids else {}
+        absent = self._absent(ids, batches, now)
         candidates: dict[str, list[Candidate]] = {}
         unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
         if unclear:
@@ -132,7 +135,17 @@ class Reconciler:
             recent = await self._polls.recent(api, since, now, newer_than)
             found = await find_candidates(run, api, unclear, recent)
             candidates.update({tag: list(batches) for tag, batches in found.items()})
-        return Facts(batches, candidates, self._tools.cancel_asked, self._tools.grace)
+        return Facts(batches, candidates, self._tools.cancel_asked, absent, self._tools.grace)
+
+    def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch], now: datetime) -> dict[str, datetime]:
+        """Since when the API does not show these batches, as far as this process knows."""
+        since = self._tools.absent_since
+        for batch_id in ids:
+            if batch_id in batches:
+                since.pop(batch_id, None)
+            else:
+                since.setdefault(batch_id, now)
+        return {batch_id: since[batch_id] for batch_id in ids if batch_id in since}
 
     def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
         """Whether this process itself bought the batch and only could not write it down."""
@@ -157,6 +170,8 @@ class Reconciler:
                 await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
             case Collect(record, batch):
                 await collect(run, record, batch)
+            case Lose(record):
+                await lose(run, record)
             case Halt(stop):
                 await self._halt(run, stop)
             case Cancel(record):

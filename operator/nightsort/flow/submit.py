@@ -12,7 +12,7 @@ from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Waiting
-from nightsort.domain.record import Submission, confirmed, in_state, next_shard, put, released
+from nightsort.domain.record import Submission, confirmed, in_state, next_shard, put, refuse_too_many, released
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder
 from nightsort.domain.situation import Situation
@@ -147,6 +147,7 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
     if not load.tickets and submission.parent is None:
         await run.save(without_tickets(run.status, submission), progress(run.status))
         return None
+    refuse_too_many(run.status)
     if load.long_ids:
         await run.tools.ledger.keep_long_ids(run.resource.meta, tag, load.long_ids)
     record = BatchRecord(
@@ -242,12 +243,12 @@ async def send(run: Run, record: BatchRecord, load: Load) -> Batch | None:
 def refuse_when_late(run: Run, record: BatchRecord) -> None:
     """A process that was paused does not go on buying: another one may be about to release the intent.
 
-    Half of the grace is left for the call itself, and for the list to show what it bought.
+    Most of the grace is left for the call itself, and for the list to show what it bought.
 
     Raises:
         Waiting: the intent is too old.
     """
-    if run.now() - record.intended_at > max(run.tools.grace / 2, SOONEST_LATE):
+    if run.now() - record.intended_at > max(run.tools.grace / 10, SOONEST_LATE):
         raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")
 
 

@@ -12,6 +12,7 @@ from nightsort.api.spec import Category
 from nightsort.api.status import MAX_BATCHES, BatchRecord, BatchState, CategoryCount, Plan, Status
 from nightsort.domain.errors import Rejected
 from nightsort.domain.record import (
+    PLACES_TO_END,
     Submission,
     Tally,
     batch_ids,
@@ -22,6 +23,7 @@ from nightsort.domain.record import (
     in_state,
     next_submission,
     put,
+    refuse_too_many,
     released,
     ticket_counts,
 )
@@ -158,10 +160,10 @@ def test_a_record_takes_the_place_of_the_same_attempt() -> None:
     assert [(record.shard, record.attempt, record.requests) for record in status.batches] == [(0, 1, 1), (1, 0, 2)]
 
 
-def test_more_batches_than_a_status_can_hold_are_rejected() -> None:
-    full = Status(batches=tuple(intent(shard, 0, 3) for shard in range(MAX_BATCHES)))
-
-    assert len(put(full, intent(7, 0, 1)).batches) == MAX_BATCHES
-    with pytest.raises(Rejected, match=r"shards\.maxRequests") as rejected:
-        put(full, intent(MAX_BATCHES, 0, 3))
+def test_a_run_has_no_more_batches_than_a_status_holds_with_room_to_end() -> None:
+    most = MAX_BATCHES - PLACES_TO_END
+    nearly = Status(batches=tuple(intent(shard, 0, 3) for shard in range(most - 1)))
+    refuse_too_many(nearly)
+    with pytest.raises(Rejected) as rejected:
+        refuse_too_many(put(nearly, intent(most, 0, 3)))
     assert rejected.value.reason == "TooManyBatches"

@@ -314,3 +314,41 @@ async def test_a_refused_resource_that_is_gone_is_left_alone(world: World) -> No
     await world.ledger.remove(meta)
 
     assert await refuse(world.tools, meta, "wrong") is None
+
+
+# --- what is gone for good ---------------------------------------------------------------------------------------------
+
+
+async def test_a_batch_that_the_api_never_shows_again_ends_in_rows_and_is_not_bought_again(world: World) -> None:
+    resource = world.apply("billing", "technical")
+    await world.look(resource)
+    world.api.hidden.update(world.api.held)
+
+    resource = await world.run_until_finished(resource, max_looks=3000)
+
+    assert {row.verdict for row in world.rows.values()} == {Verdict.MISSING}
+    assert len(world.rows) == 2
+    assert world.api.calls["create"] == 1
+    assert resource.status.tickets.failed == 2
+    assert "BatchLost" in world.events.reasons
+
+
+async def test_an_intent_whose_only_candidate_never_shows_its_results_ends_in_rows(world: World) -> None:
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+    world.api.shorten = lambda answers: []
+    resource = world.apply("billing")
+
+    resource = await world.run_until_finished(resource, max_looks=3000)
+
+    assert [row.verdict for row in world.rows.values()] == [Verdict.MISSING]
+    assert world.api.calls["create"] == 1
+
+
+async def test_results_that_stay_404_end_in_rows(world: World) -> None:
+    resource = world.apply("billing")
+    world.api.before = raising(Waiting("no results", reason="NotFound"), "results", times=10_000)
+
+    resource = await world.run_until_finished(resource, max_looks=3000)
+
+    assert [row.verdict for row in world.rows.values()] == [Verdict.MISSING]
+    assert world.api.calls["create"] == 1

@@ -17,8 +17,8 @@ from nightsort.adapters.sinks.config_map import ConfigMapRows
 from nightsort.adapters.sources.config_map import ConfigMapTickets
 from nightsort.adapters.sources.inline import InlineTickets
 from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
-from nightsort.api.resource import Resource
-from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.errors import Stalled
 from nightsort.domain.prompt import placeholders
@@ -59,6 +59,7 @@ class Connector:
     closing: AsyncExitStack
     local: bool = False
     accounts: dict[str, PacedApi] = field(default_factory=dict)
+    last_keys: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def api(self, resource: Resource) -> BatchApi:
@@ -81,10 +82,24 @@ class Connector:
 
     async def _key(self, resource: Resource) -> str:
         if resource.spec.credentials is not None:
-            return await self.secrets.read(resource.meta.namespace, resource.spec.credentials.secret_ref)
+            return await self._key_of_secret(resource.meta, resource.spec.credentials.secret_ref)
         if self.settings.anthropic_api_key is None:
             raise Stalled(NO_LOCAL_KEY if self.local else NO_KEY, reason="CredentialsMissing")
         return self.settings.anthropic_api_key.get_secret_value()
+
+    async def _key_of_secret(self, meta: Meta, ref: SecretRef) -> str:
+        """A namespace that is deleted may lose its Secrets before its resources, whose batches are to be cancelled.
+
+        For them, and for them only, the key is remembered that was read last.
+        """
+        place = (meta.namespace, ref.name, ref.key)
+        try:
+            key = self.last_keys[place] = await self.secrets.read(meta.namespace, ref)
+        except Stalled:
+            if meta.deletion_timestamp is None or place not in self.last_keys:
+                raise
+            return self.last_keys[place]
+        return key
 
     async def source(self, resource: Resource) -> Source:
         source, fields = resource.spec.source, placeholders(resource.spec.prompt)

@@ -1,0 +1,188 @@
+"""What users do to resources besides applying them: suspend, delete, apply again, take the namespace away."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, reason
+from tests.cluster.proxy import network
+from tests.cluster.trouble import Eyes, Pod, Table
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def slow_api(quick_api: SimulatedApi) -> SimulatedApi:
+    """The test's own API; what is bought now does not end by itself before the test does."""
+    quick_api.server.stop()
+    return SimulatedApi(quick_api.server.log.parent, seconds=600)
+
+
+@pytest.fixture
+def slow_pod(pod: Pod, slow_api: SimulatedApi) -> Any:
+    pod.api_url = slow_api.url
+    yield pod
+    slow_api.server.stop()
+
+
+def running(user: User, name: str, **spec: Any) -> str:
+    """The batch id of a resource that has just been submitted."""
+    user.apply(batch(name, inline("Refund my invoice"), **spec))
+    status = user.told(name, lambda status: bool(status.get("batches")) and status["batches"][0].get("id"))
+    return str(status["batches"][0]["id"])
+
+
+def ended(api: SimulatedApi, batch_id: str) -> bool:
+    (bought,) = api.batches({batch_id})
+    return bool(bought["ended"]) and bought["paid"] == 0
+
+
+def test_deleting_the_namespace_cancels_what_runs_and_ends(
+    slow_pod: Pod, slow_api: SimulatedApi, troubled_user: User
+) -> None:
+    """With a key of the namespace's own: its Secret is deleted at the same time, and may be gone before."""
+    slow_pod.start()
+    troubled_user.secret("anthropic", **{"api-key": "own"})
+    credentials = {"secretRef": {"name": "anthropic", "key": "api-key"}}
+    bought = [running(troubled_user, "own-key", credentials=credentials), running(troubled_user, "common-key")]
+
+    began = time.monotonic()
+    troubled_user.plane.kubectl("delete", "namespace", troubled_user.namespace, "--timeout=60s")
+
+    assert time.monotonic() - began < 30, "the farewell's own deadline was not needed"
+    eventually(lambda: all(ended(slow_api, batch_id) for batch_id in bought), 10)
+
+
+@pytest.mark.parametrize("how", ["refuses connections", "takes calls and never answers"])
+def test_a_delete_while_the_api_is_away_ends_in_time_and_names_the_batch(
+    how: str, slow_pod: Pod, slow_api: SimulatedApi, troubled_user: User
+) -> None:
+    slow_pod.environment["NIGHTSORT_FAREWELL_SECONDS"] = "4"
+    with network(slow_api.url) as between:
+        slow_pod.api_url = between.url
+        slow_pod.start()
+        batch_id = running(troubled_user, "left", pollIntervalSeconds=3600)
+        between.down, between.deaf = how == "refuses connections", True
+
+        troubled_user.kubectl("delete", "cb", "left", "--timeout=20s")
+
+        events = json.loads(troubled_user.kubectl("get", "events", "-o", "json"))["items"]
+    (told,) = [event for event in events if event["reason"] == "CancelFailed"]
+    assert batch_id in told["message"]
+    assert told["type"] == "Warning"
+
+
+def test_a_finished_resource_can_be_deleted_while_the_operator_is_away(pod: Pod, troubled_user: User) -> None:
+    pod.start()
+    troubled_user.apply(batch("done", inline("Refund my invoice")))
+    troubled_user.finished("done")
+    troubled_user.told("done", lambda _: not troubled_user.get("done")["metadata"].get("finalizers"))
+    pod.kill()
+
+    troubled_user.kubectl("delete", "cb", "done", "--timeout=10s")
+
+
+def test_a_resource_deleted_while_the_operator_is_away_is_cancelled_when_it_is_back(
+    slow_pod: Pod, slow_api: SimulatedApi, troubled_user: User
+) -> None:
+    slow_pod.start()
+    batch_id = running(troubled_user, "meanwhile")
+    slow_pod.kill()
+    troubled_user.kubectl("delete", "cb", "meanwhile", "--wait=false")
+
+    slow_pod.start()
+
+    troubled_user.kubectl("wait", "--for=delete", "cb/meanwhile", "--timeout=30s")
+    eventually(lambda: ended(slow_api, batch_id), 10)
+
+
+def test_suspended_nothing_runs_and_resumed_every_ticket_gets_its_row(
+    pod: Pod, quick_api: SimulatedApi, troubled_user: User
+) -> None:
+    """What the cancelled batch had answered by then is kept, the rest is bought: together each ticket once."""
+    pod.start()
+    tickets = inline(*["Refund my invoice"] * 100)
+    quick_api.ask("faults", [{"kind": "delay", "operation": "results", "seconds": 0.1}])
+    troubled_user.apply(batch("pausing", tickets, pollIntervalSeconds=5))
+    troubled_user.told("pausing", lambda status: bool(status.get("batches")) and status["batches"][0].get("id"))
+
+    troubled_user.kubectl("patch", "cb", "pausing", "--type=merge", "-p", '{"spec": {"suspend": true}}')
+    troubled_user.told("pausing", lambda status: condition(status, "Suspended") == "True")
+    eventually(lambda: all(one["ended"] for one in quick_api.ask("bill")["batches"]), 10)
+    bought = quick_api.ask("bill")["created"]
+    time.sleep(2)
+    assert quick_api.ask("bill")["created"] == bought, "nothing is bought while it is suspended"
+
+    troubled_user.kubectl("patch", "cb", "pausing", "--type=merge", "-p", '{"spec": {"suspend": false}}')
+    status = troubled_user.finished("pausing")["status"]
+
+    assert condition(status, "Complete") == "True"
+    assert len(troubled_user.rows("pausing-results")) == 100
+    assert quick_api.ask("bill")["paid"] == 100
+
+
+def test_a_run_that_is_too_late_is_stopped_and_keeps_what_it_has(
+    slow_pod: Pod, slow_api: SimulatedApi, troubled_user: User
+) -> None:
+    slow_pod.start()
+    batch_id = running(troubled_user, "late", activeDeadlineSeconds=8)
+
+    status = troubled_user.finished("late")["status"]
+
+    assert (condition(status, "Failed"), reason(status)) == ("True", "DeadlineExceeded")
+    assert ended(slow_api, batch_id)
+    assert {row["verdict"] for row in troubled_user.rows("late-results").values()} == {"Canceled"}
+
+
+def test_a_finished_resource_goes_when_its_time_is_over_even_if_the_operator_was_away(
+    pod: Pod, troubled_user: User
+) -> None:
+    pod.start()
+    troubled_user.apply(batch("brief", inline("Refund"), ttlSecondsAfterFinished=3))
+    troubled_user.finished("brief")
+    pod.kill()
+    time.sleep(3)
+    assert troubled_user.get("brief")
+
+    pod.start()
+
+    troubled_user.kubectl("wait", "--for=delete", "cb/brief", "--timeout=20s")
+
+
+def test_two_resources_on_the_same_tickets_buy_them_once(
+    pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table, troubled_user: User
+) -> None:
+    pod.start()
+    table.new_night(tickets=40)
+    second = table.manifest(0)
+    second["metadata"]["name"] = "same-night"
+    troubled_user.apply(second)
+
+    waited = troubled_user.told("same-night", lambda status: reason(status) == "Overlap")
+    assert "night-0" in waited["message"]
+    pod.until(eyes.finished, seconds=60)
+
+    assert quick_api.ask("bill")["paid"] == 40
+    assert troubled_user.get("same-night")["status"]["tickets"]["total"] == 0
+
+
+def test_what_gitops_deletes_and_creates_again_is_not_bought_again(
+    pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table, troubled_user: User
+) -> None:
+    """The query leaves out what is labelled already."""
+    pod.start()
+    table.new_night(tickets=40)
+    pod.until(eyes.finished, seconds=60)
+    created = quick_api.ask("bill")["created"]
+
+    troubled_user.kubectl("delete", "cb", "night-0", "--timeout=20s")
+    troubled_user.apply(table.manifest(0))
+    again = troubled_user.finished("night-0")["status"]
+
+    assert (condition(again, "Complete"), again["tickets"]["total"]) == ("True", 0)
+    assert quick_api.ask("bill")["created"] == created

@@ -316,7 +316,7 @@ async def test_a_refused_resource_that_is_gone_is_left_alone(world: World) -> No
     assert await refuse(world.tools, meta, "wrong") is None
 
 
-# --- what is gone for good ---------------------------------------------------------------------------------------------
+# --- what is gone for good --------------------------------------------------------------------------------------------
 
 
 async def test_a_batch_that_the_api_never_shows_again_ends_in_rows_and_is_not_bought_again(world: World) -> None:

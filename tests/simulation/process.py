@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from nightsort.api.resource import Meta
+from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.flow.cancel import Farewell
@@ -66,16 +67,16 @@ class Process:
         if resource is None or is_finished(resource.status):
             return None
         if resource.meta.deletion_timestamp is not None:
-            return await self._say_farewell(meta)
+            return await self._say_farewell(meta, resource.status)
         self.world.count_look()
         seconds = await self.reconciler.look(resource)
         if seconds is None and self.world.is_unsettled(meta):
             return 1.0  # the watch was behind, or a farewell is due
         return seconds
 
-    async def _say_farewell(self, meta: Meta) -> float | None:
+    async def _say_farewell(self, meta: Meta, known: Status) -> float | None:
         begun = self.tools.clock.now()
-        await self.farewell.say(meta)
+        await self.farewell.say(meta, known)
         self.world.oracle.farewell_took(meta, (self.tools.clock.now() - begun).total_seconds())
         self.world.lose(meta)
         return None

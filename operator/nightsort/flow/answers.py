@@ -12,6 +12,7 @@ from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
+from nightsort.domain.moves import ALL_OVER
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
@@ -20,7 +21,8 @@ from nightsort.ports import BatchApi, Source
 
 NO_RESULTS = frozenset({"NotFound", "ResultsMissing"})
 SHORT_PATIENCE = timedelta(hours=1)
-"""How long missing lines are waited for: they are paid for, and a cut stream has them again at the next read."""
+SHORT_READS = 6
+"""How long and how often missing lines are waited for: they are paid for, and a cut stream has them at another read."""
 # Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
 MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket")
 
@@ -44,7 +46,7 @@ async def judged_answers(run: Run, api: BatchApi, record: BatchRecord, batch: Ba
     async for answer in own_answers(run, api, record, batch, seen):
         yield Judged(answer[0], judge.of(answer[1]), answer[1])
     if len(seen) >= record.requests:
-        run.tools.short_since.pop(batch.id, None)
+        run.tools.short_reads.pop(batch.id, None)
         return
     wait_for_the_rest(run, batch, len(seen))
     async for ticket_id in sent_ids(run, api, record):
@@ -57,27 +59,33 @@ async def own_answers(
 ) -> AsyncIterator[tuple[str, Answer]]:
     """Answers with their tickets' ids; the first of each, and none that this batch did not ask for."""
     long_ids = await run.tools.ledger.long_ids(run.resource.meta, record.tag) if record.long_ids else {}
-    async for answer in lines_of(api, batch):
+    async for answer in lines_of(run, api, batch):
         ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
         if ticket_id is not None and ticket_id not in seen:
             seen.add(ticket_id)
             yield ticket_id, answer
 
 
-async def lines_of(api: BatchApi, batch: Batch) -> AsyncIterator[Answer]:
-    """Every line of the results; where the API says that there are none, they are waited for like missing lines."""
+async def lines_of(run: Run, api: BatchApi, batch: Batch) -> AsyncIterator[Answer]:
+    """Every line of the results; a day later none where the API still says that there are none."""
     try:
         async for chunk in api.results(batch):
             for answer in chunk:
                 yield answer
     except Waiting as waiting:
-        if waiting.reason not in NO_RESULTS:
+        if waiting.reason not in NO_RESULTS or run.now() < batch.created_at + ALL_OVER:
             raise
 
 
 def wait_for_the_rest(run: Run, batch: Batch, answered: int) -> None:
-    since = run.tools.short_since.setdefault(batch.id, run.now())
-    if run.now() - since < SHORT_PATIENCE:
+    """Counts a read that lacked lines; what else kept a run from reading them does not count.
+
+    Raises:
+        Waiting: for an hour, and a handful of reads.
+    """
+    since, reads = run.tools.short_reads.get(batch.id, (run.now(), 0))
+    run.tools.short_reads[batch.id] = (since, reads + 1)
+    if run.now() - since < SHORT_PATIENCE or reads < SHORT_READS:
         raise Waiting(
             f"the results of {batch.id} have {answered:,} of {batch.requests:,} answers; reading them again",
             reason="ResultsIncomplete",

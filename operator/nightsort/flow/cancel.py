@@ -35,13 +35,14 @@ class Farewell:
     tools: Tools
     deadline: timedelta
 
-    async def say(self, meta: Meta) -> None:
+    async def say(self, meta: Meta, known: Status) -> None:
         """Tries until the deadline; then lets go, with an event that names the batches that may still run.
 
-        A call that is not answered is given up at the deadline too; there is always time for one try.
+        `known` is the status as the caller saw it, for when no newer one can be read. A call that is not answered is
+        given up at the deadline too; there is always time for one try.
         """
         ends = self.tools.clock.now() + self.deadline
-        left: list[BatchRecord] = []
+        left = unsettled(known)
         while True:
             try:
                 async with asyncio.timeout(max((ends - self.tools.clock.now()).total_seconds(), LAST_TRY_SECONDS)):

@@ -27,8 +27,8 @@ class Tools:
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
     batches at once. `bought` remembers, while the process lives, what was
     bought but could not be confirmed in the ledger; `proofs` the tag of each foreign batch that was looked into;
-    `short_since` when a batch's results first lacked lines; `cancel_asked` batches that were asked to end;
-    `absent_since` when the API was first seen not to show an own batch.
+    `short_reads` since when, and how often, a batch's results lacked lines; `cancel_asked` batches that were asked to
+    end; `absent_since` when the API was first seen not to show an own batch.
     """
 
     ledger: Ledger
@@ -41,7 +41,7 @@ class Tools:
     enqueued_requests: int = 200_000
     bought: dict[str, Batch] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
-    short_since: dict[str, datetime] = field(default_factory=dict)
+    short_reads: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
     absent_since: dict[str, datetime] = field(default_factory=dict)
 

@@ -20,6 +20,8 @@ from nightsort.kube.expiry import Expiry
 logger = logging.getLogger(__name__)
 SILENCE = timedelta(minutes=2)
 FIRST_LOOKS_PER_SECOND = 100
+SETTLING_SECONDS = 0.25
+"""Until the finalizer of a new resource is on: a look before would end in a conflict with it, prepared for nothing."""
 
 
 class Desk:
@@ -39,7 +41,7 @@ class Desk:
     def turn(self) -> float:
         """Seconds until a resource that was just seen is looked at for the first time: a few at a time."""
         now = self._tools.clock.now()
-        mine = max(self._next_turn, now)
+        mine = max(self._next_turn, now + timedelta(seconds=SETTLING_SECONDS))
         self._next_turn = mine + timedelta(seconds=1 / FIRST_LOOKS_PER_SECOND)
         return (mine - now).total_seconds()
 
@@ -77,7 +79,7 @@ class Desk:
             await asyncio.wait({work}, timeout=self._farewell.total_seconds())
             work.cancel()  # no effect on a look that has ended
         async with self._locks[meta.uid]:
-            await Farewell(self._tools, ends - self._tools.clock.now()).say(meta)
+            await Farewell(self._tools, ends - self._tools.clock.now()).say(meta, parse_status(body))
         self.forget(meta.uid)
 
     def see(self, kind: str | None, body: Mapping[str, Any]) -> None:

@@ -200,7 +200,7 @@ async def test_deleting_a_running_resource_cancels_its_batches(world: World) -> 
     resource = world.apply(*["billing"] * 4, shards={"maxRequests": 2})
     await world.look(resource)
 
-    await farewell(world).say(resource.meta)
+    await farewell(world).say(resource.meta, resource.status)
 
     assert all(held.canceling for held in world.api.held.values())
     assert "CancelFailed" not in world.events.reasons
@@ -209,7 +209,7 @@ async def test_deleting_a_running_resource_cancels_its_batches(world: World) -> 
 async def test_deleting_a_resource_with_nothing_in_flight_asks_nothing(world: World) -> None:
     resource = world.apply("billing")
 
-    await farewell(world).say(resource.meta)
+    await farewell(world).say(resource.meta, resource.status)
 
     assert sum(world.api.calls.values()) == 0
 
@@ -219,7 +219,7 @@ async def test_a_resource_that_is_gone_needs_no_farewell(world: World) -> None:
     await world.look(resource)
     await world.ledger.remove(world.ledger.current(resource.meta).meta)
 
-    await farewell(world).say(resource.meta)
+    await farewell(world).say(resource.meta, resource.status)
 
     assert world.api.calls["cancel"] == 0
 
@@ -229,7 +229,7 @@ async def test_a_cancel_that_fails_is_tried_again(world: World) -> None:
     await world.look(resource)
     world.api.before = raising(Waiting("away"), "cancel", times=3)
 
-    await farewell(world).say(resource.meta)
+    await farewell(world).say(resource.meta, resource.status)
 
     assert world.api.held["msgbatch_0001"].canceling
     assert "CancelFailed" not in world.events.reasons
@@ -245,7 +245,7 @@ async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(world:
         world.ledger.before = raising(Waiting("away"), "load", times=1000)
     began = world.clock.now()
 
-    await farewell(world).say(resource.meta)
+    await farewell(world).say(resource.meta, resource.status)
 
     assert timedelta(seconds=30) <= world.clock.now() - began <= timedelta(seconds=32)
     named = "msgbatch_0001" if where == "api" else "unknown"
@@ -261,7 +261,7 @@ async def test_a_farewell_names_the_tag_of_a_batch_whose_id_never_came(world: Wo
     world.api.after = raising(OutcomeUnknown("no answer"), "create")
     await world.look(resource)
 
-    await farewell(world).say(resource.meta)
+    await farewell(world).say(resource.meta, resource.status)
 
     assert "the one tagged t00000, whose id never came" in world.events.told[-1][2]
 
@@ -272,7 +272,7 @@ async def test_an_error_that_nobody_knows_is_not_swallowed_by_the_farewell(world
     world.api.before = raising(RuntimeError("a bug"), "cancel")
 
     with pytest.raises(RuntimeError, match="a bug"):
-        await farewell(world).say(resource.meta)
+        await farewell(world).say(resource.meta, resource.status)
 
 
 async def test_a_resource_that_is_being_deleted_is_not_worked_on(world: World) -> None:

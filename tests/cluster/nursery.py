@@ -58,6 +58,10 @@ class Nursery:
             command, cwd=TOP, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Fork:
         """Runs `nightsort` with these arguments."""
         assert self._process.stdin is not None

@@ -61,7 +61,7 @@ class Moments:
 
     def random(self) -> float:
         """Any moment, at first or within a second: nothing that grows, but chance."""
-        return self._chance.random() ** 0.01
+        return float(self._chance.random() ** 0.01)
 
 
 def growth(moment: Callable[[], float]) -> Callable[[], bool]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,17 +19,18 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def slow_api(quick_api: SimulatedApi) -> SimulatedApi:
-    """The test's own API; what is bought now does not end by itself before the test does."""
-    quick_api.server.stop()
-    return SimulatedApi(quick_api.server.log.parent, seconds=600)
+def slow_api(tmp_path: Path) -> Iterator[SimulatedApi]:
+    """What is bought here does not end by itself before the test does."""
+    (tmp_path / "slow").mkdir()
+    api = SimulatedApi(tmp_path / "slow", seconds=600)
+    yield api
+    api.server.stop()
 
 
 @pytest.fixture
-def slow_pod(pod: Pod, slow_api: SimulatedApi) -> Any:
+def slow_pod(pod: Pod, slow_api: SimulatedApi) -> Pod:
     pod.api_url = slow_api.url
-    yield pod
-    slow_api.server.stop()
+    return pod
 
 
 def running(user: User, name: str, **spec: Any) -> str:
@@ -130,7 +133,7 @@ def test_a_run_that_is_too_late_is_stopped_and_keeps_what_it_has(
     slow_pod: Pod, slow_api: SimulatedApi, troubled_user: User
 ) -> None:
     slow_pod.start()
-    batch_id = running(troubled_user, "late", activeDeadlineSeconds=8)
+    batch_id = running(troubled_user, "late", activeDeadlineSeconds=5)
 
     status = troubled_user.finished("late")["status"]
 

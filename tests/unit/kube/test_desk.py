@@ -1,0 +1,109 @@
+"""The desk between kopf and the flow: who is looked at when, and what the liveness probe hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from nightsort.kube.desk import Desk
+from tests.fakes.world import World
+from tests.manifests import manifest
+
+DEADLINE = timedelta(seconds=0.05)
+LATER = timedelta(minutes=3).total_seconds()
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    return Desk(world.tools, DEADLINE)
+
+
+def body(world: World, name: str = "tickets", **metadata: Any) -> dict[str, Any]:
+    """What kopf has of a resource that is applied here, too."""
+    meta = world.apply("billing", name=name).meta
+    seen = {
+        "name": name,
+        "namespace": meta.namespace,
+        "uid": meta.uid,
+        "resourceVersion": meta.resource_version,
+        "generation": meta.generation,
+    }
+    return {**manifest(), "metadata": {**seen, **metadata}}
+
+
+async def test_a_resource_that_is_looked_at_is_no_ailment(desk: Desk, world: World) -> None:
+    seen = body(world)
+    desk.see("ADDED", seen)
+    world.clock.advance(LATER)
+    await desk.look(seen)
+
+    assert desk.ailments() == []
+
+
+async def test_a_timer_that_has_died_is_an_ailment(desk: Desk, world: World) -> None:
+    desk.see("ADDED", body(world))
+    world.clock.advance(LATER)
+
+    assert desk.ailments() == ["1 unfinished resources are not looked at any more"]
+
+
+async def test_a_look_that_takes_long_is_no_ailment(desk: Desk, world: World) -> None:
+    seen = body(world)
+    desk.see("ADDED", seen)
+    hanging = asyncio.create_task(looking_for_ever(desk, world, seen))
+    await asyncio.sleep(0.01)
+    world.clock.advance(LATER)
+
+    assert desk.ailments() == []
+    hanging.cancel()
+
+
+@pytest.mark.parametrize("gone", ["deleted", "being deleted", "finished"])
+async def test_what_needs_no_timer_any_more_is_no_ailment(desk: Desk, world: World, gone: str) -> None:
+    seen = body(world)
+    desk.see("ADDED", seen)
+    if gone == "being deleted":
+        seen["metadata"]["deletionTimestamp"] = "2026-11-22T20:00:00Z"
+    if gone == "finished":
+        now = {"lastTransitionTime": "2026-11-22T20:00:00Z", "reason": "Complete", "message": ""}
+        seen["status"] = {"conditions": [{"type": "Finished", "status": "True", **now}]}
+    desk.see("DELETED" if gone == "deleted" else "MODIFIED", seen)
+    world.clock.advance(LATER)
+
+    assert desk.ailments() == []
+
+
+async def test_the_first_looks_at_a_thousand_resources_are_spread_over_ten_seconds(desk: Desk) -> None:
+    turns = [desk.turn() for _ in range(1000)]
+
+    assert turns[0] < 0.5, "a single one waits for nobody"
+    assert 9 < turns[-1] < 11
+    assert max(later - sooner for sooner, later in pairwise(turns)) < 0.02
+
+
+async def looking_for_ever(desk: Desk, world: World, seen: dict[str, Any]) -> None:
+    async def hang(operation: str, *about: Any) -> None:
+        await asyncio.Event().wait()
+
+    world.api.before = hang
+    await desk.look(seen)
+
+
+async def test_a_farewell_does_not_wait_for_a_look_that_hangs(desk: Desk, world: World) -> None:
+    seen = body(world)
+    hanging = asyncio.create_task(looking_for_ever(desk, world, seen))
+    await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(5):
+        await desk.farewell(seen)
+        await hanging
+
+
+async def test_no_move_is_begun_when_the_process_is_about_to_end(desk: Desk, world: World) -> None:
+    await desk.look(body(world), stopped=lambda: True)
+
+    assert not world.api.calls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakKeyDictionary
@@ -49,21 +49,24 @@ class Polls:
 
     async def recent(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sequence[Batch]:
         """Batches created since then, and maybe older ones, by a list that was read after `newer_than`."""
-        account = self._accounts.setdefault(api, Account())
-        sight = await account.see(api, hour_of(since), now, newer_than)
-        return list(sight.batches.values())
+        return list((await self._sight(api, since, now, newer_than)).values())
 
     async def snapshots(
         self, api: BatchApi, ids: Iterable[str], since: datetime, now: datetime, newer_than: datetime
     ) -> dict[str, Batch]:
         """Own batches by id; those that the list does not show are asked for one by one. A 404 leaves a batch out."""
-        seen = {batch.id: batch for batch in await self.recent(api, since, now, newer_than)}
+        seen = await self._sight(api, since, now, newer_than)
         found: dict[str, Batch] = {}
         for batch_id in ids:
             batch = seen.get(batch_id) or await api.retrieve(batch_id)
             if batch is not None:
                 found[batch_id] = batch
         return found
+
+    async def _sight(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Mapping[str, Batch]:
+        """By id. Shared by all looks: a copy for each would cost a thousand resources a million steps."""
+        account = self._accounts.setdefault(api, Account())
+        return (await account.see(api, hour_of(since), now, newer_than)).batches
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -14,7 +14,9 @@ from nightsort.domain.answer import Verdict
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text(encoding="utf-8")
 EXAMPLES = sorted(
-    path for path in (TOP / "examples").rglob("*.yaml") if "kind: ClassificationBatch" in path.read_text()
+    path
+    for path in (TOP / "examples").rglob("*.yaml")
+    if re.search(r"^kind: ClassificationBatch", path.read_text(), re.MULTILINE)
 )
 
 

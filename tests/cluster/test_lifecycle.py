@@ -158,19 +158,21 @@ def test_a_finished_resource_goes_when_its_time_is_over_even_if_the_operator_was
 
 
 def test_two_resources_on_the_same_tickets_buy_them_once(
-    pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table, troubled_user: User
+    slow_pod: Pod, slow_api: SimulatedApi, eyes: Eyes, table: Table, troubled_user: User
 ) -> None:
-    pod.start()
+    slow_pod.start()
     table.new_night(tickets=40)
     second = table.manifest(0)
     second["metadata"]["name"] = "same-night"
+    slow_pod.until(lambda: eyes.records("Submitted"), seconds=30)
     troubled_user.apply(second)
 
     waited = troubled_user.told("same-night", lambda status: reason(status) == "Overlap")
     assert "night-0" in waited["message"]
-    pod.until(eyes.finished, seconds=60)
+    slow_api.ask("end", {})
+    slow_pod.until(eyes.finished, seconds=60)
 
-    assert quick_api.ask("bill")["paid"] == 40
+    assert slow_api.ask("bill")["paid"] == 40
     assert troubled_user.get("same-night")["status"]["tickets"]["total"] == 0
 
 

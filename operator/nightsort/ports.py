@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import BinaryIO, Literal, Protocol
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import SecretRef
 from nightsort.api.status import Status
-from nightsort.domain.answer import Answer, Row
+from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.ticket import Ticket
 
@@ -209,6 +210,49 @@ class Events(Protocol):
     async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Tells people of a transition; a failure to do so is logged and never raised."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the operator has before it: counts of resources by (phase, standing), and of batches in flight by state."""
+
+    resources: Mapping[tuple[str, str], int]
+    batches: Mapping[str, int]
+    stalled: int
+    queued: int
+    oldest_batch: timedelta
+
+
+class Metrics(Protocol):
+    """What is counted for those who run the operator: no ticket text, no ids, no names of resources."""
+
+    def expect(self, namespace: str, model: str) -> None:
+        """The counts of this namespace and model begin at zero, so that their first rise is seen as one."""
+        ...
+
+    def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
+        """So many more tickets have their row."""
+        ...
+
+    def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
+        """USD paid for answers, and what they would have cost more at the standard price."""
+        ...
+
+    def batch_ended(self, took: timedelta) -> None: ...
+
+    def called(self, operation: str, code: str) -> None:
+        """A call of the Batches API: `ok`, or the reason why it failed."""
+        ...
+
+    def admitted(self, waited: timedelta) -> None: ...
+
+    def looked(self, outcome: str, took: timedelta) -> None: ...
+
+    def leads(self) -> None:
+        """This replica is the active one from now on, until its process ends."""
+        ...
+
+    def sees(self, sight: Sight) -> None: ...
 
 
 class Connections(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     liveness_port: int | None = None
     lease: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$")
     """NAMESPACE/NAME of the Lease by which one of several replicas is active; without it there is only one."""
+    log_format: Literal["text", "json"] = "text"
     spool_directory: Path | None = None
 
     @field_validator("anthropic_base_url")

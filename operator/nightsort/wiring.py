@@ -6,12 +6,13 @@ import asyncio
 import gc
 import os
 import secrets as randomness
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from nightsort import __version__
 from nightsort.adapters.clock import SystemClock
 from nightsort.adapters.sinks.config_map import ConfigMapRows
 from nightsort.adapters.sources.config_map import ConfigMapTickets
@@ -22,9 +23,10 @@ from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.errors import Stalled
 from nightsort.domain.prompt import placeholders
+from nightsort.flow.measure import Unmeasured
 from nightsort.flow.pace import PacedApi
 from nightsort.flow.run import Tools
-from nightsort.ports import BatchApi, ConfigMaps, Events, Ledger, Secrets, Sink, Source
+from nightsort.ports import BatchApi, ConfigMaps, Events, Ledger, Metrics, Secrets, Sink, Source
 from nightsort.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class Connector:
     config_maps: ConfigMaps
     closing: AsyncExitStack
     local: bool = False
+    metrics: Metrics = field(default_factory=Unmeasured)
     accounts: dict[str, PacedApi] = field(default_factory=dict)
     last_keys: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -69,7 +72,7 @@ class Connector:
                 # In a thread: the SDK takes 2 s to import, and each client 0.1 s to read the certificates.
                 account = await asyncio.to_thread(self._open, key)
                 self.closing.push_async_callback(account.aclose)
-                self.accounts[key] = PacedApi(account, SystemClock())
+                self.accounts[key] = PacedApi(account, SystemClock(), metrics=self.metrics)
         return self.accounts[key]
 
     def _open(self, key: str) -> AnthropicBatches:
@@ -180,19 +183,21 @@ def cluster_client() -> AbstractAsyncContextManager[Any]:
 
 
 @asynccontextmanager
-async def cluster_tools(settings: Settings) -> AsyncIterator[Tools]:
-    """The flow's tools in a cluster."""
+async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callable[[], bytes]]]:
+    """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
     from nightsort.adapters.config_maps.kube import KubeConfigMaps
     from nightsort.adapters.events.kube import KubeEvents
     from nightsort.adapters.kube_client import connected
     from nightsort.adapters.ledgers.kube import KubeLedger
+    from nightsort.adapters.metrics import PrometheusMetrics
     from nightsort.adapters.secrets.kube import KubeSecrets
 
     async with AsyncExitStack() as closing:
         client = await closing.enter_async_context(connected())
-        connector = Connector(settings, KubeSecrets(client), KubeConfigMaps(client), closing)
+        metrics = PrometheusMetrics(__version__)
+        connector = Connector(settings, KubeSecrets(client), KubeConfigMaps(client), closing, metrics=metrics)
         ledger, events = KubeLedger(client, settings.namespaces), KubeEvents(client)
-        yield tools_of(settings, connector, ledger, events)
+        yield tools_of(settings, connector, ledger, events), metrics.text
 
 
 async def create_in_cluster(manifest: Document, *, dry_run: bool = False) -> bool:
@@ -242,6 +247,7 @@ def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: E
         events=events,
         clock=SystemClock(),
         new_tag=new_tag,
+        metrics=connector.metrics,
         grace=timedelta(seconds=settings.adoption_grace_seconds),
         enqueued_requests=settings.enqueued_requests,
     )

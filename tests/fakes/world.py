@@ -22,6 +22,7 @@ from tests.fakes.batch_api import FakeBatchApi, Respond
 from tests.fakes.clock import VirtualClock
 from tests.fakes.events import MemoryEvents
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.metrics import MemoryMetrics
 from tests.fakes.sinks import MemorySink
 from tests.fakes.sources import MemorySource
 from tests.manifests import CONFIG_MAP, manifest
@@ -71,6 +72,7 @@ class World:
         self.api = FakeBatchApi(self.clock, self._answer)
         self.ledger = MemoryLedger()
         self.events = MemoryEvents()
+        self.metrics = MemoryMetrics()
         self.connections = MemoryConnections(self.api)
         self.enqueued_requests = 200_000
         self._tags = count()
@@ -86,6 +88,7 @@ class World:
             connections=self.connections,
             events=self.events,
             clock=self.clock,
+            metrics=self.metrics,
             new_tag=lambda: f"t{next(self._tags):05d}",
             enqueued_requests=self.enqueued_requests,
         )

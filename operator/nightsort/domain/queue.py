@@ -14,12 +14,13 @@ SHOWN_PLACES = 10
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somebody who waits: when last heard of, and for how many requests."""
+    """Somebody who waits: for how many requests, when last heard of, and since when."""
 
     uid: str
     namespace: str
     requests: int
     asked: datetime
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

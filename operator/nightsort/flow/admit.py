@@ -67,6 +67,7 @@ class Admission:
                 every=ASK_SECONDS,
             )
         account.leave(mine)
+        self._tools.metrics.admitted(run.now() - (mine.since or run.now()))
         there = account.loads.get(mine.uid, Load(mine.namespace, 0))
         account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
 
@@ -80,6 +81,13 @@ class Admission:
     def forget(self, uid: str) -> None:
         for account in self._accounts.values():
             account.loads.pop(uid, None)
+
+    def queued(self, now: datetime) -> int:
+        """How many resources wait for room."""
+        places = [
+            place for account in self._accounts.values() for line in account.lines.values() for place in line.values()
+        ]
+        return sum(now - place.asked <= FORGOTTEN for place in places)
 
     async def _count_all(self) -> None:
         if self._counted:
@@ -100,8 +108,10 @@ class Admission:
 def stand_in_line(account: Account, run: Run, requests: int) -> Place:
     """The resource's place, kept from earlier or new at the end of its namespace's line."""
     meta = run.resource.meta
-    place = Place(meta.uid, meta.namespace, requests, run.now())
-    account.lines.setdefault(meta.namespace, {})[meta.uid] = place
+    line = account.lines.setdefault(meta.namespace, {})
+    earlier = line.get(meta.uid)
+    since = earlier.since if earlier and run.now() - earlier.asked <= FORGOTTEN else run.now()
+    place = line[meta.uid] = Place(meta.uid, meta.namespace, requests, run.now(), since)
     return place
 
 

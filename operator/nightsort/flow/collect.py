@@ -26,7 +26,7 @@ NO_ANSWER = Answer("", "missing")
 class Count:
     """Adds up what a batch's answers come to."""
 
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    verdicts: Counter[Verdict]
     categories: Counter[str] = field(default_factory=Counter)
     retryable: int = 0
     input_tokens: int = 0
@@ -66,15 +66,14 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
     """
     may_retry = run.status.stop is None
     api = await run.tools.connections.api(run.resource)
-    count = Count()
     with RowSpool() as rows:
+        count = Count(rows.verdicts)
         async for judged in judged_answers(run, api, record, batch):
             count.add(judged.answer or NO_ANSWER)
             if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
                 count.retryable += 1
             else:
                 row = row_of(run, batch, judged)
-                count.verdicts[row.verdict] += 1
                 if row.category:
                     count.categories[row.category] += 1
                 rows.add(row)
@@ -95,6 +94,7 @@ async def store_everywhere(run: Run, rows: RowSpool) -> Stored:
         stored = await sink.write(rows.chunks())
         config_maps, table = config_maps + stored.config_maps, stored.table or table
         object_store = stored.object_store or object_store
+    run.found += rows.verdicts
     return Stored(config_maps, table, object_store)
 
 

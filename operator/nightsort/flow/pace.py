@@ -11,7 +11,8 @@ from typing import BinaryIO
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
-from nightsort.ports import BatchApi, Clock
+from nightsort.flow.measure import Unmeasured
+from nightsort.ports import BatchApi, Clock, Metrics
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
@@ -27,8 +28,15 @@ class PacedApi:
     over, one call goes out first; the others follow when that has succeeded.
     """
 
-    def __init__(self, api: BatchApi, clock: Clock, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        api: BatchApi,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._api = api
+        self._metrics = metrics or Unmeasured()
         self._clock = clock
         self._jitter = jitter
         self._failures = 0
@@ -37,45 +45,49 @@ class PacedApi:
         self._probing = False
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
-        with self._call():
+        with self._call("create"):
             return await self._api.create(body, size, tag)
 
     async def retrieve(self, batch_id: str) -> Batch | None:
-        with self._call():
+        with self._call("retrieve"):
             return await self._api.retrieve(batch_id)
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
-        with self._call():
+        with self._call("recent"):
             return await self._api.recent(since)
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
-        with self._call():
+        with self._call("results"):
             async for chunk in self._api.results(batch):
                 yield chunk
 
     async def cancel(self, batch_id: str) -> None:
-        with self._call():
+        with self._call("cancel"):
             await self._api.cancel(batch_id)
 
     async def model(self, model: str) -> ModelFacts | None:
-        with self._call():
+        with self._call("model"):
             return await self._api.model(model)
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
-        with self._call():
+        with self._call("count_tokens"):
             return await self._api.count_tokens(model, system, text)
 
     @contextmanager
-    def _call(self) -> Iterator[None]:
+    def _call(self, operation: str) -> Iterator[None]:
         probing = self._enter()
+        code = "Aborted"
         try:
             yield
         except Interruption as interruption:
+            code = interruption.reason
             self._note(interruption)
             raise
         else:
+            code = "ok"
             self._failures, self._closed = 0, None
         finally:
+            self._metrics.called(operation, code)
             if probing:
                 self._probing = False
 

@@ -38,8 +38,10 @@ from nightsort.flow.admit import Admission
 from nightsort.flow.adopt import find_candidates
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
+from nightsort.flow.context import about, about_batch
 from nightsort.flow.finish import finish
 from nightsort.flow.give_up import abandon, conclude, lose
+from nightsort.flow.measure import model_of
 from nightsort.flow.poll import Polls
 from nightsort.flow.prepare import prepare
 from nightsort.flow.run import Run, Tools
@@ -68,25 +70,40 @@ class Reconciler:
 
         No further move is begun once `stopped`: the process is about to end, or the resource to go.
         """
-        run = Run(resource, self._tools)
+        metrics, began = self._tools.metrics, self._tools.clock.now()
+        if resource.status.plan is not None:
+            metrics.expect(resource.meta.namespace, model_of(resource))
+        with about(resource.meta.key):
+            outcome, seconds = await self._look(Run(resource, self._tools), stopped)
+        metrics.looked(outcome, self._tools.clock.now() - began)
+        return seconds
+
+    def queued(self) -> int:
+        """How many resources wait for their account to have room."""
+        return self._admission.queued(self._tools.clock.now())
+
+    async def _look(self, run: Run, stopped: Callable[[], bool]) -> tuple[str, float | None]:
+        """How it came out, in a word, and the seconds until the next look."""
+        meta = run.resource.meta
         try:
             seconds = await self._advance(run, stopped)
         except Conflict:
-            return SOON_SECONDS
+            return "conflict", SOON_SECONDS
         except Gone:
-            self.forget(resource.meta.uid)
-            return None
+            self.forget(meta.uid)
+            return "gone", None
         except Rejected as rejected:
             # Seen while looking at batches in flight: what is paid for is not given up.
-            return await self._interrupted(run, Stalled(rejected.message, reason=rejected.reason))
+            return "stalled", await self._interrupted(run, Stalled(rejected.message, reason=rejected.reason))
         except Interruption as interruption:
-            return await self._interrupted(run, interruption)
+            outcome = "stalled" if isinstance(interruption, Stalled) else "waiting"
+            return outcome, await self._interrupted(run, interruption)
         except Exception as error:  # the outermost door: one resource's accident must not stop its timer for good
-            logger.exception("%s: unexpected", resource.meta.key)
+            logger.exception("%s: unexpected", meta.key)
             unexpected = f"an unexpected {type(error).__name__}, told in the operator's log; it is tried again"
-            return await self._interrupted(run, Waiting(unexpected, reason="InternalError"))
-        self._failures.pop(resource.meta.uid, None)
-        return seconds
+            return "error", await self._interrupted(run, Waiting(unexpected, reason="InternalError"))
+        self._failures.pop(meta.uid, None)
+        return "rested", seconds
 
     async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
         while not stopped():
@@ -163,21 +180,26 @@ class Reconciler:
                 await self._admission.admit(run, submission)
                 await submit(run, submission)
             case Confirm(record, batch):
-                await confirm(run, record, batch.id)
+                with about_batch(batch.id):
+                    await confirm(run, record, batch.id)
             case Release(record):
                 status = released(run.status, record)
                 await run.save(status, progress(status))
                 await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
             case Collect(record, batch):
-                await collect(run, record, batch)
+                with about_batch(batch.id):
+                    await collect(run, record, batch)
             case Lose(record):
-                await lose(run, record)
+                with about_batch(record.id):
+                    await lose(run, record)
             case Halt(stop):
                 await self._halt(run, stop)
             case Cancel(record):
-                await cancel(run, record)
+                with about_batch(record.id):
+                    await cancel(run, record)
             case Conclude(record):
-                await conclude(run, record)
+                with about_batch(record.id):
+                    await conclude(run, record)
             case Abandon(submission):
                 await abandon(run, submission)
             case Finish():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,13 +10,15 @@ from datetime import datetime, timedelta
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.domain.answer import Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.report import report
 from nightsort.domain.situation import Situation
-from nightsort.ports import Clock, Connections, Events, Ledger
+from nightsort.flow.measure import Unmeasured, measure
+from nightsort.ports import Clock, Connections, Events, Ledger, Metrics
 
 CONFIRM_TRIES = 5
 
@@ -36,6 +39,7 @@ class Tools:
     events: Events
     clock: Clock
     new_tag: Callable[[], str]
+    metrics: Metrics = field(default_factory=Unmeasured)
     prices: PriceTable = PRICE_TABLE
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000
@@ -48,8 +52,11 @@ class Tools:
 
 @dataclass(slots=True)
 class Run:
+    """`found` are the verdicts of the rows that were stored since the last write."""
+
     resource: Resource
     tools: Tools
+    found: Counter[Verdict] = field(default_factory=Counter)
 
     @property
     def spec(self) -> Spec:
@@ -79,7 +86,9 @@ class Run:
         if told == self.status:
             return
         meta = await self.tools.ledger.save(self.resource.meta, told)
-        self.resource = replace(self.resource, meta=meta, status=told)
+        before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
+        found, self.found = self.found, Counter()
+        measure(self.tools.metrics, before, self.resource, found, self.tools.prices)
 
     async def save_surely(self, change: Callable[[Status], tuple[Status, Situation] | None]) -> None:
         """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought.

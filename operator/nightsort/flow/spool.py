@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from tempfile import TemporaryFile
 from threading import Thread
@@ -11,7 +12,7 @@ from typing import BinaryIO, Self, cast
 
 import msgspec
 
-from nightsort.domain.answer import Row
+from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.request import CLOSING, OPENING, SEPARATOR
 
 BUFFER_BYTES = 256 * 1024
@@ -69,10 +70,12 @@ class RowSpool(_Spool):
         self._decode = msgspec.json.Decoder(list[Row]).decode
         self._chunk: list[Row] = []
         self.rows = 0
+        self.verdicts: Counter[Verdict] = Counter()
 
     def add(self, row: Row) -> None:
         self._chunk.append(row)
         self.rows += 1
+        self.verdicts[row.verdict] += 1
         if len(self._chunk) == ROWS_PER_CHUNK:
             self._write_chunk()
 

@@ -18,6 +18,7 @@ from nightsort.domain.request import Encoder
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.answers import to_ask_again
+from nightsort.flow.context import about_batch
 from nightsort.flow.run import Run
 from nightsort.flow.spool import BodySpool
 from nightsort.flow.store import store
@@ -223,7 +224,8 @@ async def carry_out(run: Run, record: BatchRecord, load: Load) -> None:
     if batch is None:
         return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))
     run.tools.bought[record.tag] = batch
-    return await confirm(run, record, batch.id)
+    with about_batch(batch.id):
+        return await confirm(run, record, batch.id)
 
 
 async def send(run: Run, record: BatchRecord, load: Load) -> Batch | None:

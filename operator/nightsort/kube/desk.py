@@ -15,6 +15,7 @@ from nightsort.flow.cancel import Farewell
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.refuse import refuse
 from nightsort.flow.run import Tools
+from nightsort.kube.census import Census
 from nightsort.kube.expiry import Expiry
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Desk:
         self._reconciler = Reconciler(tools)
         self._farewell = farewell
         self._expiry = Expiry(tools)
+        self._census = Census()
         self._ticks: dict[str, datetime] = {}
         self._due: dict[str, tuple[int, datetime | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -89,10 +91,16 @@ class Desk:
             self.forget(uid)
             return
         self._expiry.consider(body)
-        if is_finished(parse_status(body)) or body["metadata"].get("deletionTimestamp"):
+        status = parse_status(body)
+        self._census.note(uid, status)
+        if is_finished(status) or body["metadata"].get("deletionTimestamp"):
             self._ticks.pop(uid, None)
         else:
             self._ticks.setdefault(uid, self._tools.clock.now())
+
+    def measure(self) -> None:
+        """Tells the metrics what there is now."""
+        self._tools.metrics.sees(self._census.sight(self._tools.clock.now(), self._reconciler.queued()))
 
     def ailments(self) -> list[str]:
         """For the liveness probe: a timer that has died, which kopf itself does not notice."""
@@ -106,6 +114,7 @@ class Desk:
 
     def forget(self, uid: str) -> None:
         self._expiry.forget(uid)
+        self._census.forget(uid)
         self._reconciler.forget(uid)
         self._ticks.pop(uid, None)
         self._due.pop(uid, None)

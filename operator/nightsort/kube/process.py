@@ -16,6 +16,7 @@ from nightsort.api.model import GROUP
 from nightsort.kube import handlers
 from nightsort.kube.desk import Desk
 from nightsort.kube.leader import lead
+from nightsort.kube.logs import write_json
 from nightsort.kube.storages import NoDiffBase
 from nightsort.kube.web import serving
 from nightsort.settings import Settings
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 def run(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT."""
     kopf.configure(verbose=False)
+    if settings.log_format == "json":
+        write_json()
     # kopf tells of every tick of every timer; what matters is told by events and by our own loggers.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     # Until kopf takes signals over; the first process of a container would otherwise not be ended by this one.
@@ -35,16 +38,25 @@ def run(settings: Settings) -> None:
 
 
 async def serve(settings: Settings) -> None:
-    async with cluster_tools(settings) as tools:
+    async with cluster_tools(settings) as (tools, text):
         desk = Desk(tools, timedelta(seconds=settings.farewell_seconds))
-        async with serving(settings.liveness_port, desk.ailments):
+
+        def metrics() -> bytes:
+            desk.measure()
+            return text()
+
+        async def work() -> None:
+            tools.metrics.leads()
+            await watch(settings, desk)
+
+        async with serving(settings.liveness_port, desk.ailments, metrics):
             if settings.lease is None:
-                await watch(settings, desk)
+                await work()
                 return
             namespace, name = settings.lease.split("/")
             identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
             async with cluster_client() as client:
-                await lead(client, name, namespace, identity, lambda: watch(settings, desk))
+                await lead(client, name, namespace, identity, work)
 
 
 async def watch(settings: Settings, desk: Desk) -> None:

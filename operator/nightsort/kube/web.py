@@ -1,4 +1,4 @@
-"""The process' own small web server: liveness, for leaders and for those who wait for their turn."""
+"""The process' own small web server: liveness and metrics, of leaders and of those who wait for their turn."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from aiohttp import web
 
 Ailments = Callable[[], list[str]]
 """What keeps the process from doing its work, in words; nothing when it is well."""
+Page = Callable[[], bytes]
+"""The metrics, in Prometheus' text format."""
+TEXT_FORMAT = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 @asynccontextmanager
-async def serving(port: int | None, ailments: Ailments) -> AsyncIterator[None]:
-    """Answers /healthz on all addresses while the context lasts; no port, no server."""
+async def serving(port: int | None, ailments: Ailments, metrics: Page) -> AsyncIterator[None]:
+    """Answers /healthz and /metrics on all addresses while the context lasts; no port, no server."""
     if port is None:
         yield
         return
@@ -22,8 +25,12 @@ async def serving(port: int | None, ailments: Ailments) -> AsyncIterator[None]:
         found = ailments()
         return web.Response(text="\n".join(found) or "alive", status=500 if found else 200)
 
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers=TEXT_FORMAT)
+
     app = web.Application()
     app.router.add_get("/healthz", health)
+    app.router.add_get("/metrics", page)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -1,0 +1,32 @@
+"""What the process is busy with, for whoever writes a line of the log: no line has to be handed its resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+RESOURCE: ContextVar[str | None] = ContextVar("resource", default=None)
+"""Namespace and name."""
+BATCH: ContextVar[str | None] = ContextVar("batch", default=None)
+"""The API's id."""
+
+
+@contextmanager
+def about(key: str) -> Iterator[None]:
+    """Lines that are written meanwhile are about this resource."""
+    token = RESOURCE.set(key)
+    try:
+        yield
+    finally:
+        RESOURCE.reset(token)
+
+
+@contextmanager
+def about_batch(batch_id: str | None) -> Iterator[None]:
+    """Lines that are written meanwhile are about this batch too."""
+    token = BATCH.set(batch_id)
+    try:
+        yield
+    finally:
+        BATCH.reset(token)

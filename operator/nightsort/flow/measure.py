@@ -1,0 +1,111 @@
+"""What is counted of a run: the difference that a write of its status made, once the ledger has it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.answer import Verdict
+from nightsort.domain.cost import UnknownPrice, batch_price, price_of, total
+from nightsort.domain.prices import PriceTable
+from nightsort.domain.record import in_state
+from nightsort.ports import Metrics, Sight
+
+NO_MODEL = "unknown"
+NO_TIME = timedelta(0)
+
+
+class Unmeasured:
+    """Counts nothing, where nobody asks."""
+
+    def expect(self, namespace: str, model: str) -> None: ...
+
+    def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None: ...
+
+    def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
+
+    def batch_ended(self, took: timedelta) -> None: ...
+
+    def called(self, operation: str, code: str) -> None: ...
+
+    def admitted(self, waited: timedelta) -> None: ...
+
+    def looked(self, outcome: str, took: timedelta) -> None: ...
+
+    def leads(self) -> None: ...
+
+    def sees(self, sight: Sight) -> None: ...
+
+
+def model_of(resource: Resource) -> str:
+    """The model by its name, once the API is known to have it: names that users make up are no labels."""
+    return resource.spec.model if resource.status.plan is not None else NO_MODEL
+
+
+def measure(
+    metrics: Metrics, before: Resource, after: Resource, found: Mapping[Verdict, int], prices: PriceTable
+) -> None:
+    """Counts what `after` has and `before` had not; `found` are the verdicts of the rows that were stored for it."""
+    namespace, model = after.meta.namespace, model_of(after)
+    for verdict, tickets in verdicts(before.status, after.status, found).items():
+        metrics.ended(namespace, model, verdict, tickets)
+    for record in newly_collected(before.status, after.status):
+        if record.id is not None and record.ended_at is not None:
+            metrics.batch_ended(max(record.ended_at - record.intended_at, NO_TIME))
+    money = spent(before, prices), spent(after, prices)
+    if money[0] != money[1]:
+        # A batch pays half, so that as much is saved.
+        metrics.spent(namespace, model, money[1] - money[0], money[1] - money[0])
+
+
+def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Counter[Verdict]:
+    """Tickets that ended with this write. Those that nothing is known of are Missing."""
+    old, new = ends(before), ends(after)
+    ended = Counter({Verdict.LABELED: new[0] - old[0], Verdict.UNKNOWN: new[1] - old[1]})
+    failed = new[2] - old[2]
+    unsent = sum(record.failed for record in was_open(before, after))
+    for verdict, tickets in ((Verdict.UNSENDABLE, unsent), *found.items()):
+        if verdict not in (Verdict.LABELED, Verdict.UNKNOWN, Verdict.MISSING):
+            part = min(tickets, failed)
+            ended[verdict] += part
+            failed -= part
+    ended[Verdict.MISSING] += failed
+    return +ended
+
+
+def ends(status: Status) -> tuple[int, int, int]:
+    """Labeled, unknown and failed tickets of what has come to its end."""
+    done = in_state(status, BatchState.COLLECTED)
+    return (
+        sum(record.labeled for record in done),
+        sum(record.unknown for record in done),
+        sum(record.failed for record in done),
+    )
+
+
+def was_open(before: Status, after: Status) -> list[BatchRecord]:
+    """The records, as they were, of what was collected since."""
+    done = {(record.shard, record.attempt) for record in in_state(after, BatchState.COLLECTED)}
+    return [
+        record
+        for record in before.batches
+        if record.state is not BatchState.COLLECTED and (record.shard, record.attempt) in done
+    ]
+
+
+def newly_collected(before: Status, after: Status) -> list[BatchRecord]:
+    done = {(record.shard, record.attempt) for record in in_state(before, BatchState.COLLECTED)}
+    return [record for record in in_state(after, BatchState.COLLECTED) if (record.shard, record.attempt) not in done]
+
+
+def spent(resource: Resource, prices: PriceTable) -> Decimal:
+    """USD for all answers; nothing for a model without a price, rather than a wrong figure."""
+    try:
+        price = price_of(resource.spec.model, prices)
+    except UnknownPrice:
+        return Decimal(0)
+    return batch_price(total(record.usage for record in resource.status.batches), price)

@@ -1,0 +1,63 @@
+"""Counts the resources that are in sight, and what they have in flight, for the metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nightsort.api.status import BatchState, Status
+from nightsort.domain.conditions import COMPLETE, FAILED, STALLED, SUSPENDED, is_true
+from nightsort.domain.situation import Standing
+from nightsort.ports import Sight
+
+PHASES = frozenset({"Pending", "Submitting", "Processing", "Collecting", *Standing})
+FIRST = {FAILED: Standing.FAILED, COMPLETE: Standing.COMPLETE, SUSPENDED: Standing.SUSPENDED, STALLED: Standing.STALLED}
+"""The first condition that is true decides: a failed run is stalled in Flux' words as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    phase: str
+    standing: Standing
+    states: tuple[BatchState, ...] = ()
+    since: datetime | None = None
+    """When the oldest batch that may be running was intended."""
+
+
+class Census:
+    """What was last seen of each resource, by uid."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._plain: dict[Entry, Entry] = {}
+
+    def note(self, uid: str, status: Status) -> None:
+        entry = entry_of(status)
+        if not entry.states:
+            entry = self._plain.setdefault(entry, entry)  # ten thousand that have finished share a few
+        self._entries[uid] = entry
+
+    def forget(self, uid: str) -> None:
+        self._entries.pop(uid, None)
+
+    def sight(self, now: datetime, queued: int) -> Sight:
+        entries = self._entries.values()
+        since = min((entry.since for entry in entries if entry.since is not None), default=now)
+        return Sight(
+            resources=Counter((entry.phase, entry.standing.value) for entry in entries),
+            batches=Counter(state.value for entry in entries for state in entry.states),
+            stalled=sum(entry.standing is Standing.STALLED for entry in entries),
+            queued=queued,
+            oldest_batch=max(now - since, timedelta(0)),
+        )
+
+
+def entry_of(status: Status) -> Entry:
+    standing = next((standing for kind, standing in FIRST.items() if is_true(status, kind)), Standing.WORKING)
+    phase = status.phase if status.phase and status.phase in PHASES else "Pending"
+    if standing in (Standing.COMPLETE, Standing.FAILED):
+        return Entry(phase, standing)
+    open_ones = [record for record in status.batches if record.state is not BatchState.COLLECTED]
+    running = [record.intended_at for record in open_ones if record.state is not BatchState.RELEASED]
+    return Entry(phase, standing, tuple(record.state for record in open_ones), min(running, default=None))

@@ -1,0 +1,37 @@
+"""The log as JSON: one object a line, with the resource and the batch that it is about."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from nightsort.flow.context import BATCH, RESOURCE
+
+
+class JsonLines(logging.Formatter):
+    """time, level, logger, message; resource (namespace/name), batch and error where there are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "resource": RESOURCE.get() or seen_by_kopf(record),
+            "batch": BATCH.get(),
+            "error": self.formatException(record.exc_info) if record.exc_info else None,
+        }
+        return json.dumps({key: value for key, value in line.items() if value is not None}, ensure_ascii=False)
+
+
+def seen_by_kopf(record: logging.LogRecord) -> str | None:
+    """kopf's own lines name their resource in an attribute."""
+    found = getattr(record, "k8s_ref", None)
+    return f"{found.get('namespace')}/{found.get('name')}" if isinstance(found, dict) else None
+
+
+def write_json() -> None:
+    """Every handler of the root logger writes JSON from now on."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonLines())

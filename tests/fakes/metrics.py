@@ -1,0 +1,64 @@
+"""Metrics kept in plain counters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+
+from nightsort.domain.answer import Verdict
+from nightsort.ports import Sight
+
+
+class MemoryMetrics:
+    """What was counted, since the world began: a restart of the process changes nothing here."""
+
+    def __init__(self) -> None:
+        self.expected: set[tuple[str, str]] = set()
+        self.tickets: Counter[tuple[str, str, Verdict]] = Counter()
+        self.actual: Counter[tuple[str, str]] = Counter()
+        self.saved: Counter[tuple[str, str]] = Counter()
+        self.durations: list[timedelta] = []
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.waits: list[timedelta] = []
+        self.looks: Counter[str] = Counter()
+        self.leader = False
+        self.sight: Sight | None = None
+
+    @property
+    def verdicts(self) -> dict[Verdict, int]:
+        """Tickets by verdict, whatever their namespace and model."""
+        found: Counter[Verdict] = Counter()
+        for (_, _, verdict), tickets in self.tickets.items():
+            found[verdict] += tickets
+        return dict(found)
+
+    def expect(self, namespace: str, model: str) -> None:
+        self.expected.add((namespace, model))
+
+    def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
+        assert tickets > 0, "counters only rise"
+        self.tickets[namespace, model, verdict] += tickets
+
+    def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
+        assert actual > 0, "counters only rise"
+        self.actual[namespace, model] += actual  # type: ignore[assignment]
+        self.saved[namespace, model] += saved  # type: ignore[assignment]
+
+    def batch_ended(self, took: timedelta) -> None:
+        self.durations.append(took)
+
+    def called(self, operation: str, code: str) -> None:
+        self.calls[operation, code] += 1
+
+    def admitted(self, waited: timedelta) -> None:
+        self.waits.append(waited)
+
+    def looked(self, outcome: str, took: timedelta) -> None:
+        self.looks[outcome] += 1
+
+    def leads(self) -> None:
+        self.leader = True
+
+    def sees(self, sight: Sight) -> None:
+        self.sight = sight

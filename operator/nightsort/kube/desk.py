@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,8 @@ from nightsort.kube.expiry import Expiry
 logger = logging.getLogger(__name__)
 SILENCE = timedelta(minutes=2)
 FIRST_LOOKS_PER_SECOND = 100
+LONGEST_REST = 30.0
+"""Seconds; far below SILENCE, after which a timer is taken for dead."""
 SETTLING_SECONDS = 0.25
 """Until the finalizer of a new resource is on: a look before would end in a conflict with it, prepared for nothing."""
 
@@ -38,6 +40,7 @@ class Desk:
         self._due: dict[str, tuple[int, datetime | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._work: dict[str, asyncio.Task[float | None]] = {}
+        self._bells: dict[str, asyncio.Event] = {}
         self._next_turn = tools.clock.now()
 
     def turn(self) -> float:
@@ -66,6 +69,25 @@ class Desk:
             next_due = None if seconds is None else self._tools.clock.now() + timedelta(seconds=seconds)
             self._due[meta.uid] = (meta.generation, next_due)
 
+    async def rest(self, uid: str, tick: float, stopped: Callable[[], Awaitable[object]]) -> None:
+        """Keeps a timer that rings every `tick` seconds from ringing again long before its resource is due.
+
+        A ring costs kopf a third of a millisecond, which a thousand resources notice. Ends early when the resource has
+        changed, and when the timer is to stop.
+        """
+        _, due = self._due.get(uid, (0, None))
+        seconds = (due - self._tools.clock.now()).total_seconds() - tick if due else 0.0
+        if seconds <= tick:
+            return
+        bell = self._bells[uid] = asyncio.Event()
+        ends = [asyncio.ensure_future(bell.wait()), asyncio.ensure_future(stopped())]
+        try:
+            await asyncio.wait(ends, timeout=min(seconds, LONGEST_REST), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._bells.pop(uid, None)
+            for end in ends:
+                end.cancel()
+
     async def _look(self, meta: Meta, body: Mapping[str, Any], stopped: Callable[[], bool]) -> float | None:
         try:
             resource = Resource.of(body)
@@ -91,6 +113,7 @@ class Desk:
             self.forget(uid)
             return
         self._expiry.consider(body)
+        self._wake(uid, int(body["metadata"].get("generation", 1)))
         status = parse_status(body)
         self._census.note(uid, status)
         if is_finished(status) or body["metadata"].get("deletionTimestamp"):
@@ -101,6 +124,12 @@ class Desk:
     def measure(self) -> None:
         """Tells the metrics what there is now."""
         self._tools.metrics.sees(self._census.sight(self._tools.clock.now(), self._reconciler.queued()))
+
+    def _wake(self, uid: str, generation: int) -> None:
+        """Ends the rest of a resource whose spec has changed, or that is being deleted: both count generations up."""
+        known, _ = self._due.get(uid, (generation, None))
+        if known != generation and uid in self._bells:
+            self._bells[uid].set()
 
     def ailments(self) -> list[str]:
         """For the liveness probe: a timer that has died, which kopf itself does not notice."""

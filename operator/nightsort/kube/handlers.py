@@ -30,6 +30,7 @@ async def look(body: kopf.Body, memo: kopf.Memo, **more: Any) -> None:
     desk: Desk = memo.desk
     stopped: kopf.DaemonStopped = more["stopped"]
     await desk.look(body, stopped.is_set)
+    await desk.rest(str(body["metadata"]["uid"]), TICK_SECONDS, stopped.wait)
 
 
 # PERMANENT: an accident that nobody foresaw is logged, and must not hold up the deletion for ever.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.resource import Meta
 from nightsort.kube.desk import Desk
 from tests.fakes.world import World
 from tests.manifests import manifest
@@ -107,3 +108,67 @@ async def test_no_move_is_begun_when_the_process_is_about_to_end(desk: Desk, wor
     await desk.look(body(world), stopped=lambda: True)
 
     assert not world.api.calls
+
+
+# --- resting between two looks ----------------------------------------------------------------------------------------
+
+TICK = 1.0
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def resting(desk: Desk, world: World) -> tuple[dict[str, Any], asyncio.Task[None]]:
+    """A resource whose batch is in flight for long, and its timer's rest."""
+    world.api._duration *= 600
+    seen = body(world)
+    await desk.look(seen)
+    world.clock.advance(LATER)
+    await desk.look({**seen, "status": world.ledger.current(Meta.of(seen)).status.model_dump(by_alias=True)})
+    rest = asyncio.create_task(desk.rest(seen["metadata"]["uid"], TICK, never))
+    await asyncio.sleep(0.01)
+    return seen, rest
+
+
+async def test_a_timer_rests_while_its_resource_is_not_due(desk: Desk, world: World) -> None:
+    _, rest = await resting(desk, world)
+
+    assert not rest.done()
+    rest.cancel()
+
+
+@pytest.mark.parametrize("change", [{"generation": 2}, {"generation": 2, "deletionTimestamp": "2026-11-22T20:00:00Z"}])
+async def test_a_changed_resource_wakes_its_timer(desk: Desk, world: World, change: dict[str, Any]) -> None:
+    seen, rest = await resting(desk, world)
+
+    desk.see("MODIFIED", {**seen, "metadata": seen["metadata"] | change})
+
+    await asyncio.wait_for(rest, 1)
+
+
+async def test_a_status_of_our_own_wakes_no_timer(desk: Desk, world: World) -> None:
+    seen, rest = await resting(desk, world)
+
+    desk.see("MODIFIED", seen)
+    await asyncio.sleep(0.01)
+
+    assert not rest.done()
+    rest.cancel()
+
+
+async def test_a_timer_that_is_to_stop_does_not_rest(desk: Desk, world: World) -> None:
+    seen, rest = await resting(desk, world)
+    rest.cancel()
+    stopped = asyncio.Event()
+    stopped.set()
+
+    await asyncio.wait_for(desk.rest(seen["metadata"]["uid"], TICK, stopped.wait), 1)
+
+
+async def test_a_resource_that_is_due_at_the_next_tick_is_not_kept_waiting(desk: Desk, world: World) -> None:
+    seen, rest = await resting(desk, world)
+    rest.cancel()
+    world.clock.advance(59)
+
+    await asyncio.wait_for(desk.rest(seen["metadata"]["uid"], TICK, never), 1)

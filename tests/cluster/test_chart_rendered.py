@@ -15,6 +15,18 @@ from tests.manifests import manifest
 pytestmark = pytest.mark.cluster
 
 VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
+ALL_METRICS = {
+    "service": {"enabled": True, "annotations": {"prometheus.io/scrape": "true"}},
+    "serviceMonitor": {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}},
+    "podMonitor": {"enabled": True},
+    "rules": {
+        "enabled": True,
+        "labels": {"release": "prometheus"},
+        "alertLabels": {"team": "support"},
+        "spendUSD": 12.5,
+    },
+    "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Nightsort"}},
+}
 NIGHTLY = {"enabled": True, "spec": manifest()["spec"]}
 CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -26,6 +38,7 @@ CASES: dict[str, dict[str, Any]] = {
         "extraVolumeMounts": [{"name": "ca", "mountPath": "/etc/ca"}],
         "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
         "image": {"digest": "sha256:" + "0" * 64},
+        "metrics": ALL_METRICS,
         "imagePullSecrets": [{"name": "registry"}],
         "networkPolicy": {"enabled": True, "egressTo": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
         "nightly": NIGHTLY | {"labels": {"team": "support"}},
@@ -63,6 +76,8 @@ def test_every_document_fits_the_schemas_of_that_kubernetes(case: str, version: 
     for document in render(CASES[case], "--kube-version", version):
         if document["kind"] == "CustomResourceDefinition":
             continue  # its schema refers to itself; the API server has the last word in test_chart.py
+        if document["apiVersion"].startswith("monitoring.coreos.com/"):
+            continue  # not Kubernetes' own; test_observability.py runs what is in them
         assert kubernetes_validate.validate(document, version, strict=True) == version
 
 
@@ -81,6 +96,8 @@ def test_an_older_kubernetes_is_refused() -> None:
         ({"watchNamespaces": "support"}, "want array"),
         ({"watchNamespaces": ["support"], "nightly": NIGHTLY | {"namespace": "sales"}}, "sales is not among"),
         ({"liveness": {"port": 80}}, "/liveness/port"),
+        ({"metrics": {"rules": {"batchHours": 25}}}, "/metrics/rules/batchHours"),
+        ({"metrics": {"podMonitor": {"interval": "often"}}}, "/metrics/podMonitor/interval"),
     ],
 )
 def test_values_that_cannot_work_are_refused(values: dict[str, Any], told: str) -> None:
@@ -124,6 +141,39 @@ def test_settings_reach_the_operator_as_its_variables() -> None:
         "NIGHTSORT_DATABASE_HOSTS": "*.db,localhost",
         "NIGHTSORT_ENQUEUED_REQUESTS": "1000000",
     }
+
+
+def test_nothing_of_the_metrics_is_made_until_it_is_switched_on() -> None:
+    kinds = {each["kind"] for each in render({}, "--skip-tests")}
+
+    assert not kinds & {"Service", "ServiceMonitor", "PodMonitor", "PrometheusRule", "ConfigMap"}
+
+
+def test_a_monitor_and_its_service_find_the_port_of_the_pod() -> None:
+    documents = render({"metrics": ALL_METRICS})
+    pod = one(documents, "Deployment")["spec"]["template"]
+    ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+    service = one(documents, "Service", "nightsort-metrics")
+
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert service["spec"]["ports"][0]["targetPort"] in ports
+    monitor = one(documents, "ServiceMonitor")["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    monitor = one(documents, "PodMonitor")["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert monitor["podMetricsEndpoints"][0]["port"] in ports
+
+
+@pytest.mark.parametrize("reader", ["service", "serviceMonitor", "podMonitor"])
+def test_the_network_lets_in_who_reads_metrics_and_nobody_else(reader: str) -> None:
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    policy = {"enabled": True, "metricsFrom": peers}
+    closed = one(render({"networkPolicy": policy}), "NetworkPolicy")
+    opened = one(render({"networkPolicy": policy, "metrics": {reader: {"enabled": True}}}), "NetworkPolicy")
+
+    assert closed["spec"]["ingress"] == []
+    assert opened["spec"]["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8080}], "from": peers}]
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,8 @@ metadata:
     nightsort.dev/created-by: {{ printf "%s-nightly" (include "nightsort.fullname" .) }}
 spec: {{- toYaml .Values.nightly.spec | nindent 2 }}
 {{- end }}
+
+{{- /* Whether somebody is to read the metrics: not empty, then. */ -}}
+{{- define "nightsort.scraped" -}}
+{{- with .Values.metrics }}{{ if or .service.enabled .serviceMonitor.enabled .podMonitor.enabled }}yes{{ end }}{{ end }}
+{{- end }}

@@ -1,0 +1,182 @@
+"""Metrics, alerts, dashboard and log, as a real Prometheus and its tools see them during a real run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.bench import SimulatedApi, User, batch, inline, start_operator
+from tests.cluster.helm import CHART, one, render
+from tests.processes import Server, free_ports
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.cluster
+
+SECRET_WORDS = "PRIVATE-4111"
+ALERTS_TEST = Path(__file__).with_name("alerts_test.yaml")
+DASHBOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
+QUERIES = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
+VARIABLES = {"$__rate_interval": "20s", "$__range": "10m", "$namespace": ".*", "$model": ".*"}
+
+
+def tool(name: str) -> str:
+    """A program of Prometheus; without it the test is skipped, but not in CI, where .ci/run installs it."""
+    path = shutil.which(name)
+    if path is None:
+        missing = f"{name} is missing: on Debian, apt-get install prometheus"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
+def promtool(*arguments: str, folder: Path, stdin: bytes = b"") -> str:
+    """What promtool prints; the test fails when it finds anything."""
+    ended = subprocess.run([tool("promtool"), *arguments], cwd=folder, input=stdin, capture_output=True, check=False)
+    told = (ended.stdout + ended.stderr).decode()
+    assert ended.returncode == 0, told
+    return told
+
+
+def test_the_alerts_tell_of_what_they_are_for_and_of_nothing_else(tmp_path: Path) -> None:
+    rule = one(render({"metrics": {"rules": {"enabled": True}}}), "PrometheusRule")
+    (tmp_path / "alerts.yaml").write_text(yaml.safe_dump(rule["spec"]))
+    shutil.copy(ALERTS_TEST, tmp_path)
+
+    assert "5 rules found" in promtool("check", "rules", "alerts.yaml", folder=tmp_path)
+    assert "SUCCESS" in promtool("test", "rules", ALERTS_TEST.name, folder=tmp_path)
+
+
+def test_thresholds_and_labels_of_alerts_are_values() -> None:
+    values = {"spendUSD": 12.5, "batchHours": 20, "alertLabels": {"team": "support"}}
+    rule = one(render({"metrics": {"rules": {"enabled": True, **values}}}), "PrometheusRule")
+    [group] = rule["spec"]["groups"]
+    told = {each["alert"]: each["expr"] for each in group["rules"]}
+
+    assert told["NightsortSpend"].endswith("> 12.5")
+    assert told["NightsortBatchNearItsEnd"].endswith("> 20 * 3600")
+    assert all(each["labels"]["team"] == "support" for each in group["rules"])
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An operator with a Prometheus that scrapes it every second."""
+
+    operator: Server
+    metrics_url: str
+    prometheus_url: str
+
+    def page(self) -> bytes:
+        with urllib.request.urlopen(self.metrics_url, timeout=5) as answer:
+            return bytes(answer.read())
+
+    def ask(self, query: str) -> list[float]:
+        """The values that Prometheus has for the query now; fails when it does not understand it."""
+        url = f"{self.prometheus_url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            told = json.loads(answer.read())
+        assert told["status"] == "success", told
+        return [float(series["value"][1]) for series in told["data"]["result"]]
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def watched(troubled_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[Watched]:
+    port, prometheus_port = free_ports(2)
+    environment = {"NIGHTSORT_ANTHROPIC_API_KEY": "watched", "NIGHTSORT_LOG_FORMAT": "json"}
+    flags = ("--namespace", troubled_user.namespace, "--liveness-port", str(port))
+    operator = start_operator(troubled_user.plane, quick_api.url, tmp_path / "operator.log", *flags, **environment)
+    scrape = {"job_name": "nightsort", "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    command = [
+        tool("prometheus"),
+        "--config.file=prometheus.yml",
+        f"--storage.tsdb.path={tmp_path / 'prometheus'}",
+        f"--web.listen-address=127.0.0.1:{prometheus_port}",
+    ]
+    prometheus = Server.start(command, tmp_path / "prometheus.log")
+    url = f"http://127.0.0.1:{prometheus_port}"
+    try:
+        prometheus.wait_until(lambda: answers(f"{url}/-/ready"))
+        yield Watched(operator, f"http://127.0.0.1:{port}/metrics", url)
+    finally:
+        prometheus.stop()
+        operator.stop()
+
+
+def a_night(user: User, api: SimulatedApi) -> None:
+    """Two runs that end, one that stalls, and a list call that fails."""
+    api.ask("faults", [{"kind": "status", "operation": "list", "status": 529, "times": 1}])
+    missing = {"credentials": {"secretRef": {"name": "missing", "key": "api-key"}}}
+    names = ("first", "second")
+    user.apply(*(batch(name, inline(*[f"{SECRET_WORDS} charged twice"] * 20)) for name in names))
+    user.apply(batch("stuck", inline("help"), **missing))
+    for name in names:
+        user.finished(name)
+
+
+def test_every_query_of_the_dashboard_has_an_answer_during_a_real_run(
+    watched: Watched, troubled_user: User, quick_api: SimulatedApi, tmp_path: Path
+) -> None:
+    eventually(lambda: watched.ask("nightsort_leader"))
+    a_night(troubled_user, quick_api)
+    eventually(lambda: watched.ask("sum(nightsort_tickets_total)") == [40.0])
+    eventually(lambda: watched.ask("nightsort_stalled_resources") == [1.0])
+
+    empty = {}
+    for title, query in QUERIES:
+        for name, value in VARIABLES.items():
+            query = query.replace(name, value)
+        values = watched.ask(query)
+        if not values or all(map(math.isnan, values)):
+            empty[title] = query
+    assert empty == {}
+
+    assert watched.ask("sum(increase(nightsort_tickets_total[10m]))")[0] > 0, "the first rise is seen as one"
+    assert watched.ask("nightsort_cost_usd_total") == watched.ask("nightsort_saved_usd_total")
+    assert watched.ask('nightsort_resources{phase="Complete"}') == [2.0]
+    assert promtool("check", "metrics", folder=tmp_path, stdin=watched.page()) == ""
+
+
+def test_the_log_is_json_and_names_resources_and_no_ticket_text(
+    watched: Watched, troubled_user: User, quick_api: SimulatedApi
+) -> None:
+    a_night(troubled_user, quick_api)
+
+    text = watched.operator.log.read_text()
+    lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+
+    assert SECRET_WORDS not in text
+    assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
+    about = {(line.get("resource"), bool(line.get("batch"))) for line in lines}
+    assert (f"{troubled_user.namespace}/first", True) in about
+
+
+def test_the_dashboard_comes_as_a_config_map_that_grafanas_sidecar_finds() -> None:
+    titles = [panel["title"] for panel in DASHBOARD["panels"]]
+    assert len(set(titles)) == len(titles)
+    sources = [target["datasource"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    assert all(source == {"type": "prometheus", "uid": "${datasource}"} for source in sources)
+    shown = one(render({"metrics": {"dashboard": {"enabled": True}}}), "ConfigMap", "nightsort-dashboard")
+    assert json.loads(shown["data"]["nightsort.json"]) == DASHBOARD
+    assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"

@@ -102,9 +102,15 @@ def answers(url: str) -> bool:
 @pytest.fixture
 def watched(troubled_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[Watched]:
     port, prometheus_port = free_ports(2)
-    environment = {"NIGHTSORT_ANTHROPIC_API_KEY": "watched", "NIGHTSORT_LOG_FORMAT": "json"}
     flags = ("--namespace", troubled_user.namespace, "--liveness-port", str(port))
-    operator = start_operator(troubled_user.plane, quick_api.url, tmp_path / "operator.log", *flags, **environment)
+    operator = start_operator(
+        troubled_user.plane,
+        quick_api.url,
+        tmp_path / "operator.log",
+        *flags,
+        NIGHTSORT_ANTHROPIC_API_KEY="watched",
+        NIGHTSORT_LOG_FORMAT="json",
+    )
     scrape = {"job_name": "nightsort", "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))

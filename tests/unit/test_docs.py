@@ -11,7 +11,9 @@ TOP = Path(__file__).resolve().parents[2]
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 
 
-@pytest.mark.parametrize(("page", "least"), [("security.md", 20), ("gitops.md", 7), ("reliability.md", 24), ("observability.md", 7)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("security.md", 20), ("gitops.md", 7), ("reliability.md", 24), ("observability.md", 7)]
+)
 def test_every_test_that_a_page_names_exists(page: str, least: int) -> None:
     named = set(re.findall(r"`(test_\w+)`", (TOP / "docs" / page).read_text()))
     defined = {name for file in (TOP / "tests").rglob("test_*.py") for name in DEFINED.findall(file.read_text())}

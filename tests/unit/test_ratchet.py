@@ -17,6 +17,7 @@ from nightsort.api.status import Condition, Plan, Status
 from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch
 from nightsort.domain.custom_id import encode
+from nightsort.domain.errors import OutcomeUnknown
 from nightsort.domain.request import CLOSING, OPENING, SEPARATOR, Encoder
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import Sink, Source, Stored
@@ -141,6 +142,23 @@ async def test_resources_of_every_age_share_their_list_calls(world: World) -> No
     await look_for(world, resources, 10 * INTERVAL)
 
     assert world.api.calls["recent"] - before <= 12 + 8
+
+
+async def test_a_hundred_lost_answers_share_one_reading_of_what_is_owned(world: World) -> None:
+    async def lost(operation: str, *about: object) -> None:
+        if operation == "create":
+            raise OutcomeUnknown("the answer was lost")
+
+    world.api.after = lost
+    resources = [world.apply("billing", name=f"tickets-{number}") for number in range(100)]
+    for resource in resources:
+        await world.reconciler.look(world.ledger.current(resource.meta))
+    world.restart()
+
+    for resource in resources:
+        await world.reconciler.look(world.ledger.current(resource.meta))
+
+    assert world.ledger.calls["owned_batches"] <= 2
 
 
 async def test_ten_thousand_finished_resources_cost_no_call_at_all(world: World) -> None:

@@ -18,7 +18,7 @@ async def find_candidates(
     run: Run, api: BatchApi, intents: Iterable[BatchRecord], recent: Sequence[Batch]
 ) -> Mapping[str, Sequence[Candidate]]:
     """For each intent's tag the batches that it may have bought; one that another record owns is none of them."""
-    owned = await run.tools.ledger.owned_batches()
+    owned = await run.tools.owned.seen(run.tools.ledger, run.now())
     return {
         intent.tag: [
             Candidate(batch, await proof(run, api, batch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,25 @@ from nightsort.flow.measure import Unmeasured, measure
 from nightsort.ports import Clock, Connections, Events, Ledger, Metrics
 
 CONFIRM_TRIES = 5
+OWNED_FOR = timedelta(seconds=10)
+
+
+@dataclass(slots=True)
+class Owned:
+    """The batches that any record owns, read at most every ten seconds however many intents are to be settled.
+
+    What was bought meanwhile is missing: one candidate more, which its tag tells apart as soon as it has ended.
+    """
+
+    at: datetime | None = None
+    ids: set[str] = field(default_factory=set)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def seen(self, ledger: Ledger, now: datetime) -> set[str]:
+        async with self.reading:
+            if self.at is None or now - self.at >= OWNED_FOR:
+                self.ids, self.at = await ledger.owned_batches(), now
+            return self.ids
 
 
 @dataclass(slots=True)
@@ -44,6 +64,7 @@ class Tools:
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000
     bought: dict[str, Batch] = field(default_factory=dict)
+    owned: Owned = field(default_factory=Owned)
     proofs: dict[str, str] = field(default_factory=dict)
     short_reads: dict[str, tuple[datetime, int]] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)

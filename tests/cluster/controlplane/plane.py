@@ -6,6 +6,7 @@ Used by the cluster tests and by the demo; ready in a few seconds once `make con
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import signal
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.processes import Server, free_ports
+from tests.waiting import eventually
 
 VERSION = "v1.37.2"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
@@ -186,8 +188,14 @@ class ControlPlane:
         return self.ca_file.exists() and answers(f"{self.url}/readyz", self.ca_file, self.token)
 
     def apply_crds(self, crds: Path) -> None:
+        """Apply and wait until they are served; `kubectl wait` itself stumbles over one that has no status yet."""
         self.kubectl("apply", "--server-side", "-f", str(crds))
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crds))
+        eventually(self.are_established)
+
+    def are_established(self) -> bool:
+        crds = json.loads(self.kubectl("get", "crd", "-o", "json"))["items"]
+        conditions = [(crd.get("status") or {}).get("conditions") or () for crd in crds]
+        return all(any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in conditions)
 
     def kubectl(
         self, *arguments: str, input: str | None = None, check: bool = True, kubeconfig: Path | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from nightsort.adapters.sinks import object_store as adapter
 from nightsort.adapters.sinks.object_store import ObjectRows
@@ -74,7 +75,7 @@ class TestObjects(SinkContract):
 
 
 def of(batch_id: str | None, *rows: Row) -> list[Row]:
-    return [replace(row, batch_id=batch_id) for row in rows]
+    return [structs.replace(row, batch_id=batch_id) for row in rows]
 
 
 def unsent(ticket_id: str) -> Row:
@@ -184,7 +185,7 @@ async def test_an_object_that_somebody_broke_is_left_alone(bench: Bench) -> None
 async def test_a_full_batch_goes_out_in_parts_and_is_merged_with_what_is_there(place: Place) -> None:
     """Larger than a part of an upload, with both ways of reading it again."""
     bench = Bench(place)
-    rows = [replace(failed(str(number), "r" * 400), batch_id="msgbatch_a") for number in range(20_000)]
+    rows = [structs.replace(failed(str(number), "r" * 400), batch_id="msgbatch_a") for number in range(20_000)]
 
     async def in_pages() -> AsyncIterator[Sequence[Row]]:
         for start in range(0, len(rows), 1000):

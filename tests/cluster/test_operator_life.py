@@ -209,4 +209,4 @@ def test_a_start_with_a_thousand_unfinished_resources_is_no_stampede(
     assert calls["list"] <= 8, "one for each hour of age, and one for each interval"
     assert set(calls) == {"create", "list"}, "nothing is asked for one by one"
     assert pod.starts == 1
-    assert megabytes < 450, "beyond what the imports take"
+    assert megabytes < 800, "beyond what the imports take; it grows no further, whatever the machine"

@@ -185,12 +185,15 @@ def cluster_client() -> AbstractAsyncContextManager[Any]:
 @asynccontextmanager
 async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callable[[], bytes]]]:
     """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
+    # Loaded now rather than in the first resource's first look, which would wait seconds for them.
+    from nightsort.adapters import anthropic_batches  # noqa: F401
     from nightsort.adapters.config_maps.kube import KubeConfigMaps
     from nightsort.adapters.events.kube import KubeEvents
     from nightsort.adapters.kube_client import connected
     from nightsort.adapters.ledgers.kube import KubeLedger
     from nightsort.adapters.metrics import PrometheusMetrics
     from nightsort.adapters.secrets.kube import KubeSecrets
+    from nightsort.adapters.sinks import database  # noqa: F401
 
     async with AsyncExitStack() as closing:
         client = await closing.enter_async_context(connected())

@@ -21,6 +21,8 @@ from nightsort.kube.expiry import Expiry
 logger = logging.getLogger(__name__)
 SILENCE = timedelta(minutes=2)
 FIRST_LOOKS_PER_SECOND = 100
+LOOKS_AT_ONCE = 50
+"""A thousand that begin together would keep each other from answers to their writes until these time out."""
 LONGEST_REST = 30.0
 """Seconds; far below SILENCE, after which a timer is taken for dead."""
 SETTLING_SECONDS = 0.25
@@ -40,6 +42,7 @@ class Desk:
         self._due: dict[str, tuple[int, datetime | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._work: dict[str, asyncio.Task[float | None]] = {}
+        self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._bells: dict[str, asyncio.Event] = {}
         self._next_turn = tools.clock.now()
 
@@ -57,7 +60,7 @@ class Desk:
         generation, due = self._due.get(meta.uid, (meta.generation, self._tools.clock.now()))
         if generation == meta.generation and (due is None or due > self._tools.clock.now()):
             return
-        async with self._locks[meta.uid]:
+        async with self._locks[meta.uid], self._room:
             work = self._work[meta.uid] = asyncio.create_task(self._look(meta, body, stopped))
             try:
                 await asyncio.wait({work})

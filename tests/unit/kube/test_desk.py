@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nightsort.api.resource import Meta
-from nightsort.kube.desk import Desk
+from nightsort.kube.desk import LOOKS_AT_ONCE, Desk
 from tests.fakes.world import World
 from tests.manifests import manifest
 
@@ -172,3 +172,20 @@ async def test_a_resource_that_is_due_at_the_next_tick_is_not_kept_waiting(desk:
     world.clock.advance(59)
 
     await asyncio.wait_for(desk.rest(seen["metadata"]["uid"], TICK, never), 1)
+
+
+async def test_of_many_resources_only_some_are_looked_at_at_once(desk: Desk, world: World) -> None:
+    begun: list[str] = []
+
+    async def hang(operation: str, *about: object) -> None:
+        begun.append(operation)
+        await never()
+
+    world.api.before = hang
+    looks = [asyncio.create_task(desk.look(body(world, f"tickets-{number}"))) for number in range(LOOKS_AT_ONCE + 10)]
+    await asyncio.sleep(0.1)
+
+    assert len(begun) == LOOKS_AT_ONCE
+    for look in looks:
+        look.cancel()
+    await asyncio.gather(*looks, return_exceptions=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from nightsort.domain.verdict import Judge
 from nightsort.flow import adopt, answers, cancel, collect, poll, reconcile, submit
 from nightsort.flow.answers import MISSING, Judged, own_answers
 from nightsort.flow.run import Run, Tools
-from nightsort.flow.spool import BodySpool, RowSpool
-from nightsort.ports import BatchApi, Connections, Stored
+from nightsort.flow.spool import BodySpool
+from nightsort.ports import BatchApi, Connections, Sink, Source, Stored, Summary
 from tests.simulation.truth import Shelf
 from tests.simulation.world import World, honest
 
@@ -187,21 +188,52 @@ class Heap(Shelf):
         self.rows[row.id].append(row)
 
 
-async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -> None:
-    kept: list[Row] = []
+class Kept:
+    """A sink that only keeps the rows in memory."""
 
-    async def keep(run: Run, rows: RowSpool) -> Stored:
-        kept.extend([row async for chunk in rows.chunks() for row in chunk])
+    def __init__(self) -> None:
+        self.pages: list[Sequence[Row]] = []
+
+    async def check(self, tickets: int) -> None:
+        return None
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        self.pages += [page async for page in rows]
         return Stored()
 
-    with mock.patch.object(collect, "store_everywhere", keep):
-        await collect.collect(run, record, batch)
+    async def finish(self, summary: Summary) -> Stored:
+        return Stored()
 
-    async def all_rows() -> AsyncIterator[Sequence[Row]]:
-        yield kept
+    async def all(self) -> AsyncIterator[Sequence[Row]]:
+        for page in self.pages:
+            yield page
 
+
+@dataclass
+class Keeping:
+    """Connections whose sinks keep what they are given."""
+
+    connections: Connections
+    kept: Kept
+
+    async def api(self, resource: Resource) -> BatchApi:
+        return await self.connections.api(resource)
+
+    async def source(self, resource: Resource) -> Source:
+        return await self.connections.source(resource)
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]:
+        return [self.kept]
+
+
+async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -> None:
+    # Nothing is patched here: lives are interleaved and end in the middle, so that a patch would outlive them.
+    kept = Kept()
+    held = Run(run.resource, dataclasses.replace(run.tools, connections=Keeping(run.tools.connections, kept)))
+    await collect.collect(held, record, batch)
+    run.resource = held.resource
     for sink in await run.tools.connections.sinks(run.resource):
-        await sink.write(all_rows())
+        await sink.write(kept.all())
 
 
 async def what_came(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -> AsyncIterator[Judged]:

@@ -60,8 +60,9 @@ class Replicas:
 
 
 @pytest.fixture
-def replicas(plane: ControlPlane, api: SimulatedApi, namespace: str, tmp_path: Path) -> Iterator[Replicas]:
-    replicas = Replicas(plane, api, namespace, tmp_path)
+def replicas(troubled_user: User, api: SimulatedApi, tmp_path: Path) -> Iterator[Replicas]:
+    """On the control plane that no other operator watches."""
+    replicas = Replicas(troubled_user.plane, api, troubled_user.namespace, tmp_path)
     yield replicas
     replicas.stop()
 
@@ -75,9 +76,9 @@ def paid(api: SimulatedApi, batch_id: str) -> int:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
 def test_the_other_replica_goes_on_and_nothing_is_paid_twice(
-    plane: ControlPlane, api: SimulatedApi, namespace: str, replicas: Replicas, how: signal.Signals
+    troubled_user: User, api: SimulatedApi, replicas: Replicas, how: signal.Signals
 ) -> None:
-    user = User(plane, namespace)
+    user = troubled_user
     leader = replicas.add()
     eventually(lambda: replicas.leads(leader))
     follower = replicas.add()
@@ -96,13 +97,13 @@ def test_the_other_replica_goes_on_and_nothing_is_paid_twice(
     assert paid(api, user.get("run-0")["status"]["batches"][0]["id"]) == 8
 
 
-def test_a_follower_is_alive_and_does_nothing(plane: ControlPlane, namespace: str, replicas: Replicas) -> None:
+def test_a_follower_is_alive_and_does_nothing(troubled_user: User, replicas: Replicas) -> None:
     leader = replicas.add()
     eventually(lambda: replicas.leads(leader))
     follower = replicas.add()
     assert all(replicas.alive(port) for port in replicas.ports)
-    User(plane, namespace).apply(batch("one", inline("Refund my invoice")))
-    User(plane, namespace).finished("one")
+    troubled_user.apply(batch("one", inline("Refund my invoice")))
+    troubled_user.finished("one")
     assert not replicas.leads(follower)
     assert "watching" not in follower.log.read_text()
     os.kill(follower.pid, signal.SIGTERM)

@@ -16,19 +16,21 @@ from tests.simulation.world import World
 CHUNK = 50
 
 
-logging.disable(logging.CRITICAL)  # what processes log is in the story already
-
-
 def failures(seeds: Iterable[int]) -> list[tuple[int, str]]:
     """The seeds at which an invariant did not hold, and which."""
     return [(seed, broken) for seed in seeds if (broken := World(seed).live().broken)]
+
+
+def silence() -> None:
+    """What a process logs is in its story already. Never where other tests run: they read logs."""
+    logging.disable(logging.CRITICAL)
 
 
 def soak(first: int, count: int, processes: int | None = None) -> list[tuple[int, str]]:
     """Lives many seeds, spread over processes."""
     chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
     # Processes of their own: they inherit neither the tests' coverage nor their threads.
-    with ProcessPoolExecutor(processes or os.cpu_count(), get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes or os.cpu_count(), get_context("spawn"), silence) as pool:
         return [failure for found in pool.map(failures, chunks) for failure in found]
 
 
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--soak", type=int, metavar="N", help="how many seeds to live, from SEED on")
     options = parser.parse_args(arguments)
+    silence()
     if options.soak is None:
         world = World(options.seed)
         broken = world.live().broken

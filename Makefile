@@ -99,6 +99,11 @@ chart-fresh: setup helm
 sizes: setup ## Show the sizes of functions and modules beside their aims
 	@$(BIN)/python tools/sizes.py operator/nightsort
 
+.PHONY: bench
+SIZE ?= usual
+bench: setup ## Measure beside the floor and a naive script, into docs/performance.md (SIZE=quick, usual or full)
+	$(BIN)/python -m benchmarks $(SIZE)
+
 lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK) --group dev -o requirements-dev.txt
 	uv pip compile pyproject.toml $(LOCK) --constraints requirements-dev.txt -o requirements.txt

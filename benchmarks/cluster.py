@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -64,8 +65,7 @@ def manifests(count: int) -> list[dict[str, Any]]:
     for number in range(count):
         one = resource(f"r-{number:05d}", {"inline": {"tickets": [{"id": "1", "subject": "Help", "body": "Refund"}]}})
         one["metadata"] = {"name": f"r-{number:05d}", "namespace": NAMESPACE}
-        one["spec"]["pollIntervalSeconds"] = INTERVAL
-        one["spec"]["overlapPolicy"] = "Allow"
+        one["spec"] |= {"pollIntervalSeconds": INTERVAL, "overlapPolicy": "Allow"}
         made.append(one)
     return made
 
@@ -122,6 +122,12 @@ def phases(plane: ControlPlane, *name: str) -> list[str]:
     return plane.kubectl("-n", NAMESPACE, "get", "cb", *name, "-o", f"jsonpath={path}").split()
 
 
+def states(plane: ControlPlane) -> list[str]:
+    """Of all batches: Submitted, but for those whose purchase was not answered."""
+    path = "{.items[*].status.batches[*].state}"
+    return plane.kubectl("-n", NAMESPACE, "get", "cb", "-o", f"jsonpath={path}").split()
+
+
 def flying(plane: ControlPlane, api: SimulatedApi, folder: Path, count: int) -> dict[str, Any]:
     Client(plane).create_all(manifests(count))
     began = time.perf_counter()
@@ -131,11 +137,12 @@ def flying(plane: ControlPlane, api: SimulatedApi, folder: Path, count: int) -> 
         while phases(plane).count("Processing") < count:
             time.sleep(1)
         submitted = time.perf_counter() - began
-        time.sleep(2 * INTERVAL)
+        time.sleep(float(os.environ.get("SETTLE", 2 * INTERVAL)))
         cpu, lists = process.cpu(), api.ask("requests")["calls"].get("list", 0)
         time.sleep(IDLE_SECONDS)
         return {
             "resources": count,
+            "states": dict(Counter(states(plane))),
             "submitted_seconds": round(submitted, 1),
             "idle_cpu_percent": round((process.cpu() - cpu) / IDLE_SECONDS * 100, 1),
             "lists_a_minute": (api.ask("requests")["calls"].get("list", 0) - lists) * 60 / IDLE_SECONDS,

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
-from anthropic import AsyncAnthropic
+from anthropic import AsyncAnthropic, RequestOptions
 
 from benchmarks.measure import Watch, told, watched_loop
 
@@ -45,8 +45,8 @@ async def main(body: Path, size: int) -> None:
 
 async def read(client: AsyncAnthropic, batch_id: str) -> int:
     lines, rest = 0, b""
-    raw = {"headers": {"X-Stainless-Raw-Response": "stream"}}
-    response = await client.get(f"{BATCHES}/{batch_id}/results", cast_to=httpx2.Response, options=raw)  # type: ignore[arg-type]
+    raw: RequestOptions = {"headers": {"X-Stainless-Raw-Response": "stream"}}
+    response = await client.get(f"{BATCHES}/{batch_id}/results", cast_to=httpx2.Response, options=raw)
     async for chunk in response.aiter_bytes():
         *whole, rest = (rest + chunk).split(b"\n")
         for line in whole:

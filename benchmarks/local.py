@@ -32,7 +32,8 @@ async def main() -> None:
     imports, watch = time.perf_counter() - STARTED, Watch()
     folder = Path(os.environ["BENCH_STATE"])
     async with local_tools(settings, [resource], [], [secret], folder) as tools, watched_loop() as lag:
-        reconciler, stages = Reconciler(tools), {}
+        reconciler = Reconciler(tools)
+        stages: dict[str, float] = {}
         while not is_finished(resource.status):
             pause = await reconciler.look(await tools.ledger.load(resource.meta) or resource)
             resource = await tools.ledger.load(resource.meta) or resource

@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 VOCABULARY = """
     invoice charged twice refund card declined payment account login password reset app crashes error screen slow
@@ -54,7 +55,7 @@ def fill_postgres(url: str, count: int) -> str:
     return url
 
 
-def resource(name: str, source: dict[str, object], results: dict[str, object] | None = None) -> dict[str, object]:
+def resource(name: str, source: dict[str, object], results: dict[str, object] | None = None) -> dict[str, Any]:
     """A manifest over them, with an identity."""
     spec: dict[str, object] = {
         "model": "claude-haiku-4-5",
@@ -68,7 +69,7 @@ def resource(name: str, source: dict[str, object], results: dict[str, object] | 
     return {"apiVersion": "nightsort.dev/v1alpha1", "kind": "ClassificationBatch", "metadata": metadata, "spec": spec}
 
 
-def database_resource() -> dict[str, object]:
+def database_resource() -> dict[str, Any]:
     """SELECT from the table and UPDATE of the same; its URL stands in BENCH_URL."""
     secret = {"name": "bench", "key": "url"}
     query = "SELECT id, subject, body FROM tickets WHERE category IS NULL"

@@ -25,7 +25,7 @@ from nightsort.domain.verdict import Judge
 from nightsort.flow import adopt, answers, cancel, collect, poll, reconcile, submit
 from nightsort.flow.answers import MISSING, Judged, own_answers
 from nightsort.flow.run import Run, Tools
-from nightsort.flow.spool import BodySpool
+from nightsort.flow.spool import BodySpool, RowSpool
 from nightsort.ports import BatchApi, Connections, Sink, Source, Stored, Summary
 from tests.simulation.truth import Shelf
 from tests.simulation.world import World, honest
@@ -57,8 +57,8 @@ class Defect:
 
 async def submit_intent_last(run: Run, submission: Submission) -> None:
     tag = run.tools.new_tag()
-    with BodySpool() as spool:
-        load = await submit.fill(run, submission, tag, submit.Load(spool))
+    with BodySpool() as spool, RowSpool() as unsendable:
+        load = await submit.fill(run, submission, tag, submit.Load(spool, unsendable))
         batch = None
         if spool.requests:
             api = await run.tools.connections.api(run.resource)

@@ -41,7 +41,7 @@ async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
     try:
         tag, lines = await common_tag(api, batch)
         if lines < batch.requests:
-            wait_for_the_rest(run, batch, lines)
+            wait_for_the_rest(run, batch, lines, batch.requests)
     except Waiting:
         return None
     if not lines:

@@ -12,7 +12,7 @@ from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
-from nightsort.domain.moves import ALL_OVER
+from nightsort.domain.moves import ABSENCE, ALL_OVER
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
@@ -23,6 +23,9 @@ NO_RESULTS = frozenset({"NotFound", "ResultsMissing"})
 SHORT_PATIENCE = timedelta(hours=1)
 SHORT_READS = 6
 """How long and how often missing lines are waited for: they are paid for, and a cut stream has them at another read."""
+ANSWERS = "answers"
+LONG_PATIENCE = timedelta(days=1)
+"""How long they are waited for where nobody could say whose they were."""
 # Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
 MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket")
 
@@ -46,9 +49,9 @@ async def judged_answers(run: Run, api: BatchApi, record: BatchRecord, batch: Ba
     async for answer in own_answers(run, api, record, batch, seen):
         yield Judged(answer[0], judge.of(answer[1]), answer[1])
     if len(seen) >= record.requests:
-        run.tools.short_reads.pop(batch.id, None)
+        run.tools.short_reads.pop((batch.id, ANSWERS), None)
         return
-    wait_for_the_rest(run, batch, len(seen))
+    wait_for_the_rest(run, batch, len(seen), batch.requests)
     async for ticket_id in sent_ids(run, api, record):
         if ticket_id not in seen:
             yield Judged(ticket_id, MISSING)
@@ -77,19 +80,33 @@ async def lines_of(run: Run, api: BatchApi, batch: Batch) -> AsyncIterator[Answe
             raise
 
 
-def wait_for_the_rest(run: Run, batch: Batch, answered: int) -> None:
+def wait_for_the_rest(
+    run: Run, batch: Batch, found: int, wanted: int, what: str = ANSWERS, patience: timedelta = SHORT_PATIENCE
+) -> None:
     """Counts a read that lacked lines; what else kept a run from reading them does not count.
 
     Raises:
-        Waiting: for an hour, and a handful of reads.
+        Waiting: as long as `patience`, and for a handful of reads.
     """
-    since, reads = run.tools.short_reads.get(batch.id, (run.now(), 0))
-    run.tools.short_reads[batch.id] = (since, reads + 1)
-    if run.now() - since < SHORT_PATIENCE or reads < SHORT_READS:
+    key = (batch.id, what)
+    since, reads = run.tools.short_reads.get(key, (run.now(), 0))
+    run.tools.short_reads[key] = (since, reads + 1)
+    if run.now() - since < patience or reads < SHORT_READS:
         raise Waiting(
-            f"the results of {batch.id} have {answered:,} of {batch.requests:,} answers; reading them again",
+            f"the results of {batch.id} have {found:,} of {wanted:,} {what}; reading them again",
             reason="ResultsIncomplete",
         )
+
+
+def wait_for_it(run: Run, record: BatchRecord, patience: timedelta = ABSENCE) -> None:
+    """A 404 can pass.
+
+    Raises:
+        Waiting: as long as `patience`.
+    """
+    since = run.tools.absent_since.setdefault(record.id or "", run.now())
+    if run.now() - since < patience:
+        raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
 
 
 async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterator[str]:
@@ -114,12 +131,15 @@ async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) ->
 async def to_ask_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
     """The tickets whose failure in that attempt can pass, from its results, which the API keeps for 29 days.
 
+    After that, as when they are cut for good, it is as many as can still be told; nobody can name the others.
+
     Raises:
-        Waiting: the results have not as many of them as when they were collected: the stream was cut.
+        Waiting: for the first day in which the results have not as many of them as when they were collected.
     """
     batch = await api.retrieve(parent.id or "")
     if batch is None:
-        raise Waiting(f"the API does not show batch {parent.id}", reason="BatchNotFound")
+        wait_for_it(run, parent, LONG_PATIENCE)
+        return
     judge, found = Judge(run.spec), 0
     async for ticket_id, answer in own_answers(run, api, parent, batch, set()):
         judgement = judge.of(answer)
@@ -127,7 +147,4 @@ async def to_ask_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIte
             found += 1
             yield Judged(ticket_id, judgement, answer)
     if found < parent.retryable:
-        raise Waiting(
-            f"the results of {batch.id} show {found:,} of {parent.retryable:,} tickets to be asked again; reading on",
-            reason="ResultsIncomplete",
-        )
+        wait_for_the_rest(run, batch, found, parent.retryable, "tickets to be asked again", LONG_PATIENCE)

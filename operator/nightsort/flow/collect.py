@@ -16,8 +16,7 @@ from nightsort.flow.answers import Judged, judged_answers
 from nightsort.flow.finish import finish
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
-from nightsort.flow.store import with_stored
-from nightsort.ports import Stored
+from nightsort.flow.store import store
 
 NO_ANSWER = Answer("", "missing")
 
@@ -77,25 +76,13 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
                 if row.category:
                     count.categories[row.category] += 1
                 rows.add(row)
-        stored = await store_everywhere(run, rows)
-    status = collected(with_stored(run.status, stored), record, count.tally(record), batch.ended_at)
+        stored = await store(run, rows)
+    status = collected(stored, record, count.tally(record), batch.ended_at)
     if isinstance(next_move(run.resource.with_status(status), Facts(), run.now()), Finish):
         return await finish(run, status)  # one write for both: a thousand resources are a thousand writes less
     await run.save(status, progress(status))
     again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
     return await run.note("Collected", f"batch {batch.id}: {plural(rows.rows, 'row')}{again}")
-
-
-async def store_everywhere(run: Run, rows: RowSpool) -> Stored:
-    config_maps: tuple[str, ...] = ()
-    table: str | None = None
-    object_store: str | None = None
-    for sink in await run.tools.connections.sinks(run.resource):
-        stored = await sink.write(rows.chunks())
-        config_maps, table = config_maps + stored.config_maps, stored.table or table
-        object_store = stored.object_store or object_store
-    run.found += rows.verdicts
-    return Stored(config_maps, table, object_store)
 
 
 def row_of(run: Run, batch: Batch, judged: Judged) -> Row:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.errors import Waiting
-from nightsort.domain.moves import ABSENCE
 from nightsort.domain.record import Submission, find, put
 from nightsort.domain.report import plural, progress
 from nightsort.domain.situation import Situation
-from nightsort.flow.answers import sent_ids, to_ask_again
-from nightsort.flow.collect import row_of, store_everywhere
+from nightsort.flow.answers import sent_ids, to_ask_again, wait_for_it
+from nightsort.flow.collect import row_of
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
-from nightsort.flow.store import with_stored
+from nightsort.flow.store import store
 
 GONE = "the API does not show the batch any more"
 
@@ -33,21 +31,10 @@ async def conclude(run: Run, record: BatchRecord) -> None:
             async for judged in to_ask_again(run, api, record):
                 unknown += judged.judgement.verdict is Verdict.UNKNOWN
                 rows.add(row_of(run, batch, judged))
-        status = with_stored(run.status, await store_everywhere(run, rows))
+        status = await store(run, rows)
     update = {"retryable": 0, "unknown": record.unknown + unknown, "failed": record.failed + record.retryable - unknown}
     status = put(status, record.model_copy(update=update))
     await run.save(status, progress(status))
-
-
-def wait_for_it(run: Run, record: BatchRecord) -> None:
-    """A 404 can pass.
-
-    Raises:
-        Waiting: for the first hour of it.
-    """
-    since = run.tools.absent_since.setdefault(record.id or "", run.now())
-    if run.now() - since < ABSENCE:
-        raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
 
 
 async def lose(run: Run, record: BatchRecord) -> None:
@@ -56,7 +43,7 @@ async def lose(run: Run, record: BatchRecord) -> None:
     with RowSpool() as rows:
         async for ticket_id in sent_ids(run, api, record):
             rows.add(Row(ticket_id, None, Verdict.MISSING, GONE, run.spec.model, record.id))
-        status = with_stored(run.status, await store_everywhere(run, rows))
+        status = await store(run, rows)
     lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests}
     status = put(status, record.model_copy(update=lost))
     await run.save(status, progress(status))
@@ -74,7 +61,7 @@ async def abandon(run: Run, submission: Submission) -> None:
         async for page in source.tickets(submission.after, submission.through):
             for ticket in page:
                 rows.add(Row(ticket.id, None, Verdict.CANCELED, f"not sent: {stop.message if stop else 'stopped'}"))
-        status = with_stored(run.status, await store_everywhere(run, rows))
+        status = await store(run, rows)
     record = BatchRecord(
         shard=submission.shard,
         attempt=0,

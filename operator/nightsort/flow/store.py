@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-
 from nightsort.api.status import Status
-from nightsort.domain.answer import Row
 from nightsort.flow.run import Run
+from nightsort.flow.spool import RowSpool
 from nightsort.ports import Stored
 
 
-async def store(run: Run, rows: AsyncIterator[Sequence[Row]]) -> None:
-    """Writes few rows, all of which are in memory already, to every sink."""
-    chunks = [chunk async for chunk in rows]
+async def store(run: Run, rows: RowSpool) -> Status:
+    """Writes the rows to every sink; the run's status with where they were put."""
+    status = run.status
     for sink in await run.tools.connections.sinks(run.resource):
-        await sink.write(replay(chunks))
-
-
-async def replay(chunks: Sequence[Sequence[Row]]) -> AsyncIterator[Sequence[Row]]:
-    for chunk in chunks:
-        yield chunk
+        status = with_stored(status, await sink.write(rows.chunks()))
+    run.found += rows.verdicts
+    return status
 
 
 def with_stored(status: Status, stored: Stored) -> Status:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from nightsort.domain.ticket import Ticket
 from nightsort.flow.answers import to_ask_again
 from nightsort.flow.context import about_batch
 from nightsort.flow.run import Run
-from nightsort.flow.spool import BodySpool
+from nightsort.flow.spool import BodySpool, RowSpool
 from nightsort.flow.store import store
 from nightsort.ports import Source
 
@@ -39,17 +39,17 @@ class Load:
     """What a shard will carry: requests in the spool, rows for tickets that cannot be sent, the source's cursor."""
 
     spool: BodySpool
-    unsendable: list[Row] = field(default_factory=list)
+    unsendable: RowSpool
     long_ids: dict[str, str] = field(default_factory=dict)
     cursor: str | None = None
     full: bool = False
 
     @property
     def tickets(self) -> int:
-        return self.spool.requests + len(self.unsendable)
+        return self.spool.requests + self.unsendable.rows
 
     def refuse(self, ticket_id: str, verdict: Verdict, reason: str) -> None:
-        self.unsendable.append(Row(ticket_id, None, verdict, reason))
+        self.unsendable.add(Row(ticket_id, None, verdict, reason))
 
 
 async def submit(run: Run, submission: Submission) -> None:
@@ -59,15 +59,11 @@ async def submit(run: Run, submission: Submission) -> None:
         Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
     """
     tag = run.tools.new_tag()
-    with BodySpool() as spool:
-        load = await fill(run, submission, tag, Load(spool))
+    with BodySpool() as spool, RowSpool() as unsendable:
+        load = await fill(run, submission, tag, Load(spool, unsendable))
         record = await intend(run, submission, load, tag)
         if record is not None:
             await carry_out(run, record, load)
-
-
-async def rows_of(load: Load) -> AsyncIterator[Sequence[Row]]:
-    yield load.unsendable
 
 
 async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
@@ -171,7 +167,7 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
 def failed_already(load: Load, submission: Submission) -> int:
     """Tickets that end here: those with a row that says why, and those of an earlier attempt that nobody can name."""
     lost = submission.parent.retryable - load.tickets if submission.parent else 0
-    return len(load.unsendable) + max(lost, 0)
+    return load.unsendable.rows + max(lost, 0)
 
 
 def advanced(status: Status, submission: Submission, load: Load, record: BatchRecord) -> Status:
@@ -233,8 +229,8 @@ async def send(run: Run, record: BatchRecord, load: Load) -> Batch | None:
 
     The rows come after the intent, whose guarded write has shown that the ledger knows nothing newer of these tickets.
     """
-    if load.unsendable:
-        await store(run, rows_of(load))
+    if load.unsendable.rows:
+        await store(run, load.unsendable)
     if not record.requests:
         return None
     api = await run.tools.connections.api(run.resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -201,6 +202,33 @@ async def test_a_404_while_a_retry_is_prepared_passes(world: World) -> None:
     await world.run_until_finished(resource)
 
     assert world.labels() == {"0": "billing"}
+
+
+@pytest.mark.parametrize("loss", ["the batch", "its results"])
+async def test_tickets_to_be_asked_again_that_nobody_can_name_any_more_end_the_run_a_day_later(
+    world: World, loss: str
+) -> None:
+    reads = 0
+
+    def whole_once(answers: Sequence[Answer]) -> Sequence[Answer]:
+        nonlocal reads
+        reads += 1
+        if reads == 1:
+            return answers
+        if loss == "the batch":
+            world.api.hidden.add("msgbatch_0001")
+        return []
+
+    world.respond = lambda text: EXPIRED if text.startswith("flaky") else first_word(text)
+    world.api.shorten = whole_once
+    began = world.clock.now()
+
+    resource = await world.run_until_finished(world.apply("billing", "flaky"), max_looks=400)
+
+    assert world.clock.now() - began > timedelta(days=1)
+    assert (resource.status.tickets.labeled, resource.status.tickets.failed) == (1, 1)
+    assert world.labels() == {"0": "billing"}
+    assert world.api.calls["create"] == 1
 
 
 @pytest.mark.parametrize("error", [Waiting("the database restarts"), Stalled("the table is gone")])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from nightsort.domain.prices import Price
 
 API_URL = "https://api.anthropic.com"
 
@@ -34,6 +36,9 @@ class Settings(BaseSettings):
     enqueued_requests: int = Field(default=200_000, gt=0)
     """How many requests may be enqueued at once under one API key: the organisation's limit, or its share."""
 
+    prices: Annotated[dict[str, Price], NoDecode] = Field(default_factory=dict)
+    """Prices of one's own by model id, over those of the price table; JSON in the environment."""
+
     create_timeout_seconds: float = Field(default=300.0, gt=0)
     farewell_seconds: float = Field(default=30.0, gt=0)
     """How long the deletion of a running resource may wait for its batches to be cancelled."""
@@ -50,12 +55,10 @@ class Settings(BaseSettings):
     object_store_ambient_credentials: bool = False
     """Whether resources without credentials for their store use those of the operator's pod and environment."""
 
-    tick_seconds: float = Field(default=1.0, gt=0)
     liveness_port: int | None = None
     lease: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$")
     """NAMESPACE/NAME of the Lease by which one of several replicas is active; without it there is only one."""
     log_format: Literal["text", "json"] = "text"
-    spool_directory: Path | None = None
 
     @field_validator("anthropic_base_url")
     @classmethod
@@ -65,6 +68,19 @@ class Settings(BaseSettings):
             raise ValueError(f"must be a URL such as {API_URL}")
         if parts.path.rstrip("/").endswith("/v1"):
             raise ValueError("must be the URL without /v1, which every call adds by itself")
+        return value
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("prices")
+    @classmethod
+    def _are_not_negative(cls, value: dict[str, Price]) -> dict[str, Price]:
+        for model, price in value.items():
+            if min(price.input, price.output, price.cache_write, price.cache_read) < 0:
+                raise ValueError(f"the prices of {model!r} must not be negative")
         return value
 
     @field_validator("namespaces", "database_hosts", "object_store_buckets", "object_store_endpoints", mode="before")

@@ -22,6 +22,7 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.errors import Stalled
+from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.prompt import placeholders
 from nightsort.flow.measure import Unmeasured
 from nightsort.flow.pace import PacedApi
@@ -251,6 +252,7 @@ def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: E
         clock=SystemClock(),
         new_tag=new_tag,
         metrics=connector.metrics,
+        prices=PRICE_TABLE.with_own(settings.prices),
         grace=timedelta(seconds=settings.adoption_grace_seconds),
         enqueued_requests=settings.enqueued_requests,
     )

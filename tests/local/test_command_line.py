@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import NIGHTSORT, batch, inline
-from tests.local.desk import Desk, from_database, into_database, run, secret
+from tests.local.desk import KEY, Desk, from_database, into_database, run, secret
 from tests.processes import Server, free_ports
 from tests.waiting import eventually
 
@@ -47,6 +48,36 @@ def test_a_setting_that_is_wrong_is_named(desk: Desk) -> None:
 
     assert outcome.code == 2
     assert outcome.err.startswith("NIGHTSORT_ADOPTION_GRACE_SECONDS: Input should be a valid number")
+
+
+def test_prices_of_ones_own_stand_in_the_cost(desk: Desk) -> None:
+    free = {"input": "0", "output": "0", "cache_write": "0", "cache_read": "0"}
+    prices = json.dumps({"claude-haiku-4-5": free | {"input": "1000000"}})
+
+    outcome = desk.local(desk.write(batch("tickets", TWO)), env=KEY | {"NIGHTSORT_PRICES": prices})
+
+    assert outcome.code == 0, outcome.told
+    cost, usage = desk.record()["cost"], desk.record()["batches"][0]["usage"]
+    assert float(cost["standardUSD"]) == usage["inputTokens"]
+    assert float(cost["actualUSD"]) == usage["inputTokens"] / 2
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        ("{", "NIGHTSORT_PRICES: Expecting property name"),
+        ('{"m": {"input": "much"}}', "NIGHTSORT_PRICES: m.input: Input should be a valid decimal"),
+        (
+            '{"m": {"input": -1, "output": 1, "cache_write": 1, "cache_read": 1}}',
+            "NIGHTSORT_PRICES: the prices of 'm' must not be negative",
+        ),
+    ],
+)
+def test_prices_that_are_none_are_refused_at_once(desk: Desk, prices: str, told: str) -> None:
+    outcome = desk.local(desk.write(batch("tickets", TWO)), env=KEY | {"NIGHTSORT_PRICES": prices})
+
+    assert outcome.code == 2
+    assert outcome.err.startswith(told)
 
 
 def test_an_api_that_is_not_there_is_told_and_waited_for(desk: Desk) -> None:

@@ -19,8 +19,13 @@ def settings_of(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        wrong = (f"{called(str(item['loc'][0]))}: {message(item)}" for item in error.errors())
-        stop("\n".join(wrong), BAD_INPUT)
+        stop("\n".join(map(told, error.errors())), BAD_INPUT)
+
+
+def told(item: Any) -> str:
+    """What is wrong with a setting, and where inside of it."""
+    setting, *inside = map(str, item["loc"])
+    return ": ".join([called(setting), *([".".join(inside)] if inside else []), message(item)])
 
 
 def called(setting: str) -> str:

@@ -30,6 +30,10 @@ class PriceTable:
     prices: Mapping[str, Price]
     day: str
 
+    def with_own(self, prices: Mapping[str, Price]) -> PriceTable:
+        """The table with prices of one's own: agreed ones, or those of models that it does not have."""
+        return PriceTable({**self.prices, **prices}, self.day)
+
 
 # Prompts of more than 100,000 tokens cost claude-haiku-5-5 five times as much; tickets stay far below.
 _PRICES = {

@@ -128,7 +128,8 @@ def refuse_above_limit(spec: Spec, cost: Cost) -> None:
         return
     if cost.estimated_usd is None:
         raise Stalled(
-            f"no price of {spec.model!r} is known, so maxCostUSD cannot be held; remove it or configure a price",
+            f"no price of {spec.model!r} is known, so maxCostUSD cannot be held; "
+            "remove it, or give the operator a price (NIGHTSORT_PRICES)",
             reason="PriceUnknown",
         )
     if Decimal(cost.estimated_usd) > Decimal(spec.max_cost_usd):

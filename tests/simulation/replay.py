@@ -7,13 +7,14 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from tests.simulation.world import World
 
 CHUNK = 50
+CHUNKS_PER_LINE = 100
 
 
 def failures(seeds: Iterable[int]) -> list[tuple[int, str]]:
@@ -26,18 +27,28 @@ def silence() -> None:
     logging.disable(logging.CRITICAL)
 
 
-def soak(first: int, count: int, processes: int | None = None) -> list[tuple[int, str]]:
-    """Lives many seeds, spread over processes."""
+def soak(
+    first: int, count: int, processes: int | None = None, tell: Callable[[str], None] = lambda text: None
+) -> list[tuple[int, str]]:
+    """Lives many seeds, spread over processes; `tell` hears how far it is, and of each failure when it is found."""
     chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
     # Processes of their own: they inherit neither the tests' coverage nor their threads.
     with ProcessPoolExecutor(processes or os.cpu_count(), get_context("spawn"), silence) as pool:
-        return [failure for found in pool.map(failures, chunks) for failure in found]
+        found: list[tuple[int, str]] = []
+        for done, broken in enumerate(pool.map(failures, chunks), start=1):
+            for seed, why in broken:
+                tell(f"seed {seed}: {why.splitlines()[0]}")
+            if done % CHUNKS_PER_LINE == 0:
+                tell(f"up to seed {chunks[done - 1][-1]}: {len(found) + len(broken)} broken")
+            found += broken
+        return found
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--soak", type=int, metavar="N", help="how many seeds to live, from SEED on")
+    parser.add_argument("--processes", type=int, metavar="N", help="how many at once; by default one per processor")
     options = parser.parse_args(arguments)
     silence()
     if options.soak is None:
@@ -47,9 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"seed {options.seed}: {broken or 'all was well'}")
         return 1 if broken else 0
     begun = time.monotonic()
-    found = soak(options.seed, options.soak)
-    for seed, broken in found:
-        say(f"seed {seed}: {broken.splitlines()[0]}")
+    found = soak(options.seed, options.soak, options.processes, say)
     seconds = time.monotonic() - begun
     say(f"{options.soak:,} seeds in {seconds:.0f} s, {options.soak / seconds:.0f} a second: {len(found)} broken")
     return 1 if found else 0
@@ -57,6 +66,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -100,12 +100,20 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture
-def watched(troubled_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[Watched]:
+def held_api(tmp_path: Path) -> Iterator[SimulatedApi]:
+    """Batches that end when the test says so, and not before Prometheus has seen them run."""
+    api = SimulatedApi(tmp_path, seconds=600)
+    yield api
+    api.server.stop()
+
+
+@pytest.fixture
+def watched(troubled_user: User, held_api: SimulatedApi, tmp_path: Path) -> Iterator[Watched]:
     port, prometheus_port = free_ports(2)
     flags = ("--namespace", troubled_user.namespace, "--liveness-port", str(port))
     operator = start_operator(
         troubled_user.plane,
-        quick_api.url,
+        held_api.url,
         tmp_path / "operator.log",
         *flags,
         NIGHTSORT_ANTHROPIC_API_KEY="watched",
@@ -130,22 +138,26 @@ def watched(troubled_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Ite
         operator.stop()
 
 
-def a_night(user: User, api: SimulatedApi) -> None:
-    """Two runs that end, one that stalls, and a list call that fails."""
+def a_night(user: User, api: SimulatedApi, watched: Watched) -> None:
+    """Two runs that end once Prometheus has seen them run, one that stalls, and a list call that fails."""
     api.ask("faults", [{"kind": "status", "operation": "list", "status": 529, "times": 1}])
     missing = {"credentials": {"secretRef": {"name": "missing", "key": "api-key"}}}
     names = ("first", "second")
     user.apply(*(batch(name, inline(*[f"{SECRET_WORDS} charged twice"] * 20)) for name in names))
     user.apply(batch("stuck", inline("help"), **missing))
+    # As in a real night: between a run's begin and its end, which takes minutes at least, lie many scrapes.
+    eventually(lambda: watched.ask('nightsort_batches{state="Submitted"}') == [2.0])
+    eventually(lambda: watched.ask("sum(nightsort_tickets_total)") == [0.0])
+    api.ask("end", {})
     for name in names:
         user.finished(name)
 
 
 def test_every_query_of_the_dashboard_has_an_answer_during_a_real_run(
-    watched: Watched, troubled_user: User, quick_api: SimulatedApi, tmp_path: Path
+    watched: Watched, troubled_user: User, held_api: SimulatedApi, tmp_path: Path
 ) -> None:
     eventually(lambda: watched.ask("nightsort_leader"))
-    a_night(troubled_user, quick_api)
+    a_night(troubled_user, held_api, watched)
     eventually(lambda: watched.ask("sum(nightsort_tickets_total)") == [40.0])
     eventually(lambda: watched.ask("nightsort_stalled_resources") == [1.0])
 
@@ -165,9 +177,9 @@ def test_every_query_of_the_dashboard_has_an_answer_during_a_real_run(
 
 
 def test_the_log_is_json_and_names_resources_and_no_ticket_text(
-    watched: Watched, troubled_user: User, quick_api: SimulatedApi
+    watched: Watched, troubled_user: User, held_api: SimulatedApi
 ) -> None:
-    a_night(troubled_user, quick_api)
+    a_night(troubled_user, held_api, watched)
 
     text = watched.operator.log.read_text()
     lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]

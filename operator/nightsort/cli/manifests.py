@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import yaml
 
 from nightsort.api.model import KIND
 from nightsort.api.resource import InvalidResource, Resource
+from nightsort.cli.yaml_documents import MOST_BYTES, load, place_of, problem_of
 
 SUPPORTED = (KIND, "ConfigMap", "Secret")
 MAPPINGS = ("metadata", "spec", "data", "stringData", "binaryData")
@@ -58,7 +59,7 @@ def documents_of(path: Path) -> Iterator[tuple[int, Document]]:
         InvalidManifest: the file is missing, is no YAML, or has a document of another kind or form.
     """
     try:
-        parsed = list(yaml.load_all(text_of(path), Loader))
+        parsed = list(load(text_of(path)))
     except yaml.YAMLError as error:
         raise InvalidManifest(f"{path}: {place_of(error)}not valid YAML{problem_of(error)}") from None
     for number, document in enumerate(parsed, start=1):
@@ -74,39 +75,19 @@ def documents_of(path: Path) -> Iterator[tuple[int, Document]]:
 
 def text_of(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise InvalidManifest(f"{path}: no such file") from None
     except OSError as error:
         raise InvalidManifest(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise InvalidManifest(f"{path}: larger than {MOST_BYTES >> 20} MiB: keep tickets in a database or in files")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InvalidManifest(f"{path}: line {line}: not UTF-8 text; save the file as UTF-8") from None
-
-
-class Loader(yaml.SafeLoader):
-    """Refuses a field that is given twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
-        return super().construct_mapping(node, deep)
-
-
-def place_of(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-
-
-def problem_of(error: yaml.YAMLError) -> str:
-    """What the parser says; it names marks and keys, never a value."""
-    problem = getattr(error, "problem", None)
-    return f" ({problem})" if problem else ""
 
 
 def refuse_bad_names(path: Path, documents: Iterable[tuple[int, Document]]) -> None:

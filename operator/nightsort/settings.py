@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     lease: str | None = Field(default=None, pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$")
     """NAMESPACE/NAME of the Lease by which one of several replicas is active; without it there is only one."""
     log_format: Literal["text", "json"] = "text"
+    traces: Literal["none", "otlp"] = "none"
+    """OpenTelemetry; where they go is told by its own variables, such as OTEL_EXPORTER_OTLP_ENDPOINT."""
 
     @field_validator("anthropic_base_url")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
@@ -11,11 +12,15 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.cluster.bench import SimulatedApi, User, batch, inline, start_operator
 from tests.cluster.helm import CHART, one, render
@@ -198,3 +203,92 @@ def test_the_dashboard_comes_as_a_config_map_that_grafanas_sidecar_finds() -> No
     shown = one(render({"metrics": {"dashboard": {"enabled": True}}}), "ConfigMap", "nightsort-dashboard")
     assert json.loads(shown["data"]["nightsort.json"]) == DASHBOARD
     assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+class Collector:
+    """Takes traces by OTLP over HTTP, as a collector of OpenTelemetry does."""
+
+    def __init__(self) -> None:
+        spans: list[Span] = []
+        bodies: list[bytes] = []
+
+        class Door(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                bodies.append(body)
+                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                    spans.extend(span for scope in resource.scope_spans for span in scope.spans)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *arguments: object) -> None: ...
+
+        self.spans, self.bodies = spans, bodies
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self._thread = Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    yield collector
+    collector.stop()
+
+
+def test_a_run_can_be_followed_in_traces_that_hold_no_ticket_text(
+    troubled_user: User, quick_api: SimulatedApi, collector: Collector, tmp_path: Path
+) -> None:
+    operator = start_operator(
+        troubled_user.plane,
+        quick_api.url,
+        tmp_path / "operator.log",
+        "--namespace",
+        troubled_user.namespace,
+        NIGHTSORT_ANTHROPIC_API_KEY="traced",
+        NIGHTSORT_TRACES="otlp",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_BSP_SCHEDULE_DELAY="100",
+    )
+    try:
+        troubled_user.apply(batch("traced", inline(f"{SECRET_WORDS} charged twice")))
+        uid = troubled_user.finished("traced")["metadata"]["uid"]
+        eventually(lambda: "run" in {span.name for span in collector.spans})
+    finally:
+        operator.stop()
+
+    assert {span.trace_id.hex() for span in collector.spans} == {uid.replace("-", "")}
+    assert {"prepare", "submit", "collect", "batches create", "batches results"} <= {s.name for s in collector.spans}
+    assert SECRET_WORDS.encode() not in b"".join(collector.bodies)
+
+
+def test_an_operator_whose_traces_nobody_takes_works_and_ends_all_the_same(
+    troubled_user: User, quick_api: SimulatedApi, tmp_path: Path
+) -> None:
+    [nobody] = free_ports(1)
+    operator = start_operator(
+        troubled_user.plane,
+        quick_api.url,
+        tmp_path / "operator.log",
+        "--namespace",
+        troubled_user.namespace,
+        NIGHTSORT_ANTHROPIC_API_KEY="untraced",
+        NIGHTSORT_TRACES="otlp",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{nobody}",
+    )
+    try:
+        troubled_user.apply(batch("untraced", inline("charged twice")))
+        assert troubled_user.finished("untraced")["status"]["phase"] == "Complete"
+        operator.process.terminate()
+        assert operator.process.wait(30) == 0
+    finally:
+        operator.stop()

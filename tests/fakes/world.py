@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
@@ -107,7 +108,7 @@ class World:
         given["prompt"] = {"template": "$body"} | spec.get("prompt", {})
         self.connections.sources[name] = MemorySource(tickets)
         self.connections.sinks_of[name] = [MemorySink()]
-        meta = Meta("support", name, f"uid-of-{name}", created_at=self.clock.now())
+        meta = Meta("support", name, str(uuid5(NAMESPACE_OID, name)), created_at=self.clock.now())
         return self.ledger.add(Resource(meta, Spec.model_validate(manifest(**given)["spec"]), Status()))
 
     @property

@@ -12,7 +12,8 @@ from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.flow.measure import Unmeasured
-from nightsort.ports import BatchApi, Clock, Metrics
+from nightsort.flow.trace import Untraced
+from nightsort.ports import BatchApi, Clock, Metrics, Traces
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
@@ -34,8 +35,10 @@ class PacedApi:
         clock: Clock,
         jitter: Callable[[], float] = random.random,
         metrics: Metrics | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._api = api
+        self._traces = traces or Untraced()
         self._metrics = metrics or Unmeasured()
         self._clock = clock
         self._jitter = jitter
@@ -78,7 +81,8 @@ class PacedApi:
         probing = self._enter()
         code = "Aborted"
         try:
-            yield
+            with self._traces.call(f"batches {operation}"):
+                yield
         except Interruption as interruption:
             code = interruption.reason
             self._note(interruption)

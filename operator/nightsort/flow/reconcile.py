@@ -112,7 +112,8 @@ class Reconciler:
             if isinstance(move, Rest):
                 return await self._rest(run, move)
             try:
-                await self._perform(run, move)
+                with self._tools.traces.step(run.resource.meta, type(move).__name__.lower(), batch_of(move)):
+                    await self._perform(run, move)
                 self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
             except Rejected as rejected:
                 await self._stop(run, rejected)
@@ -244,3 +245,9 @@ class Reconciler:
         retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None
         backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_BACKOFF_SECONDS)
         return max(retry_after or 0.0, backoff) * (1 + self._jitter() / 2)
+
+
+def batch_of(move: Move) -> str | None:
+    """The id of the batch that a move is about, where it is about one whose id is known."""
+    record: BatchRecord | None = getattr(move, "record", None)
+    return record.id if record else None

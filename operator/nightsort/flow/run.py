@@ -19,7 +19,8 @@ from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.report import report
 from nightsort.domain.situation import Situation
 from nightsort.flow.measure import Unmeasured, measure
-from nightsort.ports import Clock, Connections, Events, Ledger, Metrics
+from nightsort.flow.trace import Untraced
+from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
 
 CONFIRM_TRIES = 5
 OWNED_FOR = timedelta(seconds=10)
@@ -60,6 +61,7 @@ class Tools:
     clock: Clock
     new_tag: Callable[[], str]
     metrics: Metrics = field(default_factory=Unmeasured)
+    traces: Traces = field(default_factory=Untraced)
     prices: PriceTable = PRICE_TABLE
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000

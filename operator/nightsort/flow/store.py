@@ -12,7 +12,8 @@ async def store(run: Run, rows: RowSpool) -> Status:
     """Writes the rows to every sink; the run's status with where they were put."""
     status = run.status
     for sink in await run.tools.connections.sinks(run.resource):
-        status = with_stored(status, await sink.write(rows.chunks()))
+        with run.tools.traces.call("write rows"):
+            status = with_stored(status, await sink.write(rows.chunks()))
     run.found += rows.verdicts
     return status
 

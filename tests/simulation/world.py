@@ -25,6 +25,7 @@ from tests.simulation.virtual import LoopClock, run
 
 BOUND_SECONDS = 5 * 24 * 3600.0
 MOST_LOOKS = 6000
+"""Of each process: leaders that were paused go on looking beside the one that took over."""
 ACCOUNTS = ("first", "second")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Tools], None]
@@ -74,7 +75,8 @@ class World:
             self.spawn(self._apply(plan))
         self.begin()
         while not self.oracle.broken and not self.settled:
-            if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > MOST_LOOKS:
+            looks = MOST_LOOKS * len(self.processes)
+            if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > looks:
                 self.oracle.fail("the resources are not settled within the bound")
             await asyncio.sleep(60)
         if not self.oracle.broken:

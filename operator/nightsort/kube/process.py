@@ -54,9 +54,13 @@ async def serve(settings: Settings) -> None:
                 await work()
                 return
             namespace, name = settings.lease.split("/")
-            identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
             async with cluster_client() as client:
-                await lead(client, name, namespace, identity, work)
+                await lead(client, name, namespace, identity(), work)
+
+
+def identity() -> str:
+    """This process among others: which machine or pod, and which of its lives."""
+    return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 async def watch(settings: Settings, desk: Desk) -> None:
@@ -70,6 +74,8 @@ async def watch(settings: Settings, desk: Desk) -> None:
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         standalone=True,
+        # kopf's own one would begin with the account's name, which an image's bare number of a user has not got.
+        identity=identity(),  # type: ignore[arg-type]  # a NewType that kopf keeps to itself
     )
 
 

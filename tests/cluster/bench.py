@@ -24,10 +24,10 @@ API_KEY_SECRET = "anthropic"
 class SimulatedApi:
     """A simulator process, and what its control path tells."""
 
-    def __init__(self, folder: Path, seconds: float) -> None:
+    def __init__(self, folder: Path, seconds: float, address: str = "127.0.0.1") -> None:
         (port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}"
-        command = [*NIGHTSORT, "simulate", "--port", str(port), "--seconds", str(seconds)]
+        self.url = f"http://{address}:{port}"
+        command = [*NIGHTSORT, "simulate", "--host", address, "--port", str(port), "--seconds", str(seconds)]
         self.server = Server.start(command, folder / "simulator.log")
         self.server.wait_until(lambda: "simulating" in self.server.tail())
 

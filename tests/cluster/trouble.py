@@ -84,7 +84,7 @@ class Eyes:
         self._path = f"/apis/nightsort.dev/v1alpha1/namespaces/{namespace}/classificationbatches"
         self._headers = {"Authorization": f"Bearer {plane.token}"}
         context = ssl.create_default_context(cafile=plane.ca_file)
-        self._connection = http.client.HTTPSConnection("127.0.0.1", plane.port, timeout=10, context=context)
+        self._connection = http.client.HTTPSConnection(plane.address, plane.port, timeout=10, context=context)
 
     def close(self) -> None:
         self._connection.close()

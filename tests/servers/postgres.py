@@ -22,17 +22,22 @@ USER = "nightsort"
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The URL of a new server's database `postgres`, as a superuser with a password; it ends with the block."""
+def postgres(address: str = "127.0.0.1") -> Iterator[str]:
+    """The URL of a new server's database `postgres`, as a superuser with a password; it ends with the block.
+
+    address: where it listens, for whoever is in the same network of 256 addresses.
+    """
     # Not below pytest's temporary directory: root's is closed to the user that the server runs as.
     with tempfile.TemporaryDirectory(prefix="nightsort-postgres-") as temporary:
         directory = Path(temporary)
         programs, account = prepare(directory)
         password = secrets.token_hex(8)
         initialise(programs, directory, password, account)
+        with (directory / "data" / "pg_hba.conf").open("a") as admitted:
+            admitted.write(f"host all all {address}/24 scram-sha-256\n")
         (port,) = free_ports(1)
-        url = f"postgresql://{USER}:{password}@127.0.0.1:{port}/postgres"
-        server = start(programs, directory, port, account)
+        url = f"postgresql://{USER}:{password}@{address}:{port}/postgres"
+        server = start(programs, directory, port, account, address)
         try:
             server.wait_until(lambda: connects(url))
             yield url
@@ -85,9 +90,11 @@ def initialise(programs: Path, directory: Path, password: str, account: pwd.stru
     )
 
 
-def start(programs: Path, directory: Path, port: int, account: pwd.struct_passwd | None) -> Server:
+def start(
+    programs: Path, directory: Path, port: int, account: pwd.struct_passwd | None, address: str = "127.0.0.1"
+) -> Server:
     settings = {
-        "listen_addresses": "127.0.0.1",
+        "listen_addresses": address,
         "port": str(port),
         "unix_socket_directories": "",
         "fsync": "off",  # the data lives as long as the tests

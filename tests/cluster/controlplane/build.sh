@@ -7,6 +7,9 @@
 # What was built is also kept for this user (~/.cache/nightsort), by version and by the digest of what it was built
 # from, so that another clone need not build it again.
 #
+#   build.sh helm                               only that one
+#   build.sh kubelet kube-scheduler pause    what a node needs besides
+#
 #   KUBEBUILDER_ASSETS        a directory that holds some or all of the programs already: those are not built
 #   NIGHTSORT_CONTROL_PLANE   another place than .cache/control-plane/<version>
 set -euo pipefail
@@ -16,7 +19,7 @@ top=$(cd "$here/../../.." && pwd)
 version=v1.37.2
 target=${NIGHTSORT_CONTROL_PLANE:-$top/.cache/control-plane/$version}
 programs=(etcd kube-apiserver kube-controller-manager kubectl helm)
-[ $# -eq 0 ] || programs=("$@") # build.sh helm: only that one
+[ $# -eq 0 ] || programs=("$@")
 
 missing() {
     local program
@@ -36,7 +39,7 @@ place() { # FILE DIRECTORY
 
 [ -n "$(missing)" ] || exit 0
 
-digest=$(cd "$here" && cat go.mod go.sum build.sh | "${PYTHON:-python3}" -c \
+digest=$(cd "$here" && cat go.mod go.sum build.sh pause/main.go | "${PYTHON:-python3}" -c \
     'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:16])')
 kept=${XDG_CACHE_HOME:-${HOME:-$top}/.cache}/nightsort/control-plane/$version-$digest
 for program in $(missing); do
@@ -61,6 +64,7 @@ package() {
     case $1 in
         etcd) echo go.etcd.io/etcd/server/v3 ;;
         helm) echo helm.sh/helm/v4/cmd/helm ;;
+        pause) echo nightsort.dev/controlplane/pause ;;
         *) echo "k8s.io/kubernetes/cmd/$1" ;;
     esac
 }

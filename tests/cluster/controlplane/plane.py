@@ -24,6 +24,7 @@ from tests.waiting import eventually
 
 VERSION = "v1.37.2"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
+NODE_PROGRAMS = ("kubelet", "kube-scheduler", "pause")
 TOP = Path(__file__).resolve().parents[3]
 
 
@@ -36,7 +37,7 @@ class KubectlFailed(Exception):
 
 
 def program(name: str) -> Path:
-    """Where one of PROGRAMS stands: in KUBEBUILDER_ASSETS, or where build.sh has put it.
+    """Where one of PROGRAMS or NODE_PROGRAMS stands: in KUBEBUILDER_ASSETS, or where build.sh has put it.
 
     Raises:
         MissingProgram: in neither place.
@@ -46,7 +47,8 @@ def program(name: str) -> Path:
     for place in places:
         if os.access(place / name, os.X_OK):
             return place / name
-    raise MissingProgram(f"{name} is in none of {', '.join(map(str, places))}: run `make control-plane`")
+    target = "node" if name in NODE_PROGRAMS else "control-plane"
+    raise MissingProgram(f"{name} is in none of {', '.join(map(str, places))}: run `make {target}`")
 
 
 def new_signing_key() -> str:
@@ -67,6 +69,7 @@ class ControlPlane:
     crds: manifests applied before the controller-manager starts, whose garbage collector looks for new kinds only
         every 30 s.
     api_server_flags: further ones, for an audit log or other admission.
+    address: where the API server listens; another one of this machine's where pods are to reach it.
     """
 
     def __init__(
@@ -76,13 +79,15 @@ class ControlPlane:
         controller_manager: bool = True,
         crds: Path | None = None,
         api_server_flags: Sequence[str] = (),
+        address: str = "127.0.0.1",
     ) -> None:
         self.directory = directory
         self.controller_manager = controller_manager
         self.crds = crds
         self.api_server_flags = api_server_flags
         self.etcd_port, self.etcd_peer_port, self.port = free_ports(3)
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.address = address
+        self.url = f"https://{address}:{self.port}"
         self.token = secrets.token_hex(16)
         self.ca_file = directory / "certificates" / "apiserver.crt"
         self.kubeconfig = directory / "admin.kubeconfig"
@@ -147,8 +152,8 @@ class ControlPlane:
             "kube-apiserver",
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
             f"--secure-port={self.port}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={self.address}",
+            f"--advertise-address={self.address}",
             "--endpoint-reconciler-type=none",  # with any other a loopback address is refused
             f"--cert-dir={self.ca_file.parent}",
             "--service-account-issuer=https://kubernetes.default.svc",

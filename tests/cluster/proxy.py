@@ -22,7 +22,8 @@ class Network:
     """What happens to the pieces that pass. Pieces of answers are told from pieces of requests by their direction.
 
     `share` of the pieces of either direction come to grief; 0 is a network that works. While `down`, every connection
-    is closed as soon as it is made; while `deaf`, requests are taken and never answered.
+    is closed as soon as it is made; while `deaf`, requests are taken and never answered; while `parted`,
+    nothing arrives on either side and no connection ends, as on a network that has broken in two.
     """
 
     def __init__(self, target: str, seed: int) -> None:
@@ -33,7 +34,10 @@ class Network:
         self.share = 0.0
         self.down = False
         self.deaf = False
+        self.parted = False
         self.happened: Counter[Mischief] = Counter()
+        # Nothing else holds a connection that waits for nothing: it would be collected as garbage.
+        self._held: set[asyncio.Task[None] | None] = set()
 
     def draw(self, *kinds: Mischief) -> Mischief | None:
         """What happens to the next piece."""
@@ -48,6 +52,14 @@ class Network:
 
     async def connect(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         """One connection of the operator's, until either side or a mischief ends it."""
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        self._held.add(task)
+        try:
+            await self._connect(client, answer)
+        finally:
+            self._held.discard(task)
+
+    async def _connect(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         if self.down:
             answer.transport.abort()
             return
@@ -71,7 +83,7 @@ class Network:
 
     async def requests(self, client: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
         while piece := await client.read(CHUNK):
-            if self.deaf:
+            if self.deaf or self.parted:
                 await asyncio.Event().wait()
             match self.draw("lose the request", "delay"):
                 case "lose the request":
@@ -83,6 +95,8 @@ class Network:
 
     async def answers(self, server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         while piece := await server.read(CHUNK):
+            if self.parted:
+                await asyncio.Event().wait()
             match self.draw("lose the answer", "cut the answer", "delay"):
                 case "lose the answer":
                     return

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import ControlPlane
+from tests.cluster.pair import TROUBLES, Trouble, pair
+from tests.cluster.trouble import Eyes, Table, quickly, settled
 from tests.processes import Server, free_ports
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+
+SEED = int(os.environ.get("NIGHTSORT_HA_SEED", "20261122"))
+ROUNDS = int(os.environ.get("NIGHTSORT_HA_ROUNDS", "6"))
+"""More than that is for a night: a round takes up to 20 seconds, most of which the Lease runs out."""
 
 
 class Replicas:
@@ -108,3 +116,44 @@ def test_a_follower_is_alive_and_does_nothing(troubled_user: User, replicas: Rep
     assert "watching" not in follower.log.read_text()
     os.kill(follower.pid, signal.SIGTERM)
     assert follower.process.wait(10) == 0
+
+
+def troubles(chance: random.Random) -> list[Trouble]:
+    """One for each round: each kind in turn, in an order of its own each time."""
+    drawn = [trouble for _ in range(0, ROUNDS, len(TROUBLES)) for trouble in chance.sample(TROUBLES, len(TROUBLES))]
+    return drawn[:ROUNDS]
+
+
+def change_of(moment: Callable[[], object]) -> Callable[[], bool]:
+    """Whether it is another one than now."""
+    before = moment()
+    return lambda: moment() != before
+
+
+@pytest.mark.timeout(180 + 60 * ROUNDS)
+def test_over_many_rounds_of_trouble_the_other_replica_goes_on_and_every_ticket_is_paid_once(
+    troubled_user: User, quick_api: SimulatedApi, eyes: Eyes, table: Table, tmp_path: Path
+) -> None:
+    """Seen with `pytest -s`: what happened in which round, and how long nobody led."""
+    chance = random.Random(SEED)
+    moments: list[tuple[str, Callable[[], object]]] = [("an intent", eyes.records), ("a row", table.labelled)]
+    print(f"\nNIGHTSORT_HA_SEED={SEED}")  # noqa: T201
+    with pair(troubled_user.plane, troubled_user.namespace, quick_api.url, tmp_path) as replicas:
+        leader = replicas.leader()
+        for number, trouble in enumerate(troubles(chance)):
+            follower = replicas.other(leader)
+            for _ in range(2):
+                table.new_night(tickets=60, requests_per_shard=20)
+            wanted, moment = chance.choice(moments)
+            quickly(change_of(moment), seconds=10)
+            leader.suffer(trouble)
+            began = time.monotonic()
+            eventually(follower.has_led, seconds=60)
+            seconds = time.monotonic() - began
+            print(f"round {number}: {leader.name} was {trouble} after {wanted}; {seconds:.1f} s")  # noqa: T201
+            leader.recover()
+            leader = follower
+        eventually(eyes.finished, seconds=60)
+        assert replicas.leaders() == ROUNDS + 1, "one new leader for each trouble, and no other change"
+
+    settled(quick_api, table, eyes)

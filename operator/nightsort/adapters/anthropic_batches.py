@@ -10,13 +10,13 @@ import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import anyio
 import httpx2
 import msgspec
-from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, RequestOptions
+from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
 
 from nightsort.adapters.anthropic_failures import NOT_FOUND, UNAVAILABLE, Failure, refused_call, refused_create
 from nightsort.adapters.anthropic_wire import LineReader, WireBatch, WireBatches, WireModel, WireTokens
@@ -29,6 +29,9 @@ BODY_CHUNK = 256 * 1024
 PAGE = 1000
 """What the API's list gives at most in one page."""
 MOST_PAGES = 20
+MOST_ANSWER_BYTES = 16 * 1024 * 1024
+"""Of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
+MOST_ANSWER_SECONDS = 300.0
 NEVER_CONNECTED = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -40,6 +43,8 @@ STREAMED = {"X-Stainless-Raw-Response": "stream"}
 """What the SDK's own `with_streaming_response` tells itself: leave the answer's body unread."""
 NO_HEADERS: Mapping[str, str] = {}
 CONNECT_TIMEOUT = 10.0
+OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers that say how a body travelled; they do not fit one that was unpacked."""
 
 T = TypeVar("T")
 
@@ -60,8 +65,41 @@ def open_batches(
         raise Stalled("the API key is empty or has spaces or characters outside ASCII", reason="CredentialsRefused")
     _ = anyio.connect_tcp  # imported when it is first named, which the first call should not wait for
     timeout = httpx2.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
-    client = AsyncAnthropic(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0, open_telemetry=False)
+    client = AsyncAnthropic(
+        api_key=api_key,
+        base_url=base_url,
+        timeout=timeout,
+        max_retries=0,
+        open_telemetry=False,
+        http_client=BoundedClient(timeout=timeout),
+    )
     return AnthropicBatches(client, create_timeout=create_timeout)
+
+
+class BoundedClient(DefaultAsyncHttpxClient):
+    """Whatever stands at the base URL: an answer that has no end, or unpacks to more than memory, is cut off."""
+
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **more: Any) -> httpx2.Response:
+        response = await super().send(request, stream=True, **more)
+        if stream and response.is_success:
+            return response
+        async with asyncio.timeout(MOST_ANSWER_SECONDS):
+            content = await self._read(response)
+        headers = [(name, value) for name, value in response.headers.multi_items() if name not in OF_THE_WIRE]
+        return httpx2.Response(
+            response.status_code, headers=headers, content=content, request=request, extensions=response.extensions
+        )
+
+    async def _read(self, response: httpx2.Response) -> bytes:
+        content = bytearray()
+        try:
+            async for piece in response.aiter_bytes():
+                content += piece
+                if len(content) > MOST_ANSWER_BYTES:
+                    raise httpx2.ReadError("the answer is too long", request=response.request)
+        finally:
+            await response.aclose()
+        return bytes(content)
 
 
 class AnthropicBatches:

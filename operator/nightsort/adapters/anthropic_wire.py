@@ -17,6 +17,12 @@ logger = logging.getLogger(__name__)
 ANSWERS_PER_PAGE = 1000
 UNREADABLE = "unreadable_result"
 """The error type of a result that is there but cannot be understood."""
+MOST_LINE_BYTES = 16 * 1024 * 1024
+"""Of one result; 4,096 tokens, the most that a resource may ask for, are far less."""
+HEAD_BYTES = 4096
+"""How much is kept of a longer line: its custom_id stands at the front."""
+MOST_TEXT_CHARS = 10_000
+MOST_WORD_CHARS = 64
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"')
 
 
@@ -143,7 +149,7 @@ class Line(Struct, frozen=True, gc=False):
             outcome=self.result.type,
             text=text_of(message.content),
             stop_reason=message.stop_reason or "",
-            error_type=self.result.error.error.type if self.result.error else "",
+            error_type=self.result.error.error.type[:MOST_WORD_CHARS] if self.result.error else "",
             input_tokens=usage.input_tokens or 0,
             output_tokens=usage.output_tokens or 0,
             cache_write_tokens=usage.cache_creation_input_tokens or 0,
@@ -152,9 +158,11 @@ class Line(Struct, frozen=True, gc=False):
 
 
 def text_of(content: list[Block]) -> str:
+    """The first text. Of one that is longer than any category the beginning, with a mark that makes it none."""
     for block in content:
         if block.type == "text":
-            return block.text or ""
+            text = block.text or ""
+            return text if len(text) <= MOST_TEXT_CHARS else f"{text[:MOST_TEXT_CHARS]}…"
     return ""
 
 
@@ -163,17 +171,21 @@ class LineReader:
 
     def __init__(self) -> None:
         self._decoder = json.Decoder(Line)
-        self._rest = b""
+        self._rest = bytearray()
+        self._skipping = False
         self._answers: list[Answer] = []
 
     def feed(self, chunk: bytes) -> Iterator[list[Answer]]:
         """Full pages, once this chunk has been read."""
+        if self._skipping:
+            chunk = self._behind_the_long_line(chunk)
         whole, newline, rest = chunk.rpartition(b"\n")
-        if not newline:
-            self._rest += chunk
-            return
-        self._take_all(self._rest + whole)
-        self._rest = rest
+        if newline:
+            self._take_all(bytes(self._rest) + whole)
+            self._rest = bytearray()
+        self._rest += rest
+        if len(self._rest) > MOST_LINE_BYTES:
+            self._skip()
         if len(self._answers) >= ANSWERS_PER_PAGE:
             yield self._page()
 
@@ -186,6 +198,17 @@ class LineReader:
         if self._rest and not self._rest.isspace():
             self._answers.append(self._decoder.decode(self._rest).answer())
         return self._page()
+
+    def _skip(self) -> None:
+        """No memory is to be filled with one line; what follows of it is passed over."""
+        self._give_up(bytes(self._rest[:HEAD_BYTES]), len(self._rest))
+        self._rest.clear()
+        self._skipping = True
+
+    def _behind_the_long_line(self, chunk: bytes) -> bytes:
+        _, newline, behind = chunk.partition(b"\n")
+        self._skipping = not newline
+        return behind
 
     def _page(self) -> list[Answer]:
         page, self._answers = self._answers, []
@@ -205,7 +228,10 @@ class LineReader:
         try:
             self._answers.append(self._decoder.decode(line).answer())
         except DecodeError:
-            if found := _CUSTOM_ID.search(line):
-                self._answers.append(Answer(found[1].decode(), "errored", error_type=UNREADABLE))
-            else:
-                logger.warning("a line of %d bytes in the results has no custom_id; it is left out", len(line))
+            self._give_up(line, len(line))
+
+    def _give_up(self, line: bytes, size: int) -> None:
+        if found := _CUSTOM_ID.search(line):
+            self._answers.append(Answer(found[1].decode(), "errored", error_type=UNREADABLE))
+        else:
+            logger.warning("a line of %d bytes in the results has no custom_id; it is left out", size)

@@ -13,7 +13,7 @@ from datetime import timedelta
 import kopf
 
 from nightsort.api.model import GROUP
-from nightsort.kube import handlers
+from nightsort.kube import handlers, login
 from nightsort.kube.desk import Desk
 from nightsort.kube.leader import lead
 from nightsort.kube.logs import write_json
@@ -70,7 +70,7 @@ async def watch(settings: Settings, desk: Desk) -> None:
     await kopf.operator(
         settings=kopf_settings(),
         registry=kopf.get_default_registry(),
-        memo=kopf.Memo(desk=desk),
+        memo=kopf.Memo(desk=desk, watches=len(settings.namespaces) or 1),
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         standalone=True,
@@ -95,4 +95,4 @@ def kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-HANDLERS = (handlers.look, handlers.farewell)
+HANDLERS = (handlers.look, handlers.farewell, login.login)

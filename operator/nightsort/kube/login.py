@@ -1,0 +1,42 @@
+"""kopf's way to the API server: as it logs in by itself, but over a few connections rather than one for each resource.
+
+A connection with TLS takes a quarter of a megabyte, which asyncio reads into. A thousand resources seen at once would
+open a thousand for their finalizers, and what these took stays with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+import kopf
+
+CONNECTIONS = 10
+"""Beside those of the watches. A write to the API server takes milliseconds."""
+
+
+# The errors' mode is that of kopf's own logins.
+@kopf.on.login(errors=kopf.ErrorsMode.IGNORED)
+async def login(settings: kopf.OperatorSettings, memo: kopf.Memo, **more: Any) -> kopf.AiohttpSession | None:
+    """Called at the start, and again when the API server refuses the token or the session was closed."""
+    # In a thread: a kubeconfig may name a program that gets the token.
+    found = await asyncio.to_thread(kopf.login_via_client, settings=settings, **more)
+    return None if found is None else session_of(found, CONNECTIONS + memo.watches)
+
+
+def session_of(info: kopf.ConnectionInfo, connections: int) -> kopf.AiohttpSession:
+    """kopf closes the session when it ends, or when its credentials are not good any more."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, ssl=info.as_ssl_context()),
+        headers=info.as_http_headers(),
+        proxy=info.proxy_url,
+        trust_env=info.trust_env,
+    )
+    return kopf.AiohttpSession(
+        server=info.server,
+        default_namespace=info.default_namespace,
+        priority=info.priority,
+        expiration=info.expiration,
+        aiohttp_session=session,
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kubernetes.aio.client import ApiClient, CoreV1Api, V1ConfigMap, V1ObjectMeta
+from kubernetes.aio.client import ApiClient, V1ConfigMap, V1ObjectMeta
 
-from nightsort.adapters.kube_client import TIMEOUT, owned, translated
+from nightsort.adapters.kube_client import owned, translated
+from nightsort.adapters.kube_core import CoreObjects
 from nightsort.api.model import GROUP, KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone
@@ -13,12 +14,12 @@ from nightsort.ports import ConfigMap
 
 class KubeConfigMaps:
     def __init__(self, client: ApiClient) -> None:
-        self._core = CoreV1Api(client)
+        self._core = CoreObjects(client)
 
     async def read(self, namespace: str, name: str) -> ConfigMap | None:
         try:
             with translated(f"read ConfigMap {namespace}/{name}"):
-                found = await self._core.read_namespaced_config_map(name, namespace, _request_timeout=TIMEOUT)
+                found = await self._core.read_namespaced_config_map(name, namespace)
         except Gone:
             return None
         return parsed(found)
@@ -31,9 +32,9 @@ class KubeConfigMaps:
         try:
             with translated(f"write ConfigMap {place}/{config_map.name}"):
                 written = await (
-                    self._core.replace_namespaced_config_map(config_map.name, place, body, _request_timeout=TIMEOUT)
+                    self._core.replace_namespaced_config_map(config_map.name, place, body)
                     if config_map.version
-                    else self._core.create_namespaced_config_map(place, body, _request_timeout=TIMEOUT)
+                    else self._core.create_namespaced_config_map(place, body)
                 )
         except Gone:  # it was deleted since it was read
             raise Conflict(config_map.name) from None

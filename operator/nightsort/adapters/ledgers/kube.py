@@ -11,7 +11,6 @@ from typing import Any
 
 from kubernetes.aio.client import (
     ApiClient,
-    CoreV1Api,
     CustomObjectsApi,
     V1ConfigMap,
     V1DeleteOptions,
@@ -19,6 +18,7 @@ from kubernetes.aio.client import (
 )
 
 from nightsort.adapters.kube_client import TIMEOUT, owned, translated
+from nightsort.adapters.kube_core import CoreObjects
 from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
@@ -40,7 +40,7 @@ class KubeLedger:
 
     def __init__(self, client: ApiClient, namespaces: Sequence[str] = ()) -> None:
         self._objects = CustomObjectsApi(client)
-        self._core = CoreV1Api(client)
+        self._core = CoreObjects(client)
         self._namespaces = namespaces
 
     async def load(self, meta: Meta) -> Resource | None:
@@ -159,9 +159,9 @@ class KubeLedger:
         )
         try:
             with translated(f"create ConfigMap {meta.namespace}/{name}"):
-                await self._core.create_namespaced_config_map(meta.namespace, body, _request_timeout=TIMEOUT)
+                await self._core.create_namespaced_config_map(meta.namespace, body)
         except Conflict:  # an earlier try has put it there
-            await self._core.replace_namespaced_config_map(name, meta.namespace, body, _request_timeout=TIMEOUT)
+            await self._core.replace_namespaced_config_map(name, meta.namespace, body)
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
         first = await self._part(meta, tag, 0)
@@ -180,7 +180,7 @@ class KubeLedger:
         name = part_name(meta, tag, number)
         try:
             with translated(f"read ConfigMap {meta.namespace}/{name}"):
-                return await self._core.read_namespaced_config_map(name, meta.namespace, _request_timeout=TIMEOUT)
+                return await self._core.read_namespaced_config_map(name, meta.namespace)
         except Gone:
             return None
 

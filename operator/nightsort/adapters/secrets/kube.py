@@ -10,9 +10,10 @@ import base64
 import binascii
 from collections.abc import Mapping
 
-from kubernetes.aio.client import ApiClient, CoreV1Api, V1Secret
+from kubernetes.aio.client import ApiClient, V1Secret
 
-from nightsort.adapters.kube_client import TIMEOUT, translated
+from nightsort.adapters.kube_client import translated
+from nightsort.adapters.kube_core import CoreObjects
 from nightsort.api.model import GROUP
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Gone, Stalled
@@ -22,7 +23,7 @@ ALLOW = f"{GROUP}/allow"
 
 class KubeSecrets:
     def __init__(self, client: ApiClient) -> None:
-        self._core = CoreV1Api(client)
+        self._core = CoreObjects(client)
 
     async def read(self, namespace: str, ref: SecretRef) -> str:
         found = await self._allowed(namespace, ref.name, f"with the key {ref.key}")
@@ -43,7 +44,7 @@ class KubeSecrets:
     async def _allowed(self, namespace: str, name: str, what: str) -> V1Secret:
         try:
             with translated(f"read Secret {namespace}/{name}"):
-                found = await self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)
+                found = await self._core.read_namespaced_secret(name, namespace)
         except Gone:
             raise Stalled(
                 f'Secret {name} is not in namespace {namespace}: create it {what} and the label {ALLOW}: "true"',

@@ -12,6 +12,7 @@ from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.pace import PacedApi
 from nightsort.ports import BatchApi, Sink, Source, Stored, Summary
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault
@@ -170,16 +171,22 @@ class Connections:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self._apis: dict[str, ApiDoor] = {}
+        self._apis: dict[str, BatchApi] = {}
 
     async def api(self, resource: Resource) -> BatchApi:
         async def connect() -> BatchApi:
             account = self._process.world.account_of(resource)
             if account not in self._apis:
-                self._apis[account] = ApiDoor(self._process, self._process.world.accounts[account])
+                self._apis[account] = self._open(account)
             return self._apis[account]
 
         return await self._process.call("secret", connect, Stalled("the Secret is missing", reason="SecretMissing"))
+
+    def _open(self, account: str) -> BatchApi:
+        """Mostly as in a cluster, where what ails an account makes all of its resources wait; else each for itself."""
+        world = self._process.world
+        door = ApiDoor(self._process, world.accounts[account])
+        return PacedApi(door, world.clock, world.rng.random) if world.scenario.paced else door
 
     async def source(self, resource: Resource) -> Source:
         return SourceDoor(self._process, self._process.world.source_of(resource))

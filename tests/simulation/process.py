@@ -39,6 +39,7 @@ class Process:
             events=EventsDoor(self),
             clock=world.clock,
             new_tag=world.new_tag,
+            enqueued_requests=world.scenario.room,
         )
         world.spoil(self.tools)
         self.reconciler = Reconciler(self.tools, jitter=world.rng.random)

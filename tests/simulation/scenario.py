@@ -49,12 +49,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Scenario:
+    """`room` is how many requests an account may have enqueued; `paced` when its resources wait together."""
+
     plans: Sequence[Plan]
     sources: Mapping[str, Sequence[Ticket]]
     sinks: int
     noise: float = 0.0
     strangers: float = 0.0
     losses: float = 0.0
+    paced: bool = True
+    room: int = 200_000
 
     def source(self, name: str) -> MemorySource:
         return MemorySource(self.sources[name], page=9)
@@ -79,6 +83,8 @@ def drawn(rng: random.Random) -> Scenario:
         noise=rng.choice((0.0, 0.0, 0.5)),
         strangers=rng.choice((0.0, 0.0, 0.5)),
         losses=rng.choice((0.0, 0.0, 0.0, 0.2)),
+        paced=rng.random() < 0.7,
+        room=rng.choice((200_000, 200_000, 100, 10)),
     )
 
 

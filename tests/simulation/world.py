@@ -11,6 +11,7 @@ from typing import Any
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
+from nightsort.flow.admit import ASK_SECONDS
 from nightsort.flow.run import Tools
 from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemorySource
@@ -25,7 +26,7 @@ from tests.simulation.virtual import LoopClock, run
 
 BOUND_SECONDS = 5 * 24 * 3600.0
 MOST_LOOKS = 6000
-"""Of each process: leaders that were paused go on looking beside the one that took over."""
+"""Of each process, beside those of who stands in a queue: leaders that were paused go on looking beside the new one."""
 ACCOUNTS = ("first", "second")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Tools], None]
@@ -75,12 +76,16 @@ class World:
             self.spawn(self._apply(plan))
         self.begin()
         while not self.oracle.broken and not self.settled:
-            looks = MOST_LOOKS * len(self.processes)
-            if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > looks:
+            if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > self.most_looks:
                 self.oracle.fail("the resources are not settled within the bound")
             await asyncio.sleep(60)
         if not self.oracle.broken:
             self.oracle.look_back()
+
+    @property
+    def most_looks(self) -> float:
+        in_queues = asyncio.get_running_loop().time() / ASK_SECONDS * len(self.created)
+        return (MOST_LOOKS + in_queues) * len(self.processes)
 
     @property
     def settled(self) -> bool:

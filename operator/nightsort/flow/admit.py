@@ -14,6 +14,8 @@ from nightsort.flow.run import Run, Tools
 from nightsort.ports import BatchApi
 
 ASK_SECONDS = 5.0
+FAR_SECONDS = 30.0
+"""How often who is among the first asks, and who is behind them."""
 FORGOTTEN = timedelta(seconds=60)
 
 
@@ -23,6 +25,10 @@ class Account:
 
     loads: dict[str, Load] = field(default_factory=dict)
     lines: dict[str, dict[str, Place]] = field(default_factory=dict)
+
+    def has_in_line(self, run: Run) -> bool:
+        meta = run.resource.meta
+        return meta.uid in self.lines.get(meta.namespace, {})
 
     def leave(self, place: Place) -> None:
         line = self.lines.get(place.namespace, {})
@@ -57,19 +63,34 @@ class Admission:
             Waiting: there is none yet; with the place in the queue.
         """
         await self._count_all()
+        requests = expected_requests(run, submission)
+        # Who stands in a line already needs no key before it is its turn: a thousand who wait read no Secrets.
+        for account in self._accounts.values():
+            if account.has_in_line(run):
+                self._take_turn(run, account, requests)
         account = self._account(await self._tools.connections.api(run.resource))
-        mine = stand_in_line(account, run, expected_requests(run, submission))
+        mine = self._take_turn(run, account, requests)
+        for line in self._accounts.values():
+            line.leave(mine)
+        self._tools.metrics.admitted(run.now() - (mine.since or run.now()))
+        there = account.loads.get(mine.uid, Load(mine.namespace, 0))
+        account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
+
+    def _take_turn(self, run: Run, account: Account, requests: int) -> Place:
+        """The resource's place, which is the first one, and there is room.
+
+        Raises:
+            Waiting: somebody else goes first, or there is no room yet.
+        """
+        mine = stand_in_line(account, run, requests)
         first = account.front(run.now())
         if first[0].uid != mine.uid or not has_room(mine.requests, account.loads.values(), self._limit):
             raise Waiting(
                 f"{in_words(mine, first)} in the queue for this API key: at most {self._limit:,} requests at once",
                 reason="Queued",
-                every=ASK_SECONDS,
+                every=ASK_SECONDS if mine in first else FAR_SECONDS,
             )
-        account.leave(mine)
-        self._tools.metrics.admitted(run.now() - (mine.since or run.now()))
-        there = account.loads.get(mine.uid, Load(mine.namespace, 0))
-        account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
+        return mine
 
     def count(self, run: Run) -> None:
         """Counts what a resource has enqueued now, in the account that it was admitted to."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from nightsort.api.resource import Resource
 from nightsort.domain.errors import Stalled
-from tests.fakes.world import World
+from nightsort.domain.queue import SHOWN_PLACES
+from nightsort.flow.admit import ASK_SECONDS, FAR_SECONDS
+from tests.fakes.batch_api import FakeBatchApi
+from tests.fakes.world import World, first_word
 
 
 def limited(world: World, requests: int) -> None:
@@ -99,3 +102,36 @@ async def test_a_resource_that_is_gone_gives_its_room_back(world: World) -> None
     world.reconciler.forget(running.meta.uid)
 
     assert (await world.run_until_finished(second)).status.phase == "Complete"
+
+
+async def test_who_waits_asks_for_no_key_and_further_back_less_often(world: World) -> None:
+    limited(world, 1)
+    for number in range(SHOWN_PLACES + 2):
+        world.apply("billing", name=f"run-{number:02}")
+    resources = await world.ledger.unfinished()
+    for resource in resources:
+        await world.look(resource)
+    world.connections.error = Stalled("nobody needs a key now", reason="SecretMissing")
+
+    pauses = [await world.look(resource) for resource in resources[1:]]
+
+    assert {reason(world, resource) for resource in resources[1:]} == {"Queued"}
+    assert pauses == [ASK_SECONDS] * SHOWN_PLACES + [FAR_SECONDS]
+    world.connections.error = None
+    await world.run_all(*resources, max_looks=2_000)
+    assert {phase(world, resource) for resource in resources} == {"Complete"}
+
+
+async def test_who_got_another_key_while_waiting_goes_where_that_leads(world: World) -> None:
+    limited(world, 1)
+    running, waiting = world.apply("a", name="running"), world.apply("b", name="waiting")
+    await world.look(running)
+    await world.look(waiting)
+    other = FakeBatchApi(world.clock, first_word, prefix="msgbatch_other_")
+    world.connections.account = other
+    world.reconciler.forget(running.meta.uid)
+
+    await world.look(waiting)
+
+    assert other.calls["create"] == 1
+    assert world.api.calls["create"] == 1

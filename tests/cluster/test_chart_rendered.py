@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from nightsort.domain.prices import Price
+from nightsort.settings import Settings
 from tests.cluster.controlplane.plane import TOP
 from tests.cluster.helm import CHART, CRD_NAME, HelmFailed, helm, one, render
 from tests.manifests import manifest
@@ -27,6 +30,7 @@ ALL_METRICS = {
     },
     "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Nightsort"}},
 }
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 NIGHTLY = {"enabled": True, "spec": manifest()["spec"]}
 CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
@@ -96,6 +100,9 @@ def test_an_older_kubernetes_is_refused() -> None:
         ({"watchNamespaces": "support"}, "want array"),
         ({"watchNamespaces": ["support"], "nightly": NIGHTLY | {"namespace": "sales"}}, "sales is not among"),
         ({"liveness": {"port": 80}}, "/liveness/port"),
+        ({"settings": {"createTimeoutSeconds": 0}}, "/settings/createTimeoutSeconds"),
+        ({"settings": {"prices": {"m": {"input": "1"}}}}, "/settings/prices/m"),
+        ({"settings": {"traces": "jaeger"}}, "/settings/traces"),
         ({"metrics": {"rules": {"batchHours": 25}}}, "/metrics/rules/batchHours"),
         ({"metrics": {"podMonitor": {"interval": "often"}}}, "/metrics/podMonitor/interval"),
     ],
@@ -127,19 +134,51 @@ def test_with_namespaces_there_are_roles_in_those_and_for_the_lease_and_nothing_
     }  # fmt: skip
 
 
-def test_settings_reach_the_operator_as_its_variables() -> None:
+# For each value what the operator is to have for it; none of them is the default.
+SETTINGS: dict[str, tuple[Any, Any]] = {
+    "anthropicBaseUrl": ("https://gateway.example", "https://gateway.example"),
+    "databaseHosts": (["*.db", "localhost"], ("*.db", "localhost")),
+    "objectStoreBuckets": (["s3://support-*", "gs://support"], ("s3://support-*", "gs://support")),
+    "objectStoreEndpoints": (["minio.svc:9000"], ("minio.svc:9000",)),
+    "objectStoreAmbientCredentials": (True, True),
+    "enqueuedRequests": (1_000_000, 1_000_000),
+    "adoptionGraceSeconds": (900, 900.0),
+    "createTimeoutSeconds": (12.5, 12.5),
+    "farewellSeconds": (5, 5.0),
+    "logFormat": ("json", "json"),
+    "prices": (
+        {"claude-ours": {"input": "0.5", "output": 2, "cache_write": "0.625", "cache_read": "0.05"}},
+        {"claude-ours": Price.of("0.5", "2", "0.625", "0.05")},
+    ),
+    "traces": ("otlp", "otlp"),
+}
+
+
+def test_every_setting_reaches_the_operator_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SETTINGS.keys() == VALUES["settings"].keys()
     values = {
-        "settings": {"databaseHosts": ["*.db", "localhost"], "enqueuedRequests": 1_000_000},
+        "settings": {name: given for name, (given, _) in SETTINGS.items()},
         "watchNamespaces": ["a", "b"],
+        "liveness": {"port": 9090},
     }
     [container] = one(render(values), "Deployment")["spec"]["template"]["spec"]["containers"]
+    for each in container["env"]:
+        monkeypatch.setenv(each["name"], each["value"])
+    settings = Settings()
+
+    assert (settings.namespaces, settings.liveness_port, settings.lease) == (("a", "b"), 9090, "nightsort/nightsort")
+    for name, (_, expected) in SETTINGS.items():
+        field = re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", name)
+        assert getattr(settings, field) == expected, name
+        assert expected != Settings.model_fields[field].get_default(call_default_factory=True), name
+
+
+def test_what_is_not_set_is_left_to_the_operator() -> None:
+    [container] = one(render(), "Deployment")["spec"]["template"]["spec"]["containers"]
 
     assert {each["name"]: each["value"] for each in container["env"]} == {
         "NIGHTSORT_LIVENESS_PORT": "8080",
         "NIGHTSORT_LEASE": "nightsort/nightsort",
-        "NIGHTSORT_NAMESPACES": "a,b",
-        "NIGHTSORT_DATABASE_HOSTS": "*.db,localhost",
-        "NIGHTSORT_ENQUEUED_REQUESTS": "1000000",
     }
 
 

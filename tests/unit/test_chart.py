@@ -51,7 +51,19 @@ def test_every_value_has_a_schema_and_a_meaning() -> None:
     assert told == known - {"global"}
 
 
-def test_every_setting_in_the_values_is_one_of_the_operators() -> None:
-    known = {"".join(part.title() for part in name.split("_")).lower() for name in Settings.model_fields}
+def test_every_setting_of_the_operator_has_a_value() -> None:
+    """A setting that is added is given a value here, or is said to have one elsewhere."""
+    by_name = {
+        name: words[0] + "".join(map(str.title, words[1:]))
+        for name in Settings.model_fields
+        if (words := name.split("_"))
+    }
+    elsewhere = {
+        "namespaces": "watchNamespaces",
+        "anthropic_api_key": "apiKey",
+        "liveness_port": "liveness",
+        "lease": "replicas",
+    }
 
-    assert {name.lower() for name in VALUES["settings"]} <= known
+    assert {by_name[name] for name in Settings.model_fields.keys() - elsewhere} == VALUES["settings"].keys()
+    assert set(elsewhere.values()) <= VALUES.keys()

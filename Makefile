@@ -20,7 +20,7 @@ TESTS := $(FAST) $(wildcard tests/servers tests/cluster)
 COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo local test test-fast control-plane verify lint format types arch crds chart-readme manifests sizes lock clean
+.PHONY: help setup demo local test test-fast test-node control-plane node verify lint format types arch crds chart-readme manifests sizes lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ local: setup ## The same without a cluster, in seconds
 test: setup control-plane ## Run all tests that need no root, with the coverage of domain and flow
 	$(BIN)/python -m pytest $(TESTS) $(COVERAGE) $(PYTEST_ARGS)
 
+test-node: setup control-plane node ## Run the chart and the image on a real node (root; containerd, runc, CNI plugins, buildah, debootstrap)
+	$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
+
 test-fast: setup ## Run the tests that need no cluster
 	$(BIN)/python -m pytest $(FAST) -m "not cluster" $(PYTEST_ARGS)
 
@@ -46,6 +49,9 @@ soak: setup ## Live SEEDS simulated lives, with everything breaking that can (10
 
 control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm from Go modules, once
 	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh
+
+node: setup ## Build what the real node needs besides: kubelet, kube-scheduler and the images, once
+	@PYTHON=$(CURDIR)/$(BIN)/python tests/node/build.sh
 
 verify: lint types arch crds-fresh chart-fresh ## Check everything that is not a test
 

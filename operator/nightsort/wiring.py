@@ -169,13 +169,14 @@ class Connector:
             buckets=self.settings.object_store_buckets,
             endpoints=self.settings.object_store_endpoints or (("*",) if self.local else ()),
             ambient=self.settings.object_store_ambient_credentials or self.local,
+            own=self.local,
         )
 
     def _policy(self) -> DatabasePolicy:
         from nightsort.adapters.databases import DatabasePolicy
 
         schemes = {"postgresql", "mysql", "mariadb"} | ({"sqlite"} if self.local else set())
-        return DatabasePolicy(schemes=frozenset(schemes), hosts=self.settings.database_hosts)
+        return DatabasePolicy(frozenset(schemes), self.settings.database_hosts, own=self.local)
 
 
 def cluster_client() -> AbstractAsyncContextManager[Any]:

@@ -22,7 +22,12 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedApi]:
 def operator(plane: ControlPlane, api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     log = tmp_path_factory.mktemp("operator") / "operator.log"
     server = start_operator(
-        plane, api.url, log, NIGHTSORT_ANTHROPIC_API_KEY="session", NIGHTSORT_OBJECT_STORE_ENDPOINTS="127.0.0.1"
+        plane,
+        api.url,
+        log,
+        NIGHTSORT_ANTHROPIC_API_KEY="session",
+        NIGHTSORT_DATABASE_HOSTS="*,127.0.0.1,localhost",
+        NIGHTSORT_OBJECT_STORE_ENDPOINTS="127.0.0.1",
     )
     yield
     server.stop()

@@ -36,7 +36,7 @@ class Replica:
         environment = {
             "NIGHTSORT_ANTHROPIC_API_KEY": "trouble",
             "NIGHTSORT_ADOPTION_GRACE_SECONDS": str(GRACE_SECONDS),
-            "NIGHTSORT_DATABASE_HOSTS": "127.0.0.1",
+            "NIGHTSORT_DATABASE_HOSTS": "*,127.0.0.1,localhost",
         }
         log = self.folder / f"{self.name}-{len(self.forks)}.log"
         self.forks.append(self.nursery.start(self.arguments, environment, log))

@@ -43,6 +43,7 @@ class RealProcess:
             "KUBECONFIG": str(self._user.plane.kubeconfig),
             "NIGHTSORT_ANTHROPIC_API_KEY": "trouble",
             "NIGHTSORT_ADOPTION_GRACE_SECONDS": str(GRACE_SECONDS),
+            "NIGHTSORT_DATABASE_HOSTS": "*,127.0.0.1,localhost",
         }
         self.server = Server.start(command, self._folder / "real.log", env=environment)
         return self.server

@@ -54,6 +54,7 @@ class Pod:
         environment = {
             "NIGHTSORT_ANTHROPIC_API_KEY": "trouble",
             "NIGHTSORT_ADOPTION_GRACE_SECONDS": str(GRACE_SECONDS),
+            "NIGHTSORT_DATABASE_HOSTS": "*,127.0.0.1,localhost",
             **self.environment,
         }
         arguments = ["operator", "--namespace", self.namespace, "--api-url", self.api_url]

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from nightsort.adapters.databases import DRIVERS, FAMILIES, DatabasePolicy
 
 KINDS = ("postgresql", "mariadb", "sqlite")
-ANY_HOST = DatabasePolicy(frozenset({"postgresql", "mysql", "mariadb", "sqlite"}), ("*",))
+ANY_HOST = DatabasePolicy(frozenset({"postgresql", "mysql", "mariadb", "sqlite"}), ("*",), own=True)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from nightsort.adapters.database_errors import interruption
+from nightsort.adapters.hosts import is_allowed
 from nightsort.domain.errors import Stalled
 
 CONNECT_SECONDS = 10
@@ -61,19 +61,19 @@ Result = sa.CursorResult[*tuple[Any, ...]]
 class DatabasePolicy:
     """Which databases resources may name: schemes, and patterns of host names (`db.example.com`, `*.svc`, `*`).
 
-    A URL without a host means localhost.
+    A URL without a host means localhost. `own`: the machine is the user's, so that patterns stand for it as well.
     """
 
     schemes: frozenset[str]
     hosts: tuple[str, ...]
+    own: bool = False
 
     def allows_scheme(self, family: str) -> bool:
         return family in {FAMILIES.get(scheme) for scheme in self.schemes}
 
     def allows_host(self, hosts: str) -> bool:
         """`hosts` may be a list with commas, all of which libpq tries."""
-        patterns = [pattern.lower() for pattern in self.hosts]
-        return all(any(fnmatchcase(host, pattern) for pattern in patterns) for host in hosts.lower().split(","))
+        return all(is_allowed(host, self.hosts, own=self.own) for host in hosts.split(","))
 
 
 class Session:

@@ -16,6 +16,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
+from nightsort.adapters.hosts import is_allowed
+
 Refuse = Callable[[str, str], Exception]
 """Makes the error from a message and a reason."""
 
@@ -59,21 +61,22 @@ class StorePolicy:
     """Which stores resources may name.
 
     `buckets` are patterns such as `s3://support-*`, `endpoints` of hosts, with a port where they name one; without any,
-    only the clouds' own. `ambient`: resources without credentials use those of the operator's environment.
+    only the clouds' own. `ambient`: resources without credentials use those of the operator's environment. `own`: the
+    machine is the user's, so that patterns stand for it as well.
     """
 
     schemes: frozenset[str]
     buckets: tuple[str, ...] = ("*",)
     endpoints: tuple[str, ...] = ()
     ambient: bool = False
+    own: bool = False
 
     def allows_bucket(self, scheme: str, bucket: str) -> bool:
         return any(fnmatchcase(f"{scheme}://{bucket}", pattern) for pattern in self.buckets)
 
     def allows_endpoint(self, url: str) -> bool:
         parts = urlsplit(url.lower())
-        names = {parts.hostname or "", parts.netloc}
-        return any(fnmatchcase(name, pattern.lower()) for name in names for pattern in self.endpoints)
+        return is_allowed(parts.hostname or "", self.endpoints, parts.netloc, own=self.own)
 
 
 def checked(scheme: str, given: Mapping[str, str], policy: StorePolicy, refuse: Refuse) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nightsort import cli
+from nightsort.cli import completion
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings
@@ -19,6 +20,11 @@ def start_operator(settings: Settings) -> None:
 
 def main() -> None:
     cli.main(start_operator)
+
+
+def complete_for_kubectl() -> None:
+    """The program `kubectl_complete-nightsort`, which kubectl runs to complete `kubectl nightsort`."""
+    completion.for_kubectl(main)
 
 
 if __name__ == "__main__":

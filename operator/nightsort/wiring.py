@@ -21,7 +21,7 @@ from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults,
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
 from nightsort.domain.custom_id import TAG_LENGTH
-from nightsort.domain.errors import Stalled
+from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.prompt import placeholders
 from nightsort.flow.measure import Unmeasured
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from nightsort.adapters.anthropic_batches import AnthropicBatches
     from nightsort.adapters.databases import DatabasePolicy
     from nightsort.adapters.object_options import StorePolicy
+    from nightsort.adapters.resources.kube import KubeResources
+    from nightsort.adapters.result_files import FileFormat
+    from nightsort.api.model import Format
+    from nightsort.domain.answer import Row
 
 Document = Mapping[str, Any]
 
@@ -221,13 +225,55 @@ async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callab
         yield tools_of(settings, connector, ledger, events), metrics.text
 
 
-async def create_in_cluster(manifest: Document, *, dry_run: bool = False) -> bool:
-    """Creates a resource; False when its name is taken already."""
-    from nightsort.adapters.kube_client import connected
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as a user of kubectl sees it; `namespace` is that of the context."""
+
+    resources: KubeResources
+    config_maps: ConfigMaps
+    namespace: str
+
+    def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:
+        """The rows of a run, by the index in this ConfigMap."""
+        from nightsort.adapters.stored_rows import stored_rows
+
+        return stored_rows(self.config_maps, owner, config_map)
+
+
+@asynccontextmanager
+async def cluster(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[Cluster]:
+    """The cluster that kubectl would talk to."""
+    from nightsort.adapters.config_maps.kube import KubeConfigMaps
+    from nightsort.adapters.kube_client import signed_in
     from nightsort.adapters.resources.kube import KubeResources
 
-    async with connected() as client:
-        return await KubeResources(client).create(manifest, dry_run=dry_run)
+    async with signed_in(kubeconfig, context) as (client, namespace):
+        yield Cluster(KubeResources(client), KubeConfigMaps(client), namespace)
+
+
+def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) -> Sequence[Mapping[str, str]]:
+    """The tickets of a file with all their columns; `fields` must be among these.
+
+    Raises:
+        Rejected: with the place of what is wrong.
+    """
+    from nightsort.adapters.ticket_files import InvalidFile, parse
+    from nightsort.adapters.ticket_list import complaint
+
+    try:
+        entries = parse(text, kind, fields)
+    except InvalidFile as invalid:
+        raise Rejected(str(invalid)) from None
+    if wrong := complaint((entry.fields["id"] for entry in entries), lambda position: entries[position].place):
+        raise Rejected(wrong)
+    return [entry.fields for entry in entries]
+
+
+def file_format(kind: str) -> FileFormat:
+    """How rows are written to files of a kind: jsonl or csv."""
+    from nightsort.adapters.result_files import FORMATS
+
+    return FORMATS[kind]
 
 
 @asynccontextmanager

@@ -221,7 +221,7 @@ async def test_a_missing_permission_is_told(plane: ControlPlane, namespace: str,
     plane.kubectl("create", "serviceaccount", "nobody", "-n", namespace)
 
     async with connected(str(plane.kubeconfig_of(namespace, "nobody"))) as client:
-        with pytest.raises(Stalled, match="the operator's ServiceAccount is not allowed to"):
+        with pytest.raises(Stalled, match="is not allowed to; a Role must allow it"):
             await KubeConfigMaps(client).write(cluster.owner, ConfigMap("results", ROWS))
 
 

@@ -41,7 +41,7 @@ def test_a_time_zone_that_does_not_exist_is_refused(zone: str) -> None:
 
 def test_without_a_template_the_name_is_the_manifests() -> None:
     assert with_name(manifest("fixed"), None, LATE, None)["metadata"]["name"] == "fixed"
-    with pytest.raises(InvalidManifest, match="give --name-template"):
+    with pytest.raises(InvalidManifest, match="give --name"):
         with_name({**manifest(), "metadata": {}}, None, LATE, None)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, ApiException, Configuration, V1ObjectMeta, V1OwnerReference
 
@@ -23,6 +26,10 @@ CONNECTIONS = 10
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RESOURCE_LABEL = f"{GROUP}/resource"
 MAX_LABEL = 63
+DEFAULT_KUBECONFIG = "~/.kube/config"
+NAMESPACE_OF_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+# How the API server words it that RBAC allows something to nobody of that name.
+DENIED = re.compile(r'User "([^"\n]{1,300})" cannot ')
 
 
 @asynccontextmanager
@@ -40,16 +47,63 @@ async def connected(kubeconfig: str | None = None) -> AsyncIterator[ApiClient]:
         yield client
 
 
+@asynccontextmanager
+async def signed_in(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[tuple[ApiClient, str]]:
+    """A client of the cluster that kubectl would talk to, and the namespace that it would take.
+
+    That is the cluster of the file that is given, else of KUBECONFIG, else of ~/.kube/config; without any of them, of
+    the cluster that we run in.
+
+    Raises:
+        Stalled: there is no such configuration, or no such context in it.
+    """
+    settings = Configuration()
+    paths = kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
+    if not kubeconfig and not context and not with_content(paths) and in_cluster(settings):
+        namespace = namespace_of_pod()
+    else:
+        namespace = await from_file(settings, paths, context)
+    async with ApiClient(settings) as client:
+        yield client, namespace or "default"
+
+
 async def configuration(kubeconfig: str | None) -> Configuration:
     settings = Configuration()
     if kubeconfig is None and in_cluster(settings):
         return settings
-    path = kubeconfig or os.environ.get("KUBECONFIG")
-    try:
-        await config.load_kube_config(path, client_configuration=settings, persist_config=False)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        raise Stalled(f"no cluster: {error}. Set KUBECONFIG to a file that names one", reason="NoCluster") from error
+    await from_file(settings, kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG)
     return settings
+
+
+async def from_file(settings: Configuration, paths: str, context: str | None = None) -> str:
+    """Takes the settings from kubeconfig files, as KUBECONFIG lists them; the context's namespace, or nothing.
+
+    The client stumbles over an empty file where kubectl goes on to the next one.
+    """
+    hint = "Set KUBECONFIG to a file that names one"
+    usable = with_content(paths)
+    if not usable:
+        raise Stalled(f"no cluster: {paths} is missing or empty. {hint}", reason="NoCluster")
+    try:
+        loader = await config.load_kube_config(  # type: ignore[no-untyped-call]
+            os.pathsep.join(usable), context, client_configuration=settings, persist_config=False
+        )
+    except config.ConfigException as error:
+        raise Stalled(f"no cluster: {error}. {hint}", reason="NoCluster") from error
+    except (AttributeError, LookupError, OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        # What the client raises for a file that is no YAML, or is no kubeconfig.
+        raise Stalled(f"no cluster: {paths} is no usable kubeconfig. {hint}", reason="NoCluster") from error
+    return str(loader.current_context["context"].get("namespace") or "")
+
+
+def with_content(paths: str) -> list[str]:
+    """Those of the files that are there and not empty."""
+    files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
+    return [str(file) for file in files if file.is_file() and file.stat().st_size]
+
+
+def namespace_of_pod() -> str:
+    return NAMESPACE_OF_POD.read_text().strip() if NAMESPACE_OF_POD.exists() else ""
 
 
 def in_cluster(settings: Configuration) -> bool:
@@ -124,9 +178,7 @@ def forbidden(what: str, answer: Answer) -> Stalled | Waiting:
         return Stalled(f"cannot {what}: a ResourceQuota of the namespace is used up; raise it", reason="QuotaExceeded")
     if answer.says("being terminated"):
         return Waiting(f"cannot {what}: the namespace is being deleted", reason="NamespaceTerminating")
-    return Stalled(
-        f"cannot {what}: the operator's ServiceAccount is not allowed to; its Role must allow it", reason="Forbidden"
-    )
+    return Stalled(f"cannot {what}: {answer.who} is not allowed to; a Role must allow it", reason="Forbidden")
 
 
 class Answer:
@@ -142,6 +194,12 @@ class Answer:
 
     def says(self, words: str) -> bool:
         return words in str(self._status.get("message"))
+
+    @property
+    def who(self) -> str:
+        """Whom the API server refused; it repeats nothing that was written."""
+        denied = DENIED.search(str(self._status.get("message")))
+        return denied[1] if denied else "the account"
 
     @property
     def causes(self) -> Sequence[Mapping[str, str]]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import typer
 
-from nightsort.cli import crds, create, local, operator, simulate, version
+from nightsort.cli import cancel, completion, crds, create, local, operator, results, retry, simulate, version, watch
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings
+
+PLUGIN = "kubectl-nightsort"
+# What a flag means that kubectl takes without a value too; Typer knows no such flags.
+WITHOUT_VALUE = {("create", "--dry-run"): "--dry-run=server", ("retry", "--dry-run"): "--dry-run=client"}
 
 
 def main(start_operator: Callable[[Settings], None]) -> None:
@@ -25,6 +31,20 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     local.add_to(app)
     simulate.add_to(app)
     create.add_to(app)
+    watch.add_to(app)
+    results.add_to(app)
+    cancel.add_to(app)
+    retry.add_to(app)
     crds.add_to(app)
+    completion.add_to(app)
     version.add_to(app)
-    app()
+    name = "kubectl nightsort" if PurePath(sys.argv[0]).name == PLUGIN else "nightsort"
+    app(args=list(with_values(sys.argv[1:])), prog_name=name)
+
+
+def with_values(arguments: Iterable[str]) -> Iterator[str]:
+    """The arguments, with their default values in the place of flags that were given without."""
+    command = ""
+    for argument in arguments:
+        command = command or argument
+        yield WITHOUT_VALUE.get((command, argument), argument)

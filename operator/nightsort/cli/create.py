@@ -1,4 +1,4 @@
-"""`nightsort create`: makes a resource from a manifest, under a dated name; the nightly CronJob runs it.
+"""`nightsort create`: makes a resource from a manifest or a file of tickets; the nightly CronJob runs it.
 
 A night's name is made of its scheduled time, so that a repeated or late try finds what an earlier one has made.
 """
@@ -8,16 +8,22 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from nightsort.cli.cluster import Context, Door, Kubeconfig, announce
+from nightsort.cli.ending import BAD_INPUT, stop
 
-BAD_INPUT = 2
-NOT_NOW = 1
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nightsort.cli.order import Order
+    from nightsort.cli.tickets import Wishes
+    from nightsort.wiring import Cluster
+
+DryRun = Literal["none", "client", "server"]
 # A CronJob names its Jobs after itself and the minutes from 1970 to the scheduled time (controller v2, since 1.21).
 JOB_OF_A_SCHEDULE = re.compile(r".+-(\d{8})")
 
@@ -27,39 +33,119 @@ def add_to(app: typer.Typer) -> None:
 
 
 def create(
-    manifest: Annotated[Path, typer.Option("--from", help="A file with one ClassificationBatch.")],
+    source: Annotated[
+        Path,
+        typer.Option("--from", help="A manifest with one ClassificationBatch, or tickets: .csv, .jsonl, .json."),
+    ],
     name_template: Annotated[
-        str | None, typer.Option(help="The resource's name; {date} and {time} are filled in. Default: the manifest's.")
+        str | None,
+        typer.Option(
+            "--name", "--name-template", help="{date} and {time} are filled in. Default: the manifest's, or the file's."
+        ),
     ] = None,
     time_zone: Annotated[str, typer.Option(help="The time zone of {date} and {time}.")] = "UTC",
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Default: the manifest's, else default.")
+        str | None, typer.Option("--namespace", "-n", help="Default: the manifest's, else the context's.")
     ] = None,
+    model: Annotated[str | None, typer.Option(help="For tickets: the model that reads them.")] = None,
+    categories: Annotated[
+        list[str] | None, typer.Option(help="For tickets: billing,technical,other. By default the five of the CRD.")
+    ] = None,
+    template: Annotated[str | None, typer.Option(help="For tickets: prompt.template, such as '$body'.")] = None,
+    max_cost: Annotated[str | None, typer.Option(help="For tickets: maxCostUSD, such as 5.00.")] = None,
     job_name: Annotated[
         str, typer.Option(envvar="NIGHTSORT_JOB_NAME", help="The CronJob's Job, whose name tells the scheduled time.")
     ] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only ask the API server whether it would take it.")
-    ] = False,
+        DryRun,
+        typer.Option(help="client: make nothing. server (also without a value): ask whether the API server takes it."),
+    ] = "none",
+    output: Annotated[
+        Literal["name", "yaml"], typer.Option("--output", "-o", help="yaml prints the manifests, for Git.")
+    ] = "name",
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Create a ClassificationBatch. If one of that name is there already, nothing happens, and that is a success."""
-    import asyncio
+    """Create a run from a manifest or from tickets.
 
+    A file of tickets is put into a ConfigMap that belongs to the resource; it may have 1 MiB. If a resource of that
+    name is there already, nothing happens, and that is a success.
+
+    With --dry-run=client -o yaml it prints what it would make, to be kept in Git.
+    """
+    from nightsort.cli.tickets import Wishes
+
+    wishes = Wishes(model, tuple(categories or ()), template, max_cost)
+    moment = scheduled_or_stop(job_name, time_zone)
+    door = Door(namespace, context, kubeconfig)
+
+    def order_in(fallback: str | None) -> Order:
+        return order_of(source, wishes, name_template, moment, namespace, fallback)
+
+    if dry_run == "client":
+        order, created = order_or_stop(order_in), True
+    else:
+        order, created = make(door, order_in, dry_run=dry_run == "server")
+    if output == "yaml":
+        typer.echo(order.as_yaml(), nl=False)
+    else:
+        done = "created" if created else "is already there"
+        announce(order.manifest["metadata"]["name"], f"{done}{'' if dry_run == 'none' else ' (dry run)'}")
+
+
+def make(door: Door, order_in: Callable[[str | None], Order], *, dry_run: bool) -> tuple[Order, bool]:
+    """What was ordered, and whether it was not there before."""
+
+    async def work(cluster: Cluster, namespace: str) -> tuple[Order, bool]:
+        order = order_or_stop(order_in, namespace)
+        return order, await order.deliver(cluster, dry_run=dry_run)
+
+    return door.enter(work)
+
+
+def order_or_stop(order_in: Callable[[str | None], Order], namespace: str | None = None) -> Order:
     from nightsort.cli.manifests import InvalidManifest
-    from nightsort.domain.errors import Interruption, Waiting
-    from nightsort.wiring import create_in_cluster
 
     try:
-        named = with_name(read_one(manifest), name_template, scheduled(job_name, time_zone), namespace)
-        created = asyncio.run(create_in_cluster(named, dry_run=dry_run))
+        return order_in(namespace)
     except InvalidManifest as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(BAD_INPUT) from None
-    except Interruption as interruption:
-        typer.echo(interruption.message, err=True)
-        raise typer.Exit(NOT_NOW if isinstance(interruption, Waiting) else BAD_INPUT) from None
-    done = "created" if created else "is already there"
-    typer.echo(f"classificationbatch.nightsort.dev/{named['metadata']['name']} {done}{' (dry run)' if dry_run else ''}")
+        stop(str(error), BAD_INPUT)
+
+
+def scheduled_or_stop(job_name: str, time_zone: str) -> datetime:
+    from nightsort.cli.manifests import InvalidManifest
+
+    try:
+        return scheduled(job_name, time_zone)
+    except InvalidManifest as error:
+        stop(str(error), BAD_INPUT)
+
+
+def order_of(
+    path: Path, wishes: Wishes, template: str | None, moment: datetime, namespace: str | None, fallback: str | None
+) -> Order:
+    """What a file asks for. The namespace is the flag's, else the manifest's, else `fallback`, else left open.
+
+    Raises:
+        InvalidManifest: it cannot be made of this file.
+    """
+    from nightsort.cli.manifests import InvalidManifest
+    from nightsort.cli.order import Order
+    from nightsort.cli.tickets import is_tickets, manifest_of, with_tickets
+
+    if is_tickets(path):
+        made = with_name(manifest_of(path, wishes), template, moment, namespace or fallback)
+        order = with_tickets(made, path)
+    else:
+        if wishes.given:
+            raise InvalidManifest(f"{wishes.given[0]} is for files of tickets: {path} is a manifest, which says it")
+        written = read_one(path)
+        own = (written.get("metadata") or {}).get("namespace")
+        order = Order(with_name(written, template, moment, namespace or own or fallback))
+        namespace = namespace or own
+    if not namespace and not fallback:
+        del order.manifest["metadata"]["namespace"]
+    return order
 
 
 def scheduled(job_name: str, time_zone: str, now: datetime | None = None) -> datetime:
@@ -112,7 +198,7 @@ def with_name(
         except (KeyError, IndexError, ValueError, AttributeError):
             raise InvalidManifest(f"--name-template: {template} may name {{date}} and {{time}} only") from None
     if not metadata.get("name"):
-        raise InvalidManifest("the manifest has no name: give --name-template")
+        raise InvalidManifest("the manifest has no name: give --name")
     metadata["namespace"] = namespace or metadata.get("namespace") or "default"
     made = {**manifest, "metadata": metadata}
     try:

@@ -8,10 +8,15 @@ import typer
 
 NOT_COMPLETE = 1
 BAD_INPUT = 2
+TIMED_OUT = 124
+"""As timeout(1) has it."""
 INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C has ended."""
 
 
 def stop(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
+    from nightsort.cli.printable import printable
+
+    for line in message.split("\n"):
+        typer.echo(printable(line), err=True)
     raise typer.Exit(code)

@@ -1,4 +1,4 @@
-"""What local mode shows: a line for each change while it works, and a table at the end.
+"""What local mode and `nightsort watch` show: a line for each change, and a table at the end.
 
 On a terminal a spinner stands below the lines; elsewhere there are plain lines and a plain table, whatever their width.
 What is in the way goes to the error output.
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
+from nightsort.cli.printable import printable
 from nightsort.domain.conditions import is_finished
 
 PLAIN_WIDTH = 200
@@ -25,10 +26,13 @@ EVENTS = logging.getLogger("nightsort.events")
 
 
 class Progress:
-    """Tells of resources whose ConfigMap results are below `state`, each change once; use it as a context."""
+    """Tells of resources, each change once; use it as a context.
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
+    ConfigMaps of results are files below `state`, if it is given. With `keys`, names are told with their namespaces.
+    """
+
+    def __init__(self, state: Path | None = None, *, keys: bool = False) -> None:
+        self._state, self._keys = state, keys
         self._out, self._err = console(), console(stderr=True)
         self._told: dict[str, str] = {}
         self._live = rich.progress.Progress(
@@ -65,15 +69,24 @@ class Progress:
                 "is. To run it anew, give it another name or name another directory with --state"
             )
         else:
-            self._tasks[name] = self._live.add_task(f"{name}  preparing", total=None)
+            self.spin(resource)
             if status.batches:
                 self.line(f"{name}  goes on where it was")
 
-    def tell(self, resource: Resource, *, trouble: bool = False) -> None:
-        status, name = resource.status, resource.meta.name
-        if name in self._tasks:
-            self._live.update(self._tasks[name], description=f"{name}  {status.message}")
-        self.once(name, status.phase or "", status.message or "", trouble=trouble)
+    def name_of(self, resource: Resource) -> str:
+        return resource.meta.key if self._keys else resource.meta.name
+
+    def spin(self, resource: Resource) -> None:
+        name = self.name_of(resource)
+        self._tasks[name] = self._live.add_task(f"{name}  preparing", total=None)
+
+    def tell(self, resource: Resource, *, trouble: bool = False, note: str = "") -> None:
+        """What the status says, with a note behind it."""
+        status, name = resource.status, self.name_of(resource)
+        message = f"{status.message}{note}" if status.message else ""
+        if name in self._tasks and message:
+            self._live.update(self._tasks[name], description=printable(f"{name}  {message}"))
+        self.once(name, status.phase or "", message, trouble=trouble)
 
     def once(self, name: str, word: str, message: str, *, trouble: bool = False) -> None:
         """A line, unless it is what was told last: an event and the status may say the same."""
@@ -82,20 +95,20 @@ class Progress:
             self.line(f"{name}  {word}: {message}", trouble=trouble)
 
     def line(self, text: str, *, trouble: bool = False) -> None:
-        (self._err if trouble else self._out).print(text, soft_wrap=True)
+        (self._err if trouble else self._out).print(printable(text), soft_wrap=True)
 
     def end(self, resource: Resource) -> None:
         """The categories with their share, what it cost, and where the rows are."""
         status = resource.status
         if status.categories or status.tickets.failed:
-            self._out.print(table_of(resource.meta.name, status, lines=self._out.is_terminal))
+            self._out.print(table_of(self.name_of(resource), status, lines=self._out.is_terminal))
         if status.cost.actual_usd:
             self.line(
                 f"cost ${status.cost.actual_usd}, at the standard price ${status.cost.standard_usd}, "
                 f"saved ${status.cost.saved_usd} (prices of {status.cost.prices_of})"
             )
         for name in status.results.config_maps:
-            self.line(f"rows are in {self._state / name / file_of(resource)}")
+            self.line(f"rows are in {self._state / name / file_of(resource) if self._state else f'ConfigMap {name}'}")
         if status.results.table:
             self.line(f"rows are in table {status.results.table}")
         if status.results.object_store:
@@ -138,5 +151,5 @@ def table_of(name: str, status: Status, *, lines: bool) -> Table:
     if status.tickets.failed:
         counts.append(("(none: failed)", status.tickets.failed))
     for label, tickets in counts:
-        table.add_row(label, f"{tickets:,}", f"{tickets / (status.tickets.total or 1):.1%}")
+        table.add_row(printable(label), f"{tickets:,}", f"{tickets / (status.tickets.total or 1):.1%}")
     return table

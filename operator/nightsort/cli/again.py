@@ -1,0 +1,242 @@
+"""What a retry of a finished run is made of."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from nightsort.api.model import API_VERSION, GROUP, KIND, Format
+from nightsort.api.resource import Resource
+from nightsort.api.spec import DatabaseSource
+from nightsort.cli.cancel import CANCELED_AFTER
+from nightsort.cli.order import Order
+from nightsort.domain.answer import Verdict
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.cost import money
+from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.report import plural
+from nightsort.ports import ConfigMap
+
+if TYPE_CHECKING:
+    from nightsort.wiring import Cluster
+
+RETRY_OF = f"{GROUP}/retry-of"
+FORMATS_BY_ENDING: Mapping[str, Format] = {"csv": "csv", "jsonl": "jsonl", "json": "json"}
+# NAME-retry, NAME-retry-2, NAME-retry-3 …
+RETRIED = re.compile(r"(.+-retry)(?:-(\d{1,6}))?")
+ALL = "give --all to send, and pay, all its tickets again"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """`order` is None where there is nothing to do; `notes` are for the person who asked."""
+
+    name: str
+    order: Order | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Tickets of a run without a category, by id, and how many of each verdict."""
+
+    ids: Collection[str] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count:,} {verdict}" for verdict, count in self.counts.items())
+
+
+async def again(
+    cluster: Cluster,
+    resource: Resource,
+    manifest: Mapping[str, Any],
+    name: str | None,
+    wanted: Collection[str],
+    *,
+    everything: bool,
+) -> Again:
+    """What a retry makes, and what is to be said of it.
+
+    Raises:
+        Rejected: the run is unfinished, or it cannot be told what failed.
+    """
+    name = name or next_name(resource.meta.name)
+    refuse_unfinished(resource)
+    spec = spec_again(manifest["spec"])
+    if everything or not resource.status.batches:
+        total = resource.status.tickets.total
+        what = f"{plural(total, 'ticket')} sent, and paid, again" if everything else "nothing was bought before"
+        return Again(name, order(resource, name, spec), (f"{what}{cost_of(resource, total)}", *places(name, spec)))
+    if not without_category(resource):
+        return Again(name, notes=(f"nothing to retry: every ticket of {resource.meta.name} has its category",))
+    source = resource.spec.source
+    if source.database is not None and skips_labeled(resource, source.database):
+        count = without_category(resource)
+        note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
+        return Again(name, order(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
+    return await of_the_failed(cluster, resource, name, spec, wanted)
+
+
+async def of_the_failed(
+    cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], wanted: Collection[str]
+) -> Again:
+    failed = await failed_tickets(cluster, resource, wanted)
+    if not failed.ids:
+        kinds = f" with the verdict {' or '.join(sorted(wanted))}" if wanted else " that has any text"
+        return Again(name, notes=(f"nothing to retry: no ticket of {resource.meta.name} without a category{kinds}",))
+    if resource.spec.source.inline is not None:
+        kept = [ticket for ticket in spec["source"]["inline"]["tickets"] if ticket["id"] in failed.ids]
+        count, made = len(kept), order(resource, name, {**spec, "source": {"inline": {"tickets": kept}}})
+    else:
+        count, made = await with_the_failed(cluster, resource, name, spec, failed.ids)
+    if not count:
+        raise Rejected(f"the tickets of {resource.meta.name} without a category are not in its source any more")
+    gone = len(failed.ids) - count
+    total = resource.status.tickets.total
+    notes = [f"{plural(count, 'ticket')} of {total:,} sent again ({failed}){cost_of(resource, count)}"]
+    notes += [f"{plural(gone, 'ticket')} more not in the source any more"] if gone else []
+    return Again(name, made, (*notes, *places(name, spec)))
+
+
+async def with_the_failed(
+    cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], ids: Collection[str]
+) -> tuple[int, Order]:
+    """How many of these tickets are still in the run's ConfigMap, and an order with a ConfigMap of them alone."""
+    tickets = await tickets_of_run(cluster, resource)
+    chosen = [ticket for ticket in tickets if ticket["id"] in ids]
+    if len(chosen) == len(tickets):
+        return len(chosen), order(resource, name, spec)
+    kind = kind_of(resource)
+    file = ConfigMap(f"{name}-tickets", {f"tickets.{kind}": FORMS[kind](chosen)})
+    source = {"configMap": {"name": file.name, "key": f"tickets.{kind}"}}
+    return len(chosen), order(resource, name, {**spec, "source": source}, file)
+
+
+def refuse_unfinished(resource: Resource) -> None:
+    name = resource.meta.name
+    if not is_finished(resource.status):
+        raise Rejected(
+            f"{name} is not finished ({resource.status.phase or 'Pending'}): it retries by itself what can pass. "
+            f"Cancel it first, with `kubectl nightsort cancel {name} --wait`"
+        )
+
+
+def without_category(resource: Resource) -> int:
+    tickets, fallback = resource.status.tickets, resource.spec.unknown_label.action == "Fallback"
+    return tickets.failed + (0 if fallback else tickets.unknown)
+
+
+def skips_labeled(resource: Resource, source: DatabaseSource) -> bool:
+    """Whether the query asks for rows whose category is NULL, in the database that the run has labelled."""
+    results = resource.spec.results.database
+    if results is None or results.url_secret_ref != source.url_secret_ref:
+        return False
+    column = re.escape(results.columns.category)
+    return re.search(rf"\b{column}[\"`\]]?\s+is\s+null\b", source.query, re.IGNORECASE) is not None
+
+
+async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collection[str]) -> Failed:
+    """Those of the rows that have no category; one without any text would have none again."""
+    name, source, stored = resource.meta.name, resource.spec.source, resource.status.results.config_maps
+    if source.inline is None and source.config_map is None:
+        raise Rejected(f"the source of {name} does not tell which tickets have their category: {ALL}")
+    if not stored:
+        raise Rejected(f"the rows of {name} are in no ConfigMap, so that it cannot be told what failed: {ALL}")
+    ids, counts = set(), Counter[str]()
+    async for rows in cluster.rows(resource.meta, stored[0]):
+        for row in rows:
+            if row.category is None and row.verdict != Verdict.UNSENDABLE and (not wanted or row.verdict in wanted):
+                ids.add(row.id)
+                counts[row.verdict.value] += 1
+    return Failed(ids, dict(counts.most_common()))
+
+
+async def tickets_of_run(cluster: Cluster, resource: Resource) -> Sequence[Mapping[str, str]]:
+    """All tickets with all their columns, from the ConfigMap that the run has read."""
+    from nightsort.wiring import tickets_of
+
+    source = resource.spec.source.config_map
+    assert source is not None  # noqa: S101 - one of the two kinds
+    found = await cluster.config_maps.read(resource.meta.namespace, source.name)
+    if found is None or source.key not in found.data:
+        raise Stalled(f"ConfigMap {source.name}, key {source.key}, which had the tickets, is not there any more")
+    return tickets_of(found.data[source.key], kind_of(resource))
+
+
+def kind_of(resource: Resource) -> Format:
+    source = resource.spec.source.config_map
+    assert source is not None  # noqa: S101 - one of the two kinds
+    return source.format or FORMATS_BY_ENDING[source.key.rpartition(".")[2]]
+
+
+def as_csv(tickets: Sequence[Mapping[str, str]]) -> str:
+    """As large as it was, where JSON would repeat the columns' names. All cells are in quotes.
+
+    Python 3.11 writes a lone carriage return without them otherwise, and cannot read it again.
+    """
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(tickets[0]) if tickets else ["id"], quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(tickets)
+    return file.getvalue()
+
+
+def as_json_lines(tickets: Sequence[Mapping[str, str]]) -> str:
+    return "".join(json.dumps(ticket, ensure_ascii=False) + "\n" for ticket in tickets)
+
+
+def as_json_list(tickets: Sequence[Mapping[str, str]]) -> str:
+    return json.dumps(tickets, ensure_ascii=False)
+
+
+FORMS: Mapping[Format, Callable[[Sequence[Mapping[str, str]]], str]] = {
+    "csv": as_csv,
+    "jsonl": as_json_lines,
+    "json": as_json_list,
+}
+
+
+def spec_again(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what has stopped the run, and without the name of its results, which it keeps."""
+    made = {name: value for name, value in spec.items() if name != "suspend"}
+    if made.get("activeDeadlineSeconds") == CANCELED_AFTER:
+        del made["activeDeadlineSeconds"]
+    if config_map := (made.get("results") or {}).get("configMap"):
+        unnamed = {name: value for name, value in config_map.items() if name != "name"}
+        made["results"] = {**made["results"], "configMap": unnamed}
+    return made
+
+
+def order(resource: Resource, name: str, spec: Mapping[str, Any], tickets: ConfigMap | None = None) -> Order:
+    """No labels and annotations are taken over: they may be those of Argo CD or Helm."""
+    annotations = {RETRY_OF: resource.meta.name}
+    metadata = {"name": name, "namespace": resource.meta.namespace, "annotations": annotations}
+    return Order({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(spec)}, tickets)
+
+
+def next_name(name: str) -> str:
+    retried = RETRIED.fullmatch(name)
+    return f"{retried[1]}-{int(retried[2] or 1) + 1}" if retried else f"{name}-retry"
+
+
+def cost_of(resource: Resource, count: int) -> str:
+    """By what the run was estimated at; nothing where that is not known."""
+    estimated, plan = resource.status.cost.estimated_usd, resource.status.plan
+    if estimated is None or plan is None or not plan.tickets:
+        return ""
+    return f", for about ${money(Decimal(estimated) * count / plan.tickets)}"
+
+
+def places(name: str, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    results = spec.get("results") or {}
+    if "configMap" in results or not results:
+        return (f"their rows will be in ConfigMap {name}-results",)
+    return ()

@@ -1,0 +1,102 @@
+"""`nightsort cancel`, `suspend` and `resume`: changes of the spec; the operator does the rest.
+
+There is no field that says "cancel". A deadline that has passed does what is wanted: what is running is cancelled at
+the API, rows that are there are kept, and the run ends as Failed with the reason DeadlineExceeded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nightsort.cli.cluster import Context, Door, Kubeconfig, Name, Namespace, Timeout, announce, parsed
+
+if TYPE_CHECKING:
+    from nightsort.api.resource import Resource
+    from nightsort.wiring import Cluster
+
+CANCELED_AFTER = 1
+"""The shortest deadline that a spec may have, in seconds."""
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("cancel")(cancel)
+    app.command("suspend")(suspend)
+    app.command("resume")(resume)
+
+
+def cancel(
+    name: Name,
+    namespace: Namespace = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it has ended.")] = False,
+    timeout: Timeout = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Cancel a run and keep what it has.
+
+    Sets spec.activeDeadlineSeconds to 1: the operator cancels what is running at the API, stores the answers that came
+    in time, and the run ends as Failed (DeadlineExceeded). Requests that did not run are not billed. `retry` runs the
+    rest later; to pause instead, use `suspend`. Under GitOps change the spec in Git: what is set here is set back.
+    """
+    door = Door(namespace, context, kubeconfig)
+    before = change(door, name, canceling)
+    if finished(before):
+        announce(before.meta.name, f"is {before.status.phase} already: there is nothing to cancel")
+        return
+    announce(before.meta.name, "canceling: spec.activeDeadlineSeconds is 1 now")
+    if wait:
+        from nightsort.cli.watch import follow_through
+
+        follow_through(door, name, timeout)
+
+
+def suspend(name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
+    """Pause a run.
+
+    Sets spec.suspend: what is running is cancelled, and nothing more is bought until it is resumed.
+    """
+    pause(Door(namespace, context, kubeconfig), name, suspended=True)
+
+
+def resume(name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
+    """Go on with a suspended run.
+
+    What was cancelled is sent again.
+    """
+    pause(Door(namespace, context, kubeconfig), name, suspended=False)
+
+
+def pause(door: Door, name: str, *, suspended: bool) -> None:
+    before = change(door, name, lambda resource: {"suspend": suspended} if resource.spec.suspend != suspended else {})
+    if finished(before):
+        announce(before.meta.name, f"is {before.status.phase} already")
+    elif before.spec.suspend == suspended:
+        announce(before.meta.name, "is suspended already" if suspended else "is not suspended")
+    else:
+        announce(before.meta.name, "suspended" if suspended else "resumed")
+
+
+def canceling(resource: Resource) -> dict[str, Any]:
+    """The deadline counts from the first look; whatever was not bought before that is not bought meanwhile."""
+    deadline: dict[str, Any] = {"activeDeadlineSeconds": CANCELED_AFTER}
+    return deadline if resource.status.plan else deadline | {"suspend": True}
+
+
+def change(door: Door, name: str, wanted: Any) -> Resource:
+    """The resource as it was before; if it is unfinished, what is wanted of its spec is set."""
+
+    async def work(cluster: Cluster, namespace: str) -> Resource:
+        before = parsed(await cluster.resources.read(namespace, name))
+        if not finished(before) and (spec := wanted(before)):
+            await cluster.resources.change(namespace, name, spec)
+        return before
+
+    return door.enter(work)
+
+
+def finished(resource: Resource) -> bool:
+    from nightsort.domain.conditions import is_finished
+
+    return is_finished(resource.status)

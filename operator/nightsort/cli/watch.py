@@ -1,0 +1,64 @@
+"""`nightsort watch`: follows resources of a cluster until they have ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nightsort.cli.cluster import Context, Door, Kubeconfig, Namespace, Timeout, plain
+from nightsort.cli.completion import names
+from nightsort.cli.ending import BAD_INPUT, NOT_COMPLETE, TIMED_OUT, stop
+
+if TYPE_CHECKING:
+    from nightsort.cli.follow import Followed
+    from nightsort.wiring import Cluster
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("watch")(watch)
+
+
+def watch(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="The ClassificationBatch; by default all that are unfinished now.",
+            parser=plain,
+            autocompletion=names,
+            metavar="[NAME]",
+            show_default=False,
+        ),
+    ] = None,
+    namespace: Namespace = None,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="All that are unfinished, in all namespaces.")
+    ] = False,
+    timeout: Timeout = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Follow a run until it has ended.
+
+    Tells every change, at the end categories and cost. Interrupting it does not touch the run.
+
+    Exit codes: 0 Complete, 1 Failed or deleted, 2 it cannot be watched, 124 not finished within --timeout.
+    """
+    if name is not None and all_namespaces:
+        stop("a name is looked for in one namespace: leave --all-namespaces out", BAD_INPUT)
+    followed = follow_through(Door(namespace, context, kubeconfig), name, timeout, everywhere=all_namespaces)
+    if not followed.complete:
+        raise typer.Exit(NOT_COMPLETE)
+
+
+def follow_through(door: Door, name: str | None, timeout: float | None, *, everywhere: bool = False) -> Followed:
+    """Follows until the end; ends the command where that does not come."""
+    from nightsort.cli.follow import follow
+
+    async def work(cluster: Cluster, namespace: str) -> Followed:
+        return await follow(cluster, None if everywhere else namespace, name, timeout)
+
+    followed = door.enter(work, interrupted="interrupted: what was watched goes on")
+    if followed.unfinished:
+        stop(f"not finished in time: {', '.join(sorted(followed.unfinished))}", TIMED_OUT)
+    return followed

@@ -65,7 +65,10 @@ class Process:
 
     async def _look(self, meta: Meta) -> float | None:
         resource = self.world.watched(meta)
-        if resource is None or is_finished(resource.status):
+        if resource is None:
+            self.reconciler.forget(meta.uid)
+            return None
+        if is_finished(resource.status):
             return None
         if resource.meta.deletion_timestamp is not None:
             return await self._say_farewell(meta, resource.status)
@@ -79,6 +82,7 @@ class Process:
         begun = self.tools.clock.now()
         await self.farewell.say(meta, known)
         self.world.oracle.farewell_took(meta, (self.tools.clock.now() - begun).total_seconds())
+        self.reconciler.forget(meta.uid)
         self.world.lose(meta)
         return None
 

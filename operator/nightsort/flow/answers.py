@@ -16,7 +16,7 @@ from nightsort.domain.moves import ABSENCE, ALL_OVER
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
-from nightsort.flow.run import Run
+from nightsort.flow.run import Run, ShortReads
 from nightsort.ports import BatchApi, Source
 
 NO_RESULTS = frozenset({"NotFound", "ResultsMissing"})
@@ -85,13 +85,16 @@ def wait_for_the_rest(
 ) -> None:
     """Counts a read that lacked lines; what else kept a run from reading them does not count.
 
+    A read that lacks more than one before it was cut: it says nothing, and the wait begins anew.
+
     Raises:
         Waiting: as long as `patience`, and for a handful of reads.
     """
-    key = (batch.id, what)
-    since, reads = run.tools.short_reads.get(key, (run.now(), 0))
-    run.tools.short_reads[key] = (since, reads + 1)
-    if run.now() - since < patience or reads < SHORT_READS:
+    fresh = ShortReads(run.now(), 0, found)
+    before = run.tools.short_reads.get((batch.id, what), fresh)
+    now = ShortReads(before.since, before.reads + 1, found) if found >= before.found else fresh
+    run.tools.short_reads[batch.id, what] = now
+    if run.now() - now.since < patience or now.reads <= SHORT_READS:
         raise Waiting(
             f"the results of {batch.id} have {found:,} of {wanted:,} {what}; reading them again",
             reason="ResultsIncomplete",

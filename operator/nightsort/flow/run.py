@@ -44,6 +44,15 @@ class Owned:
             return self.ids
 
 
+@dataclass(frozen=True, slots=True)
+class ShortReads:
+    """Since when and how often results lacked lines, and how many the last read had."""
+
+    since: datetime
+    reads: int
+    found: int
+
+
 @dataclass(slots=True)
 class Tools:
     """What every run works with.
@@ -51,7 +60,7 @@ class Tools:
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
     batches at once. What follows them is remembered while the process lives: `bought`, by tag, what was bought but
     could not be confirmed in the ledger; `owned`, the batches of all records; `proofs`, the tag of each foreign batch
-    that was looked into; `short_reads`, since when and how often a batch's results lacked lines of a kind;
+    that was looked into; `short_reads`, how long a batch's results have lacked lines of a kind;
     `cancel_asked`, batches that were asked to end; `absent_since`, when the API was first seen not to show a batch.
     """
 
@@ -68,7 +77,7 @@ class Tools:
     bought: dict[str, Batch] = field(default_factory=dict)
     owned: Owned = field(default_factory=Owned)
     proofs: dict[str, str] = field(default_factory=dict)
-    short_reads: dict[tuple[str, str], tuple[datetime, int]] = field(default_factory=dict)
+    short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
     absent_since: dict[str, datetime] = field(default_factory=dict)
 

@@ -75,6 +75,23 @@ async def test_an_answer_that_never_comes_gets_a_row_that_says_so(world: World) 
     assert (resource.status.tickets.labeled, resource.status.tickets.failed) == (1, 2)
 
 
+async def test_when_the_last_of_many_short_reads_is_cut_further_it_is_not_the_one_that_counts(world: World) -> None:
+    began, cuts = world.clock.now(), 0
+
+    def cut_after_an_hour(answers: Sequence[Answer]) -> Sequence[Answer]:
+        nonlocal cuts
+        late = world.clock.now() - began > timedelta(hours=1, minutes=1)
+        cuts += late
+        return [] if late and cuts == 1 else [answer for answer in answers if not answer.custom_id.endswith("-1")]
+
+    world.api.shorten = cut_after_an_hour
+
+    await world.run_until_finished(world.apply("billing", "technical"))
+
+    assert cuts > 1
+    assert {name: row.verdict for name, row in world.rows.items()} == {"0": Verdict.LABELED, "1": Verdict.MISSING}
+
+
 async def test_an_answer_to_a_retry_that_never_comes_gets_a_row_that_says_so(world: World) -> None:
     asked = 0
 

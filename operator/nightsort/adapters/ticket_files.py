@@ -74,22 +74,44 @@ def entries(file: TextIO, kind: Format, fields: Collection[str], behind: int = 0
             return from_json(file, behind)
 
 
-def bounded(file: TextIO) -> Iterator[str]:
-    number = 0
-    while line := file.readline(MOST_LINE_CHARS):
-        number += 1
+class Lines:
+    """A file's lines: neither one, nor those since `let_go`, are more than memory should hold."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._number = 0
+        self._held = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MOST_LINE_CHARS)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self._held += len(line)
         if len(line) == MOST_LINE_CHARS:
-            raise InvalidFile(f"line {number}: more than {MOST_LINE_CHARS:,} characters without a line break")
-        yield line
+            raise InvalidFile(f"line {self._number}: more than {MOST_LINE_CHARS:,} characters without a line break")
+        if self._held > MOST_LINE_CHARS:
+            raise InvalidFile(
+                f"line {self._number}: a ticket of more than {MOST_LINE_CHARS:,} characters; is a quote open?"
+            )
+        return line
+
+    def let_go(self) -> None:
+        self._held = 0
 
 
 def from_csv(file: TextIO, fields: Collection[str], behind: int) -> Iterator[Entry]:
     csv.field_size_limit(MOST_FIELD_CHARS)
-    reader = csv.reader(bounded(file), strict=True)
+    lines = Lines(file)
+    reader = csv.reader(lines, strict=True)
     header: list[str] | None = None
     line = 1
     try:
         for row in reader:
+            lines.let_go()  # the line breaks of a record may all stand in quotes
             if not any(cell.strip() for cell in row):
                 pass  # an empty line, or a spreadsheet's empty row
             elif header is None:
@@ -135,7 +157,9 @@ def from_json(file: TextIO, behind: int) -> Iterator[Entry]:
 
 
 def from_json_lines(file: TextIO, behind: int) -> Iterator[Entry]:
-    for number, line in enumerate(bounded(file), 1):
+    lines = Lines(file)
+    for number, line in enumerate(lines, 1):
+        lines.let_go()
         if number > behind and line.strip():
             yield Entry(number, checked_fields(decoded(line, f"line {number}"), f"line {number}"))
 

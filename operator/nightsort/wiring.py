@@ -210,10 +210,12 @@ async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callab
     from nightsort.adapters.events.kube import KubeEvents
     from nightsort.adapters.kube_client import connected
     from nightsort.adapters.ledgers.kube import KubeLedger
+    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
     from nightsort.adapters.metrics import PrometheusMetrics
     from nightsort.adapters.secrets.kube import KubeSecrets
     from nightsort.adapters.sinks import database  # noqa: F401
 
+    keep_words_of_exceptions_out_of_the_log()
     async with AsyncExitStack() as closing:
         client = await closing.enter_async_context(connected())
         metrics = PrometheusMetrics(__version__)
@@ -296,8 +298,10 @@ async def local_tools(
     from nightsort.adapters.config_maps.file import FileConfigMaps
     from nightsort.adapters.events.log import LogEvents
     from nightsort.adapters.ledgers.file import opened
+    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
     from nightsort.adapters.secrets.env import EnvSecrets
 
+    keep_words_of_exceptions_out_of_the_log()
     async with AsyncExitStack() as closing:
         ledger = closing.enter_context(opened(folder, resources, anew=anew))
         files = FileConfigMaps(folder, config_maps)

@@ -6,13 +6,18 @@ from __future__ import annotations
 class Interruption(Exception):
     """A move could not be finished. `reason` is a CamelCase word for conditions, the message is for people.
 
-    Messages are stable while the cause is the same, and carry no ticket text, secret or response body.
+    Messages are stable while the cause is the same, and carry no ticket text, secret or response body. They end in
+    statuses, events, logs and on terminals: a name with an escape sequence in it is shown, and not obeyed.
     """
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message if message.isprintable() else "".join(map(visible, message))
+        super().__init__(self.message)
         self.reason = reason or type(self).__name__
+
+
+def visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 class Waiting(Interruption):

@@ -1,0 +1,47 @@
+"""The process' log: what an exception says is left out, since a library may quote a ticket or a row in it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from nightsort.domain.errors import Interruption
+
+LEFT_OUT = "(what it says is left out: it may quote a ticket)"
+MOST_CAUSES = 20
+
+
+def keep_words_of_exceptions_out_of_the_log() -> None:
+    """Type and place stay, for every logger, handler and format of this process; our own errors keep their words."""
+    if not getattr(logging.getLogRecordFactory(), "leaves_words_out", False):
+        logging.setLogRecordFactory(factory_over(logging.getLogRecordFactory()))
+
+
+def factory_over(make: Any) -> Any:
+    def record(*arguments: Any, **more: Any) -> logging.LogRecord:
+        made: logging.LogRecord = make(*arguments, **more)
+        if made.exc_info and made.exc_info[1] is not None:
+            bare = without_words(made.exc_info[1])
+            made.exc_info = (type(bare), bare, bare.__traceback__)
+        return made
+
+    record.leaves_words_out = True  # type: ignore[attr-defined]
+    return record
+
+
+def without_words(error: BaseException, causes: int = MOST_CAUSES) -> BaseException:
+    """An exception that looks like this one in a traceback, with those that led to it."""
+    kind = type(error)
+    named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    bare: BaseException
+    if isinstance(error, BaseExceptionGroup):
+        bare = BaseExceptionGroup(LEFT_OUT, [without_words(each, causes - 1) for each in error.exceptions[:causes]])
+    else:
+        bare = type(kind.__name__, (Exception,), named)(error.message if isinstance(error, Interruption) else LEFT_OUT)
+    bare.__traceback__ = error.__traceback__
+    if causes > 0:
+        cause, context = error.__cause__, error.__context__
+        bare.__cause__ = without_words(cause, causes - 1) if cause else None
+        bare.__context__ = without_words(context, causes - 1) if context and not cause else None
+    bare.__suppress_context__ = error.__suppress_context__
+    return bare

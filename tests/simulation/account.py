@@ -39,7 +39,7 @@ class Account(FakeBatchApi):
         self._rng = rng
         self._bought = bought
         self._mood = rng.choice((0.0, 0.1, 0.4))
-        self._longest = rng.choice((60.0, 3600.0, 4 * 3600.0))
+        self.longest = rng.choice((60.0, 3600.0, 4 * 3600.0))
         self.withheld: set[str] = set()
         self.noise = rng.choice((0.0, 0.0, 0.3))
         self.losses = 0.0
@@ -62,7 +62,7 @@ class Account(FakeBatchApi):
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
         sent = body.read()
-        self._duration = timedelta(seconds=self._rng.uniform(5, self._longest))
+        self._duration = timedelta(seconds=self._rng.uniform(5, self.longest))
         batch = await super().create(io.BytesIO(sent), size, tag)
         tickets = {name: ticket_of(text) for name, text in read_requests(sent).items()}
         # One line at least stays: a batch without any could never be told from another's.

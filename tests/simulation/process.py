@@ -65,10 +65,8 @@ class Process:
 
     async def _look(self, meta: Meta) -> float | None:
         resource = self.world.watched(meta)
-        if resource is None:
+        if resource is None or is_finished(resource.status):
             self.reconciler.forget(meta.uid)
-            return None
-        if is_finished(resource.status):
             return None
         if resource.meta.deletion_timestamp is not None:
             return await self._say_farewell(meta, resource.status)

@@ -27,6 +27,8 @@ from tests.simulation.virtual import LoopClock, run
 BOUND_SECONDS = 5 * 24 * 3600.0
 MOST_LOOKS = 6000
 """Of each process, beside those of who stands in a queue: leaders that were paused go on looking beside the new one."""
+CROWDED = 100
+"""Where so few requests have room, those who wait ask so often that long batches would take most of the time."""
 ACCOUNTS = ("first", "second")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Tools], None]
@@ -72,6 +74,8 @@ class World:
     async def _live(self) -> None:
         for account in self.accounts.values():
             account.noise, account.losses = self.scenario.noise, self.scenario.losses
+            if self.scenario.room < CROWDED:
+                account.longest = min(account.longest, 600.0)
         for plan in self.scenario.plans:
             self.spawn(self._apply(plan))
         self.begin()

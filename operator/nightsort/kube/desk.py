@@ -123,6 +123,8 @@ class Desk:
             self._ticks.pop(uid, None)
         else:
             self._ticks.setdefault(uid, self._tools.clock.now())
+        if is_finished(status):
+            self._reconciler.forget(uid)  # perhaps ended by an earlier leader, whose end this process does not count
 
     def measure(self) -> None:
         """Tells the metrics what there is now."""

@@ -189,3 +189,30 @@ async def test_of_many_resources_only_some_are_looked_at_at_once(desk: Desk, wor
     for look in looks:
         look.cancel()
     await asyncio.gather(*looks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("end", ["MODIFIED", "DELETED"])
+async def test_what_another_leader_has_ended_takes_no_room_any_more(world: World, end: str) -> None:
+    world.enqueued_requests = 1
+    world.restart()
+    desk = Desk(world.tools, DEADLINE)
+    running, waiting = body(world, "running"), body(world, "waiting")
+    await desk.look(running)
+    await desk.look(waiting)
+    assert world.api.calls["create"] == 1
+
+    now = {"lastTransitionTime": "2026-11-22T20:00:00Z", "reason": "Complete", "message": ""}
+    finished = {"conditions": [{"type": "Finished", "status": "True", **now}]}
+    desk.see(end, {**running, "status": finished})
+    world.clock.advance(60)
+    await desk.look(seen_again(world, waiting))
+
+    assert world.api.calls["create"] == 2
+
+
+def seen_again(world: World, seen: dict[str, Any]) -> dict[str, Any]:
+    """The newest version, as the watch shows it."""
+    resource = world.ledger.current(Meta.of(seen))
+    status = resource.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    metadata = seen["metadata"] | {"resourceVersion": resource.meta.resource_version}
+    return {**seen, "metadata": metadata, "status": status}

@@ -238,13 +238,16 @@ HEAVY = {
     "aiohttp", "anthropic", "asyncio", "kopf", "kubernetes", "msgspec", "obstore", "prometheus_client", "psycopg",
     "pydantic", "pydantic_settings", "rich", "sqlalchemy", "yaml",
 }  # fmt: skip
+COMMANDS = (
+    "local", "simulate", "operator", "crds", "create", "watch", "results", "cancel", "retry", "completion"
+)  # fmt: skip
 # Typer itself takes pydantic where a command has options of a type.
 HEAVY_OF_COMMANDS = HEAVY - {"pydantic"}
 
 
 @pytest.mark.parametrize(
     ("command", "heavy", "most"),
-    [((), HEAVY, 200), *(((name,), HEAVY_OF_COMMANDS, 320) for name in ("local", "simulate", "operator", "crds"))],
+    [((), HEAVY, 200), *(((name,), HEAVY_OF_COMMANDS, 320) for name in COMMANDS)],
 )
 def test_help_imports_nothing_heavy(command: tuple[str, ...], heavy: set[str], most: int) -> None:
     """`nightsort --help` answers in 0.3 s on an idle machine; what is imported decides that, on any machine."""
@@ -275,3 +278,14 @@ def test_the_operator_without_a_cluster_says_so(tmp_path: Path) -> None:
     assert outcome.code == 2
     assert "Set KUBECONFIG to a file that names one" in outcome.err
     assert "Traceback" not in outcome.told
+
+
+@pytest.mark.parametrize("content", ["", "nonsense"])
+def test_the_operator_with_a_kubeconfig_that_is_none_says_so(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config").write_text(content)
+
+    outcome = run("operator", env={"KUBECONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)})
+
+    assert outcome.code == 2
+    assert outcome.err.startswith("no cluster: ")
+    assert outcome.err.count("\n") == 1

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
-from nightsort.adapters.kube_client import connected, translated
+from nightsort.adapters.kube_client import connected, signed_in, translated
 from nightsort.adapters.ledgers.kube import KubeLedger
 from nightsort.domain.errors import Stalled, Waiting
 from tests.manifests import stored
@@ -135,3 +137,46 @@ async def test_who_stops_waiting_does_not_take_the_list_from_the_others() -> Non
         hasty.cancel()
 
         assert len(await patient) == 1
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "{{{", "[]", "clusters: 7", "current-context: test\n"])
+async def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config").write_text(content)
+
+    for opened in (connected, signed_in):
+        with pytest.raises(Stalled, match=r"no cluster: .*Set KUBECONFIG to a file that names one"):
+            async with opened(str(tmp_path / "config")):
+                pass
+
+
+async def test_as_with_kubectl_the_first_file_with_content_names_the_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "config").write_text(
+        "current-context: one\nusers: [{name: me, user: {token: a-token}}]\n"
+        "clusters: [{name: here, cluster: {server: 'https://127.0.0.1:9'}}]\n"
+        "contexts: [{name: one, context: {cluster: here, user: me, namespace: support}}, "
+        "{name: two, context: {cluster: here, user: me}}]\n"
+    )
+    files = [tmp_path / name for name in ("missing", "empty", "config")]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files)))
+
+    async with signed_in() as (client, namespace):
+        assert (client.configuration.host, namespace) == ("https://127.0.0.1:9", "support")
+    async with signed_in(context="two") as (_, namespace):
+        assert namespace == "default"
+    with pytest.raises(Stalled, match=r"no cluster: .*three"):
+        async with signed_in(context="three"):
+            pass
+
+
+def test_whom_the_api_server_refuses_is_named() -> None:
+    told = 'batches is forbidden: User "system:serviceaccount:a:b" cannot list resource "batches" in the namespace "a"'
+    with (
+        pytest.raises(Stalled, match="cannot read it: system:serviceaccount:a:b is not allowed to"),
+        translated("read it"),
+    ):
+        raise answer(403, told)
+    with pytest.raises(Stalled, match="cannot read it: the account is not allowed to"), translated("read it"):
+        raise answer(403, "no")

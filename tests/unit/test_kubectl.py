@@ -1,0 +1,294 @@
+"""The commands for a cluster, as far as they can be told without one; the rest is in tests/cluster/test_kubectl.py."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from nightsort.adapters.sinks.config_map import ConfigMapRows
+from nightsort.adapters.stored_rows import stored_rows
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import ConfigMapResults
+from nightsort.cli.again import FORMS, next_name, skips_labeled, spec_again
+from nightsort.cli.create import order_of
+from nightsort.cli.duration import seconds_of
+from nightsort.cli.manifests import InvalidManifest
+from nightsort.cli.printable import as_json, printable
+from nightsort.cli.results import Printer
+from nightsort.cli.tickets import Wishes
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.errors import Stalled
+from nightsort.wiring import tickets_of
+from tests.fakes.config_maps import MemoryConfigMaps
+from tests.manifests import manifest
+
+NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+OWNER = Meta("support", "tickets", "uid-1")
+HOSTILE = 'a\x1b]0;owned\x07"=1+1,\u202e\r\n\u2028\x9b1m'
+ROWS = [
+    Row("1", "billing", Verdict.LABELED, "", "claude-haiku-4-5", "msgbatch_1", NOW, 90, 2),
+    Row(HOSTILE, None, Verdict.EXPIRED, "not run within 24 hours"),
+    Row("\U0001f600", None, Verdict.UNKNOWN, HOSTILE),
+]
+WISHES = Wishes(model="claude-haiku-4-5")
+
+
+# --- rows are read back -----------------------------------------------------------------------------------------------
+
+
+async def stored(form: Any, rows: Sequence[Row]) -> MemoryConfigMaps:
+    async def pages() -> AsyncIterator[Sequence[Row]]:
+        yield rows
+
+    config_maps = MemoryConfigMaps()
+    await ConfigMapRows(config_maps, OWNER, ConfigMapResults(format=form)).write(pages())
+    return config_maps
+
+
+async def read(config_maps: MemoryConfigMaps, owner: Meta = OWNER) -> list[Row]:
+    return [row async for page in stored_rows(config_maps, owner, "tickets-results") for row in page]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+async def test_rows_are_read_back_as_they_were_stored(form: str) -> None:
+    assert await read(await stored(form, ROWS)) == ROWS
+
+
+async def test_rows_of_many_parts_are_read_back_in_order() -> None:
+    rows = [Row(f"{number:06}", None, Verdict.MISSING, "x" * 400) for number in range(5_000)]
+    config_maps = await stored("jsonl", rows)
+
+    assert len(config_maps.kept) > 2
+    assert await read(config_maps) == rows
+
+
+async def test_a_config_map_that_somebody_has_replaced_or_damaged_is_not_read() -> None:
+    config_maps = await stored("jsonl", ROWS)
+    with pytest.raises(Stalled, match="does not belong to this tickets"):
+        await read(config_maps, replace(OWNER, uid="uid-2"))
+
+    place = ("support", "tickets-results")
+    for text in ("{}\n", '{"id": 1}\n', "nonsense\n", '{"id": "1", "verdict": "Imagined"}\n'):
+        kept = config_maps.kept[place]
+        config_maps.kept[place] = replace(kept, data={**kept.data, "results.jsonl": text})
+        with pytest.raises(Stalled, match=r"ConfigMap tickets-results, key results\.jsonl: "):
+            await read(config_maps)
+
+    del config_maps.kept[place]
+    with pytest.raises(Stalled, match="is not there any more"):
+        await read(config_maps)
+
+
+# --- and shown --------------------------------------------------------------------------------------------------------
+
+
+def printed(form: str, capsys: pytest.CaptureFixture[str], *, terminal: bool = False) -> str:
+    printer = Printer(form, terminal=terminal)
+    printer.show(ROWS[:1])
+    printer.show(ROWS[1:])
+    printer.end()
+    return capsys.readouterr().out
+
+
+def test_machine_formats_are_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed("jsonl", capsys).removesuffix("\n").split("\n")
+    assert [json.loads(line)["id"] for line in lines] == [row.id for row in ROWS]
+    cells = list(csv.reader(io.StringIO(printed("csv", capsys), newline="")))
+    assert [line[0] for line in cells] == ["id", *(row.id for row in ROWS)]
+
+
+def test_nothing_that_a_terminal_would_obey_is_shown_on_it(capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("table", "jsonl", "csv"):
+        shown = printed(form, capsys, terminal=True)
+        assert all(character.isprintable() or character == "\n" for character in shown)
+    assert "\x1b" not in printed("table", capsys)
+    assert [json.loads(line)["id"] for line in printed("jsonl", capsys, terminal=True).splitlines()] == [
+        row.id for row in ROWS
+    ]
+
+
+def test_what_can_be_printed_is_left_as_it_is() -> None:
+    assert printable("Über ✓ \U0001f600") == "Über ✓ \U0001f600"
+    assert printable("\x1b[2J\r\u202e") == "\\x1b[2J\\r\\u202e"
+    assert json.loads(as_json('"\U000e0001\x7f"')) == "\U000e0001\x7f"
+
+
+# --- a file of tickets becomes a resource -----------------------------------------------------------------------------
+
+
+def order(path: Path, wishes: Wishes = WISHES, **more: Any) -> Any:
+    given = {"template": None, "namespace": None, "fallback": None, **more}
+    return order_of(path, wishes, given["template"], NOW, given["namespace"], given["fallback"])
+
+
+def test_a_file_of_tickets_gives_a_resource_and_its_config_map(tmp_path: Path) -> None:
+    file = tmp_path / "Night Shift.csv"
+    file.write_text("id,subject,body\n1,a,b\n")
+    wishes = replace(WISHES, categories=("billing, technical", "other"), max_cost="2.00")
+
+    made = order(file, wishes, namespace="support")
+
+    assert made.manifest["metadata"] == {"name": "night-shift", "namespace": "support"}
+    spec = made.manifest["spec"]
+    assert spec["source"] == {"configMap": {"name": "night-shift-tickets", "key": "tickets.csv"}}
+    assert [category["name"] for category in spec["categories"]] == ["billing", "technical", "other"]
+    assert spec["maxCostUSD"] == "2.00"
+    assert (made.tickets.name, dict(made.tickets.data)) == ("night-shift-tickets", {"tickets.csv": file.read_text()})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("a.csv", "id,text\n1,b\n", "no column 'body', which prompt.template names: give --template"),
+        ("a.csv", "id,subject,body\n1,a,b\n1,c,d\n", 'line 3: the id "1" was used before, by line 2'),
+        ("a.jsonl", '{"subject": "a"}\n', "line 1: the ticket has no id"),
+        ("a.json", '[{"id": "1", "subject": "", "body": ""}', "no valid JSON"),
+        (
+            "a.csv",
+            "id,subject,body\n1,a," + "b" * 1024 * 1024 + "\n",
+            "and a ConfigMap holds 1,048,576: put the tickets",
+        ),
+    ],
+)
+def test_tickets_that_cannot_be_used_are_refused_before_anything_is_made(
+    tmp_path: Path, name: str, text: str, complaint: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidManifest, match="a\\.") as refused:
+        order(tmp_path / name)
+    assert complaint in str(refused.value)
+
+
+def test_json_may_be_a_manifest_or_tickets(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest("night")))
+    (tmp_path / "tickets.json").write_text(json.dumps([{"id": "1", "subject": "a", "body": "b"}]))
+
+    assert order(tmp_path / "manifest.json", Wishes()).tickets is None
+    assert order(tmp_path / "tickets.json").tickets is not None
+    with pytest.raises(InvalidManifest, match="--model is for files of tickets"):
+        order(tmp_path / "manifest.json")
+    with pytest.raises(InvalidManifest, match="has tickets and no model"):
+        order(tmp_path / "tickets.json", Wishes())
+
+
+def test_the_namespace_is_the_flags_the_manifests_the_contexts_or_left_open(tmp_path: Path) -> None:
+    file = tmp_path / "night.yaml"
+
+    def namespace(own: str | None, **more: Any) -> Any:
+        written = manifest("night")
+        written["metadata"] |= {"namespace": own} if own else {}
+        file.write_text(json.dumps(written))
+        return order(file, Wishes(), **more).manifest["metadata"].get("namespace")
+
+    assert namespace("own", namespace="flag", fallback="context") == "flag"
+    assert namespace("own", fallback="context") == "own"
+    assert namespace(None, fallback="context") == "context"
+    assert namespace(None) is None
+
+
+# --- what a retry is made of ------------------------------------------------------------------------------------------
+
+
+def test_a_retry_has_a_name_that_says_whose_it_is() -> None:
+    assert [next_name(name) for name in ("a", "a-retry", "a-retry-2", "a-retry-x")] == [
+        "a-retry",
+        "a-retry-2",
+        "a-retry-3",
+        "a-retry-x-retry",
+    ]
+
+
+def test_a_retry_leaves_out_what_has_stopped_the_run_and_whose_results_they_are() -> None:
+    spec = manifest(suspend=True, activeDeadlineSeconds=1, results={"configMap": {"name": "mine", "format": "csv"}})
+
+    again = spec_again(spec["spec"])
+
+    assert again["results"] == {"configMap": {"format": "csv"}}
+    assert set(again) == {"model", "source", "results"}
+    assert spec_again({"activeDeadlineSeconds": 90_000}) == {"activeDeadlineSeconds": 90_000}
+
+
+@pytest.mark.parametrize(
+    ("query", "column", "secret", "skips"),
+    [
+        ("SELECT * FROM tickets WHERE category IS NULL", "category", "db", True),
+        ('SELECT * FROM tickets WHERE "category" is  null', "category", "db", True),
+        ("SELECT * FROM tickets WHERE t.label IS NULL", "label", "db", True),
+        ("SELECT * FROM tickets", "category", "db", False),
+        ("SELECT * FROM tickets WHERE category IS NOT NULL", "category", "db", False),
+        ("SELECT * FROM tickets WHERE subcategory IS NULL", "category", "db", False),
+        ("SELECT * FROM tickets WHERE category IS NULL", "category", "other", False),
+    ],
+)
+def test_a_query_that_asks_for_rows_without_a_category_skips_the_others(
+    query: str, column: str, secret: str, skips: bool
+) -> None:
+    source = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": query}}
+    columns = {"id": "id", "category": column}
+    database = {"urlSecretRef": {"name": secret, "key": "url"}, "table": "tickets", "columns": columns}
+    resource = Resource.of(manifest(source=source, results={"database": database}))
+
+    assert resource.spec.source.database is not None
+    assert skips_labeled(resource, resource.spec.source.database) is skips
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
+def test_tickets_are_written_again_as_they_were(form: Any) -> None:
+    tickets = [{"id": "1", "body": HOSTILE, "more, columns": ""}, {"id": " 2", "body": "\r", "more, columns": '"'}]
+
+    assert list(tickets_of(FORMS[form](tickets), form)) == tickets
+
+
+# --- durations and completion -----------------------------------------------------------------------------------------
+
+
+def test_durations_are_those_of_kubectl() -> None:
+    assert [seconds_of(text) for text in ("90s", "10m", "1h30m", "250ms", "1.5h", "7")] == [
+        90,
+        600,
+        5400,
+        0.25,
+        5400,
+        7,
+    ]
+    for wrong in ("", "soon", "10 m", "-1", "-1s", "inf", "nan", "m"):
+        with pytest.raises(typer.BadParameter, match="is no duration"):
+            seconds_of(wrong)
+
+
+def offered(folder: Path, *arguments: str) -> list[str]:
+    """What kubectl is offered at the last argument; its own answer is that of a script."""
+    script = folder / "kubectl"
+    script.write_text('#!/bin/sh\necho "$@" >> asked\nprintf "night\\tComplete\\nnew\\t\\nnoon\\tProcessing\\n"\n')
+    script.chmod(0o755)
+    ended = subprocess.run(
+        [sys.executable, "-c", "from nightsort.__main__ import complete_for_kubectl as main; main()", *arguments],
+        env={**os.environ, "PATH": str(folder) + os.pathsep + os.environ["PATH"]},
+        cwd=folder, text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    return ended.stdout.splitlines()
+
+
+def test_names_are_offered_with_their_phases_where_they_fit(tmp_path: Path) -> None:
+    assert offered(tmp_path, "watch", "n") == ["night\tComplete", "new\tnew", "noon\tProcessing", ":4"]
+    assert offered(tmp_path, "cancel", "-n", "support", "no") == ["noon\tProcessing", ":4"]
+    assert offered(tmp_path, "retry", "") == ["night\tComplete", ":4"]
+    assert "--namespace=support" in (tmp_path / "asked").read_text()
+    assert offered(tmp_path, "results", "night", "--verdict", "E") == ["Errored", "Expired", ":4"]
+
+
+def test_without_an_answer_files_are_offered(tmp_path: Path) -> None:
+    assert offered(tmp_path, "create", "--from", "tick") == [":0"]
+    assert offered(tmp_path, "watch", "zz") == [":0"]

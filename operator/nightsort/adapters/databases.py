@@ -92,6 +92,11 @@ class Session:
         mark = "`" if self.family == "mysql" else '"'
         return self.raw(f"{mark}{name.replace(mark, mark * 2)}{mark}")
 
+    def size(self, expression: str) -> str:
+        """An expression for the bytes of a value (of SQLite's text: characters); PostgreSQL need not read it for that."""
+        length = f"OCTET_LENGTH(CAST({expression} AS TEXT))" if self.family == "postgresql" else f"LENGTH({expression})"
+        return f"COALESCE({length}, 0)"
+
     def bind(self, name: str) -> str:
         return f":{name}" if self.family == "sqlite" else f"%({name})s"
 

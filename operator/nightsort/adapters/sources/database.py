@@ -6,10 +6,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal, InvalidOperation
-from uuid import UUID
+from typing import Any
 
+from nightsort.adapters.database_ids import ID_TYPES, array_literal, checked
 from nightsort.adapters.databases import Database, DatabasePolicy, Result, Session, listed, resolve
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Stalled
@@ -18,8 +17,10 @@ from nightsort.domain.ticket import Ticket
 PLACE = "spec.source.database"
 PAGE_ROWS = 5000
 FIRST_PAGE_ROWS = 200
-# Bounds the memory of a page: where tickets are long, the next page has fewer.
-PAGE_CHARS = 8_000_000
+# Bounds the memory of a page: the database itself ends it behind the ticket with which it has so many bytes.
+PAGE_BYTES = 8_000_000
+MOST_TICKET_BYTES = 16 * 1024 * 1024
+"""As of a ticket in a file."""
 MOST_ID_CHARS = 512
 EXAMPLES = 3
 
@@ -68,18 +69,15 @@ class DatabaseSource:
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
         rows = min(FIRST_PAGE_ROWS, self._page_rows)
-        while page := await asyncio.to_thread(self._page, after, through, rows):
-            yield page
-            if len(page) < rows:
-                return
-            after, rows = page[-1].cursor, self._next_rows(page)
+        more = True
+        while more:
+            page, more = await asyncio.to_thread(self._page, after, through, rows)
+            if page:
+                yield page
+                after, rows = page[-1].cursor, self._page_rows
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         return await asyncio.to_thread(self._by_ids, ids) if ids else ()
-
-    def _next_rows(self, page: Sequence[Ticket]) -> int:
-        chars = sum(len(text) for ticket in page for text in ticket.fields.values())
-        return max(1, min(self._page_rows, PAGE_CHARS * len(page) // max(chars, 1)))
 
     def _check(self) -> None:
         with self._database.reading() as session:
@@ -90,7 +88,8 @@ class DatabaseSource:
         with self._database.reading() as session:
             return int(self._select(session, "COUNT(*)").scalar_one())
 
-    def _page(self, after: str | None, through: str | None, rows: int) -> Sequence[Ticket]:
+    def _page(self, after: str | None, through: str | None, rows: int) -> tuple[Sequence[Ticket], bool]:
+        """The next tickets, and whether there may be more behind them."""
         with self._database.reading() as session:
             layout = self._known(session)
             column = f"t.{session.quote(layout.id)}"
@@ -102,7 +101,40 @@ class DatabaseSource:
                 conditions.append(f"{column} <= {session.bind('through')}")
                 values["through"] = self._typed(layout, through)
             rest = f"WHERE {' AND '.join(conditions)} ORDER BY {column}"
-            return self._tickets_of(session, layout, rest, rows, values)
+            found, there = self._bounded(session, layout, rest, rows, values)
+            tickets = [self._ticket(layout, str(ticket_id), fields) for ticket_id, *fields in found]
+            return tickets, there == rows or len(tickets) < there
+
+    def _bounded(
+        self, session: Session, layout: Layout, rest: str, rows: int, values: dict[str, object]
+    ) -> tuple[Sequence[Sequence[Any]], int]:
+        """Ids and fields of the first rows that fit a page, at least one, and how many rows there were to choose from.
+
+        No row leaves the database but those: beside many short tickets may stand one that is longer than memory.
+        """
+        columns = [f"t.{session.quote(name)}" for name in (layout.id, *layout.fields.values())]
+        size = " + ".join(session.size(column) for column in columns)
+        named = ", ".join(f"{column} AS n{place}" for place, column in enumerate(columns))
+        page = self._statement(session, f"{named}, {size} AS bytes", rest)
+        fields = [f"CASE WHEN bytes <= {MOST_TICKET_BYTES} THEN n{place} END" for place in range(1, len(columns))]
+        held = "SUM(bytes) OVER (ORDER BY n0 ROWS UNBOUNDED PRECEDING) - bytes AS held, COUNT(*) OVER () AS there"
+        result = session.run(
+            f"SELECT {', '.join(['there', 'bytes', 'n0', *fields])} "
+            f"FROM (SELECT p.*, {held} FROM (\n{page}\n) AS p) AS h WHERE held < {PAGE_BYTES} ORDER BY n0",
+            rows=rows,
+            **values,
+        ).all()
+        for _, taken, ticket_id, *_ in result:
+            if taken > MOST_TICKET_BYTES:
+                raise self._too_large(str(ticket_id), int(taken))
+        return [row[2:] for row in result], int(result[0][0]) if result else 0
+
+    def _too_large(self, ticket_id: str, taken: int) -> Stalled:
+        return self._stalled(
+            f"ticket {shortened(ticket_id)!r} has {taken:,} bytes, more than {MOST_TICKET_BYTES:,}: "
+            "cut its text in the query",
+            "TicketTooLarge",
+        )
 
     def _typed(self, layout: Layout, cursor: str) -> object:
         try:
@@ -149,8 +181,11 @@ class DatabaseSource:
 
         It has always a parameter, which makes PostgreSQL refuse more than one statement.
         """
+        return session.run(self._statement(session, what, rest), rows=rows, **values)
+
+    def _statement(self, session: Session, what: str, rest: str) -> str:
         table = f"(\n{session.raw(self._query)}\n) AS t"
-        return session.run(f"SELECT {what} FROM {table} {rest} LIMIT {session.bind('rows')}", rows=rows, **values)
+        return f"SELECT {what} FROM {table} {rest} LIMIT {session.bind('rows')}"
 
     def _known(self, session: Session) -> Layout:
         layout = self._layout or self._learn(session)
@@ -215,50 +250,12 @@ class DatabaseSource:
         return self._database.stalled(message, reason)
 
 
-def whole(text: str) -> int:
-    return int(text)
-
-
-def decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError(text) from None
-
-
-# What the first id is in Python decides how ids are compared. None: there is no row. MariaDB compares a number with
-# text as floating point, which cannot tell large ids apart, and SQLite sorts all numbers before all text.
-ID_TYPES: dict[type, Callable[[str], object]] = {
-    str: str,
-    int: whole,
-    Decimal: decimal,
-    UUID: UUID,
-    date: str,  # and datetime
-    type(None): str,
-}
-
-
-def checked(typed: Callable[[str], object]) -> Callable[[str], str]:
-    """PostgreSQL gives text without a type the column's own; it only must be of the kind."""
-
-    def as_given(text: str) -> str:
-        typed(text)
-        return text
-
-    return as_given
-
-
 def possible(layout: Layout, ids: Sequence[str]) -> Iterator[object]:
     for each in ids:
         try:
             yield layout.typed(each)
         except ValueError:
             continue  # the column's type has changed: this ticket is not there any more
-
-
-def array_literal(values: Sequence[object]) -> str:
-    escaped = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
 
 
 def as_text(value: object) -> str:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-from kubernetes.aio.client import ApiClient, ApiException, Configuration
+from kubernetes.aio.client import ApiException
 
 from nightsort.adapters.kube_client import connected, signed_in, translated
-from nightsort.adapters.ledgers.kube import KubeLedger
 from nightsort.domain.errors import Stalled, Waiting
-from tests.manifests import stored
 
 
 def answer(status: int, message: str = "", headers: dict[str, str] | None = None) -> ApiException:
@@ -80,63 +72,6 @@ def test_the_models_of_pods_are_not_loaded() -> None:
 
     assert "kubernetes.aio.client.api.custom_objects_api" in loaded
     assert not [name for name in loaded if name.endswith((".core_v1_api", ".v1_pod"))]
-
-
-@dataclass
-class ListServer:
-    """An API server that lists one resource in two pages, or fails as often as it is told to."""
-
-    failures: int = 0
-    pages: list[str | None] = field(default_factory=list)
-    """The tokens with which pages were asked for."""
-
-    async def answer(self, request: web.Request) -> web.Response:
-        token = request.query.get("continue")
-        self.pages.append(token)
-        if self.failures:
-            self.failures -= 1
-            return web.json_response({"kind": "Status"}, status=500)
-        items = [stored("tickets", "uid-1")] if token else []
-        return web.json_response({"items": items, "metadata": {"continue": "" if token else "next"}})
-
-    @asynccontextmanager
-    async def ledger(self) -> AsyncIterator[KubeLedger]:
-        app = web.Application()
-        app.router.add_get("/{tail:.*}", self.answer)
-        async with TestServer(app) as server:
-            settings = Configuration(host=str(server.make_url("")).rstrip("/"))
-            async with ApiClient(settings) as client:
-                yield KubeLedger(client)
-
-
-async def test_looks_that_ask_at_once_for_what_is_unfinished_share_one_list() -> None:
-    server = ListServer()
-    async with server.ledger() as ledger:
-        found = await asyncio.gather(*(ledger.unfinished() for _ in range(50)))
-        again = await ledger.unfinished()
-
-    assert {resource.meta.name for each in (*found, again) for resource in each} == {"tickets"}
-    assert server.pages == [None, "next"] * 2, "who asks later gets a new one"
-
-
-async def test_a_shared_list_that_fails_fails_for_all_and_is_read_by_the_next() -> None:
-    server = ListServer(failures=1)
-    async with server.ledger() as ledger:
-        failed = await asyncio.gather(*(ledger.unfinished() for _ in range(3)), return_exceptions=True)
-        found = await ledger.unfinished()
-
-    assert [type(each) for each in failed] == [Waiting] * 3
-    assert len(found) == 1
-
-
-async def test_who_stops_waiting_does_not_take_the_list_from_the_others() -> None:
-    server = ListServer()
-    async with server.ledger() as ledger:
-        hasty, patient = (asyncio.create_task(ledger.unfinished()) for _ in range(2))
-        await asyncio.sleep(0)
-        hasty.cancel()
-
-        assert len(await patient) == 1
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "{{{", "[]", "clusters: 7", "current-context: test\n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -55,6 +56,7 @@ class Admission:
         self._limit = tools.enqueued_requests
         self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
         self._counted = False
+        self._counting = asyncio.Lock()
 
     async def admit(self, run: Run, submission: Submission) -> None:
         """Reserves room for the shard; the reservation lasts until the resource is counted again.
@@ -111,16 +113,18 @@ class Admission:
         return sum(now - place.asked <= FORGOTTEN for place in places)
 
     async def _count_all(self) -> None:
-        if self._counted:
-            return
-        for resource in await self._tools.ledger.unfinished():
-            if requests := enqueued(resource.status):
-                try:
-                    account = self._account(await self._tools.connections.api(resource))
-                except Interruption:
-                    continue  # its key cannot be read, so that it is not known whose room it takes
-                account.loads[resource.meta.uid] = Load(resource.meta.namespace, requests)
-        self._counted = True
+        """One look counts, and the others wait for it: none is admitted on half a count, which would then undo it."""
+        async with self._counting:
+            if self._counted:
+                return
+            for resource in await self._tools.ledger.unfinished():
+                if requests := enqueued(resource.status):
+                    try:
+                        account = self._account(await self._tools.connections.api(resource))
+                    except Interruption:
+                        continue  # its key cannot be read, so that it is not known whose room it takes
+                    account.loads[resource.meta.uid] = Load(resource.meta.namespace, requests)
+            self._counted = True
 
     def _account(self, api: BatchApi) -> Account:
         return self._accounts.setdefault(api, Account())

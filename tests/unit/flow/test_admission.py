@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from nightsort.api.resource import Resource
 from nightsort.domain.errors import Stalled
 from nightsort.domain.queue import SHOWN_PLACES
@@ -135,3 +137,25 @@ async def test_who_got_another_key_while_waiting_goes_where_that_leads(world: Wo
 
     assert other.calls["create"] == 1
     assert world.api.calls["create"] == 1
+
+
+async def test_looks_that_begin_together_count_once_what_is_in_flight(world: World) -> None:
+    world.apply("a", "b", name="running")
+    limited(world, 3)
+    waiting = [world.apply("a", name=f"run-{number}") for number in range(10)]
+    for resource in await world.ledger.unfinished():
+        if resource.meta.name == "running":
+            await world.look(resource)
+    world.restart()
+    world.ledger.calls.clear()
+    world.ledger.after = slowly
+
+    await asyncio.gather(*(world.look(resource) for resource in waiting))
+
+    assert world.ledger.calls["unfinished"] == 1
+    assert world.api.calls["create"] == 2, "there was room for one more"
+
+
+async def slowly(operation: str, *about: object) -> None:
+    """The others have their turn before the answer is there."""
+    await asyncio.sleep(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import gzip
 import json
@@ -43,7 +42,6 @@ class KubeLedger:
         self._objects = CustomObjectsApi(client)
         self._core = CoreObjects(client)
         self._namespaces = namespaces
-        self._reading: asyncio.Task[Sequence[Resource]] | None = None
 
     async def load(self, meta: Meta) -> Resource | None:
         try:
@@ -84,18 +82,6 @@ class KubeLedger:
         return {batch async for item in self._all(scopes) for batch in recorded_ids(item)}
 
     async def unfinished(self) -> Sequence[Resource]:
-        """Those who ask while a list is under way get that one: at a start, fifty looks ask at once."""
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._unfinished())
-            self._reading.add_done_callback(self._end_of_reading)
-        return await asyncio.shield(self._reading)
-
-    def _end_of_reading(self, reading: asyncio.Task[Sequence[Resource]]) -> None:
-        self._reading = None
-        if not reading.cancelled():
-            reading.exception()  # seen, even when nobody waits for it any more
-
-    async def _unfinished(self) -> Sequence[Resource]:
         scopes = self._namespaces or (None,)
         found = [parsed(item) async for item in self._all(scopes) if not has_ended(item)]
         return [resource for resource in found if resource]

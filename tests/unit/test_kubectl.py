@@ -16,23 +16,38 @@ from typing import Any
 
 import pytest
 import typer
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.client import ApiClient, Configuration
 
+from nightsort.adapters.resources.kube import KubeResources
 from nightsort.adapters.sinks.config_map import ConfigMapRows
 from nightsort.adapters.stored_rows import stored_rows
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults
-from nightsort.cli.again import FORMS, next_name, skips_labeled, spec_again
+from nightsort.api.status import (
+    BatchRecord,
+    BatchState,
+    Condition,
+    Cost,
+    Plan,
+    Status,
+    StoredResults,
+    TicketCounts,
+)
+from nightsort.cli.again import FORMS, Again, again, next_name, skips_labeled, spec_again
 from nightsort.cli.create import order_of
 from nightsort.cli.duration import seconds_of
 from nightsort.cli.manifests import InvalidManifest
 from nightsort.cli.printable import as_json, printable
-from nightsort.cli.results import Printer
+from nightsort.cli.results import Printer, elsewhere
 from nightsort.cli.tickets import Wishes
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.errors import Stalled
-from nightsort.wiring import tickets_of
+from nightsort.domain.errors import Rejected, Stalled
+from nightsort.wiring import Cluster, tickets_of
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.manifests import manifest
+from tests.manifests import stored as stored_manifest
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 OWNER = Meta("support", "tickets", "uid-1")
@@ -198,6 +213,35 @@ def test_the_namespace_is_the_flags_the_manifests_the_contexts_or_left_open(tmp_
     assert namespace(None) is None
 
 
+@pytest.mark.parametrize("name", ["Night", "a/b", "-a", "a_b"])
+def test_a_name_that_is_none_is_refused_as_such(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.csv").write_text("id,subject,body\n1,a,b\n")
+    with pytest.raises(InvalidManifest, match="--name may have small letters, digits"):
+        order(tmp_path / "a.csv", template=name)
+
+
+async def test_a_cluster_without_the_crd_is_told_from_one_without_the_resource() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if "missing" in request.path:
+            return web.json_response({"kind": "Status", "reason": "NotFound", "message": "not found"}, status=404)
+        return web.Response(status=404, text="404 page not found\n")
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(application) as server, ApiClient(Configuration(host=str(server.make_url("")))) as client:
+        resources = KubeResources(client)
+        with pytest.raises(Stalled, match="there is no ClassificationBatch missing in namespace support"):
+            await resources.read("support", "missing")
+        told = "the cluster knows no ClassificationBatch: install the CRD"
+        with pytest.raises(Stalled, match=told):
+            await resources.read("support", "tickets")
+        with pytest.raises(Stalled, match=told):
+            await resources.create(stored_manifest("tickets"))
+        with pytest.raises(Stalled, match=told):
+            async for _ in resources.follow("support"):
+                pass
+
+
 # --- what a retry is made of ------------------------------------------------------------------------------------------
 
 
@@ -242,6 +286,82 @@ def test_a_query_that_asks_for_rows_without_a_category_skips_the_others(
 
     assert resource.spec.source.database is not None
     assert skips_labeled(resource, resource.spec.source.database) is skips
+
+
+def ended(total: int = 3, failed: int = 1, **more: Any) -> Status:
+    finished = Condition(type="Finished", status="True", last_transition_time=NOW, reason="Complete")
+    record = BatchRecord(shard=0, attempt=0, tag="a", state=BatchState.COLLECTED, requests=total, intended_at=NOW)
+    tickets = TicketCounts(total=total, labeled=total - failed, failed=failed)
+    given = {"batches": (record,), "tickets": tickets, "plan": Plan(tickets=total), "conditions": (finished,)}
+    return Status(**{**given, **more})
+
+
+async def retried(
+    status: Status, config_maps: MemoryConfigMaps | None = None, *, everything: bool = False, **spec: Any
+) -> Again:
+    written = stored_manifest("tickets")
+    written["metadata"]["uid"] = OWNER.uid
+    written["spec"] |= spec
+    resource = Resource.of(written).with_status(status)
+    cluster: Any = Cluster(None, config_maps or MemoryConfigMaps(), "support")  # type: ignore[arg-type]
+    return await again(cluster, resource, written, None, (), everything=everything)
+
+
+def inline_of(*ids: str) -> dict[str, Any]:
+    return {"inline": {"tickets": [{"id": ticket, "body": "Refund"} for ticket in ids]}}
+
+
+async def test_a_retry_of_an_inline_list_has_the_failed_tickets_alone_and_says_what_they_cost() -> None:
+    status = ended(cost=Cost(estimated_usd="0.0300"), results=StoredResults(config_maps=("tickets-results",)))
+    rows = [ROWS[0], Row("2", None, Verdict.ERRORED, "api_error"), Row("3", None, Verdict.UNSENDABLE)]
+
+    made = await retried(status, await stored("jsonl", rows), source=inline_of("1", "2", "3"))
+
+    assert made.order is not None
+    assert made.order.manifest["spec"]["source"] == inline_of("2")
+    assert made.notes[0] == "1 ticket of 3 sent again (1 Errored), for about $0.0100"
+
+
+DATABASE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FROM tickets"}}
+
+
+async def test_where_it_cannot_be_told_what_failed_all_tickets_are_sent_only_on_demand() -> None:
+    status = ended(results=StoredResults(table="tickets"))
+    for source in (DATABASE, inline_of("1", "2", "3")):
+        with pytest.raises(Rejected, match="give --all to send, and pay, all its tickets again"):
+            await retried(status, source=source)
+
+        made = await retried(status, source=source, everything=True)
+
+        assert made.order is not None
+        assert made.order.manifest["spec"]["source"] == source
+        assert made.notes[0] == "3 tickets sent, and paid, again"
+
+
+async def test_a_run_that_has_bought_nothing_is_retried_as_it_was() -> None:
+    made = await retried(ended(0, 0, batches=()), source=DATABASE)
+
+    assert made.order is not None
+    assert made.order.manifest["spec"]["source"] == DATABASE
+
+
+async def test_there_is_nothing_to_retry_where_every_ticket_has_its_category() -> None:
+    made = await retried(ended(3, 0), source=DATABASE)
+
+    assert (made.order, made.notes) == (None, ("nothing to retry: every ticket of tickets has its category",))
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (ended(results=StoredResults(table="tickets")), "the rows of tickets are in the database, table tickets"),
+        (ended(results=StoredResults(object_store="s3://a/b/")), "the rows of tickets are in s3://a/b/"),
+        (ended(phase="Failed", message="no"), "tickets has no rows: Failed: no"),
+        (Status(), "tickets has no rows yet: no operator has looked at it yet"),
+    ],
+)
+def test_rows_that_are_elsewhere_are_told_of(status: Status, told: str) -> None:
+    assert elsewhere(Resource.of(stored_manifest("tickets")).with_status(status)) == told
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json"])

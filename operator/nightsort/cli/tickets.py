@@ -10,7 +10,7 @@ from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
-from nightsort.cli.manifests import InvalidManifest, text_of
+from nightsort.cli.manifests import InvalidManifest, refuse_bad_name, text_of
 from nightsort.cli.order import Order
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import placeholders
@@ -85,6 +85,7 @@ def with_tickets(manifest: dict[str, Any], path: Path) -> Order:
             f"{path} has {size:,} bytes, and a ConfigMap holds {MOST_BYTES:,}: put the tickets into object storage or "
             "a database, and write a manifest with source.objectStore or source.database"
         )
+    refuse_bad_name("--name", "name", manifest["metadata"]["name"])
     name = f"{manifest['metadata']['name']}-tickets"
     manifest["spec"]["source"]["configMap"]["name"] = name
     refuse_unusable(manifest, path, text)

@@ -93,7 +93,7 @@ class Session:
         return self.raw(f"{mark}{name.replace(mark, mark * 2)}{mark}")
 
     def size(self, expression: str) -> str:
-        """An expression for the bytes of a value (of SQLite's text: characters); PostgreSQL need not read it for that."""
+        """An expression for a value's bytes (of SQLite's text: characters). PostgreSQL need not read it for that."""
         length = f"OCTET_LENGTH(CAST({expression} AS TEXT))" if self.family == "postgresql" else f"LENGTH({expression})"
         return f"COALESCE({length}, 0)"
 

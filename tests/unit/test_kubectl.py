@@ -274,6 +274,8 @@ def test_a_retry_leaves_out_what_has_stopped_the_run_and_whose_results_they_are(
         ("SELECT * FROM tickets WHERE category IS NOT NULL", "category", "db", False),
         ("SELECT * FROM tickets WHERE subcategory IS NULL", "category", "db", False),
         ("SELECT * FROM tickets WHERE category IS NULL", "category", "other", False),
+        ("SELECT * FROM inbox WHERE category IS NULL", "category", "db", False),
+        ("SELECT * FROM tickets WHERE category IS NULL OR urgent", "category", "db", False),
     ],
 )
 def test_a_query_that_asks_for_rows_without_a_category_skips_the_others(
@@ -286,6 +288,8 @@ def test_a_query_that_asks_for_rows_without_a_category_skips_the_others(
 
     assert resource.spec.source.database is not None
     assert skips_labeled(resource, resource.spec.source.database) is skips
+    upserted = Resource.of(manifest(source=source, results={"database": {**database, "mode": "Upsert"}}))
+    assert not skips_labeled(upserted, resource.spec.source.database)
 
 
 def ended(total: int = 3, failed: int = 1, **more: Any) -> Status:

@@ -135,12 +135,14 @@ def without_category(resource: Resource) -> int:
 
 
 def skips_labeled(resource: Resource, source: DatabaseSource) -> bool:
-    """Whether the query asks for rows whose category is NULL, in the database that the run has labelled."""
+    """Whether the query surely asks for rows alone whose category is NULL, in the table where the run has filled it."""
     results = resource.spec.results.database
-    if results is None or results.url_secret_ref != source.url_secret_ref:
+    if results is None or results.mode != "Update" or results.url_secret_ref != source.url_secret_ref:
         return False
-    column = re.escape(results.columns.category)
-    return re.search(rf"\b{column}[\"`\]]?\s+is\s+null\b", source.query, re.IGNORECASE) is not None
+    table, column = re.escape(results.table.rpartition(".")[2]), re.escape(results.columns.category)
+    asked = rf"\b{table}\b.*\b{column}[\"`]?\s+is\s+null\b"
+    others = re.search(r"\b(or|union)\b", source.query, re.IGNORECASE)
+    return not others and re.search(asked, source.query, re.IGNORECASE | re.DOTALL) is not None
 
 
 async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collection[str]) -> Failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,24 @@ def render(values: Mapping[str, Any] | None = None, *flags: str, chart: Path = C
 def one(documents: list[Document], kind: str, name: str = "nightsort") -> Document:
     [found] = [each for each in documents if (each["kind"], each["metadata"]["name"]) == (kind, name)]
     return found
+
+
+def columns(plane: ControlPlane) -> list[str]:
+    """What `kubectl get cb` shows, as the cluster's CRD has it."""
+    path = "jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}"
+    return plane.kubectl("get", "crd", CRD_NAME, "-o", path).split()
+
+
+def with_another_column(folder: Path) -> Path:
+    """The chart of a later version, whose CRD shows one thing more."""
+    chart = folder / "nightsort"
+    shutil.copytree(CHART, chart)
+    crd = yaml.safe_load((chart / "files" / "classificationbatches.yaml").read_text())
+    crd["spec"]["versions"][0]["additionalPrinterColumns"].append(
+        {"name": "Shards", "type": "string", "jsonPath": ".status.cursor"}
+    )
+    (chart / "files" / "classificationbatches.yaml").write_text(yaml.safe_dump(crd))
+    return chart
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from nightsort.cli.create import scheduled
 from tests.cluster.audit import Audit, granted
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane, program
-from tests.cluster.helm import CHART, CRD_NAME, HelmFailed, Release, one
+from tests.cluster.helm import CRD_NAME, HelmFailed, Release, columns, one, with_another_column
 from tests.manifests import manifest
 from tests.processes import Server
 from tests.waiting import eventually
@@ -66,25 +65,8 @@ def release(bare: ControlPlane) -> Iterator[Release]:
     bare.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
 
 
-def columns(plane: ControlPlane) -> list[str]:
-    path = "jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}"
-    return plane.kubectl("get", "crd", CRD_NAME, "-o", path).split()
-
-
 def established(plane: ControlPlane) -> None:
     plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD_NAME}")
-
-
-def with_another_column(folder: Path) -> Path:
-    """The chart of a later version, whose CRD shows one thing more."""
-    chart = folder / "nightsort"
-    shutil.copytree(CHART, chart)
-    crd = yaml.safe_load((chart / "files" / "classificationbatches.yaml").read_text())
-    crd["spec"]["versions"][0]["additionalPrinterColumns"].append(
-        {"name": "Shards", "type": "string", "jsonPath": ".status.cursor"}
-    )
-    (chart / "files" / "classificationbatches.yaml").write_text(yaml.safe_dump(crd))
-    return chart
 
 
 def test_a_release_installs_the_crd_and_a_pod_that_the_restricted_level_admits(release: Release) -> None:

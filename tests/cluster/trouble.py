@@ -130,15 +130,19 @@ class Table:
 
     def new_night(self, tickets: int, requests_per_shard: int = 50, **spec: Any) -> str:
         """New tickets and the resource that labels them; its name."""
-        night = len(self.nights)
-        first = sum(self.nights.values())
+        night = self.insert(tickets)
+        manifest = self.manifest(night, shards={"maxRequests": requests_per_shard}, **spec)
+        self.user.apply(manifest)
+        return str(manifest["metadata"]["name"])
+
+    def insert(self, tickets: int) -> int:
+        """New tickets; the number of their night."""
+        night, first = len(self.nights), self.tickets
         rows = [(first + number, night, f"Charged twice {number}", "My invoice is wrong") for number in range(tickets)]
         with self.connection.cursor() as cursor:
             cursor.executemany("INSERT INTO tickets VALUES (%s, %s, %s, %s)", rows)
         self.nights[night] = tickets
-        manifest = self.manifest(night, shards={"maxRequests": requests_per_shard}, **spec)
-        self.user.apply(manifest)
-        return str(manifest["metadata"]["name"])
+        return night
 
     def manifest(self, night: int, **spec: Any) -> dict[str, Any]:
         secret = {"urlSecretRef": {"name": "tickets-db", "key": "url"}}
@@ -161,14 +165,19 @@ class Table:
 
 
 def settled(api: SimulatedApi, table: Table, eyes: Eyes) -> None:
-    """The judgement: what the API has on its bill is what there was to buy, and each row was labelled once."""
+    """The judgement: each ticket was paid and labelled once, and each resource says so."""
+    paid_and_labelled_once(api, table)
+    for name, status in eyes.statuses().items():
+        assert condition(status, "Complete") == "True", (name, status)
+        assert status["tickets"]["labeled"] == table.nights[int(name.removeprefix("night-"))], (name, status)
+
+
+def paid_and_labelled_once(api: SimulatedApi, table: Table) -> None:
+    """What the API has on its bill is what there was to buy, and each row was labelled once."""
     bill = api.ask("bill")
     assert (bill["paid"], bill["accepted"]) == (table.tickets, table.tickets), "every ticket is paid once"
     assert table.labelled() == table.tickets
     assert table.count("labelled <> 1") == 0, "every row is labelled once"
-    for name, status in eyes.statuses().items():
-        assert condition(status, "Complete") == "True", (name, status)
-        assert status["tickets"]["labeled"] == table.nights[int(name.removeprefix("night-"))], (name, status)
 
 
 def quickly(happened: Callable[[], Any], seconds: float) -> bool:

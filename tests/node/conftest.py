@@ -48,7 +48,6 @@ def node(machine: Machine) -> Iterator[Node]:
             yield node
         finally:
             node.stop()
-            machine.stop()
             for server in plane.running.values():
                 server.stop(signal.SIGKILL)  # to leave in good order takes it 20 s, and its data are of no use any more
 

@@ -22,15 +22,20 @@ suite=${VERSION_CODENAME:-bookworm}
 
 mkdir -p "$target" "$kept"
 work=$(mktemp -d "$kept/work.XXXXXX")
+# Thousands of files are written several times: in memory, where there is enough of it.
+if [ "$(awk '/^MemAvailable/ {print int($2 / 1048576)}' /proc/meminfo)" -ge 8 ]; then
+    mount -t tmpfs -o mode=700 work "$work"
+fi
 clean_up() {
     local place
     for place in $(awk -v work="$work/" 'index($2, work) == 1 {print $2}' /proc/self/mounts | sort -r); do
         umount --lazy "$place" || true
     done
+    umount --lazy "$work" 2>/dev/null || true
     rm -rf --one-file-system "$work"
 }
 trap clean_up EXIT
-find "$kept" -maxdepth 1 -name '*.tar*' -mtime +7 -delete
+find "$kept" -maxdepth 1 \( -name '*.tar*' -mtime +7 -o -name '*.part' -mmin +60 \) -delete
 
 digest() { # what it reads
     sha256sum | cut -c 1-16
@@ -48,7 +53,8 @@ make_base() { # FILE
         { tail -20 "$work/debootstrap.log" >&2; return 1; }
     rm -rf "$work"/base/var/cache/apt/archives/*.deb "$work"/base/var/lib/apt/lists/*
     tar -C "$work/base" -c . | gzip -1 >"$work/base.tar.gz"
-    mv "$work/base.tar.gz" "$1"
+    mv "$work/base.tar.gz" "$1.$$.part"
+    mv "$1.$$.part" "$1"
     rm -rf "$work/base"
 }
 
@@ -101,7 +107,8 @@ import() { # IMAGE FILE WHERE: an image of nothing but that
 
 export_as() { # IMAGE FILE
     buildah push --quiet "$1" "oci-archive:$work/image.tar:$1"
-    mv "$work/image.tar" "$2"
+    mv "$work/image.tar" "$2.$$.part"
+    mv "$2.$$.part" "$2"
 }
 
 give() { # FILE NAME: it stands in the clone under that name, and counts as used

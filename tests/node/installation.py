@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from tests.cluster.bench import SimulatedApi, User
 from tests.cluster.helm import CHART, CRD_NAME, Release
+from tests.cluster.trouble import Table
 from tests.node.node import IMAGE, TAG, Node
 from tests.waiting import eventually
 
@@ -65,9 +67,19 @@ class Installation:
         """Waits until the Deployment's pods are ready."""
         self.user.kubectl("rollout", "status", "deployment/nightsort", f"--timeout={START_SECONDS}s")
 
+    def buy(self, table: Table, tickets: int, batches: int = 1) -> None:
+        """New tickets, and the resource that labels them; its batches have been bought, and their ids are on record."""
+        name = table.new_night(tickets, requests_per_shard=tickets // batches)
+
+        def are_on_record(status: Any) -> bool:
+            return [each["state"] for each in status.get("batches", ())] == ["Submitted"] * batches
+
+        self.user.told(name, are_on_record, START_SECONDS)
+
     def remove(self) -> None:
         """Tells what its pods said, for the report of a test that failed, and leaves the cluster as it was."""
-        print(self.user.kubectl("get", "pods,cb,events", check=False), self.node.logs(self.namespace)[-20_000:])
+        sys.stdout.write(self.user.kubectl("get", "pods,cb,events", check=False))
+        sys.stdout.write(self.node.logs(self.namespace)[-20_000:])
         if "nightsort" in self.release.helm("list", "--short"):
             self.release.helm("uninstall", "nightsort")
         self.node.plane.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found", "--wait=false")
@@ -85,6 +97,14 @@ class Installation:
         """The operator's only one."""
         [pod] = self.pods()
         return pod
+
+    def uids(self) -> set[str]:
+        """Of the operator's pods."""
+        return {pod["metadata"]["uid"] for pod in self.pods()}
+
+    def kill(self) -> None:
+        """`kill -9` of the operator in its container."""
+        self.node.kill(container(self.pod())["containerID"])
 
     def evict(self, pod: Mapping[str, Any]) -> None:
         """As `kubectl drain` does it for each pod."""

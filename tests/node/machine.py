@@ -1,17 +1,17 @@
 """A machine within this machine: namespaces of its own for processes, mounts and network, and one wire to the outside.
 
 Whatever runs in it, however it goes astray, ends with its first process, and its mounts, interfaces and routes with it:
-the kernel sees to that even when the tests are killed. Only empty cgroups are left to be removed. Needs root.
+the kernel sees to that even when the tests are killed. Needs root.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,9 +25,15 @@ SPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
 CNI_RESULTS = Path("/var/lib/cni")
 """Where the network plugins' library keeps its results; the place cannot be chosen."""
 
+BRIDGE = "pods"
+DISK = "disk"
+"""The folder in the machine's own for what is large."""
+ENOUGH_BYTES = 8 << 30
+"""With so much memory free, the disk is in memory: images are then unpacked in seconds on a busy machine, too."""
+
 # What programs write at fixed places stays inside, in memory. Then the first process, which buries the orphans.
 FIRST = """
-for place in /run /var/log {cni}; do mount -t tmpfs machine $place || exit; done
+for place in {places}; do mount -t tmpfs -o mode=755 machine $place || exit; done
 ip link set lo up
 exec {pause}
 """
@@ -42,7 +48,6 @@ class Machine:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.name = f"nightsort-{os.getpid()}"
         self.wire = f"night{os.getpid()}"  # interfaces have 15 characters
         self.running: list[Server] = []
         self.made_place = False
@@ -66,7 +71,11 @@ class Machine:
         """
         self.made_place = not CNI_RESULTS.exists()
         CNI_RESULTS.mkdir(exist_ok=True)
-        first = FIRST.format(cni=CNI_RESULTS, pause=program("pause"))
+        (self.directory / DISK).mkdir()
+        places = ["/run", "/var/log", str(CNI_RESULTS)]
+        if available_bytes() > ENOUGH_BYTES:
+            places.append(str(self.directory / DISK))
+        first = FIRST.format(places=" ".join(places), pause=program("pause"))
         command = [found("unshare"), *SPACES, "--fork", "--kill-child", "--mount-proc", "/bin/sh", "-c", first]
         try:
             boot = Server.start(command, self.directory / "machine.log")
@@ -84,15 +93,14 @@ class Machine:
         run("ip", "link", "add", self.wire, "type", "veth", "peer", "name", "eth0", "netns", str(self.pid))
         run("ip", "address", "add", f"{self.address}/24", "dev", self.wire)
         run("ip", "link", "set", self.wire, "up")
-        self.run("ip", "link", "add", "pods", "type", "bridge")
-        self.run("ip", "link", "set", "eth0", "master", "pods", "up")
-        self.run("ip", "address", "add", f"{self.own_address}/24", "dev", "pods")
-        self.run("ip", "link", "set", "pods", "up")
+        self.run("ip", "link", "add", BRIDGE, "type", "bridge")
+        self.run("ip", "link", "set", "eth0", "master", BRIDGE, "up")
+        self.run("ip", "address", "add", f"{self.own_address}/24", "dev", BRIDGE)
+        self.run("ip", "link", "set", BRIDGE, "up")
 
     def inside(self, *command: str | Path) -> list[str]:
         """The command line that runs it in the machine."""
-        spaces = ("--mount", "--net", "--pid", "--ipc", "--uts")
-        return [found("nsenter"), f"--target={self.pid}", *spaces, *map(str, command)]
+        return [found("nsenter"), f"--target={self.pid}", *SPACES, *map(str, command)]
 
     def run(self, *command: str | Path) -> str:
         return run(*self.inside(*command))
@@ -108,10 +116,8 @@ class Machine:
         for server in self.running:  # the first of them is the machine, and the others end with it
             server.stop(signal.SIGKILL)
         self.running.clear()
-        eventually(lambda: all(remove_cgroup(path) for path in cgroups(self.name)))
         if self.made_place:
-            with contextlib.suppress(OSError):  # somebody else uses it by now
-                CNI_RESULTS.rmdir()
+            eventually(lambda: removed(CNI_RESULTS))  # busy until the kernel has taken the machine's mounts away
             self.made_place = False
 
 
@@ -158,20 +164,25 @@ def free_network() -> str:
     return next(prefix for prefix in prefixes if not run("ip", "-4", "route", "show", "root", f"{prefix}.0/24"))
 
 
-def cgroups(name: str) -> Iterable[Path]:
-    """The groups of that name, the innermost first, in either version of the hierarchy."""
-    top = Path("/sys/fs/cgroup")
-    for group in [*top.glob(name), *top.glob(f"*/{name}")]:
-        yield from sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
-        yield group
-
-
-def remove_cgroup(path: Path) -> bool:
-    """Whether it has gone; the kernel keeps it until its last process has."""
+def can_start() -> bool:
+    """Whether this account, root perhaps only of a container, may make the namespaces."""
     try:
-        path.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
+        run("unshare", *SPACES, "--fork", "--mount-proc", "/bin/true")
+    except subprocess.CalledProcessError:
         return False
+    return True
+
+
+def available_bytes() -> int:
+    """Memory that can be used without pushing anything out."""
+    [line] = [line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable:")]
+    return int(line.split()[1]) * 1024
+
+
+def removed(directory: Path) -> bool:
+    """Whether it is no more, or is somebody else's by now; not yet, as long as the kernel is busy with it."""
+    try:
+        directory.rmdir()
+    except OSError as error:
+        return error.errno != errno.EBUSY
     return True

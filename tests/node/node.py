@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.cluster.controlplane.plane import TOP, ControlPlane, program
-from tests.node.machine import Machine, found, run
+from tests.cluster.controlplane.plane import NODE_PROGRAMS, TOP, ControlPlane, MissingProgram, program
+from tests.node import machine
+from tests.node.machine import BRIDGE, DISK, Machine, found, removed
 from tests.processes import Server
 from tests.waiting import eventually
 
 PROGRAMS = ("containerd", "ctr", "runc", "containerd-shim-runc-v2")
 PLUGINS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 IMAGES = TOP / ".cache" / "node"
+IMAGE_FILES = ("pause.tar", "nightsort.tar")
 IMAGE = "localhost/nightsort"
 TAG = "test"
 PAUSE = "localhost/pause:test"
@@ -25,7 +28,7 @@ NAME = "node"
 
 CONTAINERD = """
 version = 2
-root = "{directory}/containerd"
+root = "{disk}/containerd"
 state = "{directory}/state"
 [grpc]
 address = "{directory}/containerd.sock"
@@ -56,6 +59,7 @@ class Node:
         self.plane = plane
         self.directory = machine.directory
         self.scheduler: Server | None = None
+        self.had_cgroups = bool(cgroups(""))
 
     def start(self) -> None:
         """Start it with the images in it; returns when it is ready for pods.
@@ -65,7 +69,7 @@ class Node:
         """
         snapshotter = "overlayfs" if self.has_overlays() else "native"
         self.start_containerd(snapshotter)
-        for image in ("pause.tar", "nightsort.tar"):
+        for image in IMAGE_FILES:
             self.ctr("images", "import", f"--snapshotter={snapshotter}", IMAGES / image)
         self.start_kubelet()
         self.scheduler = Server.start(
@@ -79,54 +83,57 @@ class Node:
         )
 
     def stop(self) -> None:
-        """End what runs outside of the machine."""
+        """End all of it at once, and the machine with it; safe to call twice."""
         if self.scheduler is not None:
-            self.scheduler.stop()
+            self.scheduler.stop(signal.SIGKILL)
+        self.machine.stop()
+        running = (self.directory / "state" / "io.containerd.runtime.v2.task" / "k8s.io").glob("*")
+        for container in running:
+            eventually(lambda name=container.name: all(map(removed, cgroups(name))))  # type: ignore[misc]
+        if not self.had_cgroups:
+            for group in cgroups(""):
+                removed(group)
 
     def has_overlays(self) -> bool:
         """Whether files can be laid over one another here; without that every container copies its image."""
-        layers = [self.directory / "overlay" / name for name in ("lower", "upper", "work", "merged")]
-        for layer in layers:
-            layer.mkdir(parents=True)
+        layers = [self.directory / DISK / "overlay" / name for name in ("lower", "upper", "work", "merged")]
         lower, upper, work, merged = layers
-        script = f"mount -t overlay overlay -o lowerdir={lower},upperdir={upper},workdir={work} {merged}"
+        mount = f"mount -t overlay overlay -o lowerdir={lower},upperdir={upper},workdir={work} {merged}"
         try:
-            self.machine.run("sh", "-c", f"{script} && umount {merged}")
-        except OSError:
-            raise
-        except Exception:  # noqa: BLE001 - whatever the reason is, there is another way
+            self.machine.run("/bin/sh", "-c", f"mkdir -p {lower} {upper} {work} {merged} && {mount} && umount {merged}")
+        except subprocess.CalledProcessError:
             return False
         return True
 
     def start_containerd(self, snapshotter: str) -> None:
-        network = {
-            "cniVersion": "0.4.0",
-            "name": "pods",
-            "plugins": [
-                {
-                    "type": "bridge",
-                    "bridge": "pods",
-                    "isGateway": True,
-                    "ipam": {
-                        "type": "host-local",
-                        "dataDir": str(self.directory / "addresses"),
-                        "ranges": [[{"subnet": self.machine.network, "gateway": self.machine.own_address}]],
-                        "routes": [{"dst": "0.0.0.0/0"}],
-                    },
-                }
-            ],
-        }
-        # The host's own address is taken, which the plugin cannot know.
-        network["plugins"][0]["ipam"]["ranges"][0][0]["rangeStart"] = self.machine.own_address[:-1] + "10"  # type: ignore[index]
         (self.directory / "cni").mkdir()
-        (self.directory / "cni" / "pods.conflist").write_text(json.dumps(network))
+        (self.directory / "cni" / "pods.conflist").write_text(json.dumps(self.network()))
         plugins = next(place for place in PLUGINS if (place / "bridge").exists())
         config = self.directory / "containerd.toml"
         config.write_text(
-            CONTAINERD.format(directory=self.directory, pause=PAUSE, plugins=plugins, snapshotter=snapshotter)
+            CONTAINERD.format(
+                directory=self.directory,
+                disk=self.directory / DISK,
+                pause=PAUSE,
+                plugins=plugins,
+                snapshotter=snapshotter,
+            )
         )
         server = self.machine.launch(found("containerd"), "--config", config)
-        server.wait_until(lambda: (self.directory / "containerd.sock").exists())
+        server.wait_until((self.directory / "containerd.sock").exists)
+
+    def network(self) -> dict[str, Any]:
+        """How pods are joined to the machine's bridge; the first addresses are the host's and the machine's."""
+        first = self.machine.own_address.rpartition(".")[0] + ".10"
+        range_ = {"subnet": self.machine.network, "gateway": self.machine.own_address, "rangeStart": first}
+        addresses = {
+            "type": "host-local",
+            "dataDir": str(self.directory / "addresses"),
+            "ranges": [[range_]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        }
+        bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipam": addresses}
+        return {"cniVersion": "0.4.0", "name": "pods", "plugins": [bridge]}
 
     def ctr(self, *arguments: str | Path) -> str:
         return self.machine.run(
@@ -158,7 +165,6 @@ class Node:
             "authorization": {"mode": "AlwaysAllow"},
             # A machine that others manage, with either version of cgroups.
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/{self.machine.name}",
             "cgroupsPerQOS": False,
             "enforceNodeAllocatable": [],
             "failCgroupV1": False,
@@ -205,6 +211,13 @@ class Node:
         return "\n".join(f"==> {file.parent.parent.name}\n{read(file)}" for file in files)
 
 
+def cgroups(container: str) -> list[Path]:
+    """A container's groups, in either version of the hierarchy; that of all containers for an empty name."""
+    top = Path("/sys/fs/cgroup")
+    places = [*top.glob("k8s.io"), *top.glob("*/k8s.io")]
+    return [place / container for place in places if (place / container).is_dir()]
+
+
 def read(file: Path) -> str:
     """Its text; nothing when it has gone meanwhile."""
     try:
@@ -215,13 +228,29 @@ def read(file: Path) -> str:
 
 def parts_missing() -> list[str]:
     """What a node needs and this machine does not have."""
-    missing = [] if os.geteuid() == 0 else ["root"]
-    for name in PROGRAMS:
-        try:
-            found(name)
-        except FileNotFoundError:
-            missing.append(name)
+    if os.geteuid() != 0:
+        return ["root"]
+    missing = [name for name in (*machine.PROGRAMS, *PROGRAMS) if not is_found(name)]
     if not any((place / "bridge").exists() for place in PLUGINS):
-        missing.append("containernetworking-plugins")
-    missing += [f"{image} (make node)" for image in ("pause.tar", "nightsort.tar") if not (IMAGES / image).exists()]
+        missing.append("the plugins of CNI")
+    missing += [f"{name} (`make node`)" for name in NODE_PROGRAMS if not is_built(name)]
+    missing += [f"{image} (`make node`)" for image in IMAGE_FILES if not (IMAGES / image).exists()]
+    if not missing and not machine.can_start():
+        missing.append("the right to make namespaces")
     return missing
+
+
+def is_found(name: str) -> bool:
+    try:
+        found(name)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def is_built(name: str) -> bool:
+    try:
+        program(name)
+    except MissingProgram:
+        return False
+    return True

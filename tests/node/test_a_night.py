@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cluster.bench import SimulatedApi
-from tests.cluster.trouble import Eyes, Table, settled
+from tests.cluster.bench import SimulatedApi, condition
+from tests.cluster.trouble import Eyes, Table, paid_and_labelled_once, settled
 from tests.node.installation import Installation, container, is_ready
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
+
+NIGHTLY = "app.kubernetes.io/component=nightly"
+A_MINUTE_AND_MORE = 90
 
 
 def test_the_chart_runs_the_image_where_only_restricted_pods_are_admitted(
@@ -21,8 +24,30 @@ def test_the_chart_runs_the_image_where_only_restricted_pods_are_admitted(
     assert is_ready(pod)
     assert container(pod)["restartCount"] == 0
     assert pod["spec"]["serviceAccountName"] == "nightsort"
-    name = table.new_night(30)
-    installation.user.told(name, lambda status: "id" in (status.get("batches") or [{}])[0])
+    assert "Phase:          Succeeded" in installation.release.helm("test", "nightsort", "--timeout=90s")
+
+    installation.buy(table, tickets=30)
     held_api.ask("end", {})
     eventually(eyes.finished, 60)
     settled(held_api, table, eyes)
+
+
+def test_the_cron_job_fires_and_the_night_is_bought_once_however_often_it_is_begun(
+    installation: Installation, held_api: SimulatedApi, table: Table, eyes: Eyes
+) -> None:
+    spec = table.manifest(table.insert(30))["spec"]
+    installation.install(nightly={"enabled": True, "name": "tickets", "schedule": "* * * * *", "spec": spec})
+    user = installation.user
+
+    eventually(eyes.statuses, A_MINUTE_AND_MORE)
+    eventually(lambda: held_api.ask("bill")["created"] == 1, A_MINUTE_AND_MORE)
+    held_api.ask("end", {})
+    eventually(eyes.finished, 60)
+    user.kubectl("create", "job", "once-more", "--from=cronjob/nightsort-nightly")
+    user.kubectl("wait", "--for=condition=Complete", "--timeout=60s", "job/once-more")
+
+    [name] = eyes.statuses()
+    assert name.startswith("tickets-")
+    assert condition(user.get(name)["status"], "Complete") == "True"
+    paid_and_labelled_once(held_api, table)
+    assert {pod["spec"]["serviceAccountName"] for pod in installation.pods(NIGHTLY)} == {"nightsort-nightly"}

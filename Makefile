@@ -36,7 +36,7 @@ local: setup ## The same without a cluster, in seconds
 test: setup control-plane ## Run all tests that need no root, with the coverage of domain and flow
 	$(BIN)/python -m pytest $(TESTS) $(COVERAGE) $(PYTEST_ARGS)
 
-test-node: setup control-plane node ## Run the chart and the image on a real node (root; containerd, runc, CNI plugins, buildah, debootstrap)
+test-node: setup control-plane node ## Run the image and the chart on a real node of this machine (needs root; see CONTRIBUTING.md)
 	$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
 
 test-fast: setup ## Run the tests that need no cluster

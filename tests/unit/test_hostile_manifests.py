@@ -87,7 +87,9 @@ def test_a_file_without_an_end_is_refused() -> None:
 def test_aliases_that_save_somebody_work_are_taken(tmp_path: Path) -> None:
     path = tmp_path / "tickets.yaml"
     text = yaml.safe_dump(manifest())
-    path.write_text(text + "  categories: &ours [{name: billing}, {name: other}]\n---\n" + text.replace("name: tickets", "name: b"))
+    path.write_text(
+        text + "  categories: &ours [{name: billing}, {name: other}]\n---\n" + text.replace("name: tickets", "name: b")
+    )
     shared = "a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n"
 
     assert [resource.meta.name for resource in read(path).resources] == ["tickets", "b"]

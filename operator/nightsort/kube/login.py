@@ -25,6 +25,17 @@ async def login(settings: kopf.OperatorSettings, memo: kopf.Memo, **more: Any) -
     return None if found is None else session_of(found, CONNECTIONS + memo.watches)
 
 
+class LeanResponse(aiohttp.ClientResponse):
+    """Leaves out of a list who manages which field: kopf keeps each object for as long as it exists."""
+
+    async def json(self, **how: Any) -> Any:
+        found = await super().json(**how)
+        if isinstance(found, dict):
+            for item in found.get("items") or ():
+                item.get("metadata", {}).pop("managedFields", None)
+        return found
+
+
 def session_of(info: kopf.ConnectionInfo, connections: int) -> kopf.AiohttpSession:
     """kopf closes the session when it ends, or when its credentials are not good any more."""
     session = aiohttp.ClientSession(
@@ -32,6 +43,7 @@ def session_of(info: kopf.ConnectionInfo, connections: int) -> kopf.AiohttpSessi
         headers=info.as_http_headers(),
         proxy=info.proxy_url,
         trust_env=info.trust_env,
+        response_class=LeanResponse,
     )
     return kopf.AiohttpSession(
         server=info.server,

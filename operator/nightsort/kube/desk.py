@@ -23,7 +23,7 @@ SILENCE = timedelta(minutes=2)
 FIRST_LOOKS_PER_SECOND = 100
 LOOKS_AT_ONCE = 50
 """A thousand that begin together would keep each other from answers to their writes until these time out."""
-LONGEST_REST = 30.0
+LONGEST_REST = 60.0
 """Seconds; far below SILENCE, after which a timer is taken for dead."""
 SETTLING_SECONDS = 0.25
 """Until the finalizer of a new resource is on: a look before would end in a conflict with it, prepared for nothing."""

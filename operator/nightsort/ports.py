@@ -146,7 +146,11 @@ class Stored:
 
 
 class Sink(Protocol):
-    """Where rows go. Writing the same rows again changes nothing."""
+    """Where rows go. Writing the same rows again changes nothing.
+
+    What has a category is final: a row without one, perhaps of a process that was paused for long, does not replace it.
+    Object storage cannot look: it has an object for each batch, which is replaced.
+    """
 
     async def check(self, tickets: int) -> None:
         """Raises Stalled or Rejected when rows of this many tickets could not be delivered."""

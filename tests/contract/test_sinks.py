@@ -138,6 +138,13 @@ async def test_a_later_write_adds_rows_and_replaces_those_with_the_same_id(bench
     assert bench.kept() == [as_record(one) for one in (row(1, category="account"), row(2), row(3))]
 
 
+async def test_a_row_without_a_category_does_not_replace_one_that_has_one(bench: Bench) -> None:
+    canceled = {"category": None, "verdict": Verdict.CANCELED}
+    await bench.sink().write(pages([row(1), row(2, **canceled)]))
+    await bench.sink().write(pages([row(1, **canceled), row(2, category="account")]))
+    assert bench.kept() == [as_record(one) for one in (row(1), row(2, category="account"))]
+
+
 @pytest.mark.parametrize(
     "odd", ["a,b", 'say "x"', "two\nlines", "\r", "\x00\x1b", "=1+1", " ", "🎟️", "\u2028\x85", "x" * 512]
 )

@@ -23,6 +23,9 @@ class MemorySink:
         self.error: Exception | None = None
         self.fail_after: int | None = None
 
+    def _has_category(self, ticket_id: str) -> bool:
+        return ticket_id in self.rows and self.rows[ticket_id].category is not None
+
     async def check(self, tickets: int) -> None:
         self._fail()
         self.checked.append(tickets)
@@ -33,7 +36,7 @@ class MemorySink:
         async for page in rows:
             if pages == self.fail_after:
                 raise ConnectionError("the sink broke off")
-            self.rows.update({row.id: row for row in page})
+            self.rows.update({row.id: row for row in page if row.category or not self._has_category(row.id)})
             self.writes.update(row.id for row in page)
             pages += 1
         return Stored(table="memory")

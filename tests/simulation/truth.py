@@ -84,7 +84,8 @@ class Shelf:
         return Stored(table="shelf")
 
     def put(self, row: Row) -> None:
-        self.rows[row.id] = [row]
+        if row.category or not any(kept.category for kept in self.rows[row.id]):
+            self.rows[row.id] = [row]
 
     async def finish(self, summary: Summary) -> Stored:
         self.summary = summary

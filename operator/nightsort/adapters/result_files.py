@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from nightsort.api.status import rfc3339
 from nightsort.domain.answer import Row
@@ -41,12 +41,19 @@ class DamagedFile(ValueError):
     """Something that is no row stands where rows were written; the message says where."""
 
 
+class Record(NamedTuple):
+    """A row as text, and whether it has a category."""
+
+    text: str
+    has_category: bool
+
+
 @dataclass(frozen=True, slots=True)
 class FileFormat:
     """How rows are written to a file and found in it again.
 
     `record` gives a row's text with its line break, `scan` ids and records of a file that was opened with `newline`;
-    `typical` is the size of a record in bytes.
+    `has_category` reads a record; `typical` is its size in bytes.
     """
 
     ending: str
@@ -54,7 +61,11 @@ class FileFormat:
     typical: int
     record: Callable[[Row], str]
     scan: Callable[[TextIO], Iterator[tuple[str, str]]]
+    has_category: Callable[[str], bool]
     newline: str
+
+    def of(self, row: Row) -> Record:
+        return Record(self.record(row), row.category is not None)
 
     def read(self, text: str) -> dict[str, str]:
         """The records of a file by ticket id."""
@@ -131,9 +142,17 @@ def scan_csv(file: TextIO) -> Iterator[tuple[str, str]]:
         raise DamagedFile(f"line {reader.line_num} is no row of results") from None
 
 
+def has_category_in_json(record: str) -> bool:
+    return json.loads(record)["category"] is not None
+
+
+def has_category_in_csv(record: str) -> bool:
+    return next(csv.reader(io.StringIO(record, newline="")))[1] != ""
+
+
 FORMATS: Mapping[str, FileFormat] = {
-    "jsonl": FileFormat("jsonl", "", 240, json_record, scan_json_lines, "\n"),
-    "csv": FileFormat("csv", csv_line(COLUMNS), 160, csv_record, scan_csv, ""),
+    "jsonl": FileFormat("jsonl", "", 240, json_record, scan_json_lines, has_category_in_json, "\n"),
+    "csv": FileFormat("csv", csv_line(COLUMNS), 160, csv_record, scan_csv, has_category_in_csv, ""),
 }
 
 
@@ -159,17 +178,22 @@ class Part:
         self.records[ticket_id] = record
 
 
-def merge(parts: list[Part], fresh: Mapping[str, str], form: FileFormat) -> list[Part]:
-    """The parts with these records: known ids in their place, new ones at the end, in a new part where it is full."""
+def merge(parts: list[Part], fresh: Mapping[str, Record], form: FileFormat) -> list[Part]:
+    """The parts with these records: known ids in their place, new ones at the end, in a new part where it is full.
+
+    A record without a category never replaces one that has one.
+    """
     home = {ticket_id: part for part in parts for ticket_id in part.records}
     merged = list(parts)
     for ticket_id, record in fresh.items():
         part = home.get(ticket_id)
         if part is None:
-            if not merged or merged[-1].size + size_of(record) > FULL_PART:
+            if not merged or merged[-1].size + size_of(record.text) > FULL_PART:
                 merged.append(Part.of(form, form.header))
             part = merged[-1]
-        part.put(ticket_id, record)
+        elif not record.has_category and form.has_category(part.records[ticket_id]):
+            continue
+        part.put(ticket_id, record.text)
     return merged
 
 

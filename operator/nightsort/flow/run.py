@@ -139,6 +139,18 @@ class Run:
                 await self.reload()
         return None
 
+    async def ensure_newest(self) -> None:
+        """Where no guarded write stands between a decision and its effect.
+
+        Raises:
+            Conflict: the resource was written since it was read. Gone: it is not there any more.
+        """
+        newest = await self.tools.ledger.load(self.resource.meta)
+        if newest is None:
+            raise Gone(self.resource.meta.key)
+        if newest.meta.resource_version != self.resource.meta.resource_version:
+            raise Conflict(self.resource.meta.key)
+
     async def reload(self) -> None:
         newest = await self.tools.ledger.load(self.resource.meta)
         if newest is None:

@@ -9,7 +9,12 @@ from nightsort.ports import Stored
 
 
 async def store(run: Run, rows: RowSpool) -> Status:
-    """Writes the rows to every sink; the run's status with where they were put."""
+    """Writes the rows to every sink; the run's status with where they were put.
+
+    Raises:
+        Conflict: somebody has written the resource meanwhile. A process that was paused for long writes no old rows.
+    """
+    await run.ensure_newest()
     status = run.status
     for sink in await run.tools.connections.sinks(run.resource):
         with run.tools.traces.call("write rows"):

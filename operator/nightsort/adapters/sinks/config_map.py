@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-from nightsort.adapters.result_files import FORMATS, FULL_PART, DamagedFile, Part, merge, readable, summary_of
+from nightsort.adapters.result_files import FORMATS, FULL_PART, DamagedFile, Part, Record, merge, readable, summary_of
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row
@@ -50,13 +50,13 @@ class ConfigMapRows:
             await self._read(number)
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
-        fresh = {row.id: self._form.record(row) async for page in rows for row in page}
+        fresh = {row.id: self._form.of(row) async for page in rows for row in page}
         return await self._store(fresh)
 
     async def finish(self, summary: Summary) -> Stored:
         return await self._store({}, {SUMMARY: readable(summary_of(summary))})
 
-    async def _store(self, fresh: Mapping[str, str], beside: Mapping[str, str] | None = None) -> Stored:
+    async def _store(self, fresh: Mapping[str, Record], beside: Mapping[str, str] | None = None) -> Stored:
         """Merges records into the parts; read again and done again when somebody else wrote in between."""
         for _ in range(TRIES):
             try:
@@ -65,7 +65,7 @@ class ConfigMapRows:
                 continue
         raise Waiting(f"ConfigMap {self._name} is being changed by somebody else", reason="ResultsConflict")
 
-    async def _merge(self, fresh: Mapping[str, str], beside: Mapping[str, str]) -> Stored:
+    async def _merge(self, fresh: Mapping[str, Record], beside: Mapping[str, str]) -> Stored:
         kept = await self._load()
         merged = merge([self._part(config_map) for config_map in kept], fresh, self._form)
         if len(merged) > MOST_PARTS:

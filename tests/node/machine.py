@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,8 +23,8 @@ from tests.waiting import eventually
 
 PROGRAMS = ("unshare", "nsenter", "ip", "mount")
 SPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")
-CNI_RESULTS = Path("/var/lib/cni")
-"""Where the network plugins' library keeps its results; the place cannot be chosen."""
+FIXED = (Path("/var/lib/cni"), Path("/var/lib/kubelet"))
+"""Where the network plugins' library and the kubelet keep something whatever they are told."""
 
 BRIDGE = "pods"
 DISK = "disk"
@@ -50,7 +51,7 @@ class Machine:
         self.directory = directory
         self.wire = f"night{os.getpid()}"  # interfaces have 15 characters
         self.running: list[Server] = []
-        self.made_place = False
+        self.made: list[Path] = []
         self.network = self.address = self.own_address = ""
         self.pid = 0
 
@@ -69,10 +70,12 @@ class Machine:
         Raises:
             DidNotStart: with what was said. CalledProcessError: a step failed.
         """
-        self.made_place = not CNI_RESULTS.exists()
-        CNI_RESULTS.mkdir(exist_ok=True)
+        for place in FIXED:
+            if not place.exists():
+                place.mkdir()
+                self.made.append(place)
         (self.directory / DISK).mkdir()
-        places = ["/run", "/var/log", str(CNI_RESULTS)]
+        places = ["/run", "/var/log", *map(str, FIXED)]
         if available_bytes() > ENOUGH_BYTES:
             places.append(str(self.directory / DISK))
         first = FIRST.format(places=" ".join(places), pause=program("pause"))
@@ -116,9 +119,8 @@ class Machine:
         for server in self.running:  # the first of them is the machine, and the others end with it
             server.stop(signal.SIGKILL)
         self.running.clear()
-        if self.made_place:
-            eventually(lambda: removed(CNI_RESULTS))  # busy until the kernel has taken the machine's mounts away
-            self.made_place = False
+        while self.made:
+            eventually(partial(removed, self.made.pop()))  # busy until the kernel has taken the machine's mounts away
 
 
 def found(name: str) -> str:
@@ -149,7 +151,10 @@ def run(*command: str | Path) -> str:
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """Of a process; none of one that has ended."""
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def is_running(name: str, pid: int) -> bool:

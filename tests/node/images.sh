@@ -36,6 +36,7 @@ clean_up() {
 }
 trap clean_up EXIT
 find "$kept" -maxdepth 1 \( -name '*.tar*' -mtime +7 -o -name '*.part' -mmin +60 \) -delete
+find "$kept" -maxdepth 1 -name 'work.*' -mmin +240 -exec rm -rf --one-file-system {} +
 
 digest() { # what it reads
     sha256sum | cut -c 1-16

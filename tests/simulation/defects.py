@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 from unittest import mock
@@ -114,11 +115,11 @@ async def take_any(run: Run, api: BatchApi, intents: Any, recent: Sequence[Batch
     return {one.tag: [Candidate(b, one.tag) for b in recent if may_be_ours(b, one, run.tools.grace)] for one in intents}
 
 
-async def first_line(api: BatchApi, batch: Batch) -> tuple[str, int]:
+async def first_line(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:
     async for chunk in api.results(batch):
         for answer in chunk:
-            return custom_id.tag_of(answer.custom_id), batch.requests
-    return "", 0
+            return Counter({custom_id.tag_of(answer.custom_id): batch.requests}), [answer.custom_id]
+    return Counter(), []
 
 
 def without_grace(tools: Tools) -> None:
@@ -272,7 +273,7 @@ DEFECTS = (
     Defect("a create is sent again by the client when its answer is lost", spoil=retry_creates),
     Defect("a batch is adopted without proof", [(reconcile, "find_candidates", take_any_unowned)]),
     Defect("a batch is adopted that another record owns", [(reconcile, "find_candidates", take_any)]),
-    Defect("one line is proof enough", [(adopt, "common_tag", first_line)]),
+    Defect("one line is proof enough", [(adopt, "lines_by_tag", first_line)]),
     Defect("an intent is released without grace", spoil=without_grace),
     Defect("an intent is released by an old list", [(poll.Account, "see", see_once)]),
     Defect("an old intent is still bought under", [(submit, "refuse_when_late", lambda run, record: None)]),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
@@ -39,27 +40,26 @@ async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
     if not batch.ended:
         return None
     try:
-        tag, lines = await common_tag(api, batch)
-        if lines < batch.requests:
-            wait_for_the_rest(run, batch, lines, batch.requests)
+        lines, ids = await lines_by_tag(api, batch)
+        if not ids:
+            return None
+        [(tag, _)] = lines.most_common(1)
+        if lines.total() < batch.requests:
+            wait_for_the_rest(run, batch, sum(custom_id.tag_of(one) == tag for one in ids), batch.requests)
     except Waiting:
-        return None
-    if not lines:
         return None
     run.tools.proofs[batch.id] = tag
     return tag
 
 
-async def common_tag(api: BatchApi, batch: Batch) -> tuple[str, int]:
-    """The front of most custom_ids in a batch's results, and how many lines there were.
+async def lines_by_tag(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:
+    """How many lines of a batch's results have which tag, and their different custom_ids.
 
-    A single line proves nothing: it may be one that nobody asked for. The vote is Boyer's and Moore's: one pass, one
-    tag in memory. Where no tag has the majority it is any of them, and the batch is not ours.
+    A single line proves nothing: it may be one that nobody asked for, and lines may come twice.
     """
-    tag, lead, lines = "", 0, 0
+    lines: Counter[str] = Counter()
+    ids: set[str] = set()
     async for chunk in api.results(batch):
-        for answer in chunk:
-            lines += 1
-            here = custom_id.tag_of(answer.custom_id)
-            tag, lead = (here, 1) if lead == 0 else (tag, lead + (1 if here == tag else -1))
-    return tag, lines
+        lines.update(custom_id.tag_of(answer.custom_id) for answer in chunk)
+        ids.update(answer.custom_id for answer in chunk)
+    return lines, ids

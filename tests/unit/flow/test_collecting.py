@@ -13,6 +13,7 @@ from nightsort.api.status import BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.flow.reconcile import SOON_SECONDS
 from tests.fakes.sinks import MemorySink
 from tests.fakes.world import EXPIRED, World, first_word
 from tests.unit.flow.test_lost_answers_and_crashes import raising
@@ -341,3 +342,21 @@ async def test_an_account_that_is_away_is_waited_for(world: World) -> None:
     await world.run_until_finished(resource)
 
     assert world.labels() == {"0": "billing"}
+
+
+async def test_rows_are_not_written_by_a_process_that_was_overtaken_while_it_read(world: World) -> None:
+    resource = world.apply("billing", "technical")
+    await world.look(resource)
+    world.clock.advance(60)
+
+    async def overtaken(operation: str, *about: Any) -> None:
+        if operation == "results":
+            world.ledger.touch(resource.meta)
+
+    world.api.after = overtaken
+    assert await world.look(resource) == SOON_SECONDS
+    assert world.rows == {}
+
+    world.api.after = raising(Waiting("never"), "nothing")
+    await world.run_until_finished(resource)
+    assert world.labels() == {"0": "billing", "1": "technical"}

@@ -23,7 +23,7 @@ async def main() -> None:
     from nightsort.domain.conditions import is_finished
     from nightsort.flow.reconcile import Reconciler
     from nightsort.settings import Settings
-    from nightsort.wiring import local_tools
+    from nightsort.wiring.tools import local_tools
 
     resource = Resource.of(database_resource())
     secret = {"kind": "Secret", "metadata": {"name": "bench", "namespace": "bench"}}

@@ -44,7 +44,7 @@ from nightsort.cli.results import Printer, elsewhere
 from nightsort.cli.tickets import Wishes
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Rejected, Stalled
-from nightsort.wiring import Cluster, tickets_of
+from nightsort.wiring.cluster import Cluster, tickets_of
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.manifests import manifest
 from tests.manifests import stored as stored_manifest

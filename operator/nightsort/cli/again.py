@@ -25,7 +25,7 @@ from nightsort.domain.report import plural
 from nightsort.ports import ConfigMap
 
 if TYPE_CHECKING:
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 RETRY_OF = f"{GROUP}/retry-of"
 FORMATS_BY_ENDING: Mapping[str, Format] = {"csv": "csv", "jsonl": "jsonl", "json": "json"}
@@ -163,7 +163,7 @@ async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collectio
 
 async def tickets_of_run(cluster: Cluster, resource: Resource) -> Sequence[Mapping[str, str]]:
     """All tickets with all their columns, from the ConfigMap that the run has read."""
-    from nightsort.wiring import tickets_of
+    from nightsort.wiring.cluster import tickets_of
 
     source = resource.spec.source.config_map
     assert source is not None  # noqa: S101 - one of the two kinds

@@ -14,7 +14,7 @@ from nightsort.cli.cluster import Context, Door, Kubeconfig, Name, Namespace, Ti
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 CANCELED_AFTER = 1
 """The shortest deadline that a spec may have, in seconds."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nightsort.api.resource import Resource
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 T = TypeVar("T")
 KINDS = ("cb", "classificationbatch", "classificationbatches")
@@ -69,7 +69,7 @@ class Door:
             stop(interrupted, INTERRUPTED)
 
     async def _inside(self, work: Callable[[Cluster, str], Awaitable[T]]) -> T:
-        from nightsort.wiring import cluster
+        from nightsort.wiring.cluster import cluster
 
         async with cluster(self.kubeconfig, self.context) as opened:
             return await work(opened, self.namespace or opened.namespace)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nightsort.cli.order import Order
     from nightsort.cli.tickets import Wishes
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 DryRun = Literal["none", "client", "server"]
 # A CronJob names its Jobs after itself and the minutes from 1970 to the scheduled time (controller v2, since 1.21).

@@ -16,7 +16,7 @@ from nightsort.domain.conditions import COMPLETE, STALLED, is_finished, is_true
 from nightsort.domain.errors import Stalled, Waiting
 
 if TYPE_CHECKING:
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 Manifest = Mapping[str, Any]
 FIRST_PAUSE_SECONDS = 1.0

@@ -94,7 +94,7 @@ async def run_all(job: Job) -> bool:
     from nightsort.cli.progress import Progress
     from nightsort.cli.work import Work
     from nightsort.domain.conditions import COMPLETE, is_finished, is_true
-    from nightsort.wiring import local_tools
+    from nightsort.wiring.tools import local_tools
 
     given = job.manifests
     with Progress(job.state) as progress:

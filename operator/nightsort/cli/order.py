@@ -10,7 +10,7 @@ from nightsort.domain.errors import Conflict, Interruption, Stalled
 from nightsort.ports import ConfigMap
 
 if TYPE_CHECKING:
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)

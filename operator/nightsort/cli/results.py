@@ -14,7 +14,7 @@ from nightsort.cli.ending import BAD_INPUT, NOT_COMPLETE, stop
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
     from nightsort.domain.answer import Row
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 WIDEST = 60
 """Cells of a table are aligned up to this width; longer ones are shown as they are."""
@@ -127,7 +127,7 @@ class Printer:
 
     def _records(self, rows: Iterable[Row]) -> Iterator[str]:
         from nightsort.cli.printable import as_json, printable
-        from nightsort.wiring import file_format
+        from nightsort.wiring.cluster import file_format
 
         form = file_format(self._form)
         if not self._begun:

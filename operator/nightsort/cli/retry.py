@@ -16,7 +16,7 @@ from nightsort.cli.results import chosen, verdicts
 
 if TYPE_CHECKING:
     from nightsort.cli.again import Again
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 
 def add_to(app: typer.Typer) -> None:

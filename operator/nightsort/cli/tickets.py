@@ -15,7 +15,7 @@ from nightsort.cli.order import Order
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import placeholders
 from nightsort.ports import ConfigMap
-from nightsort.wiring import tickets_of
+from nightsort.wiring.cluster import tickets_of
 
 MOST_BYTES = 1024 * 1024
 """What the data of a ConfigMap may have."""

@@ -12,7 +12,7 @@ from nightsort.cli.ending import BAD_INPUT, NOT_COMPLETE, TIMED_OUT, stop
 
 if TYPE_CHECKING:
     from nightsort.cli.follow import Followed
-    from nightsort.wiring import Cluster
+    from nightsort.wiring.cluster import Cluster
 
 
 def add_to(app: typer.Typer) -> None:

@@ -21,7 +21,7 @@ from nightsort.kube.logs import write_json
 from nightsort.kube.storages import NoDiffBase
 from nightsort.kube.web import serving
 from nightsort.settings import Settings
-from nightsort.wiring import cluster_client, cluster_tools
+from nightsort.wiring.tools import cluster_client, cluster_tools
 
 logger = logging.getLogger(__name__)
 

@@ -1,18 +1,14 @@
-"""The one place where adapters are made and handed to the flow."""
+"""Opens what a resource names: its account, its source, its sinks."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import secrets as randomness
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nightsort import __version__
 from nightsort.adapters.clock import SystemClock
 from nightsort.adapters.sinks.config_map import ConfigMapRows
 from nightsort.adapters.sources.config_map import ConfigMapTickets
@@ -20,41 +16,24 @@ from nightsort.adapters.sources.inline import InlineTickets
 from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
-from nightsort.domain.custom_id import TAG_LENGTH
-from nightsort.domain.errors import Rejected, Stalled
-from nightsort.domain.prices import PRICE_TABLE
+from nightsort.domain.errors import Stalled
 from nightsort.domain.prompt import placeholders
 from nightsort.flow.measure import Unmeasured
 from nightsort.flow.pace import PacedApi
-from nightsort.flow.run import Tools
 from nightsort.flow.trace import Untraced
-from nightsort.ports import BatchApi, ConfigMaps, Events, Ledger, Metrics, Secrets, Sink, Source, Traces
+from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nightsort.adapters.anthropic_batches import AnthropicBatches
     from nightsort.adapters.databases import DatabasePolicy
     from nightsort.adapters.object_options import StorePolicy
-    from nightsort.adapters.resources.kube import KubeResources
-    from nightsort.adapters.result_files import FileFormat
-    from nightsort.api.model import Format
-    from nightsort.domain.answer import Row
-
-Document = Mapping[str, Any]
 
 NO_KEY = (
     "the resource names no credentials, and the operator has none of its own: "
     "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY"
 )
 NO_LOCAL_KEY = "there is no API key: set the environment variable ANTHROPIC_API_KEY; --simulate needs none"
-TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-
-
-def new_tag() -> str:
-    """Six random characters: one in two billion, among the few batches that could be taken for each other."""
-    return "".join(randomness.choice(TAG_ALPHABET) for _ in range(TAG_LENGTH))
 
 
 @dataclass(slots=True)
@@ -181,146 +160,3 @@ class Connector:
 
         schemes = {"postgresql", "mysql", "mariadb"} | ({"sqlite"} if self.local else set())
         return DatabasePolicy(frozenset(schemes), self.settings.database_hosts, own=self.local)
-
-
-def cluster_client() -> AbstractAsyncContextManager[Any]:
-    """A client of the cluster, for what is not the flow's: the election of the active replica."""
-    from nightsort.adapters.kube_client import connected
-
-    return connected()
-
-
-async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
-    """Loaded where it is asked for: the exporter's imports take 0.2 s and 10 MB."""
-    if settings.traces == "none":
-        return Untraced()
-    from nightsort.adapters.tracing import open_traces
-
-    traces = open_traces(__version__)
-    closing.push_async_callback(asyncio.to_thread, traces.close)
-    return traces
-
-
-@asynccontextmanager
-async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callable[[], bytes]]]:
-    """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
-    # Loaded now rather than in the first resource's first look, which would wait seconds for them.
-    from nightsort.adapters import anthropic_batches  # noqa: F401
-    from nightsort.adapters.config_maps.kube import KubeConfigMaps
-    from nightsort.adapters.events.kube import KubeEvents
-    from nightsort.adapters.kube_client import connected
-    from nightsort.adapters.ledgers.kube import KubeLedger
-    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
-    from nightsort.adapters.metrics import PrometheusMetrics
-    from nightsort.adapters.secrets.kube import KubeSecrets
-    from nightsort.adapters.sinks import database  # noqa: F401
-
-    keep_words_of_exceptions_out_of_the_log()
-    async with AsyncExitStack() as closing:
-        client = await closing.enter_async_context(connected())
-        metrics = PrometheusMetrics(__version__)
-        traces = await traces_of(settings, closing)
-        connector = Connector(
-            settings, KubeSecrets(client), KubeConfigMaps(client), closing, metrics=metrics, traces=traces
-        )
-        ledger, events = KubeLedger(client, settings.namespaces), KubeEvents(client)
-        yield tools_of(settings, connector, ledger, events), metrics.text
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A cluster as a user of kubectl sees it; `namespace` is that of the context."""
-
-    resources: KubeResources
-    config_maps: ConfigMaps
-    namespace: str
-
-    def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:
-        """The rows of a run, by the index in this ConfigMap."""
-        from nightsort.adapters.stored_rows import stored_rows
-
-        return stored_rows(self.config_maps, owner, config_map)
-
-
-@asynccontextmanager
-async def cluster(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[Cluster]:
-    """The cluster that kubectl would talk to."""
-    from nightsort.adapters.config_maps.kube import KubeConfigMaps
-    from nightsort.adapters.kube_client import signed_in
-    from nightsort.adapters.resources.kube import KubeResources
-
-    async with signed_in(kubeconfig, context) as (client, namespace):
-        yield Cluster(KubeResources(client), KubeConfigMaps(client), namespace)
-
-
-def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) -> Sequence[Mapping[str, str]]:
-    """The tickets of a file with all their columns; `fields` must be among these.
-
-    Raises:
-        Rejected: with the place of what is wrong.
-    """
-    from nightsort.adapters.ticket_files import InvalidFile, parse
-    from nightsort.adapters.ticket_list import complaint
-
-    try:
-        entries = parse(text, kind, fields)
-    except InvalidFile as invalid:
-        raise Rejected(str(invalid)) from None
-    if wrong := complaint((entry.fields["id"] for entry in entries), lambda position: entries[position].place):
-        raise Rejected(wrong)
-    return [entry.fields for entry in entries]
-
-
-def file_format(kind: str) -> FileFormat:
-    """How rows are written to files of a kind: jsonl or csv."""
-    from nightsort.adapters.result_files import FORMATS
-
-    return FORMATS[kind]
-
-
-@asynccontextmanager
-async def local_tools(
-    settings: Settings,
-    resources: Sequence[Resource],
-    config_maps: Sequence[Document],
-    secrets: Sequence[Document],
-    folder: Path,
-    *,
-    anew: bool = False,
-) -> AsyncIterator[Tools]:
-    """The flow's tools without a cluster: ConfigMaps and Secrets are documents, what is written becomes files.
-
-    `anew` forgets what earlier runs have left in the folder.
-
-    Raises:
-        Stalled: another process works in the folder, or a resource has changed since its run began.
-    """
-    from nightsort.adapters.config_maps.file import FileConfigMaps
-    from nightsort.adapters.events.log import LogEvents
-    from nightsort.adapters.ledgers.file import opened
-    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
-    from nightsort.adapters.secrets.env import EnvSecrets
-
-    keep_words_of_exceptions_out_of_the_log()
-    async with AsyncExitStack() as closing:
-        ledger = closing.enter_context(opened(folder, resources, anew=anew))
-        files = FileConfigMaps(folder, config_maps)
-        if anew:
-            files.clear()
-        connector = Connector(settings, EnvSecrets(secrets, os.environ), files, closing, local=True)
-        yield tools_of(settings, connector, ledger, LogEvents())
-
-
-def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: Events) -> Tools:
-    return Tools(
-        ledger=ledger,
-        connections=connector,
-        events=events,
-        clock=SystemClock(),
-        new_tag=new_tag,
-        metrics=connector.metrics,
-        traces=connector.traces,
-        prices=PRICE_TABLE.with_own(settings.prices),
-        grace=timedelta(seconds=settings.adoption_grace_seconds),
-        enqueued_requests=settings.enqueued_requests,
-    )

@@ -1,0 +1,69 @@
+"""What the commands for users of a cluster work with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Rejected
+from nightsort.ports import ConfigMaps
+
+if TYPE_CHECKING:
+    from nightsort.adapters.resources.kube import KubeResources
+    from nightsort.adapters.result_files import FileFormat
+    from nightsort.api.model import Format
+    from nightsort.domain.answer import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as a user of kubectl sees it; `namespace` is that of the context."""
+
+    resources: KubeResources
+    config_maps: ConfigMaps
+    namespace: str
+
+    def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:
+        """The rows of a run, by the index in this ConfigMap."""
+        from nightsort.adapters.stored_rows import stored_rows
+
+        return stored_rows(self.config_maps, owner, config_map)
+
+
+@asynccontextmanager
+async def cluster(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[Cluster]:
+    """The cluster that kubectl would talk to."""
+    from nightsort.adapters.config_maps.kube import KubeConfigMaps
+    from nightsort.adapters.kube_client import signed_in
+    from nightsort.adapters.resources.kube import KubeResources
+
+    async with signed_in(kubeconfig, context) as (client, namespace):
+        yield Cluster(KubeResources(client), KubeConfigMaps(client), namespace)
+
+
+def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) -> Sequence[Mapping[str, str]]:
+    """The tickets of a file with all their columns; `fields` must be among these.
+
+    Raises:
+        Rejected: with the place of what is wrong.
+    """
+    from nightsort.adapters.ticket_files import InvalidFile, parse
+    from nightsort.adapters.ticket_list import complaint
+
+    try:
+        entries = parse(text, kind, fields)
+    except InvalidFile as invalid:
+        raise Rejected(str(invalid)) from None
+    if wrong := complaint((entry.fields["id"] for entry in entries), lambda position: entries[position].place):
+        raise Rejected(wrong)
+    return [entry.fields for entry in entries]
+
+
+def file_format(kind: str) -> FileFormat:
+    """How rows are written to files of a kind: jsonl or csv."""
+    from nightsort.adapters.result_files import FORMATS
+
+    return FORMATS[kind]

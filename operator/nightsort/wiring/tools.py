@@ -1,0 +1,126 @@
+"""The flow's tools, in a cluster and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets as randomness
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from nightsort import __version__
+from nightsort.adapters.clock import SystemClock
+from nightsort.api.resource import Resource
+from nightsort.domain.custom_id import TAG_LENGTH
+from nightsort.domain.prices import PRICE_TABLE
+from nightsort.flow.run import Tools
+from nightsort.flow.trace import Untraced
+from nightsort.ports import Events, Ledger, Traces
+from nightsort.settings import Settings
+from nightsort.wiring.connector import Connector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+Document = Mapping[str, Any]
+TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def new_tag() -> str:
+    """Six random characters: one in two billion, among the few batches that could be taken for each other."""
+    return "".join(randomness.choice(TAG_ALPHABET) for _ in range(TAG_LENGTH))
+
+
+def cluster_client() -> AbstractAsyncContextManager[Any]:
+    """A client of the cluster, for what is not the flow's: the election of the active replica."""
+    from nightsort.adapters.kube_client import connected
+
+    return connected()
+
+
+async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
+    """Loaded where it is asked for: the exporter's imports take 0.2 s and 10 MB."""
+    if settings.traces == "none":
+        return Untraced()
+    from nightsort.adapters.tracing import open_traces
+
+    traces = open_traces(__version__)
+    closing.push_async_callback(asyncio.to_thread, traces.close)
+    return traces
+
+
+@asynccontextmanager
+async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callable[[], bytes]]]:
+    """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
+    # Loaded now rather than in the first resource's first look, which would wait seconds for them.
+    from nightsort.adapters import anthropic_batches  # noqa: F401
+    from nightsort.adapters.config_maps.kube import KubeConfigMaps
+    from nightsort.adapters.events.kube import KubeEvents
+    from nightsort.adapters.kube_client import connected
+    from nightsort.adapters.ledgers.kube import KubeLedger
+    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
+    from nightsort.adapters.metrics import PrometheusMetrics
+    from nightsort.adapters.secrets.kube import KubeSecrets
+    from nightsort.adapters.sinks import database  # noqa: F401
+
+    keep_words_of_exceptions_out_of_the_log()
+    async with AsyncExitStack() as closing:
+        client = await closing.enter_async_context(connected())
+        metrics = PrometheusMetrics(__version__)
+        traces = await traces_of(settings, closing)
+        connector = Connector(
+            settings, KubeSecrets(client), KubeConfigMaps(client), closing, metrics=metrics, traces=traces
+        )
+        ledger, events = KubeLedger(client, settings.namespaces), KubeEvents(client)
+        yield tools_of(settings, connector, ledger, events), metrics.text
+
+
+@asynccontextmanager
+async def local_tools(
+    settings: Settings,
+    resources: Sequence[Resource],
+    config_maps: Sequence[Document],
+    secrets: Sequence[Document],
+    folder: Path,
+    *,
+    anew: bool = False,
+) -> AsyncIterator[Tools]:
+    """The flow's tools without a cluster: ConfigMaps and Secrets are documents, what is written becomes files.
+
+    `anew` forgets what earlier runs have left in the folder.
+
+    Raises:
+        Stalled: another process works in the folder, or a resource has changed since its run began.
+    """
+    from nightsort.adapters.config_maps.file import FileConfigMaps
+    from nightsort.adapters.events.log import LogEvents
+    from nightsort.adapters.ledgers.file import opened
+    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
+    from nightsort.adapters.secrets.env import EnvSecrets
+
+    keep_words_of_exceptions_out_of_the_log()
+    async with AsyncExitStack() as closing:
+        ledger = closing.enter_context(opened(folder, resources, anew=anew))
+        files = FileConfigMaps(folder, config_maps)
+        if anew:
+            files.clear()
+        connector = Connector(settings, EnvSecrets(secrets, os.environ), files, closing, local=True)
+        yield tools_of(settings, connector, ledger, LogEvents())
+
+
+def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: Events) -> Tools:
+    return Tools(
+        ledger=ledger,
+        connections=connector,
+        events=events,
+        clock=SystemClock(),
+        new_tag=new_tag,
+        metrics=connector.metrics,
+        traces=connector.traces,
+        prices=PRICE_TABLE.with_own(settings.prices),
+        grace=timedelta(seconds=settings.adoption_grace_seconds),
+        enqueued_requests=settings.enqueued_requests,
+    )

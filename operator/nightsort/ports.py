@@ -50,7 +50,10 @@ class Ledger(Protocol):
         ...
 
     async def others(self, meta: Meta) -> Sequence[Resource]:
-        """The other resources of the namespace, read from the store itself, without those that cannot be parsed."""
+        """The other unfinished resources of the namespace, read from the store itself since this was asked.
+
+        Without those that cannot be parsed.
+        """
         ...
 
     async def remove(self, meta: Meta) -> None:

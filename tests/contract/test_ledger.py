@@ -209,9 +209,10 @@ async def test_a_batch_is_owned_as_soon_as_its_id_is_saved(place: Place) -> None
     assert await place.ledger.owned_batches() - before == {name}
 
 
-async def test_the_others_are_those_of_the_namespace_with_their_status(place: Place) -> None:
+async def test_the_others_are_the_unfinished_of_the_namespace_with_their_status(place: Place) -> None:
     meta = place.add("tickets")
     other = await place.ledger.save(place.add("other"), full_status())
+    await place.ledger.save(place.add("ended"), full_status().model_copy(update={"completion_time": NOW}))
 
     [found] = await place.ledger.others(meta)
 

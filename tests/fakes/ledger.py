@@ -105,6 +105,7 @@ class MemoryLedger:
         await self._arrive("others", meta)
         there = [self.current(kept.resource.meta) for kept in self._kept.values()]
         found = [each for each in there if each.meta.namespace == meta.namespace and each.meta.uid != meta.uid]
+        found = [each for each in found if each.status.completion_time is None]
         await self.after("others", meta)
         return found
 

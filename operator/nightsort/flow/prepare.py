@@ -9,7 +9,7 @@ from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import UnknownPrice, estimate, money, price_of
 from nightsort.domain.errors import Rejected, Stalled, Waiting
-from nightsort.domain.overlap import older_on_same_source
+from nightsort.domain.overlap import goes_after_others, older_on_same_source
 from nightsort.domain.prices import Price, PriceTable
 from nightsort.domain.prompt import TicketText, system_prompt
 from nightsort.domain.report import plural
@@ -49,7 +49,7 @@ async def let_older_go_first(run: Run) -> None:
     Raises:
         Waiting: an older unfinished resource works on the same source.
     """
-    if run.spec.overlap_policy == "Allow":
+    if not goes_after_others(run.spec):
         return
     older = older_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta))
     if older is not None:

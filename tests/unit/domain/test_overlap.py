@@ -11,7 +11,7 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.conditions import conditions_of
-from nightsort.domain.overlap import older_on_same_source
+from nightsort.domain.overlap import goes_after_others, older_on_same_source
 from nightsort.domain.situation import Situation, Standing
 from tests.manifests import CONFIG_MAP, INLINE, manifest
 
@@ -58,6 +58,7 @@ def test_of_two_that_wait_for_each_other_one_goes() -> None:
 
 
 def test_inline_tickets_are_everybodys_own() -> None:
-    inline = {"inline": INLINE}
+    inline = resource("new", 0, {"inline": INLINE}).spec
 
-    assert older_on_same_source(resource("new", 0, inline), [resource("old", -1, inline)]) is None
+    assert goes_after_others(inline) is False
+    assert goes_after_others(resource("new", 0).spec) is True

@@ -104,7 +104,7 @@ class FileLedger:
     async def others(self, meta: Meta) -> Sequence[Resource]:
         there = [each.meta for each in self.resources.values() if each.meta.namespace == meta.namespace]
         found = [await self.load(each) for each in there if each.key != meta.key]
-        return [resource for resource in found if resource]
+        return [resource for resource in found if resource and resource.status.completion_time is None]
 
     async def remove(self, meta: Meta) -> None:
         """Forgets the resource and what was kept of it."""

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from kubernetes.aio.client import (
@@ -19,6 +20,7 @@ from kubernetes.aio.client import (
 
 from nightsort.adapters.kube_client import TIMEOUT, owned, translated
 from nightsort.adapters.kube_core import CoreObjects
+from nightsort.adapters.shared_read import SharedRead
 from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
@@ -42,6 +44,7 @@ class KubeLedger:
         self._objects = CustomObjectsApi(client)
         self._core = CoreObjects(client)
         self._namespaces = namespaces
+        self._lists: dict[str, SharedRead[Sequence[Resource]]] = {}
 
     async def load(self, meta: Meta) -> Resource | None:
         try:
@@ -82,7 +85,16 @@ class KubeLedger:
         return {batch async for item in self._all(scopes) for batch in recorded_ids(item)}
 
     async def unfinished(self) -> Sequence[Resource]:
-        scopes = self._namespaces or (None,)
+        return await self._unfinished(self._namespaces or (None,))
+
+    async def others(self, meta: Meta) -> Sequence[Resource]:
+        """A thousand that are created at once ask at once: they share lists."""
+        if meta.namespace not in self._lists:
+            self._lists[meta.namespace] = SharedRead(partial(self._unfinished, (meta.namespace,)))
+        found = await self._lists[meta.namespace].get()
+        return [resource for resource in found if resource.meta.uid != meta.uid]
+
+    async def _unfinished(self, scopes: Sequence[str | None]) -> Sequence[Resource]:
         found = [parsed(item) async for item in self._all(scopes) if not has_ended(item)]
         return [resource for resource in found if resource]
 
@@ -90,10 +102,6 @@ class KubeLedger:
         for scope in scopes:
             async for item in self._items(scope):
                 yield item
-
-    async def others(self, meta: Meta) -> Sequence[Resource]:
-        found = [parsed(item) async for item in self._items(meta.namespace)]
-        return [resource for resource in found if resource and resource.meta.uid != meta.uid]
 
     async def remove(self, meta: Meta) -> None:
         precondition = V1Preconditions(uid=meta.uid, resource_version=meta.resource_version)

@@ -101,4 +101,5 @@ def kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-HANDLERS = (handlers.look, handlers.farewell, login.login)
+# kopf knows them since their modules were imported; here somebody says so.
+HANDLERS = (handlers.look, handlers.farewell, handlers.seen, login.login)

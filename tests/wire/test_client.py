@@ -359,6 +359,22 @@ async def test_errors_of_reading_calls_say_who_moves_next(
     assert client.simulator.requests().calls[operation] == before + 1, "waiting and asking again is the flow's"
 
 
+@pytest.mark.parametrize("operation", ["retrieve", "results", "models"])
+async def test_a_404_of_somebody_else_than_the_api_says_nothing_of_batches_and_models(
+    client: Client, operation: Any
+) -> None:
+    batch = await client.ended()
+    client.simulator.add_faults(Fault(kind="status", operation=operation, status=404, error_type="no_such_page"))
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "retrieve": lambda: client.api.retrieve(batch.id),
+        "results": lambda: collect(client.api, batch),
+        "models": lambda: client.api.model("claude-haiku-4-5"),
+    }
+    with pytest.raises(Stalled, match="check the operator's base URL") as caught:
+        await calls[operation]()
+    assert caught.value.reason == "EndpointMissing"
+
+
 async def test_a_results_404_waits(client: Client) -> None:
     batch = await client.ended()
     client.simulator.add_faults(Fault(kind="status", operation="results", status=404))

@@ -15,6 +15,7 @@ MOST_RETRY_AFTER = 15 * 60.0
 """Seconds; the vendor's header can ask for a day, and a limit may be lifted before."""
 SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 413, 422, 429, 529})
 """Answers to a create after which nothing was bought; all others leave it open (invariant I2)."""
+OWN_404 = "not_found_error"
 NOT_FOUND, UNAVAILABLE = "NotFound", "ApiUnavailable"
 ACCOUNT_CODES = frozenset(
     {
@@ -69,7 +70,19 @@ def seconds_of(retry_after: str | None) -> float | None:
 
 def refused_call(failure: Failure) -> Interruption:
     """What an error answer means to any call but create."""
-    return refused_account(failure) or waiting(failure)
+    return refused_account(failure) or missing_api(failure) or waiting(failure)
+
+
+def missing_api(failure: Failure) -> Stalled | None:
+    """A 404 without the API's own word for it comes from somebody else: it says nothing of batches and models."""
+    return elsewhere(failure) if failure.status == 404 and failure.type != OWN_404 else None
+
+
+def elsewhere(failure: Failure) -> Stalled:
+    return Stalled(
+        f"the API has no Message Batches where it was called ({failure}): check the operator's base URL",
+        reason="EndpointMissing",
+    )
 
 
 def refused_create(failure: Failure) -> Interruption:
@@ -117,10 +130,7 @@ def is_spend_limit(failure: Failure) -> bool:
 def refused_batch(failure: Failure) -> Interruption | None:
     """Something is wrong with the batch, or with the place that it was sent to."""
     if failure.status == 404:
-        return Stalled(
-            f"the API has no Message Batches where it was called ({failure}): check the operator's base URL",
-            reason="EndpointMissing",
-        )
+        return elsewhere(failure)
     if failure.status == 413:
         return Rejected(
             f"the batch is too large for the API ({failure}): lower shards.maxBytes, and create the resource again",

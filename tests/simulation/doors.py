@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -73,7 +74,9 @@ class ApiDoor:
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
         refusal = self._process.world.rng.choice(REFUSALS)
-        return await self._call("create", lambda: self._account.create(body, size, tag), refusal, LOST, about=tag)
+        sent = body.read()  # what stalls is on its way
+        effect = lambda: self._account.create(io.BytesIO(sent), size, tag)  # noqa: E731 - as the other doors have it
+        return await self._call("create", effect, refusal, LOST, about=tag)
 
     async def retrieve(self, batch_id: str) -> Batch | None:
         if self._process.world.chaos.chance(0.01):

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 from aiohttp import web
@@ -20,6 +20,7 @@ from nightsort.adapters.anthropic_batches import AnthropicBatches, open_batches
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.flow.spool import Guarded
 from nightsort.simulator import Fault, Simulator, SimulatorOptions
 from tests.wire.conftest import eventually, items
 
@@ -357,6 +358,19 @@ async def test_errors_of_reading_calls_say_who_moves_next(
         await calls[operation]()
     assert caught.value.reason == reason
     assert client.simulator.requests().calls[operation] == before + 1, "waiting and asking again is the flow's"
+
+
+async def test_a_body_that_may_not_begin_any_more_buys_nothing(client: Client) -> None:
+    def too_late() -> None:
+        raise Waiting("too much time has passed", reason="TooLate")
+
+    body = json.dumps({"requests": items(3)}).encode()
+    late = cast(BinaryIO, Guarded(io.BytesIO(body), too_late))
+    with pytest.raises(Interruption):
+        await client.api.create(late, len(body), "k3f9a2")
+
+    assert client.simulator.bill().accepted == 0
+    assert (await client.create()).requests == 3, "the client is as good as before"
 
 
 @pytest.mark.parametrize("operation", ["retrieve", "results", "models"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from tempfile import TemporaryFile
 from threading import Thread
 from types import TracebackType
@@ -59,6 +59,20 @@ class BodySpool(_Spool):
         self._file.write(CLOSING)
         self._file.seek(0)
         return cast(BinaryIO, self._file)
+
+
+class Guarded:
+    """A file that is to be read once; `may_begin` raises where that is not to begin any more."""
+
+    def __init__(self, file: BinaryIO, may_begin: Callable[[], None]) -> None:
+        self._file = file
+        self._may_begin: Callable[[], None] | None = may_begin
+
+    def read(self, size: int = -1) -> bytes:
+        if self._may_begin is not None:
+            self._may_begin()
+            self._may_begin = None
+        return self._file.read(size)
 
 
 class RowSpool(_Spool):

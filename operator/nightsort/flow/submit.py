@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import BinaryIO, cast
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import custom_id
@@ -20,7 +22,7 @@ from nightsort.domain.ticket import Ticket
 from nightsort.flow.answers import to_ask_again
 from nightsort.flow.context import about_batch
 from nightsort.flow.run import Run
-from nightsort.flow.spool import BodySpool, RowSpool
+from nightsort.flow.spool import BodySpool, Guarded, RowSpool
 from nightsort.flow.store import store
 from nightsort.ports import Source
 
@@ -235,18 +237,21 @@ async def send(run: Run, record: BatchRecord, load: Load) -> Batch | None:
         return None
     api = await run.tools.connections.api(run.resource)
     refuse_when_late(run, record)
-    return await api.create(load.spool.body(), load.spool.size, record.tag)
+    body = Guarded(load.spool.body(), partial(refuse_when_late, run, record))
+    return await api.create(cast(BinaryIO, body), load.spool.size, record.tag)
 
 
 def refuse_when_late(run: Run, record: BatchRecord) -> None:
     """A process that was paused does not go on buying: another one may be about to release the intent.
 
-    Most of the grace is left for the call itself, and for the list to show what it bought.
+    Most of the grace is left for the call itself, and for the list to show what it bought. Asked again when the first
+    bytes of the body are about to leave: a process can be paused between any two instructions.
 
     Raises:
         Waiting: the intent is too old.
     """
-    if run.now() - record.intended_at > max(run.tools.grace / 10, SOONEST_LATE):
+    grace = run.tools.grace
+    if run.now() - record.intended_at > min(max(grace / 10, SOONEST_LATE), grace / 2):
         raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")
 
 

@@ -13,6 +13,7 @@ from nightsort.api.status import BatchState
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
 from tests.fakes.world import EXPIRED, Killed, World, first_word
 
@@ -479,3 +480,34 @@ async def test_ids_too_long_for_the_store_are_failed_and_nothing_is_bought(world
 
     assert resource.status.conditions[0].reason == "IdsTooLong"
     assert world.api.calls["create"] == 0
+
+
+async def test_a_process_that_was_paused_on_the_way_to_the_api_buys_nothing_any_more(world: World) -> None:
+    """The grace is over by then, so that another process has perhaps sent the tickets again."""
+
+    async def paused(operation: str, *about: Any) -> None:
+        if operation == "create" and world.api.calls["create"] == 1:
+            world.clock.advance(world.tools.grace.total_seconds() + 1)
+
+    world.api.before = paused
+    resource = world.apply("billing")
+    await world.look(resource)
+    assert world.api.held == {}
+
+    await world.run_until_finished(resource)
+    assert world.labels() == {"0": "billing"}
+    assert len(world.api.held) == 1
+
+
+@pytest.mark.parametrize("grace", [1, 5, 60, 600])
+async def test_an_intent_is_too_old_to_be_bought_under_long_before_it_may_be_released(world: World, grace: int) -> None:
+    world.tools.grace = timedelta(seconds=grace)
+
+    async def late(operation: str, *about: Any) -> None:
+        if operation == "save" and in_state(about[1], BatchState.INTENDED):
+            world.clock.advance(grace / 2 + 0.1)
+
+    world.ledger.after = late
+    await world.look(world.apply("billing"))
+
+    assert world.api.held == {}

@@ -154,7 +154,7 @@ async def pages(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
 
 
 class EventsDoor:
-    """Events never fail, but the process may end at one."""
+    """Events may be lost without an error, and the process may end at one."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -165,7 +165,7 @@ class EventsDoor:
 
         blow = self._process.blow("event", f"{meta.name} {reason}: {message}")
         if blow.fault in (Fault.BEFORE, Fault.AFTER):
-            return
+            return await tell()  # what matters stands in the log, too
         await self._process.suffer(blow, tell, away("events"), away("events"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from nightsort.domain.record import in_state, put
 from nightsort.domain.report import standing_of
 from nightsort.flow.run import Run, Tools
 
+logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 2.0
 LAST_TRY_SECONDS = 2.0
 
@@ -77,9 +79,9 @@ class Farewell:
 
     async def _tell(self, meta: Meta, left: list[BatchRecord]) -> None:
         names = ", ".join(record.id or f"the one tagged {record.tag}, whose id never came" for record in left)
-        await self.tools.events.post(
-            meta, "Warning", "CancelFailed", f"deleted, but these batches may still run: {names or 'unknown'}"
-        )
+        told = f"deleted, but these batches may still run: {names or 'unknown'}"
+        logger.warning("%s: %s", meta.key, told)  # nobody reads a status any more, and an event can be lost
+        await self.tools.events.post(meta, "Warning", "CancelFailed", told)
 
 
 def unsettled(status: Status) -> list[BatchRecord]:

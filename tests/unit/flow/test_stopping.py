@@ -236,7 +236,9 @@ async def test_a_cancel_that_fails_is_tried_again(world: World) -> None:
 
 
 @pytest.mark.parametrize("where", ["api", "ledger"])
-async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(world: World, where: str) -> None:
+async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(
+    world: World, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
     resource = world.apply("billing")
     await world.look(resource)
     if where == "api":
@@ -254,6 +256,7 @@ async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(world:
         "CancelFailed",
         f"deleted, but these batches may still run: {named}",
     )
+    assert f"deleted, but these batches may still run: {named}" in caplog.text, "an event can be lost"
 
 
 async def test_a_farewell_names_the_tag_of_a_batch_whose_id_never_came(world: World) -> None:

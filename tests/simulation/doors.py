@@ -165,7 +165,8 @@ class EventsDoor:
 
         blow = self._process.blow("event", f"{meta.name} {reason}: {message}")
         if blow.fault in (Fault.BEFORE, Fault.AFTER):
-            return await tell()  # what matters stands in the log, too
+            await tell()  # what matters stands in the log, too
+            return
         await self._process.suffer(blow, tell, away("events"), away("events"))
 
 

@@ -20,9 +20,11 @@ async def find_candidates(
 ) -> Mapping[str, Sequence[Candidate]]:
     """For each intent's tag the batches that it may have bought; one that another record owns is none of them."""
     owned = await run.tools.owned.seen(run.tools.ledger, run.now())
+    intents = list(intents)
+    own = {intent.tag for intent in intents}
     return {
         intent.tag: [
-            Candidate(batch, await proof(run, api, batch))
+            Candidate(batch, await proof(run, api, batch, own))
             for batch in recent
             if batch.id not in owned and may_be_ours(batch, intent, run.tools.grace)
         ]
@@ -30,10 +32,11 @@ async def find_candidates(
     }
 
 
-async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
+async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str]) -> str | None:
     """The tag under which a batch was bought; None until it has ended and its results were read whole.
 
-    A batch whose results stay empty proves nothing, and as long as it may be ours, nothing is bought again.
+    A batch whose results stay empty proves nothing, and as long as it may be ours, nothing is bought again. That it is
+    not ours two reads have to say: where the one line of a small batch was cut off, what is left may be a stray one.
     """
     if batch.id in run.tools.proofs:
         return run.tools.proofs[batch.id]
@@ -43,10 +46,13 @@ async def proof(run: Run, api: BatchApi, batch: Batch) -> str | None:
         lines, ids = await lines_by_tag(api, batch)
         if not ids:
             return None
-        [(tag, _)] = lines.most_common(1)
+        tag = max(lines, key=lambda one: (lines[one], one in own))
         if lines.total() < batch.requests:
             wait_for_the_rest(run, batch, sum(custom_id.tag_of(one) == tag for one in ids), batch.requests)
     except Waiting:
+        return None
+    if tag not in own and run.tools.suspicions.get(batch.id) != tag:
+        run.tools.suspicions[batch.id] = tag
         return None
     run.tools.proofs[batch.id] = tag
     return tag

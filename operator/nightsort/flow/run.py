@@ -59,8 +59,8 @@ class Tools:
 
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
     batches at once. What follows them is remembered while the process lives: `bought`, by tag, what was bought but
-    could not be confirmed in the ledger; `owned`, the batches of all records; `proofs`, the tag of each foreign batch
-    that was looked into; `short_reads`, how long a batch's results have lacked lines of a kind;
+    could not be confirmed in the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag
+    of a batch after one and after two looks into it; `short_reads`, how long results have lacked lines of a kind;
     `cancel_asked`, batches that were asked to end; `absent_since`, when the API was first seen not to show a batch.
     """
 
@@ -76,6 +76,7 @@ class Tools:
     enqueued_requests: int = 200_000
     bought: dict[str, Batch] = field(default_factory=dict)
     owned: Owned = field(default_factory=Owned)
+    suspicions: dict[str, str] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
     short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -511,3 +511,21 @@ async def test_an_intent_is_too_old_to_be_bought_under_long_before_it_may_be_rel
     await world.look(world.apply("billing"))
 
     assert world.api.held == {}
+
+
+async def test_one_stray_line_does_not_make_an_own_batch_a_strangers(world: World) -> None:
+    reads = 0
+
+    def stray_at_first(delivered: Sequence[Answer]) -> Sequence[Answer]:
+        nonlocal reads
+        reads += 1
+        return [Answer("alien1-1", "succeeded", "billing")] if reads == 1 else delivered
+
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+    world.api.shorten = stray_at_first
+
+    await world.run_until_finished(world.apply("billing"))
+
+    assert reads > 1
+    assert world.labels() == {"0": "billing"}
+    assert len(world.api.held) == 1

@@ -238,10 +238,10 @@ class Oracle:
             return self.demand(row.verdict in wanted, f"I4: {name} was never sent and has {row}")
         last = paid[-1]
         judged = expected(resource, last.answer)
-        if left and row.verdict is Verdict.MISSING:
-            return self.demand(may_be_bought_again(resource, last), f"I3: {name} lost its answer: {row}")
         if self._is_withheld(last):
             return self.demand(row.verdict is Verdict.MISSING, f"I4: {name} has {row}")
+        if left and row.verdict is Verdict.MISSING:
+            return self.demand(may_be_bought_again(resource, last), f"I3: {name} lost its answer: {row}")
         return self.demand(
             (row.verdict, row.category, row.batch_id) == (*judged, last.held.id),
             f"I3: {name} has {row}, but {last.held.id} answered {judged}",

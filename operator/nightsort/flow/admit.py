@@ -57,6 +57,7 @@ class Admission:
         self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
         self._counted = False
         self._counting = asyncio.Lock()
+        self._news: dict[str, int] = {}
 
     async def admit(self, run: Run, submission: Submission) -> None:
         """Reserves room for the shard; the reservation lasts until the resource is counted again.
@@ -97,13 +98,20 @@ class Admission:
     def count(self, run: Run) -> None:
         """Counts what a resource has enqueued now, in the account that it was admitted to."""
         requests = enqueued(run.status)
+        self._hear(run.resource.meta.uid, requests)
         for account in self._accounts.values():
             if run.resource.meta.uid in account.loads:
                 account.loads[run.resource.meta.uid] = Load(run.resource.meta.namespace, requests)
 
     def forget(self, uid: str) -> None:
+        self._hear(uid, 0)
         for account in self._accounts.values():
             account.loads.pop(uid, None)
+
+    def _hear(self, uid: str, requests: int) -> None:
+        """What is known better than from the list that is being counted."""
+        if not self._counted:
+            self._news[uid] = requests
 
     def queued(self, now: datetime) -> int:
         """How many resources wait for room."""
@@ -117,13 +125,16 @@ class Admission:
         async with self._counting:
             if self._counted:
                 return
+            self._news.clear()
             for resource in await self._tools.ledger.unfinished():
                 if requests := enqueued(resource.status):
                     try:
                         account = self._account(await self._tools.connections.api(resource))
                     except Interruption:
                         continue  # its key cannot be read, so that it is not known whose room it takes
-                    account.loads[resource.meta.uid] = Load(resource.meta.namespace, requests)
+                    uid = resource.meta.uid
+                    if requests := self._news.get(uid, requests):  # it may have ended since the list was read
+                        account.loads[uid] = Load(resource.meta.namespace, requests)
             self._counted = True
 
     def _account(self, api: BatchApi) -> Account:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from nightsort.api.resource import Resource
 from nightsort.domain.errors import Stalled
 from nightsort.domain.queue import SHOWN_PLACES
 from nightsort.flow.admit import ASK_SECONDS, FAR_SECONDS
+from nightsort.ports import BatchApi, Sink, Source
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.world import World, first_word
 
@@ -159,3 +161,32 @@ async def test_looks_that_begin_together_count_once_what_is_in_flight(world: Wor
 async def slowly(operation: str, *about: object) -> None:
     """The others have their turn before the answer is there."""
     await asyncio.sleep(0)
+
+
+class EndsMeanwhile:
+    """Connections, while whose keys are read a resource is seen to have ended."""
+
+    def __init__(self, world: World, uid: str) -> None:
+        self._world, self._uid = world, uid
+
+    async def api(self, resource: Resource) -> BatchApi:
+        self._world.reconciler.forget(self._uid)
+        return await self._world.connections.api(resource)
+
+    async def source(self, resource: Resource) -> Source:
+        return await self._world.connections.source(resource)
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]:
+        return await self._world.connections.sinks(resource)
+
+
+async def test_what_ends_while_it_is_counted_takes_no_room(world: World) -> None:
+    limited(world, 1)
+    running, waiting = world.apply("a", name="running"), world.apply("b", name="waiting")
+    await world.look(running)
+    world.restart()
+    world.tools.connections = EndsMeanwhile(world, running.meta.uid)
+
+    await world.look(waiting)
+
+    assert world.api.calls["create"] == 2

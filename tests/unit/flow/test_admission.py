@@ -164,13 +164,14 @@ async def slowly(operation: str, *about: object) -> None:
 
 
 class EndsMeanwhile:
-    """Connections, while whose keys are read a resource is seen to have ended."""
+    """Connections; while the key of this resource is read, it is seen to have ended."""
 
     def __init__(self, world: World, uid: str) -> None:
         self._world, self._uid = world, uid
 
     async def api(self, resource: Resource) -> BatchApi:
-        self._world.reconciler.forget(self._uid)
+        if resource.meta.uid == self._uid:
+            self._world.reconciler.forget(self._uid)
         return await self._world.connections.api(resource)
 
     async def source(self, resource: Resource) -> Source:

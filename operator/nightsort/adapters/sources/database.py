@@ -104,20 +104,19 @@ class DatabaseSource:
                 conditions.append(f"{column} <= {session.bind('through')}")
                 values["through"] = self._typed(layout, through)
             rest = f"WHERE {' AND '.join(conditions)} ORDER BY {column}"
-            found, more = self._quick(session, layout, rest, rows, values)
-            if self._has_long:
-                found, more = self._bounded(session, layout, rest, rows, values)
+            page = (session, layout, rest, rows, values)
+            found, more = self._quick(*page) or self._bounded(*page)
             return [self._ticket(layout, str(ticket_id), fields) for ticket_id, *fields in found], more
 
     def _quick(
         self, session: Session, layout: Layout, rest: str, rows: int, values: dict[str, object]
-    ) -> tuple[Sequence[Sequence[Any]], bool]:
-        """Ids and fields of the next rows, which costs the database half of what a page costs that it has to measure.
+    ) -> tuple[Sequence[Sequence[Any]], bool] | None:
+        """Ids and fields of the next rows, at half of what a page costs that the database has to measure.
 
-        Not of long tickets: the first one makes this and all further pages bounded ones.
+        None where tickets are long: the first one makes this and all further pages bounded ones.
         """
         if self._has_long:
-            return (), True
+            return None
         columns = [f"t.{session.quote(name)}" for name in (layout.id, *layout.fields.values())]
         usual = USUAL_FACTOR * PAGE_BYTES // rows
         sizes = [session.size(column) for column in columns[1:]]
@@ -127,7 +126,7 @@ class DatabaseSource:
         long = " OR ".join(f"{size} > {usual}" for size in sizes) or "1 = 0"
         found = self._select(session, ", ".join([columns[0], *fields, f"({long})"]), rest, rows, **values).all()
         self._has_long = any(row[-1] for row in found)
-        return [row[:-1] for row in found], len(found) == rows
+        return None if self._has_long else ([row[:-1] for row in found], len(found) == rows)
 
     def _bounded(
         self, session: Session, layout: Layout, rest: str, rows: int, values: dict[str, object]

@@ -66,9 +66,10 @@ hand_in() { # FILE [WHERE]
     [ ! -e "$1" ] || settings+=(--volume "$(readlink -f "$1"):${2:-$1}:ro")
 }
 find_settings() {
-    local name
+    local name home
+    home=$(getent passwd 0 | cut -d: -f6) # that of root, here as in the image
     for name in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/xdg/pip /etc/ssl/certs; do hand_in "$name"; done
-    for name in .config/pip .pip .netrc; do hand_in "${HOME:-/root}/$name" "/root/$name"; done
+    for name in .config/pip .pip .netrc; do hand_in "${HOME:-$home}/$name" "$home/$name"; done
     for name in $(compgen -e); do
         case $name in
             PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_NO_INDEX | PIP_FIND_LINKS | PIP_TRUSTED_HOST | PIP_PROXY | \

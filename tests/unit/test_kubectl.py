@@ -38,12 +38,13 @@ from nightsort.api.status import (
 from nightsort.cli.again import FORMS, Again, again, next_name, skips_labeled, spec_again
 from nightsort.cli.create import order_of
 from nightsort.cli.duration import seconds_of
+from nightsort.cli.json_on_terminals import as_json
 from nightsort.cli.manifests import InvalidManifest
-from nightsort.cli.printable import as_json, printable
 from nightsort.cli.results import Printer, elsewhere
 from nightsort.cli.tickets import Wishes
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.printable import printable
 from nightsort.wiring.cluster import Cluster, tickets_of
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.manifests import manifest

@@ -15,7 +15,7 @@ INTERRUPTED = 130
 
 
 def stop(message: str, code: int) -> NoReturn:
-    from nightsort.cli.printable import printable
+    from nightsort.domain.printable import printable
 
     for line in message.split("\n"):
         typer.echo(printable(line), err=True)

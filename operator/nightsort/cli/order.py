@@ -25,8 +25,8 @@ class Order:
 
         documents = [self.manifest]
         if self.tickets is not None:
-            place = {name: self.manifest["metadata"].get(name) for name in ("namespace",)}
-            metadata = {"name": self.tickets.name, **{name: value for name, value in place.items() if value}}
+            namespace = self.manifest["metadata"].get("namespace")
+            metadata = {"name": self.tickets.name, **({"namespace": namespace} if namespace else {})}
             data = dict(self.tickets.data)
             documents.insert(0, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
         return str(yaml.dump_all(documents, Dumper=dumper(), sort_keys=False, allow_unicode=True))

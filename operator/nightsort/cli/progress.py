@@ -18,8 +18,8 @@ from rich.table import Table
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
-from nightsort.cli.printable import printable
 from nightsort.domain.conditions import is_finished
+from nightsort.domain.printable import printable
 
 PLAIN_WIDTH = 200
 EVENTS = logging.getLogger("nightsort.events")

@@ -31,18 +31,22 @@ def verdicts(context: typer.Context, incomplete: str) -> list[str]:
     return [verdict.value for verdict in Verdict if verdict.value.startswith(incomplete)]
 
 
+Verdicts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--verdict",
+        help="Only those with this verdict, such as Expired; repeat for more.",
+        metavar="VERDICT",
+        autocompletion=verdicts,
+    ),
+]
+
+
 def results(
     name: Name,
     namespace: Namespace = None,
     output: Annotated[Literal["table", "jsonl", "csv"], typer.Option("--output", "-o", help="The form.")] = "table",
-    verdict: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Only rows with this verdict, such as Expired; repeat for more.",
-            metavar="VERDICT",
-            autocompletion=verdicts,
-        ),
-    ] = None,
+    verdict: Verdicts = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
@@ -126,7 +130,8 @@ class Printer:
         sys.stdout.flush()
 
     def _records(self, rows: Iterable[Row]) -> Iterator[str]:
-        from nightsort.cli.printable import as_json, printable
+        from nightsort.cli.json_on_terminals import as_json
+        from nightsort.domain.printable import printable
         from nightsort.wiring.cluster import file_format
 
         form = file_format(self._form)
@@ -156,6 +161,6 @@ class Printer:
 
 
 def cells(row: Row) -> list[str]:
-    from nightsort.cli.printable import printable
+    from nightsort.domain.printable import printable
 
     return [printable(text) for text in (row.id, row.category or "<none>", row.verdict.value, row.reason)]

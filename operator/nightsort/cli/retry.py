@@ -11,8 +11,8 @@ import typer
 
 from nightsort.cli.cluster import Context, Door, Kubeconfig, Name, Namespace, announce, parsed
 from nightsort.cli.ending import NOT_COMPLETE, stop
-from nightsort.cli.printable import printable
-from nightsort.cli.results import chosen, verdicts
+from nightsort.cli.results import Verdicts, chosen
+from nightsort.domain.printable import printable
 
 if TYPE_CHECKING:
     from nightsort.cli.again import Again
@@ -27,14 +27,7 @@ def retry(
     name: Name,
     namespace: Namespace = None,
     new_name: Annotated[str | None, typer.Option("--name", help="The new one's name. Default: NAME-retry.")] = None,
-    verdict: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Only tickets with this verdict, such as Expired; repeat for more.",
-            metavar="VERDICT",
-            autocompletion=verdicts,
-        ),
-    ] = None,
+    verdict: Verdicts = None,
     everything: Annotated[bool, typer.Option("--all", help="Send, and pay, all tickets again.")] = False,
     dry_run: Annotated[
         Literal["none", "client", "server"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nightsort.domain.printable import printable
+
 
 class Interruption(Exception):
     """A move could not be finished. `reason` is a CamelCase word for conditions, the message is for people.
@@ -11,13 +13,9 @@ class Interruption(Exception):
     """
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
-        self.message = message if message.isprintable() else "".join(map(visible, message))
+        self.message = printable(message)
         super().__init__(self.message)
         self.reason = reason or type(self).__name__
-
-
-def visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 class Waiting(Interruption):

@@ -20,7 +20,7 @@ class Place:
     namespace: str
     requests: int
     asked: datetime
-    since: datetime | None = None
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Admission:
         mine = self._take_turn(run, account, requests)
         for line in self._accounts.values():
             line.leave(mine)
-        self._tools.metrics.admitted(run.now() - (mine.since or run.now()))
+        self._tools.metrics.admitted(run.now() - mine.since)
         there = account.loads.get(mine.uid, Load(mine.namespace, 0))
         account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
 

@@ -10,7 +10,7 @@ NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 
 
 def place(uid: str, namespace: str = "a", requests: int = 10) -> Place:
-    return Place(uid, namespace, requests, NOW)
+    return Place(uid, namespace, requests, asked=NOW, since=NOW)
 
 
 def order(lines: dict[str, list[Place]], *loads: Load, most: int = 10) -> list[str]:

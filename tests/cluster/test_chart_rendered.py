@@ -11,7 +11,7 @@ import yaml
 
 from nightsort.domain.prices import Price
 from nightsort.settings import Settings
-from tests.cluster.controlplane.plane import TOP
+from tests.cluster.controlplane.plane import TOP, ControlPlane
 from tests.cluster.helm import CHART, CRD_NAME, HelmFailed, helm, one, render
 from tests.manifests import manifest
 
@@ -105,11 +105,25 @@ def test_an_older_kubernetes_is_refused() -> None:
         ({"settings": {"traces": "jaeger"}}, "/settings/traces"),
         ({"metrics": {"rules": {"batchHours": 25}}}, "/metrics/rules/batchHours"),
         ({"metrics": {"podMonitor": {"interval": "often"}}}, "/metrics/podMonitor/interval"),
+        ({"nightly": {"schedule": "nightly"}}, "/nightly/schedule"),
+        ({"nightly": {"schedule": "0 0 22 * * *"}}, "/nightly/schedule"),
     ],
 )
 def test_values_that_cannot_work_are_refused(values: dict[str, Any], told: str) -> None:
     with pytest.raises(HelmFailed, match=told):
         render(values)
+
+
+@pytest.mark.parametrize(
+    "schedule", ["@daily", "@hourly", "@weekly", "@midnight", "@every 12h", "* * * * *", "*/30 20-23,0-5 1 */2 mon-fri"]
+)
+def test_every_schedule_that_a_cron_job_takes_is_taken(plane: ControlPlane, schedule: str) -> None:
+    cron_job = one(render({"nightly": NIGHTLY | {"schedule": schedule}}), "CronJob", "nightsort-nightly")
+    cron_job["metadata"]["namespace"] = "default"
+
+    plane.kubectl("create", "--dry-run=server", "-f", "-", input=yaml.safe_dump(cron_job))
+
+    assert cron_job["spec"]["schedule"] == schedule
 
 
 def test_the_crd_is_the_one_that_the_models_give_and_stays_on_uninstall() -> None:

@@ -256,7 +256,7 @@ def test_a_retry_has_a_name_that_says_whose_it_is() -> None:
 
 
 def test_a_retry_leaves_out_what_has_stopped_the_run_and_whose_results_they_are() -> None:
-    spec = manifest(suspend=True, activeDeadlineSeconds=1, results={"configMap": {"name": "mine", "format": "csv"}})
+    spec = manifest(suspend=True, activeDeadlineSeconds=0, results={"configMap": {"name": "mine", "format": "csv"}})
 
     again = spec_again(spec["spec"])
 

@@ -267,8 +267,8 @@ class Spec(Model):
     """How often the API is asked whether a batch has ended; a fresh batch is looked at more often."""
     overlap_policy: Literal["Wait", "Allow"] = immutable(default="Wait")
     """Wait while an older unfinished resource works on the same source, so that no ticket is bought twice."""
-    active_deadline_seconds: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    """After so long what is running is cancelled, partial results are kept, and the run ends as Failed."""
+    active_deadline_seconds: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
+    """After so long, not counted while suspended, what runs is cancelled and the run ends as Failed; 0 ends it now."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=100_000_000)] | None = None
     """How long a finished resource stays. Under GitOps leave it out: what is deleted is created, and paid, again."""
     suspend: bool = False

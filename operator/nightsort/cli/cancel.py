@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from nightsort.api.resource import Resource
     from nightsort.wiring.cluster import Cluster
 
-CANCELED_AFTER = 1
-"""The shortest deadline that a spec may have, in seconds."""
+CANCELED_AFTER = 0
+"""The deadline that is over at any time, in seconds."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def cancel(
 ) -> None:
     """Cancel a run and keep what it has.
 
-    Sets spec.activeDeadlineSeconds to 1: the operator cancels what is running at the API, stores the answers that came
+    Sets spec.activeDeadlineSeconds to 0: the operator cancels what is running at the API, stores the answers that came
     in time, and the run ends as Failed (DeadlineExceeded). Requests that did not run are not billed. `retry` runs the
     rest later; to pause instead, use `suspend`. Under GitOps change the spec in Git: what is set here is set back.
     """
@@ -45,7 +45,7 @@ def cancel(
     if finished(before):
         announce(before.meta.name, f"is {before.status.phase} already: there is nothing to cancel")
         return
-    announce(before.meta.name, "canceling: spec.activeDeadlineSeconds is 1 now")
+    announce(before.meta.name, "canceling: spec.activeDeadlineSeconds is 0 now")
     if wait:
         from nightsort.cli.watch import follow_through
 
@@ -78,10 +78,8 @@ def pause(door: Door, name: str, *, suspended: bool) -> None:
         announce(before.meta.name, "suspended" if suspended else "resumed")
 
 
-def canceling(resource: Resource) -> dict[str, Any]:
-    """The deadline counts from the first look; whatever was not bought before that is not bought meanwhile."""
-    deadline: dict[str, Any] = {"activeDeadlineSeconds": CANCELED_AFTER}
-    return deadline if resource.status.plan else deadline | {"suspend": True}
+def canceling(_: Resource) -> dict[str, Any]:
+    return {"activeDeadlineSeconds": CANCELED_AFTER}
 
 
 def change(door: Door, name: str, wanted: Any) -> Resource:

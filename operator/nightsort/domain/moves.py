@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -133,10 +134,12 @@ def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetim
 
 
 def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    limit, started = resource.spec.active_deadline_seconds, resource.status.start_time
-    if limit is None or started is None or resource.status.stop or now < started + timedelta(seconds=limit):
+    """As a Job's, the clock stands while the run is suspended. A deadline of 0 is over at any time."""
+    if deadline_seconds(resource, now) > 0:
         return None
-    return Halt(Stop(reason=DEADLINE_EXCEEDED, message=f"not finished within activeDeadlineSeconds ({limit:,})"))
+    limit = resource.spec.active_deadline_seconds
+    late = f"not finished within activeDeadlineSeconds ({limit:,})"
+    return Halt(Stop(reason=DEADLINE_EXCEEDED, message=late if limit else "canceled: activeDeadlineSeconds is 0"))
 
 
 def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -242,7 +245,19 @@ def next_move(resource: Resource, facts: Facts, now: datetime) -> Move:
     for policy in POLICIES:
         if move := policy(resource, facts, now):
             return move
-    return Rest(poll_pause(resource, now))
+    return Rest(min(poll_pause(resource, now), deadline_seconds(resource, now)))
+
+
+def deadline_seconds(resource: Resource, now: datetime) -> float:
+    """Seconds until the run is to be stopped; infinite where it is not to be."""
+    limit, started = resource.spec.active_deadline_seconds, resource.status.start_time
+    if resource.status.stop is not None or limit is None:
+        return math.inf
+    if limit == 0:
+        return 0.0
+    if resource.spec.suspend or started is None:
+        return math.inf
+    return (started - now).total_seconds() + limit
 
 
 def poll_pause(resource: Resource, now: datetime) -> float:

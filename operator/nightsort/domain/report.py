@@ -29,7 +29,8 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
             "observed_generation": generation,
             "phase": phase_of(status, situation),
             "message": situation.message,
-            "start_time": status.start_time or now,
+            # As a Job's: the deadline counts anew when the run is resumed.
+            "start_time": None if situation.standing is Standing.SUSPENDED else status.start_time or now,
             "completion_time": (status.completion_time or now) if situation.finished else None,
             "tickets": tickets,
             "results": status.results.model_copy(update={"rows": rows}),

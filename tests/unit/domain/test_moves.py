@@ -203,7 +203,8 @@ def deadline(status: Status, seconds: int, facts: Facts | None = None) -> Move:
 
 
 def test_a_run_stops_at_its_deadline() -> None:
-    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(60)
+    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(1), "it is looked at in time"
+    assert deadline(run(SUBMITTED), 10, seen(batch())) == Rest(60)
     assert deadline(run(SUBMITTED), 100, seen(batch())) == Halt(
         Stop(reason=DEADLINE_EXCEEDED, message="not finished within activeDeadlineSeconds (100)")
     )
@@ -211,6 +212,22 @@ def test_a_run_stops_at_its_deadline() -> None:
 
 def test_a_run_that_never_started_has_no_deadline() -> None:
     assert move(Status(), now=NOW + timedelta(days=9), activeDeadlineSeconds=1) == Prepare()
+
+
+def test_a_suspended_run_has_no_deadline() -> None:
+    status = run(SUBMITTED).model_copy(update={"start_time": NOW})
+
+    assert move(status, seen(batch(ended=True)), NOW + timedelta(days=9), activeDeadlineSeconds=1, suspend=True) == (
+        Collect(SUBMITTED, batch(ended=True))
+    )
+
+
+@pytest.mark.parametrize("suspended", [True, False])
+@pytest.mark.parametrize("status", [Status(), run(SUBMITTED)], ids=["before its first look", "in flight"])
+def test_a_deadline_of_zero_is_over_at_any_time(status: Status, suspended: bool) -> None:
+    assert move(status, seen(batch()), activeDeadlineSeconds=0, suspend=suspended) == Halt(
+        Stop(reason=DEADLINE_EXCEEDED, message="canceled: activeDeadlineSeconds is 0")
+    )
 
 
 def test_a_run_stops_once() -> None:

@@ -64,16 +64,22 @@ def columns(plane: ControlPlane) -> list[str]:
     return plane.kubectl("get", "crd", CRD_NAME, "-o", path).split()
 
 
-def with_another_column(folder: Path) -> Path:
-    """The chart of a later version, whose CRD shows one thing more."""
+def with_another_crd(folder: Path) -> Path:
+    """The chart of a later version, whose CRD shows one thing more, and gives every resource a field more."""
     chart = folder / "nightsort"
     shutil.copytree(CHART, chart)
     crd = yaml.safe_load((chart / "files" / "classificationbatches.yaml").read_text())
-    crd["spec"]["versions"][0]["additionalPrinterColumns"].append(
-        {"name": "Shards", "type": "string", "jsonPath": ".status.cursor"}
-    )
+    grown(crd)
     (chart / "files" / "classificationbatches.yaml").write_text(yaml.safe_dump(crd))
     return chart
+
+
+def grown(crd: Document) -> None:
+    """Makes a CRD that of a later version."""
+    version = crd["spec"]["versions"][0]
+    version["additionalPrinterColumns"].append({"name": "Shards", "type": "string", "jsonPath": ".status.cursor"})
+    fields = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    fields["priority"] = {"type": "string", "default": "Normal"}
 
 
 @dataclass(frozen=True)

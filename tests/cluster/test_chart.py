@@ -20,7 +20,7 @@ from nightsort.cli.create import scheduled
 from tests.cluster.audit import Audit, granted
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane, program
-from tests.cluster.helm import CRD_NAME, HelmFailed, Release, columns, one, with_another_column
+from tests.cluster.helm import CRD_NAME, HelmFailed, Release, columns, one, with_another_crd
 from tests.manifests import manifest
 from tests.processes import Server
 from tests.waiting import eventually
@@ -90,7 +90,7 @@ def test_an_upgrade_changes_the_crd_a_rollback_brings_it_back_and_an_uninstall_l
     user = User(release.plane, release.namespace)
     user.apply(manifest())
 
-    release.upgrade(chart=with_another_column(tmp_path))
+    release.upgrade(chart=with_another_crd(tmp_path))
     assert "Shards" in columns(release.plane)
     release.helm("rollback", "nightsort", "1")
     assert "Shards" not in columns(release.plane)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, reason
+from tests.cluster.controlplane.plane import ControlPlane
+from tests.cluster.fixtures import CRDS
+from tests.cluster.helm import grown
 from tests.cluster.proxy import network
 from tests.cluster.trouble import Eyes, Pod, Table
 from tests.waiting import eventually
@@ -155,6 +160,59 @@ def test_a_finished_resource_goes_when_its_time_is_over_even_if_the_operator_was
     pod.start()
 
     troubled_user.kubectl("wait", "--for=delete", "cb/brief", "--timeout=20s")
+
+
+def test_a_finished_resource_that_cannot_be_read_goes_when_its_time_is_over_too(pod: Pod, troubled_user: User) -> None:
+    pod.start()
+    ambiguous = [{"name": "billing", "aliases": ["other"]}, {"name": "other"}]
+    troubled_user.apply(batch("unclear", inline("Refund"), categories=ambiguous, ttlSecondsAfterFinished=3))
+
+    troubled_user.kubectl("wait", "--for=delete", "cb/unclear", "--timeout=30s")
+
+
+def test_a_change_of_a_finished_resource_is_seen(pod: Pod, troubled_user: User) -> None:
+    pod.start()
+    troubled_user.apply(batch("done", inline("Refund")))
+    before = troubled_user.finished("done")
+
+    troubled_user.kubectl("patch", "cb", "done", "--type=merge", "-p", '{"spec": {"ttlSecondsAfterFinished": 604800}}')
+
+    troubled_user.kubectl("wait", "--for=condition=Complete", "cb/done", "--timeout=20s")
+    after = troubled_user.told("done", lambda status: status.get("observedGeneration") == 2)
+    seen = [{**one, "observedGeneration": 2} for one in before["status"]["conditions"]]
+    assert after == {**before["status"], "observedGeneration": 2, "conditions": seen}
+
+
+def test_a_crd_that_is_newer_than_the_operator_stops_no_run(
+    slow_pod: Pod, slow_api: SimulatedApi, troubled_user: User
+) -> None:
+    """As in every upgrade: the CRD comes first, and the old operator leads until the new one is there."""
+    slow_pod.start()
+    batch_id = running(troubled_user, "meanwhile-newer")
+    with newer_crd(troubled_user.plane):
+        troubled_user.kubectl("annotate", "cb", "meanwhile-newer", "example.com/touched=yes")
+        assert troubled_user.get("meanwhile-newer")["spec"]["priority"] == "Normal"
+        troubled_user.apply(batch("created-newer", inline("Refund my invoice")))
+        troubled_user.told("created-newer", lambda status: bool(status.get("batches")))
+        slow_api.ask("end", {})
+
+        status = troubled_user.finished("meanwhile-newer")["status"]
+
+    assert condition(status, "Complete") == "True"
+    assert [one["id"] for one in status["batches"]] == [batch_id]
+    assert len(troubled_user.rows("meanwhile-newer-results")) == 1
+
+
+@contextmanager
+def newer_crd(plane: ControlPlane) -> Iterator[None]:
+    """The CRD of a later version, with a field that every resource gets."""
+    crd = yaml.safe_load((CRDS / "nightsort.dev_classificationbatches.yaml").read_text())
+    grown(crd)
+    try:
+        plane.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(crd))
+        yield
+    finally:
+        plane.apply_crds(CRDS)
 
 
 def test_two_resources_on_the_same_tickets_buy_them_once(

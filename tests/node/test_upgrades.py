@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import SimulatedApi
-from tests.cluster.helm import CRD_NAME, columns, with_another_column
+from tests.cluster.helm import CRD_NAME, columns, with_another_crd
 from tests.cluster.trouble import Eyes, Table, settled
 from tests.node.installation import START_SECONDS, Installation
 from tests.waiting import eventually
@@ -24,7 +24,7 @@ def test_an_upgrade_that_changes_the_crd_and_a_rollback_leave_running_batches_al
     installation.buy(table, tickets=60, batches=3)
     first = installation.uids()
 
-    installation.upgrade(chart=with_another_column(tmp_path), podAnnotations={"example.com/version": "next"})
+    installation.upgrade(chart=with_another_crd(tmp_path), podAnnotations={"example.com/version": "next"})
     assert "Shards" in columns(installation.node.plane)
     second = installation.uids()
     assert not first & second, "other pods"

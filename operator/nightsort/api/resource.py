@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -55,8 +55,8 @@ class Resource:
     status: Status
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any]) -> Resource:
-        """Parses a manifest or an API object.
+    def of(cls, manifest: Mapping[str, Any], *, unknown: Literal["forbid", "ignore"] = "forbid") -> Resource:
+        """Parses a manifest or an API object; `unknown` says what becomes of fields that the spec has not.
 
         Raises:
             InvalidResource: with one line for each field that is wrong.
@@ -64,10 +64,19 @@ class Resource:
         if (manifest.get("apiVersion"), manifest.get("kind")) != (API_VERSION, KIND):
             raise InvalidResource(f"expected apiVersion {API_VERSION} and kind {KIND}")
         try:
-            spec = Spec.model_validate(dict(manifest.get("spec") or {}))
+            spec = Spec.model_validate(dict(manifest.get("spec") or {}), extra=unknown)
         except ValidationError as error:
             raise InvalidResource(describe(error)) from None
         return cls(Meta.of(manifest), spec, parse_status(manifest))
+
+    @classmethod
+    def served(cls, found: Mapping[str, Any]) -> Resource:
+        """Parses what the API server has: a field that is unknown here belongs to a newer CRD, and stops no run.
+
+        Raises:
+            InvalidResource: with one line for each field that is wrong.
+        """
+        return cls.of(found, unknown="ignore")
 
     def with_status(self, status: Status) -> Resource:
         return replace(self, status=status)

@@ -85,7 +85,7 @@ def parsed(manifest: Mapping[str, Any]) -> Resource:
     from nightsort.domain.errors import Stalled
 
     try:
-        return Resource.of(manifest)
+        return Resource.served(manifest)
     except InvalidResource as invalid:
         name = manifest.get("metadata", {}).get("name")
         raise Stalled(f"cannot read {name}: {invalid}. This nightsort may be older than the cluster's") from None

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from nightsort.api.resource import Meta, Resource
+from nightsort.api.resource import InvalidResource, Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.errors import Interruption
 from nightsort.domain.record import in_state, put
@@ -53,7 +53,7 @@ class Farewell:
                         return None
                     left = unsettled(resource.status)
                     left = await self._cancel(resource)
-            except (Interruption, TimeoutError):
+            except (Interruption, InvalidResource, TimeoutError):
                 pass
             else:
                 if not left:

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from nightsort.api.resource import InvalidResource, Meta, Resource, parse_status
+from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
+from nightsort.flow.acknowledge import acknowledge
 from nightsort.flow.cancel import Farewell
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.refuse import refuse
@@ -45,6 +47,7 @@ class Desk:
         self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._bells: dict[str, asyncio.Event] = {}
         self._next_turn = tools.clock.now()
+        self._background: set[asyncio.Task[None]] = set()
 
     def turn(self) -> float:
         """Seconds until a resource that was just seen is looked at for the first time: a few at a time."""
@@ -93,9 +96,9 @@ class Desk:
 
     async def _look(self, meta: Meta, body: Mapping[str, Any], stopped: Callable[[], bool]) -> float | None:
         try:
-            resource = Resource.of(body)
+            resource = Resource.served(body)
         except InvalidResource as invalid:
-            return await refuse(self._tools, meta, str(invalid))
+            return await refuse(self._tools, meta, parse_status(body), str(invalid))
         return await self._reconciler.look(resource, stopped)
 
     async def farewell(self, body: Mapping[str, Any]) -> None:
@@ -125,6 +128,15 @@ class Desk:
             self._ticks.setdefault(uid, self._tools.clock.now())
         if is_finished(status):
             self._reconciler.forget(uid)  # perhaps ended by an earlier leader, whose end this process does not count
+            self._acknowledge(Meta.of(body), status)
+
+    def _acknowledge(self, meta: Meta, status: Status) -> None:
+        """What has finished has no timer, but parts of its spec may change, such as how long it is kept."""
+        if meta.generation == status.observed_generation or meta.deletion_timestamp is not None:
+            return
+        task = asyncio.ensure_future(acknowledge(self._tools, meta, status))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def measure(self) -> None:
         """Tells the metrics what there is now."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from nightsort.api.resource import InvalidResource, Resource
+from nightsort.api.resource import Meta, parse_status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.flow.run import Tools
@@ -27,38 +27,35 @@ class Expiry:
 
     def consider(self, body: Mapping[str, Any]) -> None:
         """Sets, moves or clears the alarm of a resource."""
-        spec, status = body.get("spec") or {}, body.get("status") or {}
-        self.forget(str(body["metadata"]["uid"]))
-        if spec.get("ttlSecondsAfterFinished") is None or not status.get("completionTime"):
+        meta = Meta.of(body)
+        self.forget(meta.uid)
+        ttl = (body.get("spec") or {}).get("ttlSecondsAfterFinished")
+        if ttl is None or not (body.get("status") or {}).get("completionTime"):
             return
-        try:
-            resource = Resource.of(body)
-        except InvalidResource:
-            return
-        ttl, ended = resource.spec.ttl_seconds_after_finished, resource.status.completion_time
-        if ttl is not None and ended is not None and is_finished(resource.status):
-            left = ended + timedelta(seconds=ttl) - self._tools.clock.now()
-            self._set(resource, max(left.total_seconds(), 0.0))
+        status = parse_status(body)  # not the spec: it may be what the run has failed for
+        if status.completion_time is not None and is_finished(status):
+            left = status.completion_time + timedelta(seconds=ttl) - self._tools.clock.now()
+            self._set(meta, max(left.total_seconds(), 0.0))
 
     def forget(self, uid: str) -> None:
         if alarm := self._alarms.pop(uid, None):
             alarm.cancel()
 
-    def _set(self, resource: Resource, seconds: float) -> None:
+    def _set(self, meta: Meta, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        self._alarms[resource.meta.uid] = loop.call_later(seconds, self._ring, resource)
+        self._alarms[meta.uid] = loop.call_later(seconds, self._ring, meta)
 
-    def _ring(self, resource: Resource) -> None:
-        removal = asyncio.ensure_future(self._remove(resource))
+    def _ring(self, meta: Meta) -> None:
+        removal = asyncio.ensure_future(self._remove(meta))
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
 
-    async def _remove(self, resource: Resource) -> None:
-        self._alarms.pop(resource.meta.uid, None)
+    async def _remove(self, meta: Meta) -> None:
+        self._alarms.pop(meta.uid, None)
         try:
-            await self._tools.ledger.remove(resource.meta)
+            await self._tools.ledger.remove(meta)
         except (Conflict, Gone):
             return  # it has changed, so that it is seen, and considered, again
         except Interruption as interruption:
-            logger.warning("%s: %s", resource.meta.key, interruption.message)
-            self._set(resource, AGAIN_SECONDS)
+            logger.warning("%s: %s", meta.key, interruption.message)
+            self._set(meta, AGAIN_SECONDS)

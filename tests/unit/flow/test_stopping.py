@@ -104,6 +104,22 @@ async def test_a_run_that_takes_too_long_is_cancelled_and_every_ticket_gets_its_
     assert world.clock.now() - began < timedelta(minutes=12)
 
 
+async def test_the_deadline_of_a_suspended_run_counts_from_its_resumption(world: World) -> None:
+    resource = world.apply("billing", suspend=True, activeDeadlineSeconds=600)
+    await world.look(resource)
+    world.clock.advance(9_000)
+    await world.look(resource)
+    assert status_of(world, resource).start_time is None
+    world.ledger.touch(resource.meta, suspend=False)
+
+    ended = (await world.run_until_finished(resource)).status
+
+    assert is_true(ended, "Complete")
+    assert ended.start_time is not None
+    assert ended.completion_time is not None
+    assert ended.completion_time - ended.start_time < timedelta(seconds=600)
+
+
 async def test_what_was_labelled_before_the_deadline_is_kept(world: World) -> None:
     resource = world.apply("billing", "expired", activeDeadlineSeconds=90)
     world.respond = lambda text: EXPIRED if text.startswith("expired") else first_word(text)
@@ -292,7 +308,7 @@ async def test_a_resource_that_is_being_deleted_is_not_worked_on(world: World) -
 async def test_a_spec_that_is_none_ends_failed_with_what_is_wrong(world: World) -> None:
     meta = world.apply("billing").meta
 
-    assert await refuse(world.tools, meta, "spec.model: is missing") is None
+    assert await refuse(world.tools, meta, Status(), "spec.model: is missing") is None
 
     status = world.ledger.current(meta).status
     assert is_true(status, "Failed")
@@ -307,16 +323,35 @@ async def test_a_refusal_that_cannot_be_written_is_tried_again(world: World, err
     meta = world.apply("billing").meta
     world.ledger.before = raising(error, "save")
 
-    assert await refuse(world.tools, meta, "wrong") == 5
+    assert await refuse(world.tools, meta, Status(), "wrong") == 5
     assert world.events.told == []
-    assert await refuse(world.tools, meta, "wrong") is None
+    assert await refuse(world.tools, meta, Status(), "wrong") is None
 
 
 async def test_a_refused_resource_that_is_gone_is_left_alone(world: World) -> None:
     meta: Any = world.apply("billing").meta
     await world.ledger.remove(meta)
 
-    assert await refuse(world.tools, meta, "wrong") is None
+    assert await refuse(world.tools, meta, Status(), "wrong") is None
+
+
+async def test_a_run_that_has_begun_keeps_its_record_whatever_becomes_of_its_spec(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    before = world.ledger.current(resource.meta)
+    assert before.status.batches
+
+    for _ in range(2):
+        now = world.ledger.current(resource.meta)
+        assert await refuse(world.tools, now.meta, now.status, "spec.overlapPolicy: no such word") == 30
+
+    status = status_of(world, resource)
+    assert is_true(status, "Stalled")
+    assert not is_true(status, "Finished")
+    assert (status.batches, status.plan) == (before.status.batches, before.status.plan)
+    assert [event[1] for event in world.events.told].count("InvalidSpec") == 1, "told once"
+    assert (await world.run_until_finished(resource)).status.tickets.labeled == 1, "by a version that knows the word"
+    assert world.paid() == {"0": 1}
 
 
 # --- what is gone for good --------------------------------------------------------------------------------------------

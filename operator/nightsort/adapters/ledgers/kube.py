@@ -54,7 +54,7 @@ class KubeLedger:
                 )
         except Gone:
             return None
-        return Resource.of(found) if Meta.of(found).uid == meta.uid else None
+        return Resource.served(found) if Meta.of(found).uid == meta.uid else None
 
     async def save(self, meta: Meta, status: Status) -> Meta:
         """A JSON patch that sets the status and, for the guard, the version that was read.
@@ -196,7 +196,7 @@ class KubeLedger:
 def parsed(item: Mapping[str, Any]) -> Resource | None:
     """A listed resource; None for one that cannot be parsed. (A list leaves out what its items have in common.)"""
     try:
-        return Resource.of({"apiVersion": API_VERSION, "kind": KIND, **item})
+        return Resource.served({"apiVersion": API_VERSION, "kind": KIND, **item})
     except ValueError:
         return None
 

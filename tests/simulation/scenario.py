@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nightsort.api.categories import Category, UnknownLabel
 from nightsort.api.spec import (
-    Category,
     ConfigMapSource,
     Credentials,
     Prompt,
@@ -16,7 +16,6 @@ from nightsort.api.spec import (
     Shards,
     Source,
     Spec,
-    UnknownLabel,
 )
 from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import MODEL

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nightsort.api.spec import Shards, UnknownLabel
+from nightsort.api.categories import UnknownLabel
+from nightsort.api.spec import Shards
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.resource import InvalidResource, Meta, Resource
-from nightsort.api.spec import DEFAULT_CATEGORIES
 from nightsort.api.status import BatchRecord, BatchState, Status
 from tests.manifests import ACCEPTED, REFUSED, manifest, stored
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from nightsort.api.categories import DEFAULT_CATEGORIES, Category, UnknownLabel, spelled
 from nightsort.api.model import IMMUTABLE, Format, Model, Name, keyed, rules
 from nightsort.api.object_store import ObjectStoreResults, ObjectStoreSource
 
@@ -20,7 +21,6 @@ Table = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$"),
 ]
-CategoryName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s,]([^\n\r,]*[^\s,])?$")]
 
 
 def positive_money(value: str) -> str:
@@ -173,52 +173,6 @@ class Credentials(Model):
     secret_ref: SecretRef
 
 
-class Category(Model):
-    """A class that tickets are sorted into."""
-
-    name: CategoryName
-    """What a ticket is labelled with, as it is written here."""
-    description: Annotated[str, StringConstraints(max_length=1000)] = ""
-    """What belongs into it; the model reads this."""
-    aliases: Annotated[tuple[CategoryName, ...], Field(max_length=20)] = ()
-    """Other answers of the model that mean this category."""
-    examples: Annotated[tuple[Annotated[str, StringConstraints(max_length=1000)], ...], Field(max_length=20)] = ()
-    """Texts of tickets that belong into it; the model reads these."""
-
-
-DEFAULT_CATEGORIES = (
-    Category(name="billing", description="Charges, invoices, refunds, prices and payment methods"),
-    Category(name="technical", description="Errors, crashes, outages and features that do not work"),
-    Category(name="account", description="Login, password, profile, security and access to the account"),
-    Category(name="feedback", description="Praise, complaints, ideas and wishes"),
-    Category(name="other", description="Everything else"),
-)
-
-
-class UnknownLabel(Model):
-    """What happens to a ticket whose answer is none of the categories."""
-
-    action: Literal["Fallback", "Retry", "Fail"] = "Fail"
-    """Fallback gives it `category`; Retry asks again, up to backoffLimit; Fail leaves it without a category."""
-    category: CategoryName | None = None
-    """The category that Fallback gives."""
-
-    @model_validator(mode="after")
-    def _fallback_has_a_category(self) -> UnknownLabel:
-        if (self.action == "Fallback") != (self.category is not None):
-            raise ValueError("category must be given with action Fallback, and only then")
-        return self
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "(has(self.action) && self.action == 'Fallback') == has(self.category)",
-                "category must be given with action Fallback, and only then",
-            )
-        )
-    )
-
-
 class Prompt(Model):
     """How a ticket is put to the model; the template is a string.Template over the ticket's fields."""
 
@@ -279,9 +233,9 @@ class Spec(Model):
         taken: set[str] = set()
         for category in self.categories:
             for name in (category.name, *category.aliases):
-                if name.casefold() in taken:
+                if spelled(name) in taken:
                     raise ValueError(f"categories: {name!r} is named twice (names and aliases, capitals do not count)")
-                taken.add(name.casefold())
+                taken.add(spelled(name))
         return self
 
     @model_validator(mode="after")

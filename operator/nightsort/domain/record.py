@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from nightsort.api.spec import Category
+from nightsort.api.categories import Category
 from nightsort.api.status import (
     MAX_BATCHES,
     BatchRecord,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from nightsort.api.spec import Spec, UnknownLabel
+from nightsort.api.categories import UnknownLabel
+from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.label import Labels

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nightsort.api.spec import Category, Prompt, Spec
+from nightsort.api.categories import Category
+from nightsort.api.spec import Prompt, Spec
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import CLOSING, GUARD, OPENING, TicketText, placeholders, system_prompt
 from nightsort.domain.ticket import Ticket
@@ -54,7 +55,9 @@ def test_without_instructions_the_system_prompt_has_no_gap() -> None:
         ("$body", {"subject": "only a subject"}, None),
         ("$body", {"body": " \n\t"}, None),
         ("$subject $body", {}, None),
-        ("no field at all", {"body": "text"}, None),
+        ("Ticket $id of $day: $subject $body", {"id": "7", "day": "Monday", "body": " "}, None),
+        ("Ticket $id: $comment", {"id": "7"}, None),
+        ("Ticket $id: $comment", {"id": "7", "comment": "broken"}, "Ticket 7: broken"),
     ],
 )
 def test_a_ticket_goes_through_the_template(template: str, fields: dict[str, str], rendered: str | None) -> None:
@@ -75,6 +78,12 @@ def test_a_template_with_a_stray_dollar_is_rejected_and_says_what_to_write(templ
         placeholders(Prompt(template=template))
 
     assert rejected.value.reason == "InvalidTemplate"
+
+
+@pytest.mark.parametrize("template", ["Classify the ticket", "$$subject", "Ticket $id"])
+def test_a_template_without_any_text_of_the_ticket_is_rejected(template: str) -> None:
+    with pytest.raises(Rejected, match=r"prompt\.template: names no text of the ticket"):
+        placeholders(Prompt(template=template))
 
 
 def test_the_fields_that_a_template_names_are_known() -> None:

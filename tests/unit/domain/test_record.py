@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.spec import Category
+from nightsort.api.categories import Category
 from nightsort.api.status import MAX_BATCHES, BatchRecord, BatchState, CategoryCount, Plan, Status
 from nightsort.domain.errors import Rejected
 from nightsort.domain.record import (

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nightsort.api.spec import Spec, UnknownLabel
+from nightsort.api.categories import UnknownLabel
+from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.verdict import PASSING_ERRORS, Judge, Judgement, is_asked_again

@@ -1,4 +1,4 @@
-"""The part of a ClassificationBatch's `spec` that says what tickets are sorted into, and what becomes of other answers."""
+"""The part of `spec` that says what tickets are sorted into, and what becomes of answers that are none of it."""
 
 from __future__ import annotations
 

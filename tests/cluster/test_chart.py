@@ -102,10 +102,28 @@ def test_an_upgrade_changes_the_crd_a_rollback_brings_it_back_and_an_uninstall_l
     assert "tickets" in user.kubectl("get", "cb", "-o", "name")
 
 
-def commands(page: Path) -> list[str]:
+def commands(page: Path, block: str = "console") -> list[str]:
     """The commands in a page's console blocks."""
-    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+    blocks = re.findall(rf"```{block}\n(.*?)```", page.read_text(), re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
+
+
+class CommandFailed(Exception):
+    """A page's command ended with an error; the message is what it printed."""
+
+
+def said_to(plane: ControlPlane, command: str) -> str:
+    """What a page's command prints.
+
+    Raises:
+        CommandFailed: it failed.
+    """
+    path = f"{program('helm').parent}:{program('kubectl').parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "KUBECONFIG": str(plane.kubeconfig), "PATH": path}
+    ended = subprocess.run(command, shell=True, cwd=TOP, env=environment, text=True, capture_output=True, check=False)
+    if ended.returncode != 0:
+        raise CommandFailed(f"{command}: {ended.stderr}")
+    return ended.stdout
 
 
 def test_a_new_user_gets_from_helm_install_to_results_as_the_page_says(
@@ -113,16 +131,10 @@ def test_a_new_user_gets_from_helm_install_to_results_as_the_page_says(
 ) -> None:
     """The page's commands; in place of its pod the operator runs as a process with the pod's variables and token."""
     release = Release(bare, "nightsort")
-    path = f"{program('helm').parent}:{program('kubectl').parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "KUBECONFIG": str(bare.kubeconfig), "PATH": path}
     said = {}
     with ExitStack() as running:
         for command in commands(TOP / "docs" / "install.md"):
-            ended = subprocess.run(
-                command, shell=True, cwd=TOP, env=environment, text=True, capture_output=True, check=False
-            )
-            assert ended.returncode == 0, (command, ended.stderr)
-            said[command] = ended.stdout
+            said[command] = said_to(bare, command)
             if command.startswith("helm install"):
                 established(bare)
                 running.enter_context(operator_of(release, api, tmp_path / "operator.log"))
@@ -132,6 +144,59 @@ def test_a_new_user_gets_from_helm_install_to_results_as_the_page_says(
     assert "quickstart" in said["kubectl get cb"]
     bare.kubectl("delete", "crd", CRD_NAME)
     bare.kubectl("delete", "namespace", "nightsort")
+
+
+@pytest.fixture
+def teams(bare: ControlPlane) -> Iterator[str]:
+    """The namespaces of three teams, and that of the releases; no CRD is there before, and none after."""
+    namespaces = ("nightsort", "team-a", "team-b", "team-c")
+    for each in namespaces:
+        bare.kubectl("create", "namespace", each)
+    yield "nightsort"
+    bare.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
+    bare.kubectl("delete", "namespace", *namespaces)
+
+
+def owner(plane: ControlPlane) -> str:
+    """The release that the CRD belongs to."""
+    metadata = json.loads(plane.kubectl("get", "crd", CRD_NAME, "-o", "json"))["metadata"]
+    return str(metadata["annotations"]["meta.helm.sh/release-name"])
+
+
+def test_several_releases_share_the_crd_and_hand_it_on_as_the_page_says(bare: ControlPlane, teams: str) -> None:
+    first, second, farewell, handed_on = commands(TOP / "docs" / "scaling.md")
+
+    said_to(bare, first)
+    with pytest.raises(CommandFailed, match="cannot be imported into the current release"):
+        said_to(bare, second.replace(" --set crds.install=false", ""))
+    said_to(bare, second)
+
+    pods = json.loads(bare.kubectl("get", "deployments", "-n", teams, "-o", "json"))["items"]
+    variables = [{each["name"]: each["value"] for each in pod["spec"]["template"]["spec"]["containers"][0]["env"]}
+                 for pod in pods]  # fmt: skip
+    assert {each["NIGHTSORT_NAMESPACES"]: each["NIGHTSORT_LEASE"] for each in variables} == {
+        "team-a,team-b": "nightsort/first-nightsort",
+        "team-c": "nightsort/second-nightsort",
+    }
+    assert owner(bare) == "first"
+    said_to(bare, farewell)
+    said_to(bare, handed_on)
+    assert owner(bare) == "second"
+
+
+def test_after_an_uninstall_a_release_of_another_name_takes_the_crd_over_as_the_page_says(
+    bare: ControlPlane, teams: str
+) -> None:
+    [again] = [each for each in commands(TOP / "docs" / "install.md", "sh") if "--take-ownership" in each]
+    before = Release(bare, teams)
+    before.install()
+    before.helm("uninstall", "nightsort")
+    with pytest.raises(CommandFailed, match="cannot be imported into the current release"):
+        said_to(bare, again.replace(" --take-ownership", ""))
+
+    said_to(bare, again)
+
+    assert owner(bare) == "tickets"
 
 
 def test_without_crds_the_release_leaves_the_crd_to_others(release: Release) -> None:

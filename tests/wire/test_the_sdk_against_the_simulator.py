@@ -305,3 +305,14 @@ async def test_each_status_arrives_as_its_class(bench: Bench, status: int) -> No
     assert raised.value.api_message
     await bench.create(items(1))
     assert bench.simulator.bill().created == 1
+
+
+async def test_a_prompt_beyond_the_models_window_is_errored_and_costs_nothing(bench: Bench) -> None:
+    results = await bench.run([item(0), item(1, "word " * 200_000)])
+
+    assert results["ticket-0"].type == "succeeded"
+    error = results["ticket-1"].error.error
+    assert error.type == "invalid_request_error"
+    assert "prompt is too long" in error.message
+    assert "> 200000 maximum" in error.message
+    assert bench.simulator.bill().paid == 1

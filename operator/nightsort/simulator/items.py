@@ -144,6 +144,9 @@ class Respondent:
 
     def _succeed(self, params: Params, model: Model, prompt: Prompt, text: str, outcome: Outcome | None) -> Answered:
         asked = asked_tokens(prompt.length, params)
+        if asked > model.max_input_tokens:
+            message = f"prompt is too long: {asked} tokens > {model.max_input_tokens} maximum"
+            return _errored("invalid_request_error", message)
         if outcome == "refusal":
             usage = Usage(input_tokens=asked, output_tokens=0)
             return Answered(Succeeded(self._message(model, [], "refusal", usage, StopDetails())), asked)

@@ -103,7 +103,11 @@ class BatchApi(Protocol):
         ...
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
-        """Input tokens of one request, as the API estimates them."""
+        """Input tokens of one request, as the API estimates them.
+
+        Raises:
+            Rejected: the API does not take such a prompt.
+        """
         ...
 
 

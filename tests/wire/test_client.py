@@ -334,7 +334,6 @@ async def test_a_line_that_is_not_understood_does_not_hide_the_others() -> None:
         (401, Stalled, "CredentialsRefused"),
         (403, Stalled, "CredentialsRefused"),
         (402, Stalled, "CreditExhausted"),
-        (400, Waiting, "ApiUnavailable"),
         (429, Waiting, "RateLimited"),
         (500, Waiting, "ApiUnavailable"),
         (529, Waiting, "Overloaded"),
@@ -358,6 +357,38 @@ async def test_errors_of_reading_calls_say_who_moves_next(
         await calls[operation]()
     assert caught.value.reason == reason
     assert client.simulator.requests().calls[operation] == before + 1, "waiting and asking again is the flow's"
+
+
+@pytest.mark.parametrize("operation", ["list", "retrieve", "results", "models"])
+async def test_a_400_of_a_call_that_sends_nothing_passes(client: Client, operation: Any) -> None:
+    await test_errors_of_reading_calls_say_who_moves_next(client, operation, 400, Waiting, "ApiUnavailable")
+
+
+LOW_CREDIT = "Your credit balance is too low to access the Anthropic API."
+SPEND_LIMIT = "You have reached your specified workspace API usage limits."
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "kind", "reason"),
+    [
+        (400, {}, Rejected, "PromptRefused"),
+        (413, {"error_type": "request_too_large"}, Rejected, "PromptRefused"),
+        (422, {}, Rejected, "PromptRefused"),
+        (400, {"message": LOW_CREDIT}, Stalled, "CreditExhausted"),
+        (400, {"message": SPEND_LIMIT}, Stalled, "SpendLimitReached"),
+        (400, {"error_code": "organization_on_hold"}, Stalled, "AccountRefused"),
+        (400, {"error_code": "request_body_timeout"}, Waiting, "ApiUnavailable"),
+    ],
+)
+async def test_a_prompt_that_cannot_be_counted_is_refused_unless_the_account_or_the_network_is_to_blame(
+    client: Client, status: int, more: dict[str, str], kind: type[Interruption], reason: str
+) -> None:
+    client.simulator.add_faults(Fault(kind="status", operation="count_tokens", status=status, **more))  # type: ignore[arg-type]
+
+    with pytest.raises(kind) as caught:
+        await client.api.count_tokens("claude-haiku-4-5", "system", "text")
+
+    assert caught.value.reason == reason
 
 
 async def test_a_body_that_may_not_begin_any_more_buys_nothing(client: Client) -> None:

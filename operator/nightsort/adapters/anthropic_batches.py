@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
@@ -18,7 +18,14 @@ import httpx2
 import msgspec
 from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
 
-from nightsort.adapters.anthropic_failures import NOT_FOUND, UNAVAILABLE, Failure, refused_call, refused_create
+from nightsort.adapters.anthropic_failures import (
+    NOT_FOUND,
+    UNAVAILABLE,
+    Failure,
+    refused_call,
+    refused_count,
+    refused_create,
+)
 from nightsort.adapters.anthropic_wire import LineReader, WireBatch, WireBatches, WireModel, WireTokens
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
@@ -172,7 +179,7 @@ class AnthropicBatches:
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
         body = {"model": model, "system": system, "messages": [{"role": "user", "content": text}]}
-        return understood(await self._post("/v1/messages/count_tokens", body), WireTokens).input_tokens
+        return understood(await self._post("/v1/messages/count_tokens", body, refused_count), WireTokens).input_tokens
 
     async def _get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> httpx2.Response:
         try:
@@ -188,11 +195,16 @@ class AnthropicBatches:
                 return None
             raise
 
-    async def _post(self, path: str, body: Mapping[str, object] | None = None) -> httpx2.Response:
+    async def _post(
+        self,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        refused: Callable[[Failure], Interruption] = refused_call,
+    ) -> httpx2.Response:
         try:
             return await self._client.post(path, body=body, cast_to=httpx2.Response, options=once(NO_HEADERS))
         except (AnthropicError, httpx2.HTTPError) as error:
-            raise failed_call(error) from None
+            raise failed_call(error, refused) from None
 
 
 def once(headers: Mapping[str, str], timeout: float | None = None) -> RequestOptions:
@@ -226,8 +238,8 @@ def failed_create(error: Exception) -> Interruption:
     )
 
 
-def failed_call(error: Exception) -> Interruption:
-    return refused_call(failure_of(error)) if isinstance(error, APIStatusError) else unreachable(error)
+def failed_call(error: Exception, refused: Callable[[Failure], Interruption] = refused_call) -> Interruption:
+    return refused(failure_of(error)) if isinstance(error, APIStatusError) else unreachable(error)
 
 
 def unreachable(error: Exception) -> Waiting:

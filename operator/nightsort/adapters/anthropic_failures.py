@@ -16,6 +16,8 @@ MOST_RETRY_AFTER = 15 * 60.0
 SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 413, 422, 429, 529})
 """Answers to a create after which nothing was bought; all others leave it open (invariant I2)."""
 OWN_404 = "not_found_error"
+BODY_TIMEOUT = "request_body_timeout"
+"""Of a 400: what was sent came too slowly."""
 NOT_FOUND, UNAVAILABLE = "NotFound", "ApiUnavailable"
 ACCOUNT_CODES = frozenset(
     {
@@ -69,8 +71,23 @@ def seconds_of(retry_after: str | None) -> float | None:
 
 
 def refused_call(failure: Failure) -> Interruption:
-    """What an error answer means to any call but create."""
+    """What an error answer means to any call but create and count_tokens."""
     return refused_account(failure) or missing_api(failure) or waiting(failure)
+
+
+def refused_count(failure: Failure) -> Interruption:
+    """What an error answer to count_tokens means: a prompt that is refused here would be refused in every request."""
+    return refused_account(failure) or missing_api(failure) or refused_prompt(failure) or waiting(failure)
+
+
+def refused_prompt(failure: Failure) -> Rejected | None:
+    if failure.status not in (400, 413, 422) or failure.code == BODY_TIMEOUT:
+        return None
+    return Rejected(
+        f"spec.prompt: the API refuses it ({failure}): shorten prompt.instructions and what the categories say, "
+        "or lower prompt.maxBodyChars, and create the resource again",
+        reason="PromptRefused",
+    )
 
 
 def missing_api(failure: Failure) -> Stalled | None:
@@ -136,7 +153,7 @@ def refused_batch(failure: Failure) -> Interruption | None:
             f"the batch is too large for the API ({failure}): lower shards.maxBytes, and create the resource again",
             reason="BatchTooLarge",
         )
-    if failure.status in (400, 422) and failure.code != "request_body_timeout":
+    if failure.status in (400, 422) and failure.code != BODY_TIMEOUT:
         return Rejected(
             f"the API refuses the batch as invalid ({failure}): check model, prompt and "
             "categories, and create the resource again",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -29,6 +30,11 @@ class Settings(BaseSettings):
         default=None, validation_alias=AliasChoices("NIGHTSORT_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")
     )
     """The operator's own key, for resources without `credentials`. Without it such resources stall."""
+    anthropic_api_key_file: Path | None = None
+    """A file with that key, read anew for each use: it can be replaced while the operator runs.
+
+    It goes before a key in the environment, also while it is empty or missing: no other account pays unasked.
+    """
 
     adoption_grace_seconds: float = Field(default=600.0, ge=0)
     """How long a batch whose create was not answered may stay out of the API's list before it is bought again."""

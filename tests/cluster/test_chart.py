@@ -218,13 +218,15 @@ def test_a_crd_that_was_applied_by_hand_is_taken_over_only_when_asked(release: R
 
 @contextmanager
 def operator_of(release: Release, api: SimulatedApi, log: Path) -> Iterator[Server]:
-    """The operator as a process, with the variables and the token that the release gives its pod."""
+    """The operator as a process, with the variables, the key's file and the token that the release gives its pod."""
     [container] = one(release.manifest(), "Deployment")["spec"]["template"]["spec"]["containers"]
     variables = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    key = log.with_name("api-key")
+    key.write_text("chart")
     variables |= {
         "KUBECONFIG": str(release.plane.kubeconfig_of(release.namespace, "nightsort")),
         "NIGHTSORT_LIVENESS_PORT": "0",
-        "NIGHTSORT_ANTHROPIC_API_KEY": "chart",
+        "NIGHTSORT_ANTHROPIC_API_KEY_FILE": str(key),
     }
     server = start_operator(release.plane, api.url, log, **variables)
     try:

@@ -33,6 +33,20 @@ def test_without_an_api_key_the_variable_is_named(desk: Desk) -> None:
     assert desk.local(path).code == 0
 
 
+def test_a_key_in_a_file_goes_before_the_environment_and_a_simulated_run_needs_none(desk: Desk) -> None:
+    path = desk.write(batch("tickets", TWO))
+    key = desk.folder / "api-key"
+    env = KEY | {"NIGHTSORT_ANTHROPIC_API_KEY_FILE": str(key)}
+
+    assert desk.local(path, "--simulate", "--seconds", "0", env=env).code == 0, "a simulated run needs none"
+    outcome = desk.local(path, env=env)
+    assert outcome.code == 1
+    assert f"the operator has no key of its own: {key}, which NIGHTSORT_ANTHROPIC_API_KEY_FILE names" in outcome.err
+
+    key.write_text("another-key\n")
+    assert desk.local(path, env=env).code == 0
+
+
 def test_an_address_that_is_none_is_refused_at_once(desk: Desk) -> None:
     path = desk.write(batch("tickets", TWO))
 

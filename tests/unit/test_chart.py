@@ -60,7 +60,8 @@ def test_every_setting_of_the_operator_has_a_value() -> None:
     }
     elsewhere = {
         "namespaces": "watchNamespaces",
-        "anthropic_api_key": "apiKey",
+        "anthropic_api_key": "extraEnv",
+        "anthropic_api_key_file": "apiKey",
         "liveness_port": "liveness",
         "lease": "replicas",
     }

@@ -126,7 +126,10 @@ def refused_account(failure: Failure) -> Stalled | None:
         )
     if failure.status == 401:
         return Stalled(
-            f"the API does not accept the key ({failure}): put a valid one into the Secret", reason="CredentialsRefused"
+            f"the API does not accept the key ({failure}): put a valid one into the Secret that spec.credentials names "
+            "or, if it names none, into the operator's own Secret or file; a key in the operator's environment counts "
+            "from its next start",
+            reason="CredentialsRefused",
         )
     if failure.status == 403:
         return Stalled(

@@ -127,5 +127,5 @@ async def settings_with_api(job: Job) -> AsyncIterator[Settings]:
     from nightsort.cli.simulated import simulator
 
     async with simulator(job.simulated) as url:
-        key = SecretStr("simulated")
-        yield job.settings.model_copy(update={"anthropic_base_url": url, "anthropic_api_key": key})
+        own = {"anthropic_api_key": SecretStr("simulated"), "anthropic_api_key_file": None}
+        yield job.settings.model_copy(update={"anthropic_base_url": url, **own})

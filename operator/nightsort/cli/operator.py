@@ -26,8 +26,9 @@ def add_to(app: typer.Typer, start: Callable[[Settings], None]) -> None:
         """Run the operator.
 
         The cluster comes from the pod's service account or from KUBECONFIG. Every setting can also be an environment
-        variable NIGHTSORT_…; the API key is NIGHTSORT_ANTHROPIC_API_KEY or ANTHROPIC_API_KEY, or comes from the
-        Secret that a resource names.
+        variable NIGHTSORT_…; the API key comes from the Secret that a resource names, else from the file
+        NIGHTSORT_ANTHROPIC_API_KEY_FILE, which may be replaced at any time, else it is NIGHTSORT_ANTHROPIC_API_KEY or
+        ANTHROPIC_API_KEY.
         """
         from nightsort.domain.errors import Interruption
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nightsort.adapters.clock import SystemClock
+from nightsort.adapters.secrets.file import key_in
 from nightsort.adapters.sinks.config_map import ConfigMapRows
 from nightsort.adapters.sources.config_map import ConfigMapTickets
 from nightsort.adapters.sources.inline import InlineTickets
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 NO_KEY = (
     "the resource names no credentials, and the operator has none of its own: "
-    "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY"
+    "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY_FILE"
 )
 NO_LOCAL_KEY = "there is no API key: set the environment variable ANTHROPIC_API_KEY; --simulate needs none"
 
@@ -72,6 +73,12 @@ class Connector:
     async def _key(self, resource: Resource) -> str:
         if resource.spec.credentials is not None:
             return await self._key_of_secret(resource.meta, resource.spec.credentials.secret_ref)
+        return self._own_key()
+
+    def _own_key(self) -> str:
+        """Read anew for each use: one that replaces it is used from then on, by an account of its own."""
+        if self.settings.anthropic_api_key_file is not None:
+            return key_in(self.settings.anthropic_api_key_file)
         if self.settings.anthropic_api_key is None:
             raise Stalled(NO_LOCAL_KEY if self.local else NO_KEY, reason="CredentialsMissing")
         return self.settings.anthropic_api_key.get_secret_value()

@@ -14,6 +14,7 @@ from nightsort.api.spec import SecretRef
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.situation import Standing
 from nightsort.domain.ticket import Ticket
 
 
@@ -150,6 +151,18 @@ class Stored:
     table: str | None = None
     object_store: str | None = None
     """The folder's URL."""
+    without_row: int = 0
+    """Labels of this write that were to go to rows which are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run will write, as far as it is known before anything is bought: `ids` are those of its first tickets."""
+
+    tickets: int
+    categories: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    model: str = ""
 
 
 class Sink(Protocol):
@@ -159,8 +172,8 @@ class Sink(Protocol):
     Object storage cannot look: it has an object for each batch, which is replaced.
     """
 
-    async def check(self, tickets: int) -> None:
-        """Raises Stalled or Rejected when rows of this many tickets could not be delivered."""
+    async def check(self, rehearsal: Rehearsal) -> None:
+        """Raises Stalled or Rejected when such rows could not be delivered. Leaves nothing behind that a reader sees."""
         ...
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
@@ -244,6 +257,10 @@ class Metrics(Protocol):
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
         """So many more tickets have their row."""
+        ...
+
+    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None:
+        """One more run is Complete or Failed."""
         ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:

@@ -60,7 +60,7 @@ def test_the_alerts_tell_of_what_they_are_for_and_of_nothing_else(tmp_path: Path
     (tmp_path / "alerts.yaml").write_text(yaml.safe_dump(rule["spec"]))
     shutil.copy(ALERTS_TEST, tmp_path)
 
-    assert "5 rules found" in promtool("check", "rules", "alerts.yaml", folder=tmp_path)
+    assert "6 rules found" in promtool("check", "rules", "alerts.yaml", folder=tmp_path)
     assert "SUCCESS" in promtool("test", "rules", ALERTS_TEST.name, folder=tmp_path)
 
 
@@ -177,6 +177,7 @@ def test_every_query_of_the_dashboard_has_an_answer_during_a_real_run(
 
     assert watched.ask("sum(increase(nightsort_tickets_total[10m]))")[0] > 0, "the first rise is seen as one"
     assert watched.ask("nightsort_cost_usd_total") == watched.ask("nightsort_saved_usd_total")
+    assert watched.ask('sum(nightsort_runs_ended_total{outcome="Complete"})') == [2.0]
     assert watched.ask('nightsort_resources{phase="Complete"}') == [2.0]
     assert promtool("check", "metrics", folder=tmp_path, stdin=watched.page()) == ""
 

@@ -12,12 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nightsort.adapters.metrics import PrometheusMetrics
 from nightsort.domain.answer import Verdict
+from nightsort.domain.situation import Standing
 from nightsort.flow.measure import Unmeasured
 from nightsort.ports import Metrics, Sight
 from tests.fakes.metrics import MemoryMetrics
 
 RUN = ("support", "claude-haiku-4-5")
 OTHER = ("sales", "claude-sonnet-4-5")
+OUTCOMES = (Standing.COMPLETE, Standing.FAILED)
 NOTHING = Sight({}, {}, 0, 0, timedelta(0))
 
 
@@ -28,6 +30,10 @@ class Reader(ABC):
 
     @abstractmethod
     def tickets(self, namespace: str, model: str, verdict: Verdict) -> float | None: ...
+
+    @abstractmethod
+    def runs(self, namespace: str, model: str) -> dict[str, float]:
+        """Runs that have ended, by outcome."""
 
     @abstractmethod
     def money(self, namespace: str, model: str) -> tuple[float, float] | None:
@@ -57,6 +63,10 @@ class Memory(Reader):
     def tickets(self, namespace: str, model: str, verdict: Verdict) -> float | None:
         known = (namespace, model) in self.metrics.expected
         return float(self.metrics.tickets[namespace, model, verdict]) if known else None
+
+    def runs(self, namespace: str, model: str) -> dict[str, float]:
+        known = (namespace, model) in self.metrics.expected
+        return {each: float(self.metrics.runs[namespace, model, each]) for each in OUTCOMES if known}
 
     def money(self, namespace: str, model: str) -> tuple[float, float] | None:
         run = (namespace, model)
@@ -93,6 +103,10 @@ class Page(Reader):
 
     def tickets(self, namespace: str, model: str, verdict: Verdict) -> float | None:
         return self.series("tickets_total").get((model, namespace, verdict.value))
+
+    def runs(self, namespace: str, model: str) -> dict[str, float]:
+        found = self.series("runs_ended_total").items()
+        return {outcome: value for (each, of, outcome), value in found if (of, each) == (namespace, model)}
 
     def money(self, namespace: str, model: str) -> tuple[float, float] | None:
         paid, saved = (self.series(name).get((model, namespace)) for name in ("cost_usd_total", "saved_usd_total"))
@@ -132,7 +146,9 @@ def test_what_is_expected_begins_at_zero_and_nothing_else_is_there(reader: Reade
 
     assert {reader.tickets(*RUN, verdict) for verdict in Verdict} == {0.0}
     assert reader.money(*RUN) == (0.0, 0.0)
+    assert reader.runs(*RUN) == {"Complete": 0, "Failed": 0}
     assert reader.tickets(*OTHER, Verdict.LABELED) is None
+    assert reader.runs(*OTHER) == {}
     assert reader.money(*OTHER) is None
 
 
@@ -156,6 +172,17 @@ def test_tickets_add_up_by_namespace_model_and_verdict(reader: Reader) -> None:
 
     assert [reader.tickets(*RUN, verdict) for verdict in (Verdict.LABELED, Verdict.EXPIRED)] == [7, 1]
     assert reader.tickets(*OTHER, Verdict.LABELED) == 100_000
+
+
+def test_runs_are_counted_by_how_they_ended(reader: Reader) -> None:
+    for run in (RUN, OTHER):
+        reader.metrics.expect(*run)
+    reader.metrics.run_ended(*RUN, Standing.FAILED)
+    reader.metrics.run_ended(*RUN, Standing.FAILED)
+    reader.metrics.run_ended(*OTHER, Standing.COMPLETE)
+
+    assert reader.runs(*RUN) == {"Complete": 0, "Failed": 2}
+    assert reader.runs(*OTHER) == {"Complete": 1, "Failed": 0}
 
 
 def test_money_adds_up_to_fractions_of_a_cent(reader: Reader) -> None:
@@ -211,6 +238,7 @@ def test_where_nobody_measures_every_word_is_taken_and_none_is_kept() -> None:
     metrics: Metrics = Unmeasured()
     metrics.expect(*RUN)
     metrics.ended(*RUN, Verdict.LABELED, 3)
+    metrics.run_ended(*RUN, Standing.FAILED)
     metrics.spent(*RUN, Decimal(1), Decimal(1))
     metrics.batch_ended(timedelta(hours=2))
     metrics.called("create", "ok")

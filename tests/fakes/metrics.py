@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from nightsort.domain.answer import Verdict
+from nightsort.domain.situation import Standing
 from nightsort.ports import Sight
 
 
@@ -16,6 +17,7 @@ class MemoryMetrics:
     def __init__(self) -> None:
         self.expected: set[tuple[str, str]] = set()
         self.tickets: Counter[tuple[str, str, Verdict]] = Counter()
+        self.runs: Counter[tuple[str, str, Standing]] = Counter()
         self.actual: Counter[tuple[str, str]] = Counter()
         self.saved: Counter[tuple[str, str]] = Counter()
         self.durations: list[timedelta] = []
@@ -39,6 +41,9 @@ class MemoryMetrics:
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
         assert tickets > 0, "counters only rise"
         self.tickets[namespace, model, verdict] += tickets
+
+    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None:
+        self.runs[namespace, model, outcome] += 1
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
         assert actual > 0, "counters only rise"

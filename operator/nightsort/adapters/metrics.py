@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 
 from nightsort.domain.answer import Verdict
+from nightsort.domain.situation import Standing
 from nightsort.ports import Sight
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
@@ -17,6 +18,7 @@ WAIT_BUCKETS = (1, 10, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
 BATCH_BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, 24 * HOUR)
 OPERATIONS = ("create", "retrieve", "recent", "results", "cancel", "model", "count_tokens")
 OUTCOMES = ("rested", "waiting", "stalled", "conflict", "gone", "error")
+ENDS = (Standing.COMPLETE, Standing.FAILED)
 STATES = ("Intended", "Released", "Submitted")
 
 
@@ -35,6 +37,7 @@ class PrometheusMetrics:
     def _tell_of_tickets(self) -> None:
         run = ("namespace", "model")
         self._tickets = self._counter("tickets", "Tickets that have got their row, by verdict.", *run, "verdict")
+        self._runs = self._counter("runs_ended", "Runs that have ended, by outcome.", *run, "outcome")
         self._cost = self._counter("cost_usd", "US dollars paid for answers.", *run)
         self._saved = self._counter("saved_usd", "US dollars more that the answers would have cost at once.", *run)
 
@@ -77,11 +80,16 @@ class PrometheusMetrics:
     def expect(self, namespace: str, model: str) -> None:
         for verdict in Verdict:
             self._tickets.labels(namespace, model, verdict.value)
+        for outcome in ENDS:
+            self._runs.labels(namespace, model, outcome.value)
         self._cost.labels(namespace, model)
         self._saved.labels(namespace, model)
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
         self._tickets.labels(namespace, model, verdict.value).inc(max(tickets, 0))
+
+    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None:
+        self._runs.labels(namespace, model, outcome.value).inc()
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
         self._cost.labels(namespace, model).inc(max(float(actual), 0.0))

@@ -10,9 +10,11 @@ from decimal import Decimal
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Verdict
+from nightsort.domain.conditions import FAILED, is_finished, is_true
 from nightsort.domain.cost import UnknownPrice, batch_price, price_of, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import in_state
+from nightsort.domain.situation import Standing
 from nightsort.ports import Metrics, Sight
 
 NO_MODEL = "unknown"
@@ -25,6 +27,8 @@ class Unmeasured:
     def expect(self, namespace: str, model: str) -> None: ...
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None: ...
+
+    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None: ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
 
@@ -53,6 +57,8 @@ def measure(
     namespace, model = after.meta.namespace, model_of(after)
     for verdict, tickets in verdicts(before.status, after.status, found).items():
         metrics.ended(namespace, model, verdict, tickets)
+    if is_finished(after.status) and not is_finished(before.status):
+        metrics.run_ended(namespace, model, outcome_of(after.status))
     for record in newly_collected(before.status, after.status):
         if record.id is not None and record.ended_at is not None:
             metrics.batch_ended(max(record.ended_at - record.intended_at, NO_TIME))
@@ -75,6 +81,10 @@ def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Cou
             failed -= part
     ended[Verdict.MISSING] += failed
     return +ended
+
+
+def outcome_of(status: Status) -> Standing:
+    return Standing.FAILED if is_true(status, FAILED) else Standing.COMPLETE
 
 
 def ends(status: Status) -> tuple[int, int, int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
-from nightsort.domain.conditions import conditions_of
+from nightsort.domain.conditions import conditions_of, is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.domain.situation import Situation, Standing
+from nightsort.flow.measure import NO_MODEL
 from nightsort.flow.run import Tools
 
 AGAIN_SECONDS = 5.0
@@ -45,6 +46,8 @@ async def write(tools: Tools, meta: Meta, known: Status, situation: Situation) -
             return AGAIN_SECONDS
         except Gone:
             return None
+        if situation.finished and not is_finished(known):
+            tools.metrics.run_ended(meta.namespace, NO_MODEL, situation.standing)
     if known.message != situation.message:
         await tools.events.post(meta, "Warning", situation.reason, situation.message)
     return None if situation.finished else STALLED_SECONDS

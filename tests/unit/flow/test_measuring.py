@@ -6,9 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Verdict
-from nightsort.domain.errors import Waiting
+from nightsort.domain.errors import Conflict, Waiting
+from nightsort.domain.situation import Standing
 from nightsort.flow.pace import PacedApi
+from nightsort.flow.refuse import refuse
 from tests.fakes.world import EXPIRED, World
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 
@@ -34,6 +37,38 @@ async def test_every_ticket_of_a_run_is_counted_once_by_its_verdict(world: World
         Verdict.UNSENDABLE: 1,
     }
     assert {(namespace, model) for namespace, model, _ in world.metrics.tickets} == {("support", resource.spec.model)}
+
+
+async def test_each_run_is_counted_once_by_its_outcome_when_that_is_written(world: World) -> None:
+    world.respond = respond
+    good, bad = world.apply("billing", name="good"), world.apply("refuse", name="bad")
+
+    await world.run_all(good, bad)
+    world.restart()
+    for resource in (good, bad):
+        await world.look(resource)
+
+    run = ("support", good.spec.model)
+    assert world.metrics.runs == {(*run, Standing.COMPLETE): 1, (*run, Standing.FAILED): 1}
+
+
+async def test_a_run_that_fails_before_its_model_is_known_counts_under_no_models_name(world: World) -> None:
+    await world.run_until_finished(world.apply("billing", model="retired-or-made-up"))
+
+    assert world.metrics.runs == {("support", "unknown", Standing.FAILED): 1}
+
+
+async def test_a_run_whose_spec_is_none_counts_as_failed_once(world: World) -> None:
+    meta = world.apply("billing").meta
+    world.ledger.before = raising(Conflict("away"), "save")
+
+    assert await refuse(world.tools, meta, Status(), "spec.model: is missing") is not None
+    assert world.metrics.runs == {}
+    assert await refuse(world.tools, meta, Status(), "spec.model: is missing") is None
+    ended = world.ledger.current(meta)
+    await refuse(world.tools, ended.meta, ended.status, "spec.model: is missing in other words")
+
+    assert world.metrics.runs == {("support", "unknown", Standing.FAILED): 1}
 
 
 async def test_money_is_counted_as_the_status_has_it(world: World) -> None:

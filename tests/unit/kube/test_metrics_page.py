@@ -16,6 +16,7 @@ from nightsort.adapters.metrics import PrometheusMetrics
 from nightsort.api.resource import Resource
 from nightsort.domain.answer import Verdict
 from nightsort.domain.errors import Stalled
+from nightsort.domain.situation import Standing
 from nightsort.flow.context import about, about_batch
 from nightsort.kube.desk import Desk
 from nightsort.kube.logs import JsonLines
@@ -63,6 +64,7 @@ def metrics() -> PrometheusMetrics:
 def fill(metrics: Metrics) -> None:
     metrics.expect("support", "claude-haiku-4-5")
     metrics.ended("support", "claude-haiku-4-5", Verdict.LABELED, 3)
+    metrics.run_ended("support", "claude-haiku-4-5", Standing.FAILED)
     metrics.spent("support", "claude-haiku-4-5", Decimal("0.25"), Decimal("0.25"))
     metrics.batch_ended(timedelta(hours=2))
     metrics.called("recent", "RateLimited")
@@ -78,6 +80,8 @@ def test_what_is_counted_stands_on_the_page(metrics: PrometheusMetrics) -> None:
 
     assert value(page, "nightsort_tickets_total", **run, verdict="Labeled") == 3
     assert value(page, "nightsort_tickets_total", **run, verdict="Expired") == 0
+    assert value(page, "nightsort_runs_ended_total", **run, outcome="Failed") == 1
+    assert value(page, "nightsort_runs_ended_total", **run, outcome="Complete") == 0
     assert value(page, "nightsort_cost_usd_total", **run) == 0.25
     assert value(page, "nightsort_saved_usd_total", **run) == 0.25
     assert value(page, "nightsort_batch_duration_seconds_sum") == 7200

@@ -59,6 +59,13 @@ class MemoryLedger:
         """Somebody deletes it."""
         del self._kept[meta.key]
 
+    def lose_long_ids(self, meta: Meta) -> dict[str, str]:
+        """Somebody deletes what keeps them; what was kept."""
+        kept = self._kept[meta.key].long_ids
+        lost = {digest: one for ids in kept.values() for digest, one in ids.items()}
+        kept.clear()
+        return lost
+
     def touch(self, meta: Meta, **spec: Any) -> Resource:
         """Somebody else writes it: another version, and fields of the spec that are given anew."""
         kept = self._kept[meta.key]

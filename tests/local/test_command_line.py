@@ -132,7 +132,7 @@ def test_resources_on_the_same_source_run_one_after_the_other(desk: Desk) -> Non
     outcome = desk.local(desk.write(*(batch(name, from_database()) for name in "ab"), secret(url=desk.url)))
 
     assert outcome.code == 0, outcome.told
-    assert "b  Pending: a is older, unfinished and works on the same source" in outcome.out
+    assert "b  Pending: a goes first: it is unfinished and works on the same source" in outcome.out
 
 
 def test_what_a_cluster_has_added_to_an_exported_resource_is_left_out(desk: Desk) -> None:

@@ -78,6 +78,8 @@ class BatchRecord(StatusModel):
     unknown: int = 0
     failed: int = 0
     retryable: int = 0
+    unnamed: int = 0
+    """Failed tickets without a row: results and source are gone, so that nobody can tell which they were."""
     usage: Usage = Usage()
 
 

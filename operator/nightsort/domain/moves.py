@@ -14,7 +14,8 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.record import Submission, in_state, next_submission, waiting_for_retry
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
-CLOCK_SKEW = timedelta(minutes=2)
+CLOCK_SKEW = timedelta(hours=1)
+"""How far this clock may be from the API's. That is generous: a stranger's batch costs a wait, and the tag decides."""
 FIRST_POLL_SECONDS = 2.0
 ALL_OVER = timedelta(hours=25)
 ABSENCE = timedelta(hours=1)
@@ -41,6 +42,10 @@ class Facts:
     cancel_asked: Collection[str] = ()
     absent: Mapping[str, datetime] = field(default_factory=dict)
     grace: timedelta = timedelta(minutes=10)
+
+    def hidden(self, now: datetime) -> list[str]:
+        """Own batches that the API has hidden for so long that somebody should look."""
+        return [batch_id for batch_id, since in self.absent.items() if now >= since + ABSENCE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,7 @@ def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetim
 
 def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Move | None:
     """As a Job's, the clock stands while the run is suspended. A deadline of 0 is over at any time."""
-    if deadline_seconds(resource, now) > 0:
+    if resource.status.stop is not None or deadline_seconds(resource, now) > 0:
         return None
     limit = resource.spec.active_deadline_seconds
     late = f"not finished within activeDeadlineSeconds ({limit:,})"
@@ -187,7 +192,8 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move |
 
 def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) -> Move | None:
     stop = resource.status.stop
-    if not resource.spec.suspend and (stop is None or stop.reason != DEADLINE_EXCEEDED):
+    too_late = deadline_seconds(resource, now) <= 0 or (stop is not None and stop.reason == DEADLINE_EXCEEDED)
+    if not resource.spec.suspend and not too_late:
         return None
     for record in in_state(resource.status, BatchState.SUBMITTED):
         if record.id not in facts.cancel_asked:
@@ -245,17 +251,16 @@ def next_move(resource: Resource, facts: Facts, now: datetime) -> Move:
     for policy in POLICIES:
         if move := policy(resource, facts, now):
             return move
-    return Rest(min(poll_pause(resource, now), deadline_seconds(resource, now)))
+    pause, left = poll_pause(resource, now), deadline_seconds(resource, now)
+    return Rest(min(pause, left) if left > 0 else pause)
 
 
 def deadline_seconds(resource: Resource, now: datetime) -> float:
     """Seconds until the run is to be stopped; infinite where it is not to be."""
     limit, started = resource.spec.active_deadline_seconds, resource.status.start_time
-    if resource.status.stop is not None or limit is None:
-        return math.inf
     if limit == 0:
         return 0.0
-    if resource.spec.suspend or started is None:
+    if limit is None or resource.spec.suspend or started is None:
         return math.inf
     return (started - now).total_seconds() + limit
 

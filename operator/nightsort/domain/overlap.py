@@ -17,10 +17,15 @@ def goes_after_others(spec: Spec) -> bool:
     return spec.overlap_policy == "Wait" and spec.source.inline is None
 
 
-def older_on_same_source(resource: Resource, others: Iterable[Resource]) -> Resource | None:
-    """An older unfinished resource of the same namespace with the same source."""
+def before_on_same_source(resource: Resource, others: Iterable[Resource]) -> Resource | None:
+    """An unfinished resource of the same namespace with the same source that goes before one that has not begun.
+
+    That is an older one, and one that has begun: it may have been there alone when it asked.
+    """
     for other in others:
-        if other.spec.source == resource.spec.source and not is_finished(other.status) and is_older(other, resource):
+        if other.spec.source != resource.spec.source or is_finished(other.status):
+            continue
+        if other.status.plan is not None or is_older(other, resource):
             return other
     return None
 

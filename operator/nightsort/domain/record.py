@@ -21,6 +21,8 @@ from nightsort.domain.answer import NO_USAGE
 from nightsort.domain.errors import Rejected
 
 PLACES_TO_END = 20
+MOST_BATCHES = MAX_BATCHES - PLACES_TO_END
+"""That a run may buy: a few places of its status stay free for giving up the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Tally:
     retryable: int = 0
     categories: Mapping[str, int] | None = None
     usage: Usage = NO_USAGE
+    unnamed: int = 0
 
 
 def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
@@ -82,14 +85,14 @@ def find(status: Status, shard: int, attempt: int) -> BatchRecord | None:
 
 
 def refuse_too_many(status: Status) -> None:
-    """Holds the number of batches against what a status takes; a few places stay free for giving up the rest.
+    """Holds the number of batches against what a status takes.
 
     Raises:
         Rejected: no further batch may be begun.
     """
-    if len(status.batches) >= MAX_BATCHES - PLACES_TO_END:
+    if len(status.batches) >= MOST_BATCHES:
         raise Rejected(
-            f"more than {MAX_BATCHES - PLACES_TO_END} batches: raise shards.maxRequests or split the source",
+            f"more than {MOST_BATCHES} batches: raise shards.maxRequests or split the source",
             reason="TooManyBatches",
         )
 
@@ -122,6 +125,7 @@ def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datet
             "unknown": tally.unknown,
             "failed": record.failed + tally.failed,
             "retryable": tally.retryable,
+            "unnamed": record.unnamed + tally.unnamed,
             "usage": tally.usage,
         }
     )
@@ -147,6 +151,12 @@ def ticket_counts(status: Status) -> TicketCounts:
     seen = labeled + unknown + failed + in_flight
     expected = status.plan.tickets if status.plan and not status.source_exhausted else 0
     return TicketCounts(total=max(seen, expected), labeled=labeled, unknown=unknown, failed=failed, in_flight=in_flight)
+
+
+def unseen_tickets(status: Status) -> int:
+    """Tickets that no batch was made of yet, as far as pre-flight's count tells."""
+    counts = ticket_counts(status)
+    return counts.total - counts.labeled - counts.unknown - counts.failed - counts.in_flight
 
 
 def waiting_for_retry(status: Status) -> list[BatchRecord]:

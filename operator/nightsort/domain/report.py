@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from nightsort.api.resource import Resource
@@ -22,7 +23,8 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
     generation = resource.meta.generation
     usage = total(record.usage for record in status.batches)
     tickets = ticket_counts(status)
-    rows = tickets.labeled + tickets.unknown + tickets.failed
+    unnamed = sum(record.unnamed for record in status.batches)
+    rows = tickets.labeled + tickets.unknown + tickets.failed - unnamed
     cost = settled(status.cost, usage, resource.spec.model, prices)
     return status.model_copy(
         update={
@@ -52,8 +54,15 @@ def phase_of(status: Status, situation: Situation) -> str:
     return "Submitting" if next_submission(status) else "Collecting"
 
 
-def standing_of(resource: Resource) -> Situation:
-    """A run that is not finished, in words."""
+def standing_of(resource: Resource, hidden: Sequence[str] = ()) -> Situation:
+    """A run that is not finished, in words; `hidden` are batches that the API has not shown for long."""
+    if hidden:
+        return Situation(
+            Standing.STALLED,
+            "BatchNotFound",
+            f"the API has not shown {', '.join(hidden[:3])} for an hour. If the key was changed for one of another "
+            "workspace, bring the former one back: a day after they were bought, such batches are given up",
+        )
     if resource.spec.suspend and resource.status.stop is None:
         return Situation(Standing.SUSPENDED, "Suspended", "spec.suspend is true: nothing is bought")
     return progress(resource.status)

@@ -28,6 +28,11 @@ def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int
     return judgement.may_pass and record.attempt < backoff_limit
 
 
+def is_billed(answer: Answer) -> bool:
+    """A refusal before any output is not billed, though its usage is told (vendor's documentation, 2026-11-22)."""
+    return answer.stop_reason != "refusal" or answer.output_tokens > 0
+
+
 class Judge:
     """Applies a resource's categories and its rule for unknown labels."""
 

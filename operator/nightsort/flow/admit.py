@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, has_room, in_words
-from nightsort.domain.record import Submission, ticket_counts
+from nightsort.domain.record import Submission, unseen_tickets
 from nightsort.flow.run import Run, Tools
 from nightsort.ports import BatchApi
 
@@ -155,6 +155,4 @@ def expected_requests(run: Run, submission: Submission) -> int:
     """How many requests the shard will have at the most, as far as that is known before it is filled."""
     if submission.parent is not None:
         return submission.parent.retryable
-    counts = ticket_counts(run.status)
-    left = counts.total - counts.labeled - counts.unknown - counts.failed - counts.in_flight
-    return max(1, min(run.spec.shards.max_requests, left))
+    return max(1, min(run.spec.shards.max_requests, unseen_tickets(run.status)))

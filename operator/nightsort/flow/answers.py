@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -11,8 +11,8 @@ from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
-from nightsort.domain.errors import Waiting
-from nightsort.domain.moves import ABSENCE, ALL_OVER
+from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.moves import ALL_OVER
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
@@ -28,6 +28,9 @@ LONG_PATIENCE = timedelta(days=1)
 """How long they are waited for where nobody could say whose they were."""
 # Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
 MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket")
+
+
+GONE = Judgement(Verdict.MISSING, reason="the API does not show the batch any more")
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -52,8 +55,10 @@ async def judged_answers(run: Run, api: BatchApi, record: BatchRecord, batch: Ba
         run.tools.short_reads.pop((batch.id, ANSWERS), None)
         return
     wait_for_the_rest(run, batch, len(seen), batch.requests)
+    missing = record.requests - len(seen)  # and no more, whatever has come into the source since
     async for ticket_id in sent_ids(run, api, record):
-        if ticket_id not in seen:
+        if ticket_id not in seen and missing:
+            missing -= 1
             yield Judged(ticket_id, MISSING)
 
 
@@ -61,12 +66,31 @@ async def own_answers(
     run: Run, api: BatchApi, record: BatchRecord, batch: Batch, seen: set[str]
 ) -> AsyncIterator[tuple[str, Answer]]:
     """Answers with their tickets' ids; the first of each, and none that this batch did not ask for."""
-    long_ids = await run.tools.ledger.long_ids(run.resource.meta, record.tag) if record.long_ids else {}
+    long_ids = await long_ids_of(run, api, record) if record.long_ids else {}
     async for answer in lines_of(run, api, batch):
         ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
         if ticket_id is not None and ticket_id not in seen:
             seen.add(ticket_id)
             yield ticket_id, answer
+
+
+async def long_ids_of(run: Run, api: BatchApi, record: BatchRecord) -> Mapping[str, str]:
+    """What the digests in a batch's custom_ids stand for: as it was kept, else made again from the source's ids.
+
+    Raises:
+        Stalled: it was taken away, and the source lacks some of these tickets by now.
+    """
+    kept = await run.tools.ledger.long_ids(run.resource.meta, record.tag)
+    if len(kept) >= record.long_ids:
+        return kept
+    made = {custom_id.digest(one): one async for one in sent_ids(run, api, record) if custom_id.is_long(one)}
+    if len(made) < record.long_ids:
+        raise Stalled(
+            f"ids of tickets were kept in a ConfigMap {run.resource.meta.name}-ids-{record.tag}, which is gone, and the "
+            f"source lacks some of them. Restore it: without it the answers of {record.id} belong to nobody",
+            reason="IdsMissing",
+        )
+    return made
 
 
 async def lines_of(run: Run, api: BatchApi, batch: Batch) -> AsyncIterator[Answer]:
@@ -101,7 +125,7 @@ def wait_for_the_rest(
         )
 
 
-def wait_for_it(run: Run, record: BatchRecord, patience: timedelta = ABSENCE) -> None:
+def wait_for_it(run: Run, record: BatchRecord, patience: timedelta) -> None:
     """A 404 can pass.
 
     Raises:
@@ -110,6 +134,20 @@ def wait_for_it(run: Run, record: BatchRecord, patience: timedelta = ABSENCE) ->
     since = run.tools.absent_since.setdefault(record.id or "", run.now())
     if run.now() - since < patience:
         raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
+
+
+async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: timedelta) -> Batch | None:
+    """A batch by its record; None where the API has not shown it for so long.
+
+    Raises:
+        Waiting: it does not show it now.
+    """
+    batch = await api.retrieve(record.id or "")
+    if batch is None:
+        wait_for_it(run, record, patience)
+    else:
+        run.tools.absent_since.pop(batch.id, None)
+    return batch
 
 
 async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterator[str]:
@@ -131,17 +169,22 @@ async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) ->
                 yield ticket.id
 
 
-async def to_ask_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
+async def to_ask_again(
+    run: Run, api: BatchApi, parent: BatchRecord, patience: timedelta = LONG_PATIENCE
+) -> AsyncIterator[Judged]:
     """The tickets whose failure in that attempt can pass, from its results, which the API keeps for 29 days.
 
-    After that, as when they are cut for good, it is as many as can still be told; nobody can name the others.
+    After that, where it was all tickets of the batch, the source still names them. Else, as when results are cut for
+    good, it is as many as can still be told; nobody can name the others.
 
     Raises:
         Waiting: for the first day in which the results have not as many of them as when they were collected.
     """
-    batch = await api.retrieve(parent.id or "")
+    batch = await find_batch(run, api, parent, patience)
     if batch is None:
-        wait_for_it(run, parent, LONG_PATIENCE)
+        if parent.retryable == parent.requests:
+            async for ticket_id in sent_ids(run, api, parent):
+                yield Judged(ticket_id, GONE)
         return
     judge, found = Judge(run.spec), 0
     async for ticket_id, answer in own_answers(run, api, parent, batch, set()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from nightsort.api.status import BatchRecord, Usage
 from nightsort.domain.answer import Answer, Row, Verdict
@@ -11,7 +12,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.moves import Facts, Finish, next_move
 from nightsort.domain.record import Tally, collected
 from nightsort.domain.report import plural, progress
-from nightsort.domain.verdict import is_asked_again
+from nightsort.domain.verdict import is_asked_again, is_billed
 from nightsort.flow.answers import Judged, judged_answers
 from nightsort.flow.finish import finish
 from nightsort.flow.run import Run
@@ -34,6 +35,8 @@ class Count:
     cache_read_tokens: int = 0
 
     def add(self, answer: Answer) -> None:
+        if not is_billed(answer):
+            return
         self.input_tokens += answer.input_tokens
         self.output_tokens += answer.output_tokens
         self.cache_write_tokens += answer.cache_write_tokens
@@ -42,11 +45,13 @@ class Count:
     def tally(self, record: BatchRecord) -> Tally:
         """Tickets that can no longer be named, since they have left the source unanswered, count as failed too."""
         labeled, unknown = self.verdicts[Verdict.LABELED], self.verdicts[Verdict.UNKNOWN]
+        named = self.verdicts.total() + self.retryable
         return Tally(
             labeled=labeled,
             unknown=unknown,
             failed=record.requests - self.retryable - labeled - unknown,
             retryable=self.retryable,
+            unnamed=max(record.requests - named, 0),
             categories=self.categories,
             usage=Usage(
                 input_tokens=self.input_tokens,
@@ -72,7 +77,7 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
             if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
                 count.retryable += 1
             else:
-                row = row_of(run, batch, judged)
+                row = row_of(run, batch.id, batch.ended_at, judged)
                 if row.category:
                     count.categories[row.category] += 1
                 rows.add(row)
@@ -85,7 +90,7 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
     return await run.note("Collected", f"batch {batch.id}: {plural(rows.rows, 'row')}{again}")
 
 
-def row_of(run: Run, batch: Batch, judged: Judged) -> Row:
+def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Judged) -> Row:
     answer, judgement = judged.answer or NO_ANSWER, judged.judgement
     return Row(
         id=judged.id,
@@ -93,8 +98,8 @@ def row_of(run: Run, batch: Batch, judged: Judged) -> Row:
         verdict=judgement.verdict,
         reason=judgement.reason,
         model=run.spec.model,
-        batch_id=batch.id,
-        classified_at=batch.ended_at,
+        batch_id=batch_id,
+        classified_at=ended_at,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
     )

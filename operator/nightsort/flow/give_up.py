@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.record import Submission, find, put
+from nightsort.domain.errors import Interruption
+from nightsort.domain.moves import ABSENCE
+from nightsort.domain.record import Submission, find, put, unseen_tickets
 from nightsort.domain.report import plural, progress
 from nightsort.domain.situation import Situation
-from nightsort.flow.answers import sent_ids, to_ask_again, wait_for_it
+from nightsort.flow.answers import GONE, sent_ids, to_ask_again
 from nightsort.flow.collect import row_of
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
 from nightsort.flow.store import store
-
-GONE = "the API does not show the batch any more"
 
 
 async def conclude(run: Run, record: BatchRecord) -> None:
@@ -22,17 +22,18 @@ async def conclude(run: Run, record: BatchRecord) -> None:
     When the API shows the batch no more, nobody can name these tickets: they only count as failed.
     """
     api = await run.tools.connections.api(run.resource)
-    batch = await api.retrieve(record.id or "")
     unknown = 0
     with RowSpool() as rows:
-        if batch is None:
-            wait_for_it(run, record)
-        else:
-            async for judged in to_ask_again(run, api, record):
-                unknown += judged.judgement.verdict is Verdict.UNKNOWN
-                rows.add(row_of(run, batch, judged))
+        async for judged in to_ask_again(run, api, record, ABSENCE):
+            unknown += judged.judgement.verdict is Verdict.UNKNOWN
+            rows.add(row_of(run, record.id, record.ended_at, judged))
         status = await store(run, rows)
-    update = {"retryable": 0, "unknown": record.unknown + unknown, "failed": record.failed + record.retryable - unknown}
+    update = {
+        "retryable": 0,
+        "unknown": record.unknown + unknown,
+        "failed": record.failed + record.retryable - unknown,
+        "unnamed": record.unnamed + record.retryable - rows.rows,
+    }
     status = put(status, record.model_copy(update=update))
     await run.save(status, progress(status))
 
@@ -42,9 +43,10 @@ async def lose(run: Run, record: BatchRecord) -> None:
     api = await run.tools.connections.api(run.resource)
     with RowSpool() as rows:
         async for ticket_id in sent_ids(run, api, record):
-            rows.add(Row(ticket_id, None, Verdict.MISSING, GONE, run.spec.model, record.id))
+            rows.add(Row(ticket_id, None, Verdict.MISSING, GONE.reason, run.spec.model, record.id))
         status = await store(run, rows)
-    lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests}
+    unnamed = record.unnamed + record.requests - rows.rows
+    lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}
     status = put(status, record.model_copy(update=lost))
     await run.save(status, progress(status))
     await run.warn("BatchLost", f"{plural(record.requests, 'request')}: the API does not show their batch any more")
@@ -55,12 +57,8 @@ async def abandon(run: Run, submission: Submission) -> None:
     released = find(run.status, submission.shard, submission.attempt)
     if submission.parent is not None:
         return await run.save(*without(run.status, released))
-    stop = run.status.stop
-    source = await run.tools.connections.source(run.resource)
     with RowSpool() as rows:
-        async for page in source.tickets(submission.after, submission.through):
-            for ticket in page:
-                rows.add(Row(ticket.id, None, Verdict.CANCELED, f"not sent: {stop.message if stop else 'stopped'}"))
+        unnamed = await name_the_unsent(run, submission, released, rows)
         status = await store(run, rows)
     record = BatchRecord(
         shard=submission.shard,
@@ -68,16 +66,45 @@ async def abandon(run: Run, submission: Submission) -> None:
         tag="",
         state=BatchState.COLLECTED,
         requests=0,
-        failed=rows.rows,
+        failed=rows.rows + unnamed,
+        unnamed=unnamed,
         after=submission.after,
         through=submission.through,
         intended_at=run.now(),
     )
-    if rows.rows or released:
+    if record.failed or released:
         status = put(status, record)
     if submission.through is None:
         status = status.model_copy(update={"source_exhausted": True})
     return await run.save(status, progress(status))
+
+
+async def name_the_unsent(run: Run, submission: Submission, released: BatchRecord | None, rows: RowSpool) -> int:
+    """Adds their rows; how many tickets nobody can name, since the source has been away for an hour.
+
+    Raises:
+        Interruption: it cannot be read now.
+    """
+    place = f"source of {run.resource.meta.uid}"
+    try:
+        await add_unsent(run, submission, rows)
+    except Interruption:
+        since = run.tools.absent_since.setdefault(place, run.now())
+        if run.now() - since < ABSENCE:
+            raise
+        there = released.requests if released else unseen_tickets(run.status)
+        return max(there - rows.rows, 0)
+    run.tools.absent_since.pop(place, None)
+    return 0
+
+
+async def add_unsent(run: Run, submission: Submission, rows: RowSpool) -> None:
+    source = await run.tools.connections.source(run.resource)
+    stop = run.status.stop
+    reason = f"not sent: {stop.message if stop else 'stopped'}"
+    async for page in source.tickets(submission.after, submission.through):
+        for ticket in page:
+            rows.add(Row(ticket.id, None, Verdict.CANCELED, reason))
 
 
 def without(status: Status, record: BatchRecord | None) -> tuple[Status, Situation]:

@@ -32,7 +32,7 @@ class Account:
     async def see(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sight:
         async with self.reading:
             sight = self.sight
-            if sight is None or sight.at <= newer_than or sight.since > since:
+            if sight is None or not newer_than < sight.at <= now or sight.since > since:  # the clock may be set back
                 # As far back as the last one was needed: else resources of different age would ask in turns.
                 back = min(since, sight.wanted) if sight else since
                 batches = await api.recent(back)

@@ -9,9 +9,10 @@ from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import UnknownPrice, estimate, money, price_of
 from nightsort.domain.errors import Rejected, Stalled, Waiting
-from nightsort.domain.overlap import goes_after_others, older_on_same_source
+from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.prices import Price, PriceTable
 from nightsort.domain.prompt import TicketText, system_prompt
+from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
 from nightsort.domain.situation import Situation
 from nightsort.flow.run import Run
@@ -27,36 +28,53 @@ async def prepare(run: Run) -> None:
         Waiting, Stalled, Rejected: with what is in the way.
     """
     text = TicketText(run.spec.prompt)
-    await let_older_go_first(run)
+    await let_others_go_first(run)
     connections = run.tools.connections
     source = await connections.source(run.resource)
     await source.check()
     tickets = await source.count()
+    refuse_too_many_batches(run.spec.shards.max_requests, tickets)
     for sink in await connections.sinks(run.resource):
         await sink.check(tickets)
     api = await connections.api(run.resource)
     model = usable(run.spec.model, await api.model(run.spec.model))
     cost = await estimated_cost(run.spec, run.tools.prices, source, text, api, tickets)
     refuse_above_limit(run.spec, cost)
+    await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
     plan = Plan(tickets=tickets, disable_thinking=model.can_disable_thinking)
     situation = Situation.working("Submitting", f"{plural(tickets, 'ticket')} to submit")
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
 
 
-async def let_older_go_first(run: Run) -> None:
+async def let_others_go_first(run: Run) -> None:
     """Nightly runs that overlap do not buy the same tickets twice.
 
     Raises:
-        Waiting: an older unfinished resource works on the same source.
+        Waiting: another unfinished resource works on the same source.
     """
     if not goes_after_others(run.spec):
         return
-    older = older_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta))
-    if older is not None:
+    other = before_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta))
+    if other is not None:
         raise Waiting(
-            f"{older.meta.name} is older, unfinished and works on the same source",
+            f"{other.meta.name} goes first: it is unfinished and works on the same source",
             reason="Overlap",
             every=run.spec.poll_interval_seconds,
+        )
+
+
+def refuse_too_many_batches(max_requests: int, tickets: int) -> None:
+    """Holds the tickets against the batches that a status takes.
+
+    Raises:
+        Rejected: they are more, so that the run could not end.
+    """
+    needed = -(-tickets // max_requests)
+    if needed > MOST_BATCHES:
+        raise Rejected(
+            f"{tickets:,} tickets would be {needed:,} batches, more than {MOST_BATCHES}: "
+            "raise shards.maxRequests or split the source",
+            reason="TooManyBatches",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from nightsort.api.resource import Resource
@@ -108,9 +108,10 @@ class Reconciler:
     async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
         while not stopped():
             now = run.now()
-            move = next_move(run.resource, await self._facts(run, now), now)
+            facts = await self._facts(run, now)
+            move = next_move(run.resource, facts, now)
             if isinstance(move, Rest):
-                return await self._rest(run, move)
+                return await self._rest(run, move, facts.hidden(now))
             try:
                 with self._tools.traces.step(run.resource.meta, type(move).__name__.lower(), batch_of(move)):
                     await self._perform(run, move)
@@ -126,10 +127,10 @@ class Reconciler:
         self._failures.pop(uid, None)
         self._admission.forget(uid)
 
-    async def _rest(self, run: Run, rest: Rest) -> float | None:
+    async def _rest(self, run: Run, rest: Rest, hidden: Sequence[str]) -> float | None:
         if rest.seconds is not None:
             # Whatever was in the way before is not any more; nothing is written when that was said already.
-            await run.save(run.status, standing_of(run.resource))
+            await run.save(run.status, standing_of(run.resource, hidden))
         return rest.seconds
 
     async def _facts(self, run: Run, now: datetime) -> Facts:

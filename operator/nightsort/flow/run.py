@@ -39,7 +39,7 @@ class Owned:
 
     async def seen(self, ledger: Ledger, now: datetime) -> set[str]:
         async with self.reading:
-            if self.at is None or now - self.at >= OWNED_FOR:
+            if self.at is None or not timedelta(0) <= now - self.at < OWNED_FOR:  # the clock may be set back
                 self.ids, self.at = await ledger.owned_batches(), now
             return self.ids
 

@@ -149,13 +149,16 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
     refuse_too_many(run.status)
     if load.long_ids:
         await run.tools.ledger.keep_long_ids(run.resource.meta, tag, load.long_ids)
+    # Of an earlier attempt, whose results are gone by now.
+    lost = max(submission.parent.retryable - load.tickets, 0) if submission.parent else 0
     record = BatchRecord(
         shard=submission.shard,
         attempt=submission.attempt,
         tag=tag,
         state=BatchState.INTENDED if load.tickets else BatchState.COLLECTED,
         requests=load.spool.requests,
-        failed=failed_already(load, submission),
+        failed=load.unsendable.rows + lost,
+        unnamed=lost,
         long_ids=len(load.long_ids),
         after=submission.after,
         through=load.cursor if submission.parent is None else None,
@@ -164,12 +167,6 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
     status = advanced(put(run.status, record), submission, load, record)
     await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
     return record if load.tickets else None
-
-
-def failed_already(load: Load, submission: Submission) -> int:
-    """Tickets that end here: those with a row that says why, and those of an earlier attempt that nobody can name."""
-    lost = submission.parent.retryable - load.tickets if submission.parent else 0
-    return load.unsendable.rows + max(lost, 0)
 
 
 def advanced(status: Status, submission: Submission, load: Load, record: BatchRecord) -> Status:
@@ -187,6 +184,7 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
             "state": BatchState.RELEASED,
             "requests": 0,
             "failed": 0,
+            "unnamed": 0,
             "long_ids": 0,
             "after": load.cursor,
             "through": submission.through,

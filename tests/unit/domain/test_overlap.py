@@ -11,7 +11,7 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.conditions import conditions_of
-from nightsort.domain.overlap import goes_after_others, older_on_same_source
+from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.situation import Situation, Standing
 from tests.manifests import CONFIG_MAP, INLINE, manifest
 
@@ -48,13 +48,13 @@ NEW = resource("new", 0)
     ],
 )
 def test_an_older_unfinished_resource_on_the_same_source_goes_first(other: Resource, goes_first: bool) -> None:
-    assert older_on_same_source(NEW, [other]) == (other if goes_first else None)
+    assert before_on_same_source(NEW, [other]) == (other if goes_first else None)
 
 
 def test_of_two_that_wait_for_each_other_one_goes() -> None:
     one, other = resource("one", 0), resource("other", 0)
 
-    assert (older_on_same_source(one, [other]), older_on_same_source(other, [one])) == (None, one)
+    assert (before_on_same_source(one, [other]), before_on_same_source(other, [one])) == (None, one)
 
 
 def test_inline_tickets_are_everybodys_own() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
+from tests.fakes.clock import VirtualClock
 from tests.fakes.world import EXPIRED, Killed, World, first_word
 
 Hook = Callable[..., Awaitable[None]]
@@ -529,3 +531,84 @@ async def test_one_stray_line_does_not_make_an_own_batch_a_strangers(world: Worl
     assert reads > 1
     assert world.labels() == {"0": "billing"}
     assert len(world.api.held) == 1
+
+
+# --- clocks -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class WrongClock:
+    """The operator's: it is so far from the API's."""
+
+    right: VirtualClock
+    ahead: timedelta
+
+    def now(self) -> datetime:
+        return self.right.now() + self.ahead
+
+    async def sleep(self, seconds: float) -> None:
+        await self.right.sleep(seconds)
+
+
+@pytest.mark.parametrize("minutes", [-55, -3, 3, 55])
+async def test_a_clock_that_is_wrong_does_not_make_a_lost_answer_a_second_purchase(world: World, minutes: int) -> None:
+    world.tools.clock = WrongClock(world.clock, timedelta(minutes=minutes))
+    resource = world.apply("billing", "technical")
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+
+    await world.run_until_finished(resource)
+
+    assert all_paid_once(world, 2)
+
+
+async def test_what_was_seen_by_a_clock_that_was_set_back_proves_nothing(world: World) -> None:
+    """The list that was read before the purchase bears a time behind it."""
+    clock = WrongClock(world.clock, timedelta(minutes=40))
+    world.tools.clock = clock
+    world.api._duration = timedelta(minutes=2)
+    first = world.apply("billing", name="first")
+    await world.look(first)
+    await world.look(first)
+    clock.ahead = timedelta(minutes=20)
+    resource = world.apply("billing", "technical")
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 2
+
+
+# --- what somebody has taken away -------------------------------------------------------------------------------------
+
+
+def long_tickets() -> list[Ticket]:
+    return [Ticket("x" * 100 + str(number), {"body": "billing"}, "") for number in range(3)]
+
+
+async def test_long_ids_whose_config_map_is_gone_are_made_again_from_the_source(world: World) -> None:
+    resource = world.apply_tickets(long_tickets())
+    await world.look(resource)
+    world.ledger.lose_long_ids(resource.meta)
+
+    await world.run_until_finished(resource)
+
+    assert set(world.labels().values()) == {"billing"}
+    assert len(world.rows) == 3
+
+
+async def test_long_ids_that_nobody_knows_any_more_stall_and_keep_the_answers(world: World) -> None:
+    resource = world.apply_tickets(long_tickets())
+    await world.look(resource)
+    kept = world.ledger.lose_long_ids(resource.meta)
+    gone = world.source.kept.pop()
+    for _ in range(20):
+        world.clock.advance(600)
+        await world.look(resource)
+    status = world.ledger.current(resource.meta).status
+    assert (status.conditions[-1].reason, world.rows) == ("IdsMissing", {})
+    assert f"ConfigMap tickets-ids-{status.batches[0].tag}" in (status.message or "")
+
+    await world.ledger.keep_long_ids(resource.meta, status.batches[0].tag, kept)
+    await world.run_until_finished(resource)
+
+    assert world.labels()[gone.id] == "billing"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from nightsort.api.resource import Resource
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import is_true
 from nightsort.domain.cost import ANSWER_TOKENS
@@ -198,7 +200,7 @@ async def test_a_younger_resource_waits_for_an_older_one_on_the_same_source(worl
 
     status = world.ledger.current(younger.meta).status
     assert status.conditions[0].reason == "Overlap"
-    assert "older is older" in (status.message or "")
+    assert "older goes first" in (status.message or "")
     assert world.api.calls["create"] == 1
     await world.run_all(older, younger)
     assert world.labels("younger") == {"0": "billing"}
@@ -221,3 +223,45 @@ async def test_a_crash_after_preparing_prepares_no_second_time(world: World) -> 
     await world.run_until_finished(resource)
 
     assert world.api.calls["model"] == 1
+
+
+async def test_one_that_has_begun_goes_before_one_of_the_same_second_whose_name_sorts_first(world: World) -> None:
+    """Kubernetes keeps seconds: who is older cannot be told, and the first one may have been alone when it asked."""
+    twins = sorted((world.apply("billing", name=name, overlapPolicy="Wait") for name in "ab"), key=uid_of)
+    world.connections.sources["a"] = world.connections.sources["b"]
+    first, later = twins[1], twins[0]
+    await world.ledger.remove(later.meta)
+    await world.look(first)
+    world.ledger.add(later)
+
+    await world.look(later)
+
+    assert world.ledger.current(later.meta).status.conditions[0].reason == "Overlap"
+    assert world.api.calls["create"] == 1
+
+
+async def test_who_appears_while_another_prepares_is_seen_before_that_one_begins(world: World) -> None:
+    later, first = sorted((world.apply("billing", name=name, overlapPolicy="Wait") for name in "ab"), key=uid_of)
+    await world.ledger.remove(later.meta)
+
+    async def appear(operation: str, *about: Any) -> None:
+        if operation == "model":
+            world.ledger.add(later)
+
+    world.api.before = appear
+    await world.look(first)
+
+    status = world.ledger.current(first.meta).status
+    assert (status.plan, status.conditions[0].reason) == (None, "Overlap")
+
+
+def uid_of(resource: Resource) -> str:
+    return resource.meta.uid
+
+
+async def test_more_batches_than_a_status_takes_are_refused_before_anything_is_bought(world: World) -> None:
+    resource = await world.run_until_finished(world.apply(*["billing"] * 481, shards={"maxRequests": 1}))
+
+    assert (resource.status.phase, resource.status.conditions[0].reason) == ("Failed", "TooManyBatches")
+    assert "481 tickets would be 481 batches, more than 480" in (resource.status.message or "")
+    assert world.api.calls["create"] == 0

@@ -13,7 +13,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
-from nightsort.domain.errors import Conflict, OutcomeUnknown, Waiting
+from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting
 from nightsort.flow.cancel import Farewell
 from nightsort.flow.refuse import refuse
 from tests.fakes.world import EXPIRED, Killed, World, first_word
@@ -118,6 +118,35 @@ async def test_the_deadline_of_a_suspended_run_counts_from_its_resumption(world:
     assert ended.start_time is not None
     assert ended.completion_time is not None
     assert ended.completion_time - ended.start_time < timedelta(seconds=600)
+
+
+async def test_the_deadline_holds_for_a_run_that_was_stopped_for_another_reason(world: World) -> None:
+    world.api._duration = timedelta(hours=20)
+    world.api.before = raising(Rejected("the API refuses it", reason="BatchRefused"), "create", skip=1)
+    began = world.clock.now()
+    resource = world.apply(*["billing"] * 3, shards={"maxRequests": 2}, activeDeadlineSeconds=600)
+
+    resource = await world.run_until_finished(resource)
+
+    assert world.api.calls["cancel"] == 1
+    assert resource.status.conditions[0].reason == "BatchRefused"
+    assert world.clock.now() - began < timedelta(minutes=13)
+
+
+async def test_a_stopped_run_whose_source_is_gone_ends(world: World) -> None:
+    """Nobody can name what was not sent: it counts, and has no row."""
+    world.api._duration = timedelta(hours=20)
+    world.api.before = raising(Waiting("full", reason="RateLimited", retry_after=900), "create", skip=1)
+    began = world.clock.now()
+    resource = world.apply(*["billing"] * 3, shards={"maxRequests": 2}, activeDeadlineSeconds=600)
+    await world.look(resource)
+    world.source.error = Waiting("ConfigMap tickets does not exist; it may come later", reason="SourceMissing")
+
+    resource = await world.run_until_finished(resource)
+
+    assert (resource.status.tickets.total, resource.status.tickets.failed) == (3, 3)
+    assert resource.status.results.rows == len(world.rows) == 2
+    assert timedelta(hours=1) < world.clock.now() - began < timedelta(hours=2)
 
 
 async def test_what_was_labelled_before_the_deadline_is_kept(world: World) -> None:
@@ -355,6 +384,24 @@ async def test_a_run_that_has_begun_keeps_its_record_whatever_becomes_of_its_spe
 
 
 # --- what is gone for good --------------------------------------------------------------------------------------------
+
+
+async def test_a_batch_that_the_api_hides_for_an_hour_is_told_of_while_somebody_can_still_act(world: World) -> None:
+    """As when the key was changed for one of another workspace; with the former one it goes on."""
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.api.hidden.update(world.api.held)
+    for _ in range(70):
+        world.clock.advance(60)
+        await world.look(resource)
+    stalled = status_of(world, resource)
+    assert (is_true(stalled, "Stalled"), stalled.conditions[-1].reason) == (True, "BatchNotFound")
+    assert "msgbatch_0001" in (stalled.message or "")
+    world.api.hidden.clear()
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
 
 
 async def test_a_batch_that_the_api_never_shows_again_ends_in_rows_and_is_not_bought_again(world: World) -> None:

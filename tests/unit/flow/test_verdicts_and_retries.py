@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 
 import msgspec
 import pytest
 
+from nightsort.api.resource import Resource
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
+from nightsort.domain.errors import Stalled
 from nightsort.domain.ticket import Ticket
 from tests.fakes.world import EXPIRED, World, first_word
+from tests.unit.flow.test_lost_answers_and_crashes import raising
 
 OVERLOADED = Answer("", "errored", error_type="overloaded_error")
 INVALID = Answer("", "errored", error_type="invalid_request_error")
@@ -238,3 +242,85 @@ async def test_retries_of_several_shards_keep_to_their_shards(world: World) -> N
         (1, 1, 1),
     ]
     assert set(world.sink.writes.values()) == {1}
+
+
+# --- what becomes of a retry when results go --------------------------------------------------------------------------
+
+
+def expired_first(tickets: int) -> Callable[[str], str | Answer]:
+    """So many answers are expired, then all is well."""
+    asked = count()
+    return lambda text: EXPIRED if next(asked) < tickets else first_word(text)
+
+
+async def waiting_for_its_retry(world: World, expired: int) -> Resource:
+    """A run whose first attempt is collected, and whose second one is not bought yet, since creates are refused."""
+    world.respond = expired_first(expired)
+    resource = world.apply("billing", "technical", "account", activeDeadlineSeconds=4 * 3600)
+    await world.look(resource)
+    world.clock.advance(61)
+    world.api.before = raising(Stalled("no credit", reason="CreditExhausted"), "create", times=10_000)
+    await world.look(resource)
+    return resource
+
+
+async def test_a_retry_of_all_tickets_needs_no_results(world: World) -> None:
+    resource = await waiting_for_its_retry(world, expired=3)
+    world.api.hidden.add("msgbatch_0001")
+    world.ledger.touch(resource.meta, active_deadline_seconds=None)
+    world.api.before = raising(Stalled("never"), "nothing")
+
+    await world.run_until_finished(resource, max_looks=2000)
+
+    assert world.labels() == {"0": "billing", "1": "technical", "2": "account"}
+
+
+async def test_tickets_that_nobody_can_name_any_more_count_and_have_no_row(world: World) -> None:
+    resource = await waiting_for_its_retry(world, expired=2)
+    world.api.hidden.add("msgbatch_0001")
+
+    resource = await world.run_until_finished(resource)
+
+    assert (resource.status.tickets.labeled, resource.status.tickets.failed) == (1, 2)
+    assert resource.status.results.rows == len(world.rows) == 1
+
+
+async def test_two_absences_with_a_sight_between_them_are_not_one_long_absence(world: World) -> None:
+    resource = await waiting_for_its_retry(world, expired=2)
+    world.api.hidden.add("msgbatch_0001")
+    world.clock.advance(30)
+    await world.look(resource)
+    world.api.hidden.clear()
+    world.clock.advance(3600)
+    await world.look(resource)
+    world.clock.advance(4 * 3600)
+    world.api.hidden.add("msgbatch_0001")
+    await world.look(resource)
+    world.api.hidden.clear()
+
+    resource = await world.run_until_finished(resource)
+
+    assert [row.verdict for row in world.rows.values()].count(Verdict.EXPIRED) == 2
+
+
+async def test_no_more_tickets_are_missing_than_were_sent(world: World) -> None:
+    """A row that came into the range after the purchase was never asked about."""
+    resource = world.apply_tickets([Ticket("a", {"body": "billing"}, "0"), Ticket("z", {"body": "billing"}, "1")])
+    await world.look(resource)
+    world.source.kept[0:0] = [Ticket("0", {"body": "technical"}, "0"), Ticket("1", {"body": "technical"}, "0")]
+    world.api.shorten = lambda answers: [one for one in answers if not one.custom_id.endswith("-z")]
+
+    resource = await world.run_until_finished(resource)
+
+    assert resource.status.results.rows == len(world.rows) == 2
+
+
+async def test_a_refusal_before_any_output_costs_nothing(world: World) -> None:
+    spoken = Answer("", "succeeded", "I", "refusal", input_tokens=1_000_000, output_tokens=1)
+    silent = Answer("", "succeeded", "", "refusal", input_tokens=1_000_000)
+    world.respond = lambda text: silent if text.startswith("silent") else spoken
+
+    free = (await world.run_until_finished(world.apply("silent", name="free"))).status.cost
+    paid = (await world.run_until_finished(world.apply("spoken", name="paid"))).status.cost
+
+    assert (free.actual_usd, paid.actual_usd) == (None, "0.5000")

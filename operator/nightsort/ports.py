@@ -151,18 +151,6 @@ class Stored:
     table: str | None = None
     object_store: str | None = None
     """The folder's URL."""
-    without_row: int = 0
-    """Labels of this write that were to go to rows which are not there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What a run will write, as far as it is known before anything is bought: `ids` are those of its first tickets."""
-
-    tickets: int
-    categories: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
-    model: str = ""
 
 
 class Sink(Protocol):
@@ -172,8 +160,8 @@ class Sink(Protocol):
     Object storage cannot look: it has an object for each batch, which is replaced.
     """
 
-    async def check(self, rehearsal: Rehearsal) -> None:
-        """Raises Stalled or Rejected when such rows could not be delivered. Leaves nothing behind that a reader sees."""
+    async def check(self, tickets: int) -> None:
+        """Raises Stalled or Rejected when rows of this many tickets could not be delivered."""
         ...
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:

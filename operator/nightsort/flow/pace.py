@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
@@ -19,14 +19,19 @@ FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
 STALLED_SECONDS = 20.0
-ABOUT_ONE_BATCH = frozenset({"NotFound", "ResultsCut", "ResultsMissing", "ResultsIncomplete"})
+ABOUT_ONE_CALL = frozenset(
+    {"NotFound", "ResultsCut", "ResultsMissing", "ResultsIncomplete", "TooLate", "TooManyBatches"}
+)
+"""Reasons that say nothing of how the next call will fare: the API has answered, or was not asked at all."""
 
 
 class PacedApi:
     """A BatchApi that stops calling for a while after a failure that concerns the whole account.
 
-    The pause doubles from one second to five minutes, with jitter, and is at least what `retry-after` says. When it is
-    over, one call goes out first; the others follow when that has succeeded.
+    A refused create (no credit, a spend limit, a full queue) says nothing of batches that are paid for, and holds back
+    creates only; what is asked before a purchase has limits of its own, and a gate of its own. A failed read holds back
+    everything: it needs nothing but the API and the key, and where one of these is away a read finds out. A cancel
+    always goes out: it ends what costs money, and the last moment for it may be now; who asks has a pace of his own.
     """
 
     def __init__(
@@ -40,27 +45,24 @@ class PacedApi:
         self._api = api
         self._traces = traces or Untraced()
         self._metrics = metrics or Unmeasured()
-        self._clock = clock
-        self._jitter = jitter
-        self._failures = 0
-        self._closed: Interruption | None = None
-        self._until: datetime | None = None
-        self._probing = False
+        self._everything = Gate(clock, jitter)
+        self._buying = Gate(clock, jitter)
+        self._asking_before = Gate(clock, jitter)
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
-        with self._call("create"):
+        with self._call("create", self._everything, self._buying):
             return await self._api.create(body, size, tag)
 
     async def retrieve(self, batch_id: str) -> Batch | None:
-        with self._call("retrieve"):
+        with self._call("retrieve", self._everything):
             return await self._api.retrieve(batch_id)
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
-        with self._call("recent"):
+        with self._call("recent", self._everything):
             return await self._api.recent(since)
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
-        with self._call("results"):
+        with self._call("results", self._everything):
             async for chunk in self._api.results(batch):
                 yield chunk
 
@@ -69,51 +71,79 @@ class PacedApi:
             await self._api.cancel(batch_id)
 
     async def model(self, model: str) -> ModelFacts | None:
-        with self._call("model"):
+        with self._call("model", self._everything, self._asking_before):
             return await self._api.model(model)
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
-        with self._call("count_tokens"):
+        with self._call("count_tokens", self._everything, self._asking_before):
             return await self._api.count_tokens(model, system, text)
 
     @contextmanager
-    def _call(self, operation: str) -> Iterator[None]:
-        probing = self._enter()
-        code = "Aborted"
+    def _call(self, operation: str, *gates: Gate) -> Iterator[None]:
+        """Goes through all gates; a failure closes the last of them, a success opens all."""
+        with ExitStack() as passed:
+            for gate in gates:
+                passed.enter_context(gate.passed())
+            code = "Aborted"
+            try:
+                with self._traces.call(f"batches {operation}"):
+                    yield
+            except Interruption as interruption:
+                code = interruption.reason
+                if concerns_others(interruption):
+                    for gate in gates[-1:]:
+                        gate.close(interruption)
+                raise
+            else:
+                code = "ok"
+                for gate in gates:
+                    gate.open()
+            finally:
+                self._metrics.called(operation, code)
+
+
+class Gate:
+    """Closed for a while after a failure.
+
+    The pause doubles from one second to five minutes, with jitter, and is at least what `retry-after` says. When it is
+    over, one call goes out first; the others follow when that has succeeded.
+    """
+
+    def __init__(self, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._failures = 0
+        self._closed: Interruption | None = None
+        self._until = clock.now()
+        self._probing = False
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """For as long as a call is under way.
+
+        Raises:
+            Waiting, Stalled: what closed the gate, while it is closed.
+        """
+        probing = self._closed is not None and self._ask_to_probe(self._closed)
         try:
-            with self._traces.call(f"batches {operation}"):
-                yield
-        except Interruption as interruption:
-            code = interruption.reason
-            self._note(interruption)
-            raise
-        else:
-            code = "ok"
-            self._failures, self._closed = 0, None
+            yield
         finally:
-            self._metrics.called(operation, code)
             if probing:
                 self._probing = False
 
-    def _enter(self) -> bool:
-        """Whether this call is the first after a pause.
-
-        Raises:
-            Waiting, Stalled: what closed the account, while it is closed.
-        """
-        if self._closed is None:
-            return False
-        now = self._clock.now()
-        if self._until is not None and now < self._until:
-            raise again(self._closed, (self._until - now).total_seconds())
+    def _ask_to_probe(self, closed: Interruption) -> bool:
+        left = (self._until - self._clock.now()).total_seconds()
+        if left > 0:
+            raise again(closed, left)
         if self._probing:
-            raise again(self._closed, FIRST_SECONDS)
+            raise again(closed, FIRST_SECONDS)
         self._probing = True
         return True
 
-    def _note(self, interruption: Interruption) -> None:
-        if isinstance(interruption, Rejected) or interruption.reason in ABOUT_ONE_BATCH:
-            return
+    def open(self) -> None:
+        self._failures, self._closed = 0, None
+
+    def close(self, interruption: Interruption) -> None:
         self._failures += 1
         pause = STALLED_SECONDS
         if isinstance(interruption, Waiting):
@@ -121,6 +151,11 @@ class PacedApi:
             pause = max(doubled, interruption.retry_after or 0.0)
         self._closed = interruption
         self._until = self._clock.now() + timedelta(seconds=pause * (1 + self._jitter() / 2))
+
+
+def concerns_others(interruption: Interruption) -> bool:
+    """Whether the account's next call of the kind is likely to fail the same way."""
+    return not isinstance(interruption, Rejected) and interruption.reason not in ABOUT_ONE_CALL
 
 
 def again(closed: Interruption, seconds: float) -> Interruption:

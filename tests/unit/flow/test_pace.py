@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from nightsort.api.resource import Resource
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.flow.cancel import Farewell
 from nightsort.flow.pace import PacedApi
 from tests.fakes.batch_api import MODEL, FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
@@ -18,6 +22,13 @@ from tests.unit.flow.test_lost_answers_and_crashes import Hook, raising
 
 BODY = b'{"requests":[{"custom_id":"t00000-0","params":{"messages":[{"content":"x"}]}}]}'
 Call = Callable[[PacedApi], Coroutine[Any, Any, object]]
+STALLED = Stalled("the account's spend limit is reached", reason="SpendLimitReached")
+REFUSALS = (
+    Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=120),
+    Waiting("the API is overloaded", reason="Overloaded"),
+    STALLED,
+)
+"""How creates are refused, for as long as it pleases the API."""
 
 
 async def nothing(operation: str, *about: Any) -> None:
@@ -49,8 +60,32 @@ def account() -> Account:
     return Account()
 
 
-def always(error: BaseException) -> Hook:
-    return raising(error, "retrieve", times=10_000)
+def always(error: BaseException, *operations: str) -> Hook:
+    async def hook(happening: str, *about: Any) -> None:
+        if happening in (operations or ("retrieve",)):
+            raise error
+
+    return hook
+
+
+async def buy(api: PacedApi) -> object:
+    return await api.create(io.BytesIO(BODY), len(BODY), "t00000")
+
+
+async def look_up(api: PacedApi) -> object:
+    return await api.retrieve("msgbatch_0001")
+
+
+async def list_them(api: PacedApi) -> object:
+    return await api.recent(NIGHT)
+
+
+async def ask_model(api: PacedApi) -> object:
+    return await api.model(MODEL)
+
+
+async def estimate(api: PacedApi) -> object:
+    return await api.count_tokens(MODEL, "system", "text")
 
 
 async def results(api: PacedApi, batch_id: str) -> list[object]:
@@ -62,17 +97,16 @@ async def results(api: PacedApi, batch_id: str) -> list[object]:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda api: api.create(io.BytesIO(BODY), len(BODY), "t00000"),
-        lambda api: api.retrieve("msgbatch_0001"),
-        lambda api: api.recent(NIGHT),
+        buy,
+        look_up,
+        list_them,
         lambda api: results(api, "msgbatch_0001"),
-        lambda api: api.cancel("msgbatch_0001"),
-        lambda api: api.model(MODEL),
-        lambda api: api.count_tokens(MODEL, "system", "text"),
+        ask_model,
+        estimate,
     ],
-    ids=["create", "retrieve", "recent", "results", "cancel", "model", "count_tokens"],
+    ids=["create", "retrieve", "recent", "results", "model", "count_tokens"],
 )
-async def test_every_call_keeps_the_pace(account: Account, call: Call) -> None:
+async def test_after_a_failed_read_every_call_but_cancel_keeps_the_pace(account: Account, call: Call) -> None:
     await account.paced.create(io.BytesIO(BODY), len(BODY), "t00000")
     account.clock.advance(60)
     await call(account.paced)
@@ -85,6 +119,71 @@ async def test_every_call_keeps_the_pace(account: Account, call: Call) -> None:
 
     account.clock.advance(1)
     await call(account.paced)
+
+
+@pytest.mark.parametrize("read", ["recent", "retrieve"])
+async def test_a_cancel_always_goes_out(account: Account, read: str) -> None:
+    await account.paced.create(io.BytesIO(BODY), len(BODY), "t00000")
+    account.api.before = always(Waiting("away"), "create", read)
+    for call in (buy, look_up, list_them):
+        with contextlib.suppress(Waiting):
+            await call(account.paced)
+
+    await account.paced.cancel("msgbatch_0001")
+
+    assert account.api.held["msgbatch_0001"].canceling
+
+
+async def test_a_cancel_that_fails_stops_no_other_call(account: Account) -> None:
+    account.api.before = always(Waiting("this batch is not to be cancelled"), "cancel")
+    with pytest.raises(Waiting):
+        await account.paced.cancel("msgbatch_0001")
+
+    for call in (buy, look_up, list_them, ask_model, estimate):
+        await call(account.paced)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.reason)
+async def test_a_refused_create_holds_back_creates_only(account: Account, refusal: Interruption) -> None:
+    account.api.before = always(refusal, "create")
+    for _ in range(2):
+        with pytest.raises(Interruption):
+            await buy(account.paced)
+    assert account.api.calls["create"] == 1
+
+    for call in (look_up, list_them, ask_model, estimate):
+        await call(account.paced)
+
+    with pytest.raises(Interruption, match=refusal.message):
+        await buy(account.paced)
+    assert account.api.calls["create"] == 1
+
+
+@pytest.mark.parametrize("ask", ["model", "count_tokens"])
+async def test_what_is_asked_before_a_purchase_holds_back_no_other_call(account: Account, ask: str) -> None:
+    account.api.before = always(REFUSALS[0], ask)
+    for _ in range(2):
+        with pytest.raises(Waiting):
+            await (ask_model if ask == "model" else estimate)(account.paced)
+    assert account.api.calls[ask] == 1
+
+    for call in (look_up, list_them, buy):
+        await call(account.paced)
+
+
+async def test_a_create_that_waits_for_its_own_gate_does_not_hold_the_others(account: Account) -> None:
+    """After an outage one call goes out first: that is not the turn of one that may not go out."""
+    account.api.before = always(STALLED, "create")
+    with pytest.raises(Stalled):
+        await buy(account.paced)
+    await account.fails(raising(Waiting("away"), "retrieve"))
+    account.clock.advance(1)
+    with pytest.raises(Stalled):
+        await buy(account.paced)
+
+    await look_up(account.paced)
+
+    assert account.api.calls["create"] == 1
 
 
 async def test_the_pauses_double_up_to_five_minutes(account: Account) -> None:
@@ -167,7 +266,14 @@ async def test_a_call_that_was_not_made_surely_bought_nothing(account: Account) 
     assert account.api.held == {}
 
 
-@pytest.mark.parametrize("error", [Rejected("400"), Waiting("not there", reason="ResultsMissing")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected("400"),
+        Waiting("not there", reason="ResultsMissing"),
+        Waiting("the list of so long a time has too many", reason="TooManyBatches"),
+    ],
+)
 async def test_what_concerns_one_batch_does_not_stop_the_others(account: Account, error: Interruption) -> None:
     await account.fails(raising(error, "retrieve"))
 
@@ -185,3 +291,66 @@ async def test_a_run_under_a_pace_ends_as_without(world: World) -> None:
     assert world.paid() == {str(number): 1 for number in range(4)}
     assert len(world.rows) == 4
     assert isinstance(await world.api.retrieve("msgbatch_0001"), Batch)
+
+
+async def finish_beside(world: World, first: Resource, others: Sequence[Resource]) -> None:
+    """Looks at each when it is due, until the first has finished; looks take their time."""
+    due = {each.meta.uid: (world.clock.now() + timedelta(seconds=number), each) for number, each in enumerate(others)}
+    due[first.meta.uid] = (world.clock.now() + timedelta(seconds=2), first)
+    for _ in range(40 * len(due)):
+        at, resource = min(due.values(), key=lambda entry: entry[0])
+        await world.clock.sleep((at - world.clock.now()).total_seconds())
+        seconds = await world.look(resource)
+        await world.clock.sleep(0.05)
+        if resource is first and seconds is None:
+            return
+        due[resource.meta.uid] = (world.clock.now() + timedelta(seconds=seconds or 0.0), resource)
+    raise AssertionError(world.ledger.current(first.meta).status.message)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.reason)
+@pytest.mark.parametrize("others", [1, 20])
+async def test_whose_creates_are_refused_keeps_nobody_from_collecting(
+    world: World, refusal: Interruption, others: int
+) -> None:
+    world.connections.account = PacedApi(world.api, world.clock, jitter=lambda: 0.5)
+    bought = world.apply("billing", name="bought")
+    await world.look(bought)
+    world.api.before = always(refusal, "create")
+    waiting = [world.apply("billing", name=f"waiting-{number}") for number in range(others)]
+
+    await finish_beside(world, bought, waiting)
+
+    assert world.labels("bought") == {"0": "billing"}
+    assert refusal.message not in {status.message for status in world.writes(bought)}
+    assert {world.ledger.current(each.meta).status.message for each in waiting} == {refusal.message}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.reason)
+async def test_whose_creates_are_refused_keeps_no_deadline_from_cancelling(world: World, refusal: Interruption) -> None:
+    world.connections.account = PacedApi(world.api, world.clock, jitter=lambda: 0.5)
+    bought = world.apply("billing", name="bought", activeDeadlineSeconds=30)
+    await world.look(bought)
+    world.api.before = always(refusal, "create")
+    waiting = world.apply("billing", name="waiting")
+    await world.look(waiting)
+    world.clock.advance(30)
+    await world.look(waiting)
+
+    await world.look(bought)
+
+    assert world.api.calls["cancel"] == 1
+
+
+async def test_a_delete_while_creates_are_refused_cancels_at_once(world: World) -> None:
+    world.connections.account = PacedApi(world.api, world.clock, jitter=lambda: 0.0)
+    bought = world.apply("billing", name="bought")
+    await world.look(bought)
+    world.api.before = always(REFUSALS[0], "create")
+    await world.look(world.apply("billing", name="waiting"))
+    newest = world.ledger.current(bought.meta)
+
+    await Farewell(world.tools, timedelta(seconds=30)).say(newest.meta, newest.status)
+
+    assert world.api.calls["cancel"] == 1
+    assert not [told for told in world.events.told if "CancelFailed" in told]

@@ -17,9 +17,9 @@ from nightsort.adapters import ticket_files
 from nightsort.adapters.object_options import StorePolicy
 from nightsort.adapters.sources.object_store import MOST_CURSOR_CHARS, ObjectTickets
 from nightsort.api.object_store import ObjectStoreSource
-from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.errors import Rejected, SourceChanged, Stalled, Waiting
 from tests.contract.object_places import Place, file_place, place
-from tests.contract.source_contract import MakeSource, SourceContract, read
+from tests.contract.source_contract import FileContract, MakeSource, SourceContract, read
 from tests.servers import s3
 from tests.servers.s3 import Bucket
 
@@ -87,6 +87,19 @@ class TestObjects(SourceContract):
         return make
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv.zst"])
+class TestOneObject(FileContract):
+    @pytest.fixture
+    def make_file(self, tmp_path: Path, kind: str) -> MakeSource:
+        place = file_place(tmp_path)
+
+        def make(tickets: Tickets) -> ObjectTickets:
+            place.objects.put(f"tickets.{kind}", WRITERS[kind](tickets))
+            return source_at(place, f"tickets*.{kind}")
+
+        return make
+
+
 def line(ticket_id: str, body: str = "x") -> bytes:
     return json.dumps({"id": ticket_id, "subject": "", "body": body}).encode() + b"\n"
 
@@ -127,6 +140,39 @@ async def test_what_comes_later_is_read_behind_the_cursor(place: Place) -> None:
     place.objects.put("t-1.jsonl", line("1") + line("2") + line("3"))
     place.objects.put("t-2.jsonl", line("4"))
     assert await ids(source_at(place, "t-*.jsonl"), cursor) == ["3", "4"]
+
+
+async def test_a_file_of_the_cursor_that_is_gone_stalls(place: Place) -> None:
+    place.objects.put("t-1.jsonl", line("1") + line("2"))
+    place.objects.put("t-3.jsonl", line("3"))
+    first, second, _ = (ticket.cursor for ticket in await read(source_at(place, "t-*.jsonl")))
+    place.objects.put("t-2.jsonl", line("1") + line("2"))
+    place.objects.delete("t-1.jsonl")
+
+    for wanted in ({"after": first}, {"after": second}, {"through": second}):
+        with pytest.raises(SourceChanged, match=r"object t-1\.jsonl, line or entry \d: the tickets up to here"):
+            await read(source_at(place, "t-*.jsonl"), **wanted)
+
+
+async def test_an_id_is_the_same_whether_its_line_is_read_or_skipped(place: Place) -> None:
+    lines = [
+        b'{"id": "1", "id": "2"}',
+        b'{"\\u0069d": "3"}',
+        b'{"id": 4}',
+        b'{"id": "\\ud83d\\ude21"}',
+        b'{"id": "\\ud83d"}',
+        '{"body": {"id": "6"}, "id": "größe"}'.encode(),
+        b'{"id": "7", "score": NaN}',
+        b'{"id": "8", "id": null, "id": "9"}',
+        b'{"id": [1, 2]}',
+        b'{"id": true}',
+        b'{"id": "10", "deep": ' + b"[" * 500 + b"]" * 500 + b"}",
+    ]
+    place.objects.put("t.jsonl", b"\n".join(lines))
+    there = await read(source_at(place, "t.jsonl", ()))
+    assert [ticket.id for ticket in there[:5]] == ["2", "3", "4", "\U0001f621", "?"]
+    for number, ticket in enumerate(there, 1):
+        assert await read(source_at(place, "t.jsonl", ()), after=ticket.cursor) == there[number:]
 
 
 async def test_pages_hold_at_most_a_thousand_tickets_and_fewer_where_they_are_long(place: Place) -> None:

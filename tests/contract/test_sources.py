@@ -17,7 +17,7 @@ from nightsort.api.spec import ConfigMapSource, InlineSource
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import ConfigMap, Source
-from tests.contract.source_contract import NAMED, MakeSource, SourceContract, read
+from tests.contract.source_contract import NAMED, FileContract, MakeSource, SourceContract, read
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.sources import MemorySource
 
@@ -64,6 +64,13 @@ class TestSourcesAtHand(SourceContract):
 
     async def test_tickets_keep_the_order_in_which_they_were_written(self, make_source: MakeSource) -> None:
         assert [ticket.id for ticket in await read(make_source(NAMED))] == list(NAMED)
+
+
+class TestFilesAtHand(FileContract):
+    @pytest.fixture(params=[inline, csv_file, json_file, json_lines_file], ids=lambda make: make.__name__)
+    def make_file(self, request: pytest.FixtureRequest) -> MakeSource:
+        made: MakeSource = request.param
+        return made
 
 
 async def test_pages_hold_at_most_a_thousand() -> None:

@@ -1,4 +1,8 @@
-"""What every list of tickets promises: cursors that are positions, ids that are held against each other."""
+"""What every list of tickets promises: ids that are held against each other, and cursors that are positions.
+
+A position means something only as long as the tickets up to it are the same: a cursor also has their trail, a digest of
+their ids in their order. An older version's cursors have none, and are taken at their word.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,60 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 
+from nightsort.domain.errors import SourceChanged
 from nightsort.domain.ticket import Ticket
 
 PAGE = 1000
 MOST_ID_CHARS = 512
 SHOWN_ID_CHARS = 64
 DIGEST_BYTES = 16
+TRAIL_BYTES = 8
+NO_TRAIL = bytes(TRAIL_BYTES)
 
 
-def pages(tickets: Sequence[Ticket], after: str | None, through: str | None) -> Iterator[Sequence[Ticket]]:
-    """Those behind the position `after`, up to and with `through`, 1,000 at a time."""
-    first = 0 if after is None else int(after) + 1
-    end = len(tickets) if through is None else int(through) + 1
-    for start in range(first, min(end, len(tickets)), PAGE):
+def pages(
+    tickets: Sequence[Ticket], after: str | None, through: str | None, place: Callable[[int], str]
+) -> Iterator[Sequence[Ticket]]:
+    """Those behind the cursor `after`, up to and with `through`, 1,000 at a time.
+
+    Raises:
+        SourceChanged: those up to one of the cursors are not the same any more.
+    """
+    first = 0 if after is None else position_of(tickets, after, place) + 1
+    end = len(tickets) if through is None else position_of(tickets, through, place) + 1
+    for start in range(first, end, PAGE):
         yield tickets[start : min(start + PAGE, end)]
+
+
+def position_of(tickets: Sequence[Ticket], cursor: str, place: Callable[[int], str]) -> int:
+    number, _, trail = cursor.partition(":")
+    position = int(number)
+    if position >= len(tickets):
+        raise changed(f"{place(position)} is not there any more")
+    if trail and tickets[position].cursor != cursor:
+        raise changed(place(position))
+    return position
+
+
+def cursors(ids: Iterable[str]) -> Iterator[str]:
+    """For each ticket of a list its position and the trail up to it."""
+    trail = NO_TRAIL
+    for position, ticket_id in enumerate(ids):
+        trail = further(trail, ticket_id)
+        yield f"{position}:{trail.hex()}"
+
+
+def further(trail: bytes, ticket_id: str) -> bytes:
+    """The trail with one more ticket."""
+    return blake2b(trail + ticket_id.encode("utf-8", "surrogatepass"), digest_size=TRAIL_BYTES).digest()
+
+
+def changed(place: str) -> SourceChanged:
+    return SourceChanged(
+        f"{place}: the tickets up to here are not those that this run has read, so that going on could buy some twice "
+        "and leave others out. Bring the file back as it was, at whose end more may follow; or cancel this run, which "
+        "keeps what was bought, and create another resource for the other tickets"
+    )
 
 
 def complaint(ids: Iterable[str], place: Callable[[int], str]) -> str | None:

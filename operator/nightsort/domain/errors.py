@@ -46,6 +46,10 @@ class Stalled(Interruption):
     """A person must change something outside the resource; the run goes on by itself when that has happened."""
 
 
+class SourceChanged(Stalled):
+    """The tickets up to a cursor are not those of before: going on could buy some twice, and leave others out."""
+
+
 class Rejected(Interruption):
     """The spec can never work: the resource ends as Failed."""
 

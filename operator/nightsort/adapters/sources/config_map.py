@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import get_args
 
 from nightsort.adapters.ticket_files import Entry, InvalidFile, parse
-from nightsort.adapters.ticket_list import complaint, pages
+from nightsort.adapters.ticket_list import complaint, cursors, pages
 from nightsort.api.model import Format
 from nightsort.api.spec import ConfigMapSource
 from nightsort.domain.errors import Stalled, Waiting
@@ -29,6 +29,7 @@ class ConfigMapTickets:
         self._namespace = namespace
         self._source = source
         self._fields = fields
+        self._where = f"ConfigMap {source.name}, key {source.key}"
         self._format = source.format or FORMATS[source.key.rsplit(".", 1)[-1]]
 
     async def check(self) -> None:
@@ -39,7 +40,7 @@ class ConfigMapTickets:
         return len(await self._read())
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
-        for page in pages(await self._read(), after, through):
+        for page in pages(await self._read(), after, through, self._place):
             yield page
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
@@ -54,8 +55,10 @@ class ConfigMapTickets:
             raise self._stalled(str(invalid)) from None
         if wrong := self._wrong_ids(entries):
             raise self._stalled(wrong)
+        marks = cursors(entry.fields["id"] for entry in entries)
         return [
-            Ticket(entry.fields["id"], self._fields_of(entry), str(position)) for position, entry in enumerate(entries)
+            Ticket(entry.fields["id"], self._fields_of(entry), cursor)
+            for entry, cursor in zip(entries, marks, strict=True)
         ]
 
     def _fields_of(self, entry: Entry) -> Mapping[str, str]:
@@ -76,5 +79,8 @@ class ConfigMapTickets:
             raise Waiting(f"ConfigMap {name} has no key {key}; it may come later", reason="SourceMissing")
         return found.data[key]
 
+    def _place(self, position: int) -> str:
+        return f"{self._where}, ticket {position + 1}"
+
     def _stalled(self, what: str) -> Stalled:
-        return Stalled(f"ConfigMap {self._source.name}, key {self._source.key}, {what}", reason="InvalidSource")
+        return Stalled(f"{self._where}, {what}", reason="InvalidSource")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from nightsort.adapters.ticket_list import complaint, pages
+from nightsort.adapters.ticket_list import complaint, cursors, pages
 from nightsort.api.spec import InlineSource, InlineTicket
 from nightsort.domain.errors import Rejected
 from nightsort.domain.ticket import Ticket
@@ -17,14 +17,15 @@ class InlineTickets:
 
     def __init__(self, source: InlineSource, fields: Collection[str] = ()) -> None:
         self._fields = fields
+        marks = cursors(one.id for one in source.tickets)
         self._tickets = [
-            Ticket(one.id, self._fields_of(one), str(position)) for position, one in enumerate(source.tickets)
+            Ticket(one.id, self._fields_of(one), cursor) for one, cursor in zip(source.tickets, marks, strict=True)
         ]
 
     async def check(self) -> None:
         """Raises Rejected: an id is empty or not unique, or the template names what no inline ticket has."""
         ids = (ticket.id for ticket in self._tickets)
-        if wrong := complaint(ids, lambda position: f"spec.source.inline.tickets[{position}]"):
+        if wrong := complaint(ids, place):
             raise Rejected(wrong, reason="InvalidSource")
         if missing := sorted(set(self._fields) - FIELDS):
             raise Rejected(
@@ -36,7 +37,7 @@ class InlineTickets:
         return len(self._tickets)
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
-        for page in pages(self._tickets, after, through):
+        for page in pages(self._tickets, after, through, place):
             yield page
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
@@ -46,3 +47,7 @@ class InlineTickets:
     def _fields_of(self, ticket: InlineTicket) -> dict[str, str]:
         fields = {"subject": ticket.subject, "body": ticket.body}
         return fields | {"id": ticket.id} if "id" in self._fields else fields
+
+
+def place(position: int) -> str:
+    return f"spec.source.inline.tickets[{position}]"

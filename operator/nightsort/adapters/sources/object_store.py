@@ -1,4 +1,4 @@
-"""Tickets from files in object storage, streamed in the order of their names; a cursor is a name and a line."""
+"""Tickets from files in object storage, streamed in the order of their names; a cursor is a name, a line, a trail."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from nightsort.adapters.compressed_files import SUFFIXES, DamagedArchive, unpack
 from nightsort.adapters.object_options import StorePolicy
 from nightsort.adapters.object_stores import Folder
 from nightsort.adapters.ticket_files import NEWLINES, Entry, InvalidFile, check_fields, entries
-from nightsort.adapters.ticket_list import PAGE, IdDigests, flaw, id_digest, used_before
+from nightsort.adapters.ticket_list import (
+    NO_TRAIL,
+    PAGE,
+    IdDigests,
+    changed,
+    flaw,
+    further,
+    id_digest,
+    used_before,
+)
 from nightsort.api.model import Format
 from nightsort.api.object_store import ObjectStoreSource
-from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.errors import Interruption, SourceChanged, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 
 PLACE = "source.objectStore"
@@ -31,19 +40,39 @@ WILDCARD = re.compile(r"[*?]")
 
 
 class Cursor(NamedTuple):
-    """Behind which ticket to go on: an object's name in the folder, and the number of its line or entry."""
+    """Behind which ticket to go on: an object's name in the folder, and the number of its line or entry.
+
+    `trail` is that of the object's tickets up to there; an older version's cursor has none.
+    """
 
     name: str
     number: int
+    trail: str = ""
 
     @classmethod
     def of(cls, text: str) -> Cursor:
-        number, name = json.loads(text)
-        return cls(name, number)
+        number, name, *trail = json.loads(text)
+        return cls(name, number, *trail)
 
     @property
     def text(self) -> str:
-        return f"[{self.number},{in_json(self.name)}]"
+        return f'[{self.number},{in_json(self.name)},"{self.trail}"]'
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.name, self.number
+
+    def hold(self, there: Cursor) -> None:
+        """Holds the first ticket that is not in front of the cursor against it.
+
+        Raises:
+            SourceChanged: it is another one, or those in front of it are others.
+        """
+        if there.place != self.place or self.trail not in ("", there.trail):
+            raise self.changed()
+
+    def changed(self) -> SourceChanged:
+        return changed(f"{PLACE}: object {self.name}, line or entry {self.number}")
 
 
 @lru_cache(maxsize=8)
@@ -52,14 +81,15 @@ def in_json(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
 
 
-BEGINNING = Cursor("", 0)
+LONGEST_TRAIL = NO_TRAIL.hex()
 
 
 class ObjectTickets:
     """Implements `ports.Source`; the objects are listed and read anew by each call.
 
     `fields` are those that the template names. To tell that ids are unique takes 16 bytes for each ticket, for the time
-    of the check. Reading goes on behind a cursor by skipping lines of its object: many objects resume faster than one.
+    of the check. Reading goes on behind a cursor by skipping tickets of its object, of which it reads the ids, to see
+    that they are the same: many objects resume faster than one.
     """
 
     def __init__(
@@ -138,14 +168,33 @@ class ObjectTickets:
             yield page
 
     def _tickets(self, after: str | None = None, through: str | None = None) -> Iterator[Ticket]:
+        if after is not None and after == through:
+            return
         last = None if through is None else Cursor.of(through)
-        for name, entry in self._entries(BEGINNING if after is None else Cursor.of(after)):
-            cursor = Cursor(name, entry.number)
-            if last is not None and cursor > last:
-                return
+        for cursor, entry in self._behind(None if after is None else Cursor.of(after)):
+            is_last = last is not None and cursor.place >= last.place
+            if last is not None and is_last:
+                last.hold(cursor)
             yield Ticket(entry.fields["id"], self._fields_of(entry), cursor.text)
-            if cursor == last:
+            if is_last:
                 return
+        if last is not None:
+            raise last.changed()
+
+    def _behind(self, last: Cursor | None) -> Iterator[tuple[Cursor, Entry]]:
+        """The tickets behind a cursor, once those up to it were seen to be the same."""
+        name, trail = "", NO_TRAIL
+        for entry_name, entry in self._entries(last):
+            trail = further(trail if entry_name == name else NO_TRAIL, entry.fields["id"])
+            name = entry_name
+            cursor = Cursor(name, entry.number, trail.hex())
+            if last is None:
+                yield cursor, entry
+            elif cursor.place >= last.place:
+                last.hold(cursor)
+                last = None
+        if last is not None:
+            raise last.changed()
 
     def _fields_of(self, entry: Entry) -> Mapping[str, str]:
         """The id is a field only where the template asks for it."""
@@ -161,12 +210,12 @@ class ObjectTickets:
                     break
         return found
 
-    def _entries(self, after: Cursor = BEGINNING) -> Iterator[tuple[str, Entry]]:
-        """The tickets with their objects' names; every id by itself is in order."""
+    def _entries(self, last: Cursor | None = None) -> Iterator[tuple[str, Entry]]:
+        """The tickets with their objects' names, from the object of a cursor on; every id by itself is in order."""
         for name in self._names():
-            if name < after.name:
+            if last is not None and name < last.name:
                 continue
-            for entry in self._parsed(name, after.number if name == after.name else 0):
+            for entry in self._parsed(name, last.number if last is not None and name == last.name else 0):
                 if wrong := flaw(entry.fields["id"]):
                     raise self._invalid(f"{place(name, entry)}: {wrong}")
                 yield name, entry
@@ -174,7 +223,7 @@ class ObjectTickets:
     def _names(self) -> list[str]:
         """In the order of their characters' codes, which no change of locale or store changes."""
         if not WILDCARD.search(self._pattern):
-            return [self._pattern]
+            return [self._checked_name(self._pattern)]
         literal = WILDCARD.split(self._pattern)[0]
         names = []
         # Listing starts short of the literal beginning, since what is equal to it could match too.
@@ -188,7 +237,7 @@ class ObjectTickets:
         return sorted(names)
 
     def _checked_name(self, name: str) -> str:
-        if len(Cursor(name, 10**12).text) > MOST_CURSOR_CHARS:
+        if len(Cursor(name, 10**12, LONGEST_TRAIL).text) > MOST_CURSOR_CHARS:
             raise self._invalid(f"the name of object {name[:64]}… is too long")
         return name
 

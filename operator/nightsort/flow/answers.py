@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -11,7 +11,7 @@ from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
-from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.errors import SourceChanged, Stalled, Waiting
 from nightsort.domain.moves import ALL_OVER
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
@@ -158,15 +158,19 @@ async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterato
         async for judged in to_ask_again(run, api, parent):
             yield judged.id
         return
-    async for ticket_id in sendable_ids(source, TicketText(run.spec.prompt), record):
+    for ticket_id in await sendable_ids(source, TicketText(run.spec.prompt), record):
         yield ticket_id
 
 
-async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) -> AsyncIterator[str]:
-    async for page in source.tickets(record.after, record.through):
-        for ticket in page:
-            if text.of(ticket) is not None:
-                yield ticket.id
+async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) -> Sequence[str]:
+    """None where the source was changed, which may show at the end only: it would name what was never sent."""
+    ids: list[str] = []
+    try:
+        async for page in source.tickets(record.after, record.through):
+            ids += [ticket.id for ticket in page if text.of(ticket) is not None]
+    except SourceChanged:
+        return ()
+    return ids
 
 
 async def to_ask_again(

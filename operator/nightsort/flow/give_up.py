@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.errors import Interruption
+from nightsort.domain.errors import Interruption, SourceChanged
 from nightsort.domain.moves import ABSENCE
 from nightsort.domain.record import Submission, find, put, unseen_tickets
 from nightsort.domain.report import plural, progress
@@ -80,19 +80,22 @@ async def abandon(run: Run, submission: Submission) -> None:
 
 
 async def name_the_unsent(run: Run, submission: Submission, released: BatchRecord | None, rows: RowSpool) -> int:
-    """Adds their rows; how many tickets nobody can name, since the source has been away for an hour.
+    """Adds their rows; how many tickets nobody can name: the source was changed, or has been away for an hour.
 
     Raises:
         Interruption: it cannot be read now.
     """
     place = f"source of {run.resource.meta.uid}"
+    there = released.requests if released else unseen_tickets(run.status)
     try:
         await add_unsent(run, submission, rows)
-    except Interruption:
+    except Interruption as interruption:
+        if isinstance(interruption, SourceChanged):
+            rows.clear()  # that it was shows at the end of a range, too
+            return there
         since = run.tools.absent_since.setdefault(place, run.now())
         if run.now() - since < ABSENCE:
             raise
-        there = released.requests if released else unseen_tickets(run.status)
         return max(there - rows.rows, 0)
     run.tools.absent_since.pop(place, None)
     return 0

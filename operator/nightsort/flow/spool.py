@@ -93,6 +93,13 @@ class RowSpool(_Spool):
         if len(self._chunk) == ROWS_PER_CHUNK:
             self._write_chunk()
 
+    def clear(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._chunk.clear()
+        self.rows = 0
+        self.verdicts.clear()
+
     async def chunks(self) -> AsyncIterator[Sequence[Row]]:
         self._write_chunk()
         self._file.seek(0)

@@ -9,7 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -297,13 +297,14 @@ def test_the_night_creates_one_resource_however_often_it_is_tried(
     established(release.plane)
     job = one(release.manifest(), "CronJob", "nightsort-nightly")["spec"]["jobTemplate"]["spec"]
     [container] = job["template"]["spec"]["containers"]
-    monday_late = {"NIGHTSORT_JOB_NAME": "nightsort-nightly-29923560"}  # 2026-11-23T22:00:00Z
+    evening = datetime.now(UTC).replace(hour=20, minute=0)  # the same date in Berlin
+    job_name = {"NIGHTSORT_JOB_NAME": f"nightsort-nightly-{int(evening.timestamp()) // 60}"}
 
-    said = [create(release, "nightsort-nightly", container, tmp_path, **monday_late) for _ in range(2)]
+    said = [create(release, "nightsort-nightly", container, tmp_path, **job_name) for _ in range(2)]
 
     assert said == [
-        "classificationbatch.nightsort.dev/tickets-2026-11-23 created\n",
-        "classificationbatch.nightsort.dev/tickets-2026-11-23 is already there\n",
+        f"classificationbatch.nightsort.dev/tickets-{evening:%Y-%m-%d} created\n",
+        f"classificationbatch.nightsort.dev/tickets-{evening:%Y-%m-%d} is already there\n",
     ]
     role = one(release.manifest(), "Role", "nightsort-nightly")
     assert audit.refused(release.namespace, "nightsort-nightly") == set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,18 @@ def test_a_job_made_by_hand_has_the_date_of_today() -> None:
     assert scheduled("", "UTC", now=LATE) == LATE
 
 
+@pytest.mark.parametrize("digits", ["20261122", "20291122", "00000000", "99999999"])
+def test_a_job_made_by_hand_may_end_in_digits_that_are_no_time_of_a_schedule(digits: str) -> None:
+    assert scheduled(f"rerun-{digits}", "UTC", now=LATE) == LATE
+
+
+@pytest.mark.parametrize("days", [-1, 6])
+def test_a_pod_that_could_not_start_for_days_still_makes_its_own_night(days: int) -> None:
+    assert scheduled(JOB, "UTC", now=LATE + timedelta(days=days)) == LATE
+
+
 def test_the_date_is_that_of_the_time_zone() -> None:
-    made = with_name(manifest(), "tickets-{date}-{time}", scheduled(JOB, "Europe/Berlin"), None)
+    made = with_name(manifest(), "tickets-{date}-{time}", scheduled(JOB, "Europe/Berlin", now=LATE), None)
 
     assert made["metadata"]["name"] == "tickets-2026-11-23-0030"
 

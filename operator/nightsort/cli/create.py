@@ -6,7 +6,7 @@ A night's name is made of its scheduled time, so that a repeated or late try fin
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DryRun = Literal["none", "client", "server"]
 # A CronJob names its Jobs after itself and the minutes from 1970 to the scheduled time (controller v2, since 1.21).
 JOB_OF_A_SCHEDULE = re.compile(r".+-(\d{8})")
+# A pod may be days late, as while its image cannot be pulled. A date at the end of a name is years off, read as minutes.
+NEAR = timedelta(days=7)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -160,9 +162,10 @@ def scheduled(job_name: str, time_zone: str, now: datetime | None = None) -> dat
         zone = ZoneInfo(time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidManifest(f"--time-zone: {time_zone} is no time zone") from None
+    now = now or datetime.now(UTC)
     found = JOB_OF_A_SCHEDULE.fullmatch(job_name)
-    moment = datetime.fromtimestamp(int(found[1]) * 60, UTC) if found else now or datetime.now(UTC)
-    return moment.astimezone(zone)
+    moment = datetime.fromtimestamp(int(found[1]) * 60, UTC) if found else now
+    return (moment if abs(moment - now) <= NEAR else now).astimezone(zone)
 
 
 def read_one(path: Path) -> dict[str, Any]:

@@ -271,6 +271,10 @@ class Metrics(Protocol):
 
     def sees(self, sight: Sight) -> None: ...
 
+    def unreachable(self, namespaces: int) -> None:
+        """So many of the watched namespaces do not let the operator in."""
+        ...
+
 
 class Traces(Protocol):
     """What happened when, for whoever asks where the time of a run went. No ticket text and no ids of tickets.

@@ -55,6 +55,9 @@ class Reader(ABC):
     @abstractmethod
     def leads(self) -> bool: ...
 
+    @abstractmethod
+    def unreachable(self) -> float: ...
+
 
 class Memory(Reader):
     def __init__(self) -> None:
@@ -89,6 +92,9 @@ class Memory(Reader):
 
     def leads(self) -> bool:
         return self.metrics.leader
+
+    def unreachable(self) -> float:
+        return self.metrics.namespaces_unreachable
 
 
 class Page(Reader):
@@ -133,6 +139,9 @@ class Page(Reader):
 
     def leads(self) -> bool:
         return self.series("leader")[()] == 1
+
+    def unreachable(self) -> float:
+        return self.series("unreachable_namespaces")[()]
 
 
 @pytest.fixture(params=[Memory, Page], ids=["memory", "prometheus"])
@@ -234,6 +243,13 @@ def test_one_leads_once_it_says_so(reader: Reader) -> None:
     assert reader.leads()
 
 
+def test_namespaces_that_do_not_let_us_in_are_as_many_as_was_said_last(reader: Reader) -> None:
+    assert reader.unreachable() == 0
+    reader.metrics.unreachable(2)
+    reader.metrics.unreachable(1)
+    assert reader.unreachable() == 1
+
+
 def test_where_nobody_measures_every_word_is_taken_and_none_is_kept() -> None:
     metrics: Metrics = Unmeasured()
     metrics.expect(*RUN)
@@ -246,5 +262,6 @@ def test_where_nobody_measures_every_word_is_taken_and_none_is_kept() -> None:
     metrics.looked("rested", timedelta(0))
     metrics.leads()
     metrics.sees(NOTHING)
+    metrics.unreachable(1)
 
     assert not getattr(metrics, "__dict__", {})

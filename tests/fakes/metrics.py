@@ -26,6 +26,7 @@ class MemoryMetrics:
         self.looks: Counter[str] = Counter()
         self.leader = False
         self.sight: Sight | None = None
+        self.namespaces_unreachable = 0
 
     @property
     def verdicts(self) -> dict[Verdict, int]:
@@ -67,3 +68,6 @@ class MemoryMetrics:
 
     def sees(self, sight: Sight) -> None:
         self.sight = sight
+
+    def unreachable(self, namespaces: int) -> None:
+        self.namespaces_unreachable = namespaces

@@ -54,7 +54,8 @@ class PrometheusMetrics:
         self._stalled = self._gauge("stalled_resources", "Unfinished resources that need somebody to change something.")
         self._queued = self._gauge("queue_length", "Resources that wait for room under their API key.")
         self._oldest = self._gauge("oldest_batch_age_seconds", "Age of the oldest batch in flight; 0 without one.")
-        self._leader = self._gauge("leader", "Whether this replica is the active one.")
+        self._leader = self._gauge("leader", "Whether this replica is the active one, and has something to watch.")
+        self._unreachable = self._gauge("unreachable_namespaces", "Watched namespaces that do not let the operator in.")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"nightsort_{name}", text, labels, registry=self._registry)
@@ -110,6 +111,9 @@ class PrometheusMetrics:
 
     def leads(self) -> None:
         self._leader.set(1)
+
+    def unreachable(self, namespaces: int) -> None:
+        self._unreachable.set(namespaces)
 
     def sees(self, sight: Sight) -> None:
         self._resources.clear()

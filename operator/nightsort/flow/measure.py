@@ -44,6 +44,8 @@ class Unmeasured:
 
     def sees(self, sight: Sight) -> None: ...
 
+    def unreachable(self, namespaces: int) -> None: ...
+
 
 def model_of(resource: Resource) -> str:
     """The model by its name, once the API is known to have it: names that users make up are no labels."""

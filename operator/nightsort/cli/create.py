@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DryRun = Literal["none", "client", "server"]
 # A CronJob names its Jobs after itself and the minutes from 1970 to the scheduled time (controller v2, since 1.21).
 JOB_OF_A_SCHEDULE = re.compile(r".+-(\d{8})")
-# A pod may be days late, as while its image cannot be pulled. A date at the end of a name is years off, read as minutes.
+# A pod may be days late, as when its image cannot be pulled. A date at the end of a name is years off, read as minutes.
 NEAR = timedelta(days=7)
 
 

@@ -359,6 +359,52 @@ async def test_only_the_watched_namespaces_are_listed(plane: ControlPlane, names
         assert await KubeLedger(client, ["default"]).owned_batches() == set()
 
 
+@pytest.fixture
+def one_team(plane: ControlPlane, namespace: str) -> Path:
+    """A kubeconfig of an account that may list the resources of the test's namespace, and of no other."""
+    where = ("--namespace", namespace)
+    plane.kubectl("create", "serviceaccount", "operator", *where)
+    plane.kubectl("create", "role", "lister", "--verb=list", "--resource=classificationbatches.nightsort.dev", *where)
+    plane.kubectl("create", "rolebinding", "lister", "--role=lister", f"--serviceaccount={namespace}:operator", *where)
+    return plane.kubeconfig_of(namespace, "operator")
+
+
+@pytest.mark.cluster
+async def test_a_namespace_that_is_gone_with_its_role_holds_up_no_other(
+    namespace: str, one_team: Path, cluster: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    meta = await cluster.ledger.save(cluster.add("tickets"), Status(batches=(record("msgbatch_of_this_team"),)))
+    async with connected(str(one_team)) as client:
+        ledger = KubeLedger(client, ["gone", namespace])
+
+        assert await ledger.owned_batches() == {"msgbatch_of_this_team"}
+        assert [resource.meta for resource in await ledger.unfinished()] == [meta]
+
+        told = [entry.getMessage() for entry in caplog.records if entry.levelname == "WARNING"]
+        assert len(told) == 1, "said once"
+        assert "cannot list the resources of namespace gone: " in told[0]
+        with pytest.raises(Stalled, match="cannot list the resources of namespace gone"):
+            await ledger.others(replace(meta, namespace="gone"))
+
+
+@pytest.mark.cluster
+async def test_where_no_namespace_lets_us_in_nothing_is_taken_for_unowned(one_team: Path) -> None:
+    async with connected(str(one_team)) as client:
+        with pytest.raises(Stalled, match=r"cannot list the resources of namespace gone: .* is not allowed to"):
+            await KubeLedger(client, ["gone", "away"]).owned_batches()
+
+
+@pytest.mark.cluster
+async def test_a_kind_that_is_not_served_is_no_resource_that_is_gone(
+    namespace: str, cluster: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meta = cluster.add("tickets")
+    monkeypatch.setattr("nightsort.adapters.ledgers.kube.PLURAL", "otherbatches")
+
+    with pytest.raises(Waiting, match=f"cannot list the resources of namespace {namespace}: there is no such kind"):
+        await cluster.ledger.others(meta)
+
+
 @pytest.mark.cluster
 async def test_a_status_that_the_schema_refuses_names_the_field_and_not_the_value(cluster: Place) -> None:
     status = Status(phase="Pending").model_copy(update={"cursor": "private" * 1000})

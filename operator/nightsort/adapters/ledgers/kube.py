@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -24,10 +25,13 @@ from nightsort.adapters.shared_read import SharedRead
 from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
-from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled
+from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
+
+logger = logging.getLogger(__name__)
 
 # A status that the schema refuses is written by another version than the schema.
 OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
+FORBIDDEN = "Forbidden"
 # As kubectl does; a page of large resources stays within a response that the API server likes to give.
 PAGE = 100
 # In base64 and with its metadata a part stays under 1 MiB: what a ConfigMap takes, and what aiohttp sends in one piece.
@@ -43,7 +47,8 @@ class KubeLedger:
     def __init__(self, client: ApiClient, namespaces: Sequence[str] = ()) -> None:
         self._objects = CustomObjectsApi(client)
         self._core = CoreObjects(client)
-        self._namespaces = namespaces
+        self._scopes: Sequence[str | None] = namespaces or (None,)
+        self._left_out: set[str | None] = set()
         self._lists: dict[str, SharedRead[Sequence[Resource]]] = {}
 
     async def load(self, meta: Meta) -> Resource | None:
@@ -81,27 +86,46 @@ class KubeLedger:
         return Meta.of(written)
 
     async def owned_batches(self) -> set[str]:
-        scopes = self._namespaces or (None,)
-        return {batch async for item in self._all(scopes) for batch in recorded_ids(item)}
+        return {batch async for item in self._everywhere() for batch in recorded_ids(item)}
 
     async def unfinished(self) -> Sequence[Resource]:
-        return await self._unfinished(self._namespaces or (None,))
+        return await going_on(self._everywhere())
 
     async def others(self, meta: Meta) -> Sequence[Resource]:
         """A thousand that are created at once ask at once: they share lists."""
         if meta.namespace not in self._lists:
-            self._lists[meta.namespace] = SharedRead(partial(self._unfinished, (meta.namespace,)))
+            self._lists[meta.namespace] = SharedRead(partial(self._unfinished, meta.namespace))
         found = await self._lists[meta.namespace].get()
         return [resource for resource in found if resource.meta.uid != meta.uid]
 
-    async def _unfinished(self, scopes: Sequence[str | None]) -> Sequence[Resource]:
-        found = [parsed(item) async for item in self._all(scopes) if not has_ended(item)]
-        return [resource for resource in found if resource]
+    async def _unfinished(self, namespace: str) -> Sequence[Resource]:
+        return await going_on(self._items(namespace))
 
-    async def _all(self, scopes: Sequence[str | None]) -> AsyncIterator[Mapping[str, Any]]:
-        for scope in scopes:
-            async for item in self._items(scope):
-                yield item
+    async def _everywhere(self) -> AsyncIterator[Mapping[str, Any]]:
+        """All resources that we watch, but those of a namespace that refuses us while another one does not.
+
+        Whoever deletes a namespace, and with it our Role, must not hold up the others. Nothing is paid twice for it: a
+        batch whose record is left out is told from a lost one by its tag, and until that can be read nothing is bought
+        in the lost one's place (flow/adopt.py). The room that it takes under its key is not counted: where there is
+        none the API answers 429, and the shard waits.
+
+        Raises:
+            Stalled: all of them refuse us.
+        """
+        refusals: dict[str | None, Stalled] = {}
+        for scope in self._scopes:
+            try:
+                async for item in self._items(scope):
+                    yield item
+            except Stalled as stalled:
+                if stalled.reason != FORBIDDEN:
+                    raise
+                refusals[scope] = stalled
+        if len(refusals) == len(self._scopes):
+            raise next(iter(refusals.values()))
+        for scope in refusals.keys() - self._left_out:
+            logger.warning("%s. The others go on without its records", refusals[scope].message)
+        self._left_out = set(refusals)
 
     async def remove(self, meta: Meta) -> None:
         precondition = V1Preconditions(uid=meta.uid, resource_version=meta.resource_version)
@@ -130,9 +154,13 @@ class KubeLedger:
     async def _items(self, namespace: str | None) -> AsyncIterator[Mapping[str, Any]]:
         """A consistent list, page by page: without a resourceVersion the API server does not answer from its cache."""
         token: str | None = None
+        what = "list the resources" + (f" of namespace {namespace}" if namespace else "")
         while token != "":
-            with translated("list the resources"):
-                page = await self._page(namespace, token)
+            try:
+                with translated(what):
+                    page = await self._page(namespace, token)
+            except Gone:
+                raise Waiting(f"cannot {what}: there is no such kind", reason="KubernetesUnavailable") from None
             for item in page["items"]:
                 yield item
             token = page["metadata"].get("continue") or ""
@@ -191,6 +219,12 @@ class KubeLedger:
                 return await self._core.read_namespaced_config_map(name, meta.namespace)
         except Gone:
             return None
+
+
+async def going_on(items: AsyncIterator[Mapping[str, Any]]) -> Sequence[Resource]:
+    """Those that have not ended and can be parsed."""
+    found = [parsed(item) async for item in items if not has_ended(item)]
+    return [resource for resource in found if resource]
 
 
 def parsed(item: Mapping[str, Any]) -> Resource | None:

@@ -53,7 +53,7 @@ def placeholders(prompt: Prompt) -> frozenset[str]:
 
 
 class TicketText:
-    """Renders tickets; fields that a ticket does not have are empty."""
+    """Renders tickets; fields that a ticket does not have are empty, and long ones are cut."""
 
     def __init__(self, prompt: Prompt) -> None:
         self._names = placeholders(prompt)
@@ -66,11 +66,10 @@ class TicketText:
 
         That is subject and body, where it names them: an id or a date tells nothing.
         """
-        values = {name: ticket.fields.get(name, "").strip() for name in self._names}
+        most = self._max_body_chars
+        values = {name: ticket.fields.get(name, "").strip()[:most] for name in self._names}
         if not any(values[name] for name in self._telling):
             return None
-        if "body" in values:
-            values["body"] = values["body"][: self._max_body_chars]
         return self._format % values
 
 

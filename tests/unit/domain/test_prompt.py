@@ -64,12 +64,15 @@ def test_a_ticket_goes_through_the_template(template: str, fields: dict[str, str
     assert text(template, fields) == rendered
 
 
-def test_only_a_long_body_is_cut() -> None:
-    assert text("$subject|$body", {"subject": "subject", "body": " 12345"}, max_body_chars=3) == "subject|123"
+def test_long_fields_are_cut_and_what_the_template_adds_is_not() -> None:
+    fields = {"subject": "ab", "body": " 12345", "more": "12345"}
+
+    assert text("Subject: $subject|$body|$more", fields, max_body_chars=3) == "Subject: ab|123|123"
 
 
-def test_a_body_of_ten_megabytes_is_cut() -> None:
-    assert text("$body", {"body": "x" * 10_000_000}) == "x" * 2000
+@pytest.mark.parametrize("field", ["body", "subject", "description"])
+def test_a_field_of_ten_megabytes_is_cut(field: str) -> None:
+    assert text(f"${field}", {field: "x" * 10_000_000}) == "x" * 2000
 
 
 @pytest.mark.parametrize("template", ["$", "costs $5: $body", "${body", "$ body"])

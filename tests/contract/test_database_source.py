@@ -360,6 +360,22 @@ async def test_ids_must_be_there_and_unique(
     assert shown in stopped.message
 
 
+async def test_an_id_with_a_nul_character_stalls_whenever_it_comes(database: TestDatabase) -> None:
+    make_tickets(database, TEXT_ID[database.kind], "c")
+    source = source_of(database)
+    await source.check()
+    if database.kind == "postgresql":
+        return  # it has no such text
+    database.insert("tickets", {"id": "a\0b", "subject": "", "body": ""})
+
+    stopped = await refusal(source_of(database))
+
+    assert (type(stopped), stopped.reason) == (Stalled, "NulInIds")
+    assert "column 'id' has ids with a NUL character" in stopped.message
+    with pytest.raises(Stalled, match="NUL"):
+        await read(source)
+
+
 @only_sqlite
 async def test_a_column_that_mixes_numbers_and_text_is_no_id(database: TestDatabase) -> None:
     database.run("CREATE TABLE tickets (id, subject, body)", "INSERT INTO tickets VALUES (1, '', ''), ('2', '', '')")

@@ -198,6 +198,7 @@ BROKEN = [
     ("jsonl", b"\n" * 6 + b'{"id": "7", "body": "SECRET', "line 7: no valid JSON at column"),
     ("jsonl", b'{"id": "1"}\n{"ID": "SECRET"}', "line 2: the ticket has no id"),
     ("jsonl", b'{"id": "1"}\n{"id": ""}', "line 2: the id is empty"),
+    ("jsonl", b'{"id": "ab"}\n{"id": "a\\u0000b"}', r'line 2: the id "a\u0000b" has a NUL character'),
     ("jsonl", b'{"id": "1"}\n\n{"id": 1}', 'line 3: the id "1" was used before, by object t.jsonl, line 1'),
     ("json", b'[{"id": "1"}, "SECRET"]', "entry 2: expected a JSON object"),
     ("csv", b"", "line 1: there is no header"),

@@ -100,6 +100,7 @@ async def test_the_id_is_a_field_where_the_template_names_it() -> None:
         (["a\nb", "a\nb"], r'tickets[1]: the id "a\nb" was used before'),
         (["x" * 500, "x" * 500], f'tickets[1]: the id "{"x" * 64}…" was used before'),
         (["🎟️", "🎟️"], "tickets[1]: the id "),
+        (["ab", "a\0b"], r'tickets[1]: the id "a\u0000b" has a NUL character'),
     ],
 )
 async def test_bad_inline_ids_are_rejected_with_their_place(ids: list[str], message: str) -> None:
@@ -147,6 +148,7 @@ BROKEN = [
     ("t.jsonl", '{"id": "1"}\n{"id": null}', "line 2: the id is empty"),
     ("t.jsonl", '{"id": "1"}\n\n{"id": 1}', 'line 3: the id "1" was used before, by line 1'),
     ("t.jsonl", '{"id": "' + "x" * 513 + '"}', "line 1: the id has 513 characters, more than 512"),
+    ("t.jsonl", '{"id": "ab"}\n{"id": "a\\u0000b"}', r'line 2: the id "a\u0000b" has a NUL character'),
     ("t.jsonl", '{"id": ' + "1" * 5000 + "}", "line 1: no usable JSON"),
     ("t.json", DEEP, "line 1: no usable JSON"),
     ("t.json", '[{"id": "1"},\n\n{"id": SECRET}]', "line 3: no valid JSON at column 8"),

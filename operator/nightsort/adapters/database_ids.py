@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
@@ -44,3 +44,22 @@ def checked(typed: Callable[[str], object]) -> Callable[[str], str]:
 def array_literal(values: Sequence[object]) -> str:
     escaped = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
+
+
+def possible(typed: Callable[[str], object], ids: Sequence[str]) -> Iterator[object]:
+    for each in ids:
+        try:
+            yield typed(each)
+        except ValueError:
+            continue  # the column's type has changed: this ticket is not there any more
+
+
+def has_nul(family: str, column: str) -> str:
+    """The condition for an id that others' columns cannot hold: without the NUL it may be another ticket's."""
+    match family:
+        case "sqlite":
+            return f"INSTR(CAST({column} AS TEXT), CHAR(0)) > 0"
+        case "mysql":
+            return f"INSTR(CAST(CAST({column} AS CHAR) AS BINARY), CHAR(0)) > 0"
+        case _:
+            return "1 = 0"  # PostgreSQL has no such text

@@ -84,6 +84,8 @@ def flaw(ticket_id: str) -> str | None:
         return "the id is empty"
     if len(ticket_id) > MOST_ID_CHARS:
         return f"the id has {len(ticket_id):,} characters, more than {MOST_ID_CHARS}"
+    if "\0" in ticket_id:  # no database keeps it, and without it the id may be another ticket's
+        return f"the id {shown(ticket_id)} has a NUL character"
     return None
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nightsort.adapters.database_ids import ID_TYPES, array_literal, checked
+from nightsort.adapters.database_ids import ID_TYPES, array_literal, checked, has_nul, possible
 from nightsort.adapters.databases import Database, DatabasePolicy, Result, Session, listed, resolve
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Stalled
@@ -171,7 +171,7 @@ class DatabaseSource:
     def _by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         with self._database.reading() as session:
             layout = self._known(session)
-            values = list(possible(layout, ids))
+            values = list(possible(layout.typed, ids))
             if not values:
                 return ()
             column = f"t.{session.quote(layout.id)}"
@@ -191,6 +191,8 @@ class DatabaseSource:
         return [self._ticket(layout, str(ticket_id), values) for ticket_id, *values in result.all()]
 
     def _ticket(self, layout: Layout, ticket_id: str, values: Sequence[object]) -> Ticket:
+        if "\0" in ticket_id:
+            raise self._nul(layout.id)
         fields = {}
         for name, value in zip(layout.fields, values, strict=True):
             try:
@@ -250,14 +252,17 @@ class DatabaseSource:
         length = f"{'CHAR_LENGTH' if session.family == 'mysql' else 'LENGTH'}({text})"
         types = f"COUNT(DISTINCT typeof({column}))" if session.family == "sqlite" else "1"
         empty = f"COUNT(CASE WHEN TRIM({text}) = '' THEN 1 END)"
-        aggregates = f"COUNT(*), COUNT({column}), COUNT(DISTINCT {column}), {empty}, MAX({length}), {types}"
-        rows, present, distinct, blank, chars, kinds = self._select(session, aggregates).one()
+        nul = f"COUNT(CASE WHEN {has_nul(session.family, column)} THEN 1 END)"
+        aggregates = f"COUNT(*), COUNT({column}), COUNT(DISTINCT {column}), {empty}, MAX({length}), {types}, {nul}"
+        rows, present, distinct, blank, chars, kinds, with_nul = self._select(session, aggregates).one()
         if missing := rows - present + blank:
             raise self._stalled(f"column {id_column!r} is NULL or empty in {missing} of {rows} rows", "EmptyIds")
         if (chars or 0) > MOST_ID_CHARS:
             raise self._stalled(
                 f"column {id_column!r} has an id of {chars:,} characters, more than {MOST_ID_CHARS}", "LongIds"
             )
+        if with_nul:
+            raise self._nul(id_column)
         if kinds > 1:
             raise self._stalled(f"column {id_column!r} mixes numbers and text; cast it in the query", "IdType")
         if distinct < rows:
@@ -270,16 +275,11 @@ class DatabaseSource:
                 "DuplicateIds",
             )
 
+    def _nul(self, id_column: str) -> Stalled:
+        return self._stalled(f"column {id_column!r} has ids with a NUL character: replace it in the query", "NulInIds")
+
     def _stalled(self, message: str, reason: str) -> Stalled:
         return self._database.stalled(message, reason)
-
-
-def possible(layout: Layout, ids: Sequence[str]) -> Iterator[object]:
-    for each in ids:
-        try:
-            yield layout.typed(each)
-        except ValueError:
-            continue  # the column's type has changed: this ticket is not there any more
 
 
 def as_text(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import BinaryIO, Literal, Protocol
@@ -151,6 +151,18 @@ class Stored:
     table: str | None = None
     object_store: str | None = None
     """The folder's URL."""
+    without_row: int = 0
+    """Labels of this write that were to go to rows which are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a run will write, as far as it is known before anything is bought: `ids` are those of its first tickets."""
+
+    tickets: int
+    categories: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    model: str = ""
 
 
 class Sink(Protocol):
@@ -160,8 +172,8 @@ class Sink(Protocol):
     Object storage cannot look: it has an object for each batch, which is replaced.
     """
 
-    async def check(self, tickets: int) -> None:
-        """Raises Stalled or Rejected when rows of this many tickets could not be delivered."""
+    async def check(self, rehearsal: Rehearsal) -> None:
+        """Raises Stalled or Rejected when such rows could not be delivered. Leaves nothing behind that a reader sees."""
         ...
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
@@ -195,14 +207,14 @@ class Secrets(Protocol):
 class ConfigMap:
     """`data` by key; `version` is the store's mark for guarded writes, empty for one that is to be created.
 
-    `binary` are the keys whose content is no UTF-8 text; it is neither read nor written.
+    `binary` are the keys whose content is no UTF-8 text, each with the line that is not; it is never written.
     """
 
     name: str
     data: Mapping[str, str]
     version: str = ""
     owner_uid: str | None = None
-    binary: frozenset[str] = frozenset()
+    binary: Mapping[str, int] = field(default_factory=dict)
 
 
 class ConfigMaps(Protocol):

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from nightsort.domain.answer import Row, Verdict
-from nightsort.ports import Sink, Summary
+from nightsort.ports import Rehearsal, Sink, Summary
 
 SUMMARY = Summary("support/tickets", "claude-haiku-4-5", 3, {"billing": 2}, {"Labeled": 2, "Errored": 1}, None, None)
+REHEARSAL = Rehearsal(3, ("billing", "account"), ("1", "2", "3"), "claude-haiku-4-5")
 CLASSIFIED = datetime(2026, 11, 22, 16, 30, 15, tzinfo=UTC)
 
 
@@ -45,7 +46,7 @@ class SinkContract:
 
     async def test_each_ticket_has_one_row(self, store: Store) -> None:
         sink = store.sink()
-        await sink.check(3)
+        await sink.check(REHEARSAL)
         written = await sink.write(chunks(*THREE))
 
         assert await sink.finish(SUMMARY) == written
@@ -59,6 +60,6 @@ class SinkContract:
 
     async def test_a_check_writes_nothing(self, store: Store) -> None:
         before = store.read()
-        await store.sink().check(3)
+        await store.sink().check(REHEARSAL)
 
         assert store.read() == before

@@ -17,7 +17,7 @@ from nightsort.adapters.sinks.database import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.ports import Sink, Stored
+from nightsort.ports import Rehearsal, Sink, Stored
 from tests.contract.databases import (
     ANY_HOST,
     TestDatabase,
@@ -67,7 +67,7 @@ def read(database: TestDatabase, columns: str = "id, category, verdict, reason")
 
 async def refusal(sink: Sink) -> Interruption:
     with pytest.raises(Interruption) as caught:
-        await sink.check(1)
+        await sink.check(Rehearsal(1))
     assert caught.value.message.startswith("spec.results.database: ")
     return caught.value
 
@@ -161,7 +161,7 @@ async def test_a_ticket_that_was_deleted_meanwhile_is_no_error_and_not_made_agai
 async def test_a_table_whose_id_is_no_key_can_be_updated(database: TestDatabase) -> None:
     make_tickets(database, "a", "a", "b", id_type=TEXT[database.kind])
     sink = sink_of(database)
-    await sink.check(3)
+    await sink.check(Rehearsal(3))
 
     await sink.write(chunks(labeled("a"), labeled("b")))
 
@@ -197,7 +197,7 @@ async def test_columns_of_other_types_take_what_fits(database: TestDatabase) -> 
         "INSERT INTO tickets VALUES (1), (2)",
     )
     sink = sink_of(database, columns=ResultColumns(model="model", classified_at="classified_at"))
-    await sink.check(2)
+    await sink.check(Rehearsal(2))
 
     await sink.write(chunks(labeled("1"), labeled("2", "account")))
 
@@ -227,7 +227,7 @@ async def test_a_timestamp_of_mariadb_is_the_time_itself_wherever_the_server_is(
 
 async def test_an_upsert_makes_its_table_with_all_columns(database: TestDatabase) -> None:
     sink = sink_of(database, "Upsert", ALL)
-    await sink.check(1)
+    await sink.check(Rehearsal(1))
     assert read(database) == []
 
     await sink.write(chunks(labeled("1"), failed("2")))
@@ -253,7 +253,7 @@ async def test_hostile_ids_names_and_values_are_stored_as_they_are(database: Tes
     columns = ResultColumns(id='Ticket "Id" `%s`', category="50% :off", verdict="select", reason="Größe ?")
     ids = ["'; DROP TABLE tickets; --", "emoji 🎟️", "x" * 500, "a\tb\\N\n", "%(id)s", "A", "a", '"', "\\"]
     sink = sink_of(database, "Upsert", columns, table="Order")
-    await sink.check(1)
+    await sink.check(Rehearsal(1))
 
     for _ in range(2):
         await sink.write(
@@ -306,7 +306,7 @@ async def test_an_upsert_needs_a_key_on_the_id_alone(database: TestDatabase, key
 async def test_an_upsert_takes_a_table_with_a_key_and_columns_of_its_own(database: TestDatabase, key: str) -> None:
     database.run(f"CREATE TABLE tickets (own int DEFAULT 7, ID int, category text, verdict text, reason text, {key})")
     sink = sink_of(database, "Upsert")
-    await sink.check(3)
+    await sink.check(Rehearsal(3))
     await sink.write(chunks(*THREE))
 
     assert read(database, "id, own") == [(1, 7), (2, 7), (3, 7)]
@@ -349,7 +349,7 @@ async def test_rights_on_the_columns_are_enough_in_postgresql(database: TestData
     make_tickets(database, 1)
     grant = "GRANT SELECT (id, category, verdict, reason), UPDATE (category, verdict, reason) ON tickets TO {user}"
     with a_user_with(database, grant) as limited:
-        await sink_of(limited).check(1)
+        await sink_of(limited).check(Rehearsal(1))
         await sink_of(limited).write(chunks(labeled("1")))
 
     assert read(database, "category") == [("billing",)]
@@ -370,7 +370,7 @@ async def test_rights_are_known_before_anything_is_bought_in_mariadb(
     make_tickets(database, 1)
     with a_user_with(database, *grants.split("; ")) as limited:
         if enough:
-            await sink_of(limited).check(1)
+            await sink_of(limited).check(Rehearsal(1))
             await sink_of(limited).write(chunks(labeled("1")))
         else:
             stopped = await refusal(sink_of(limited))

@@ -18,6 +18,7 @@ from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Stalled, Waiting
+from nightsort.ports import Rehearsal
 from tests.contract.object_places import Place, place, s3_place
 from tests.contract.sink_contract import STORED, SUMMARY, THREE, SinkContract, chunks, failed, labeled
 from tests.servers import s3
@@ -162,7 +163,7 @@ async def test_the_index_names_the_objects_of_this_run_and_the_summary_stands_be
 
 
 async def test_a_check_leaves_nothing_behind(bench: Bench) -> None:
-    await bench.sink().check(3)
+    await bench.sink().check(Rehearsal(3))
     assert bench.place.objects.names() == []
 
 
@@ -204,7 +205,7 @@ async def test_a_full_batch_goes_out_in_parts_and_is_merged_with_what_is_there(p
 async def test_refused_credentials_stall_before_anything_is_bought(s3_bucket: Bucket) -> None:
     bench = Bench(s3_place(s3_bucket))
     with s3.refusing(s3_bucket.endpoint), pytest.raises(Stalled, match="list the bucket, and to read, write") as told:
-        await bench.sink().check(3)
+        await bench.sink().check(Rehearsal(3))
     assert told.value.reason == "PermissionDenied"
     assert not [word for word in s3_bucket.options.values() if word in told.value.message]
 
@@ -212,7 +213,7 @@ async def test_refused_credentials_stall_before_anything_is_bought(s3_bucket: Bu
 async def test_a_missing_bucket_stalls(s3_bucket: Bucket) -> None:
     place = replace(s3_place(s3_bucket), url="s3://missing-bucket/")
     with pytest.raises(Stalled) as told:
-        await Bench(place).sink().check(3)
+        await Bench(place).sink().check(Rehearsal(3))
     assert told.value.reason == "BucketMissing"
 
 

@@ -20,7 +20,7 @@ from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
-from nightsort.ports import ConfigMap, Sink, Summary
+from nightsort.ports import ConfigMap, Rehearsal, Sink, Summary
 from tests.contract.sink_contract import SinkContract
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.sinks import MemorySink
@@ -127,7 +127,7 @@ class TestSinksAtHand(SinkContract):
 
 
 async def test_every_row_is_kept_in_the_order_of_arrival(bench: Bench) -> None:
-    await bench.sink().check(3)
+    await bench.sink().check(Rehearsal(3))
     await bench.sink().write(pages([row("b"), UNSENDABLE], [row("a")]))
     assert bench.kept() == [as_record(one) for one in (row("b"), UNSENDABLE, row("a"))]
 
@@ -155,7 +155,7 @@ async def test_ids_are_kept_exactly(bench: Bench, odd: str) -> None:
 
 
 async def test_a_run_without_tickets_ends_with_no_rows(bench: Bench) -> None:
-    await bench.sink().check(0)
+    await bench.sink().check(Rehearsal(0))
     await bench.sink().write(no_rows())
     await bench.sink().finish(SUMMARY)
     assert bench.kept() == []
@@ -302,7 +302,7 @@ async def test_a_config_map_of_somebody_else_is_never_touched(
 ) -> None:
     await maps.write(owner, ConfigMap(name, {"theirs": "x"}))
     maps.written.clear()
-    for call in (sink.check(PER_PART + 100), sink.write(pages(many(PER_PART + 100))), sink.finish(SUMMARY)):
+    for call in (sink.check(Rehearsal(PER_PART + 100)), sink.write(pages(many(PER_PART + 100))), sink.finish(SUMMARY)):
         with pytest.raises(Stalled) as caught:
             await call
         assert caught.value.reason == "ResultsNameTaken"
@@ -311,17 +311,17 @@ async def test_a_config_map_of_somebody_else_is_never_touched(
 
 
 async def test_a_run_whose_results_would_not_fit_is_rejected_before_anything_is_bought(sink: ConfigMapRows) -> None:
-    await sink.check(60_000)
+    await sink.check(Rehearsal(60_000))
     with pytest.raises(Rejected, match=r"use results\.database") as caught:
-        await sink.check(61_000)
+        await sink.check(Rehearsal(61_000))
     assert caught.value.reason == "ResultsTooLarge"
 
 
 async def test_a_name_that_leaves_no_room_for_parts_is_rejected(maps: MemoryConfigMaps) -> None:
     sink = ConfigMapRows(maps, replace(OWNER, name="n" * 250), ConfigMapResults())
     with pytest.raises(Rejected, match="too long"):
-        await sink.check(1)
-    await ConfigMapRows(maps, replace(OWNER, name="n" * 250), ConfigMapResults(name="short")).check(1)
+        await sink.check(Rehearsal(1))
+    await ConfigMapRows(maps, replace(OWNER, name="n" * 250), ConfigMapResults(name="short")).check(Rehearsal(1))
 
 
 async def test_a_file_that_somebody_broke_is_left_alone(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 from nightsort.domain.answer import Row
-from nightsort.ports import Stored, Summary
+from nightsort.ports import Rehearsal, Stored, Summary
 
 
 class MemorySink:
@@ -19,16 +19,16 @@ class MemorySink:
         self.rows: dict[str, Row] = {}
         self.writes: Counter[str] = Counter()
         self.finished: list[Summary] = []
-        self.checked: list[int] = []
+        self.checked: list[Rehearsal] = []
         self.error: Exception | None = None
         self.fail_after: int | None = None
 
     def _has_category(self, ticket_id: str) -> bool:
         return ticket_id in self.rows and self.rows[ticket_id].category is not None
 
-    async def check(self, tickets: int) -> None:
+    async def check(self, rehearsal: Rehearsal) -> None:
         self._fail()
-        self.checked.append(tickets)
+        self.checked.append(rehearsal)
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         self._fail()

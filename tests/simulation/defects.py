@@ -27,7 +27,7 @@ from nightsort.flow import adopt, answers, cancel, collect, poll, reconcile, sub
 from nightsort.flow.answers import MISSING, Judged, own_answers
 from nightsort.flow.run import Run, Tools
 from nightsort.flow.spool import BodySpool, RowSpool
-from nightsort.ports import BatchApi, Connections, Sink, Source, Stored, Summary
+from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
 from tests.simulation.truth import Shelf
 from tests.simulation.world import World, honest
 
@@ -195,7 +195,7 @@ class Kept:
     def __init__(self) -> None:
         self.pages: list[Sequence[Row]] = []
 
-    async def check(self, tickets: int) -> None:
+    async def check(self, rehearsal: Rehearsal) -> None:
         return None
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:

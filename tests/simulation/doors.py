@@ -14,7 +14,7 @@ from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.pace import PacedApi
-from nightsort.ports import BatchApi, Sink, Source, Stored, Summary
+from nightsort.ports import BatchApi, Rehearsal, Sink, Source, Stored, Summary
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault
 from tests.simulation.truth import Shelf, Truth
@@ -132,8 +132,8 @@ class SinkDoor:
         self._process, self._shelf = process, shelf
         self._call = process.call
 
-    async def check(self, tickets: int) -> None:
-        await self._call("sink.check", lambda: self._shelf.check(tickets), Stalled("the table is missing"))
+    async def check(self, rehearsal: Rehearsal) -> None:
+        await self._call("sink.check", lambda: self._shelf.check(rehearsal), Stalled("the table is missing"))
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         given = [row async for page in rows for row in page]

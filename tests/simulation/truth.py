@@ -11,7 +11,7 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Row
 from nightsort.domain.record import batch_ids
-from nightsort.ports import Clock, Stored, Summary
+from nightsort.ports import Clock, Rehearsal, Stored, Summary
 from tests.fakes.ledger import MemoryLedger
 
 HISTORY = 6
@@ -74,7 +74,7 @@ class Shelf:
         self.rows: defaultdict[str, list[Row]] = defaultdict(list)
         self.summary: Summary | None = None
 
-    async def check(self, tickets: int) -> None:
+    async def check(self, rehearsal: Rehearsal) -> None:
         pass
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:

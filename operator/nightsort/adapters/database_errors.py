@@ -74,6 +74,13 @@ MYSQL = {
 MYSQL_QUOTABLE = frozenset({1052, 1054, 1055, 1060, 1064, 1071, 1146, 1170, 1222, 1241, 1248, 1305, 1267})
 # The last one that is named; what comes before may be the value.
 COLUMN_OF_MYSQL = re.compile(r".*\b[Cc]olumn (?:`[^`]*`\.)*[`'](\w{1,64})[`']", re.DOTALL)
+# These texts hold no value.
+NAMED_BY_MYSQL = {
+    **dict.fromkeys((1364, 3819), re.compile(r"(?:Field|Check constraint) '(\w{1,64})'")),
+    **dict.fromkeys((1216, 1452, 4025), re.compile(r"\bCONSTRAINT (?:`[^`]*`\.)*`(\w{1,64})`")),
+}
+# What comes behind it is the value.
+COLUMN_OF_COPY = re.compile(r"^COPY \w+, line \d+, column (\w{1,64})(?=[:,])", re.MULTILINE)
 SQLITE = (
     (("database is locked", "database table is locked"), LOCKED),
     (("unable to open", "not a database", "malformed", "disk I/O"), NO_DATABASE),
@@ -109,7 +116,9 @@ def of_postgresql(error: Any) -> tuple[Cause, str]:
     if not code:
         return of_libpq(error)
     cause = next((POSTGRESQL[code[:size]] for size in (5, 2) if code[:size] in POSTGRESQL), FAILED)
-    named = ", ".join(filter(None, (error.diag.column_name, error.diag.constraint_name)))
+    copied = COLUMN_OF_COPY.search(error.diag.context or "")
+    column = error.diag.column_name or (copied[1] if copied else None)
+    named = ", ".join(filter(None, (column, error.diag.constraint_name)))
     if cause is FAILED and code.startswith(POSTGRESQL_QUOTABLE):
         return cause, error.diag.message_primary or code
     kind = type(error).__name__
@@ -133,6 +142,9 @@ def of_mysql(error: Any) -> tuple[Cause, str]:
     cause = MYSQL.get(code, FAILED)
     if cause is FAILED:
         return cause, text if code in MYSQL_QUOTABLE else f"error {code}"
+    if code in NAMED_BY_MYSQL:
+        named = NAMED_BY_MYSQL[code].search(text)
+        return cause, f"error {code}" + (f" of {named[1]}" if named else "")
     column = COLUMN_OF_MYSQL.search(text)
     return cause, f"error {code}" + (f", column {column[1]}" if column else "")
 

@@ -115,6 +115,13 @@ class Session:
             for row in rows:
                 copy.write_row(row)
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """What is written in the block is taken back at its end; the transaction goes on."""
+        self.run("SAVEPOINT nightsort_undone")
+        yield
+        self.run("ROLLBACK TO SAVEPOINT nightsort_undone")
+
     @property
     def is_mariadb(self) -> bool:
         return bool(getattr(self._connection.dialect, "is_mariadb", False))
@@ -191,12 +198,23 @@ class Database:
             yield session
 
     @contextmanager
-    def _session(self, **options: Any) -> Iterator[Session]:
+    def rehearsing(self) -> Iterator[Session]:
+        """As for writing, but nobody else ever sees what is written, which is taken back at the end of the block."""
+        with self._session(commit=False) as session:
+            limit_writes(session)
+            if session.family == "postgresql":
+                session.run("SET CONSTRAINTS ALL IMMEDIATE")  # those that wait for the commit would never be heard
+            yield session
+
+    @contextmanager
+    def _session(self, *, commit: bool = True, **options: Any) -> Iterator[Session]:
         try:
             with self._connect() as connection:
                 connection.execution_options(**options)
-                with connection.begin():
+                with connection.begin() as transaction:
                     yield Session(connection, self.family)
+                    if not commit:
+                        transaction.rollback()
         except DBAPIError as error:
             raise self._translated(error.orig) from None  # its own text shows statement and data
         except (psycopg.Error, UnicodeError) as error:

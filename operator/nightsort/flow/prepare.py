@@ -15,6 +15,7 @@ from nightsort.domain.prompt import TicketText, system_prompt
 from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
 from nightsort.domain.situation import Situation
+from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi, Source
 
@@ -34,8 +35,7 @@ async def prepare(run: Run) -> None:
     await source.check()
     tickets = await source.count()
     refuse_too_many_batches(run.spec.shards.max_requests, tickets)
-    for sink in await connections.sinks(run.resource):
-        await sink.check(tickets)
+    await rehearse(run.spec, source, await connections.sinks(run.resource), tickets)
     api = await connections.api(run.resource)
     model = usable(run.spec.model, await api.model(run.spec.model))
     cost = await estimated_cost(run.spec, run.tools.prices, source, text, api, tickets)

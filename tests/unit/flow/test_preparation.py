@@ -127,7 +127,9 @@ async def test_a_template_that_is_none_is_failed(world: World) -> None:
 async def test_the_sinks_are_asked_whether_so_many_tickets_fit(world: World) -> None:
     await world.run_until_finished(world.apply("a", "b", "c"))
 
-    assert world.sink.checked == [3]
+    assert [rehearsal.tickets for rehearsal in world.sink.checked] == [3]
+    assert world.sink.checked[0].ids == ("0", "1", "2")
+    assert "billing" in world.sink.checked[0].categories
 
 
 async def test_a_run_that_costs_too_much_stalls_and_goes_on_when_the_limit_is_raised(world: World) -> None:

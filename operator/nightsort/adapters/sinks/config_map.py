@@ -13,7 +13,7 @@ from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
-from nightsort.ports import ConfigMap, ConfigMaps, Stored, Summary
+from nightsort.ports import ConfigMap, ConfigMaps, Rehearsal, Stored, Summary
 
 PLANNED_PARTS = 16
 """More than this is not begun: a database serves such results better."""
@@ -33,17 +33,17 @@ class ConfigMapRows:
         self._name = results.name or f"{owner.name}-results"
         self._form = FORMATS[results.format]
 
-    async def check(self, tickets: int) -> None:
+    async def check(self, rehearsal: Rehearsal) -> None:
         if len(self._name) > MOST_NAME_CHARS:
             raise Rejected(
                 f"{self._name} is too long for a ConfigMap and its parts: name one in results.configMap.name",
                 reason="ResultsNameTooLong",
             )
-        parts = -(-tickets * self._form.typical // FULL_PART)
+        parts = -(-rehearsal.tickets * self._form.typical // FULL_PART)
         if parts > PLANNED_PARTS:
             raise Rejected(
-                f"the results of {tickets:,} tickets would need {parts:,} ConfigMaps, more than {PLANNED_PARTS}: "
-                "use results.database, or several resources",
+                f"the results of {rehearsal.tickets:,} tickets would need {parts:,} ConfigMaps, more than "
+                f"{PLANNED_PARTS}: use results.database, or several resources",
                 reason="ResultsTooLarge",
             )
         for number in range(max(1, parts)):

@@ -23,7 +23,7 @@ from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
-from nightsort.ports import Stored, Summary
+from nightsort.ports import Rehearsal, Stored, Summary
 
 PLACE = "results.objectStore"
 RIGHTS = "list the bucket, and to read, write and delete objects in the folder"
@@ -83,7 +83,7 @@ class ObjectRows:
         self._prefix = f"rows-{blake2b(owner.uid.encode(), digest_size=4).hexdigest()}-"
         self._unsent = self._name_of(None)
 
-    async def check(self, tickets: int) -> None:
+    async def check(self, rehearsal: Rehearsal) -> None:
         """Rehearses a write: an empty object is put, read, listed and deleted."""
         await asyncio.to_thread(self._rehearse)
 

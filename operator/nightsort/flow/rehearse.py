@@ -1,0 +1,28 @@
+"""What pre-flight tells the sinks of a run, so that they can try beforehand what they will be asked to store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nightsort.api.spec import Spec
+from nightsort.ports import Rehearsal, Sink, Source
+
+SOME_IDS = 200
+
+
+async def rehearse(spec: Spec, source: Source, sinks: Sequence[Sink], tickets: int) -> None:
+    """Lets every sink try its part.
+
+    Raises:
+        Stalled, Rejected: rows of this run could not be delivered.
+    """
+    ids = await first_ids(source) if tickets else ()
+    categories = tuple(category.name for category in spec.categories)
+    for sink in sinks:
+        await sink.check(Rehearsal(tickets, categories, ids, spec.model))
+
+
+async def first_ids(source: Source) -> tuple[str, ...]:
+    async for page in source.tickets():
+        return tuple(ticket.id for ticket in page[:SOME_IDS])
+    return ()

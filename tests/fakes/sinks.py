@@ -13,6 +13,7 @@ class MemorySink:
     """A Sink that counts how often each row was written.
 
     `error`, when set, is raised by every call. `fail_after` pages, a write breaks off and the rows so far are kept.
+    For the ids in `gone` there is no room any more, as in a table whose row was deleted.
     """
 
     def __init__(self) -> None:
@@ -22,6 +23,7 @@ class MemorySink:
         self.checked: list[Rehearsal] = []
         self.error: Exception | None = None
         self.fail_after: int | None = None
+        self.gone: set[str] = set()
 
     def _has_category(self, ticket_id: str) -> bool:
         return ticket_id in self.rows and self.rows[ticket_id].category is not None
@@ -32,14 +34,16 @@ class MemorySink:
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         self._fail()
-        pages = 0
+        pages = without_row = 0
         async for page in rows:
             if pages == self.fail_after:
                 raise ConnectionError("the sink broke off")
-            self.rows.update({row.id: row for row in page if row.category or not self._has_category(row.id)})
+            without_row += sum(row.id in self.gone and row.category is not None for row in page)
+            there = [row for row in page if row.id not in self.gone]
+            self.rows.update({row.id: row for row in there if row.category or not self._has_category(row.id)})
             self.writes.update(row.id for row in page)
             pages += 1
-        return Stored(table="memory")
+        return Stored(table="memory", without_row=without_row)
 
     async def finish(self, summary: Summary) -> Stored:
         self._fail()

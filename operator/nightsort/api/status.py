@@ -116,6 +116,8 @@ class StoredResults(StatusModel):
     object_store: Line | None = None
     """The folder that holds them, as a URL."""
     rows: int = 0
+    unmatched: int = 0
+    """Labels that found no row in the table: their tickets were deleted there, or have other ids."""
 
 
 class Condition(StatusModel):

@@ -22,6 +22,8 @@ async def finish(run: Run, status: Status) -> None:
     run.tools.traces.ended(run.resource)
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
     await post(situation.reason, situation.message)
+    if unmatched := unmatched_of(status):
+        await run.warn("RowsWithoutTicket", f"{unmatched}: their tickets were deleted there, or have other ids")
 
 
 def summary_of(run: Run, status: Status) -> Summary:
@@ -45,10 +47,16 @@ def outcome(status: Status) -> Situation:
         return Situation(Standing.COMPLETE, "Complete", "the source has no tickets; nothing was bought")
     parts = {"labeled": counts.labeled, "unknown": counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    message = f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}"
+    unmatched = unmatched_of(status)
+    message = f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}{f'; {unmatched}' if unmatched else ''}"
     if counts.failed == counts.total:
         return Situation(Standing.FAILED, "NoTicketLabeled", message)
     return Situation(Standing.COMPLETE, "Complete", message)
+
+
+def unmatched_of(status: Status) -> str:
+    results = status.results
+    return f"{plural(results.unmatched, 'label')} found no row in table {results.table}" if results.unmatched else ""
 
 
 def money_of(status: Status) -> str:

@@ -30,6 +30,7 @@ def with_stored(status: Status, stored: Stored) -> Status:
             "config_maps": stored.config_maps or status.results.config_maps,
             "table": stored.table or status.results.table,
             "object_store": stored.object_store or status.results.object_store,
+            "unmatched": status.results.unmatched + stored.without_row,
         }
     )
     return status.model_copy(update={"results": results})

@@ -360,3 +360,24 @@ async def test_rows_are_not_written_by_a_process_that_was_overtaken_while_it_rea
     world.api.after = raising(Waiting("never"), "nothing")
     await world.run_until_finished(resource)
     assert world.labels() == {"0": "billing", "1": "technical"}
+
+
+async def test_labels_whose_tickets_have_left_the_table_are_told_at_the_end(world: World) -> None:
+    resource = world.apply(*["billing"] * 5, shards={"maxRequests": 2})
+    world.sink.gone = {"0", "1", "4"}
+
+    status = (await world.run_until_finished(resource)).status
+
+    assert is_true(status, "Complete")
+    assert status.results.unmatched == 3
+    assert (status.message or "").endswith("; 3 labels found no row in table memory")
+    told = "3 labels found no row in table memory: their tickets were deleted there, or have other ids"
+    assert world.events.told[-1] == ("Warning", "RowsWithoutTicket", told)
+
+
+async def test_labels_without_a_row_are_counted_once_however_often_they_are_collected(world: World) -> None:
+    resource = world.apply("billing", "billing")
+    world.sink.gone = {"0"}
+    cut(world, times=2, keep=1)
+
+    assert (await world.run_until_finished(resource)).status.results.unmatched == 1

@@ -12,6 +12,7 @@ from tests.cluster.bench import batch, inline
 from tests.local.desk import Desk, config_map, from_config_map, from_database, into_database, secret
 
 FINE = inline("I was charged twice", "The app crashes")
+TOO_LARGE = "request_too_large"
 Document = Mapping[str, Any] | str
 
 
@@ -181,6 +182,13 @@ OUTSIDE = {
     ),
     "a run that costs too much": Case(
         (batch("tickets", FINE, maxCostUSD="0.000001"),), ("above maxCostUSD 0.000001; nothing was bought",)
+    ),
+    "a prompt that the API refuses": Case(
+        (batch("tickets", FINE),),
+        ("PromptRefused: spec.prompt: the API refuses it (413 request_too_large): shorten prompt.instructions",),
+        faults=(
+            {"kind": "status", "status": 413, "operation": "count_tokens", "error_type": TOO_LARGE, "times": None},
+        ),
     ),
     "a results table that is missing": Case(
         database(results=into_database("labels")), ("spec.results.database", "labels"), made=TABLE

@@ -216,7 +216,8 @@ class Spec(Model):
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = immutable(default=2)
     """How often tickets are sent again whose failure can pass."""
     max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")
-    """A run that is estimated to cost more, in USD, is refused before anything is bought."""
+    """The most that the run may cost, in USD: no batch is bought that would bring it above. Counted are what was paid,
+    what is in flight, and the batch by its size, in tokens as the API counts a sample of the tickets."""
     poll_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How often the API is asked whether a batch has ended; a fresh batch is looked at more often."""
     overlap_policy: Literal["Wait", "Allow"] = immutable(default="Wait")

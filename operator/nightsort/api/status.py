@@ -67,6 +67,8 @@ class BatchRecord(StatusModel):
     state: BatchState
     id: Annotated[str, StringConstraints(max_length=128)] | None = None
     requests: int
+    text_bytes: int = 0
+    """Of the tickets' texts, as they are sent."""
     canceled: bool = False
     long_ids: int = Field(default=0, alias="longIDs")
     after: Line | None = None
@@ -131,11 +133,24 @@ class Condition(StatusModel):
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
 
 
+class Tokens(StatusModel):
+    """What requests come to in tokens, by what the API counted in pre-flight."""
+
+    prompt: int
+    """Of a request without its ticket's text."""
+    answer: int
+    """Of an answer, as it is to be expected."""
+    sample: int
+    """Of some of the tickets' texts, which have `sampleBytes` bytes."""
+    sample_bytes: Annotated[int, Field(ge=1)]
+
+
 class Plan(StatusModel):
     """What pre-flight found out: with it a run is decided, without it nothing was bought."""
 
     tickets: int
     disable_thinking: bool = False
+    tokens: Tokens | None = None
 
 
 class Stop(StatusModel):

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from nightsort.api.status import Cost, Usage
+from nightsort.api.status import BatchState, Cost, Status, Tokens, Usage
+from nightsort.domain.batch import ModelFacts
 from nightsort.domain.prices import Price, PriceTable
 
 MILLION = Decimal(1_000_000)
@@ -47,9 +48,9 @@ def batch_price(usage: Usage, price: Price) -> Decimal:
     return standard_price(usage, price) * BATCH_SHARE
 
 
-def money(amount: Decimal) -> str:
+def money(amount: Decimal, rounding: str = ROUND_HALF_EVEN) -> str:
     """USD as a decimal string with four decimals."""
-    return str(amount.quantize(CENT_HUNDREDTH, ROUND_HALF_EVEN))
+    return str(amount.quantize(CENT_HUNDREDTH, rounding))
 
 
 def total(usages: Iterable[Usage]) -> Usage:
@@ -62,11 +63,32 @@ def total(usages: Iterable[Usage]) -> Usage:
     )
 
 
-def estimate(tickets: int, input_tokens_per_ticket: Decimal, price: Price) -> Decimal:
-    """What a run will cost, in USD, before it is bought; answers are taken to be a category's name of 8 tokens."""
-    input_cost = tickets * input_tokens_per_ticket * price.input
-    output_cost = tickets * ANSWER_TOKENS * price.output
-    return (input_cost + output_cost) / MILLION * BATCH_SHARE
+def answer_tokens(model: ModelFacts, max_tokens: int) -> int:
+    """Of an answer, before it is there: a category's name, or all that is allowed where thinking precedes it."""
+    thinks = model.thinks and not model.can_disable_thinking
+    return max_tokens if thinks else min(ANSWER_TOKENS, max_tokens)
+
+
+def expected(tokens: Tokens, requests: int, text_bytes: int) -> Usage:
+    """What so many requests will use, whose tickets' texts have so many bytes."""
+    of_texts = -(-text_bytes * tokens.sample // tokens.sample_bytes)
+    return Usage(input_tokens=requests * tokens.prompt + of_texts, output_tokens=requests * tokens.answer)
+
+
+def committed(status: Status, price: Price) -> Decimal:
+    """What was paid, and what was or may have been bought and is not paid yet, in USD.
+
+    A batch that was lost has no usage and no end, and may be paid all the same.
+    """
+    tokens = status.plan.tokens if status.plan else None
+    amount = Decimal(0)
+    for record in status.batches:
+        ended = record.state is BatchState.COLLECTED and record.ended_at is not None
+        if tokens is not None and not ended and record.state is not BatchState.RELEASED:
+            amount += batch_price(expected(tokens, record.requests, record.text_bytes), price)
+        else:
+            amount += batch_price(record.usage, price)
+    return amount
 
 
 def settled(before: Cost, usage: Usage, model: str, table: PriceTable) -> Cost:

@@ -28,6 +28,11 @@ def request_params(spec: Spec, text: str, *, disable_thinking: bool) -> dict[str
     }
 
 
+def bytes_of(text: bytes) -> int:
+    """Of a text as JSON, without its quotes: the measure by which tokens are told from texts that were not counted."""
+    return len(text) - 2
+
+
 class Encoder:
     """Encodes tickets of one resource: what they share is encoded once, which makes 100,000 a matter of a second."""
 
@@ -38,10 +43,17 @@ class Encoder:
         self._head, self._tail = params.rsplit(msgspec.json.encode(mark), 1)
         self._encode = msgspec.json.Encoder().encode
 
-    def encode(self, tag: str, ticket: Ticket) -> bytes | None:
-        """One element of `requests`, or None where the ticket has no text that could be sent."""
+    def text(self, ticket: Ticket) -> bytes | None:
+        """The ticket's text as JSON, or None where it has none that could be sent."""
         text = self._text.of(ticket)
-        if text is None:
-            return None
-        identity = custom_id.encode(tag, ticket.id).encode()
-        return b'{"custom_id":"%b","params":%b%b%b}' % (identity, self._head, self._encode(text), self._tail)
+        return None if text is None else self._encode(text)
+
+    def request(self, tag: str, ticket_id: str, text: bytes) -> bytes:
+        """One element of `requests`."""
+        identity = custom_id.encode(tag, ticket_id).encode()
+        return b'{"custom_id":"%b","params":%b%b%b}' % (identity, self._head, text, self._tail)
+
+    def encode(self, tag: str, ticket: Ticket) -> bytes | None:
+        """Both at once."""
+        text = self.text(ticket)
+        return None if text is None else self.request(tag, ticket.id, text)

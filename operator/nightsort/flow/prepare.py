@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from nightsort.api.spec import Spec
 from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
-from nightsort.domain.cost import UnknownPrice, estimate, money, price_of
-from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.cost import money
+from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
-from nightsort.domain.prices import Price, PriceTable
-from nightsort.domain.prompt import TicketText, system_prompt
 from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
+from nightsort.domain.request import Encoder
 from nightsort.domain.situation import Situation
+from nightsort.flow.afford import estimated, hold_estimate
 from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
-from nightsort.ports import BatchApi, Source
-
-SAMPLE_TICKETS = 20
+from nightsort.flow.sample import counted, refuse_too_long, sample
 
 
 async def prepare(run: Run) -> None:
@@ -28,7 +23,7 @@ async def prepare(run: Run) -> None:
     Raises:
         Waiting, Stalled, Rejected: with what is in the way.
     """
-    text = TicketText(run.spec.prompt)
+    encoder = Encoder(run.spec, disable_thinking=False)
     await let_others_go_first(run)
     connections = run.tools.connections
     source = await connections.source(run.resource)
@@ -38,10 +33,15 @@ async def prepare(run: Run) -> None:
     await rehearse(run.spec, source, await connections.sinks(run.resource), tickets)
     api = await connections.api(run.resource)
     model = usable(run.spec.model, await api.model(run.spec.model))
-    cost = await estimated_cost(run.spec, run.tools.prices, source, text, api, tickets)
-    refuse_above_limit(run.spec, cost)
+    seen = await sample(source, encoder, tickets)
+    tokens = await counted(run.spec, model, api, seen.sampled)
+    requests, text_bytes = seen.of_all(tickets)
+    refuse_too_long(model, tokens, requests, text_bytes)
+    amount = estimated(run, tokens, requests, text_bytes)
+    hold_estimate(run, amount)
     await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
-    plan = Plan(tickets=tickets, disable_thinking=model.can_disable_thinking)
+    plan = Plan(tickets=tickets, disable_thinking=model.can_disable_thinking, tokens=tokens)
+    cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
     situation = Situation.working("Submitting", f"{plural(tickets, 'ticket')} to submit")
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
 
@@ -91,67 +91,3 @@ def usable(name: str, model: ModelFacts | None) -> ModelFacts:
     if not model.batch:
         raise Rejected(f"spec.model: {name!r} cannot be used in batches", reason="ModelWithoutBatches")
     return model
-
-
-async def estimated_cost(
-    spec: Spec, prices: PriceTable, source: Source, text: TicketText, api: BatchApi, tickets: int
-) -> Cost:
-    """What the run will cost, from a sample of the tickets; empty where the model's price is not known."""
-    try:
-        price = price_of(spec.model, prices)
-    except UnknownPrice:
-        return Cost()
-    if not tickets:
-        return Cost(estimated_usd=money(Decimal(0)), prices_of=prices.day)
-    amount = await estimated_amount(spec, price, source, text, api, tickets)
-    return Cost(estimated_usd=money(amount), prices_of=prices.day)
-
-
-async def estimated_amount(
-    spec: Spec, price: Price, source: Source, text: TicketText, api: BatchApi, tickets: int
-) -> Decimal:
-    sample = await sample_texts(source, text)
-    system = system_prompt(spec)
-    if not sample:
-        return Decimal(0)
-    # Two calls tell it: the prompt with one ticket's text, and the same with all texts of the sample at once.
-    one = await api.count_tokens(spec.model, system, sample[0])
-    if len(sample) == 1:
-        return estimate(tickets, Decimal(one), price)
-    everything = await api.count_tokens(spec.model, system, "\n".join(sample))
-    first_chars = max(len(sample[0]), 1)
-    more_chars = max(sum(len(part) for part in sample) - first_chars, 1)
-    tokens_per_char = Decimal(max(everything - one, 0)) / more_chars
-    average_chars = Decimal(sum(len(part) for part in sample)) / len(sample)
-    return estimate(tickets, one + tokens_per_char * (average_chars - first_chars), price)
-
-
-async def sample_texts(source: Source, text: TicketText) -> list[str]:
-    """The texts of the first tickets of a source that have any."""
-    texts: list[str] = []
-    async for page in source.tickets():
-        texts.extend(rendered for ticket in page if (rendered := text.of(ticket)) is not None)
-        if len(texts) >= SAMPLE_TICKETS:
-            break
-    return texts[:SAMPLE_TICKETS]
-
-
-def refuse_above_limit(spec: Spec, cost: Cost) -> None:
-    """Holds the estimate against maxCostUSD.
-
-    Raises:
-        Stalled: it is above, or cannot be told; the limit may be raised.
-    """
-    if spec.max_cost_usd is None:
-        return
-    if cost.estimated_usd is None:
-        raise Stalled(
-            f"no price of {spec.model!r} is known, so maxCostUSD cannot be held; "
-            "remove it, or give the operator a price (NIGHTSORT_PRICES)",
-            reason="PriceUnknown",
-        )
-    if Decimal(cost.estimated_usd) > Decimal(spec.max_cost_usd):
-        raise Stalled(
-            f"estimated at ${cost.estimated_usd}, which is above maxCostUSD {spec.max_cost_usd}; nothing was bought",
-            reason="CostLimitExceeded",
-        )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
@@ -53,6 +54,16 @@ class ShortReads:
     found: int
 
 
+@dataclass(frozen=True, slots=True)
+class TooDear:
+    """A batch that was measured and not bought, for so many USD."""
+
+    shard: int
+    attempt: int
+    price: Decimal
+    at: datetime
+
+
 @dataclass(slots=True)
 class Tools:
     """What every run works with.
@@ -61,7 +72,8 @@ class Tools:
     batches at once. What follows them is remembered while the process lives: `bought`, by tag, what was bought but
     could not be confirmed in the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag
     of a batch after one and after two looks into it; `short_reads`, how long results have lacked lines of a kind;
-    `cancel_asked`, batches that were asked to end; `absent_since`, when the API was first seen not to show a batch.
+    `cancel_asked`, batches that were asked to end; `absent_since`, when the API was first seen not to show a batch;
+    `too_dear`, by uid, the batch that is above a resource's limit.
     """
 
     ledger: Ledger
@@ -81,6 +93,7 @@ class Tools:
     short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
     absent_since: dict[str, datetime] = field(default_factory=dict)
+    too_dear: dict[str, TooDear] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

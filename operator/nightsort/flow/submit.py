@@ -16,9 +16,10 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Waiting
 from nightsort.domain.record import Submission, confirmed, in_state, next_shard, put, refuse_too_many, released
 from nightsort.domain.report import plural, progress
-from nightsort.domain.request import Encoder
+from nightsort.domain.request import Encoder, bytes_of
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.afford import hold_batch, hold_what_is_known, with_what_is_known
 from nightsort.flow.answers import to_ask_again
 from nightsort.flow.context import about_batch
 from nightsort.flow.run import Run
@@ -45,6 +46,7 @@ class Load:
     long_ids: dict[str, str] = field(default_factory=dict)
     cursor: str | None = None
     full: bool = False
+    text_bytes: int = 0
 
     @property
     def tickets(self) -> int:
@@ -60,9 +62,11 @@ async def submit(run: Run, submission: Submission) -> None:
     Raises:
         Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
     """
+    hold_what_is_known(run, submission)
     tag = run.tools.new_tag()
     with BodySpool() as spool, RowSpool() as unsendable:
         load = await fill(run, submission, tag, Load(spool, unsendable))
+        hold_batch(run, submission, spool.requests, load.text_bytes)
         record = await intend(run, submission, load, tag)
         if record is not None:
             await carry_out(run, record, load)
@@ -118,17 +122,18 @@ class Loader:
         """
         if self._load.tickets >= self._shards.max_requests:
             return False
-        request = self._encoder.encode(self._tag, ticket)
-        if request is not None and not self._load.spool.fits(
-            request, self._shards.max_requests, self._shards.max_bytes
-        ):
-            if self._load.spool.requests:
-                return False
-            self._load.refuse(ticket.id, Verdict.UNSENDABLE, TOO_LARGE)
-        elif request is None:
+        spool, text = self._load.spool, self._encoder.text(ticket)
+        if text is None:
             self._load.refuse(ticket.id, Verdict.UNSENDABLE, EMPTY)
         else:
-            self._load.spool.add(request)
+            request = self._encoder.request(self._tag, ticket.id, text)
+            if spool.fits(request, self._shards.max_requests, self._shards.max_bytes):
+                spool.add(request)
+                self._load.text_bytes += bytes_of(text)
+            elif spool.requests:
+                return False
+            else:
+                self._load.refuse(ticket.id, Verdict.UNSENDABLE, TOO_LARGE)
         self._remember(ticket)
         return True
 
@@ -157,6 +162,7 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
         tag=tag,
         state=BatchState.INTENDED if load.tickets else BatchState.COLLECTED,
         requests=load.spool.requests,
+        text_bytes=load.text_bytes,
         failed=load.unsendable.rows + lost,
         unnamed=lost,
         long_ids=len(load.long_ids),
@@ -164,7 +170,7 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
         through=load.cursor if submission.parent is None else None,
         intended_at=run.now(),
     )
-    status = advanced(put(run.status, record), submission, load, record)
+    status = with_what_is_known(run, advanced(put(run.status, record), submission, load, record))
     await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
     return record if load.tickets else None
 
@@ -183,6 +189,7 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
             "tag": "",
             "state": BatchState.RELEASED,
             "requests": 0,
+            "text_bytes": 0,
             "failed": 0,
             "unnamed": 0,
             "long_ids": 0,

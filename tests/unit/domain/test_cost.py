@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.status import Cost, Usage
-from nightsort.domain.cost import UnknownPrice, batch_price, estimate, money, price_of, settled, standard_price, total
+from nightsort.api.status import BatchRecord, BatchState, Cost, Plan, Status, Tokens, Usage
+from nightsort.domain.answer import NO_USAGE
+from nightsort.domain.batch import ModelFacts
+from nightsort.domain.cost import (
+    UnknownPrice,
+    answer_tokens,
+    batch_price,
+    committed,
+    expected,
+    money,
+    price_of,
+    settled,
+    standard_price,
+    total,
+)
 from nightsort.domain.prices import PRICE_TABLE, Price
+from tests.fakes.clock import NIGHT
 
 HAIKU = price_of("claude-haiku-4-5", PRICE_TABLE)
 MILLION = 1_000_000
@@ -74,7 +89,39 @@ def test_three_thousand_tickets_are_paid_by_their_tokens() -> None:
 
 
 def test_three_thousand_tickets_are_estimated_before_they_are_bought() -> None:
-    assert money(estimate(3000, Decimal(300), HAIKU)) == "0.5100"  # (900,000 x $1 + 24,000 x $5) / 1,000,000 / 2
+    usage = expected(Tokens(prompt=200, answer=8, sample=250, sample_bytes=1_000), 3_000, 1_200_000)
+
+    assert usage == Usage(input_tokens=3_000 * 200 + 300_000, output_tokens=3_000 * 8)
+    assert money(batch_price(usage, HAIKU)) == "0.5100"  # (900,000 x $1 + 24,000 x $5) / 1,000,000 / 2
+
+
+@pytest.mark.parametrize(
+    ("thinks", "can_disable", "max_tokens", "tokens"),
+    [(False, False, 50, 8), (True, True, 50, 8), (True, False, 50, 50), (True, False, 4096, 4096), (False, True, 3, 3)],
+)
+def test_a_model_that_must_think_is_expected_to_use_all_that_it_may(
+    thinks: bool, can_disable: bool, max_tokens: int, tokens: int
+) -> None:
+    model = ModelFacts("model", thinks=thinks, can_disable_thinking=can_disable)
+
+    assert answer_tokens(model, max_tokens) == tokens
+
+
+def test_what_may_have_been_bought_counts_until_it_is_known_to_have_cost_nothing() -> None:
+    plan = Plan(tickets=9, tokens=Tokens(prompt=1, answer=0, sample=1, sample_bytes=1))
+
+    def dollars(state: BatchState, ended_at: datetime | None = None, usage: Usage = NO_USAGE) -> Decimal:
+        record = BatchRecord(
+            shard=0, attempt=0, tag="", state=state, requests=MILLION, intended_at=NIGHT, ended_at=ended_at, usage=usage
+        )
+        return committed(Status(plan=plan, batches=(record, record.model_copy(update={"attempt": 1}))), HAIKU)
+
+    assert dollars(BatchState.INTENDED) == 1
+    assert dollars(BatchState.SUBMITTED) == 1
+    assert dollars(BatchState.RELEASED) == 0
+    assert dollars(BatchState.COLLECTED, NIGHT) == 0, "all was cancelled, or came back as errors"
+    assert dollars(BatchState.COLLECTED, NIGHT, Usage(output_tokens=MILLION)) == 5
+    assert dollars(BatchState.COLLECTED) == 1, "the API lost it and does not say what it cost"
 
 
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-haiku-4-5-20251001"])

@@ -1,0 +1,96 @@
+"""Pre-flight's look at the tickets: how long their texts are, and what some of them come to in tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from nightsort.api.spec import Spec
+from nightsort.api.status import Tokens
+from nightsort.domain.batch import ModelFacts
+from nightsort.domain.cost import answer_tokens
+from nightsort.domain.errors import Rejected
+from nightsort.domain.prompt import system_prompt
+from nightsort.domain.request import Encoder, bytes_of
+from nightsort.ports import BatchApi, Source
+
+LOOKED_AT = 5_000
+"""Tickets. Of a source that has more, each batch is measured again when its texts are on disk, before it is bought."""
+SAMPLED_TEXTS = 20
+MOST_TEXT_CHARS = 5_000
+"""Of a sampled text: all of them together are far below any model's window."""
+LEAST_TEXT = "x"
+
+
+@dataclass(slots=True)
+class Sample:
+    """What was seen of a source: how many texts of how many bytes as they are sent, and some from beginning to end."""
+
+    looked: int = 0
+    texts: int = 0
+    text_bytes: int = 0
+    sampled: list[str] = field(default_factory=list)
+
+    def of_all(self, tickets: int) -> tuple[int, int]:
+        """Requests and bytes of texts, if all tickets are like those that were looked at."""
+        seen = max(self.looked, 1)
+        return -(-self.texts * tickets // seen), -(-self.text_bytes * tickets // seen)
+
+
+async def sample(source: Source, encoder: Encoder, tickets: int) -> Sample:
+    """Reads a source to its end while it is small, else its beginning."""
+    seen = Sample()
+    apart = max(min(tickets, LOOKED_AT) // SAMPLED_TEXTS, 1)
+    async for page in source.tickets():
+        for ticket in page[: LOOKED_AT - seen.looked]:
+            text = encoder.text(ticket)
+            if text is not None:
+                if len(seen.sampled) < SAMPLED_TEXTS and seen.looked >= len(seen.sampled) * apart:
+                    seen.sampled.append(msgspec.json.decode(text, type=str)[:MOST_TEXT_CHARS])
+                seen.texts += 1
+                seen.text_bytes += bytes_of(text)
+            seen.looked += 1
+        if seen.looked >= LOOKED_AT:
+            break
+    return seen
+
+
+async def counted(spec: Spec, model: ModelFacts, api: BatchApi, texts: Sequence[str]) -> Tokens:
+    """Two calls tell it: the prompt with all these texts at once, and the prompt with the least that can be sent.
+
+    Where there are no texts, the prompt's own words stand for them.
+
+    Raises:
+        Rejected: the API does not take the prompt, even with a single one of the texts.
+    """
+    system = system_prompt(spec)
+    texts = texts or [system[:MOST_TEXT_CHARS]]
+    try:
+        whole = await api.count_tokens(spec.model, system, "\n".join(texts))
+    except Rejected:
+        texts = texts[:1]
+        whole = await api.count_tokens(spec.model, system, texts[0])
+    prompt = await api.count_tokens(spec.model, system, LEAST_TEXT)
+    return Tokens(
+        prompt=prompt,
+        answer=answer_tokens(model, spec.prompt.max_tokens),
+        sample=max(whole - prompt + 1, 1),  # the least text is a token of its own
+        sample_bytes=sum(bytes_of(msgspec.json.encode(text)) for text in texts),
+    )
+
+
+def refuse_too_long(model: ModelFacts, tokens: Tokens, requests: int, text_bytes: int) -> None:
+    """Holds an average request against what the model can read at once.
+
+    Raises:
+        Rejected: it is longer, so that most requests would come back as errors.
+    """
+    average = tokens.prompt + text_bytes * tokens.sample // tokens.sample_bytes // max(requests, 1)
+    if model.max_input_tokens is not None and average > model.max_input_tokens:
+        raise Rejected(
+            f"spec.prompt: a request comes to about {average:,} tokens, {tokens.prompt:,} of them the instructions and "
+            f"categories, and {model.id} takes {model.max_input_tokens:,}: shorten them, or lower prompt.maxBodyChars",
+            reason="PromptTooLong",
+        )

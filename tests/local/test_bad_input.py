@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.bench import batch, inline
+from tests.contract.databases import TestDatabase
 from tests.local.desk import Desk, config_map, from_config_map, from_database, into_database, secret
 
 FINE = inline("I was charged twice", "The app crashes")
@@ -198,6 +199,21 @@ OUTSIDE = {
         ("spec.results.database", "'label'"),
         made=TABLE,
     ),
+    "a results column that is never NULL": Case(
+        database(results=into_database()),
+        ("CategoryNeverNull", "column 'category' of table 'tickets' is NOT NULL", "overwrite: true"),
+        made=(TABLE[0].replace("category TEXT", "category TEXT NOT NULL"), TABLE[1].replace("NULL", "''")),
+    ),
+    "results for rows that are all filled": Case(
+        database(results=into_database()),
+        ("NothingToFill", "no row of table 'tickets' is without a category (NULL)"),
+        made=(TABLE[0], TABLE[1].replace("NULL", "''")),
+    ),
+    "results for rows that are not there": Case(
+        (batch("tickets", ids("T-1", "T-2"), results=into_database()), secret(url="sqlite:///tickets.db")),
+        ("NoRowForTickets", "none of the first 2 tickets has a row in table 'tickets'", "'T-1', 'T-2'"),
+        made=TABLE,
+    ),
     "results that would not fit ConfigMaps": Case(
         database(MANY), ("the results of 200,000 tickets would need", "use results.database"), made=TABLE
     ),
@@ -225,6 +241,58 @@ def test_bad_input_is_told_with_its_place_and_nothing_is_bought_or_lost(
     assert "Traceback" not in outcome.told
     assert desk.bought()["created"] == 0
     assert (desk.table("SELECT * FROM tickets") if case.made else []) == before
+
+
+# Tables for results, and what is told of them.
+UNFIT = {
+    "numbers": ("CREATE TABLE labels (id text PRIMARY KEY, category int)", "a value does not fit", "of category)"),
+    "an enum": ("CREATE TABLE labels (id text PRIMARY KEY, category kind)", "a value does not fit", "of category)"),
+    "a short text": ("CREATE TABLE labels (id text PRIMARY KEY, category varchar(5))", "a value does not fit"),
+    "a foreign key": (
+        "CREATE TABLE labels (id text PRIMARY KEY, category text CONSTRAINT known REFERENCES kinds)",
+        "a value does not fit",
+        "of known)",
+    ),
+    "ids of another type": (
+        "CREATE TABLE labels (id int PRIMARY KEY, category text)",
+        "a value does not fit",
+        "of id)",
+    ),
+    "another column that must be given": (
+        "CREATE TABLE labels (id text PRIMARY KEY, category text, customer int NOT NULL)",
+        "a value does not fit",
+        "of customer)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT.values(), ids=UNFIT)
+def test_a_table_that_cannot_take_the_results_is_told_before_anything_is_bought(
+    desk: Desk, postgres_database: str, case: tuple[str, ...]
+) -> None:
+    make, *told = case
+    tables = TestDatabase("postgresql", postgres_database)
+    tables.run(
+        "CREATE TYPE kind AS ENUM ('billing', 'technical')",
+        "CREATE TABLE kinds (name text PRIMARY KEY)",
+        "CREATE TABLE tickets (id text PRIMARY KEY, subject text, body text)",
+        "INSERT INTO tickets VALUES ('T-1', 'Money', 'Charged twice')",
+        make,
+    )
+
+    outcome = desk.local(
+        desk.write(
+            batch("tickets", from_database(), results=into_database("labels", mode="Upsert")),
+            secret(url=postgres_database),
+        )
+    )
+
+    assert outcome.code == 1, outcome.told
+    assert "ValueRefused: spec.results.database: " in outcome.err
+    for words in told:
+        assert words in outcome.err
+    assert desk.bought()["created"] == 0
+    assert tables.rows("SELECT * FROM labels") == []
 
 
 def test_a_file_that_is_not_utf_8_is_told_with_the_line(desk: Desk) -> None:

@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from kubernetes.aio.client import ApiException
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.client import ApiClient, ApiException
 
-from nightsort.adapters.kube_client import connected, signed_in, translated
+from nightsort.adapters.kube_client import connected, is_never_proxied, signed_in, translated
 from nightsort.domain.errors import Stalled, Waiting
 
 
@@ -104,6 +108,99 @@ async def test_as_with_kubectl_the_first_file_with_content_names_the_cluster(
     with pytest.raises(Stalled, match=r"no cluster: .*three"):
         async with signed_in(context="three"):
             pass
+
+
+def kubeconfig(folder: Path, server: str) -> str:
+    (folder / "config").write_text(
+        "current-context: one\nusers: [{name: me, user: {token: a-token}}]\n"
+        f"clusters: [{{name: here, cluster: {{server: '{server}'}}}}]\n"
+        "contexts: [{name: one, context: {cluster: here, user: me}}]\n"
+    )
+    return str(folder / "config")
+
+
+async def asked(client: ApiClient) -> str:
+    """What the server that the client got to says."""
+    request = await client.param_serialize("GET", "/version")
+    response = await client.call_api(*request, _request_timeout=5)
+    return bytes(await response.read()).decode()  # type: ignore[no-untyped-call]
+
+
+@asynccontextmanager
+async def saying(word: str) -> AsyncIterator[str]:
+    """The URL of a server that says one word, whatever it is asked, and as a proxy for whatever host."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=word)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets proxies, in the case that goes first."""
+
+    def put(proxy: str, unproxied: str = "") -> None:
+        for name, value in {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": unproxied}.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+async def test_the_operator_goes_to_the_api_server_past_the_proxies_of_the_environment(
+    tmp_path: Path, environment: Callable[..., None]
+) -> None:
+    async with saying("server") as server, saying("proxy") as proxy:
+        environment(proxy)
+        async with connected(kubeconfig(tmp_path, server)) as client:
+            assert await asked(client) == "server"
+
+
+async def test_the_proxy_of_a_kubeconfig_is_asked_all_the_same(
+    tmp_path: Path, environment: Callable[..., None]
+) -> None:
+    async with saying("proxy") as proxy:
+        environment("http://127.0.0.1:9")
+        named = kubeconfig(tmp_path, f"http://cluster.invalid', proxy-url: '{proxy}")
+        for opened in (connected(named), signed_in(named)):
+            async with opened as found:
+                assert await asked(found[0] if isinstance(found, tuple) else found) == "proxy"
+
+
+async def test_a_command_asks_the_proxies_of_the_environment_where_kubectl_does(
+    tmp_path: Path, environment: Callable[..., None]
+) -> None:
+    async with saying("server") as server, saying("proxy") as proxy:
+        environment(proxy)
+        async with signed_in(kubeconfig(tmp_path, server)) as (client, _):
+            assert await asked(client) == "server", "the own machine is never proxied"
+        async with signed_in(kubeconfig(tmp_path, "http://cluster.invalid")) as (client, _):
+            assert await asked(client) == "proxy"
+
+
+@pytest.mark.parametrize(
+    ("server", "never"),
+    [
+        ("https://127.0.0.1:6443", True),
+        ("https://[::1]:6443", True),
+        ("https://localhost:6443", True),
+        ("https://10.1.2.3:6443", True),
+        ("https://[fd00::7]:6443", True),
+        ("https://192.0.2.7", True),
+        ("https://192.0.2.8", False),
+        ("https://cluster.example", False),
+        ("https://10.example", False),
+    ],
+)
+def test_kubectls_rules_for_what_no_proxy_is_asked_for_hold_where_python_has_none(
+    environment: Callable[..., None], server: str, never: bool
+) -> None:
+    environment("http://127.0.0.1:9", unproxied=".example.com, 10.0.0.0/8,fd00::/8,192.0.2.7,,10.0.0.0/99")
+
+    assert is_never_proxied(server) == never
 
 
 def test_whom_the_api_server_refuses_is_named() -> None:

@@ -6,9 +6,11 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import yaml
@@ -37,13 +39,15 @@ async def connected(kubeconfig: str | None = None) -> AsyncIterator[ApiClient]:
     """A client of the cluster that this kubeconfig names.
 
     Without one, of the cluster that we run in; else of the one that KUBECONFIG or ~/.kube/config names: kopf's order.
+    The environment's proxies lead out of the cluster, and are not asked, as kopf asks none; a kubeconfig's `proxy-url`
+    is.
 
     Raises:
         Stalled: there is no such configuration.
     """
     settings = await configuration(kubeconfig)
     settings.connection_pool_maxsize = CONNECTIONS
-    async with ApiClient(settings) as client:
+    async with client_of(settings) as client:
         yield client
 
 
@@ -52,7 +56,7 @@ async def signed_in(kubeconfig: str | None = None, context: str | None = None) -
     """A client of the cluster that kubectl would talk to, and the namespace that it would take.
 
     That is the cluster of the file that is given, else of KUBECONFIG, else of ~/.kube/config; without any of them, of
-    the cluster that we run in.
+    the cluster that we run in. The environment's proxies are asked where kubectl asks them; in a cluster they are not.
 
     Raises:
         Stalled: there is no such configuration, or no such context in it.
@@ -60,11 +64,38 @@ async def signed_in(kubeconfig: str | None = None, context: str | None = None) -
     settings = Configuration()
     paths = kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
     if not kubeconfig and not context and not with_content(paths) and in_cluster(settings):
-        namespace = namespace_of_pod()
+        namespace, trusting = namespace_of_pod(), False
     else:
         namespace = await from_file(settings, paths, context)
-    async with ApiClient(settings) as client:
+        trusting = not is_never_proxied(settings.host)
+    async with client_of(settings, trusting=trusting) as client:
         yield client, namespace or "default"
+
+
+def client_of(settings: Configuration, *, trusting: bool = False) -> ApiClient:
+    """trusting: whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count; the library's default."""
+    settings.client_session_kwargs = {"trust_env": trusting}
+    return ApiClient(settings)
+
+
+def is_never_proxied(server: str) -> bool:
+    """What kubectl goes to directly while Python does not: this machine, and networks in NO_PROXY.
+
+    The rules are those of Go's golang.org/x/net/http/httpproxy.
+    """
+    host = urlsplit(server).hostname or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    listed = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    return address.is_loopback or any(address in network for network in networks_of(listed))
+
+
+def networks_of(listed: str) -> Iterator[IPv4Network | IPv6Network]:
+    for entry in listed.split(","):
+        with suppress(ValueError):  # a host or a domain, which Python knows, too
+            yield ip_network(entry.strip(), strict=False)
 
 
 async def configuration(kubeconfig: str | None) -> Configuration:

@@ -107,7 +107,7 @@ sizes: setup ## Show the sizes of functions and modules beside their aims
 
 .PHONY: bench
 SIZE ?= usual
-bench: setup ## Measure beside the floor and a naive script, into docs/performance.md (SIZE=quick, usual or full)
+bench: setup $(if $(filter full,$(SIZE)),control-plane) ## Measure beside the floor and a naive script, into docs/performance.md (SIZE=quick, usual or full)
 	$(BIN)/python -m benchmarks $(SIZE)
 
 lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (needs uv)

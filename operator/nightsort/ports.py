@@ -88,7 +88,11 @@ class BatchApi(Protocol):
         ...
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
-        """All batches of the workspace created since then, newest first."""
+        """All batches of the workspace created since then, newest first.
+
+        Raises:
+            Waiting: with the reason ListTooLong where they are more than are listed.
+        """
         ...
 
     def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:

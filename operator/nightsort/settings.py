@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     """Prices of one's own by model id, over those of the price table; JSON in the environment."""
 
     create_timeout_seconds: float = Field(default=300.0, gt=0)
+    """How long a create call may take; at most half of the grace counts, the other half is the list's to show it."""
     farewell_seconds: float = Field(default=30.0, gt=0)
     """How long the deletion of a running resource may wait for its batches to be cancelled."""
 
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     traces: Literal["none", "otlp"] = "none"
     """OpenTelemetry; where they go is told by its own variables, such as OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+    @property
+    def longest_create_seconds(self) -> float:
+        """A call that outlived its grace would be bought again while it is under way."""
+        return min(self.create_timeout_seconds, max(self.adoption_grace_seconds / 2, 1.0))
 
     @field_validator("anthropic_base_url")
     @classmethod

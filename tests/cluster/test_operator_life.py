@@ -19,7 +19,7 @@ import pytest
 
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, inline
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.trouble import GRACE_SECONDS, Eyes, Pod, Table, resident_megabytes, settled
+from tests.cluster.trouble import Eyes, Pod, Table, resident_megabytes, settled
 from tests.processes import Server, free_ports
 from tests.waiting import eventually
 
@@ -42,7 +42,7 @@ class RealProcess:
             **os.environ,
             "KUBECONFIG": str(self._user.plane.kubeconfig),
             "NIGHTSORT_ANTHROPIC_API_KEY": "trouble",
-            "NIGHTSORT_ADOPTION_GRACE_SECONDS": str(GRACE_SECONDS),
+            "NIGHTSORT_ADOPTION_GRACE_SECONDS": "120",  # a create may take half of it
             "NIGHTSORT_DATABASE_HOSTS": "*,127.0.0.1,localhost",
         }
         self.server = Server.start(command, self._folder / "real.log", env=environment)

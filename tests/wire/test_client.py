@@ -469,7 +469,7 @@ async def test_the_list_is_read_page_by_page_until_it_is_old_enough() -> None:
         ]
         with pytest.raises(Waiting) as caught:
             await api.recent(start - timedelta(days=1))
-        assert caught.value.reason == "TooManyBatches", "an incomplete list would let a bought batch be bought again"
+        assert caught.value.reason == "ListTooLong", "an incomplete list would let a bought batch be bought again"
         await api.aclose()
 
 

@@ -63,7 +63,7 @@ def open_batches(
     create_timeout: float = 300.0,
     read_timeout: float = 60.0,
 ) -> AnthropicBatches:
-    """The account of a key. Times are seconds; `create_timeout` must stay below the grace of adoption.
+    """The account of a key. Times are seconds; `create_timeout` must stay well below the grace of adoption.
 
     Raises:
         Stalled: the key has characters that no key has.
@@ -148,7 +148,7 @@ class AnthropicBatches:
             if len(new) < len(page.data) or not page.data or not page.has_more:
                 return found
             after = f"&after_id={quote(page.data[-1].id, safe='')}"
-        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="TooManyBatches")
+        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="ListTooLong")
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
         # Not from batch.results_url: another host named there would be given the key.

@@ -33,8 +33,8 @@ def simulate(
 ) -> None:
     """Simulate the Message Batches API.
 
-    For trying Nightsort without a key and without cost: point the operator at it with --api-url. Faults are asked for
-    at /_simulator/faults, its bill stands at /_simulator/bill.
+    For trying Nightsort without cost: point the operator at it with --api-url, and give it any API key. Faults are
+    asked for at /_simulator/faults, its bill stands at /_simulator/bill.
     """
     from nightsort.simulator import SimulatorOptions, run
 

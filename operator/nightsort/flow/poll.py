@@ -9,7 +9,10 @@ from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Waiting
 from nightsort.ports import BatchApi
+
+LIST_TOO_LONG = "ListTooLong"
 
 
 @dataclass(slots=True)
@@ -24,21 +27,35 @@ class Sight:
 
 @dataclass(slots=True)
 class Account:
-    """The newest sight of an account. Who needs a newer one while one is under way waits for that."""
+    """The newest sight of an account. Who needs a newer one while one is under way waits for that.
+
+    Back to `too_long` the list has more batches than are listed, and from now on never less.
+    """
 
     sight: Sight | None = None
+    too_long: datetime | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def see(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sight:
         async with self.reading:
             sight = self.sight
+            if self.too_long is not None and since <= self.too_long:
+                raise Waiting("the list of the workspace's batches is too long to be read", reason=LIST_TOO_LONG)
             if sight is None or not newer_than < sight.at <= now or sight.since > since:  # the clock may be set back
                 # As far back as the last one was needed: else resources of different age would ask in turns.
-                back = min(since, sight.wanted) if sight else since
-                batches = await api.recent(back)
+                back = min(since, sight.wanted) if sight and self.too_long is None else since
+                batches = await self._read(api, back)
                 self.sight = sight = Sight(now, back, since, {batch.id: batch for batch in batches})
             sight.wanted = min(sight.wanted, since)
             return sight
+
+    async def _read(self, api: BatchApi, back: datetime) -> Sequence[Batch]:
+        try:
+            return await api.recent(back)
+        except Waiting as waiting:
+            if waiting.reason == LIST_TOO_LONG:
+                self.too_long = back
+            raise
 
 
 class Polls:
@@ -55,7 +72,12 @@ class Polls:
         self, api: BatchApi, ids: Iterable[str], since: datetime, now: datetime, newer_than: datetime
     ) -> dict[str, Batch]:
         """Own batches by id; those that the list does not show are asked for one by one. A 404 leaves a batch out."""
-        seen = await self._sight(api, since, now, newer_than)
+        try:
+            seen = await self._sight(api, since, now, newer_than)
+        except Waiting as waiting:
+            if waiting.reason != LIST_TOO_LONG:
+                raise
+            seen = {}
         found: dict[str, Batch] = {}
         for batch_id in ids:
             batch = seen.get(batch_id) or await api.retrieve(batch_id)

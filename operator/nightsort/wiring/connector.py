@@ -67,7 +67,7 @@ class Connector:
 
         if not self.accounts:
             gc.freeze()  # what imports have made stays: looking through it would stop everything for 0.1 s each time
-        timeout = self.settings.create_timeout_seconds
+        timeout = self.settings.longest_create_seconds
         return open_batches(key, self.settings.anthropic_base_url, create_timeout=timeout)
 
     async def _key(self, resource: Resource) -> str:

@@ -271,7 +271,7 @@ async def test_a_call_that_was_not_made_surely_bought_nothing(account: Account) 
     [
         Rejected("400"),
         Waiting("not there", reason="ResultsMissing"),
-        Waiting("the list of so long a time has too many", reason="TooManyBatches"),
+        Waiting("the list of so long a time has too many", reason="ListTooLong"),
     ],
 )
 async def test_what_concerns_one_batch_does_not_stop_the_others(account: Account, error: Interruption) -> None:

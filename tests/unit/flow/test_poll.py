@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from nightsort.domain.batch import Batch
-from nightsort.flow.poll import Polls
+from nightsort.domain.errors import Waiting
+from nightsort.flow.poll import LIST_TOO_LONG, Polls
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
+from tests.fakes.world import World
+from tests.unit.flow.test_lost_answers_and_crashes import Hook
 
 RESOURCES = 200
 MINUTE = timedelta(minutes=1)
@@ -82,3 +85,37 @@ async def test_a_list_that_fails_is_read_by_the_next(api: FakeBatchApi) -> None:
 
     assert isinstance(first, ConnectionError)
     assert second == []
+
+
+# --- a workspace with more batches than are listed --------------------------------------------------------------------
+
+
+def crowded(before: datetime) -> Hook:
+    """A list that goes back so far has too many."""
+
+    async def hook(operation: str, *about: Any) -> None:
+        if operation == "recent" and about[0] <= before:
+            raise Waiting("too many", reason=LIST_TOO_LONG)
+
+    return hook
+
+
+async def test_where_the_list_is_too_long_own_batches_are_asked_for_by_id(world: World) -> None:
+    resource = world.apply("billing")
+    world.api.before = crowded(world.clock.now())
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
+    assert world.api.calls["recent"] == 1, "it does not become shorter"
+    assert world.paid() == {"0": 1}
+
+
+async def test_one_old_batch_does_not_take_the_list_from_the_others(api: FakeBatchApi) -> None:
+    api.before, polls, tomorrow = crowded(NIGHT), Polls(), NIGHT + timedelta(hours=24)
+    await look(polls, api, tomorrow, tomorrow)
+    for interval in range(1, 4):
+        now = tomorrow + interval * MINUTE
+        with pytest.raises(Waiting):
+            await look(polls, api, NIGHT, now)
+        assert await look(polls, api, tomorrow, now) == []

@@ -601,6 +601,7 @@ async def test_long_ids_that_nobody_knows_any_more_stall_and_keep_the_answers(wo
     await world.look(resource)
     kept = world.ledger.lose_long_ids(resource.meta)
     gone = world.source.kept.pop()
+    assert gone is not None
     for _ in range(20):
         world.clock.advance(600)
         await world.look(resource)

@@ -1,13 +1,17 @@
-"""How the operator goes to the Kubernetes API server: directly."""
+"""How the operator and the commands go to the Kubernetes API server: directly, and under their own names."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.cluster.bench import SimulatedApi, User, batch, inline, start_operator
+from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, inline, start_operator
 from tests.processes import free_ports
 
 pytestmark = pytest.mark.cluster
@@ -39,3 +43,27 @@ def test_the_way_to_the_batches_api_is_through_the_proxy_and_that_to_the_api_ser
         assert troubled_user.finished("proxied")["status"]["phase"] == "Complete"
     finally:
         operator.stop()
+
+
+def managers(user: User, kind: str, name: str) -> set[str]:
+    """Who wrote something of it."""
+    fields = json.loads(user.kubectl("get", kind, name, "-o", "json", "--show-managed-fields"))["metadata"]
+    return {entry["manager"] for entry in fields["managedFields"]}
+
+
+def test_what_the_operator_and_the_commands_write_is_theirs_by_name(user: User, tmp_path: Path) -> None:
+    def command(*arguments: str) -> None:
+        environment = {**os.environ, "KUBECONFIG": str(user.plane.kubeconfig)}
+        subprocess.run([*NIGHTSORT, *arguments, "-n", user.namespace], env=environment, check=True, capture_output=True)
+
+    (tmp_path / "night.yaml").write_text(yaml.safe_dump(batch("night", inline("Refund my invoice"), suspend=True)))
+    command("create", "--from", str(tmp_path / "night.yaml"))
+    user.told("night", lambda status: bool(status.get("conditions")))
+    assert "finalizers" in user.get("night")["metadata"], "which kopf writes"
+    assert managers(user, "cb", "night") == {"kubectl-nightsort", "nightsort"}
+
+    command("resume", "night")
+    user.finished("night")
+
+    assert managers(user, "cb", "night") == {"kubectl-nightsort", "nightsort"}
+    assert managers(user, "configmap", "night-results") == {"nightsort"}

@@ -17,6 +17,7 @@ import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, ApiException, Configuration, V1ObjectMeta, V1OwnerReference
 
+from nightsort import __version__
 from nightsort.api.model import API_VERSION, GROUP, KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Stalled, Waiting
@@ -47,7 +48,7 @@ async def connected(kubeconfig: str | None = None) -> AsyncIterator[ApiClient]:
     """
     settings = await configuration(kubeconfig)
     settings.connection_pool_maxsize = CONNECTIONS
-    async with client_of(settings) as client:
+    async with client_of(settings, "nightsort") as client:
         yield client
 
 
@@ -68,14 +69,19 @@ async def signed_in(kubeconfig: str | None = None, context: str | None = None) -
     else:
         namespace = await from_file(settings, paths, context)
         trusting = not is_never_proxied(settings.host)
-    async with client_of(settings, trusting=trusting) as client:
+    async with client_of(settings, "kubectl-nightsort", trusting=trusting) as client:
         yield client, namespace or "default"
 
 
-def client_of(settings: Configuration, *, trusting: bool = False) -> ApiClient:
-    """trusting: whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count; the library's default."""
+def client_of(settings: Configuration, name: str, *, trusting: bool = False) -> ApiClient:
+    """A client that goes by this name in audit logs, and in `managedFields` as the writer.
+
+    trusting: whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count; the library's default.
+    """
     settings.client_session_kwargs = {"trust_env": trusting}
-    return ApiClient(settings)
+    client = ApiClient(settings)
+    client.user_agent = f"{name}/{__version__}"
+    return client
 
 
 def is_never_proxied(server: str) -> bool:

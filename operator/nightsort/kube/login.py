@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import kopf
 
+from nightsort import __version__
+
 CONNECTIONS = 10
 """Beside those of the watches. A write to the API server takes milliseconds."""
 
@@ -40,7 +42,7 @@ def session_of(info: kopf.ConnectionInfo, connections: int) -> kopf.AiohttpSessi
     """kopf closes the session when it ends, or when its credentials are not good any more."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, ssl=info.as_ssl_context()),
-        headers=info.as_http_headers(),
+        headers={**info.as_http_headers(), "User-Agent": f"nightsort/{__version__}"},
         proxy=info.proxy_url,
         trust_env=info.trust_env,
         response_class=LeanResponse,

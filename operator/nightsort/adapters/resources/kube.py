@@ -14,7 +14,6 @@ from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Stalled
 
-FIELD_MANAGER = "kubectl-nightsort"
 # The API server ends a watch after so many seconds, and what there is is listed anew.
 WATCH_SECONDS = 240
 NO_CRD = (
@@ -73,7 +72,6 @@ class KubeResources:
                     PLURAL,
                     name,
                     {"spec": dict(spec)},
-                    field_manager=FIELD_MANAGER,
                     _content_type="application/merge-patch+json",
                     _request_timeout=TIMEOUT,
                 )

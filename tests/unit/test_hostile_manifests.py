@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,3 +95,23 @@ def test_aliases_that_save_somebody_work_are_taken(tmp_path: Path) -> None:
 
     assert [resource.meta.name for resource in read(path).resources] == ["tickets", "b"]
     assert list(yaml_documents.load(shared)) == [{"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}]
+
+
+def test_an_emoji_as_json_escapes_it_is_one_character(tmp_path: Path) -> None:
+    """json.dumps writes it as two escapes, which YAML takes for two halves of a character."""
+    path = tmp_path / "tickets.json"
+    batch = manifest(source={"inline": {"tickets": [{"id": "🎟️", "body": "Charged twice 😡"}]}})
+    kept = {"kind": "ConfigMap", "metadata": {"name": "given"}, "data": {"a.jsonl": '{"id": "1", "body": "😡 ö"}'}}
+    path.write_text(json.dumps(batch) + "\n---\n" + json.dumps(kept))
+
+    found = read(path)
+
+    inline = found.resources[0].spec.source.inline
+    assert inline is not None
+    assert [(ticket.id, ticket.body) for ticket in inline.tickets] == [("🎟️", "Charged twice 😡")]
+    assert found.config_maps[0]["data"] == kept["data"]
+
+
+def test_half_a_character_is_replaced() -> None:
+    [text] = yaml_documents.load('"a\\ud83d b\\ude21 \\ud83d\\ude21"')
+    assert text == "a\ufffd b\ufffd 😡"

@@ -28,7 +28,10 @@ def load(text: str) -> Iterator[Any]:
 
 
 class Loader(yaml.SafeLoader):
-    """Also refuses a field that is given twice, of which YAML would silently keep the last."""
+    """Also refuses a field that is given twice, of which YAML would silently keep the last.
+
+    Text is what JSON means by it: PyYAML reads the two escapes of an emoji as two halves of a character.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -71,6 +74,10 @@ class Loader(yaml.SafeLoader):
         except (ValueError, OverflowError):  # a month 13
             raise refused(impossible, node.start_mark) from None
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        return joined(value) if isinstance(value, str) else value
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
@@ -78,6 +85,13 @@ class Loader(yaml.SafeLoader):
                 raise refused(f"{key.value} is given twice", key.start_mark)
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
         return super().construct_mapping(node, deep)
+
+
+def joined(text: str) -> str:
+    """With the halves of characters put together; a half that is alone is no text, and replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def refused(problem: str, mark: Any) -> yaml.constructor.ConstructorError:

@@ -161,7 +161,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a run will write, as far as it is known before anything is bought: `ids` are those of its first tickets."""
+    """What a run will write, as far as it is known before anything is bought.
+
+    `ids` are those of its first tickets, where rows go into a database: elsewhere no id has to fit what is there.
+    """
 
     tickets: int
     categories: tuple[str, ...] = ()

@@ -128,8 +128,16 @@ async def test_the_sinks_are_asked_whether_so_many_tickets_fit(world: World) -> 
     await world.run_until_finished(world.apply("a", "b", "c"))
 
     assert [rehearsal.tickets for rehearsal in world.sink.checked] == [3]
-    assert world.sink.checked[0].ids == ("0", "1", "2")
-    assert "billing" in world.sink.checked[0].categories
+
+
+async def test_a_database_rehearses_with_the_categories_and_the_first_ids(world: World) -> None:
+    database = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "tickets"}}
+    await world.run_until_finished(world.apply("a", "b", "c", results=database))
+
+    [rehearsal] = world.sink.checked
+    assert rehearsal.ids == ("0", "1", "2")
+    assert rehearsal.categories == ("billing", "technical", "account", "feedback", "other")
+    assert rehearsal.model == MODEL
 
 
 async def test_a_run_that_costs_too_much_stalls_and_goes_on_when_the_limit_is_raised(world: World) -> None:

@@ -113,7 +113,7 @@ class FakeBatchApi:
         await self._begin("results", batch)
         held = self._find(batch.id)
         if held is None or not self._shown(held).ended:
-            raise Waiting("the API knows no results of this batch yet (404)", reason="ResultsMissing")
+            raise Waiting("the API knows no results of this batch yet (404)", reason="NotFound")
         answers = list(held.answers)
         random.Random(held.id).shuffle(answers)
         delivered = self.shorten(answers)

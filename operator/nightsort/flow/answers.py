@@ -19,7 +19,7 @@ from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.run import Run, ShortReads
 from nightsort.ports import BatchApi, Source
 
-NO_RESULTS = frozenset({"NotFound", "ResultsMissing"})
+NO_RESULTS = "NotFound"
 SHORT_PATIENCE = timedelta(hours=1)
 SHORT_READS = 6
 """How long and how often missing lines are waited for: they are paid for, and a cut stream has them at another read."""
@@ -100,7 +100,7 @@ async def lines_of(run: Run, api: BatchApi, batch: Batch) -> AsyncIterator[Answe
             for answer in chunk:
                 yield answer
     except Waiting as waiting:
-        if waiting.reason not in NO_RESULTS or run.now() < batch.created_at + ALL_OVER:
+        if waiting.reason != NO_RESULTS or run.now() < batch.created_at + ALL_OVER:
             raise
 
 

@@ -270,7 +270,7 @@ async def test_a_call_that_was_not_made_surely_bought_nothing(account: Account) 
     "error",
     [
         Rejected("400"),
-        Waiting("not there", reason="ResultsMissing"),
+        Waiting("not there", reason="NotFound"),
         Waiting("the list of so long a time has too many", reason="ListTooLong"),
     ],
 )

@@ -88,6 +88,13 @@ def targets(results: Results) -> str:
             results["postgresql"]["wall"] <= 8,
         ),
         row(
+            "event loop stalled longest, PostgreSQL",
+            "-",
+            "≤ 100 ms",
+            f"{results['postgresql']['stall'] * 1000:.0f} ms",
+            results["postgresql"]["stall"] <= 0.1,
+        ),
+        row(
             "1,000 resources in flight, list calls an interval",
             "1,000",
             "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -264,13 +265,41 @@ async def test_config_maps_of_the_manifest_file_are_not_written_over(tmp_path: P
         await store.write(OWNER, found)
 
 
+LATIN = base64.b64encode("id,body\n1,x\n2,Grüße\n".encode("latin-1")).decode()
+UTF8 = base64.b64encode("id,body\n1,Grüße\n".encode()).decode()
+
+
 async def test_binary_content_of_the_manifest_file_is_known_as_such(tmp_path: Path) -> None:
-    document = DOCUMENT | {"binaryData": {"latin.csv": "aWQsYm9keQox6Q=="}}
+    document = DOCUMENT | {"binaryData": {"latin.csv": LATIN[:9] + "\n" + LATIN[9:], "text.csv": UTF8}}
 
     found = await FileConfigMaps(tmp_path, [document]).read("default", "tickets")
 
     assert found is not None
-    assert found.binary == {"latin.csv"}
+    assert found.binary == {"latin.csv": 3}
+    assert found.data == {"tickets.csv": "id,body\n1,Hello\n", "text.csv": "id,body\n1,Grüße\n"}
+
+
+@pytest.mark.parametrize("value", ["aWQ", "é", 5, b"id"], ids=repr)
+async def test_binary_content_that_is_no_base64_is_told(tmp_path: Path, value: object) -> None:
+    with pytest.raises(Stalled, match=r"ConfigMap tickets: binaryData\.a\.csv must be base64"):
+        await FileConfigMaps(tmp_path, [DOCUMENT | {"binaryData": {"a.csv": value}}]).read("default", "tickets")
+
+
+@pytest.mark.cluster
+async def test_a_file_that_is_not_utf_8_is_known_by_its_line_in_the_cluster_too(
+    plane: ControlPlane, cluster: Place, namespace: str, tmp_path: Path
+) -> None:
+    (tmp_path / "latin.csv").write_bytes(base64.b64decode(LATIN))
+    (tmp_path / "fine.csv").write_text("id\n1\n")
+    plane.kubectl("create", "configmap", "given", f"--from-file={tmp_path}", "-n", namespace)
+    patch = json.dumps({"binaryData": {"text.csv": UTF8}})
+    plane.kubectl("patch", "configmap", "given", "-n", namespace, "--type=merge", "-p", patch)
+
+    found = await cluster.store.read(namespace, "given")
+
+    assert found is not None
+    assert found.binary == {"latin.csv": 3}
+    assert found.data == {"fine.csv": "id\n1\n", "text.csv": "id,body\n1,Grüße\n"}
 
 
 async def test_what_was_written_is_forgotten_when_asked_and_nothing_else(tmp_path: Path) -> None:

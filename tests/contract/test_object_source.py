@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 import zstandard
 
 from nightsort.adapters import ticket_files
+from nightsort.adapters.object_cursor import MOST_CURSOR_CHARS
 from nightsort.adapters.object_options import StorePolicy
-from nightsort.adapters.sources.object_store import MOST_CURSOR_CHARS, ObjectTickets
+from nightsort.adapters.sources.object_store import ObjectTickets
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.domain.errors import Rejected, SourceChanged, Stalled, Waiting
 from tests.contract.object_places import Place, file_place, place
@@ -248,10 +250,20 @@ async def test_an_archive_that_was_cut_is_told_rather_than_read_as_if_it_were_wh
     await source_at(place, name).check()
 
 
-async def test_text_that_is_not_utf_8_is_told(place: Place) -> None:
-    place.objects.put("t.csv", "id,subject,body\n1,Grüße,x\n".encode("latin-1"))
-    with pytest.raises(Stalled, match=r"object t\.csv is not UTF-8 text"):
-        await source_at(place, "t.csv").check()
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.csv.zst"])
+async def test_text_that_is_not_utf_8_is_told_with_its_line(place: Place, name: str) -> None:
+    before = "id,subject,body\n" + "".join(f"{number},ü,{'€' * 100}\n" for number in range(5_000))
+    bad = {"5,Grüße,x\n".encode("latin-1"): 5_002, b"6,x,y\n7,\xe2\x82": 5_003}
+    for end, number in bad.items():
+        place.objects.put(name, packed(name, before.encode() + end))
+        with pytest.raises(Stalled, match=rf"object {re.escape(name)}, line {number}: not UTF-8 text") as told:
+            await source_at(place, name).check()
+        assert told.value.reason == "InvalidSource"
+
+
+def packed(name: str, content: bytes) -> bytes:
+    packers: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "zst": zstandard.compress}
+    return packers.get(name.rsplit(".", 1)[-1], bytes)(content)
 
 
 async def test_a_bomb_of_one_line_does_not_fill_the_memory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

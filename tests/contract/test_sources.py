@@ -131,10 +131,10 @@ async def test_a_missing_config_map_or_key_is_waited_for() -> None:
 
 
 async def test_content_that_is_no_utf_8_is_told() -> None:
-    found = ConfigMap("tickets", {}, "1", binary=frozenset({"a.csv"}))
+    found = ConfigMap("tickets", {}, "1", binary={"a.csv": 7})
     maps = MemoryConfigMaps({("support", "tickets"): found})
     source = ConfigMapTickets(maps, "support", ConfigMapSource(name="tickets", key="a.csv"))
-    with pytest.raises(Stalled, match=r"ConfigMap tickets, key a\.csv, the content is not UTF-8") as caught:
+    with pytest.raises(Stalled, match=r"ConfigMap tickets, key a\.csv, line 7: not UTF-8 text") as caught:
         await source.check()
     assert caught.value.reason == "InvalidSource"
 

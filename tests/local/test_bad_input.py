@@ -128,7 +128,7 @@ TICKETS = {
             batch("tickets", from_config_map("a.csv")),
             {"kind": "ConfigMap", "metadata": {"name": "tickets"}, "binaryData": {"a.csv": "aWQsYm9keQox6Q=="}},
         ),
-        ("ConfigMap tickets, key a.csv, the content is not UTF-8 text",),
+        ("ConfigMap tickets, key a.csv, line 2: not UTF-8 text",),
     ),
     "content that is a number": Case(file("a.csv", 42), ("ConfigMap tickets: data.a.csv must be text",)),
     "CSV without the named column": Case(

@@ -92,9 +92,7 @@ async def test_a_file_that_was_changed_before_the_cursor_stalls_and_buys_nothing
     assert is_true(status, "Stalled")
     assert [condition.reason for condition in status.conditions if condition.type == "Stalled"] == ["SourceChanged"]
     assert "Bring the file back as it was" in (status.message or "")
-    assert set(world.paid()) == set(world.labels()) == {"T-0", "T-1", "T-2"}, (
-        "bought is collected"
-    )
+    assert set(world.paid()) == set(world.labels()) == {"T-0", "T-1", "T-2"}, "bought is collected"
 
 
 async def test_a_file_that_is_brought_back_is_read_to_its_end(world: World, file: File) -> None:

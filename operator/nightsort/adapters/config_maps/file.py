@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nightsort.adapters.files import read_if_there, write_whole
+from nightsort.adapters.utf8 import NotBase64, told_apart
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Stalled
 from nightsort.ports import ConfigMap
@@ -34,8 +35,7 @@ class FileConfigMaps:
     async def read(self, namespace: str, name: str) -> ConfigMap | None:
         document = self._documents.get((namespace, name))
         if document is not None:
-            binary = frozenset(document.get("binaryData") or ())
-            return ConfigMap(name, texts(name, document.get("data") or {}), IN_MANIFEST, binary=binary)
+            return in_manifest(name, document)
         return await asyncio.to_thread(self._read, namespace, name)
 
     async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
@@ -73,6 +73,14 @@ class FileConfigMaps:
 def place_of(document: Mapping[str, Any]) -> tuple[str, str]:
     metadata = document.get("metadata") or {}
     return metadata.get("namespace") or "default", metadata.get("name") or ""
+
+
+def in_manifest(name: str, document: Mapping[str, Any]) -> ConfigMap:
+    try:
+        more, lines = told_apart(document.get("binaryData") or {})
+    except NotBase64 as wrong:
+        raise Stalled(f"ConfigMap {name}: binaryData.{wrong} must be base64", reason="ConfigMapInvalid") from None
+    return ConfigMap(name, more | texts(name, document.get("data") or {}), IN_MANIFEST, binary=lines)
 
 
 def texts(name: str, data: Mapping[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""ConfigMaps of the cluster. Only text is seen: `binaryData` is left alone."""
+"""ConfigMaps of the cluster. kubectl makes `binaryData` of files that are not UTF-8; text in there is read as text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from kubernetes.aio.client import ApiClient, V1ConfigMap, V1ObjectMeta
 
 from nightsort.adapters.kube_client import owned, translated
 from nightsort.adapters.kube_core import CoreObjects
+from nightsort.adapters.utf8 import told_apart
 from nightsort.api.model import GROUP, KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone
@@ -43,11 +44,13 @@ class KubeConfigMaps:
 
 def parsed(found: V1ConfigMap) -> ConfigMap:
     metadata = found.metadata or V1ObjectMeta()
+    texts, lines = told_apart(found.binary_data or {})
     return ConfigMap(
         name=metadata.name or "",
-        data=found.data or {},
+        data=texts | (found.data or {}),
         version=metadata.resource_version or "",
         owner_uid=owner_of(metadata),
+        binary=lines,
     )
 
 

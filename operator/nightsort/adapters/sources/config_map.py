@@ -7,6 +7,7 @@ from typing import get_args
 
 from nightsort.adapters.ticket_files import Entry, InvalidFile, parse
 from nightsort.adapters.ticket_list import complaint, cursors, pages
+from nightsort.adapters.utf8 import NOT_UTF8
 from nightsort.api.model import Format
 from nightsort.api.spec import ConfigMapSource
 from nightsort.domain.errors import Stalled, Waiting
@@ -74,7 +75,7 @@ class ConfigMapTickets:
         if found is None:
             raise Waiting(f"ConfigMap {name} does not exist; it may come later", reason="SourceMissing")
         if key in found.binary:
-            raise self._stalled("the content is not UTF-8 text; save the file as UTF-8")
+            raise self._stalled(f"line {found.binary[key]}: {NOT_UTF8}")
         if key not in found.data:
             raise Waiting(f"ConfigMap {name} has no key {key}; it may come later", reason="SourceMissing")
         return found.data[key]

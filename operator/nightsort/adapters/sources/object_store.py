@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import NamedTuple, get_args
+from contextlib import suppress
+from functools import partial
+from typing import get_args
 
 from nightsort.adapters.compressed_files import SUFFIXES, DamagedArchive, unpacked
+from nightsort.adapters.object_cursor import PLACE, Cursor
 from nightsort.adapters.object_options import StorePolicy
 from nightsort.adapters.object_stores import Folder
 from nightsort.adapters.ticket_files import NEWLINES, Entry, InvalidFile, check_fields, entries
@@ -18,70 +19,24 @@ from nightsort.adapters.ticket_list import (
     NO_TRAIL,
     PAGE,
     IdDigests,
-    changed,
     flaw,
     further,
     id_digest,
     used_before,
 )
+from nightsort.adapters.utf8 import NOT_UTF8, line_that_is_not
 from nightsort.api.model import Format
 from nightsort.api.object_store import ObjectStoreSource
-from nightsort.domain.errors import Interruption, SourceChanged, Stalled, Waiting
+from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 
-PLACE = "source.objectStore"
 RIGHTS = "list the bucket and read its objects"
 FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
 MOST_OBJECTS = 50_000
-MOST_CURSOR_CHARS = 1024
 PAGE_CHARS = 8_000_000
 """Bounds the memory of a page where tickets are long."""
 WILDCARD = re.compile(r"[*?]")
-
-
-class Cursor(NamedTuple):
-    """Behind which ticket to go on: an object's name in the folder, and the number of its line or entry.
-
-    `trail` is that of the object's tickets up to there; an older version's cursor has none.
-    """
-
-    name: str
-    number: int
-    trail: str = ""
-
-    @classmethod
-    def of(cls, text: str) -> Cursor:
-        number, name, *trail = json.loads(text)
-        return cls(name, number, *trail)
-
-    @property
-    def text(self) -> str:
-        return f'[{self.number},{in_json(self.name)},"{self.trail}"]'
-
-    @property
-    def place(self) -> tuple[str, int]:
-        return self.name, self.number
-
-    def hold(self, there: Cursor) -> None:
-        """Holds the first ticket that is not in front of the cursor against it.
-
-        Raises:
-            SourceChanged: it is another one, or those in front of it are others.
-        """
-        if there.place != self.place or self.trail not in ("", there.trail):
-            raise self.changed()
-
-    def changed(self) -> SourceChanged:
-        return changed(f"{PLACE}: object {self.name}, line or entry {self.number}")
-
-
-@lru_cache(maxsize=8)
-def in_json(name: str) -> str:
-    """Kept, since thousands of tickets that follow each other stand in the same object."""
-    return json.dumps(name, ensure_ascii=False)
-
-
-LONGEST_TRAIL = NO_TRAIL.hex()
+CHUNK_BYTES = 256 * 1024
 
 
 class ObjectTickets:
@@ -153,7 +108,7 @@ class ObjectTickets:
             if first is not None:
                 return self._invalid(f"{place(name, entry)}: {used_before(ticket_id, first)}")
             first = place(name, entry)
-        return Waiting(f"{PLACE}: the objects are being changed", reason="SourceChanging")
+        return changing()
 
     def _pages(self, after: str | None, through: str | None) -> Iterator[Sequence[Ticket]]:
         page: list[Ticket] = []
@@ -237,7 +192,7 @@ class ObjectTickets:
         return sorted(names)
 
     def _checked_name(self, name: str) -> str:
-        if len(Cursor(name, 10**12, LONGEST_TRAIL).text) > MOST_CURSOR_CHARS:
+        if not Cursor.fits(name):
             raise self._invalid(f"the name of object {name[:64]}… is too long")
         return name
 
@@ -255,13 +210,28 @@ class ObjectTickets:
             except DamagedArchive:
                 raise self._invalid(f"object {name} is not what its ending says, or was cut") from None
             except UnicodeDecodeError:
-                raise self._invalid(f"object {name} is not UTF-8 text") from None
+                raise self._not_utf8(name) from None
+
+    def _not_utf8(self, name: str) -> Interruption:
+        """Says in which line, by reading again."""
+        file = self._folder.read(name)
+        if file is None:
+            return self._missing()
+        with suppress(DamagedArchive), file:
+            content = unpacked(file, name)
+            if line := line_that_is_not(iter(partial(content.read, CHUNK_BYTES), b"")):
+                return self._invalid(f"object {name}, line {line}: {NOT_UTF8}")
+        return changing()
 
     def _missing(self) -> Waiting:
         return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason="SourceMissing")
 
     def _invalid(self, what: str) -> Stalled:
         return self._folder.stalled(what, "InvalidSource")
+
+
+def changing() -> Waiting:
+    return Waiting(f"{PLACE}: the objects are being changed", reason="SourceChanging")
 
 
 def place(name: str, entry: Entry) -> str:

@@ -126,7 +126,11 @@ class Source(Protocol):
     async def count(self) -> int: ...
 
     def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
-        """Pages of tickets behind the cursor `after`, up to and with `through`."""
+        """Pages of tickets behind the cursor `after`, up to and with `through`.
+
+        Raises:
+            SourceChanged: what a cursor stands for is not there any more; at `through` it may show after the last page.
+        """
         ...
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:

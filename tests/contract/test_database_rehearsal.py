@@ -219,6 +219,23 @@ async def test_an_update_is_content_with_one_row_among_the_first_tickets(databas
     await sink_of(database).check(rehearsal("5", "6", "7"))
 
 
+async def test_an_update_rehearses_on_ids_that_several_rows_have(database: TestDatabase) -> None:
+    make(database, "int, category varchar(40)", 1, 1, 2)
+    before = everything(database)
+
+    await sink_of(database).check(rehearsal("1", "2"))
+
+    assert everything(database) == before
+
+
+@only_postgresql
+async def test_two_ids_of_the_source_that_are_one_are_found_wherever_they_stand(database: TestDatabase) -> None:
+    make(database, "int PRIMARY KEY, category varchar(40)", *range(1, 41))
+    ids = [str(number) for number in range(1, 41)]
+
+    assert (await refusal(database, rehearsal(*ids, "040"))).reason == "IdsCollide"
+
+
 async def test_an_update_of_a_column_that_is_never_null_stalls_and_names_the_way_out(database: TestDatabase) -> None:
     make(database, "int PRIMARY KEY, category varchar(40) NOT NULL DEFAULT ''", 1)
 

@@ -28,6 +28,7 @@ def rehearse(transfer: Transfer, rehearsal: Rehearsal) -> None:
     """
     rows = rows_of(rehearsal)
     transfer.stage([replace(row, id=ticket_id) for ticket_id, row in zip(rehearsal.ids, cycle(rows), strict=False)])
+    transfer.refuse_two_as_one()
     ids = fillable_ids(transfer, rehearsal, len(rows)) if transfer.mode == "Update" else rehearsal.ids
     if not can_undo(transfer.session, transfer.table):
         return
@@ -80,5 +81,7 @@ def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequenc
 
 
 def asked(transfer: Transfer, statement: str, most: int) -> Sequence[str]:
-    family = transfer.session.family
-    return [as_text(each, family) for each in transfer.session.run(f"{statement} LIMIT {most}").scalars()]
+    """Each id once, however many rows have it."""
+    session = transfer.session
+    found = session.run(f"{statement} LIMIT {most}").scalars()
+    return list(dict.fromkeys(as_text(each, session.family) for each in found))

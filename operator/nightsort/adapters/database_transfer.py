@@ -62,20 +62,25 @@ class Transfer:
         updated = self.session.run(self.statements.update()).rowcount
         if updated == staged and self._columns["id"].unique:
             return 0  # each has its own row: nothing is left to ask
-        self._refuse_two_as_one(by_letter=True)
+        self.refuse_two_as_one()
         return int(self.session.run(self.statements.without_row()).scalar_one())
 
     def _upsert(self) -> int:
         column = self._columns["id"]
         if not column.exact:
-            self._refuse_two_as_one(by_letter=False)
+            self.refuse_two_as_one()
         self.session.run(self.statements.upsert())
         if column.text and not column.exact:
             self._refuse(self.statements.taken_for_another())
         return 0
 
-    def _refuse_two_as_one(self, *, by_letter: bool) -> None:
-        self._refuse(self.statements.taken_for_one(by_letter=by_letter))
+    def refuse_two_as_one(self) -> None:
+        """An Update compares letter by letter, an Upsert as the table's key does.
+
+        Raises:
+            Stalled: two of the ids that are staged are one.
+        """
+        self._refuse(self.statements.taken_for_one(by_letter=self.mode == "Update"))
 
     def _refuse(self, statement: str) -> None:
         found = self.session.run(statement).first()

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
-from nightsort.domain.errors import Waiting
+from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Clock
 from tests.fakes.batch_api import FakeBatchApi, Held, read_requests
 
@@ -19,6 +19,11 @@ MARK = "sekret"
 LABELS = ("billing", "Technical", "account", "other.")
 PASSING = ("api_error", "overloaded_error")
 CANCEL_SECONDS = 30.0
+NOTHING_SOLD: tuple[Interruption, ...] = (
+    Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=120.0),
+    Waiting("the API is overloaded", reason="Overloaded"),
+    Stalled("the account's spend limit is reached", reason="SpendLimitReached"),
+)
 Bought = Callable[[Held, dict[str, str]], None]
 
 
@@ -43,6 +48,8 @@ class Account(FakeBatchApi):
         self.withheld: set[str] = set()
         self.noise = rng.choice((0.0, 0.0, 0.3))
         self.losses = 0.0
+        self.drought: tuple[datetime, datetime] | None = None
+        self._refusal = rng.choice(NOTHING_SOLD)
         self.shorten = self.deliver
 
     def respond(self, text: str) -> str | Answer:
@@ -61,6 +68,8 @@ class Account(FakeBatchApi):
         )
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        if self.drought and self.drought[0] <= self._clock.now() < self.drought[1]:
+            raise self._refusal
         sent = body.read()
         self._duration = timedelta(seconds=self._rng.uniform(5, self.longest))
         batch = await super().create(io.BytesIO(sent), size, tag)

@@ -79,6 +79,11 @@ class Pauses(Chaos):
         return Blow(Fault.PAUSE, self._rng.uniform(60, LONGEST_PAUSE))
 
 
+def quiet(rng: random.Random) -> Chaos:
+    """No faults at all."""
+    return Chaos(rng, 0, 0.0)
+
+
 def drawn(rng: random.Random) -> Chaos:
     """Faults of all kinds for most seeds, pauses for some; now and then none."""
     most, rate = rng.choice((0, 3, 6, 15)), rng.choice((0.01, 0.05, 0.1))

@@ -25,9 +25,11 @@ from nightsort.domain.report import progress
 from nightsort.domain.verdict import Judge
 from nightsort.flow import adopt, answers, cancel, collect, poll, reconcile, submit
 from nightsort.flow.answers import MISSING, Judged, own_answers
+from nightsort.flow.pace import Gate, PacedApi
 from nightsort.flow.run import Run, Tools
 from nightsort.flow.spool import BodySpool, RowSpool
 from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
+from tests.simulation import doors
 from tests.simulation.truth import Shelf
 from tests.simulation.world import World, honest
 
@@ -158,6 +160,15 @@ async def say_nothing(self: Any, meta: Meta) -> None:
     """A farewell that cancels nothing."""
 
 
+class OneGate(PacedApi):
+    """Whatever fails closes the account for everything."""
+
+    @contextlib.contextmanager
+    def _call(self, operation: str, *gates: Gate) -> Iterator[None]:
+        with super()._call(operation, self._everything):
+            yield
+
+
 # --- writing ---
 
 
@@ -282,6 +293,7 @@ DEFECTS = (
     Defect("missing answers are bought again", [(answers, "MISSING", replace(MISSING, may_pass=True))]),
     Defect("a suspended resource goes on buying", [without(moves.hold_while_suspended)]),
     Defect("a deleted resource runs on", [(cancel.Farewell, "say", say_nothing)]),
+    Defect("a refused create closes the account", [(doors, "PacedApi", OneGate)]),
     Defect("the status is written unguarded", spoil=unguard),
     Defect("rows are added to those that are there", shelf=Heap),
     Defect("collecting is confirmed before the rows are stored", [(reconcile, "collect", collect_confirmed_first)]),

@@ -94,6 +94,13 @@ class Oracle:
             f"I2: {ticket!r} was bought again, though {earlier.held.id} had answered {earlier.answer.outcome}",
         )
 
+    def collected_by_now(self, held: Held) -> None:
+        """Where nothing is wrong but that creates are refused, what has ended is collected all the same."""
+        resource = self._world.truth.now(self.intents[held.tag].resource)
+        if resource is not None and not is_finished(resource.status):
+            waits = any(each.id == held.id and each.state is BatchState.SUBMITTED for each in resource.status.batches)
+            self.demand(not waits, f"I3: {held.id} has ended long ago and is not collected: {resource.status.message}")
+
     # --- what is written ---
 
     def witness(self, before: Resource, status: Status, text: str) -> Iterator[BatchRecord]:

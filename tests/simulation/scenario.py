@@ -48,7 +48,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`room` is how many requests an account may have enqueued; `paced` when its resources wait together."""
+    """`room` is how many requests an account may have enqueued; `paced` when its resources wait together.
+
+    `drought` is when accounts sell nothing, in seconds from the beginning of the world.
+    """
 
     plans: Sequence[Plan]
     sources: Mapping[str, Sequence[Ticket]]
@@ -58,6 +61,7 @@ class Scenario:
     losses: float = 0.0
     paced: bool = True
     room: int = 200_000
+    drought: tuple[float, float] | None = None
 
     def source(self, name: str) -> MemorySource:
         return MemorySource(self.sources[name], page=9)
@@ -65,6 +69,8 @@ class Scenario:
 
 def drawn(rng: random.Random) -> Scenario:
     """A scenario by chance. Most are small: what goes wrong between two shards goes wrong among three tickets."""
+    if rng.random() < 0.07:
+        return drawn_dry(rng)
     resources = rng.choice((1, 1, 2, 2, 3, 5))
     equal = rng.random() < 0.4
     size = draw_size(rng)
@@ -85,6 +91,23 @@ def drawn(rng: random.Random) -> Scenario:
         paced=rng.random() < 0.7,
         room=rng.choice((200_000, 200_000, 100, 10)),
     )
+
+
+def drawn_dry(rng: random.Random) -> Scenario:
+    """One has bought when its account begins to sell nothing; the others come then, and again and again."""
+    sources = {f"tickets-{number}": draw_tickets(rng, rng.choice((1, 3, 8))) for number in range(rng.choice((2, 2, 3)))}
+    begins = rng.uniform(10, 100)
+    plans = []
+    for number, source in enumerate(sources):
+        spec = spec_of(
+            source,
+            unknown_label=rng.choice(RULES),
+            shards=Shards(max_requests=draw_shard(rng, 8, equal=False)),
+            poll_interval_seconds=30,
+        )
+        after = begins + rng.uniform(0, 600) if number else 0.0
+        plans.append(Plan(f"run-{number}", after, spec, draw_deeds(rng)))
+    return Scenario(plans, sources, sinks=1, drought=(begins, begins + rng.choice((1800.0, 3600.0))))
 
 
 def draw_size(rng: random.Random) -> int:

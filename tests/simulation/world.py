@@ -6,6 +6,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 from nightsort.api.resource import Meta, Resource
@@ -16,7 +17,7 @@ from nightsort.flow.run import Tools
 from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemorySource
 from tests.simulation.account import Account
-from tests.simulation.chaos import Blow, Chaos, Fault, Killed
+from tests.simulation.chaos import Blow, Chaos, Fault, Killed, quiet
 from tests.simulation.chaos import drawn as troubles
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
@@ -29,6 +30,8 @@ MOST_LOOKS = 6000
 """Of each process, beside those of who stands in a queue: leaders that were paused go on looking beside the new one."""
 CROWDED = 100
 """Where so few requests have room, those who wait ask so often that long batches would take most of the time."""
+DAWDLING = 600.0
+"""Seconds that looks may take or be put off for, where nothing goes wrong but creates."""
 ACCOUNTS = ("first", "second")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Tools], None]
@@ -50,7 +53,8 @@ class World:
         self.seed = seed
         self.rng = random.Random(seed)
         self.scenario = scenario or drawn(self.rng)
-        self.chaos = chaos or troubles(self.rng)
+        self.chaos = chaos or (quiet if self.scenario.drought and self.rng.random() < 0.5 else troubles)(self.rng)
+        self.calm = self.scenario.drought is not None and self.chaos.left == 0 and self.scenario.losses == 0
         self.spoil = spoil
         self.clock = LoopClock()
         self.oracle = Oracle(self)
@@ -74,6 +78,9 @@ class World:
     async def _live(self) -> None:
         for account in self.accounts.values():
             account.noise, account.losses = self.scenario.noise, self.scenario.losses
+            if self.scenario.drought:
+                begins, ends = (self.clock.now() + timedelta(seconds=each) for each in self.scenario.drought)
+                account.drought = (begins, ends)
             if self.scenario.room < CROWDED:
                 account.longest = min(account.longest, 600.0)
         for plan in self.scenario.plans:
@@ -193,8 +200,18 @@ class World:
     def bought(self, held: Held, tickets: dict[str, str]) -> None:
         """A batch may be unknown to the API for a while, right after its create or later."""
         self.oracle.bought(held, tickets)
+        if self.calm:
+            self.spawn(self._expect_collected(held))
         if self.chaos.chance(0.05):
             self.spawn(self._hide(held.id))
+
+    async def _expect_collected(self, held: Held) -> None:
+        """By the second poll at the latest: the first may be served by a list that is one interval old."""
+        resource = self.truth.now(self.oracle.intents[held.tag].resource)
+        if resource is not None:
+            runs = (held.ends_at - self.clock.now()).total_seconds()
+            await asyncio.sleep(runs + 2 * resource.spec.poll_interval_seconds + DAWDLING)
+            self.oracle.collected_by_now(held)
 
     async def _hide(self, batch_id: str) -> None:
         account = next(account for account in self.accounts.values() if batch_id in account.held)

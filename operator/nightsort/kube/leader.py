@@ -97,12 +97,12 @@ async def lead(
         await lock.give_back()
 
 
-async def first_of(wanted: asyncio.Future[T], election: asyncio.Task[None]) -> T:
-    """The result of what is waited for; the election ends earlier only by an error, which is raised."""
-    both: set[asyncio.Future[Any]] = {wanted, election}
+async def first_of(wanted: asyncio.Future[T], beside: asyncio.Task[None]) -> T:
+    """The result of what is waited for; what goes on beside it ends earlier only by an error, which is raised."""
+    both: set[asyncio.Future[Any]] = {wanted, beside}
     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     if not wanted.done():
-        await election
+        await beside
     return await wanted
 
 

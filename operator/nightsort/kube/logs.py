@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 
 from nightsort.flow.context import BATCH, RESOURCE
 
+REFUSALS = ("APINotFoundError", "APIForbiddenError")
+"""kopf's own, by name: it keeps the classes to itself."""
+
 
 class JsonLines(logging.Formatter):
     """time, level, logger, message; resource (namespace/name), batch and error where there are."""
@@ -29,6 +32,18 @@ def seen_by_kopf(record: logging.LogRecord) -> str | None:
     """kopf's own lines name their resource in an attribute."""
     found = getattr(record, "k8s_ref", None)
     return f"{found.get('namespace')}/{found.get('name')}" if isinstance(found, dict) else None
+
+
+def spare_tracebacks() -> None:
+    """What the API server refuses kopf is said in its line; where kopf asked does not help whoever reads it."""
+    for name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
+        logging.getLogger(name).addFilter(without_traceback)
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    if record.exc_info and record.exc_info[0] and record.exc_info[0].__name__ in REFUSALS:
+        record.exc_info = None
+    return True
 
 
 def write_json() -> None:

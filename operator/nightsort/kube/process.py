@@ -14,10 +14,12 @@ from datetime import timedelta
 import kopf
 
 from nightsort.api.model import GROUP
+from nightsort.domain.errors import Stalled
 from nightsort.kube import handlers, login
 from nightsort.kube.desk import Desk
-from nightsort.kube.leader import lead
-from nightsort.kube.logs import write_json
+from nightsort.kube.leader import first_of, lead
+from nightsort.kube.logs import spare_tracebacks, write_json
+from nightsort.kube.scopes import Scopes
 from nightsort.kube.storages import NoDiffBase
 from nightsort.kube.web import serving
 from nightsort.settings import Settings
@@ -31,6 +33,7 @@ def run(settings: Settings) -> None:
     kopf.configure(verbose=False)
     if settings.log_format == "json":
         write_json()
+    spare_tracebacks()
     # kopf tells of every tick of every timer; what matters is told by events and by our own loggers.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     # Until kopf takes signals over; the first process of a container would otherwise not be ended by this one.
@@ -48,16 +51,17 @@ async def serve(settings: Settings) -> None:
             return text()
 
         async def work() -> None:
+            scopes = Scopes(client, settings.namespaces, tools.metrics)
+            await scopes.opened()
             tools.metrics.leads()
-            await watch(settings, desk)
+            await watch(settings, desk, scopes)
 
-        async with serving(settings.liveness_port, desk.ailments, metrics):
+        async with cluster_client() as client, serving(settings.liveness_port, desk.ailments, metrics):
             if settings.lease is None:
                 await work()
                 return
             namespace, name = settings.lease.split("/")
-            async with cluster_client() as client:
-                await lead(client, name, namespace, identity(), work)
+            await lead(client, name, namespace, identity(), work)
 
 
 def identity() -> str:
@@ -65,20 +69,41 @@ def identity() -> str:
     return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
-async def watch(settings: Settings, desk: Desk) -> None:
-    """Works until the process is asked to end."""
-    where = ", ".join(settings.namespaces) or "all namespaces"
+async def watch(settings: Settings, desk: Desk, scopes: Scopes) -> None:
+    """Works until the process is asked to end.
+
+    Raises:
+        Stalled: there is nothing left to watch; the next process waits until there is.
+    """
+    where = ", ".join(scopes.namespaces) or "all namespaces"
     logger.info("watching %s; batches go to %s", where, settings.anthropic_base_url)
-    await kopf.operator(
-        settings=kopf_settings(),
-        registry=kopf.get_default_registry(),
-        memo=kopf.Memo(desk=desk, watches=len(settings.namespaces) or 1),
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        standalone=True,
-        # kopf's own one would begin with the account's name, which an image's bare number of a user has not got.
-        identity=identity(),  # type: ignore[arg-type]  # a NewType that kopf keeps to itself
-    )
+    keeping = asyncio.create_task(scopes.keep())  # the first of the two: kopf ends what began after it
+    working = asyncio.create_task(operate(settings, desk, scopes))
+    try:
+        await first_of(working, keeping)
+    finally:
+        keeping.cancel()
+        working.cancel()
+        await asyncio.gather(keeping, working, return_exceptions=True)
+
+
+async def operate(settings: Settings, desk: Desk, scopes: Scopes) -> None:
+    try:
+        await kopf.operator(
+            settings=kopf_settings(),
+            registry=kopf.get_default_registry(),
+            memo=kopf.Memo(desk=desk, watches=len(settings.namespaces) or 1),
+            clusterwide=not settings.namespaces,
+            namespaces=scopes.namespaces,
+            insights=scopes.insights,
+            standalone=True,
+            # kopf's own one would begin with the account's name, which an image's bare number of a user has not got.
+            identity=identity(),  # type: ignore[arg-type]  # a NewType that kopf keeps to itself
+        )
+    except Exception as error:
+        if why := await scopes.closed():
+            raise Stalled(why) from error
+        raise
 
 
 def kopf_settings() -> kopf.OperatorSettings:
@@ -88,7 +113,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}", v1=False)
     settings.posting.enabled = False
-    settings.scanning.disabled = True
+    settings.scanning.disabled = True  # see scopes.py
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 600

@@ -1,0 +1,64 @@
+"""Files of local mode: whatever ends a write in the middle, the old content is still there."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nightsort.adapters.files import write_whole
+
+OLD, NEW = b"the old content", b"new" * 100_000
+HALF = 64 * 1024
+# The kernel ends the process, or fails its write, when its file has become so long: that is in the middle.
+WRITER = """
+import resource, signal, sys
+from pathlib import Path
+from nightsort.adapters.files import write_whole
+from nightsort.domain.errors import Stalled
+
+path, half, new, how = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL if how == "killed" else signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (half, half))
+try:
+    write_whole(path, b"new" * new)
+except Stalled as stalled:
+    sys.exit(stalled.reason)
+"""
+
+
+def interrupted(path: Path, how: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WRITER, str(path), str(HALF), str(len(NEW) // 3), how]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_process_that_ends_in_the_middle_of_a_write_leaves_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.json"
+    write_whole(path, OLD)
+
+    assert interrupted(path, "killed").returncode == -signal.SIGXFSZ
+    assert path.read_bytes() == OLD
+
+    write_whole(path, NEW)
+    assert path.read_bytes() == NEW
+    assert list(tmp_path.iterdir()) == [path], "nothing of the earlier attempt is left"
+
+
+def test_a_write_that_finds_no_room_stalls_and_leaves_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.json"
+    write_whole(path, OLD)
+
+    assert interrupted(path, "refused").stderr.strip() == "NotWritable"
+    assert path.read_bytes() == OLD
+
+
+@pytest.mark.parametrize("how", ["killed", "refused"])
+def test_a_first_write_that_does_not_come_to_its_end_leaves_no_file(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "new" / "tickets.json"
+
+    assert interrupted(path, how).returncode != 0
+    assert not path.exists()

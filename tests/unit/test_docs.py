@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nightsort.adapters import anthropic_batches, anthropic_wire, databases
+
 TOP = Path(__file__).resolve().parents[2]
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 
@@ -20,6 +22,20 @@ def test_every_test_that_a_page_names_exists(page: str, least: int) -> None:
 
     assert named - defined == set()
     assert len(named) >= least
+
+
+def test_the_limits_that_pages_promise_are_those_of_the_code() -> None:
+    """Tests of what happens beyond a limit lower it, and would not notice that it had gone up."""
+    security, performance = ((TOP / "docs" / page).read_text() for page in ("security.md", "performance.md"))
+    mebibyte = 1024 * 1024
+
+    assert "every answer but results ends at 16 MiB unpacked and after five minutes" in security
+    assert anthropic_batches.MOST_ANSWER_BYTES / mebibyte == 16
+    assert anthropic_batches.MOST_ANSWER_SECONDS / 60 == 5
+    assert "a line of more than 16 MiB is an error of its ticket alone" in security
+    assert anthropic_wire.MOST_LINE_BYTES / mebibyte == 16
+    assert "Whoever waits 30 s for a lock gives up" in performance
+    assert databases.LOCK_SECONDS == 30
 
 
 def test_every_link_of_the_documentation_leads_somewhere() -> None:

@@ -233,6 +233,74 @@ def refuse_second_create(world: World) -> Any:
     return before
 
 
+# --- at the limit itself ----------------------------------------------------------------------------------------------
+
+HUNDREDTH_OF_A_CENT = Decimal("0.0001")
+
+
+def worth(status: Status, requests: int, text_bytes: int) -> Decimal:
+    """What so many requests come to by the API's counts of the sample, at $1 and $5 for a million tokens, halved."""
+    assert status.plan is not None
+    counted = status.plan.tokens
+    assert counted is not None
+    of_texts = -(-text_bytes * counted.sample // counted.sample_bytes)
+    return ((requests * counted.prompt + of_texts) * 1 + requests * counted.answer * 5) / Decimal(2_000_000)
+
+
+async def bought_without_a_limit(world: World, *bodies: str, **spec: Any) -> tuple[list[str], list[Decimal]]:
+    """What each batch is worth, all in flight at once; the last body has grown until the sum can be a limit.
+
+    A limit has six decimals, and an input token is worth half of the last one.
+    """
+    for filler in range(20):
+        grown = [*bodies[:-1], bodies[-1] + "x" * filler]
+        resource = world.apply(*grown, name=f"free-{filler}", **spec)
+        await world.look(resource)
+        status = now(world, resource)
+        world.ledger.lose(resource.meta)
+        amounts = [worth(status, record.requests, record.text_bytes) for record in status.batches]
+        if amounts and sum(amounts) % Decimal("0.000001") == 0:
+            return grown, amounts
+    raise AssertionError("no such sum")
+
+
+TEN = {"shards": {"maxRequests": 10}}
+
+
+async def test_a_run_that_comes_to_the_limit_is_bought_and_one_that_is_above_it_is_not(world: World) -> None:
+    """Its batches are held against the limit one by one, too, and none of them is above it."""
+    bodies, amounts = await bought_without_a_limit(world, *["billing and " + "more " * 40] * 20, **TEN)
+    assert len(amounts) == 2
+    equal = world.apply(*bodies, name="equal", maxCostUSD=f"{sum(amounts):.6f}", **TEN)
+    below = world.apply(*bodies, name="below", maxCostUSD=f"{sum(amounts) - HUNDREDTH_OF_A_CENT:.6f}", **TEN)
+    world.api.calls.clear()
+
+    await world.look(below)
+    assert is_refused(now(world, below))
+    assert world.api.calls["create"] == 0
+
+    await world.look(equal)
+    assert not is_refused(now(world, equal))
+    assert world.api.calls["create"] == 2
+
+
+@pytest.mark.usefixtures("short_sight")
+async def test_a_batch_that_brings_a_run_to_the_limit_is_bought_and_one_that_brings_it_above_is_not(
+    honest: World,
+) -> None:
+    """Pre-flight has no objection to either: it sees short tickets only."""
+    bodies, amounts = await bought_without_a_limit(honest, "billing", "billing", *[LONG] * 18, **TEN)
+    assert len(amounts) == 2
+    came = {}
+    for name, limit in {"equal": sum(amounts), "below": sum(amounts) - HUNDREDTH_OF_A_CENT}.items():
+        resource = honest.apply(*bodies, name=name, maxCostUSD=f"{limit:.6f}", **TEN)
+        await honest.look(resource)
+        status = now(honest, resource)
+        came[name] = (len(status.batches), status.conditions[0].reason)
+
+    assert came == {"equal": (2, "Processing"), "below": (1, "CostLimitNear")}
+
+
 # --- the prompt fits --------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from nightsort.domain.queue import SHOWN_PLACES
 from nightsort.flow.admit import ASK_SECONDS, FAR_SECONDS
 from nightsort.ports import BatchApi, Sink, Source
 from tests.fakes.batch_api import FakeBatchApi
-from tests.fakes.world import World, first_word
+from tests.fakes.world import EXPIRED, World, first_word
 
 
 def limited(world: World, requests: int) -> None:
@@ -53,6 +53,24 @@ async def test_the_shards_of_one_resource_go_as_far_as_there_is_room(world: Worl
     assert world.api.calls["create"] == 2
     assert reason(world, resource) == "Queued"
     assert (await world.run_until_finished(resource)).status.tickets.labeled == 6
+
+
+async def test_a_retry_waits_until_there_is_room_for_all_of_its_tickets(world: World) -> None:
+    limited(world, 5)
+    world.respond = lambda text: EXPIRED
+    retried = world.apply("a", "b", "c", name="retried", backoffLimit=1)
+    await world.look(retried)
+    world.api._duration *= 600
+    await world.look(world.apply("a", "b", name="running"))
+    limited(world, 4)
+    world.clock.advance(60)
+
+    await world.look(retried)
+
+    status = world.ledger.current(retried.meta).status
+    assert [record.retryable for record in status.batches] == [3]
+    assert reason(world, retried) == "Queued", "3 and the 2 that are running are more than 4"
+    assert world.api.calls["create"] == 2
 
 
 async def test_after_a_restart_what_is_in_flight_is_counted_before_anything_is_bought(world: World) -> None:

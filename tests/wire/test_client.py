@@ -446,20 +446,27 @@ async def test_retired_models_and_models_that_cannot_stop_thinking_are_told(clie
     assert await client.api.model("no/such model?") is None
 
 
-async def test_the_list_is_read_page_by_page_until_it_is_old_enough() -> None:
-    start = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+def endless_list(start: datetime) -> Callable[[web.Request], web.Response]:
+    """Pages of a list of batches b0, b1 …, each a second older than the one before."""
+    one = json.loads(a_batch().text or "")
 
     def page(request: web.Request) -> web.Response:
         first = int(request.query["after_id"].removeprefix("b")) + 1 if "after_id" in request.query else 0
         batches = [
-            json.loads(a_batch(id=f"b{n}", created_at=(start - timedelta(seconds=n)).isoformat()).text or "")
+            one | {"id": f"b{n}", "created_at": (start - timedelta(seconds=n)).isoformat()}
             for n in range(first, first + 1000)
         ]
         return web.json_response(
             {"data": batches, "has_more": True, "first_id": f"b{first}", "last_id": f"b{first + 999}"}
         )
 
-    async with server(page) as (url, seen):
+    return page
+
+
+async def test_the_list_is_read_page_by_page_until_it_is_old_enough() -> None:
+    start = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+    async with server(endless_list(start)) as (url, seen):
         api = open_batches("key-1", url)
         found = await api.recent(start - timedelta(seconds=1500))
         assert [batch.id for batch in found] == [f"b{n}" for n in range(1501)]
@@ -467,9 +474,22 @@ async def test_the_list_is_read_page_by_page_until_it_is_old_enough() -> None:
             "/v1/messages/batches?limit=1000",
             "/v1/messages/batches?limit=1000&after_id=b999",
         ]
+        await api.aclose()
+
+
+async def test_a_list_of_twenty_thousand_is_read_to_its_end_and_a_longer_one_counts_as_not_read() -> None:
+    start = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+    async with server(endless_list(start)) as (url, seen):
+        api = open_batches("key-1", url)
+        found = await api.recent(start - timedelta(seconds=19_998))
+        assert [batch.id for batch in found] == [f"b{n}" for n in range(19_999)]
+        assert len(seen.requests) == 20
+
         with pytest.raises(Waiting) as caught:
             await api.recent(start - timedelta(days=1))
         assert caught.value.reason == "ListTooLong", "an incomplete list would let a bought batch be bought again"
+        assert len(seen.requests) == 40
         await api.aclose()
 
 

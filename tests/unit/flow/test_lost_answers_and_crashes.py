@@ -188,9 +188,30 @@ async def test_results_that_cannot_be_read_now_prove_nothing_yet(world: World, e
     assert world.labels() == {"0": "billing"}
 
 
+async def test_results_that_are_cut_down_to_a_stray_line_prove_nothing_yet(world: World) -> None:
+    """However often: the tag of that line is another's, and taking it for the batch's would buy the tickets again."""
+    resource = world.apply("billing", "technical")
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+    whole_again = world.clock.now() + 3 * world.tools.grace
+    stray = Answer("alien1-1", "succeeded", "billing", "end_turn")
+    world.api.shorten = lambda answers: answers if world.clock.now() > whole_again else [stray]
+
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 1
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert all_paid_once(world, 2)
+
+
 # --- the process ends -------------------------------------------------------------------------------------------------
 
-SAVES = 4  # plan, intent, id, collected, outcome
+SAVES = 4  # plan, intent, id, and what was collected with the outcome
+
+
+async def test_a_run_of_one_batch_writes_its_status_as_often_as_it_is_killed_there_below(world: World) -> None:
+    resource = await world.run_until_finished(world.apply("billing", "technical"))
+
+    assert len(world.writes(resource)) == SAVES
 
 
 @pytest.mark.parametrize("save", range(SAVES))

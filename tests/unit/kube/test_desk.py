@@ -113,6 +113,7 @@ async def test_no_move_is_begun_when_the_process_is_about_to_end(desk: Desk, wor
 # --- resting between two looks ----------------------------------------------------------------------------------------
 
 TICK = 1.0
+INTERVAL = 60
 
 
 async def never() -> None:
@@ -169,9 +170,13 @@ async def test_a_timer_that_is_to_stop_does_not_rest(desk: Desk, world: World) -
 async def test_a_resource_that_is_due_at_the_next_tick_is_not_kept_waiting(desk: Desk, world: World) -> None:
     seen, rest = await resting(desk, world)
     rest.cancel()
-    world.clock.advance(59)
+    due_in, tick = 45, 30  # the next ring is at 30 s, and the one after it too late
+    world.clock.advance(INTERVAL - due_in)
 
-    await asyncio.wait_for(desk.rest(seen["metadata"]["uid"], TICK, never), 1)
+    rest = asyncio.create_task(desk.rest(seen["metadata"]["uid"], tick, never))
+    await asyncio.sleep(0.01)
+
+    assert rest.done()
 
 
 async def test_of_many_resources_only_some_are_looked_at_at_once(desk: Desk, world: World) -> None:

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 SEED = 20261122
 ROUNDS = 36
+LEAST_IN_THE_MIDDLE = 8
 DATABASE_AWAY = ("DatabaseUnreachable", "DatabaseInterrupted")
 LONGEST_SECONDS = 60.0
 """A machine that is busy with something else gets through fewer rounds, and still through most."""
@@ -88,7 +89,7 @@ def test_killed_at_any_moment_no_ticket_is_paid_twice_and_none_is_lost(
 
     pod.until(eyes.finished, seconds=60)
 
-    assert sum(kills.values()) >= 8, "most kills came in the middle of something"
+    assert sum(kills.values()) >= LEAST_IN_THE_MIDDLE, f"too few came in the middle of something: {kills}"
     settled(quick_api, table, eyes)
 
 

@@ -18,7 +18,6 @@ from tests.processes import Server, free_ports
 from tests.waiting import eventually
 
 NIGHTSORT = [sys.executable, "-m", "nightsort"]
-API_KEY_SECRET = "anthropic"
 
 
 class SimulatedApi:

@@ -37,10 +37,6 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     usd: Decimal
     batches: list[BatchBill]
 
-    def paid_by(self, batch_id: str) -> int:
-        """The requests paid in one batch."""
-        return next(batch.paid for batch in self.batches if batch.id == batch_id)
-
 
 def total(batches: list[BatchBill]) -> Bill:
     """The bill of these batches."""

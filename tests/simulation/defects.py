@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
-from unittest import mock
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO
 
 from msgspec.structs import replace
 
@@ -22,7 +23,7 @@ from nightsort.domain.errors import Gone, OutcomeUnknown
 from nightsort.domain.moves import Candidate, may_be_ours
 from nightsort.domain.record import Submission, confirmed
 from nightsort.domain.report import progress
-from nightsort.domain.verdict import Judge
+from nightsort.domain.verdict import Judge, is_asked_again
 from nightsort.flow import adopt, answers, cancel, collect, poll, reconcile, submit
 from nightsort.flow.answers import MISSING, Judged, own_answers
 from nightsort.flow.pace import Gate, PacedApi
@@ -30,30 +31,10 @@ from nightsort.flow.run import Run, Tools
 from nightsort.flow.spool import BodySpool, RowSpool
 from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
 from tests.simulation import doors
+from tests.simulation.chaos import Chaos, Pauses, quiet
+from tests.simulation.defect import Defect
+from tests.simulation.scenario import Scenario, drawn, drawn_dry
 from tests.simulation.truth import Shelf
-from tests.simulation.world import World, honest
-
-
-@dataclass(frozen=True)
-class Defect:
-    """Names of the flow with what stands in their place, and what else is spoiled."""
-
-    name: str
-    instead: Sequence[tuple[Any, str, Any]] = ()
-    spoil: Callable[[Tools], None] = honest
-    shelf: Callable[[], Shelf] = Shelf
-
-    def broken(self, seed: int) -> str | None:
-        with self.applied():
-            return World(seed, spoil=self.spoil, shelf=self.shelf).live().broken
-
-    @contextlib.contextmanager
-    def applied(self) -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            for place, name, value in self.instead:
-                stack.enter_context(mock.patch.object(place, name, value))
-            yield
-
 
 # --- buying ---
 
@@ -137,11 +118,9 @@ async def settle_whatever_stands_there(run: Run, record: BatchRecord, change: An
     await run.save_surely(changed)
 
 
-async def see_once(self: Any, api: BatchApi, since: Any, now: Any, newer_than: Any) -> poll.Sight:
-    """Holds on to the first list that was read."""
-    if self.sight is None:
-        self.sight = poll.Sight(now, since, since, {batch.id: batch for batch in await api.recent(since)})
-    return cast(poll.Sight, self.sight)
+async def see_seldom(self: Any, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> poll.Sight:
+    """Takes a list of up to an hour ago for a new one."""
+    return await SEE(self, api, since, now, min(newer_than, now - timedelta(hours=1)))
 
 
 async def ask_all_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
@@ -152,11 +131,19 @@ async def ask_all_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIt
             yield Judged(ticket_id, judge.of(answer), answer)
 
 
+async def ask_the_missing_too(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
+    batch = await api.retrieve(parent.id or "")
+    if batch is not None:
+        async for judged in answers.judged_answers(run, api, parent, batch):
+            if is_asked_again(judged.judgement, parent, run.spec.backoff_limit):
+                yield judged
+
+
 def without(policy: Any) -> tuple[Any, str, Any]:
     return (moves, "POLICIES", tuple(one for one in moves.POLICIES if one is not policy))
 
 
-async def say_nothing(self: Any, meta: Meta) -> None:
+async def say_nothing(self: Any, meta: Meta, known: Status) -> None:
     """A farewell that cancels nothing."""
 
 
@@ -277,28 +264,101 @@ def forget_what_was_canceled(status: Status, record: BatchRecord, batch_id: str,
     return confirmed(status.model_copy(update={"batches": kept}), record, batch_id, now)
 
 
+def noisy(rng: random.Random) -> Scenario:
+    return dataclasses.replace(drawn(rng), noise=1.0)
+
+
+def lossy(rng: random.Random) -> Scenario:
+    return dataclasses.replace(drawn(rng), losses=0.3)
+
+
+def paused(rng: random.Random) -> Chaos:
+    return Pauses(rng, most=15, rate=0.1)
+
+
+def troubled(rng: random.Random) -> Chaos:
+    return Chaos(rng, most=15, rate=0.1)
+
+
 DECODE = custom_id.decode
+SEE = poll.Account.see
+
+BOUGHT_TWICE = r"I2: \S+ was bought twice"
+BOUGHT_AGAIN = r"I2: .+ was bought again, though \S+ had answered"
+RELEASED = r"I2: \S+ released \S+, which was bought"
+TAKEN = r"I2: \S+ took \S+, another's"
+UNDONE = r"I2: \S+ (forgot|went back on) "
+ROWLESS = r"I4: \S+ has no row for "
 
 DEFECTS = (
-    Defect("the intent is written after the create", [(reconcile, "submit", submit_intent_last)]),
-    Defect("a create is sent again by the client when its answer is lost", spoil=retry_creates),
-    Defect("a batch is adopted without proof", [(reconcile, "find_candidates", take_any_unowned)]),
-    Defect("a batch is adopted that another record owns", [(reconcile, "find_candidates", take_any)]),
-    Defect("one line is proof enough", [(adopt, "lines_by_tag", first_line)]),
-    Defect("an intent is released without grace", spoil=without_grace),
-    Defect("an intent is released by an old list", [(poll.Account, "see", see_once)]),
-    Defect("an old intent is still bought under", [(submit, "refuse_when_late", lambda run, record: None)]),
-    Defect("an old leader settles what was settled", [(submit, "settle", settle_whatever_stands_there)]),
-    Defect("all tickets are asked again instead of the failed", [(submit, "to_ask_again", ask_all_again)]),
-    Defect("missing answers are bought again", [(answers, "MISSING", replace(MISSING, may_pass=True))]),
-    Defect("a suspended resource goes on buying", [without(moves.hold_while_suspended)]),
-    Defect("a deleted resource runs on", [(cancel.Farewell, "say", say_nothing)]),
-    Defect("a refused create closes the account", [(doors, "PacedApi", OneGate)]),
-    Defect("the status is written unguarded", spoil=unguard),
-    Defect("rows are added to those that are there", shelf=Heap),
-    Defect("collecting is confirmed before the rows are stored", [(reconcile, "collect", collect_confirmed_first)]),
-    Defect("missing lines are ignored", [(collect, "judged_answers", what_came)]),
-    Defect("repeated lines are counted", [(answers, "own_answers", every_line)]),
-    Defect("the tag is not checked in results", [(custom_id, "decode", decode_any_tag)]),
-    Defect("collected batches are forgotten", [(submit, "confirmed", forget_what_was_canceled)]),
+    Defect(
+        "the intent is written after the create",
+        r"I1: \S+ was bought without an intent",
+        [(reconcile, "submit", submit_intent_last)],
+    ),
+    Defect("a create is sent again by the client when its answer is lost", BOUGHT_TWICE, spoil=retry_creates),
+    Defect("a batch is adopted without proof", TAKEN, [(reconcile, "find_candidates", take_any_unowned)]),
+    Defect("a batch is adopted that another record owns", TAKEN, [(reconcile, "find_candidates", take_any)]),
+    Defect("one line is proof enough", RELEASED, [(adopt, "lines_by_tag", first_line)], scenario=noisy),
+    Defect("an intent is released without grace", RELEASED, spoil=without_grace),
+    Defect("an intent is released by an old list", RELEASED, [(poll.Account, "see", see_seldom)]),
+    Defect(
+        "an old intent is still bought under",
+        r"I1: \S+ was bought under a settled intent",
+        [(submit, "refuse_when_late", lambda run, record: None)],
+        chaos=paused,
+    ),
+    Defect(
+        "an old leader settles what was settled",
+        UNDONE,
+        [(submit, "settle", settle_whatever_stands_there)],
+        chaos=paused,
+    ),
+    Defect(
+        "all tickets are asked again instead of the failed", BOUGHT_AGAIN, [(submit, "to_ask_again", ask_all_again)]
+    ),
+    Defect(
+        "missing answers are bought again",
+        BOUGHT_AGAIN,
+        [(answers, "MISSING", replace(MISSING, may_pass=True)), (submit, "to_ask_again", ask_the_missing_too)],
+        scenario=lossy,
+    ),
+    Defect(
+        "a suspended resource goes on buying",
+        r"I9: \S+ goes on buying though it is to stop",
+        [without(moves.hold_while_suspended)],
+    ),
+    Defect(
+        "a deleted resource runs on",
+        r"I9: \S+ of \S+ runs on, untold",
+        [(cancel.Farewell, "say", say_nothing)],
+    ),
+    Defect(
+        "a refused create closes the account",
+        r"I3: \S+ has ended long ago and is not collected",
+        [(doors, "PacedApi", OneGate)],
+        scenario=drawn_dry,
+        chaos=quiet,
+    ),
+    Defect("the status is written unguarded", UNDONE, spoil=unguard),
+    Defect("rows are added to those that are there", r"I5: \S+ has \d+ rows for ", shelf=Heap),
+    Defect(
+        "collecting is confirmed before the rows are stored",
+        ROWLESS,
+        [(reconcile, "collect", collect_confirmed_first)],
+        chaos=troubled,
+    ),
+    Defect("missing lines are ignored", ROWLESS, [(collect, "judged_answers", what_came)]),
+    Defect("repeated lines are counted", r"\S+: impossible counts ", [(answers, "own_answers", every_line)]),
+    Defect(
+        "the tag is not checked in results",
+        r"I4: \S+ has rows for nobody's tickets",
+        [(custom_id, "decode", decode_any_tag)],
+        scenario=noisy,
+    ),
+    Defect(
+        "collected batches are forgotten",
+        r"I2: \S+ forgot \S+ \(Collected",
+        [(submit, "confirmed", forget_what_was_canceled)],
+    ),
 )

@@ -184,7 +184,7 @@ class Sink(Protocol):
     """
 
     async def check(self, rehearsal: Rehearsal) -> None:
-        """Raises Stalled or Rejected when such rows could not be delivered. Leaves nothing behind that a reader sees."""
+        """Raises Stalled or Rejected when such rows could not be delivered. Leaves nothing behind to be seen."""
         ...
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:

@@ -86,7 +86,7 @@ async def long_ids_of(run: Run, api: BatchApi, record: BatchRecord) -> Mapping[s
     made = {custom_id.digest(one): one async for one in sent_ids(run, api, record) if custom_id.is_long(one)}
     if len(made) < record.long_ids:
         raise Stalled(
-            f"ids of tickets were kept in a ConfigMap {run.resource.meta.name}-ids-{record.tag}, which is gone, and the "
+            f"ids of tickets were kept in ConfigMap {run.resource.meta.name}-ids-{record.tag}, which is gone, and the "
             f"source lacks some of them. Restore it: without it the answers of {record.id} belong to nobody",
             reason="IdsMissing",
         )

@@ -14,6 +14,12 @@ from tests.manifests import ACCEPTED, REFUSED, manifest, names
 pytestmark = pytest.mark.cluster
 
 
+@pytest.fixture(scope="session")
+def plane(breakable_plane: ControlPlane) -> ControlPlane:
+    """One whose operators keep to their own namespaces: here nobody else writes a status."""
+    return breakable_plane
+
+
 def apply(plane: ControlPlane, namespace: str, given: dict[str, Any], *flags: str) -> str:
     return plane.kubectl("apply", "-n", namespace, *flags, "-f", "-", input=json.dumps(given))
 

@@ -352,6 +352,19 @@ async def test_a_long_list_is_read_to_its_end(cluster: Place, monkeypatch: pytes
 
 
 @pytest.mark.cluster
+async def test_a_conflict_over_a_resource_that_cannot_be_parsed_is_one(
+    plane: ControlPlane, namespace: str, cluster: Place
+) -> None:
+    """It is being refused, while somebody else writes it."""
+    ambiguous = manifest("unclear", categories=[{"name": "billing", "aliases": ["other"]}, {"name": "other"}])
+    created = plane.kubectl("create", "-n", namespace, "-o", "json", "-f", "-", input=json.dumps(ambiguous))
+    plane.kubectl("annotate", "cb", "-n", namespace, "unclear", "example.com/touched=yes")
+
+    with pytest.raises(Conflict):
+        await cluster.ledger.save(Meta.of(json.loads(created)), Status())
+
+
+@pytest.mark.cluster
 async def test_only_the_watched_namespaces_are_listed(plane: ControlPlane, namespace: str, cluster: Place) -> None:
     await cluster.ledger.save(cluster.add("tickets"), Status(batches=(record("msgbatch_of_this_namespace"),)))
     async with connected(str(plane.kubeconfig)) as client:

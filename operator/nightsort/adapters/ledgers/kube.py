@@ -52,6 +52,11 @@ class KubeLedger:
         self._lists: dict[str, SharedRead[Sequence[Resource]]] = {}
 
     async def load(self, meta: Meta) -> Resource | None:
+        found = await self._find(meta)
+        return None if found is None else Resource.served(found)
+
+    async def _find(self, meta: Meta) -> Mapping[str, Any] | None:
+        """The newest version as the API server has it, whether or not it can be parsed."""
         try:
             with translated(f"read {meta.key}"):
                 found: Any = await self._objects.get_namespaced_custom_object(
@@ -59,7 +64,7 @@ class KubeLedger:
                 )
         except Gone:
             return None
-        return Resource.served(found) if Meta.of(found).uid == meta.uid else None
+        return found if Meta.of(found).uid == meta.uid else None
 
     async def save(self, meta: Meta, status: Status) -> Meta:
         """A JSON patch that sets the status and, for the guard, the version that was read.
@@ -147,7 +152,7 @@ class KubeLedger:
         try:
             yield
         except Conflict:
-            if await self.load(meta) is None:
+            if await self._find(meta) is None:
                 raise Gone(meta.key) from None
             raise
 

@@ -72,7 +72,8 @@ def body_of(path: Path, count: int) -> Path:
 
     encoder = Encoder(Resource.of(database_resource()).spec, disable_thinking=False)
     made = (
-        encoder.encode("floor0", Ticket(str(n), {"subject": s, "body": b}, "")) or b"" for n, s, b in tickets(count)
+        encoder.request("floor0", str(n), encoder.text(Ticket(str(n), {"subject": s, "body": b}, "")) or b"")
+        for n, s, b in tickets(count)
     )
     with path.open("wb") as file:
         file.write(OPENING)

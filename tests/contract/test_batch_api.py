@@ -79,8 +79,9 @@ async def seen(api: BatchApi, batch: Batch) -> Batch:
 
 def body_of(*ids: str) -> bytes:
     encoder = request.Encoder(SPEC, disable_thinking=True)
-    requests = [encoder.encode(TAG, Ticket(one, {"body": f"I was charged twice, {one}"}, one)) for one in ids]
-    return request.OPENING + request.SEPARATOR.join(one for one in requests if one) + request.CLOSING
+    texts = {one: encoder.text(Ticket(one, {"body": f"I was charged twice, {one}"}, one)) for one in ids}
+    requests = [encoder.request(TAG, one, text) for one, text in texts.items() if text]
+    return request.OPENING + request.SEPARATOR.join(requests) + request.CLOSING
 
 
 async def create(account: Account, *ids: str) -> Batch:

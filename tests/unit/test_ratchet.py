@@ -84,11 +84,9 @@ def test_a_request_is_its_text_and_what_all_share_and_little_else() -> None:
     spec = Spec.model_validate(manifest(prompt={"template": "$body"})["spec"])
     encoder = Encoder(spec, disable_thinking=True)
 
-    short = encoder.encode("tag000", Ticket("1", {"body": "x"}, ""))
-    long = encoder.encode("tag000", Ticket("1", {"body": "x" * 501}, ""))
+    short = encoder.request("tag000", "1", encoder.text(Ticket("1", {"body": "x"}, "")) or b"")
+    long = encoder.request("tag000", "1", encoder.text(Ticket("1", {"body": "x" * 501}, "")) or b"")
 
-    assert short is not None
-    assert long is not None
     assert len(long) - len(short) == 500
     assert len(short) <= 712
     assert len(OPENING + CLOSING) + len(SEPARATOR) == 16

@@ -52,8 +52,3 @@ class Encoder:
         """One element of `requests`."""
         identity = custom_id.encode(tag, ticket_id).encode()
         return b'{"custom_id":"%b","params":%b%b%b}' % (identity, self._head, text, self._tail)
-
-    def encode(self, tag: str, ticket: Ticket) -> bytes | None:
-        """Both at once."""
-        text = self.text(ticket)
-        return None if text is None else self.request(tag, ticket.id, text)

@@ -8,10 +8,10 @@ from nightsort.domain.conditions import conditions_of, is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.measure import NO_MODEL
+from nightsort.flow.reconcile import STALLED_SECONDS
 from nightsort.flow.run import Tools
 
 AGAIN_SECONDS = 5.0
-STALLED_SECONDS = 30.0
 REASON = "InvalidSpec"
 
 

@@ -37,9 +37,13 @@ def ticket(body: str, ticket_id: str = "4711") -> Ticket:
 
 
 def encoded(spec: Spec, body: str, disable_thinking: bool = False) -> Any:
-    request = Encoder(spec, disable_thinking=disable_thinking).encode(TAG, ticket(body))
-    assert request is not None
-    return json.loads(request)
+    return json.loads(sent(Encoder(spec, disable_thinking=disable_thinking), ticket(body)))
+
+
+def sent(encoder: Encoder, ticket: Ticket) -> bytes:
+    text = encoder.text(ticket)
+    assert text is not None
+    return encoder.request(TAG, ticket.id, text)
 
 
 BODY_ONLY = spec(prompt={"template": "$body"})
@@ -88,10 +92,10 @@ def test_sampling_parameters_are_not_sent() -> None:
 
 
 def test_an_id_that_does_not_fit_is_encoded() -> None:
-    request = Encoder(BODY_ONLY, disable_thinking=False).encode(TAG, ticket("x", "a b"))
+    request = sent(Encoder(BODY_ONLY, disable_thinking=False), ticket("x", "a b"))
 
-    assert json.loads(request or b"")["custom_id"] == custom_id.encode(TAG, "a b")
+    assert json.loads(request)["custom_id"] == custom_id.encode(TAG, "a b")
 
 
 def test_a_ticket_without_text_is_no_request() -> None:
-    assert Encoder(BODY_ONLY, disable_thinking=False).encode(TAG, ticket("  ")) is None
+    assert Encoder(BODY_ONLY, disable_thinking=False).text(ticket("  ")) is None

@@ -79,8 +79,8 @@ async def seen(api: BatchApi, batch: Batch) -> Batch:
 
 def body_of(*ids: str) -> bytes:
     encoder = request.Encoder(SPEC, disable_thinking=True)
-    texts = {one: encoder.text(Ticket(one, {"body": f"I was charged twice, {one}"}, one)) for one in ids}
-    requests = [encoder.request(TAG, one, text) for one, text in texts.items() if text]
+    texts = [(one, encoder.text(Ticket(one, {"body": f"I was charged twice, {one}"}, one))) for one in ids]
+    requests = [encoder.request(TAG, one, text) for one, text in texts if text]
     return request.OPENING + request.SEPARATOR.join(requests) + request.CLOSING
 
 

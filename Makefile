@@ -116,7 +116,7 @@ lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (nee
 	uv pip compile --group build $(LOCK) --constraints requirements-dev.txt -o requirements-build.txt
 
 # What is installed is what the tests run with. No index is named, so that the files fit whatever index the machine uses.
-LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+LOCK := --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 clean: ## Remove the environment and the tools' traces; the built control plane stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist

@@ -47,6 +47,9 @@ class LoopClock:
     def now(self) -> datetime:
         return NIGHT + timedelta(seconds=asyncio.get_running_loop().time())
 
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

@@ -567,6 +567,9 @@ class WrongClock:
     def now(self) -> datetime:
         return self.right.now() + self.ahead
 
+    def monotonic(self) -> float:
+        return self.right.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         await self.right.sleep(seconds)
 

@@ -11,12 +11,11 @@ from msgspec import DecodeError, Struct, json
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.verdict import UNREADABLE
 
 logger = logging.getLogger(__name__)
 
 ANSWERS_PER_PAGE = 1000
-UNREADABLE = "unreadable_result"
-"""The error type of a result that is there but cannot be understood."""
 MOST_LINE_BYTES = 16 * 1024 * 1024
 """Of one result; 4,096 tokens, the most that a resource may ask for, are far less."""
 HEAD_BYTES = 4096
@@ -93,6 +92,7 @@ class WireModel(Struct, frozen=True):
             thinks=can.thinking.supported,
             can_disable_thinking=can.thinking.supported and can.thinking.types.disabled.supported,
             max_input_tokens=self.max_input_tokens,
+            silent=self.capabilities is None,
         )
 
 

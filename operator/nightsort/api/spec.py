@@ -183,7 +183,7 @@ class Prompt(Model):
     max_body_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
     """The body is cut to so many characters, and so is every other field that the template names."""
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
-    """The longest answer, in tokens."""
+    """The longest answer, in tokens. Less is asked for where the model does not think and no name can be so long."""
 
 
 class Shards(Model):
@@ -216,8 +216,9 @@ class Spec(Model):
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = immutable(default=2)
     """How often tickets are sent again whose failure can pass."""
     max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")
-    """The most that the run may cost, in USD: no batch is bought that would bring it above. Counted are what was paid,
-    what is in flight, and the batch by its size, in tokens as the API counts a sample of the tickets."""
+    """The most that the run may cost, in USD: no batch is bought that could bring it above. Counted are what was paid
+    or may have been, what is in flight, and the batch by its size, in tokens as the API counts a sample of the tickets.
+    An answer counts for all that it may use until it is there."""
     poll_interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How often the API is asked whether a batch has ended; a fresh batch is looked at more often."""
     overlap_policy: Literal["Wait", "Allow"] = immutable(default="Wait")

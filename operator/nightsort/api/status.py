@@ -83,6 +83,9 @@ class BatchRecord(StatusModel):
     retryable: int = 0
     unnamed: int = 0
     """Failed tickets without a row: results and source are gone, so that nobody can tell which they were."""
+    unpriced: int = 0
+    """Requests that may have been paid without anybody knowing how much: their answers never came, or came without
+    a usage that can be read."""
     usage: Usage = Usage()
 
 
@@ -152,6 +155,8 @@ class Plan(StatusModel):
     tickets: int
     disable_thinking: bool = False
     tokens: Tokens | None = None
+    max_tokens: int | None = None
+    """Of a request, as it is sent; without it as `spec.prompt` says."""
 
 
 class Stop(StatusModel):

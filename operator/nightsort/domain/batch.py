@@ -21,7 +21,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What decides whether and how a model can be used. Tokens are counts; None where the API does not say."""
+    """What decides whether and how a model can be used. Tokens are counts; None where the API does not say.
+
+    `silent`: the API does not say what the model can, so that it may well think.
+    """
 
     id: str
     retired: bool = False
@@ -29,3 +32,9 @@ class ModelFacts:
     can_disable_thinking: bool = False
     thinks: bool = False
     max_input_tokens: int | None = None
+    silent: bool = False
+
+    @property
+    def only_answers(self) -> bool:
+        """Whether what it writes is the answer alone, thinking being switched off or none of its abilities."""
+        return not self.silent and (not self.thinks or self.can_disable_thinking)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from math import ceil
 
-from nightsort.api.status import BatchState, Cost, Status, Tokens, Usage
+from nightsort.api.status import BatchRecord, BatchState, Cost, Status, Tokens, Usage
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.prices import Price, PriceTable
 
@@ -64,7 +66,7 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 
 def answer_tokens(model: ModelFacts, max_tokens: int) -> int:
-    """Of an answer, before it is there: a category's name, or all that is allowed where thinking precedes it."""
+    """Expected output tokens: those of a category's name, or all that are allowed where thinking precedes it."""
     thinks = model.thinks and not model.can_disable_thinking
     return max_tokens if thinks else min(ANSWER_TOKENS, max_tokens)
 
@@ -75,20 +77,57 @@ def expected(tokens: Tokens, requests: int, text_bytes: int) -> Usage:
     return Usage(input_tokens=requests * tokens.prompt + of_texts, output_tokens=requests * tokens.answer)
 
 
-def committed(status: Status, price: Price) -> Decimal:
-    """What was paid, and what was or may have been bought and is not paid yet, in USD.
+def at_most(tokens: Tokens, status: Status, max_tokens: int) -> Tokens:
+    """The same counts where every answer uses all that its request allows.
 
-    A batch that was lost has no usage and no end, and may be paid all the same.
+    Texts count for as much as those of the batch that used the most beyond what was expected of it: what the API
+    counted were some of the tickets, and in another script they have more tokens.
     """
-    tokens = status.plan.tokens if status.plan else None
-    amount = Decimal(0)
+    beyond = max((Fraction(*inputs) for inputs in measured_inputs(tokens, status)), default=Fraction(1))
+    more = max(beyond, Fraction(1))
+    return tokens.model_copy(
+        update={"answer": max_tokens, "prompt": ceil(tokens.prompt * more), "sample": ceil(tokens.sample * more)}
+    )
+
+
+def measured_inputs(tokens: Tokens, status: Status) -> Iterator[tuple[int, int]]:
+    """Of each batch that was collected the input tokens that it has used, and those that were expected of it."""
     for record in status.batches:
-        ended = record.state is BatchState.COLLECTED and record.ended_at is not None
-        if tokens is not None and not ended and record.state is not BatchState.RELEASED:
-            amount += batch_price(expected(tokens, record.requests, record.text_bytes), price)
-        else:
-            amount += batch_price(record.usage, price)
-    return amount
+        if record.text_bytes and record.usage.input_tokens:
+            yield inputs_of(record.usage), max(inputs_of(expected(tokens, record.requests, record.text_bytes)), 1)
+
+
+def inputs_of(usage: Usage) -> int:
+    return usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens
+
+
+def committed(status: Status, price: Price, tokens: Tokens) -> Decimal:
+    """What was paid, and what was or may have been bought and is not known to be paid, in USD.
+
+    `tokens` say what a request comes to whose usage is not known: as expected, or at the most.
+    """
+    return sum((committed_to(record, price, tokens) for record in status.batches), Decimal(0))
+
+
+def committed_to(record: BatchRecord, price: Price, tokens: Tokens) -> Decimal:
+    """The same for one batch. One that was lost has no usage and no end, and may be paid all the same."""
+    paid = batch_price(record.usage, price)
+    if record.state is BatchState.RELEASED:
+        return paid
+    if record.state is not BatchState.COLLECTED or record.ended_at is None:
+        return batch_price(expected(tokens, record.requests, record.text_bytes), price)
+    return paid + (batch_price(unpriced(record, tokens), price) if record.unpriced else 0)
+
+
+def unpriced(record: BatchRecord, tokens: Tokens) -> Usage:
+    """What the answers of a batch that did not say what they used may have used.
+
+    Nobody knows how long their texts were, so that it is all that the others did not use, and their share at least.
+    """
+    whole = expected(tokens, record.requests, record.text_bytes)
+    share = expected(tokens, record.unpriced, -(-record.text_bytes * record.unpriced // max(record.requests, 1)))
+    left = inputs_of(whole) - inputs_of(record.usage)
+    return share.model_copy(update={"input_tokens": max(share.input_tokens, left)})
 
 
 def settled(before: Cost, usage: Usage, model: str, table: PriceTable) -> Cost:

@@ -50,6 +50,7 @@ class Tally:
     categories: Mapping[str, int] | None = None
     usage: Usage = NO_USAGE
     unnamed: int = 0
+    unpriced: int = 0
 
 
 def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
@@ -126,6 +127,7 @@ def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datet
             "failed": record.failed + tally.failed,
             "retryable": tally.retryable,
             "unnamed": record.unnamed + tally.unnamed,
+            "unpriced": tally.unpriced,
             "usage": tally.usage,
         }
     )

@@ -16,12 +16,12 @@ CLOSING = b"]}"
 SEPARATOR = b","
 
 
-def request_params(spec: Spec, text: str, *, disable_thinking: bool) -> dict[str, Any]:
+def request_params(spec: Spec, text: str, *, disable_thinking: bool, max_tokens: int | None = None) -> dict[str, Any]:
     """The `params` of a request: what a plain call of the Messages API would get."""
     thinking = {"thinking": {"type": "disabled"}} if disable_thinking else {}
     return {
         "model": spec.model,
-        "max_tokens": spec.prompt.max_tokens,
+        "max_tokens": max_tokens or spec.prompt.max_tokens,
         **thinking,
         "system": system_prompt(spec),
         "messages": [{"role": "user", "content": text}],
@@ -36,10 +36,12 @@ def bytes_of(text: bytes) -> int:
 class Encoder:
     """Encodes tickets of one resource: what they share is encoded once, which makes 100,000 a matter of a second."""
 
-    def __init__(self, spec: Spec, *, disable_thinking: bool) -> None:
+    def __init__(self, spec: Spec, *, disable_thinking: bool, max_tokens: int | None = None) -> None:
         self._text = TicketText(spec.prompt)
         mark = "\x00"
-        params = msgspec.json.encode(request_params(spec, mark, disable_thinking=disable_thinking))
+        params = msgspec.json.encode(
+            request_params(spec, mark, disable_thinking=disable_thinking, max_tokens=max_tokens)
+        )
         self._head, self._tail = params.rsplit(msgspec.json.encode(mark), 1)
         self._encode = msgspec.json.Encoder().encode
 

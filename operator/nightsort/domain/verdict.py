@@ -12,6 +12,8 @@ from nightsort.domain.label import Labels
 
 PASSING_ERRORS = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeout_error"})
 SHOWN_ANSWER_CHARS = 60
+UNREADABLE = "unreadable_result"
+"""The error type of a result that is there and cannot be understood."""
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +33,25 @@ def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int
 def is_billed(answer: Answer) -> bool:
     """A refusal before any output is not billed, though its usage is told (vendor's documentation, 2026-11-22)."""
     return answer.stop_reason != "refusal" or answer.output_tokens > 0
+
+
+def has_price(answer: Answer) -> bool:
+    """Whether it is known what an answer costs: its usage is there, or it surely was not billed.
+
+    Not billed are errors, what was canceled and what has expired (vendor's documentation, 2026-11-22). One that never
+    came, that cannot be read or is of a kind that nobody knows may have been.
+    """
+    match answer.outcome:
+        case "succeeded":
+            return (
+                not is_billed(answer) or answer.input_tokens + answer.cache_write_tokens + answer.cache_read_tokens > 0
+            )
+        case "errored":
+            return answer.error_type != UNREADABLE
+        case "canceled" | "expired":
+            return True
+        case _:
+            return False
 
 
 class Judge:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import ROUND_UP, Decimal
 
-from nightsort.api.status import Status, Tokens
-from nightsort.domain.cost import UnknownPrice, batch_price, committed, expected, money, price_of
+from nightsort.api.spec import Spec
+from nightsort.api.status import BatchState, Status, Tokens
+from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.moves import is_in_flight
 from nightsort.domain.prices import Price
+from nightsort.domain.prompt import system_prompt
 from nightsort.domain.record import Submission
 from nightsort.flow.run import Run, TooDear
 
+AROUND_TOKENS = 100
+"""Of a request, beside its texts."""
 MEASURED_AGAIN = timedelta(minutes=10)
 """A batch that is too dear is not read from the source at each look, only to find the same."""
 
@@ -28,6 +32,21 @@ def estimated(run: Run, tokens: Tokens, requests: int, text_bytes: int) -> Decim
     """What so many requests will cost, in USD and unrounded; None where the model's price is not known."""
     price = price_for(run)
     return batch_price(expected(tokens, requests, text_bytes), price) if price else None
+
+
+def most_tokens(run: Run, status: Status) -> Tokens | None:
+    """What a request of this run comes to at the most; None where its plan has no counts."""
+    plan = status.plan
+    if plan is None:
+        return None
+    tokens = plan.tokens or uncounted(run.spec)
+    return at_most(tokens, status, plan.max_tokens or run.spec.prompt.max_tokens)
+
+
+def uncounted(spec: Spec) -> Tokens:
+    """For a plan of an earlier version, which had no counts: a token is one byte at least."""
+    system = len(system_prompt(spec).encode())
+    return Tokens(prompt=system + AROUND_TOKENS, answer=spec.prompt.max_tokens, sample=1, sample_bytes=1)
 
 
 def hold_estimate(run: Run, amount: Decimal | None) -> None:
@@ -50,7 +69,7 @@ def hold_batch(run: Run, submission: Submission, requests: int, text_bytes: int)
     Raises:
         Stalled: it would be above. Waiting: the same, but what is in flight may come to less than was expected.
     """
-    tokens = run.status.plan.tokens if run.status.plan else None
+    tokens = most_tokens(run, run.status)
     if tokens is None or not requests:
         return
     amount = estimated(run, tokens, requests, text_bytes)
@@ -74,19 +93,43 @@ def hold_what_is_known(run: Run, submission: Submission) -> None:
 
 
 def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
-    limit, price = limit_of(run), price_for(run)
-    if limit is None or amount is None or price is None:
+    """Holds what the run has or may have cost, and so much more, against the limit; a limit is never passed."""
+    limit, price, tokens = limit_of(run), price_for(run), most_tokens(run, run.status)
+    if limit is None or amount is None or price is None or tokens is None:
         return
-    whole = committed(run.status, price) + amount
-    if whole == amount:
-        hold_estimate(run, amount)
-    if whole <= limit:
+    before = committed(run.status, price, tokens)
+    if before + amount <= limit:
         return
-    said = f"the next batch brings the run to an estimated ${money(whole, ROUND_UP)}, above maxCostUSD {limit}; "
+    most = f"${money(before + amount, ROUND_UP)}, above maxCostUSD {limit}"
+    if all(record.state is BatchState.RELEASED for record in run.status.batches):
+        raise Stalled(f"the run may cost {most}; nothing was bought{as_estimated(run)}", reason="CostLimitExceeded")
+    said = f"with the next batch the run may cost {most}"
     if is_in_flight(run.status):
         every = run.spec.poll_interval_seconds
-        raise Waiting(f"{said}what is in flight may cost less", reason="CostLimitNear", every=every)
-    raise Stalled(f"{said}it is not bought", reason="CostLimitExceeded")
+        raise Waiting(f"{said}; what is in flight may cost less", reason="CostLimitNear", every=every)
+    raise Stalled(f"{said}; it is not bought{as_estimated(run)}", reason="CostLimitExceeded")
+
+
+def as_estimated(run: Run) -> str:
+    """Why it may be more than what is estimated."""
+    plan, estimated_usd = run.status.plan, run.status.cost.estimated_usd
+    if plan is None or estimated_usd is None:
+        return ""
+    most = plan.max_tokens or run.spec.prompt.max_tokens
+    return f" (estimated at ${estimated_usd}; an answer that is not there yet counts for all its {most:,} tokens)"
+
+
+async def warn_near_limit(run: Run, requests: int, text_bytes: int) -> None:
+    """Says right after pre-flight that the limit is enough for what is expected, and not for what is possible."""
+    limit, tokens = limit_of(run), most_tokens(run, run.status)
+    amount = estimated(run, tokens, requests, text_bytes) if tokens else None
+    if limit is None or amount is None or amount <= limit:
+        return
+    await run.warn(
+        "CostLimitNear",
+        f"the run may cost ${money(amount, ROUND_UP)}, above maxCostUSD {limit}{as_estimated(run)}: "
+        "a batch that could bring it above waits until the earlier ones have cost less, or is not bought",
+    )
 
 
 def limit_of(run: Run) -> Decimal | None:
@@ -109,9 +152,10 @@ def limit_of(run: Run) -> Decimal | None:
 def with_what_is_known(run: Run, status: Status) -> Status:
     """The status with an estimate that is not below what was measured since."""
     price, before = price_for(run), status.cost.estimated_usd
-    if price is None or before is None:
+    tokens = status.plan.tokens if status.plan else None
+    if price is None or before is None or tokens is None:
         return status
-    amount = money(committed(status, price))
+    amount = money(committed(status, price, tokens))
     if Decimal(amount) <= Decimal(before):
         return status
     return status.model_copy(update={"cost": status.cost.model_copy(update={"estimated_usd": amount})})

@@ -12,7 +12,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.moves import Facts, Finish, next_move
 from nightsort.domain.record import Tally, collected
 from nightsort.domain.report import plural, progress
-from nightsort.domain.verdict import is_asked_again, is_billed
+from nightsort.domain.verdict import has_price, is_asked_again, is_billed
 from nightsort.flow.answers import Judged, judged_answers
 from nightsort.flow.finish import finish
 from nightsort.flow.run import Run
@@ -33,8 +33,10 @@ class Count:
     output_tokens: int = 0
     cache_write_tokens: int = 0
     cache_read_tokens: int = 0
+    unpriced: int = 0
 
     def add(self, answer: Answer) -> None:
+        self.unpriced += not has_price(answer)
         if not is_billed(answer):
             return
         self.input_tokens += answer.input_tokens
@@ -52,6 +54,7 @@ class Count:
             failed=record.requests - self.retryable - labeled - unknown,
             retryable=self.retryable,
             unnamed=max(record.requests - named, 0),
+            unpriced=min(self.unpriced + max(record.requests - named, 0), record.requests),
             categories=self.categories,
             usage=Usage(
                 input_tokens=self.input_tokens,

@@ -7,11 +7,12 @@ from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
+from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.situation import Situation
-from nightsort.flow.afford import estimated, hold_estimate
+from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.flow.sample import counted, refuse_too_long, sample
@@ -40,10 +41,16 @@ async def prepare(run: Run) -> None:
     amount = estimated(run, tokens, requests, text_bytes)
     hold_estimate(run, amount)
     await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
-    plan = Plan(tickets=tickets, disable_thinking=model.can_disable_thinking, tokens=tokens)
+    plan = Plan(
+        tickets=tickets,
+        disable_thinking=model.can_disable_thinking,
+        tokens=tokens,
+        max_tokens=most_answer_tokens(run.spec, model),
+    )
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
     situation = Situation.working("Submitting", f"{plural(tickets, 'ticket')} to submit")
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
+    await warn_near_limit(run, requests, text_bytes)
 
 
 async def let_others_go_first(run: Run) -> None:

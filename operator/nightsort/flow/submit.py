@@ -76,7 +76,11 @@ async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
     """Encodes tickets into the spool until it is full or there are no more."""
     source = await run.tools.connections.source(run.resource)
     plan = run.status.plan
-    encoder = Encoder(run.spec, disable_thinking=plan is not None and plan.disable_thinking)
+    encoder = Encoder(
+        run.spec,
+        disable_thinking=plan is not None and plan.disable_thinking,
+        max_tokens=plan.max_tokens if plan else None,
+    )
     loader = Loader(run, encoder, tag, load)
     if submission.parent is None:
         await loader.take_range(source, submission)

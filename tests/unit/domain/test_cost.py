@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.status import BatchRecord, BatchState, Cost, Plan, Status, Tokens, Usage
+from nightsort.api.status import BatchRecord, BatchState, Cost, Status, Tokens, Usage
 from nightsort.domain.answer import NO_USAGE
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import (
     UnknownPrice,
     answer_tokens,
+    at_most,
     batch_price,
     committed,
     expected,
@@ -23,6 +24,7 @@ from nightsort.domain.cost import (
     settled,
     standard_price,
     total,
+    unpriced,
 )
 from nightsort.domain.prices import PRICE_TABLE, Price
 from tests.fakes.clock import NIGHT
@@ -108,13 +110,13 @@ def test_a_model_that_must_think_is_expected_to_use_all_that_it_may(
 
 
 def test_what_may_have_been_bought_counts_until_it_is_known_to_have_cost_nothing() -> None:
-    plan = Plan(tickets=9, tokens=Tokens(prompt=1, answer=0, sample=1, sample_bytes=1))
+    tokens = Tokens(prompt=1, answer=0, sample=1, sample_bytes=1)
 
     def dollars(state: BatchState, ended_at: datetime | None = None, usage: Usage = NO_USAGE) -> Decimal:
         record = BatchRecord(
             shard=0, attempt=0, tag="", state=state, requests=MILLION, intended_at=NIGHT, ended_at=ended_at, usage=usage
         )
-        return committed(Status(plan=plan, batches=(record, record.model_copy(update={"attempt": 1}))), HAIKU)
+        return committed(Status(batches=(record, record.model_copy(update={"attempt": 1}))), HAIKU, tokens)
 
     assert dollars(BatchState.INTENDED) == 1
     assert dollars(BatchState.SUBMITTED) == 1
@@ -122,6 +124,51 @@ def test_what_may_have_been_bought_counts_until_it_is_known_to_have_cost_nothing
     assert dollars(BatchState.COLLECTED, NIGHT) == 0, "all was cancelled, or came back as errors"
     assert dollars(BatchState.COLLECTED, NIGHT, Usage(output_tokens=MILLION)) == 5
     assert dollars(BatchState.COLLECTED) == 1, "the API lost it and does not say what it cost"
+
+
+ENDED = BatchRecord(
+    shard=0,
+    attempt=0,
+    tag="",
+    state=BatchState.COLLECTED,
+    requests=1_000,
+    text_bytes=400_000,
+    intended_at=NIGHT,
+    ended_at=NIGHT,
+)
+COUNTED = Tokens(prompt=200, answer=8, sample=250, sample_bytes=1_000)
+
+
+def test_answers_that_never_came_count_as_paid_for_all_that_the_others_have_not_used() -> None:
+    """300,000 input tokens were expected of the batch; a quarter of its answers never came."""
+    usage = Usage(input_tokens=180_000, output_tokens=6_000)
+    record = ENDED.model_copy(update={"usage": usage, "unpriced": 250})
+
+    assert unpriced(record, COUNTED) == Usage(input_tokens=120_000, output_tokens=250 * 8)
+    whole = batch_price(expected(COUNTED, 1_000, 400_000), HAIKU)
+    assert committed(Status(batches=(record,)), HAIKU, COUNTED) == whole
+
+
+def test_answers_that_never_came_count_for_their_share_at_least() -> None:
+    record = ENDED.model_copy(update={"usage": Usage(input_tokens=900_000), "unpriced": 250})
+
+    assert unpriced(record, COUNTED).input_tokens == 250 * 200 + 25_000
+
+
+def test_what_is_possible_counts_every_answer_for_all_that_its_request_allows() -> None:
+    assert at_most(COUNTED, Status(), 4096) == COUNTED.model_copy(update={"answer": 4096})
+
+
+@pytest.mark.parametrize(("used", "prompt", "sample"), [(300_000, 200, 250), (299_999, 200, 250), (450_000, 300, 375)])
+def test_what_a_batch_has_used_beyond_the_counts_is_expected_of_the_next_one(
+    used: int, prompt: int, sample: int
+) -> None:
+    cheap = ENDED.model_copy(update={"attempt": 1, "usage": Usage(input_tokens=1_000)})
+    dear = ENDED.model_copy(update={"usage": Usage(input_tokens=used - 5, cache_read_tokens=5)})
+
+    most = at_most(COUNTED, Status(batches=(dear, cheap)), 50)
+
+    assert (most.prompt, most.sample, most.answer) == (prompt, sample, 50)
 
 
 @pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-haiku-4-5-20251001"])

@@ -145,7 +145,7 @@ async def test_a_later_batch_is_held_against_what_the_earlier_ones_left(honest: 
         await honest.clock.sleep(await honest.look(resource) or 0)
     status = now(honest, resource)
     assert is_refused(status)
-    assert "the next batch brings the run to an estimated $0.1" in (status.message or "")
+    assert "with the next batch the run may cost $0.1" in (status.message or "")
     assert 1 < honest.api.calls["create"] < 5
     assert Decimal("0.05") < dollars(status.cost.actual_usd) <= Decimal("0.10")
 
@@ -161,7 +161,7 @@ async def test_a_later_batch_is_held_against_what_the_earlier_ones_left(honest: 
 async def test_what_is_in_flight_may_come_to_less_and_is_waited_for(honest: World) -> None:
     """All requests of the first batch come back as errors, which cost nothing: then there is room for the second."""
     honest.respond = lambda text: Answer("", "errored", error_type="invalid_request_error")
-    resource = honest.apply("billing", "billing", *[LONG] * 18, shards={"maxRequests": 10}, maxCostUSD="0.004")
+    resource = honest.apply("billing", "billing", *[LONG] * 18, shards={"maxRequests": 10}, maxCostUSD="0.005")
 
     await honest.look(resource)
 
@@ -239,12 +239,15 @@ HUNDREDTH_OF_A_CENT = Decimal("0.0001")
 
 
 def worth(status: Status, requests: int, text_bytes: int) -> Decimal:
-    """What so many requests come to by the API's counts of the sample, at $1 and $5 for a million tokens, halved."""
+    """What so many requests come to at the most, at $1 and $5 for a million tokens, halved.
+
+    That is the API's counts of the sample, and answers of 50 tokens, which prompt.maxTokens allows.
+    """
     assert status.plan is not None
     counted = status.plan.tokens
     assert counted is not None
     of_texts = -(-text_bytes * counted.sample // counted.sample_bytes)
-    return ((requests * counted.prompt + of_texts) * 1 + requests * counted.answer * 5) / Decimal(2_000_000)
+    return ((requests * counted.prompt + of_texts) * 1 + requests * 50 * 5) / Decimal(2_000_000)
 
 
 async def bought_without_a_limit(world: World, *bodies: str, **spec: Any) -> tuple[list[str], list[Decimal]]:
@@ -267,12 +270,11 @@ async def bought_without_a_limit(world: World, *bodies: str, **spec: Any) -> tup
 TEN = {"shards": {"maxRequests": 10}}
 
 
-async def test_a_run_that_comes_to_the_limit_is_bought_and_one_that_is_above_it_is_not(world: World) -> None:
-    """Its batches are held against the limit one by one, too, and none of them is above it."""
-    bodies, amounts = await bought_without_a_limit(world, *["billing and " + "more " * 40] * 20, **TEN)
-    assert len(amounts) == 2
-    equal = world.apply(*bodies, name="equal", maxCostUSD=f"{sum(amounts):.6f}", **TEN)
-    below = world.apply(*bodies, name="below", maxCostUSD=f"{sum(amounts) - HUNDREDTH_OF_A_CENT:.6f}", **TEN)
+async def test_a_run_that_may_come_to_the_limit_is_bought_and_one_that_may_come_above_it_is_not(world: World) -> None:
+    bodies, amounts = await bought_without_a_limit(world, *["billing and " + "more " * 40] * 20)
+    assert len(amounts) == 1
+    equal = world.apply(*bodies, name="equal", maxCostUSD=f"{sum(amounts):.6f}")
+    below = world.apply(*bodies, name="below", maxCostUSD=f"{sum(amounts) - HUNDREDTH_OF_A_CENT:.6f}")
     world.api.calls.clear()
 
     await world.look(below)
@@ -281,7 +283,27 @@ async def test_a_run_that_comes_to_the_limit_is_bought_and_one_that_is_above_it_
 
     await world.look(equal)
     assert not is_refused(now(world, equal))
-    assert world.api.calls["create"] == 2
+    assert world.api.calls["create"] == 1
+
+
+async def test_a_limit_between_what_is_expected_and_what_is_possible_is_told_at_once(world: World) -> None:
+    """Four batches; answers use a few of the 50 tokens that they may, so that each leaves room for the next."""
+    bodies = ["billing and " + "more " * 40] * 20
+    bought = world.apply(*bodies, name="free")
+    await world.look(bought)
+    most = worth(now(world, bought), 20, now(world, bought).batches[0].text_bytes)
+    resource = world.apply(*bodies, maxCostUSD=f"{most - HUNDREDTH_OF_A_CENT:.6f}", shards={"maxRequests": 5})
+    world.events.told.clear()
+
+    await world.look(resource)
+
+    assert world.events.reasons[0] == "CostLimitNear"
+    assert f"the run may cost ${most:.4f}"[:-1] in world.events.told[0][2]
+    assert "(estimated at $0.00" in world.events.told[0][2]
+    assert len(now(world, resource).batches) == 3
+    assert now(world, resource).conditions[0].reason == "CostLimitNear"
+    finished = await world.run_until_finished(resource)
+    assert is_true(finished.status, "Complete")
 
 
 @pytest.mark.usefixtures("short_sight")

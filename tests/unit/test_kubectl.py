@@ -270,7 +270,7 @@ def test_a_retry_leaves_out_what_has_stopped_the_run_and_whose_results_they_are(
     [
         ("SELECT * FROM tickets WHERE category IS NULL", "category", "db", True),
         ('SELECT * FROM tickets WHERE "category" is  null', "category", "db", True),
-        ("SELECT * FROM tickets WHERE t.label IS NULL", "label", "db", True),
+        ("SELECT t.* FROM tickets t WHERE t.label IS NULL", "label", "db", True),
         ("SELECT * FROM tickets", "category", "db", False),
         ("SELECT * FROM tickets WHERE category IS NOT NULL", "category", "db", False),
         ("SELECT * FROM tickets WHERE subcategory IS NULL", "category", "db", False),

@@ -136,18 +136,22 @@ def without_category(resource: Resource) -> int:
 
 def skips_labeled(resource: Resource, source: DatabaseSource) -> bool:
     """Whether the query surely asks for rows alone whose category is NULL, in the table where the run has filled it."""
+    from nightsort.wiring.queries import skips_labeled as skips
+
     results = resource.spec.results.database
     if results is None or results.mode != "Update" or results.url_secret_ref != source.url_secret_ref:
         return False
-    table, column = re.escape(results.table.rpartition(".")[2]), re.escape(results.columns.category)
-    asked = rf"\b{table}\b.*\b{column}[\"`]?\s+is\s+null\b"
-    others = re.search(r"\b(or|union)\b", source.query, re.IGNORECASE)
-    return not others and re.search(asked, source.query, re.IGNORECASE | re.DOTALL) is not None
+    return skips(source, results)
 
 
 async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collection[str]) -> Failed:
     """Those of the rows that have no category; one without any text would have none again."""
     name, source, stored = resource.meta.name, resource.spec.source, resource.status.results.config_maps
+    if source.database is not None:
+        raise Rejected(
+            f"it cannot be told that the query of {name} leaves out the tickets that have their category: a condition "
+            f"for its own table, as in WHERE category IS NULL, would say so; {ALL}"
+        )
     if source.inline is None and source.config_map is None:
         raise Rejected(f"the source of {name} does not tell which tickets have their category: {ALL}")
     if not stored:

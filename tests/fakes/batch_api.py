@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
-from nightsort.domain.errors import Rejected, Waiting
+from nightsort.domain.errors import OutcomeUnknown, Rejected, Waiting
 from nightsort.ports import Clock
 
 Respond = Callable[[str], "str | Answer"]
@@ -85,7 +85,11 @@ class FakeBatchApi:
         }
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
-        await self._begin("create", tag)
+        try:
+            await self._begin("create", tag)
+        except OutcomeUnknown:
+            body.read()  # had left before the answer was lost
+            raise
         sent = body.read()
         assert len(sent) == size, "the announced size is the size of the body"
         requests = read_requests(sent)

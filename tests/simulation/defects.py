@@ -45,6 +45,7 @@ async def submit_intent_last(run: Run, submission: Submission) -> None:
         load = await submit.fill(run, submission, tag, submit.Load(spool, unsendable))
         batch = None
         if spool.requests:
+            await spool.seal()
             api = await run.tools.connections.api(run.resource)
             batch = await api.create(spool.body(), spool.size, tag)
         record = await submit.intend(run, submission, load, tag)

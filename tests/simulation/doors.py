@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
@@ -13,6 +15,7 @@ from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.disk import Scratch
 from nightsort.flow.pace import PacedApi
 from nightsort.ports import BatchApi, Rehearsal, Sink, Source, Stored, Summary
 from tests.simulation.account import Account
@@ -75,6 +78,7 @@ class ApiDoor:
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
         refusal = self._process.world.rng.choice(REFUSALS)
         sent = body.read()  # what stalls is on its way
+        self._process.world.oracle.begun.add(tag)
         effect = lambda: self._account.create(io.BytesIO(sent), size, tag)  # noqa: E731 - as the other doors have it
         return await self._call("create", effect, refusal, LOST, about=tag)
 
@@ -106,6 +110,44 @@ class ApiDoor:
         return await self._call(
             "count_tokens", lambda: self._account.count_tokens(model, system, text), away("the API")
         )
+
+
+class ScratchDoor(Scratch):
+    """Temporary files in memory, on a disk that now and then has no room, no more files, or fails."""
+
+    place = "/tmp"
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def open(self) -> BinaryIO:
+        self.fail(0.002, errno.EMFILE, errno.EROFS)
+        return ScratchFile(self)
+
+    def sync(self, file: BinaryIO) -> None:
+        self.fail(0.02, errno.ENOSPC, errno.EIO)
+
+    def fail(self, probability: float, *codes: int) -> None:
+        world = self._process.world
+        if world.chaos.chance(probability):
+            code = world.rng.choice(codes)
+            self._process.disk_faults += 1
+            world.trace(self._process.number, "the disk fails", os.strerror(code))
+            raise OSError(code, os.strerror(code))
+
+
+class ScratchFile(io.BytesIO):
+    def __init__(self, scratch: ScratchDoor) -> None:
+        super().__init__()
+        self._scratch = scratch
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._scratch.fail(0.01, errno.EIO, errno.ENOMEM)
+        return super().read(size)
+
+    def write(self, content: Any) -> int:
+        self._scratch.fail(0.002, errno.ENOSPC, errno.EDQUOT)
+        return super().write(content)
 
 
 class SourceDoor:

@@ -50,6 +50,7 @@ class Oracle:
         self.purchases: defaultdict[str, defaultdict[str, list[Purchase]]] = defaultdict(lambda: defaultdict(list))
         self.intents: dict[str, Intent] = {}
         self.by_tag: dict[str, Held] = {}
+        self.begun: set[str] = set()
         self.left: set[tuple[str, str]] = set()
         self._uncancelled: defaultdict[str, str] = defaultdict(str)
         self._gone: dict[str, tuple[Resource, datetime]] = {}
@@ -100,6 +101,13 @@ class Oracle:
         if resource is not None and not is_finished(resource.status):
             waits = any(each.id == held.id and each.state is BatchState.SUBMITTED for each in resource.status.batches)
             self.demand(not waits, f"I3: {held.id} has ended long ago and is not collected: {resource.status.message}")
+
+    def left_nothing_unsent(self, meta: Meta) -> None:
+        """After a look in which only the disk failed: no intent waits under which nothing can have been bought."""
+        resource = self._world.truth.now(meta)
+        for record in resource.status.batches if resource is not None else ():
+            waits = record.state is BatchState.INTENDED and record.tag not in self.begun
+            self.demand(not waits, f"I13: {meta.name} waits for {record.tag}, of which no byte was sent")
 
     # --- what is written ---
 

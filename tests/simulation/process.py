@@ -15,7 +15,7 @@ from nightsort.flow.cancel import Farewell
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run import Tools
 from tests.simulation.chaos import Blow, Fault, Killed
-from tests.simulation.doors import Connections, EventsDoor, LedgerDoor
+from tests.simulation.doors import Connections, EventsDoor, LedgerDoor, ScratchDoor
 
 if TYPE_CHECKING:
     from nightsort.domain.answer import Answer
@@ -40,7 +40,10 @@ class Process:
             clock=world.clock,
             new_tag=world.new_tag,
             enqueued_requests=world.scenario.room,
+            scratch=ScratchDoor(self),
         )
+        self.blows = 0
+        self.disk_faults = 0
         world.spoil(self.tools)
         self.reconciler = Reconciler(self.tools, jitter=world.rng.random)
         self.farewell = Farewell(self.tools, timedelta(seconds=FAREWELL_SECONDS))
@@ -71,7 +74,10 @@ class Process:
         if resource.meta.deletion_timestamp is not None:
             return await self._say_farewell(meta, resource.status)
         self.world.count_look()
+        blows, disk_faults = self.blows, self.disk_faults
         seconds = await self.reconciler.look(resource)
+        if disk_faults < self.disk_faults and blows == self.blows and self.world.is_alone(self):
+            self.world.oracle.left_nothing_unsent(meta)
         if seconds is None and self.world.is_unsettled(meta):
             return 1.0  # the watch was behind, or a farewell is due
         return seconds
@@ -105,6 +111,7 @@ class Process:
         """
         self.check()
         blow = self.world.chaos.blow(operation, more)
+        self.blows += blow.fault is not Fault.NONE
         self.world.trace(self.number, operation, about, blow)
         if blow.fault is Fault.KILL_BEFORE:
             self.die()

@@ -123,6 +123,9 @@ class World:
             self.spawn(self._succeed(self.rng.uniform(0, 30)))
             self.spawn(self._depose(process, seconds + self.rng.uniform(1, 600)))
 
+    def is_alone(self, process: Process) -> bool:
+        return all(each.dead for each in self.processes if each is not process)
+
     async def _succeed(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         self.begin()

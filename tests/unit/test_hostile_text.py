@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
+from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log, words_of
 from nightsort.adapters.ticket_list import complaint
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import COMPLETE, is_true
-from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.domain.verdict import Judge
 from nightsort.kube.logs import JsonLines
@@ -160,3 +160,25 @@ def test_whatever_a_ticket_makes_the_model_say_the_label_is_a_declared_one_or_no
     assert judged.verdict is Verdict.UNKNOWN
     assert judged.category == ("other" if action == "Fallback" else None)
     assert judged.reason.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "/tmp/spool"), "ENOSPC, No space left on device: /tmp/spool"),
+        (ConnectionRefusedError(111, "my ticket's text"), "ECONNREFUSED, Connection refused"),
+        (RecursionError("maximum recursion depth exceeded"), "maximum recursion depth exceeded"),
+        (AttributeError("'NoneType' object has no attribute 'id'"), "'NoneType' object has no attribute 'id'"),
+        (Conflict("support/tickets"), "support/tickets"),
+        (Stalled("the disk is full"), "the disk is full"),
+    ],
+)
+def test_what_holds_no_tickets_text_is_said_in_the_log(error: Exception, said: str) -> None:
+    assert words_of(error) == said
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError(PRIVATE), KeyError(PRIVATE), OSError(PRIVATE), TypeError(PRIVATE), Exception(PRIVATE)]
+)
+def test_what_may_quote_a_ticket_is_left_out_of_the_log(error: Exception) -> None:
+    assert PRIVATE not in words_of(error)

@@ -509,3 +509,21 @@ async def test_no_ticket_text_gets_into_the_log_even_at_debug_level(
     assert SECRET_WORDS not in caplog.text
     assert "charged twice" not in caplog.text
     assert "key-1" not in caplog.text
+
+
+class Broken(io.BytesIO):
+    """A body of which the disk gives the first bytes only."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell():
+            raise Stalled("the disk failed", reason="DiskFailed")
+        return super().read(10)
+
+
+async def test_a_body_that_cannot_be_read_to_its_end_is_no_lost_answer_and_buys_nothing(client: Client) -> None:
+    body = json.dumps({"requests": items(3)}).encode()
+
+    with pytest.raises(Stalled, match="the disk failed"):
+        await client.api.create(Broken(body), len(body), "k3f9a2")
+
+    assert await client.api.recent(datetime.now(UTC) - timedelta(hours=1)) == []

@@ -6,6 +6,7 @@ Raw answers are decoded here, because the SDK's own models take anything for a b
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -39,6 +40,7 @@ MOST_PAGES = 20
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
 """Of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
 MOST_ANSWER_SECONDS = 300.0
+MOST_CAUSES = 10
 NEVER_CONNECTED = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -231,6 +233,8 @@ def understood(response: httpx2.Response, kind: type[T]) -> T:
 def failed_create(error: Exception) -> Interruption:
     if isinstance(error, APIStatusError):
         return refused_create(failure_of(error))
+    if isinstance(error.__cause__, Interruption):  # of whoever reads the body, wrapped by the SDK
+        return error.__cause__
     if isinstance(error.__cause__ or error, NEVER_CONNECTED):
         return unreachable(error)
     return OutcomeUnknown(
@@ -244,7 +248,17 @@ def failed_call(error: Exception, refused: Callable[[Failure], Interruption] = r
 
 def unreachable(error: Exception) -> Waiting:
     kind = type(error.__cause__ or error).__name__
-    return Waiting(f"the API cannot be reached ({kind}); it is tried again", reason=UNAVAILABLE)
+    cause = f"{kind}: {code}" if (code := system_code(error)) else kind
+    return Waiting(f"the API cannot be reached ({cause}); it is tried again", reason=UNAVAILABLE)
+
+
+def system_code(error: BaseException | None) -> str:
+    """What the system said to a connection, by its name: EMFILE is mended elsewhere than ECONNREFUSED."""
+    for _ in range(MOST_CAUSES):
+        if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+            return errno.errorcode[error.errno]
+        error = error and (error.__cause__ or error.__context__)
+    return ""
 
 
 def failure_of(error: APIStatusError) -> Failure:

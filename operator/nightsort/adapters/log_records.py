@@ -1,14 +1,24 @@
-"""The process' log: what an exception says is left out, since a library may quote a ticket or a row in it."""
+"""The process' log: what an exception says is left out, since a library may quote a ticket or a row in it.
+
+Not so what holds none: our own errors, and what the system says to a file, a connection or a lack of memory.
+"""
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from typing import Any
 
-from nightsort.domain.errors import Interruption
+from nightsort.domain.cost import UnknownPrice
+from nightsort.domain.errors import Conflict, Gone, Interruption
+from nightsort.domain.printable import printable
 
 LEFT_OUT = "(what it says is left out: it may quote a ticket)"
 MOST_CAUSES = 20
+MOST_PATH_CHARS = 256
+OF_THE_INTERPRETER = (MemoryError, RecursionError, NameError, AttributeError, ImportError)
+"""They speak of names in programs, or of nothing: no text that was read comes into them."""
 
 
 def keep_words_of_exceptions_out_of_the_log() -> None:
@@ -37,7 +47,7 @@ def without_words(error: BaseException, causes: int = MOST_CAUSES) -> BaseExcept
     if isinstance(error, BaseExceptionGroup):
         bare = BaseExceptionGroup(LEFT_OUT, [without_words(each, causes - 1) for each in error.exceptions[:causes]])
     else:
-        bare = type(kind.__name__, (Exception,), named)(error.message if isinstance(error, Interruption) else LEFT_OUT)
+        bare = type(kind.__name__, (Exception,), named)(words_of(error))
     bare.__traceback__ = error.__traceback__
     if causes > 0:
         cause, context = error.__cause__, error.__context__
@@ -45,3 +55,18 @@ def without_words(error: BaseException, causes: int = MOST_CAUSES) -> BaseExcept
         bare.__context__ = without_words(context, causes - 1) if context and not cause else None
     bare.__suppress_context__ = error.__suppress_context__
     return bare
+
+
+def words_of(error: BaseException) -> str:
+    """What an exception says where that cannot be a ticket's text, else that it is left out.
+
+    Of the system's errors the words are taken from the system: libraries make some with words of their own.
+    """
+    if isinstance(error, Interruption):
+        return error.message
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+        path = f": {printable(error.filename)[:MOST_PATH_CHARS]}" if isinstance(error.filename, str) else ""
+        return f"{errno.errorcode[error.errno]}, {os.strerror(error.errno)}{path}"
+    if isinstance(error, (Conflict, Gone, UnknownPrice, *OF_THE_INTERPRETER)):
+        return printable(str(error))
+    return LEFT_OUT

@@ -73,7 +73,7 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
     """
     may_retry = run.status.stop is None
     api = await run.tools.connections.api(run.resource)
-    with RowSpool() as rows:
+    with RowSpool(run.tools.scratch) as rows:
         count = Count(rows.verdicts)
         async for judged in judged_answers(run, api, record, batch):
             count.add(judged.answer or NO_ANSWER)

@@ -23,7 +23,7 @@ async def conclude(run: Run, record: BatchRecord) -> None:
     """
     api = await run.tools.connections.api(run.resource)
     unknown = 0
-    with RowSpool() as rows:
+    with RowSpool(run.tools.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
             unknown += judged.judgement.verdict is Verdict.UNKNOWN
             rows.add(row_of(run, record.id, record.ended_at, judged))
@@ -41,7 +41,7 @@ async def conclude(run: Run, record: BatchRecord) -> None:
 async def lose(run: Run, record: BatchRecord) -> None:
     """The tickets of a batch that the API does not show any more, as far as the source can still name them."""
     api = await run.tools.connections.api(run.resource)
-    with RowSpool() as rows:
+    with RowSpool(run.tools.scratch) as rows:
         async for ticket_id in sent_ids(run, api, record):
             rows.add(Row(ticket_id, None, Verdict.MISSING, GONE.reason, run.spec.model, record.id))
         status = await store(run, rows)
@@ -57,7 +57,7 @@ async def abandon(run: Run, submission: Submission) -> None:
     released = find(run.status, submission.shard, submission.attempt)
     if submission.parent is not None:
         return await run.save(*without(run.status, released))
-    with RowSpool() as rows:
+    with RowSpool(run.tools.scratch) as rows:
         unnamed = await name_the_unsent(run, submission, released, rows)
         status = await store(run, rows)
     record = BatchRecord(

@@ -19,7 +19,21 @@ FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
 STALLED_SECONDS = 20.0
-ABOUT_ONE_CALL = frozenset({"NotFound", "ResultsCut", "ResultsIncomplete", "TooLate", "ListTooLong"})
+ABOUT_ONE_CALL = frozenset(
+    {
+        "NotFound",
+        "ResultsCut",
+        "ResultsIncomplete",
+        "TooLate",
+        "SendingCut",
+        "ListTooLong",
+        "DiskFull",
+        "DiskReadOnly",
+        "TooManyOpenFiles",
+        "OutOfMemory",
+        "DiskFailed",
+    }
+)
 """Reasons that say nothing of how the next call will fare: the API has answered, or was not asked at all."""
 
 

@@ -39,6 +39,7 @@ from nightsort.flow.adopt import find_candidates
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
 from nightsort.flow.context import about, about_batch
+from nightsort.flow.disk import is_refusal, refused
 from nightsort.flow.finish import finish
 from nightsort.flow.give_up import abandon, conclude, lose
 from nightsort.flow.measure import model_of
@@ -100,6 +101,8 @@ class Reconciler:
             return outcome, await self._interrupted(run, interruption)
         except Exception as error:  # the outermost door: one resource's accident must not stop its timer for good
             logger.exception("%s: unexpected", meta.key)
+            if isinstance(error, (OSError, MemoryError)) and is_refusal(error):
+                return "stalled", await self._interrupted(run, refused(error, self._tools.scratch.place))
             unexpected = f"an unexpected {type(error).__name__}, told in the operator's log; it is tried again"
             return "error", await self._interrupted(run, Waiting(unexpected, reason="InternalError"))
         self._failures.pop(meta.uid, None)

@@ -19,6 +19,7 @@ from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.report import report
 from nightsort.domain.situation import Situation
+from nightsort.flow.disk import SCRATCH, Scratch
 from nightsort.flow.measure import Unmeasured, measure
 from nightsort.flow.trace import Untraced
 from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
@@ -69,9 +70,10 @@ class Tools:
     """What every run works with.
 
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
-    batches at once. What follows them is remembered while the process lives: `bought`, by tag, what was bought but
-    could not be confirmed in the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag
-    of a batch after one and after two looks into it; `short_reads`, how long results have lacked lines of a kind;
+    batches at once, `scratch` where bodies and rows lie on their way. What follows them is remembered while the process
+    lives: `bought`, by tag, what was bought but could not be confirmed in the ledger; `owned`, the batches of all
+    records; `suspicions` and `proofs`, the tag of a batch after one and after two looks into it; `short_reads`, how
+    long results have lacked lines of a kind;
     `cancel_asked`, batches that were asked to end; `absent_since`, when the API was first seen not to show a batch;
     `too_dear`, by uid, the batch that is above a resource's limit.
     """
@@ -86,6 +88,7 @@ class Tools:
     prices: PriceTable = PRICE_TABLE
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000
+    scratch: Scratch = SCRATCH
     bought: dict[str, Batch] = field(default_factory=dict)
     owned: Owned = field(default_factory=Owned)
     suspicions: dict[str, str] = field(default_factory=dict)

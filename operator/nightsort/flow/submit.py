@@ -64,9 +64,12 @@ async def submit(run: Run, submission: Submission) -> None:
     """
     hold_what_is_known(run, submission)
     tag = run.tools.new_tag()
-    with BodySpool() as spool, RowSpool() as unsendable:
+    scratch = run.tools.scratch
+    with BodySpool(scratch) as spool, RowSpool(scratch) as unsendable:
         load = await fill(run, submission, tag, Load(spool, unsendable))
         hold_batch(run, submission, spool.requests, load.text_bytes)
+        await spool.seal()
+        await unsendable.seal()
         record = await intend(run, submission, load, tag)
         if record is not None:
             await carry_out(run, record, load)
@@ -219,14 +222,24 @@ async def carry_out(run: Run, record: BatchRecord, load: Load) -> None:
 
     Raises:
         Interruption: nothing was bought, and the intent is released; or it was, and could not be written down.
+        Exception: whatever it was, the body had not left as a whole, and the intent is released.
     """
     try:
         batch = await send(run, record, load)
-    except OutcomeUnknown:
+    except OutcomeUnknown as unknown:
+        if load.spool.surely_unsent:
+            await settle(run, record, released)
+            raise Waiting(
+                "the call broke off before the whole batch had left; it is sent again", reason="SendingCut"
+            ) from unknown
         await run.warn("CreateUnanswered", f"the answer to a create call of {record.requests:,} requests was lost")
         return await run.save(run.status, progress(run.status))
     except Interruption:
         await settle(run, record, released)
+        raise
+    except Exception:  # an accident of any kind must not make its tickets wait for the grace
+        if load.spool.surely_unsent:
+            await settle(run, record, released)
         raise
     if batch is None:
         return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))

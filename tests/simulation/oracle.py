@@ -255,6 +255,10 @@ class Oracle:
         judged = expected(resource, last.answer)
         if self._is_withheld(last):
             return self.demand(row.verdict is Verdict.MISSING, f"I4: {name} has {row}")
+        if not resource.status.stop and not last.held.canceling and may_be_bought_again(resource, last):
+            tries = sum(not one.held.canceling for one in paid)
+            final = left or tries > resource.spec.backoff_limit
+            self.demand(final, f"I4: {name} was given up after {tries} tries: {row}")
         if left and row.verdict is Verdict.MISSING:
             return self.demand(may_be_bought_again(resource, last), f"I3: {name} lost its answer: {row}")
         return self.demand(

@@ -71,6 +71,8 @@ class BatchRecord(StatusModel):
     text_bytes: int = 0
     """Of the tickets' texts, as they are sent."""
     canceled: bool = False
+    spared: int = 0
+    """Of the attempts before this one those that were canceled: they do not count against backoffLimit."""
     long_ids: int = Field(default=0, alias="longIDs")
     after: Line | None = None
     through: Line | None = None

@@ -24,10 +24,13 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
 
 
 def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int) -> bool:
-    """Whether a ticket of this batch gets another attempt: its failure can pass, or it was us who cancelled it."""
+    """Whether a ticket of this batch gets another attempt: its failure can pass, or it was us who cancelled it.
+
+    What a suspension has ended was no attempt of the tickets', so that it uses up none of them.
+    """
     if judgement.verdict is Verdict.CANCELED:
         return record.canceled
-    return judgement.may_pass and record.attempt < backoff_limit
+    return judgement.may_pass and record.attempt - record.spared < backoff_limit
 
 
 def is_billed(answer: Answer) -> bool:

@@ -88,7 +88,7 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
     status = collected(stored, record, count.tally(record), batch.ended_at)
     if isinstance(next_move(run.resource.with_status(status), Facts(), run.now()), Finish):
         return await finish(run, status)  # one write for both: a thousand resources are a thousand writes less
-    await run.save(status, progress(status))
+    await run.save_results(status, progress(status))
     again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
     return await run.note("Collected", f"batch {batch.id}: {plural(rows.rows, 'row')}{again}")
 

@@ -18,7 +18,7 @@ async def finish(run: Run, status: Status) -> None:
         for sink in await run.tools.connections.sinks(run.resource):
             status = with_stored(status, await sink.finish(summary))
     situation = outcome(run.told(status, progress(status)))
-    await run.save(status, situation)
+    await run.save_results(status, situation)
     run.tools.traces.ended(run.resource)
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
     await post(situation.reason, situation.message)

@@ -35,7 +35,7 @@ async def conclude(run: Run, record: BatchRecord) -> None:
         "unnamed": record.unnamed + record.retryable - rows.rows,
     }
     status = put(status, record.model_copy(update=update))
-    await run.save(status, progress(status))
+    await run.save_results(status, progress(status))
 
 
 async def lose(run: Run, record: BatchRecord) -> None:
@@ -48,7 +48,7 @@ async def lose(run: Run, record: BatchRecord) -> None:
     unnamed = record.unnamed + record.requests - rows.rows
     lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}
     status = put(status, record.model_copy(update=lost))
-    await run.save(status, progress(status))
+    await run.save_results(status, progress(status))
     await run.warn("BatchLost", f"{plural(record.requests, 'request')}: the API does not show their batch any more")
 
 
@@ -56,7 +56,7 @@ async def abandon(run: Run, submission: Submission) -> None:
     """A range of the source that is not bought any more: each of its tickets gets a row that says why."""
     released = find(run.status, submission.shard, submission.attempt)
     if submission.parent is not None:
-        return await run.save(*without(run.status, released))
+        return await run.save_results(*without(run.status, released))
     with RowSpool(run.tools.scratch) as rows:
         unnamed = await name_the_unsent(run, submission, released, rows)
         status = await store(run, rows)
@@ -76,7 +76,7 @@ async def abandon(run: Run, submission: Submission) -> None:
         status = put(status, record)
     if submission.through is None:
         status = status.model_copy(update={"source_exhausted": True})
-    return await run.save(status, progress(status))
+    return await run.save_results(status, progress(status))
 
 
 async def name_the_unsent(run: Run, submission: Submission, released: BatchRecord | None, rows: RowSpool) -> int:

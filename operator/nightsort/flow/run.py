@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from nightsort.api.resource import Resource
+from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.answer import Verdict
@@ -125,19 +125,47 @@ class Run:
     async def save(self, status: Status, situation: Situation) -> None:
         """Writes the status, guarded; what is the same already is not written again.
 
+        Whoever writes labels or annotations all the time is no reason to begin anew: what was decided by still holds.
+
         Raises:
             Conflict, Gone, Waiting: see Ledger.save. Conflict also where the newest version turned out to be finished,
                 which is never written again.
         """
-        if is_finished(self.status):
-            raise Conflict(self.resource.meta.key)
-        told = self.told(status, situation)
-        if told == self.status:
-            return
-        meta = await self.tools.ledger.save(self.resource.meta, told)
+        await self._save(status, situation, lambda newest: newest.spec == self.spec)
+
+    async def save_results(self, status: Status, situation: Situation) -> None:
+        """The same for what follows from answers that are stored: it holds whatever becomes of the spec meanwhile."""
+        await self._save(status, situation, lambda newest: True)
+
+    async def _save(self, status: Status, situation: Situation, holds: Callable[[Resource], bool]) -> None:
+        for attempt in range(CONFIRM_TRIES):
+            if is_finished(self.status):
+                raise Conflict(self.resource.meta.key)
+            told = self.told(status, situation)
+            if told == self.status:
+                break
+            try:
+                meta = await self.tools.ledger.save(self.resource.meta, told)
+            except Conflict:
+                newest = await self._newest()
+                if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
+                    raise
+                self.resource = newest
+            else:
+                self._saved(meta, told)
+                break
+
+    def _saved(self, meta: Meta, told: Status) -> None:
         before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
         found, self.found = self.found, Counter()
         measure(self.tools.metrics, before, self.resource, found, self.tools.prices)
+
+    def _has_the_record_of(self, newest: Resource) -> bool:
+        """Whether nobody has written the record since it was read, and the resource is not to go."""
+        if newest.meta.resource_version == self.resource.meta.resource_version:
+            return True
+        same = as_kept(newest.status) == as_kept(self.status)
+        return same and newest.meta.deletion_timestamp == self.resource.meta.deletion_timestamp
 
     async def save_surely(self, change: Callable[[Status], tuple[Status, Situation] | None]) -> None:
         """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought.
@@ -160,22 +188,29 @@ class Run:
         """Where no guarded write stands between a decision and its effect.
 
         Raises:
-            Conflict: the resource was written since it was read. Gone: it is not there any more.
+            Conflict: the record was written since it was read. Gone: the resource is not there any more.
         """
-        newest = await self.tools.ledger.load(self.resource.meta)
-        if newest is None:
-            raise Gone(self.resource.meta.key)
-        if newest.meta.resource_version != self.resource.meta.resource_version:
+        newest = await self._newest()
+        if not self._has_the_record_of(newest):
             raise Conflict(self.resource.meta.key)
+        self.resource = newest
 
     async def reload(self) -> None:
+        self.resource = await self._newest()
+
+    async def _newest(self) -> Resource:
         newest = await self.tools.ledger.load(self.resource.meta)
         if newest is None:
             raise Gone(self.resource.meta.key)
-        self.resource = newest
+        return newest
 
     async def note(self, reason: str, message: str) -> None:
         await self.tools.events.post(self.resource.meta, "Normal", reason, message)
 
     async def warn(self, reason: str, message: str) -> None:
         await self.tools.events.post(self.resource.meta, "Warning", reason, message)
+
+
+def as_kept(status: Status) -> str:
+    """A status in the form in which it is stored, where times have no fractions of a second."""
+    return status.model_dump_json(by_alias=True, exclude_none=True)

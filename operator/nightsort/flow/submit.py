@@ -170,6 +170,7 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
         state=BatchState.INTENDED if load.tickets else BatchState.COLLECTED,
         requests=load.spool.requests,
         text_bytes=load.text_bytes,
+        spared=submission.parent.spared + submission.parent.canceled if submission.parent else 0,
         failed=load.unsendable.rows + lost,
         unnamed=lost,
         long_ids=len(load.long_ids),

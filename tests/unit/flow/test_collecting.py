@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from nightsort.api.status import BatchState
-from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.flow.reconcile import SOON_SECONDS
+from nightsort.ports import Stored
 from tests.fakes.sinks import MemorySink
 from tests.fakes.world import EXPIRED, World, first_word
 from tests.unit.flow.test_lost_answers_and_crashes import raising
@@ -351,7 +353,8 @@ async def test_rows_are_not_written_by_a_process_that_was_overtaken_while_it_rea
 
     async def overtaken(operation: str, *about: Any) -> None:
         if operation == "results":
-            world.ledger.touch(resource.meta)
+            now = world.ledger.current(resource.meta)
+            await world.ledger.save(now.meta, now.status.model_copy(update={"message": "another was here"}))
 
     world.api.after = overtaken
     assert await world.look(resource) == SOON_SECONDS
@@ -360,6 +363,54 @@ async def test_rows_are_not_written_by_a_process_that_was_overtaken_while_it_rea
     world.api.after = raising(Waiting("never"), "nothing")
     await world.run_until_finished(resource)
     assert world.labels() == {"0": "billing", "1": "technical"}
+
+
+@pytest.mark.parametrize("spec", [{}, {"ttl_seconds_after_finished": 60}, {"max_cost_usd": "5"}])
+async def test_who_writes_the_resource_during_every_collection_does_not_keep_it_from_its_end(
+    world: World, spec: dict[str, Any]
+) -> None:
+    """Whether labels or a part of the spec: neither is the record."""
+    resource = world.apply("billing", "technical", "billing", shards={"maxRequests": 1})
+    await world.look(resource)
+    world.clock.advance(60)
+
+    async def restless(operation: str, *about: Any) -> None:
+        if operation in ("results", "load"):
+            world.ledger.touch(resource.meta, **spec)
+
+    async def also_while_rows_are_written(rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        stored = await write(rows)
+        world.ledger.touch(resource.meta, **spec)
+        return stored
+
+    write = world.sink.write
+    world.api.after = world.ledger.before = restless
+    world.sink.write = also_while_rows_are_written  # type: ignore[method-assign]
+    await world.look(resource)
+
+    assert world.api.calls["results"] == 3
+    assert world.labels() == {"0": "billing", "1": "technical", "2": "billing"}
+    assert is_true(world.ledger.current(resource.meta).status, "Complete")
+
+
+async def test_a_resource_that_is_deleted_during_a_collection_is_left_to_its_farewell(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.clock.advance(60)
+
+    async def deleted(operation: str, *about: Any) -> None:
+        if operation == "results":
+            kept = world.ledger._kept[resource.meta.key]
+            kept.resource = replace(
+                kept.resource, meta=replace(kept.resource.meta, deletion_timestamp=world.clock.now())
+            )
+            world.ledger.touch(resource.meta)
+
+    world.api.after = deleted
+    assert await world.look(resource) == SOON_SECONDS
+
+    assert world.rows == {}
+    assert await world.look(resource) is None
 
 
 async def test_labels_whose_tickets_have_left_the_table_are_told_at_the_end(world: World) -> None:

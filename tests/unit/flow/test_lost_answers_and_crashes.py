@@ -17,6 +17,7 @@ from nightsort.domain.errors import OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
 from tests.fakes.clock import VirtualClock
+from tests.fakes.ledger import nothing
 from tests.fakes.world import EXPIRED, Killed, World, first_word
 
 Hook = Callable[..., Awaitable[None]]
@@ -319,9 +320,10 @@ async def test_a_conflict_while_a_batch_is_bought_does_not_lose_its_id(world: Wo
 async def test_a_conflict_that_does_not_end_is_settled_at_the_next_look(world: World) -> None:
     resource = world.apply("billing")
     world.api.after = touching(world, resource, "create")
-    world.ledger.after = touching(world, resource, "load", 4)
+    world.ledger.after = touching(world, resource, "load", 100)
 
     assert await world.look(resource) == 1
+    world.ledger.after = nothing
     assert world.ledger.current(resource.meta).status.batches[0].id is None
     await world.look(resource)
 
@@ -329,10 +331,39 @@ async def test_a_conflict_that_does_not_end_is_settled_at_the_next_look(world: W
     assert world.api.calls["results"] == 0, "the process remembers what it bought"
 
 
-async def test_a_conflict_on_the_intent_buys_nothing_and_looks_again(world: World) -> None:
+async def test_who_writes_labels_all_the_time_holds_up_no_purchase(world: World) -> None:
     resource = world.apply("billing")
     stale = world.ledger.current(resource.meta)
     world.ledger.touch(resource.meta)
+    world.ledger.before = touching(world, resource, "save", times=3)
+
+    await world.reconciler.look(stale)
+
+    assert world.ledger.current(resource.meta).status.batches[0].id == "msgbatch_0001"
+    await world.run_until_finished(resource)
+    assert all_paid_once(world, 1)
+
+
+@pytest.mark.parametrize("change", [{"suspend": True}, {"active_deadline_seconds": 0}, {"max_cost_usd": "0.000001"}])
+async def test_a_change_of_the_spec_before_the_intent_buys_nothing_and_looks_again(
+    world: World, change: dict[str, Any]
+) -> None:
+    resource = world.apply("billing")
+    stale = world.ledger.current(resource.meta)
+    world.ledger.touch(resource.meta, **change)
+
+    assert await world.reconciler.look(stale) == 1
+    await world.look(resource)
+
+    assert world.api.calls["create"] == 0
+
+
+async def test_a_record_that_another_process_wrote_before_the_intent_buys_nothing_and_looks_again(
+    world: World,
+) -> None:
+    resource = world.apply("billing")
+    stale = world.ledger.current(resource.meta)
+    await world.ledger.save(stale.meta, stale.status.model_copy(update={"message": "another was here"}))
 
     assert await world.reconciler.look(stale) == 1
 

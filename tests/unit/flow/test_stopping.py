@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting
+from nightsort.domain.moves import is_in_flight
+from nightsort.domain.verdict import is_asked_again, of_error
 from nightsort.flow.cancel import Farewell
 from nightsort.flow.refuse import refuse
 from tests.fakes.world import EXPIRED, Killed, World, first_word
@@ -437,3 +439,76 @@ async def test_results_that_stay_404_end_in_rows(world: World) -> None:
 
     assert [row.verdict for row in world.rows.values()] == [Verdict.MISSING]
     assert world.api.calls["create"] == 1
+
+
+# --- what a suspension takes away -------------------------------------------------------------------------------------
+
+OVERLOADED = Answer("", "errored", error_type="overloaded_error")
+
+
+async def suspend_and_resume(world: World, resource: Resource) -> None:
+    """What is running is cancelled and collected, and the run goes on."""
+    world.ledger.touch(resource.meta, suspend=True)
+    await world.look(resource)
+    world.clock.advance(60)
+    await world.look(resource)
+    assert not is_in_flight(status_of(world, resource))
+    world.ledger.touch(resource.meta, suspend=False)
+    await world.look(resource)
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+@pytest.mark.parametrize("limit", [0, 1, 2])
+async def test_a_suspension_uses_up_no_attempt(world: World, times: int, limit: int) -> None:
+    """After all suspensions each ticket fails as often as it may, and is then labelled."""
+    failures = dict.fromkeys("01", limit)
+
+    def respond(text: str) -> str | Answer:
+        ticket = text.split()[1]
+        if suspensions or failures[ticket] == 0:
+            return "billing"
+        failures[ticket] -= 1
+        return OVERLOADED
+
+    suspensions = times
+    world.respond = respond
+    resource = world.apply("billing 0", "billing 1", backoffLimit=limit)
+    await world.look(resource)
+    for _ in range(times):
+        suspensions -= 1
+        await suspend_and_resume(world, resource)
+
+    finished = await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing", "1": "billing"}
+    assert max(record.attempt for record in finished.status.batches) == times + limit
+
+
+async def test_an_attempt_more_than_the_limit_is_none_whatever_was_suspended(world: World) -> None:
+    world.respond = lambda text: OVERLOADED
+    resource = world.apply("billing", backoffLimit=1)
+    await world.look(resource)
+    for _ in range(3):
+        await suspend_and_resume(world, resource)
+
+    await world.run_until_finished(resource)
+
+    assert world.rows["0"].verdict is Verdict.ERRORED
+    assert world.api.calls["create"] == 3 + 2
+
+
+def test_an_earlier_version_s_record_of_suspensions_is_read() -> None:
+    """It did not say which attempts were spared: all that came before count."""
+    record = BatchRecord.model_validate(
+        {
+            "shard": 0,
+            "attempt": 2,
+            "tag": "t",
+            "state": "Submitted",
+            "requests": 1,
+            "intendedAt": "2026-11-22T20:00:00Z",
+        }
+    )
+
+    assert not is_asked_again(of_error("overloaded_error"), record, 2)
+    assert is_asked_again(of_error("overloaded_error"), record, 3)

@@ -17,6 +17,17 @@ from tests.fakes.batch_api import FakeBatchApi, Held, read_requests
 MARK = "sekret"
 """Stands in the text of every ticket, and must stand nowhere else."""
 LABELS = ("billing", "Technical", "account", "other.")
+FORMS = {
+    "- billing": "billing",
+    "Category : technical": "technical",
+    "<category>account</category>": "account",
+    '{"category": "account access"}': "account access",
+    "account\naccess": "account access",
+    "billing or technical": None,
+}
+"""Answers in other words, with the category that they mean."""
+CUT = (("account", "max_tokens"), ("account", "pause_turn"), ("no such", "max_tokens"))
+"""They may be the beginning of `account access`, or of anything."""
 PASSING = ("api_error", "overloaded_error")
 CANCEL_SECONDS = 30.0
 NOTHING_SOLD: tuple[Interruption, ...] = (
@@ -59,11 +70,12 @@ class Account(FakeBatchApi):
             (
                 "gibberish",
                 "gibberish",
+                self._rng.choice(list(FORMS)),
                 Answer("", "errored", error_type=self._rng.choice(PASSING)),
                 Answer("", "errored", error_type="invalid_request_error"),
                 Answer("", "expired"),
                 Answer("", "succeeded", "", "refusal", input_tokens=5),
-                Answer("", "succeeded", "no such", "max_tokens", input_tokens=5, output_tokens=50),
+                Answer("", "succeeded", *self._rng.choice(CUT), input_tokens=5, output_tokens=50),
             )
         )
 

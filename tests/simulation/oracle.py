@@ -14,12 +14,12 @@ from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import Held
-from tests.simulation.account import MARK, PASSING
+from tests.simulation.account import FORMS, MARK, PASSING
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-NAMES = {"billing", "technical", "account", "other"}
+NAMES = {"billing", "technical", "account", "account access", "other"}
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
 
 
@@ -305,9 +305,9 @@ def expected(resource: Resource, answer: Answer) -> tuple[Verdict, str | None]:
         return plain[answer.outcome], None
     if answer.stop_reason == "refusal":
         return Verdict.REFUSED, None
-    category = answer.text.strip(".").lower()
+    if answer.stop_reason != "end_turn":
+        return Verdict.TRUNCATED, None
+    category = FORMS.get(answer.text, answer.text.strip(".").lower())
     if category in NAMES:
         return Verdict.LABELED, category
-    if answer.stop_reason == "max_tokens":
-        return Verdict.TRUNCATED, None
     return Verdict.UNKNOWN, resource.spec.unknown_label.category

@@ -22,7 +22,7 @@ from tests.fakes.batch_api import MODEL
 from tests.fakes.sources import MemorySource
 from tests.simulation.account import text_of
 
-CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "other"))
+CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
 LONG = "ticket/" + "x" * 70
 

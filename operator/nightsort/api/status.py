@@ -28,6 +28,8 @@ Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="
 MicroTime = Annotated[datetime, PlainSerializer(rfc3339_micro, return_type=str, when_used="json")]
 Line = Annotated[str, StringConstraints(max_length=1024)]
 MAX_BATCHES = 500
+FIRST_RULES, RULES = 1, 2
+"""By which answers were judged before a record said so, and by which they are now."""
 
 
 class StatusModel(Model):
@@ -89,6 +91,8 @@ class BatchRecord(StatusModel):
     """Requests that may have been paid without anybody knowing how much: their answers never came, or came without
     a usage that can be read."""
     usage: Usage = Usage()
+    rules: int = FIRST_RULES
+    """The version of the rules by which its answers were judged when they were collected."""
 
 
 class TicketCounts(StatusModel):

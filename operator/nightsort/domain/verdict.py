@@ -6,12 +6,15 @@ import msgspec
 
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Spec
-from nightsort.api.status import BatchRecord
+from nightsort.api.status import FIRST_RULES, RULES, BatchRecord
 from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.first_rules import FirstLabels
 from nightsort.domain.label import Labels
+from nightsort.domain.printable import printable
 
 PASSING_ERRORS = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeout_error"})
 SHOWN_ANSWER_CHARS = 60
+MAX_TOKENS = "max_tokens"
 UNREADABLE = "unreadable_result"
 """The error type of a result that is there and cannot be understood."""
 
@@ -58,10 +61,13 @@ def has_price(answer: Answer) -> bool:
 
 
 class Judge:
-    """Applies a resource's categories and its rule for unknown labels."""
+    """Applies a resource's categories and its rule for unknown labels.
 
-    def __init__(self, spec: Spec) -> None:
-        self._labels = Labels(spec.categories)
+    `rules` are those by which a batch was judged that is collected already: what was left to be asked again stays so.
+    """
+
+    def __init__(self, spec: Spec, rules: int = RULES) -> None:
+        self._labels = FirstLabels(spec.categories) if rules == FIRST_RULES else Labels(spec.categories)
         self._unknown = spec.unknown_label
         self._max_tokens = spec.prompt.max_tokens
 
@@ -80,13 +86,21 @@ class Judge:
         if answer.stop_reason == "refusal":
             return Judgement(Verdict.REFUSED, reason="the model refused to answer")
         category = self._labels.match(answer.text)
+        if self._labels.is_cut(answer.text, category, answer.stop_reason):
+            return Judgement(Verdict.TRUNCATED, reason=self._why_cut(answer, category))
         if category is not None:
             return Judgement(Verdict.LABELED, category)
-        if answer.stop_reason == "max_tokens":
-            return Judgement(
-                Verdict.TRUNCATED, reason=f"no category within prompt.maxTokens ({self._max_tokens} tokens)"
-            )
         return of_unknown(answer.text, self._unknown)
+
+    def _why_cut(self, answer: Answer, category: str | None) -> str:
+        by = f"within prompt.maxTokens ({self._max_tokens} tokens)"
+        if answer.stop_reason != MAX_TOKENS:
+            by = (
+                f"before the answer ended with {printable(answer.stop_reason[:SHOWN_ANSWER_CHARS]) or 'no stop reason'}"
+            )
+        if category is None:
+            return f"no category {by}"
+        return f"no certain category {by}: {shown(answer.text)} may be the beginning of another one"
 
 
 def of_error(error_type: str) -> Judgement:
@@ -94,9 +108,14 @@ def of_error(error_type: str) -> Judgement:
     return Judgement(Verdict.ERRORED, reason=kind, may_pass=kind in PASSING_ERRORS)
 
 
+def shown(text: str) -> str:
+    """An answer as it was, in quotes; its beginning on one line."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= SHOWN_ANSWER_CHARS else f"{line[:SHOWN_ANSWER_CHARS]}\u2026")
+
+
 def of_unknown(text: str, rule: UnknownLabel) -> Judgement:
-    shown = " ".join(text.split())[:SHOWN_ANSWER_CHARS]
-    reason = f"the answer {shown!r} is none of the categories"
+    reason = f"the answer {shown(text)} is none of the categories"
     if rule.action == "Fallback":
         return Judgement(Verdict.UNKNOWN, rule.category, f"{reason}; fell back")
     return Judgement(Verdict.UNKNOWN, None, reason, may_pass=rule.action == "Retry")

@@ -190,7 +190,7 @@ async def to_ask_again(
             async for ticket_id in sent_ids(run, api, parent):
                 yield Judged(ticket_id, GONE)
         return
-    judge, found = Judge(run.spec), 0
+    judge, found = Judge(run.spec, parent.rules), 0
     async for ticket_id, answer in own_answers(run, api, parent, batch, set()):
         judgement = judge.of(answer)
         if is_asked_again(judgement, parent, run.spec.backoff_limit):

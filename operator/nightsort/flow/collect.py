@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from nightsort.api.status import BatchRecord, Usage
+from nightsort.api.status import RULES, BatchRecord, Usage
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.moves import Facts, Finish, next_move
@@ -85,7 +85,8 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
                     count.categories[row.category] += 1
                 rows.add(row)
         stored = await store(run, rows)
-    status = collected(stored, record, count.tally(record), batch.ended_at)
+    judged_by = record.model_copy(update={"rules": RULES})
+    status = collected(stored, judged_by, count.tally(record), batch.ended_at)
     if isinstance(next_move(run.resource.with_status(status), Facts(), run.now()), Finish):
         return await finish(run, status)  # one write for both: a thousand resources are a thousand writes less
     await run.save_results(status, progress(status))

@@ -45,7 +45,7 @@ def test_an_answer_names_its_category(answer: str, category: str) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    ["", " ", "...", "shipping", "billing and account access", "bill", "It is billing", "account\naccess", "Category:"],
+    ["", " ", "...", "shipping", "billing and account access", "bill", "It is billing", "Category:"],
 )
 def test_an_answer_that_is_none_of_the_names_is_no_category(answer: str) -> None:
     assert LABELS.match(answer) is None
@@ -71,6 +71,6 @@ def test_an_accent_may_be_encoded_either_way() -> None:
 
 @given(st.lists(st.from_regex(r"[^\s,]([^\n\r,]{0,5}[^\s,])?", fullmatch=True), min_size=1, unique_by=spelled))
 def test_every_category_is_meant_by_its_own_name(names: list[str]) -> None:
-    labels = Labels(Category(name=name) for name in names)
+    labels = Labels([Category(name=name) for name in names])
 
     assert [labels.match(name) for name in names] == names

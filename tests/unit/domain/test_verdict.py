@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nightsort.adapters.anthropic_wire import LineReader
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Spec
-from nightsort.api.status import BatchRecord, BatchState
+from nightsort.api.status import FIRST_RULES, BatchRecord, BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.verdict import PASSING_ERRORS, Judge, Judgement, is_asked_again
 from tests.manifests import manifest
+
+CUT = Path(__file__).parents[2] / "cases" / "wire" / "cut-answer.jsonl"
 
 
 def judge(unknown: dict[str, Any] | None = None) -> Judge:
@@ -35,7 +39,15 @@ def errored(kind: str) -> Answer:
         (said("billing", "stop_sequence"), Verdict.LABELED, "billing", False),
         (said("billing", "refusal"), Verdict.REFUSED, None, False),
         (said("", "refusal"), Verdict.REFUSED, None, False),
+        (said("billing", ""), Verdict.LABELED, "billing", False),
         (said("I believe that this is about", "max_tokens"), Verdict.TRUNCATED, None, False),
+        (said("billing", "model_context_window_exceeded"), Verdict.TRUNCATED, None, False),
+        (said("billing", "pause_turn"), Verdict.TRUNCATED, None, False),
+        (said("billing", "tool_use"), Verdict.TRUNCATED, None, False),
+        (said("billing", "a reason of next year"), Verdict.TRUNCATED, None, False),
+        (said("shipping", "pause_turn"), Verdict.TRUNCATED, None, False),
+        (said("shipping", "stop_sequence"), Verdict.TRUNCATED, None, False),
+        (said("shipping", ""), Verdict.UNKNOWN, None, False),
         (said("shipping"), Verdict.UNKNOWN, None, False),
         (said(""), Verdict.UNKNOWN, None, False),
         (errored("invalid_request_error"), Verdict.ERRORED, None, False),
@@ -100,6 +112,77 @@ def test_a_long_answer_is_shown_in_part_and_on_one_line() -> None:
 
 def test_a_truncated_answer_names_the_field_to_raise() -> None:
     assert "prompt.maxTokens (50 tokens)" in judge().of(said("I think", "max_tokens")).reason
+
+
+def judge_of(*names: str, aliases: tuple[str, ...] = ()) -> Judge:
+    first, *others = ({"name": name} for name in names)
+    return Judge(Spec.model_validate(manifest(categories=[{**first, "aliases": aliases}, *others])["spec"]))
+
+
+def test_cut_answers_that_were_seen_get_no_label_that_could_be_another() -> None:
+    reader = LineReader()
+    assert not list(reader.feed(CUT.read_bytes())), "less than a page"
+    answers = reader.rest()
+
+    judged = [judge_of("card", "card payment").of(answer) for answer in answers]
+
+    assert [(each.verdict, each.category) for each in judged] == [
+        (Verdict.TRUNCATED, None),
+        (Verdict.LABELED, "card payment"),
+        (Verdict.TRUNCATED, None),
+        (Verdict.TRUNCATED, None),
+    ]
+    assert "'card' may be the beginning of another one" in judged[0].reason
+    assert "pause_turn" in judged[3].reason
+
+
+@pytest.mark.parametrize(
+    ("categories", "text", "label"),
+    [
+        (("card", "cards"), "card", None),
+        (("card", "cards"), "Cards.", "cards"),
+        (("card", "card payment"), "- card", None),
+        (("card", "card payment"), "Category: card", None),
+        (("card", "card payment"), '{"category": "card"', None),
+        (("card", "card payment"), "<category>card", None),
+        (("card", "card payment"), "**card", None),
+        (("card", "card payment"), "card\ncard", None),
+        (("C", "C++"), "C", None),
+        (("sign", "sign-in"), "sign", None),
+        (("sign", "Sign\u2011in"), "sign", None),
+        (("Can't", "Can\u2019t log in"), "Can't", None),
+        (("R", "R & D"), "R", None),
+        (("card", "payment by card"), "card", "card"),
+        (("card", "other"), "Category: card", "card"),
+    ],
+)
+def test_a_cut_answer_is_no_label_where_a_longer_category_begins_like_it(
+    categories: tuple[str, ...], text: str, label: str | None
+) -> None:
+    assert judge_of(*categories).of(said(text, "max_tokens")).category == label
+    whole = judge_of(*categories).of(said(text))
+    assert whole.verdict is Verdict.LABELED
+
+
+def test_a_longer_alias_of_the_same_category_leaves_a_cut_answer_as_it_is() -> None:
+    assert judge_of("card", "other", aliases=("card payment",)).of(said("card", "max_tokens")).category == "card"
+
+
+def test_a_longer_alias_of_another_category_does_not() -> None:
+    assert judge_of("other", "card", aliases=("card trouble",)).of(said("card", "max_tokens")).category is None
+
+
+def test_what_an_earlier_version_left_to_be_asked_again_is_judged_by_its_rules() -> None:
+    spec = Spec.model_validate(manifest(unknownLabel={"action": "Retry"})["spec"])
+
+    assert Judge(spec).of(said("- billing")).verdict is Verdict.LABELED
+    assert Judge(spec, FIRST_RULES).of(said("- billing")).may_pass
+    assert Judge(spec, FIRST_RULES).of(said("shipping", "pause_turn")).may_pass
+    assert Judge(spec, FIRST_RULES).of(said("Category: billing.")).verdict is Verdict.LABELED
+
+
+def test_an_answer_that_is_unknown_is_shown_as_it_was() -> None:
+    assert "the answer '- Billing & co.' is none" in judge().of(said("- Billing & co.")).reason
 
 
 def test_by_default_an_unknown_label_fails() -> None:

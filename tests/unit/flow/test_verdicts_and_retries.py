@@ -10,10 +10,14 @@ import msgspec
 import pytest
 
 from nightsort.api.resource import Resource
+from nightsort.api.status import FIRST_RULES, BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Stalled
+from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
+from nightsort.domain.verdict import Judge
+from nightsort.flow import answers, collect
 from tests.fakes.world import EXPIRED, World, first_word
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 
@@ -324,3 +328,33 @@ async def test_a_refusal_before_any_output_costs_nothing(world: World) -> None:
     paid = (await world.run_until_finished(world.apply("spoken", name="paid"))).status.cost
 
     assert (free.actual_usd, paid.actual_usd) == (None, "0.5000")
+
+
+async def test_what_an_earlier_version_left_to_be_asked_again_gets_its_row_under_the_rules_of_this_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`- billing` was none of the categories then: nobody has stored a row for it, and it is asked once more."""
+    world.respond = healed_after(1, "- billing")
+    resource = world.apply("flaky", "technical", unknownLabel={"action": "Retry"})
+    with monkeypatch.context() as earlier:
+        earlier.setattr(answers, "Judge", lambda spec, rules=FIRST_RULES: Judge(spec, FIRST_RULES))
+        earlier.setattr(collect, "RULES", FIRST_RULES)
+        while not in_state(world.ledger.current(resource.meta).status, BatchState.COLLECTED):
+            await world.clock.sleep(await world.look(resource) or 0)
+    [left] = in_state(world.ledger.current(resource.meta).status, BatchState.COLLECTED)
+    assert (left.retryable, left.rules) == (1, FIRST_RULES)
+    world.restart()
+
+    ended = await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert (ended.status.tickets.labeled, ended.status.tickets.failed) == (2, 0)
+
+
+async def test_an_answer_in_another_form_is_not_asked_again(world: World) -> None:
+    world.respond = lambda text: {"one": "- billing", "two": '{"category": "technical"}'}[first_word(text)]
+
+    await world.run_until_finished(world.apply("one", "two", unknownLabel={"action": "Retry"}))
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert set(world.paid().values()) == {1}

@@ -1,0 +1,64 @@
+"""Text without what typography, encodings and habits of writing change: for telling whether two names are one."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+ENTITY_LAYERS = 3
+"""`&amp;#39;` was escaped twice."""
+# Apostrophes and quotes, dashes, and slashes, by what people type for them.
+SIGNS = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02c8\u2039\u203a\u00b4\u0060\uff07", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u301d\u301e\u301f\u300c\u300d\uff02", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\u02d7\ufe58\ufe63\uff0d", "-")
+    | dict.fromkeys("\u2044\u2215\u29f8\uff0f", "/")
+)
+AROUND = re.compile(r"\s*([/&:;!?|()])\s*")
+JOINS = re.compile(r"[\s_-]+")
+KEPT_AT_ENDS = frozenset("#%&@/\\")
+"""Punctuation that makes another name: C and C#."""
+
+
+def typeset(text: str) -> str:
+    """The text in one way of writing: without capitals, entities, invisible characters, and kinds of spaces and signs.
+
+    What it says is the same; how many spaces stand in it, and whether any do beside a slash, is not.
+    """
+    for _ in range(ENTITY_LAYERS):
+        text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = unicodedata.normalize("NFKC", text.translate(SIGNS)).translate(SIGNS)
+    text = "".join(filter(is_seen, text))
+    text = unicodedata.normalize("NFKC", text.casefold())
+    return AROUND.sub(r"\1", " ".join(text.split()))
+
+
+def is_seen(character: str) -> bool:
+    """Neither a soft hyphen, a joiner or a mark of direction, nor a choice among pictures of one character."""
+    return unicodedata.category(character) != "Cf" and not "\ufe00" <= character <= "\ufe0f"
+
+
+def bare(text: str) -> str:
+    """A typeset text without the punctuation and pictures at its ends."""
+    start, end = 0, len(text)
+    while start < end and is_wrapping(text[start]):
+        start += 1
+    while start < end and is_wrapping(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def is_wrapping(character: str) -> bool:
+    kind = unicodedata.category(character)
+    return character not in KEPT_AT_ENDS and (character in "<>=~|" or kind[0] in "PZ" or kind in ("So", "Sk"))
+
+
+def bare_of(text: str) -> str:
+    return bare(typeset(text))
+
+
+def loose_of(text: str) -> str:
+    """The bare text where a hyphen, an underscore and a space are one, and an ampersand is a word."""
+    return " ".join(JOINS.sub(" ", bare_of(text).replace("&", " and ")).split())

@@ -1,0 +1,33 @@
+"""Deliberate defects of how answers become labels, and of what is said of tickets that were cut."""
+
+from __future__ import annotations
+
+from nightsort.api.status import FIRST_RULES
+from nightsort.domain import verdict
+from nightsort.domain.first_rules import FirstLabels
+from nightsort.domain.label import Labels
+from nightsort.flow import collect
+from tests.simulation.defect import Defect
+
+
+def take_what_was_cut(labels: Labels, answer: str, category: str | None, stop_reason: str) -> bool:
+    return category is None and stop_reason == "max_tokens"
+
+
+DEFECTS = [
+    Defect(
+        "a cut answer is a label though a longer category begins like it",
+        "I3: .* has .*, but .* answered .*TRUNCATED",
+        [(Labels, "is_cut", take_what_was_cut)],
+    ),
+    Defect(
+        "an answer is a label only where it is nothing but the name",
+        "I3: .* has .*, but .* answered .*LABELED",
+        [(verdict, "Labels", FirstLabels)],
+    ),
+    Defect(
+        "what is left to be asked again is told by other rules than it was stored by",
+        "I2: .* was bought again, though .* had answered succeeded",
+        [(collect, "RULES", FIRST_RULES)],
+    ),
+]

@@ -95,12 +95,17 @@ class BatchApi(Protocol):
         """All batches of the workspace created since then, newest first.
 
         Raises:
-            Waiting: with the reason ListTooLong where they are more than are listed.
+            Waiting: with the reason ListTooLong where they are more than are listed, ListUnreadable where one of them
+                cannot be told from others.
         """
         ...
 
     def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
-        """The answers of an ended batch, in chunks and in any order; may be cut short without an error."""
+        """The answers of an ended batch, in chunks and in any order; may be cut short without an error.
+
+        Raises:
+            Waiting: with the reason ResultsUnavailable where not one line came: something else stands in their place.
+        """
         ...
 
     async def cancel(self, batch_id: str) -> None:

@@ -121,6 +121,8 @@ class FakeBatchApi:
         answers = list(held.answers)
         random.Random(held.id).shuffle(answers)
         delivered = self.shorten(answers)
+        if not delivered:
+            raise Waiting("in the place of the results came something else", reason="ResultsUnavailable")
         for start in range(0, len(delivered), self._page):
             yield delivered[start : start + self._page]
         await self.after("results", batch)

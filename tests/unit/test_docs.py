@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nightsort.adapters import anthropic_batches, anthropic_wire, databases
+from nightsort.adapters import anthropic_batches, anthropic_results, databases
 
 TOP = Path(__file__).resolve().parents[2]
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
@@ -33,7 +33,7 @@ def test_the_limits_that_pages_promise_are_those_of_the_code() -> None:
     assert anthropic_batches.MOST_ANSWER_BYTES / mebibyte == 16
     assert anthropic_batches.MOST_ANSWER_SECONDS / 60 == 5
     assert "a line of more than 16 MiB is an error of its ticket alone" in security
-    assert anthropic_wire.MOST_LINE_BYTES / mebibyte == 16
+    assert anthropic_results.MOST_LINE_BYTES / mebibyte == 16
     assert "Whoever waits 30 s for a lock gives up" in performance
     assert databases.LOCK_SECONDS == 30
 

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from nightsort.adapters import anthropic_batches, anthropic_wire
+from nightsort.adapters import anthropic_batches, anthropic_results, anthropic_wire
 from nightsort.adapters.anthropic_batches import AnthropicBatches, open_batches
-from nightsort.adapters.anthropic_wire import LineReader
+from nightsort.adapters.anthropic_results import LineReader
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import OutcomeUnknown, Waiting
@@ -32,7 +32,7 @@ MILLIONS = 64
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sixteenth of the limits, so that what is far larger is quickly sent."""
     monkeypatch.setattr(anthropic_batches, "MOST_ANSWER_BYTES", LIMIT)
-    monkeypatch.setattr(anthropic_wire, "MOST_LINE_BYTES", LIMIT)
+    monkeypatch.setattr(anthropic_results, "MOST_LINE_BYTES", LIMIT)
 
 
 @contextmanager
@@ -178,7 +178,7 @@ def test_however_the_stream_is_cut_a_long_line_takes_no_other_with_it() -> None:
 
 
 def test_an_answer_of_ten_megabytes_is_kept_short_and_names_no_category(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anthropic_wire, "MOST_LINE_BYTES", 16 * LIMIT)
+    monkeypatch.setattr(anthropic_results, "MOST_LINE_BYTES", 16 * LIMIT)
     reader = LineReader()
     list(reader.feed(line("a", "billing" + " " * 10_000_000 + ".")))
     [answer] = reader.rest()

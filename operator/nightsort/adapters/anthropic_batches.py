@@ -10,16 +10,17 @@ import errno
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import anyio
 import httpx2
-import msgspec
 from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
 
 from nightsort.adapters.anthropic_failures import (
+    LIST_UNREADABLE,
+    NO_RESULTS_YET,
     NOT_FOUND,
     UNAVAILABLE,
     Failure,
@@ -27,7 +28,18 @@ from nightsort.adapters.anthropic_failures import (
     refused_count,
     refused_create,
 )
-from nightsort.adapters.anthropic_wire import LineReader, WireBatch, WireBatches, WireModel, WireTokens
+from nightsort.adapters.anthropic_results import LineReader, NoResults
+from nightsort.adapters.anthropic_wire import (
+    NotUnderstood,
+    WireBatches,
+    WireModel,
+    WireTokens,
+    batch_of,
+    batches_of,
+    bought_of,
+    decoded,
+    part,
+)
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
@@ -48,10 +60,14 @@ NEVER_CONNECTED = (
     httpx2.ProxyError,
     httpx2.UnsupportedProtocol,
 )
+FAILED = (AnthropicError, httpx2.HTTPError, TimeoutError)
+"""What a call ends with that came to nothing, or to an answer that is no answer."""
 STREAMED = {"X-Stainless-Raw-Response": "stream"}
 """What the SDK's own `with_streaming_response` tells itself: leave the answer's body unread."""
 NO_HEADERS: Mapping[str, str] = {}
 CONNECT_TIMEOUT = 10.0
+UNKNOWN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Of a batch that is known by its id, and does not tell when it was created."""
 OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers that say how a body travelled; they do not fit one that was unpacked."""
 
@@ -132,37 +148,44 @@ class AnthropicBatches:
                     cast_to=httpx2.Response,
                     options=once(headers, self._create_timeout),
                 )
-            return msgspec.json.decode(response.content, type=WireBatch).batch()
-        except (AnthropicError, httpx2.HTTPError, TimeoutError, msgspec.DecodeError) as error:
+            return bought_of(response.content, UNKNOWN_TIME)
+        except (*FAILED, NotUnderstood) as error:
             raise failed_create(error) from None
 
     async def retrieve(self, batch_id: str) -> Batch | None:
         response = await self._find(f"{BATCHES}/{quote(batch_id, safe='')}")
-        return understood(response, WireBatch).batch() if response else None
+        return understood(response, lambda content: batch_of(content, UNKNOWN_TIME)) if response else None
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
         found: list[Batch] = []
         after = ""
         for _ in range(MOST_PAGES):
-            page = understood(await self._get(f"{BATCHES}?limit={PAGE}{after}"), WireBatches)
-            new = [wire.batch() for wire in page.data if wire.created_at >= since]
+            page = understood(await self._get(f"{BATCHES}?limit={PAGE}{after}"), of(WireBatches))
+            listed = understood_list(page)
+            new = [batch for batch in listed if batch.created_at >= since]
             found += new
-            if len(new) < len(page.data) or not page.data or not page.has_more:
+            if len(new) < len(listed) or not listed or not part(page.has_more, bool):
                 return found
-            after = f"&after_id={quote(page.data[-1].id, safe='')}"
+            after = f"&after_id={quote(listed[-1].id, safe='')}"
         raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="ListTooLong")
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
         # Not from batch.results_url: another host named there would be given the key.
         response = await self._get(f"{BATCHES}/{quote(batch.id, safe='')}/results", STREAMED)
-        reader = LineReader()
+        reader = LineReader(response.headers.get("content-type", ""))
         try:
             async for chunk in response.aiter_bytes():
                 for answers in reader.feed(chunk):
                     yield answers
             if answers := reader.rest():
                 yield answers
-        except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError):
+        except NoResults as instead:
+            raise Waiting(
+                f"in the place of the results of {batch.id} came something else ({instead}), such as a gateway's page; "
+                "they are asked for again, and the API keeps them for 29 days",
+                reason=NO_RESULTS_YET,
+            ) from None
+        except (httpx2.HTTPError, httpx2.StreamError, NotUnderstood):
             raise Waiting("the stream of results was cut; it is read again", reason="ResultsCut") from None
         finally:
             await response.aclose()
@@ -177,16 +200,18 @@ class AnthropicBatches:
 
     async def model(self, model: str) -> ModelFacts | None:
         response = await self._find(f"/v1/models/{quote(model, safe='')}")
-        return understood(response, WireModel).facts() if response else None
+        return understood(response, of(WireModel)).facts() if response else None
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
         body = {"model": model, "system": system, "messages": [{"role": "user", "content": text}]}
-        return understood(await self._post("/v1/messages/count_tokens", body, refused_count), WireTokens).input_tokens
+        return understood(
+            await self._post("/v1/messages/count_tokens", body, refused_count), of(WireTokens)
+        ).input_tokens
 
     async def _get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> httpx2.Response:
         try:
             return await self._client.get(path, cast_to=httpx2.Response, options=once(headers))
-        except (AnthropicError, httpx2.HTTPError) as error:
+        except FAILED as error:
             raise failed_call(error) from None
 
     async def _find(self, path: str) -> httpx2.Response | None:
@@ -205,7 +230,7 @@ class AnthropicBatches:
     ) -> httpx2.Response:
         try:
             return await self._client.post(path, body=body, cast_to=httpx2.Response, options=once(NO_HEADERS))
-        except (AnthropicError, httpx2.HTTPError) as error:
+        except FAILED as error:
             raise failed_call(error, refused) from None
 
 
@@ -223,11 +248,25 @@ async def chunks_of(body: BinaryIO) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def understood(response: httpx2.Response, kind: type[T]) -> T:
+def understood(response: httpx2.Response, read: Callable[[bytes], T]) -> T:
     try:
-        return msgspec.json.decode(response.content, type=kind)
-    except msgspec.DecodeError:
+        return read(response.content)
+    except NotUnderstood:
         raise Waiting("the API's answer was not understood: check the base URL", reason=UNAVAILABLE) from None
+
+
+def of(kind: type[T]) -> Callable[[bytes], T]:
+    return lambda content: decoded(content, kind)
+
+
+def understood_list(page: WireBatches) -> Sequence[Batch]:
+    try:
+        return batches_of(page.data)
+    except NotUnderstood:
+        raise Waiting(
+            "the list of the workspace's batches has one whose id or time cannot be read, so that it may be any",
+            reason=LIST_UNREADABLE,
+        ) from None
 
 
 def failed_create(error: Exception) -> Interruption:

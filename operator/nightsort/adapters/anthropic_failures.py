@@ -19,6 +19,7 @@ OWN_404 = "not_found_error"
 BODY_TIMEOUT = "request_body_timeout"
 """Of a 400: what was sent came too slowly."""
 NOT_FOUND, UNAVAILABLE = "NotFound", "ApiUnavailable"
+NO_RESULTS_YET, LIST_UNREADABLE = "ResultsUnavailable", "ListUnreadable"
 ACCOUNT_CODES = frozenset(
     {
         "cmek_key_disabled",
@@ -47,18 +48,18 @@ class Failure:
     retry_after: float | None = None
 
     @classmethod
-    def of(
-        cls, status: int, type: str | None, code: str | None, text: str | None, headers: Mapping[str, str]
-    ) -> Failure:
-        return cls(status, word(type), word(code), text or "", seconds_of(headers.get("retry-after")))
+    def of(cls, status: int, type: object, code: object, text: object, headers: Mapping[str, str]) -> Failure:
+        """The parts of the body are what it says, whatever their kind: anybody may have written it."""
+        said = text if isinstance(text, str) else ""
+        return cls(status, word(type), word(code), said, seconds_of(headers.get("retry-after")))
 
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.status), self.type, self.code) if part)
 
 
-def word(text: str | None) -> str:
+def word(text: object) -> str:
     """A type or code if it looks like one: whatever stands between us and the API may have written it."""
-    return text if text and _WORD.fullmatch(text) else ""
+    return text if isinstance(text, str) and _WORD.fullmatch(text) else ""
 
 
 def seconds_of(retry_after: str | None) -> float | None:

@@ -1,62 +1,159 @@
-"""The few fields that are read of the Message Batches API's answers, and the lines of its results."""
+"""The few fields that are read of the Message Batches API's answers.
+
+Only what decides must be as it should be: a batch needs its id, a line of results its ticket and its words. Any other
+field that is odd counts as one that is not there, so that it takes nothing with it that was paid for.
+"""
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
 
-from msgspec import DecodeError, Struct, json
+from msgspec import Meta, MsgspecError, Raw, Struct, json
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.verdict import UNREADABLE
 
-logger = logging.getLogger(__name__)
-
-ANSWERS_PER_PAGE = 1000
-MOST_LINE_BYTES = 16 * 1024 * 1024
-"""Of one result; 4,096 tokens, the most that a resource may ask for, are far less."""
-HEAD_BYTES = 4096
-"""How much is kept of a longer line: its custom_id stands at the front."""
+ODD = "unreadable"
+"""A stop reason that is none: an answer that ended so is not known to be whole."""
 MOST_TEXT_CHARS = 10_000
 MOST_WORD_CHARS = 64
-_CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"')
+MOST_TOKENS = 1_000_000_000
+"""Of one answer; no model reads or writes a hundredth of it."""
+LIFETIME = timedelta(hours=24)
+"""From a batch's creation to its `expires_at` (vendor's documentation, 2026-11-22)."""
+YEARS = range(2000, 9000)
+"""Of a time that is one: others would not survive what is added to them."""
+NULL = Raw(b"null")
+NOT_DECODED = (MsgspecError, ValueError, RecursionError)
+"""What decoding raises for bytes that are no JSON or no UTF-8, are nested too deep, or are of another form."""
+
+T = TypeVar("T")
+
+
+class NotUnderstood(ValueError):
+    """What came is not what the API sends. Nothing of it is repeated."""
+
+
+def decoded(content: bytes | Raw, kind: type[T]) -> T:
+    """What the bytes say.
+
+    Raises:
+        NotUnderstood: they say no such thing, whatever they are.
+    """
+    try:
+        return json.decode(content, type=kind)
+    except NOT_DECODED:
+        raise NotUnderstood(f"no {kind.__name__}") from None
+
+
+def part(raw: Raw, kind: type[T]) -> T | None:
+    """A field that may be odd: None where it is absent, null, or something else than was expected."""
+    try:
+        return json.decode(raw, type=kind)
+    except NOT_DECODED:
+        return None
+
+
+def moment(raw: Raw) -> datetime | None:
+    """A time in UTC, which is taken for the zone where none is told."""
+    told = part(raw, datetime)
+    if told is None or told.year not in YEARS:
+        return None
+    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+
+
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Id = Annotated[str, Meta(pattern=r"\A[!-~]{1,128}\Z")]
 
 
 class Counts(Struct, frozen=True):
-    processing: int = 0
-    succeeded: int = 0
-    errored: int = 0
-    canceled: int = 0
-    expired: int = 0
+    processing: Count = 0
+    succeeded: Count = 0
+    errored: Count = 0
+    canceled: Count = 0
+    expired: Count = 0
+
+
+NO_COUNTS = Counts()
 
 
 class WireBatch(Struct, frozen=True):
-    id: str
-    processing_status: str
-    request_counts: Counts
-    created_at: datetime
-    ended_at: datetime | None = None
-    results_url: str | None = None
+    id: Id
+    processing_status: Raw = NULL
+    request_counts: Raw = NULL
+    created_at: Raw = NULL
+    expires_at: Raw = NULL
+    ended_at: Raw = NULL
+    results_url: Raw = NULL
 
-    def batch(self) -> Batch:
-        counts = self.request_counts
+    def created(self) -> datetime | None:
+        """By its own word, or by that on its end."""
+        expires = moment(self.expires_at)
+        return moment(self.created_at) or (expires - LIFETIME if expires else None)
+
+    def batch(self, created_at: datetime) -> Batch:
+        counts = part(self.request_counts, Counts) or NO_COUNTS
+        status = part(self.processing_status, str)
         return Batch(
             id=self.id,
-            created_at=self.created_at,
+            created_at=created_at,
             requests=counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired,
-            ended=self.processing_status == "ended",
-            ended_at=self.ended_at,
-            canceling=self.processing_status == "canceling",
-            results_url=self.results_url,
+            ended=status == "ended",
+            ended_at=moment(self.ended_at),
+            expires_at=moment(self.expires_at),
+            canceling=status == "canceling",
+            results_url=part(self.results_url, str),
         )
 
 
+def batch_of(content: bytes, otherwise: datetime) -> Batch:
+    """A batch by itself. `otherwise` is when it was created where that cannot be read; nothing hangs on it then.
+
+    Raises:
+        NotUnderstood: it has no id.
+    """
+    wire = decoded(content, WireBatch)
+    return wire.batch(wire.created() or otherwise)
+
+
+def bought_of(content: bytes, otherwise: datetime) -> Batch:
+    """The answer to a create: what says how it stands is a batch, and whatever else has an id may be anything.
+
+    Raises:
+        NotUnderstood: it is none.
+    """
+    if part(decoded(content, WireBatch).processing_status, str) is None:
+        raise NotUnderstood("no batch")
+    return batch_of(content, otherwise)
+
+
 class WireBatches(Struct, frozen=True):
-    data: list[WireBatch]
-    has_more: bool = False
+    data: list[Raw]
+    has_more: Raw = NULL
+
+
+def batches_of(entries: Sequence[Raw]) -> list[Batch]:
+    """A page of the list, newest first: a batch whose time cannot be read was created about when its neighbour was.
+
+    Raises:
+        NotUnderstood: one of them has no id, or no one has a time. It may be one that is looked for.
+    """
+    wires = [decoded(entry, WireBatch) for entry in entries]
+    times = [wire.created() for wire in wires]
+    known = next((time for time in times if time is not None), None)
+    if wires and known is None:
+        raise NotUnderstood("no time in the list")
+    return [wire.batch(time) for wire, time in zip(wires, filled(times, known), strict=True)]
+
+
+def filled(times: Sequence[datetime | None], known: datetime | None) -> Iterator[datetime]:
+    for time in times:
+        known = time or known
+        if known is not None:
+            yield known
 
 
 class Support(Struct, frozen=True):
@@ -107,20 +204,21 @@ class Block(Struct, frozen=True, gc=False):
     text: str | None = None
 
 
+Tokens = Annotated[int, Meta(ge=0, le=MOST_TOKENS)]
+
+
 class Usage(Struct, frozen=True, gc=False):
-    input_tokens: int | None = 0
-    output_tokens: int | None = 0
-    cache_creation_input_tokens: int | None = 0
-    cache_read_input_tokens: int | None = 0
+    input_tokens: Tokens
+    output_tokens: Tokens
+    cache_creation_input_tokens: Tokens | None = 0
+    cache_read_input_tokens: Tokens | None = 0
 
 
 class Message(Struct, frozen=True, gc=False):
-    content: list[Block] = []
+    content: list[Block]
+    usage: Usage | None
+    """None where it is odd: the words count, and what they cost is not known."""
     stop_reason: str | None = None
-    usage: Usage = Usage()
-
-
-NO_MESSAGE = Message()
 
 
 class InnerError(Struct, frozen=True, gc=False):
@@ -142,19 +240,27 @@ class Line(Struct, frozen=True, gc=False):
     result: Result
 
     def answer(self) -> Answer:
-        message = self.result.message or NO_MESSAGE
+        message, outcome = self.result.message, self.result.type
+        if message is None:
+            return self._without_words()
         usage = message.usage
         return Answer(
             custom_id=self.custom_id,
-            outcome=self.result.type,
+            outcome=outcome,
             text=text_of(message.content),
             stop_reason=message.stop_reason or "",
-            error_type=self.result.error.error.type[:MOST_WORD_CHARS] if self.result.error else "",
-            input_tokens=usage.input_tokens or 0,
-            output_tokens=usage.output_tokens or 0,
-            cache_write_tokens=usage.cache_creation_input_tokens or 0,
-            cache_read_tokens=usage.cache_read_input_tokens or 0,
+            input_tokens=usage.input_tokens if usage else 0,
+            output_tokens=usage.output_tokens if usage else 0,
+            cache_write_tokens=(usage.cache_creation_input_tokens or 0) if usage else 0,
+            cache_read_tokens=(usage.cache_read_input_tokens or 0) if usage else 0,
+            usage_known=usage is not None,
         )
+
+    def _without_words(self) -> Answer:
+        if self.result.type == "succeeded":
+            return Answer(self.custom_id, "errored", error_type=UNREADABLE)
+        error_type = self.result.error.error.type[:MOST_WORD_CHARS] if self.result.error else ""
+        return Answer(self.custom_id, self.result.type, error_type=error_type)
 
 
 def text_of(content: list[Block]) -> str:
@@ -166,72 +272,34 @@ def text_of(content: list[Block]) -> str:
     return ""
 
 
-class LineReader:
-    """Cuts a stream of bytes into answers, in pages of about 1,000."""
+class OddMessage(Struct, frozen=True):
+    content: list[Block] = []
+    usage: Raw = NULL
+    stop_reason: Raw = NULL
 
-    def __init__(self) -> None:
-        self._decoder = json.Decoder(Line)
-        self._rest = bytearray()
-        self._skipping = False
-        self._answers: list[Answer] = []
+    def message(self) -> Message:
+        reason = None if self.stop_reason == NULL else part(self.stop_reason, str) or ODD
+        return Message(self.content, part(self.usage, Usage), reason)
 
-    def feed(self, chunk: bytes) -> Iterator[list[Answer]]:
-        """Full pages, once this chunk has been read."""
-        if self._skipping:
-            chunk = self._behind_the_long_line(chunk)
-        whole, newline, rest = chunk.rpartition(b"\n")
-        if newline:
-            self._take_all(bytes(self._rest) + whole)
-            self._rest = bytearray()
-        self._rest += rest
-        if len(self._rest) > MOST_LINE_BYTES:
-            self._skip()
-        if len(self._answers) >= ANSWERS_PER_PAGE:
-            yield self._page()
 
-    def rest(self) -> list[Answer]:
-        """What is left at the end of the stream.
+class OddResult(Struct, frozen=True):
+    type: str
+    message: Raw = NULL
+    error: Raw = NULL
 
-        Raises:
-            DecodeError: the last line is not whole.
+
+class OddLine(Struct, frozen=True):
+    """A line of which some field is not as it should be."""
+
+    custom_id: str
+    result: OddResult
+
+    def line(self) -> Line:
         """
-        if self._rest and not self._rest.isspace():
-            self._answers.append(self._decoder.decode(self._rest).answer())
-        return self._page()
-
-    def _skip(self) -> None:
-        """No memory is to be filled with one line; what follows of it is passed over."""
-        self._give_up(bytes(self._rest[:HEAD_BYTES]), len(self._rest))
-        self._rest.clear()
-        self._skipping = True
-
-    def _behind_the_long_line(self, chunk: bytes) -> bytes:
-        _, newline, behind = chunk.partition(b"\n")
-        self._skipping = not newline
-        return behind
-
-    def _page(self) -> list[Answer]:
-        page, self._answers = self._answers, []
-        return page
-
-    def _take_all(self, lines: bytes) -> None:
-        """All lines at once where they can be understood, which takes half of the time."""
-        try:
-            self._answers += [line.answer() for line in self._decoder.decode_lines(lines)]
-        except DecodeError:
-            for line in lines.split(b"\n"):
-                if line and not line.isspace():
-                    self._take(line)
-
-    def _take(self, line: bytes) -> None:
-        """A line with its end; one that is not understood becomes an errored answer, so that the others count."""
-        try:
-            self._answers.append(self._decoder.decode(line).answer())
-        except DecodeError:
-            self._give_up(line, len(line))
-
-    def _give_up(self, line: bytes, size: int) -> None:
-        if found := _CUSTOM_ID.search(line):
-            self._answers.append(Answer(found[1].decode(), "errored", error_type=UNREADABLE))
-        else:
-            logger.warning("a line of %d bytes in the results has no custom_id; it is left out", size)
+        Raises:
+            NotUnderstood: its words cannot be read.
+        """
+        told, message = self.result, None
+        if told.type == "succeeded":
+            message = decoded(told.message, OddMessage).message()
+        return Line(self.custom_id, Result(told.type, message, part(told.error, OuterError)))

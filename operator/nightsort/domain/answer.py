@@ -14,7 +14,10 @@ NO_USAGE = Usage()
 
 # Structs rather than dataclasses where there is one for each ticket: they are made ten times as fast.
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """`outcome` is the API's result type: succeeded, errored, canceled or expired."""
+    """`outcome` is the API's result type: succeeded, errored, canceled or expired.
+
+    Without `usage_known` the API did not tell, or not readably, how many tokens it took; they are all 0 then.
+    """
 
     custom_id: str
     outcome: str
@@ -25,6 +28,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     output_tokens: int = 0
     cache_write_tokens: int = 0
     cache_read_tokens: int = 0
+    usage_known: bool = True
 
 
 class Verdict(StrEnum):

@@ -8,13 +8,17 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A snapshot. `requests` is the sum of the API's counts, which always equals what was sent."""
+    """A snapshot. `requests` is the sum of the API's counts, 0 where it tells none.
+
+    `expires_at` is when the API ends it at the latest, where it says so.
+    """
 
     id: str
     created_at: datetime
     requests: int
     ended: bool = False
     ended_at: datetime | None = None
+    expires_at: datetime | None = None
     canceling: bool = False
     results_url: str | None = None
 

@@ -47,15 +47,16 @@ def tag_of(custom_id: str) -> str:
 def decode(custom_id: str, tag: str, long_ids: Mapping[str, str]) -> str | None:
     """The ticket's id, or None where the request is not one of the batch with this tag.
 
-    `long_ids` maps digests to ids.
+    `long_ids` maps digests to ids. No two custom_ids stand for one id.
     """
-    if tag_of(custom_id) != tag or len(custom_id) <= TAG_LENGTH + 1:
+    if tag_of(custom_id) != tag or not TAG_LENGTH + 1 < len(custom_id) <= MAX_LENGTH:
         return None
     kind, rest = custom_id[TAG_LENGTH], custom_id[TAG_LENGTH + 1 :]
     if kind == PLAIN:
-        return rest
+        return rest if _ALPHABET.fullmatch(rest) else None
     if kind == BASE64:
-        return _from_base64(rest)
+        ticket_id = _from_base64(rest)  # of which several forms can be read as one
+        return ticket_id if ticket_id is not None and encode(tag, ticket_id) == custom_id else None
     return long_ids.get(rest) if kind == DIGEST else None
 
 

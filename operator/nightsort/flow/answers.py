@@ -19,7 +19,9 @@ from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.run import Run, ShortReads
 from nightsort.ports import BatchApi, Source
 
-NO_RESULTS = "NotFound"
+NO_RESULTS, NOT_RESULTS = "NotFound", "ResultsUnavailable"
+KEPT = timedelta(days=30)
+"""The API keeps results for 29 days from the batch's creation (vendor's documentation, 2026-11-22)."""
 SHORT_PATIENCE = timedelta(hours=1)
 SHORT_READS = 6
 """How long and how often missing lines are waited for: they are paid for, and a cut stream has them at another read."""
@@ -67,7 +69,7 @@ async def own_answers(
 ) -> AsyncIterator[tuple[str, Answer]]:
     """Answers with their tickets' ids; the first of each, and none that this batch did not ask for."""
     long_ids = await long_ids_of(run, api, record) if record.long_ids else {}
-    async for answer in lines_of(run, api, batch):
+    async for answer in lines_of(run, api, record, batch):
         ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
         if ticket_id is not None and ticket_id not in seen:
             seen.add(ticket_id)
@@ -93,14 +95,18 @@ async def long_ids_of(run: Run, api: BatchApi, record: BatchRecord) -> Mapping[s
     return made
 
 
-async def lines_of(run: Run, api: BatchApi, batch: Batch) -> AsyncIterator[Answer]:
-    """Every line of the results; a day later none where the API still says that there are none."""
+async def lines_of(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -> AsyncIterator[Answer]:
+    """Every line of the results; a day later none where the API still says that there are none.
+
+    Where something else comes in their place, such as a gateway's page, they are waited for while the API has them.
+    """
     try:
         async for chunk in api.results(batch):
             for answer in chunk:
                 yield answer
     except Waiting as waiting:
-        if waiting.reason != NO_RESULTS or run.now() < batch.created_at + ALL_OVER:
+        patience = {NO_RESULTS: ALL_OVER, NOT_RESULTS: KEPT}.get(waiting.reason)
+        if patience is None or run.now() < record.intended_at + patience:
             raise
 
 

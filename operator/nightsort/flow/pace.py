@@ -27,6 +27,8 @@ ABOUT_ONE_CALL = frozenset(
         "TooLate",
         "SendingCut",
         "ListTooLong",
+        "ListUnreadable",
+        "ResultsUnavailable",
         "DiskFull",
         "DiskReadOnly",
         "TooManyOpenFiles",

@@ -13,6 +13,8 @@ from nightsort.domain.errors import Waiting
 from nightsort.ports import BatchApi
 
 LIST_TOO_LONG = "ListTooLong"
+NO_LIST = (LIST_TOO_LONG, "ListUnreadable")
+"""Reasons for which own batches are asked for by id."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ class Polls:
         try:
             seen = await self._sight(api, since, now, newer_than)
         except Waiting as waiting:
-            if waiting.reason != LIST_TOO_LONG:
+            if waiting.reason not in NO_LIST:
                 raise
             seen = {}
         found: dict[str, Batch] = {}

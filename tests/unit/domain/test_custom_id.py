@@ -100,3 +100,13 @@ def test_a_custom_id_says_how_the_id_follows(ticket_id: str, custom_id: str) -> 
 )
 def test_what_was_not_ours_is_no_ticket(foreign: str) -> None:
     assert decode(foreign, TAG, {}) is None
+
+
+@pytest.mark.parametrize(
+    "stray",
+    ["k3f9a2_QR", "k3f9a2_QQ==", "k3f9a2_Q!Q", "k3f9a2_NDEx", "k3f9a2-a b", "k3f9a2-\x00", "k3f9a2-" + "x" * 60],
+)
+def test_what_is_not_as_it_was_written_is_not_taken_for_an_id(stray: str) -> None:
+    assert decode("k3f9a2_QQ", "k3f9a2", {}) is None, "A would have been sent as it is"
+    assert decode(encode("k3f9a2", "größe"), "k3f9a2", {}) == "größe"
+    assert decode(stray, "k3f9a2", {}) is None

@@ -180,6 +180,37 @@ async def test_the_first_of_two_answers_counts(world: World) -> None:
     assert world.labels() == {"0": "billing"}
 
 
+@pytest.mark.parametrize("days", [0.1, 2, 29])
+async def test_a_page_in_the_place_of_results_is_waited_for_as_an_outage(world: World, days: float) -> None:
+    world.api.shorten = lambda answers: []
+    resource = world.apply("billing", "technical")
+    await world.look(resource)
+    for _ in range(20):
+        world.clock.advance(days * 24 * 3600 / 20)
+        await world.look(resource)
+    status = world.ledger.current(resource.meta).status
+    assert (status.conditions[0].reason, status.tickets.failed) == ("ResultsUnavailable", 0)
+    world.api.shorten = lambda answers: answers
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing", "1": "technical"}
+    assert world.api.calls["create"] == 1
+
+
+async def test_results_that_never_come_are_given_up_when_the_api_does_not_keep_them_any_more(world: World) -> None:
+    world.api.shorten = lambda answers: []
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.clock.advance(timedelta(days=30).total_seconds())
+
+    resource = await world.run_until_finished(resource)
+
+    assert world.rows["0"].verdict is Verdict.MISSING
+    assert world.api.calls["create"] == 1
+    assert resource.status.tickets.failed == 1
+
+
 async def test_a_404_on_the_own_batch_passes(world: World) -> None:
     resource = world.apply("billing")
     await world.look(resource)
@@ -237,7 +268,7 @@ async def test_tickets_to_be_asked_again_that_nobody_can_name_any_more_end_the_r
             return answers
         if loss == "the batch":
             world.api.hidden.add("msgbatch_0001")
-        return []
+        return [answer for answer in answers if answer.custom_id.endswith("-0")]
 
     world.respond = lambda text: EXPIRED if text.startswith("flaky") else first_word(text)
     world.api.shorten = whole_once

@@ -119,3 +119,18 @@ async def test_one_old_batch_does_not_take_the_list_from_the_others(api: FakeBat
         with pytest.raises(Waiting):
             await look(polls, api, NIGHT, now)
         assert await look(polls, api, tomorrow, now) == []
+
+
+async def test_where_the_list_cannot_be_read_own_batches_are_asked_for_by_id(world: World) -> None:
+    resource = world.apply("billing")
+
+    async def unreadable(operation: str, *about: Any) -> None:
+        if operation == "recent":
+            raise Waiting("one of them may be any", reason="ListUnreadable")
+
+    world.api.before = unreadable
+
+    await world.run_until_finished(resource)
+
+    assert world.labels() == {"0": "billing"}
+    assert world.paid() == {"0": 1}

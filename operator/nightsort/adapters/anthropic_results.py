@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from msgspec import json
 
-from nightsort.adapters.anthropic_wire import NOT_DECODED, UNREADABLE, Line, NotUnderstood, OddLine, decoded
+from nightsort.adapters.anthropic_wire import NOT_DECODED, Line, NotUnderstood, OddLine, decoded
 from nightsort.domain.answer import Answer
+from nightsort.domain.verdict import UNREADABLE
 
 logger = logging.getLogger(__name__)
 

@@ -49,9 +49,8 @@ def has_price(answer: Answer) -> bool:
     """
     match answer.outcome:
         case "succeeded":
-            return (
-                not is_billed(answer) or answer.input_tokens + answer.cache_write_tokens + answer.cache_read_tokens > 0
-            )
+            used = answer.input_tokens + answer.cache_write_tokens + answer.cache_read_tokens
+            return answer.usage_known and (used > 0 or not is_billed(answer))
         case "errored":
             return answer.error_type != UNREADABLE
         case "canceled" | "expired":

@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal, Protocol
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import SecretRef
 from nightsort.api.status import Status
+from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.situation import Standing
@@ -98,6 +99,14 @@ class BatchApi(Protocol):
             Waiting: with the reason ListTooLong where they are more than are listed, ListUnreadable where one of them
                 cannot be told from others.
         """
+        ...
+
+    async def newest(self) -> Batch | None:
+        """The batch of the workspace that was created last, as far as the list shows; None where it is empty."""
+        ...
+
+    def account(self, salt: str) -> Account:
+        """Whose batches these are, as far as the answers so far have told."""
         ...
 
     def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:

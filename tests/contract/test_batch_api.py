@@ -141,6 +141,23 @@ async def test_the_list_shows_what_was_created_since_newest_first(account: Accou
     assert await account.api.recent(account.now() + LONG_AGO) == []
 
 
+async def test_the_newest_batch_is_the_first_of_the_list(account: Account) -> None:
+    assert await account.api.newest() is None
+    for number in range(3):
+        made = await create(account, str(number))
+        assert await account.api.newest() == made
+
+
+async def test_an_account_is_known_by_its_answers_and_by_a_digest_of_its_key(account: Account) -> None:
+    await account.api.newest()
+    known = account.api.account(TAG)
+    assert known.organization
+    assert known.workspace
+    assert known.key not in ("", "key")
+    assert account.api.account(TAG) == known
+    assert account.api.account("other1").key != known.key, "salted: no two intents can be told to have one key"
+
+
 async def test_a_cancelled_batch_ends_with_an_answer_for_each_request(account: Account) -> None:
     made = await create(account, "1", "2")
     await account.api.cancel(made.id)

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from msgspec.structs import replace
 
+from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Waiting
@@ -48,6 +49,8 @@ class FakeBatchApi:
 
     `before` runs when a call arrives, `after` when it has taken effect: an `after` that raises on create is an answer
     that was lost. `shorten` may leave answers out of a results stream. `hidden` batches are not found for now.
+    `total` is how many requests a batch is said to have.
+    `names` are those of organization and workspace, empty where answers do not tell; `key` is what is called with.
     `prefix` begins the ids: no two accounts have a batch of the same id.
     """
 
@@ -66,6 +69,9 @@ class FakeBatchApi:
         self.after: Hook = nothing
         self.shorten: Callable[[Sequence[Answer]], Sequence[Answer]] = lambda answers: answers
         self.hidden: set[str] = set()
+        self.total: Callable[[Held], int] = lambda held: len(held.answers)
+        self.names = ("organization", "workspace")
+        self.key = "key"
         self.calls: Counter[str] = Counter()
         self.held: dict[str, Held] = {}
         self._clock = clock
@@ -113,6 +119,16 @@ class FakeBatchApi:
         await self.after("recent", since)
         return [self._shown(held) for held in reversed(found) if held.id not in self.hidden]
 
+    async def newest(self) -> Batch | None:
+        await self._begin("newest")
+        latest = self._clock.now() - self._listed_after
+        found = [held for held in self.held.values() if held.created_at <= latest and held.id not in self.hidden]
+        await self.after("newest")
+        return self._shown(found[-1]) if found else None
+
+    def account(self, salt: str) -> Account:
+        return Account(*self.names, key=f"{salt}:{self.key}")
+
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
         await self._begin("results", batch)
         held = self._find(batch.id)
@@ -158,7 +174,7 @@ class FakeBatchApi:
         return Batch(
             id=held.id,
             created_at=held.created_at,
-            requests=len(held.answers),
+            requests=self.total(held),
             ended=ended,
             ended_at=held.ends_at if ended else None,
             canceling=held.canceling and not ended,

@@ -74,6 +74,12 @@ class MemoryLedger:
         kept.resource = replace(kept.resource, spec=kept.resource.spec.model_copy(update=spec))
         return self.current(meta)
 
+    def annotate(self, meta: Meta, *, buy_again: str = "") -> Resource:
+        """Somebody says something by an annotation."""
+        kept = self._kept[meta.key]
+        kept.resource = replace(kept.resource, meta=replace(kept.resource.meta, buy_again=buy_again))
+        return self.touch(meta)
+
     def current(self, meta: Meta) -> Resource:
         """The newest version, without asking through the port."""
         kept = self._kept[meta.key]

@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, BinaryIO
 
 from msgspec.structs import replace
@@ -19,12 +19,12 @@ from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import custom_id, moves
 from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import Candidate, Watch, may_be_ours
 from nightsort.domain.errors import Gone, OutcomeUnknown
-from nightsort.domain.moves import Candidate, may_be_ours
 from nightsort.domain.record import Submission, confirmed
 from nightsort.domain.report import progress
 from nightsort.domain.verdict import Judge, is_asked_again
-from nightsort.flow import adopt, answers, cancel, collect, poll, reconcile, submit
+from nightsort.flow import adopt, answers, cancel, collect, confirm, poll, reconcile, submit
 from nightsort.flow.answers import MISSING, Judged, own_answers
 from nightsort.flow.pace import Gate, PacedApi
 from nightsort.flow.run import Run, Tools
@@ -50,7 +50,7 @@ async def submit_intent_last(run: Run, submission: Submission) -> None:
             batch = await api.create(spool.body(), spool.size, tag)
         record = await submit.intend(run, submission, load, tag)
         if record is not None and batch is not None:
-            await submit.confirm(run, record, batch.id)
+            await confirm.confirm(run, record, batch.id)
 
 
 class Insistent:
@@ -90,13 +90,13 @@ def retry_creates(tools: Tools) -> None:
 async def take_any_unowned(run: Run, api: BatchApi, intents: Any, recent: Sequence[Batch]) -> Any:
     owned = await run.tools.ledger.owned_batches()
     return {
-        one.tag: [Candidate(b, one.tag) for b in recent if b.id not in owned and may_be_ours(b, one, run.tools.grace)]
+        one.tag: [Candidate(b, one.tag) for b in recent if b.id not in owned and may_be_ours(b, one, Watch(0.0))]
         for one in intents
     }
 
 
 async def take_any(run: Run, api: BatchApi, intents: Any, recent: Sequence[Batch]) -> Any:
-    return {one.tag: [Candidate(b, one.tag) for b in recent if may_be_ours(b, one, run.tools.grace)] for one in intents}
+    return {one.tag: [Candidate(b, one.tag) for b in recent if may_be_ours(b, one, Watch(0.0))] for one in intents}
 
 
 async def first_line(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:
@@ -119,9 +119,9 @@ async def settle_whatever_stands_there(run: Run, record: BatchRecord, change: An
     await run.save_surely(changed)
 
 
-async def see_seldom(self: Any, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> poll.Sight:
+async def see_seldom(self: Any, api: BatchApi, since: datetime, now: float, newer_than: float) -> poll.Sight:
     """Takes a list of up to an hour ago for a new one."""
-    return await SEE(self, api, since, now, min(newer_than, now - timedelta(hours=1)))
+    return await SEE(self, api, since, now, min(newer_than, now - 3600.0))
 
 
 async def ask_all_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
@@ -306,13 +306,13 @@ DEFECTS = (
     Defect(
         "an old intent is still bought under",
         r"I1: \S+ was bought under a settled intent",
-        [(submit, "refuse_when_late", lambda run, record: None)],
+        [(submit, "refuse_when_late", lambda run, record, sent=0: None)],
         chaos=paused,
     ),
     Defect(
         "an old leader settles what was settled",
         UNDONE,
-        [(submit, "settle", settle_whatever_stands_there)],
+        [(where, "settle", settle_whatever_stands_there) for where in (confirm, submit)],
         chaos=paused,
     ),
     Defect(
@@ -360,6 +360,6 @@ DEFECTS = (
     Defect(
         "collected batches are forgotten",
         r"I2: \S+ forgot \S+ \(Collected",
-        [(submit, "confirmed", forget_what_was_canceled)],
+        [(confirm, "confirmed", forget_what_was_canceled)],
     ),
 )

@@ -21,7 +21,7 @@ async def submit_with_the_disk_last(run: Run, submission: Submission) -> None:
         await spool.seal()
         await unsendable.seal()
         if record is not None:
-            await submit.carry_out(run, record, load)
+            await submit.carry_out(run, await run.tools.connections.api(run.resource), record, load)
 
 
 def of_disks_mostly(rng: random.Random) -> Chaos:

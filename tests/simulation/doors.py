@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
+from nightsort.domain.account import Account as Marks
 from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
@@ -89,6 +90,12 @@ class ApiDoor:
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
         return await self._call("recent", lambda: self._account.recent(since), away("the API"))
+
+    async def newest(self) -> Batch | None:
+        return await self._call("newest", self._account.newest, away("the API"))
+
+    def account(self, salt: str) -> Marks:
+        return self._account.account(salt)
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
         lines = await self._process.stream("results", lambda: self._lines(batch), away("the API"), about=batch.id)

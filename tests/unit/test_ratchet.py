@@ -51,7 +51,7 @@ async def test_a_life_of_one_batch_makes_few_calls(world: World) -> None:
     await world.run_until_finished(world.apply(*["billing"] * 10))
 
     lists = world.api.calls.pop("recent")
-    assert dict(world.api.calls) == {"model": 1, "count_tokens": 2, "create": 1, "results": 1}
+    assert dict(world.api.calls) == {"model": 1, "count_tokens": 2, "newest": 1, "create": 1, "results": 1}
     assert lists <= 8, "a batch of a minute is looked at when it is 2, 4, 6, 9 … seconds old"
 
 

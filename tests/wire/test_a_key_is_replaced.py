@@ -18,7 +18,7 @@ from nightsort.domain.errors import Stalled
 from nightsort.domain.record import ticket_counts
 from nightsort.flow.reconcile import Reconciler
 from nightsort.settings import Settings
-from nightsort.simulator import Simulator, SimulatorOptions
+from nightsort.simulator import Fault, Simulator, SimulatorOptions
 from nightsort.wiring.connector import Connector
 from nightsort.wiring.tools import tools_of
 from tests.fakes.config_maps import MemoryConfigMaps
@@ -136,6 +136,23 @@ async def test_a_key_of_another_workspace_finds_no_batches_and_buys_none_again_a
     status = await shop.until_asked_twice()
     assert status.batches == bought
     assert not is_true(status, STALLED)
+
+    shop.file.write_text("sk-good")
+    status = await shop.until_complete()
+    assert ticket_counts(status).labeled == 1
+    assert shop.simulator.bill().created == 1
+
+
+async def test_a_lost_answer_is_not_bought_again_with_a_key_of_another_workspace(shop: Shop) -> None:
+    shop.file.write_text("sk-good")
+    shop.simulator.add_faults(Fault(kind="create-response-lost"))
+    await shop.look()
+    intent = shop.ledger.current(shop.resource.meta).status.batches[0]
+    assert (intent.id, intent.seen is not None and intent.seen.organization) == (None, "org_simulator")
+
+    shop.file.write_text("sk-other")
+    status = await shop.look()
+    assert {condition.reason for condition in status.conditions if condition.status == "True"} == {"AccountChanged"}
 
     shop.file.write_text("sk-good")
     status = await shop.until_complete()

@@ -392,11 +392,11 @@ async def test_a_prompt_that_cannot_be_counted_is_refused_unless_the_account_or_
 
 
 async def test_a_body_that_may_not_begin_any_more_buys_nothing(client: Client) -> None:
-    def too_late() -> None:
+    def too_late(sent: int) -> None:
         raise Waiting("too much time has passed", reason="TooLate")
 
     body = json.dumps({"requests": items(3)}).encode()
-    late = cast(BinaryIO, Guarded(io.BytesIO(body), too_late))
+    late = cast(BinaryIO, Guarded(io.BytesIO(body), len(body), too_late))
     with pytest.raises(Interruption):
         await client.api.create(late, len(body), "k3f9a2")
 

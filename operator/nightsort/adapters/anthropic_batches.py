@@ -18,6 +18,7 @@ import anyio
 import httpx2
 from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
 
+from nightsort.adapters.anthropic_account import Names
 from nightsort.adapters.anthropic_failures import (
     LIST_UNREADABLE,
     NO_RESULTS_YET,
@@ -40,12 +41,15 @@ from nightsort.adapters.anthropic_wire import (
     decoded,
     part,
 )
+from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 
 BATCHES = "/v1/messages/batches"
 BODY_CHUNK = 256 * 1024
+FEW = 10
+"""Of the list, where its newest batch is asked for: one whose time cannot be read is as old as its neighbours."""
 PAGE = 1000
 """What the API's list gives at most in one page."""
 MOST_PAGES = 20
@@ -133,6 +137,7 @@ class AnthropicBatches:
     def __init__(self, client: AsyncAnthropic, *, create_timeout: float = 300.0) -> None:
         self._client = client
         self._create_timeout = create_timeout
+        self._names = Names()
         keep_tickets_out_of_the_log()
 
     async def aclose(self) -> None:
@@ -168,6 +173,14 @@ class AnthropicBatches:
                 return found
             after = f"&after_id={quote(listed[-1].id, safe='')}"
         raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="ListTooLong")
+
+    async def newest(self) -> Batch | None:
+        page = understood(await self._get(f"{BATCHES}?limit={FEW}"), of(WireBatches))
+        listed = understood_list(page)
+        return listed[0] if listed else None
+
+    def account(self, salt: str) -> Account:
+        return self._names.account(self._client.api_key, salt)
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
         # Not from batch.results_url: another host named there would be given the key.
@@ -210,7 +223,9 @@ class AnthropicBatches:
 
     async def _get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> httpx2.Response:
         try:
-            return await self._client.get(path, cast_to=httpx2.Response, options=once(headers))
+            response = await self._client.get(path, cast_to=httpx2.Response, options=once(headers))
+            self._names.note(response.headers)
+            return response
         except FAILED as error:
             raise failed_call(error) from None
 

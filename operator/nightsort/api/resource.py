@@ -9,9 +9,12 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from nightsort.api.model import API_VERSION, KIND
+from nightsort.api.model import API_VERSION, GROUP, KIND
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+
+BUY_AGAIN = f"{GROUP}/buy-again"
+"""An annotation. Its value is the tag of an intent."""
 
 
 class InvalidResource(ValueError):
@@ -29,6 +32,8 @@ class Meta:
     generation: int = 1
     created_at: datetime | None = None
     deletion_timestamp: datetime | None = None
+    buy_again: str = ""
+    """A person's word: the tag of an intent whose account is gone; its tickets are to be bought once more."""
 
     @property
     def key(self) -> str:
@@ -45,6 +50,7 @@ class Meta:
             generation=metadata.get("generation", 1),
             created_at=moment(metadata.get("creationTimestamp")),
             deletion_timestamp=moment(metadata.get("deletionTimestamp")),
+            buy_again=annotation(metadata, BUY_AGAIN),
         )
 
 
@@ -80,6 +86,10 @@ class Resource:
 
     def with_status(self, status: Status) -> Resource:
         return replace(self, status=status)
+
+
+def annotation(metadata: Mapping[str, Any], name: str) -> str:
+    return str((metadata.get("annotations") or {}).get(name, ""))
 
 
 def moment(text: str | None) -> datetime | None:

@@ -61,6 +61,20 @@ class Usage(StatusModel):
     cache_read_tokens: int = 0
 
 
+class Seen(StatusModel):
+    """What the account showed right before a purchase: what was bought stands in front of its newest batch.
+
+    An account that names itself in its answers does so by organization and workspace; `key` is a salted digest of the
+    API key, which tells whether it is the same one.
+    """
+
+    newest: Annotated[str, StringConstraints(max_length=128)] | None = None
+    created_at: MicroTime | None = None
+    organization: Annotated[str, StringConstraints(max_length=64)] = ""
+    workspace: Annotated[str, StringConstraints(max_length=64)] = ""
+    key: Annotated[str, StringConstraints(max_length=64)] = ""
+
+
 class BatchRecord(StatusModel):
     """One attempt of one shard: an intent first, a batch once the API's id is known."""
 
@@ -93,6 +107,8 @@ class BatchRecord(StatusModel):
     usage: Usage = Usage()
     rules: int = FIRST_RULES
     """The version of the rules by which its answers were judged when they were collected."""
+    seen: Seen | None = None
+    """While its outcome is open, or it is in flight."""
 
 
 class TicketCounts(StatusModel):

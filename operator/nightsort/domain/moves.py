@@ -9,24 +9,15 @@ from datetime import datetime, timedelta
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status, Stop
+from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import ALL_OVER, Candidate
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.record import Submission, in_state, next_submission, waiting_for_retry
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
-CLOCK_SKEW = timedelta(hours=1)
-"""How far this clock may be from the API's. That is generous: a stranger's batch costs a wait, and the tag decides."""
 FIRST_POLL_SECONDS = 2.0
-ALL_OVER = timedelta(hours=25)
 ABSENCE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A batch that may be what an intent bought. `tag` is read from its results once it has ended."""
-
-    batch: Batch
-    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +26,25 @@ class Facts:
 
     An intent without an entry in `candidates` has not been looked for. `cancel_asked` are the batches that this process
     has asked to end; asking again after a restart is harmless. `absent` says since when the API hides an own batch.
+    `overdue` are the tags of intents whose grace is over: the list that the candidates are from was read after it.
+    `kinship` says for an intent's tag whether the account is the one that was bought from; an intent without an entry
+    is of the same one.
     """
 
     batches: Mapping[str, Batch] = field(default_factory=dict)
     candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
     cancel_asked: Collection[str] = ()
     absent: Mapping[str, datetime] = field(default_factory=dict)
-    grace: timedelta = timedelta(minutes=10)
+    overdue: Collection[str] = ()
+    kinship: Mapping[str, Kinship] = field(default_factory=dict)
 
     def hidden(self, now: datetime) -> list[str]:
         """Own batches that the API has hidden for so long that somebody should look."""
         return [batch_id for batch_id, since in self.absent.items() if now >= since + ABSENCE]
+
+    def elsewhere(self) -> list[str]:
+        """Tags of intents whose account is not known to be the one that is asked now."""
+        return [tag for tag, kin in self.kinship.items() if kin is not Kinship.SAME]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +159,24 @@ def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Move | No
             if candidate.tag == record.tag:
                 return Confirm(record, candidate.batch)
         unproven = any(candidate.tag is None for candidate in candidates)
-        if not unproven and now >= record.intended_at + facts.grace:
+        if not unproven and may_be_released(resource, record, facts, now):
             return Release(record)
     return None
+
+
+def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: datetime) -> bool:
+    """Whether no candidate means that nothing was bought: not where another account is asked than was bought from.
+
+    A person may say so all the same. Where the API's answers name no workspace, another key may be of another one: then
+    it is waited until whatever was bought is over.
+    """
+    match facts.kinship.get(record.tag, Kinship.SAME):
+        case Kinship.SAME:
+            return record.tag in facts.overdue
+        case Kinship.UNKNOWN if now >= record.intended_at + ALL_OVER + ABSENCE:
+            return True
+        case _:
+            return resource.meta.buy_again == record.tag
 
 
 def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -183,6 +197,8 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move |
         if absent is not None and now >= max(absent + ABSENCE, record.intended_at + ALL_OVER):
             return Lose(record)
     for record in in_state(resource.status, BatchState.INTENDED):
+        if record.tag in facts.elsewhere():
+            continue
         candidates = facts.candidates.get(record.tag, ())
         over = candidates and all(candidate.batch.ended for candidate in candidates)
         if over and now >= record.intended_at + ALL_OVER + ABSENCE:
@@ -205,6 +221,11 @@ def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Mov
     if resource.spec.suspend and resource.status.stop is None:
         return Rest(resource.spec.poll_interval_seconds)
     return None
+
+
+def hold_under_another_account(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """Nothing more is bought with a key that may be another account's while the outcome of a create is open."""
+    return Rest(resource.spec.poll_interval_seconds) if facts.elsewhere() and not resource.status.stop else None
 
 
 def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -239,6 +260,7 @@ POLICIES: tuple[Policy, ...] = (
     lose_what_is_gone,
     cancel_what_must_not_run,
     hold_while_suspended,
+    hold_under_another_account,
     prepare_first,
     submit_next,
     give_up_the_rest,
@@ -280,9 +302,3 @@ def poll_pause(resource: Resource, now: datetime) -> float:
 
 def is_in_flight(status: Status) -> bool:
     return bool(in_state(status, BatchState.INTENDED) or in_state(status, BatchState.SUBMITTED))
-
-
-def may_be_ours(batch: Batch, record: BatchRecord, grace: timedelta) -> bool:
-    """Whether a batch could have been bought by an intent: as many requests, created when it could have been."""
-    earliest, latest = record.intended_at - CLOCK_SKEW, record.intended_at + grace + CLOCK_SKEW
-    return batch.requests == record.requests and earliest <= batch.created_at <= latest

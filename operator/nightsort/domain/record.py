@@ -113,7 +113,7 @@ def confirmed(status: Status, record: BatchRecord, batch_id: str, now: datetime)
 
 def released(status: Status, record: BatchRecord) -> Status:
     """The intent was surely not accepted: its range is to be submitted again under another tag."""
-    return put(status, record.model_copy(update={"state": BatchState.RELEASED}))
+    return put(status, record.model_copy(update={"state": BatchState.RELEASED, "seen": None}))
 
 
 def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datetime | None) -> Status:
@@ -121,6 +121,7 @@ def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datet
     done = record.model_copy(
         update={
             "state": BatchState.COLLECTED,
+            "seen": None,
             "ended_at": ended_at,
             "labeled": tally.labeled,
             "unknown": tally.unknown,

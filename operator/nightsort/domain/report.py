@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from nightsort.api.resource import Resource
+from nightsort.api.resource import BUY_AGAIN, Resource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import settled, total
@@ -54,8 +54,20 @@ def phase_of(status: Status, situation: Situation) -> str:
     return "Submitting" if next_submission(status) else "Collecting"
 
 
-def standing_of(resource: Resource, hidden: Sequence[str] = ()) -> Situation:
-    """A run that is not finished, in words; `hidden` are batches that the API has not shown for long."""
+def standing_of(resource: Resource, hidden: Sequence[str] = (), elsewhere: Sequence[str] = ()) -> Situation:
+    """A run that is not finished, in words; `hidden` are batches that the API has not shown for long.
+
+    `elsewhere` are the tags of intents that may have bought from another account than the key is of now.
+    """
+    if elsewhere:
+        tag = elsewhere[0]
+        return Situation(
+            Standing.STALLED,
+            "AccountChanged",
+            f"the answer to the create call tagged {tag} was lost, and the API key may now be another account's: "
+            "nothing is bought until the former one is back. If that account will not come back, "
+            f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={tag}` buys these tickets once more",
+        )
     if hidden:
         return Situation(
             Standing.STALLED,

@@ -7,12 +7,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
+from nightsort.domain.account import Kinship, kinship
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import Candidate, Watch, may_be_ours
 from nightsort.domain.errors import Waiting
-from nightsort.domain.moves import Candidate, may_be_ours
 from nightsort.flow.answers import wait_for_the_rest
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi
+
+MOST_ASKED = 5
+"""Batches that are asked for by id to tell whether a key shows the same workspace as the one before."""
 
 
 async def find_candidates(
@@ -20,35 +24,46 @@ async def find_candidates(
 ) -> Mapping[str, Sequence[Candidate]]:
     """For each intent's tag the batches that it may have bought; one that another record owns is none of them."""
     owned = await run.tools.owned.seen(run.tools.ledger, run.now())
-    intents = list(intents)
+    intents, now, tools = list(intents), run.tools.clock.monotonic(), run.tools
     own = {intent.tag for intent in intents}
-    return {
-        intent.tag: [
-            Candidate(batch, await proof(run, api, batch, own))
-            for batch in recent
-            if batch.id not in owned and may_be_ours(batch, intent, run.tools.grace)
+    found: dict[str, list[Candidate]] = {}
+    for intent in intents:
+        watch = watch_of(run, intent)
+        may_be = [batch for batch in recent if batch.id not in owned and may_be_ours(batch, intent, watch)]
+        for batch in may_be:
+            tools.totals.note(batch, now)
+        found[intent.tag] = [
+            Candidate(batch, await proof(run, api, batch, own, intent.requests))
+            for batch in may_be
+            if not tools.totals.exclude(batch, intent.requests, now, tools.grace)
         ]
-        for intent in intents
-    }
+    return found
 
 
-async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str]) -> str | None:
+def watch_of(run: Run, intent: BatchRecord) -> Watch:
+    """Begun at this process's first look at the intent: what other clocks say of its age is not relied on."""
+    return run.tools.watches.setdefault(intent.tag, Watch(run.tools.clock.monotonic()))
+
+
+async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], asked: int) -> str | None:
     """The tag under which a batch was bought; None until it has ended and its results were read whole.
 
     A batch whose results stay empty proves nothing, and as long as it may be ours, nothing is bought again. That it is
     not ours two reads have to say: where the one line of a small batch was cut off, what is left may be a stray one.
+    Where its counts do not tell how many lines there are to be, as many as were `asked` for are waited for.
     """
     if batch.id in run.tools.proofs:
         return run.tools.proofs[batch.id]
     if not batch.ended:
         return None
+    wanted = run.tools.totals.lines_of(batch, asked)
     try:
         lines, ids = await lines_by_tag(api, batch)
         if not ids:
             return None
         tag = max(lines, key=lambda one: (lines[one], one in own))
-        if lines.total() < batch.requests:
-            wait_for_the_rest(run, batch, sum(custom_id.tag_of(one) == tag for one in ids), batch.requests)
+        if lines.total() < wanted:
+            wait_for_the_rest(run, batch, sum(custom_id.tag_of(one) == tag for one in ids), wanted)
     except Waiting:
         return None
     if tag not in own and run.tools.suspicions.get(batch.id) != tag:
@@ -56,6 +71,24 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str]) -> 
         return None
     run.tools.proofs[batch.id] = tag
     return tag
+
+
+async def kinship_of(run: Run, api: BatchApi, intent: BatchRecord) -> Kinship:
+    """Whether the account that is asked now is the one that the intent bought from.
+
+    A batch that was there before, or that this run has bought from the same account, is shown to its workspace alone:
+    where another key shows it, it was only replaced.
+    """
+    if intent.seen is None:  # an earlier version's
+        return Kinship.SAME
+    kin = kinship(intent.seen, api.account(intent.tag))
+    if kin is not Kinship.UNKNOWN:
+        return kin
+    known = [intent.seen.newest, *(record.id for record in reversed(run.status.batches))]
+    for batch_id in list(dict.fromkeys(filter(None, known)))[:MOST_ASKED]:
+        if await api.retrieve(batch_id) is not None:
+            return Kinship.SAME
+    return Kinship.UNKNOWN
 
 
 async def lines_by_tag(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:

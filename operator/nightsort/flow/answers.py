@@ -11,8 +11,8 @@ from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.errors import SourceChanged, Stalled, Waiting
-from nightsort.domain.moves import ALL_OVER
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again

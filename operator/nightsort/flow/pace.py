@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
+from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
@@ -74,6 +75,13 @@ class PacedApi:
     async def recent(self, since: datetime) -> Sequence[Batch]:
         with self._call("recent", self._everything):
             return await self._api.recent(since)
+
+    async def newest(self) -> Batch | None:
+        with self._call("newest", self._everything, self._asking_before):
+            return await self._api.newest()
+
+    def account(self, salt: str) -> Account:
+        return self._api.account(salt)
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
         with self._call("results", self._everything):

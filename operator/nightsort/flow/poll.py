@@ -19,9 +19,12 @@ NO_LIST = (LIST_TOO_LONG, "ListUnreadable")
 
 @dataclass(slots=True)
 class Sight:
-    """What an account's list showed, back to `since`; `wanted` is how far back it was asked for meanwhile."""
+    """What an account's list showed, back to `since`; `wanted` is how far back it was asked for meanwhile.
 
-    at: datetime
+    `at` is in seconds of the monotonic clock, as all moments of reading are: no list may look newer than it is.
+    """
+
+    at: float
     since: datetime
     wanted: datetime
     batches: dict[str, Batch]
@@ -38,12 +41,12 @@ class Account:
     too_long: datetime | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def see(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sight:
+    async def see(self, api: BatchApi, since: datetime, now: float, newer_than: float) -> Sight:
         async with self.reading:
             sight = self.sight
             if self.too_long is not None and since <= self.too_long:
                 raise Waiting("the list of the workspace's batches is too long to be read", reason=LIST_TOO_LONG)
-            if sight is None or not newer_than < sight.at <= now or sight.since > since:  # the clock may be set back
+            if sight is None or sight.at <= newer_than or sight.since > since:
                 # As far back as the last one was needed: else resources of different age would ask in turns.
                 back = min(since, sight.wanted) if sight and self.too_long is None else since
                 batches = await self._read(api, back)
@@ -66,12 +69,12 @@ class Polls:
     def __init__(self) -> None:
         self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
 
-    async def recent(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Sequence[Batch]:
+    async def recent(self, api: BatchApi, since: datetime, now: float, newer_than: float) -> Sequence[Batch]:
         """Batches created since then, and maybe older ones, by a list that was read after `newer_than`."""
         return list((await self._sight(api, since, now, newer_than)).values())
 
     async def snapshots(
-        self, api: BatchApi, ids: Iterable[str], since: datetime, now: datetime, newer_than: datetime
+        self, api: BatchApi, ids: Iterable[str], since: datetime, now: float, newer_than: float
     ) -> dict[str, Batch]:
         """Own batches by id; those that the list does not show are asked for one by one. A 404 leaves a batch out."""
         try:
@@ -87,7 +90,7 @@ class Polls:
                 found[batch_id] = batch
         return found
 
-    async def _sight(self, api: BatchApi, since: datetime, now: datetime, newer_than: datetime) -> Mapping[str, Batch]:
+    async def _sight(self, api: BatchApi, since: datetime, now: float, newer_than: float) -> Mapping[str, Batch]:
         """By id. Shared by all looks: a copy for each would cost a thousand resources a million steps."""
         account = self._accounts.setdefault(api, Account())
         return (await account.see(api, hour_of(since), now, newer_than)).batches

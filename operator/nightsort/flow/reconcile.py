@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Stop
+from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import CLOCK_SKEW, Candidate, earliest
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
 from nightsort.domain.moves import (
-    CLOCK_SKEW,
     Abandon,
     Cancel,
-    Candidate,
     Collect,
     Conclude,
     Confirm,
@@ -33,11 +34,12 @@ from nightsort.domain.moves import (
 )
 from nightsort.domain.record import in_state, released
 from nightsort.domain.report import progress, standing_of
-from nightsort.domain.situation import Situation
+from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.admit import Admission
-from nightsort.flow.adopt import find_candidates
+from nightsort.flow.adopt import find_candidates, kinship_of, watch_of
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
+from nightsort.flow.confirm import confirm, disown_what_came_too_late
 from nightsort.flow.context import about, about_batch
 from nightsort.flow.disk import is_refusal, refused
 from nightsort.flow.finish import finish
@@ -46,7 +48,8 @@ from nightsort.flow.measure import model_of
 from nightsort.flow.poll import Polls
 from nightsort.flow.prepare import prepare
 from nightsort.flow.run import Run, Tools
-from nightsort.flow.submit import confirm, submit
+from nightsort.flow.submit import submit
+from nightsort.ports import BatchApi
 
 logger = logging.getLogger(__name__)
 SOON_SECONDS = 1.0
@@ -110,11 +113,12 @@ class Reconciler:
 
     async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
         while not stopped():
+            await disown_what_came_too_late(run)
             now = run.now()
             facts = await self._facts(run, now)
             move = next_move(run.resource, facts, now)
             if isinstance(move, Rest):
-                return await self._rest(run, move, facts.hidden(now))
+                return await self._rest(run, move, standing_of(run.resource, facts.hidden(now), facts.elsewhere()))
             try:
                 with self._tools.traces.step(run.resource.meta, type(move).__name__.lower(), batch_of(move)):
                     await self._perform(run, move)
@@ -130,10 +134,13 @@ class Reconciler:
         self._failures.pop(uid, None)
         self._admission.forget(uid)
 
-    async def _rest(self, run: Run, rest: Rest, hidden: Sequence[str]) -> float | None:
+    async def _rest(self, run: Run, rest: Rest, situation: Situation) -> float | None:
         if rest.seconds is not None:
             # Whatever was in the way before is not any more; nothing is written when that was said already.
-            await run.save(run.status, standing_of(run.resource, hidden))
+            before = run.status.message
+            await run.save(run.status, situation)
+            if situation.standing is Standing.STALLED and before != situation.message:
+                await run.warn(situation.reason, situation.message)
         return rest.seconds
 
     async def _facts(self, run: Run, now: datetime) -> Facts:
@@ -141,23 +148,41 @@ class Reconciler:
         flying = in_state(run.status, BatchState.SUBMITTED)
         intents = in_state(run.status, BatchState.INTENDED)
         if not flying and not intents:
-            return Facts(grace=self._tools.grace)
+            return Facts()
         api = await self._tools.connections.api(run.resource)
-        since = min(record.intended_at for record in (*flying, *intents)) - CLOCK_SKEW
-        newer_than = now - timedelta(seconds=poll_pause(run.resource, now))
-        ids = [record.id for record in flying if record.id]
-        batches = await self._polls.snapshots(api, ids, since, now, newer_than) if ids else {}
+        read, ids = self._tools.clock.monotonic(), [record.id for record in flying if record.id]
+        newer_than = read - poll_pause(run.resource, now)
+        batches: Mapping[str, Batch] = {}
+        if ids:
+            since = min(record.intended_at for record in flying) - CLOCK_SKEW
+            batches = await self._polls.snapshots(api, ids, since, read, newer_than)
         absent = self._absent(ids, batches, now)
         candidates: dict[str, list[Candidate]] = {}
         unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
-        if unclear:
-            # What shows that nothing was bought is a list that was read when the grace was over, not one from before.
-            ends = [intent.intended_at + self._tools.grace for intent in unclear]
-            newer_than = max([newer_than, *(end for end in ends if end <= now)])
-            recent = await self._polls.recent(api, since, now, newer_than)
-            found = await find_candidates(run, api, unclear, recent)
-            candidates.update({tag: list(batches) for tag, batches in found.items()})
-        return Facts(batches, candidates, self._tools.cancel_asked, absent, self._tools.grace)
+        known = Facts(batches, candidates, self._tools.cancel_asked, absent)
+        return await self._with_candidates(run, api, unclear, known, newer_than) if unclear else known
+
+    async def _with_candidates(
+        self, run: Run, api: BatchApi, unclear: Sequence[BatchRecord], known: Facts, newer_than: float
+    ) -> Facts:
+        """Facts, and what the intents may have bought.
+
+        What shows that nothing was bought is a list that was read when the grace was over, not one from before.
+        """
+        now, grace = self._tools.clock.monotonic(), self._tools.grace
+        watches = {intent.tag: watch_of(run, intent) for intent in unclear}
+        overdue = {tag for tag, watch in watches.items() if watch.is_over(now, grace)}
+        newer_than = max([newer_than, *(watches[tag].since + grace.total_seconds() for tag in overdue)])
+        recent = await self._polls.recent(api, min(map(earliest, unclear)), now, newer_than)
+        kin = {intent.tag: await kinship_of(run, api, intent) for intent in unclear}
+        for tag, watch in watches.items():
+            if kin[tag] is not Kinship.SAME:
+                watch.since = now  # a list of another account shows nothing: the grace begins when it is back
+            elif tag in overdue:
+                watch.close(recent)
+        found = await find_candidates(run, api, unclear, recent)
+        candidates = {**known.candidates, **found}
+        return replace(known, candidates=candidates, overdue=overdue, kinship=kin)
 
     def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch], now: datetime) -> dict[str, datetime]:
         """Since when the API does not show these batches, as far as this process knows."""
@@ -171,10 +196,10 @@ class Reconciler:
 
     def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
         """Whether this process itself bought the batch and only could not write it down."""
-        batch = self._tools.bought.get(intent.tag)
-        if batch is None:
+        bought = self._tools.bought.get(intent.tag)
+        if bought is None:
             return False
-        candidates[intent.tag] = [Candidate(batch, intent.tag)]
+        candidates[intent.tag] = [Candidate(bought.batch, intent.tag)]
         return True
 
     async def _perform(self, run: Run, move: Move) -> None:
@@ -190,6 +215,7 @@ class Reconciler:
             case Release(record):
                 status = released(run.status, record)
                 await run.save(status, progress(status))
+                self._tools.watches.pop(record.tag, None)
                 await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
             case Collect(record, batch):
                 with about_batch(batch.id):

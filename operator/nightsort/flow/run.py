@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
-from nightsort.api.status import Status
+from nightsort.api.status import BatchRecord, Status
 from nightsort.domain.answer import Verdict
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import Totals, Watch
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
@@ -65,6 +66,15 @@ class TooDear:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A batch that this process has bought for a resource, under that intent."""
+
+    uid: str
+    record: BatchRecord
+    batch: Batch
+
+
 @dataclass(slots=True)
 class Tools:
     """What every run works with.
@@ -72,7 +82,8 @@ class Tools:
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
     batches at once, `scratch` where bodies and rows lie on their way. What follows them is remembered while the process
     lives: `bought`, by tag, what was bought but could not be confirmed in the ledger; `owned`, the batches of all
-    records; `suspicions` and `proofs`, the tag of a batch after one and after two looks into it; `short_reads`, how
+    records; `suspicions` and `proofs`, the tag of a batch after one and after two looks into it; `watches`, by tag, how
+    long an intent's outcome was looked for; `totals`, how many requests batches were said to hold; `short_reads`, how
     long results have lacked lines of a kind;
     `cancel_asked`, batches that were asked to end; `absent_since`, when the API was first seen not to show a batch;
     `too_dear`, by uid, the batch that is above a resource's limit.
@@ -89,10 +100,12 @@ class Tools:
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000
     scratch: Scratch = SCRATCH
-    bought: dict[str, Batch] = field(default_factory=dict)
+    bought: dict[str, Bought] = field(default_factory=dict)
     owned: Owned = field(default_factory=Owned)
     suspicions: dict[str, str] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
+    watches: dict[str, Watch] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
     short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
     absent_since: dict[str, datetime] = field(default_factory=dict)

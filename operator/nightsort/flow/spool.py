@@ -118,17 +118,23 @@ class BodySpool(_Spool):
 
 
 class Guarded:
-    """A file that is to be read once; `may_begin` raises where that is not to begin any more."""
+    """A file of so many bytes that is to be read once; `may_go_on` hears how many were read, and raises to end it.
 
-    def __init__(self, file: BinaryIO, may_begin: Callable[[], None]) -> None:
+    Asked before every read, but not once all is read: what is cut off in between is surely no whole body.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, may_go_on: Callable[[int], None]) -> None:
         self._file = file
-        self._may_begin: Callable[[], None] | None = may_begin
+        self._size = size
+        self._read = 0
+        self._may_go_on = may_go_on
 
     def read(self, size: int = -1) -> bytes:
-        if self._may_begin is not None:
-            self._may_begin()
-            self._may_begin = None
-        return self._file.read(size)
+        if self._read < self._size:
+            self._may_go_on(self._read)
+        piece = self._file.read(size)
+        self._read += len(piece)
+        return piece
 
 
 class RowSpool(_Spool):

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import BinaryIO, cast
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import BatchRecord, BatchState, Seen, Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import Watch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Waiting
-from nightsort.domain.record import Submission, confirmed, in_state, next_shard, put, refuse_too_many, released
+from nightsort.domain.record import (
+    Submission,
+    next_shard,
+    put,
+    refuse_too_many,
+    released,
+)
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder, bytes_of
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.afford import hold_batch, hold_what_is_known, with_what_is_known
 from nightsort.flow.answers import to_ask_again
+from nightsort.flow.confirm import confirm, settle
 from nightsort.flow.context import about_batch
-from nightsort.flow.run import Run
+from nightsort.flow.run import Bought, Run
 from nightsort.flow.spool import BodySpool, Guarded, RowSpool
 from nightsort.flow.store import store
-from nightsort.ports import Source
+from nightsort.ports import BatchApi, Source
 
 IDS_PER_READ = 1_000
 TICKETS_AT_ONCE = 500
 """Encoded before the event loop has its turn: a few milliseconds' work."""
 SOONEST_LATE = timedelta(seconds=30)
+MOST_ID_CHARS = 128
+"""As the record has room for; the API's ids are far shorter."""
 EMPTY = "the ticket has no text that the template could use"
 TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
 GROWN = "the tickets to be sent again have grown beyond shards.maxBytes"
@@ -70,9 +79,24 @@ async def submit(run: Run, submission: Submission) -> None:
         hold_batch(run, submission, spool.requests, load.text_bytes)
         await spool.seal()
         await unsendable.seal()
-        record = await intend(run, submission, load, tag)
+        api = await run.tools.connections.api(run.resource)
+        seen = await seen_of(api, tag) if spool.requests else None
+        record = await intend(run, submission, load, tag, seen)
         if record is not None:
-            await carry_out(run, record, load)
+            await carry_out(run, api, record, load)
+
+
+async def seen_of(api: BatchApi, tag: str) -> Seen:
+    """What tells later whose account was bought from, and which of its batches were there before."""
+    newest = await api.newest()
+    account = api.account(tag)
+    return Seen(
+        newest=newest.id if newest and len(newest.id) <= MOST_ID_CHARS else None,
+        created_at=newest.created_at if newest else None,
+        organization=account.organization,
+        workspace=account.workspace,
+        key=account.key,
+    )
 
 
 async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
@@ -153,7 +177,9 @@ class Loader:
             self._load.long_ids[custom_id.digest(ticket.id)] = ticket.id
 
 
-async def intend(run: Run, submission: Submission, load: Load, tag: str) -> BatchRecord | None:
+async def intend(
+    run: Run, submission: Submission, load: Load, tag: str, seen: Seen | None = None
+) -> BatchRecord | None:
     """Writes the intent, durable before anything is bought; None where there is nothing to do."""
     if not load.tickets and submission.parent is None:
         await run.save(without_tickets(run.status, submission), progress(run.status))
@@ -177,9 +203,12 @@ async def intend(run: Run, submission: Submission, load: Load, tag: str) -> Batc
         after=submission.after,
         through=load.cursor if submission.parent is None else None,
         intended_at=run.now(),
+        seen=seen,
     )
+    watch = Watch(run.tools.clock.monotonic())
     status = with_what_is_known(run, advanced(put(run.status, record), submission, load, record))
     await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
+    run.tools.watches[tag] = watch
     return record if load.tickets else None
 
 
@@ -201,6 +230,7 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
             "failed": 0,
             "unnamed": 0,
             "long_ids": 0,
+            "seen": None,
             "after": load.cursor,
             "through": submission.through,
         }
@@ -218,7 +248,7 @@ def without_tickets(status: Status, submission: Submission) -> Status:
     return status.model_copy(update={"batches": kept})
 
 
-async def carry_out(run: Run, record: BatchRecord, load: Load) -> None:
+async def carry_out(run: Run, api: BatchApi, record: BatchRecord, load: Load) -> None:
     """Does what was intended. When the answer is lost, the intent stays until it is known what was bought.
 
     Raises:
@@ -226,7 +256,7 @@ async def carry_out(run: Run, record: BatchRecord, load: Load) -> None:
         Exception: whatever it was, the body had not left as a whole, and the intent is released.
     """
     try:
-        batch = await send(run, record, load)
+        batch = await send(run, api, record, load)
     except OutcomeUnknown as unknown:
         if load.spool.surely_unsent:
             await settle(run, record, released)
@@ -244,12 +274,12 @@ async def carry_out(run: Run, record: BatchRecord, load: Load) -> None:
         raise
     if batch is None:
         return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))
-    run.tools.bought[record.tag] = batch
+    run.tools.bought[record.tag] = Bought(run.resource.meta.uid, record, batch)
     with about_batch(batch.id):
         return await confirm(run, record, batch.id)
 
 
-async def send(run: Run, record: BatchRecord, load: Load) -> Batch | None:
+async def send(run: Run, api: BatchApi, record: BatchRecord, load: Load) -> Batch | None:
     """Gives their rows to tickets that cannot be sent, and buys a batch for the others; None where there are none.
 
     The rows come after the intent, whose guarded write has shown that the ledger knows nothing newer of these tickets.
@@ -258,48 +288,30 @@ async def send(run: Run, record: BatchRecord, load: Load) -> Batch | None:
         await store(run, load.unsendable)
     if not record.requests:
         return None
-    api = await run.tools.connections.api(run.resource)
     refuse_when_late(run, record)
-    body = Guarded(load.spool.body(), partial(refuse_when_late, run, record))
+    body = Guarded(load.spool.body(), load.spool.size, partial(refuse_when_late, run, record))
     return await api.create(cast(BinaryIO, body), load.spool.size, record.tag)
 
 
-def refuse_when_late(run: Run, record: BatchRecord) -> None:
+def refuse_when_late(run: Run, record: BatchRecord, sent: int = 0) -> None:
     """A process that was paused does not go on buying: another one may be about to release the intent.
 
-    Most of the grace is left for the call itself, and for the list to show what it bought. Asked again when the first
-    bytes of the body are about to leave: a process can be paused between any two instructions.
+    Most of the grace is left for the call itself, and for the list to show what it bought. Asked again before every
+    piece of the body, of which so many bytes were `sent`: a process can be paused between any two instructions. The
+    monotonic clock may stand still while a machine sleeps, and the other one may be set: the later one counts.
 
     Raises:
         Waiting: the intent is too old.
     """
     grace = run.tools.grace
-    if run.now() - record.intended_at > min(max(grace / 10, SOONEST_LATE), grace / 2):
+    limit = min(max(grace / 10, SOONEST_LATE), grace / 2)
+    if sent:  # a large body may take as long as a create may
+        limit = min(limit + grace / 2, grace * 3 / 4)
+    watch = run.tools.watches.get(record.tag)
+    waited = timedelta(seconds=run.tools.clock.monotonic() - watch.since) if watch else timedelta(0)
+    if max(run.now() - record.intended_at, waited) > limit:
         raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")
 
 
 def as_collected(record: BatchRecord) -> BatchRecord:
     return record.model_copy(update={"state": BatchState.COLLECTED})
-
-
-async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
-    """Writes the id of a batch that is known to be ours."""
-    now = run.now()
-    await settle(run, record, lambda status, intent: confirmed(status, intent, batch_id, now))
-    run.tools.bought.pop(record.tag, None)
-    estimated = run.status.cost.estimated_usd
-    about = f"; the run is estimated at ${estimated}" if estimated else ""
-    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}{about}")
-
-
-async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchRecord], Status]) -> None:
-    """Writes how an intent came out; one that another process has settled meanwhile is left as it is."""
-
-    def changed(status: Status) -> tuple[Status, Situation] | None:
-        intent = next((one for one in in_state(status, BatchState.INTENDED) if one.tag == record.tag), None)
-        if intent is None:
-            return None
-        settled = change(status, intent)
-        return settled, progress(settled)
-
-    await run.save_surely(changed)

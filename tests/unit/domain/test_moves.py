@@ -11,14 +11,14 @@ import pytest
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord, BatchState, Plan, Status, Stop
+from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import ALL_OVER, Candidate
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.moves import (
-    CLOCK_SKEW,
     DEADLINE_EXCEEDED,
     Abandon,
     Cancel,
-    Candidate,
     Collect,
     Conclude,
     Confirm,
@@ -30,7 +30,6 @@ from nightsort.domain.moves import (
     Release,
     Rest,
     Submit,
-    may_be_ours,
     next_move,
 )
 from nightsort.domain.record import Submission
@@ -70,7 +69,11 @@ def seen(*batches: Batch) -> Facts:
 
 
 def looked_for(*candidates: Candidate) -> Facts:
-    return Facts(candidates={INTENDED.tag: candidates}, grace=GRACE)
+    return Facts(candidates={INTENDED.tag: candidates})
+
+
+def overdue(*candidates: Candidate, kin: Kinship = Kinship.SAME) -> Facts:
+    return replace(looked_for(*candidates), overdue={INTENDED.tag}, kinship={INTENDED.tag: kin})
 
 
 def finished(standing: Standing) -> Status:
@@ -131,28 +134,64 @@ CASES: dict[str, tuple[Move, Move]] = {
         Confirm(INTENDED, OURS),
     ),
     "an intent is given its batch even after the grace": (
-        move(run(INTENDED), looked_for(PROVEN), LATE),
+        move(run(INTENDED), overdue(PROVEN), LATE),
         Confirm(INTENDED, OURS),
     ),
-    "without a candidate an intent waits through the grace": (
-        move(run(INTENDED), looked_for(), LATE - timedelta(seconds=1)),
+    "without a candidate an intent waits through the grace, whatever the clock says": (
+        move(run(INTENDED), looked_for(), LATE + timedelta(hours=20)),
         Rest(60),
     ),
     "without a candidate an intent is released after the grace": (
-        move(run(INTENDED), looked_for(), LATE),
+        move(run(INTENDED), overdue(), LATE),
         Release(INTENDED),
     ),
     "with foreign candidates only an intent is released": (
-        move(run(INTENDED), looked_for(FOREIGN), LATE),
+        move(run(INTENDED), overdue(FOREIGN), LATE),
         Release(INTENDED),
     ),
     "a candidate that may yet be proven keeps the intent": (
-        move(run(INTENDED), looked_for(FOREIGN, UNPROVEN), LATE + timedelta(hours=20)),
+        move(run(INTENDED), overdue(FOREIGN, UNPROVEN), LATE + timedelta(hours=20)),
         Rest(60),
     ),
     "other shards are submitted while an intent is unclear": (
         move(run(INTENDED, exhausted=False, cursor="1"), looked_for(UNPROVEN)),
         Submit(Submission(1, 0, after="1")),
+    ),
+    "an intent of another account is kept for as long as it takes": (
+        move(run(INTENDED), overdue(kin=Kinship.OTHER), NOW + 9 * ALL_OVER),
+        Rest(60),
+    ),
+    "an intent of an account that cannot be told is kept": (
+        move(run(INTENDED), overdue(kin=Kinship.UNKNOWN), NOW + ALL_OVER),
+        Rest(60),
+    ),
+    "an intent of an account that cannot be told is released when all is over": (
+        move(run(INTENDED), overdue(kin=Kinship.UNKNOWN), NOW + ALL_OVER + timedelta(hours=1)),
+        Release(INTENDED),
+    ),
+    "strange batches of another account do not make an intent lost": (
+        move(run(INTENDED), overdue(FOREIGN, kin=Kinship.OTHER), NOW + 9 * ALL_OVER),
+        Rest(60),
+    ),
+    "a person releases an intent of another account by its tag": (
+        move(run(INTENDED), overdue(kin=Kinship.OTHER), meta=replace(META, buy_again=INTENDED.tag)),
+        Release(INTENDED),
+    ),
+    "another tag is no word on it": (
+        move(run(INTENDED), overdue(kin=Kinship.OTHER), meta=replace(META, buy_again="other1")),
+        Rest(60),
+    ),
+    "a person's word does not shorten the grace where the account is there": (
+        move(run(INTENDED), looked_for(), meta=replace(META, buy_again=INTENDED.tag)),
+        Rest(60),
+    ),
+    "the tag proves it under any key": (
+        move(run(INTENDED), overdue(PROVEN, kin=Kinship.UNKNOWN)),
+        Confirm(INTENDED, OURS),
+    ),
+    "nothing more is bought while an intent is of another account": (
+        move(run(INTENDED, exhausted=False, cursor="1"), overdue(kin=Kinship.OTHER)),
+        Rest(60),
     ),
     "a stop before any batch finishes": (move(Status(stop=STOP)), Finish()),
     "a stop buys nothing, whatever is left": (
@@ -246,18 +285,3 @@ def test_a_resource_that_is_being_deleted_is_left_to_the_farewell() -> None:
     deleted = replace(META, deletion_timestamp=NOW)
 
     assert move(run(SUBMITTED), seen(OWN), meta=deleted) == Rest(None)
-
-
-@pytest.mark.parametrize(
-    ("candidate", "ours"),
-    [
-        (batch(), True),
-        (batch(requests=3), False),
-        (batch(created=NOW - CLOCK_SKEW), True),
-        (batch(created=NOW - CLOCK_SKEW - timedelta(seconds=1)), False),
-        (batch(created=NOW + GRACE + CLOCK_SKEW), True),
-        (batch(created=NOW + GRACE + CLOCK_SKEW + timedelta(seconds=1)), False),
-    ],
-)
-def test_a_batch_may_be_ours_by_count_and_time(candidate: Batch, ours: bool) -> None:
-    assert may_be_ours(candidate, INTENDED, GRACE) is ours

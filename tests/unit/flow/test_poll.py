@@ -31,7 +31,8 @@ async def slowly(operation: str, *about: Any) -> None:
 
 
 async def look(polls: Polls, api: FakeBatchApi, since: datetime, now: datetime) -> Sequence[Batch]:
-    return await polls.recent(api, since, now, now - MINUTE)
+    seconds = (now - NIGHT).total_seconds()
+    return await polls.recent(api, since, seconds, seconds - 60)
 
 
 async def test_resources_that_look_at_once_share_one_list(api: FakeBatchApi) -> None:

@@ -1,0 +1,35 @@
+"""Who the API's answers say that we are, and a digest of the key that they were asked with."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from nightsort.domain.account import Account
+
+ORGANIZATION, WORKSPACE = "anthropic-organization-id", "anthropic-workspace-id"
+"""Headers of an answer; the SDK's 2.12 reads both."""
+KEY_DIGITS = 16
+"""Of a digest of the key: as many as tell keys of one resource apart, and far too few to tell the key."""
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class Names:
+    """What answers have named last. An answer that names nothing changes nothing."""
+
+    def __init__(self) -> None:
+        self._organization = self._workspace = ""
+
+    def note(self, headers: Mapping[str, str]) -> None:
+        self._organization = name_in(headers.get(ORGANIZATION)) or self._organization
+        self._workspace = name_in(headers.get(WORKSPACE)) or self._workspace
+
+    def account(self, key: str | None, salt: str) -> Account:
+        digest = hashlib.sha256(f"{salt}:{key}".encode()).hexdigest()[:KEY_DIGITS]
+        return Account(self._organization, self._workspace, digest)
+
+
+def name_in(header: str | None) -> str:
+    """A header's value if it looks like a name: whatever stands between us and the API may have written it."""
+    return header if header and _NAME.fullmatch(header) else ""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
+from msgspec.structs import replace
+
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Clock
-from tests.fakes.batch_api import FakeBatchApi, Held, read_requests
+from tests.fakes.batch_api import FakeBatchApi, Held, read_requests, tokens
 
 MARK = "sekret"
 """Stands in the text of every ticket, and must stand nowhere else."""
@@ -57,6 +60,7 @@ class Account(FakeBatchApi):
         self._mood = rng.choice((0.0, 0.1, 0.4))
         self.longest = rng.choice((60.0, 3600.0, 4 * 3600.0))
         self.withheld: set[str] = set()
+        self.greed = 0.0
         self.noise = rng.choice((0.0, 0.0, 0.3))
         self.losses = 0.0
         self.drought: tuple[datetime, datetime] | None = None
@@ -85,11 +89,25 @@ class Account(FakeBatchApi):
         sent = body.read()
         self._duration = timedelta(seconds=self._rng.uniform(5, self.longest))
         batch = await super().create(io.BytesIO(sent), size, tag)
+        self._charge(self.held[batch.id], sent)
         tickets = {name: ticket_of(text) for name, text in read_requests(sent).items()}
         # One line at least stays: a batch without any could never be told from another's.
         self.withheld |= {custom_id for custom_id in list(tickets)[1:] if self._rng.random() < self.losses}
         self._bought(self.held[batch.id], tickets)
         return batch
+
+    def _charge(self, held: Held, sent: bytes) -> None:
+        """Says what each answer has used: prompt and text, and of greedy ones all the tokens that they may."""
+        params = {each["custom_id"]: each["params"] for each in json.loads(sent)["requests"]}
+        for number, answer in enumerate(held.answers):
+            asked = params[answer.custom_id]
+            if answer.outcome == "succeeded":
+                greedy = answer.stop_reason == "max_tokens" or self._rng.random() < self.greed
+                held.answers[number] = replace(
+                    answer,
+                    input_tokens=tokens(asked["system"]) + len(asked["messages"][-1]["content"]) // 4,
+                    output_tokens=asked["max_tokens"] if greedy else min(answer.output_tokens, asked["max_tokens"]),
+                )
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
         """The list lags, within the grace, but whatever it has shown it goes on showing."""

@@ -105,6 +105,7 @@ class ApiDoor:
             yield [line]
 
     async def _lines(self, batch: Batch) -> list[Answer]:
+        self._process.world.results_are_read(batch)
         return [answer async for chunk in self._account.results(batch) for answer in chunk]
 
     async def cancel(self, batch_id: str) -> None:

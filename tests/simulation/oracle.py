@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Meta, Resource
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 NAMES = {"billing", "technical", "account", "account access", "other"}
+FREE = Decimal(0)
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
 
 
@@ -83,7 +85,15 @@ class Oracle:
             for earlier in self.purchases[uid][ticket]:
                 self._check_again(resource or self._gone[uid][0], ticket, earlier)
             self.purchases[uid][ticket].append(Purchase(held, custom_id))
+        if resource is not None and resource.spec.max_cost_usd:
+            bill = self.bill(uid)
+            fits = bill <= Decimal(resource.spec.max_cost_usd)
+            self.demand(fits, f"I12: {resource.meta.name} was to cost {resource.spec.max_cost_usd} and costs {bill}")
         return None
+
+    def bill(self, uid: str) -> Decimal:
+        """What the account charges for all that a resource has bought, in USD, whether or not the answers ever come."""
+        return sum((price_of(held) for tag, held in self.by_tag.items() if self.intents[tag].resource.uid == uid), FREE)
 
     def _check_again(self, resource: Resource, ticket: str, earlier: Purchase) -> None:
         self.demand(
@@ -102,12 +112,18 @@ class Oracle:
             waits = any(each.id == held.id and each.state is BatchState.SUBMITTED for each in resource.status.batches)
             self.demand(not waits, f"I3: {held.id} has ended long ago and is not collected: {resource.status.message}")
 
-    def left_nothing_unsent(self, meta: Meta) -> None:
-        """After a look in which only the disk failed: no intent waits under which nothing can have been bought."""
+    def open_intents(self, meta: Meta) -> set[str]:
         resource = self._world.truth.now(meta)
-        for record in resource.status.batches if resource is not None else ():
-            waits = record.state is BatchState.INTENDED and record.tag not in self.begun
-            self.demand(not waits, f"I13: {meta.name} waits for {record.tag}, of which no byte was sent")
+        there = resource.status.batches if resource is not None else ()
+        return {record.tag for record in there if record.state is BatchState.INTENDED}
+
+    def left_nothing_unsent(self, meta: Meta, before: set[str]) -> None:
+        """After a look in which only the disk failed: no intent waits under which nothing can have been bought.
+
+        Those from `before` may have been left by a look in which something else failed.
+        """
+        for tag in self.open_intents(meta) - before - self.begun:
+            self.fail(f"I13: {meta.name} waits for {tag}, of which no byte was sent")
 
     # --- what is written ---
 
@@ -282,6 +298,12 @@ class Oracle:
         categories = Counter(row.category for row in rows.values() if row.category)
         told = {count.name: count.tickets for count in status.categories}
         self.demand(told == dict(categories), f"{name}: categories {told} but rows {dict(categories)}")
+
+
+def price_of(held: Held) -> Decimal:
+    """At the prices of claude-haiku-4-5 in a batch: $0.50 and $2.50 for a million tokens."""
+    paid = [answer for answer in held.answers if answer.outcome == "succeeded" and answer.stop_reason != "refusal"]
+    return Decimal(sum(answer.input_tokens + 5 * answer.output_tokens for answer in paid)) / 2_000_000
 
 
 def is_intended(status: Status, tag: str) -> bool:

@@ -75,9 +75,10 @@ class Process:
             return await self._say_farewell(meta, resource.status)
         self.world.count_look()
         blows, disk_faults = self.blows, self.disk_faults
+        before = self.world.oracle.open_intents(meta)
         seconds = await self.reconciler.look(resource)
         if disk_faults < self.disk_faults and blows == self.blows and self.world.is_alone(self):
-            self.world.oracle.left_nothing_unsent(meta)
+            self.world.oracle.left_nothing_unsent(meta, before)
         if seconds is None and self.world.is_unsettled(meta):
             return 1.0  # the watch was behind, or a farewell is due
         return seconds

@@ -25,6 +25,7 @@ from tests.simulation.account import text_of
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
 LONG = "ticket/" + "x" * 70
+DOLLARS_A_TICKET = (0.00003, 0.0006)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Plan:
 class Scenario:
     """`room` is how many requests an account may have enqueued; `paced` when its resources wait together.
 
-    `drought` is when accounts sell nothing, in seconds from the beginning of the world.
+    `drought` is when accounts sell nothing, in seconds from the beginning of the world. `greed` is how many answers use
+    all the tokens that they may. Where it is `restless`, somebody writes a resource whenever its results are read.
     """
 
     plans: Sequence[Plan]
@@ -62,6 +64,8 @@ class Scenario:
     paced: bool = True
     room: int = 200_000
     drought: tuple[float, float] | None = None
+    greed: float = 0.0
+    restless: bool = False
 
     def source(self, name: str) -> MemorySource:
         return MemorySource(self.sources[name], page=9)
@@ -80,7 +84,10 @@ def drawn(rng: random.Random) -> Scenario:
     for number in range(resources):
         source = f"tickets-{rng.choice((number, 0))}"
         spec = draw_spec(rng, source, len(sources[source]), equal)
-        plans.append(Plan(f"run-{number}", 0.0 if together else rng.uniform(0, 900), spec, draw_deeds(rng)))
+        deeds: Sequence[Deed] = draw_deeds(rng)
+        if rng.random() < 0.4:
+            spec, deeds = limited(rng, spec, len(sources[source]), deeds)
+        plans.append(Plan(f"run-{number}", 0.0 if together else rng.uniform(0, 900), spec, deeds))
     return Scenario(
         plans,
         sources,
@@ -90,6 +97,8 @@ def drawn(rng: random.Random) -> Scenario:
         losses=rng.choice((0.0, 0.0, 0.0, 0.2)),
         paced=rng.random() < 0.7,
         room=rng.choice((200_000, 200_000, 100, 10)),
+        greed=rng.choice((0.0, 0.0, 0.3, 1.0)),
+        restless=rng.random() < 0.2,
     )
 
 
@@ -142,6 +151,15 @@ def draw_spec(rng: random.Random, source: str, size: int, equal: bool) -> Spec:
         active_deadline_seconds=rng.choice((None, None, None, 600, 4000)),
         credentials=Credentials(secret_ref=SecretRef(name="second", key="k")) if rng.random() < 0.15 else None,
     )
+
+
+def limited(rng: random.Random, spec: Spec, size: int, deeds: Sequence[Deed]) -> tuple[Spec, Sequence[Deed]]:
+    """With a limit somewhere around what the tickets cost; it is raised later on, so that the run ends."""
+    limit = f"{max(size, 1) * rng.uniform(*DOLLARS_A_TICKET):.6f}"
+    most = rng.choice((8, 50, 50, 400))
+    prompt = spec.prompt.model_copy(update={"max_tokens": most})
+    raised = Deed(rng.choice((600.0, 9000.0, 90_000.0)) * rng.random(), "edit", {"max_cost_usd": "1000"})
+    return spec.model_copy(update={"max_cost_usd": limit, "prompt": prompt}), [*deeds, raised]
 
 
 def spec_of(source: str, **fields: Any) -> Spec:

@@ -10,6 +10,7 @@ from nightsort.flow import cancel
 from tests.simulation.defect import CAME_THROUGH, Defect
 from tests.simulation.defects import DEFECTS
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
+from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 
 SEEDS = range(400)
@@ -20,7 +21,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
 
 
-@pytest.mark.parametrize("defect", [*DEFECTS, *OF_SENDING, *OF_LABELS], ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", [*DEFECTS, *OF_MONEY, *OF_SENDING, *OF_LABELS], ids=lambda defect: defect.name)
 def test_the_oracle_catches(defect: Defect) -> None:
     caught, others = defect.caught(SEEDS)
 

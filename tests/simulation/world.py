@@ -11,6 +11,7 @@ from typing import Any
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
+from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_finished
 from nightsort.flow.admit import ASK_SECONDS
 from nightsort.flow.run import Tools
@@ -76,8 +77,9 @@ class World:
         return self.oracle
 
     async def _live(self) -> None:
+        scenario = self.scenario
         for account in self.accounts.values():
-            account.noise, account.losses = self.scenario.noise, self.scenario.losses
+            account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
             if self.scenario.drought:
                 begins, ends = (self.clock.now() + timedelta(seconds=each) for each in self.scenario.drought)
                 account.drought = (begins, ends)
@@ -207,6 +209,13 @@ class World:
             self.spawn(self._expect_collected(held))
         if self.chaos.chance(0.05):
             self.spawn(self._hide(held.id))
+
+    def results_are_read(self, batch: Batch) -> None:
+        """Some programs write labels all the time, and never when it suits."""
+        ours = [tag for tag, held in self.oracle.by_tag.items() if held.id == batch.id]
+        meta = self.oracle.intents[ours[0]].resource if ours else None
+        if self.scenario.restless and meta is not None and self.truth.now(meta) is not None:
+            self.truth.touch(meta)
 
     async def _expect_collected(self, held: Held) -> None:
         """By the second poll at the latest: the first may be served by a list that is one interval old."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -178,7 +178,9 @@ class Stored:
     object_store: str | None = None
     """The folder's URL."""
     without_row: int = 0
-    """Labels of this write that were to go to rows which are not there."""
+    """Labels of this write that are not in the table: their rows are not there, or the database dropped them."""
+    taken: tuple[str, ...] = ()
+    """Some ids of tickets among them whose row has the label of another ticket of the run, which it keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +188,14 @@ class Rehearsal:
     """What a run will write, as far as it is known before anything is bought.
 
     `ids` are those of its first tickets, where rows go into a database: elsewhere no id has to fit what is there.
+    `all_ids` reads those of all, in pages, which takes its time.
     """
 
     tickets: int
     categories: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     model: str = ""
+    all_ids: Callable[[], AsyncIterator[Sequence[str]]] | None = None
 
 
 class Sink(Protocol):

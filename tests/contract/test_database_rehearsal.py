@@ -219,13 +219,13 @@ async def test_an_update_is_content_with_one_row_among_the_first_tickets(databas
     await sink_of(database).check(rehearsal("5", "6", "7"))
 
 
-async def test_an_update_rehearses_on_ids_that_several_rows_have(database: TestDatabase) -> None:
+async def test_an_update_stalls_where_several_rows_have_the_id_of_a_ticket(database: TestDatabase) -> None:
     make(database, "int, category varchar(40)", 1, 1, 2)
-    before = everything(database)
 
-    await sink_of(database).check(rehearsal("1", "2"))
+    stopped = await refusal(database, rehearsal("1", "2"))
 
-    assert everything(database) == before
+    assert stopped.reason == "IdNotUnique"
+    assert "more than one row has the id '1' in column 'id' of table 'tickets'" in stopped.message
 
 
 @only_postgresql

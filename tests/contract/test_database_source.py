@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -38,7 +39,7 @@ def source_of(
     fields: frozenset[str] = FIELDS,
     policy: DatabasePolicy = ANY_HOST,
     page_rows: int = 1000,
-    **columns: str,
+    **columns: Any,
 ) -> DatabaseSource:
     return DatabaseSource(database.url, query, TicketColumns(**columns), fields, policy, page_rows=page_rows)
 

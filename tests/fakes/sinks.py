@@ -13,7 +13,8 @@ class MemorySink:
     """A Sink that counts how often each row was written.
 
     `error`, when set, is raised by every call. `fail_after` pages, a write breaks off and the rows so far are kept.
-    For the ids in `gone` there is no room any more, as in a table whose row was deleted.
+    For the ids in `gone` there is no room any more, as in a table whose row was deleted; the rows of those in `taken`
+    belong to other tickets.
     """
 
     def __init__(self) -> None:
@@ -24,6 +25,7 @@ class MemorySink:
         self.error: Exception | None = None
         self.fail_after: int | None = None
         self.gone: set[str] = set()
+        self.taken: set[str] = set()
 
     def _has_category(self, ticket_id: str) -> bool:
         return ticket_id in self.rows and self.rows[ticket_id].category is not None
@@ -35,15 +37,17 @@ class MemorySink:
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         self._fail()
         pages = without_row = 0
+        homeless, taken = self.gone | self.taken, set[str]()
         async for page in rows:
             if pages == self.fail_after:
                 raise ConnectionError("the sink broke off")
-            without_row += sum(row.id in self.gone and row.category is not None for row in page)
-            there = [row for row in page if row.id not in self.gone]
+            without_row += sum(row.id in homeless and row.category is not None for row in page)
+            taken |= {row.id for row in page} & self.taken
+            there = [row for row in page if row.id not in homeless]
             self.rows.update({row.id: row for row in there if row.category or not self._has_category(row.id)})
             self.writes.update(row.id for row in page)
             pages += 1
-        return Stored(table="memory", without_row=without_row)
+        return Stored(table="memory", without_row=without_row, taken=tuple(sorted(taken)))
 
     async def finish(self, summary: Summary) -> Stored:
         self._fail()

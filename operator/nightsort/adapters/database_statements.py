@@ -1,50 +1,70 @@
 """The statements that take rows from a temporary table into the table of the results.
 
-In all of them `t` is the table and `s` what is staged, whose columns are named after the fields of a row.
+In all of them `t` is the table and `s` what is staged: the parts of the ticket's id as `id`, `id1` …, the id as it was
+`sent`, and the other fields by their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nightsort.adapters.database_tables import Column, quoted, type_of
+from nightsort.adapters.database_layouts import Layout
+from nightsort.adapters.database_tables import LONGEST_KEY_CHARS, MOST_ID_CHARS, Column, quoted, type_of
 from nightsort.adapters.databases import Session
 
 STAGE = "nightsort_staged_rows"
-# MariaDB takes a key over at most 3,072 bytes.
-LONGEST_KEY_CHARS = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A column that is a part of the id: its name in the table, ready for use, and where it is staged."""
+
+    column: Column
+    name: str
+    staged: str
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """`names` are the table's columns by field, both ready for use in a statement."""
+    """`fields` are the table's other columns by field; all names are ready for use in a statement."""
 
     family: str
     table: str
-    id: Column
-    names: Mapping[str, str]
+    keys: Sequence[Key]
+    fields: dict[str, str]
     overwrite: bool
 
     @staticmethod
-    def of(session: Session, table: str, columns: Mapping[str, Column], *, overwrite: bool) -> Statements:
-        names = {field: session.quote(column.name) for field, column in columns.items()}
-        return Statements(session.family, quoted(session, table), columns["id"], names, overwrite)
+    def of(session: Session, layout: Layout, *, overwrite: bool) -> Statements:
+        keys = [Key(key, session.quote(key.name), f"id{place or ''}") for place, key in enumerate(layout.keys)]
+        fields = {field: session.quote(column.name) for field, column in layout.fields.items()}
+        return Statements(session.family, quoted(session, layout.table.name), keys, fields, overwrite)
 
-    def stage(self, columns: Mapping[str, Column]) -> str:
-        """Makes the temporary table. The id has the table's own type, so that it is compared as what it is.
+    @property
+    def staged(self) -> Sequence[str]:
+        """The columns of what is staged, in the order of the values of a row."""
+        return [*(key.staged for key in self.keys), "sent", *self.fields]
+
+    def stage(self) -> str:
+        """Makes the temporary table. The id's parts have the table's own types, so that they are compared as what
+        they are; what was sent is compared byte by byte.
 
         PostgreSQL converts nothing by itself, so there all columns have the table's types.
         """
         if self.family == "mysql":
-            types = [f"{field} {type_of(field, 'mysql')} NULL" for field in columns if field != "id"]
-            if (self.id.chars or 0) <= LONGEST_KEY_CHARS:
-                types.append("KEY (id)")
-            select = f"SELECT t.{self.names['id']} AS id FROM {self.table} AS t LIMIT 0"
+            types = [f"sent VARBINARY({4 * MOST_ID_CHARS}) NULL"]
+            types += [f"{field} {type_of(field, 'mysql')} NULL" for field in self.fields]
+            if sum(key.column.chars or 0 for key in self.keys) <= LONGEST_KEY_CHARS:
+                types.append(f"KEY ({', '.join(key.staged for key in self.keys)})")
+            select = ", ".join(f"t.{key.name} AS {key.staged}" for key in self.keys)
+            select = f"SELECT {select} FROM {self.table} AS t LIMIT 0"
             return f"CREATE TEMPORARY TABLE {STAGE} ({', '.join(types)}) CHARACTER SET utf8mb4 {select}"
-        ids = f"t.{self.names['id']}" if self.id.typed else f"CAST(t.{self.names['id']} AS TEXT)"
-        others = [f"t.{name} AS {field}" for field, name in self.names.items() if field != "id"]
-        select = f"SELECT {', '.join([f'{ids} AS id', *others])} FROM {self.table} AS t"
+        ids = [f"{self._own(key)} AS {key.staged}" for key in self.keys]
+        bytewise = 'COLLATE "C"' if self.family == "postgresql" else ""
+        others = [f"t.{name} AS {field}" for field, name in self.fields.items()]
+        sent = f"CAST('' AS text) {bytewise} AS sent"
+        select = f"SELECT {', '.join([*ids, sent, *others])} FROM {self.table} AS t"
         if self.family == "postgresql":
             return f"CREATE TEMPORARY TABLE {STAGE} ON COMMIT DROP AS {select} WITH NO DATA"
         return f"CREATE TEMPORARY TABLE {STAGE} AS {select} LIMIT 0"
@@ -52,82 +72,123 @@ class Statements:
     def update(self) -> str:
         """Rows of the table that are not staged stay as they are, and so do staged rows that the table has not."""
         which = f"(s.category IS NOT NULL OR {self._empty})" if self.overwrite else self._empty
-        others = [field for field in self.names if field != "id"]
         if self.family == "mysql":
-            assignments = ", ".join(f"t.{self.names[field]} = s.{field}" for field in others)
+            assignments = ", ".join(f"t.{name} = s.{field}" for field, name in self.fields.items())
             return f"UPDATE {self.table} AS t JOIN {STAGE} AS s ON {self._same} SET {assignments} WHERE {which}"
-        assignments = ", ".join(f"{self.names[field]} = s.{field}" for field in others)
+        assignments = ", ".join(f"{name} = s.{field}" for field, name in self.fields.items())
         # In the order of the ids SQLite visits each page of the table once. Without the limit it would drop the order.
-        staged = f"(SELECT * FROM {STAGE} ORDER BY id LIMIT -1)" if self.family == "sqlite" else STAGE
+        order = ", ".join(key.staged for key in self.keys)
+        staged = f"(SELECT * FROM {STAGE} ORDER BY {order} LIMIT -1)" if self.family == "sqlite" else STAGE
         return f"UPDATE {self.table} AS t SET {assignments} FROM {staged} AS s WHERE {self._same} AND {which}"
 
     def upsert(self) -> str:
-        names, table = self.names, self.table
-        others = [field for field in names if field != "id"]
-        insert = f"INSERT INTO {table}{'' if self.family == 'mysql' else ' AS t'} ({', '.join(names.values())})"
-        select = f"SELECT {', '.join(f's.{field}' for field in names)} FROM {STAGE} AS s"
+        table, names = self.table, [*(key.name for key in self.keys), *self.fields.values()]
+        staged = ", ".join(f"s.{column}" for column in self.staged if column != "sent")
+        insert = f"INSERT INTO {table}{'' if self.family == 'mysql' else ' AS t'} ({', '.join(names)})"
+        select = f"SELECT {staged} FROM {STAGE} AS s"
+        category = self.fields["category"]
         if self.family == "mysql":
             # Assignments see the ones before them; none of them changes whether the condition holds.
-            which = f"s.category IS NOT NULL OR {table}.{names['category']} IS NULL"
-            assignments = (f"{names[field]} = IF({which}, s.{field}, {table}.{names[field]})" for field in others)
+            which = f"s.category IS NOT NULL OR {table}.{category} IS NULL"
+            assignments = (f"{name} = IF({which}, s.{field}, {table}.{name})" for field, name in self.fields.items())
             return f"{insert} {select} ON DUPLICATE KEY UPDATE {', '.join(assignments)}"
-        assignments = (f"{names[field]} = excluded.{names[field]}" for field in others)
-        which = f"excluded.{names['category']} IS NOT NULL OR t.{names['category']} IS NULL"
-        conflict = f"ON CONFLICT ({names['id']}) DO UPDATE SET {', '.join(assignments)} WHERE {which}"
+        assignments = (f"{name} = excluded.{name}" for name in self.fields.values())
+        which = f"excluded.{category} IS NOT NULL OR t.{category} IS NULL"
+        target = ", ".join(key.name for key in self.keys)
+        conflict = f"ON CONFLICT ({target}) DO UPDATE SET {', '.join(assignments)} WHERE {which}"
         return f"{insert} {select} WHERE true {conflict}"  # SQLite reads ON after a table's name as a join's
 
-    def without_row(self) -> str:
-        """How many staged labels have no row in the table.
+    def standing(self) -> str:
+        """How many staged labels have a row that can be seen, and how many of these rows have a category.
 
-        As a join: MariaDB remembers what a subquery said of an id for all ids that its collation takes for the same.
+        As joins: MariaDB remembers what a subquery said of an id for all ids that its collation takes for the same,
+        and a left join would keep SQLite from choosing the order in which an index helps.
         """
-        column, labels = f"t.{self.names['id']}", f"SELECT COUNT(*) FROM {STAGE} AS s"
-        if self.id.typed:
-            joined = f"LEFT JOIN {self.table} AS t ON {self._same}"
-            return f"{labels} {joined} WHERE s.category IS NOT NULL AND {column} IS NULL"
-        # No index helps there: to look for each one would be to read the whole table as often.
-        there = f"SELECT CAST({column} AS TEXT) FROM {self.table} AS t WHERE {column} IS NOT NULL"
-        return f"{labels} WHERE s.category IS NOT NULL AND s.id NOT IN ({there})"
+        filled = f"CASE WHEN t.{self.fields['category']} IS NOT NULL THEN s.sent END"
+        return (
+            f"SELECT COUNT(DISTINCT s.sent), COUNT(DISTINCT {filled}) FROM {STAGE} AS s "
+            f"JOIN {self.table} AS t ON {self._same} WHERE s.category IS NOT NULL"
+        )
+
+    def categories(self) -> str:
+        """What the table has as the category of each staged ticket, as text."""
+        category = self._as_text(f"t.{self.fields['category']}")
+        return f"SELECT s.sent, {category} FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}"
+
+    def kept_as(self) -> str:
+        """Each staged label's id as it was sent, and what the columns' types have made of its parts."""
+        parts = ", ".join(self._text(f"s.{key.staged}") for key in self.keys)
+        return f"SELECT s.sent, {parts} FROM {STAGE} AS s WHERE s.category IS NOT NULL"
 
     def taken_for_one(self, *, by_letter: bool) -> str:
-        """Two ids that are staged and are one in the table's type or, unless `by_letter`, to its key."""
-        by_letter = by_letter and self.family == "mysql" and self.id.text
-        group = f"GROUP BY {'CAST(s.id AS BINARY)' if by_letter else 's.id'} HAVING COUNT(*) > 1"
-        return f"SELECT MIN({self._text('s.id')}), MAX({self._text('s.id')}) FROM {STAGE} AS s {group} LIMIT 1"
+        """Two ids that are staged and are one in the table's type or, unless `by_letter`, to its key.
+
+        They are given as they were sent; behind them stands what each part of them has become.
+        """
+        by_letter = by_letter and self.family == "mysql"
+        parts = (
+            f"CAST(s.{key.staged} AS BINARY)" if by_letter and key.column.text else f"s.{key.staged}"
+            for key in self.keys
+        )
+        became = [f"{end}({self._text(f's.{key.staged}')})" for end in ("MIN", "MAX") for key in self.keys]
+        select = f"SELECT MIN(s.sent), MAX(s.sent), {', '.join(became)} FROM {STAGE} AS s"
+        return f"{select} GROUP BY {', '.join(parts)} HAVING COUNT(*) > 1 LIMIT 1"
 
     def taken_for_another(self) -> str:
-        """An id of the table and one that is staged, which are one to its key and not the same."""
-        column, staged = self._text(f"t.{self.names['id']}"), self._text("s.id")
-        alike = f"JOIN {self.table} AS t ON t.{self.names['id']} = s.id"
-        return f"SELECT {column}, {staged} FROM {STAGE} AS s {alike} WHERE {column} <> {staged} LIMIT 1"
+        """An id of the table, part by part, and one that is staged, which are one to its key and not the same."""
+        columns = [self._text(f"t.{key.name}") for key in self.keys]
+        alike = " AND ".join(f"t.{key.name} = s.{key.staged}" for key in self.keys)
+        differs = " OR ".join(
+            f"{column} <> {self._text(f's.{key.staged}')}"
+            for key, column in zip(self.keys, columns, strict=True)
+            if key.column.text and not key.column.exact
+        )
+        return (
+            f"SELECT s.sent, {', '.join(columns)} FROM {STAGE} AS s JOIN {self.table} AS t ON {alike} "
+            f"WHERE {differs or '1 = 0'} LIMIT 1"
+        )
+
+    def found_twice(self) -> str:
+        """A staged id that more than one row of the table has."""
+        joined = f"FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}"
+        return f"SELECT s.sent {joined} GROUP BY s.sent HAVING COUNT(*) > 1 LIMIT 1"
 
     def found(self, *, empty: bool) -> str:
         """Staged ids that have a row, with `empty` only those whose rows an Update would fill."""
         which = f" WHERE {self._empty}" if empty and not self.overwrite else ""
-        return f"SELECT {self._text('s.id')} FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}{which}"
+        return f"SELECT s.sent FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}{which}"
 
     def fillable(self) -> str:
-        """Ids of the table whose rows an Update would fill."""
-        column = f"t.{self.names['id']}"
-        return f"SELECT {self._text(column)} FROM {self.table} AS t WHERE {self._empty} AND {column} IS NOT NULL"
+        """Ids of the table, part by part, whose rows an Update would fill."""
+        columns = [f"t.{key.name}" for key in self.keys]
+        there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+        parts = ", ".join(self._text(column) for column in columns)
+        return f"SELECT {parts} FROM {self.table} AS t WHERE {self._empty} AND {there}"
 
     @property
     def _empty(self) -> str:
-        return f"t.{self.names['category']} IS NULL"
+        return f"t.{self.fields['category']} IS NULL"
 
     @property
     def _same(self) -> str:
-        """The ids are the same letter by letter; the first comparison is the one that an index serves."""
-        column = f"t.{self.names['id']}"
+        """The ids are the same letter by letter."""
+        return " AND ".join(self._same_part(key) for key in self.keys)
+
+    def _same_part(self, key: Key) -> str:
+        """The first comparison is the one that an index serves."""
+        column, staged = f"t.{key.name}", f"s.{key.staged}"
         match self.family:
-            case "mysql" if self.id.text and not self.id.exact:
-                return f"{column} = s.id AND CAST({column} AS BINARY) = CAST(s.id AS BINARY)"
-            case "sqlite" if not self.id.typed:
-                return f"CAST({column} AS TEXT) = s.id COLLATE BINARY"
+            case "mysql" if key.column.text and not key.column.exact:
+                return f"{column} = {staged} AND CAST({column} AS BINARY) = CAST({staged} AS BINARY)"
+            case "sqlite" if not key.column.typed:
+                return f"CAST({column} AS TEXT) = {staged} COLLATE BINARY"
             case "sqlite":
-                return f"{column} = s.id AND {column} = s.id COLLATE BINARY"
+                return f"{column} = {staged} AND {column} = {staged} COLLATE BINARY"
             case _:
-                return f"{column} = s.id"
+                return f"{column} = {staged}"
+
+    def _own(self, key: Key) -> str:
+        return f"t.{key.name}" if key.column.typed else f"CAST(t.{key.name} AS TEXT)"
 
     def _text(self, expression: str) -> str:
         """An id as text whose comparison leaves nothing out; of MySQL's, whose collations do, the bytes' digits."""
@@ -139,7 +200,15 @@ class Statements:
             case _:
                 return f"CAST({expression} AS TEXT) COLLATE BINARY"
 
+    def _as_text(self, expression: str) -> str:
+        return f"CAST({expression} AS {'CHAR' if self.family == 'mysql' else 'text'})"
+
 
 def as_text(value: str, family: str) -> str:
-    """An id that a statement has given."""
+    """A part of an id that a statement has given."""
     return bytes.fromhex(value).decode("utf-8", "replace") if family == "mysql" else value
+
+
+def as_sent(value: str | bytes) -> str:
+    """An id as it was sent: of MySQL's, its bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from nightsort.adapters.database_keys import parted
+from nightsort.adapters.database_layouts import Layout
 from nightsort.adapters.database_tables import REASON_CHARS, Column
 from nightsort.domain.answer import Row
 
 
-def values_of(row: Row, columns: Mapping[str, Column], family: str) -> tuple[object, ...]:
-    return tuple(stored(getattr(row, field), field, column, family) for field, column in columns.items())
+def values_of(row: Row, layout: Layout, family: str) -> tuple[object, ...]:
+    """The parts of the id, the id as it was sent, and the other fields, in the layout's order.
+
+    Raises:
+        ValueError: the id is not the list that the key's columns need.
+    """
+    fields = (stored(getattr(row, field), field, column, family) for field, column in layout.fields.items())
+    return (*id_values(row.id, layout, family), *fields)
+
+
+def id_values(ticket_id: str, layout: Layout, family: str) -> tuple[object, ...]:
+    sent = storable(ticket_id)
+    parts = parted(sent, len(layout.keys))
+    return (*parts, sent.encode() if family == "mysql" else sent)
 
 
 def stored(value: object, field: str, column: Column, family: str) -> object:

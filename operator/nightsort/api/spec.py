@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from nightsort.api.categories import DEFAULT_CATEGORIES, Category, UnknownLabel, spelled
 from nightsort.api.model import IMMUTABLE, Format, Model, Name, keyed, rules
@@ -20,6 +20,13 @@ Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Table = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$"),
+]
+
+
+KeyColumns = Annotated[
+    tuple[Column, ...],
+    Field(min_length=1, max_length=8),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
 ]
 
 
@@ -91,6 +98,8 @@ class TicketColumns(Model):
     """Which column of the query is the ticket's id, subject and body."""
 
     id: Column = "id"
+    key: KeyColumns | None = None
+    """Instead of `id`, where several columns together are a ticket's id, as `[tenant, id]`."""
     subject: Column = "subject"
     body: Column = "body"
 
@@ -138,6 +147,8 @@ class ResultColumns(Model):
     """Which column of the table takes which part of a row; what is not named is not stored."""
 
     id: Column = "id"
+    key: KeyColumns | None = None
+    """Instead of `id`, where several columns are a ticket's id: those of the source's `key`, in the same order."""
     category: Column = "category"
     verdict: Column | None = None
     reason: Column | None = None

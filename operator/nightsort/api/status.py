@@ -145,7 +145,7 @@ class StoredResults(StatusModel):
     """The folder that holds them, as a URL."""
     rows: int = 0
     unmatched: int = 0
-    """Labels that found no row in the table: their tickets were deleted there, or have other ids."""
+    """Labels that found no row in the table: deleted there, with other ids, or dropped by a rule of the database."""
 
 
 class Condition(StatusModel):

@@ -23,7 +23,10 @@ async def finish(run: Run, status: Status) -> None:
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
     await post(situation.reason, situation.message)
     if unmatched := unmatched_of(status):
-        await run.warn("RowsWithoutTicket", f"{unmatched}: their tickets were deleted there, or have other ids")
+        await run.warn(
+            "RowsWithoutTicket",
+            f"{unmatched}: their tickets were deleted there, or have other ids, or the database drops what is written",
+        )
 
 
 def summary_of(run: Run, status: Status) -> Summary:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from nightsort.api.spec import Spec
 from nightsort.ports import Rehearsal, Sink, Source
@@ -18,11 +19,17 @@ async def rehearse(spec: Spec, source: Source, sinks: Sequence[Sink], tickets: i
     """
     ids = await first_ids(source) if tickets and spec.results.database is not None else ()
     categories = tuple(category.name for category in spec.categories)
+    rehearsal = Rehearsal(tickets, categories, ids, spec.model, partial(all_ids, source))
     for sink in sinks:
-        await sink.check(Rehearsal(tickets, categories, ids, spec.model))
+        await sink.check(rehearsal)
 
 
 async def first_ids(source: Source) -> tuple[str, ...]:
     async for page in source.tickets():
         return tuple(ticket.id for ticket in page[:SOME_IDS])
     return ()
+
+
+async def all_ids(source: Source) -> AsyncIterator[Sequence[str]]:
+    async for page in source.tickets():
+        yield [ticket.id for ticket in page]

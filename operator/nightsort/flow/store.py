@@ -18,7 +18,10 @@ async def store(run: Run, rows: RowSpool) -> Status:
     status = run.status
     for sink in await run.tools.connections.sinks(run.resource):
         with run.tools.traces.call("write rows"):
-            status = with_stored(status, await sink.write(rows.chunks()))
+            stored = await sink.write(rows.chunks())
+        status = with_stored(status, stored)
+        if stored.taken:
+            await run.warn("IdsCollide", collision(stored))
     run.found += rows.verdicts
     return status
 
@@ -34,3 +37,10 @@ def with_stored(status: Status, stored: Stored) -> Status:
         }
     )
     return status.model_copy(update={"results": results})
+
+
+def collision(stored: Stored) -> str:
+    return (
+        f"table {stored.table} takes the ids of several tickets for one: it keeps the label that stands there, and not "
+        f"those of {', '.join(map(repr, stored.taken))}. Use a type and collation that tell them apart"
+    )

@@ -27,6 +27,7 @@ from nightsort.settings import Settings
 
 if TYPE_CHECKING:
     from nightsort.adapters.anthropic_batches import AnthropicBatches
+    from nightsort.adapters.database_claims import Claims
     from nightsort.adapters.databases import DatabasePolicy
     from nightsort.adapters.object_options import StorePolicy
 
@@ -51,6 +52,7 @@ class Connector:
     accounts: dict[str, PacedApi] = field(default_factory=dict)
     last_keys: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    claims: Claims | None = None
 
     async def api(self, resource: Resource) -> BatchApi:
         key = await self._key(resource)
@@ -138,8 +140,22 @@ class Connector:
 
         url = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
         return DatabaseSink(
-            url, results.table, results.mode, results.columns, self._policy(), overwrite=results.overwrite
+            url,
+            results.table,
+            results.mode,
+            results.columns,
+            self._policy(),
+            overwrite=results.overwrite,
+            claims=self._claimed(),
+            run=resource.meta.uid,
         )
+
+    def _claimed(self) -> Claims:
+        from nightsort.adapters.database_claims import Claims
+
+        if self.claims is None:
+            self.claims = Claims()
+        return self.claims
 
     async def _object_sink(self, resource: Resource, results: ObjectStoreResults) -> Sink:
         from nightsort.adapters.sinks.object_store import ObjectRows

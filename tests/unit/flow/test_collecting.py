@@ -453,8 +453,9 @@ async def test_labels_whose_tickets_have_left_the_table_are_told_at_the_end(worl
     assert is_true(status, "Complete")
     assert status.results.unmatched == 3
     assert (status.message or "").endswith("; 3 labels found no row in table memory")
-    told = "3 labels found no row in table memory: their tickets were deleted there, or have other ids"
-    assert world.events.told[-1] == ("Warning", "RowsWithoutTicket", told)
+    kind, reason, told = world.events.told[-1]
+    assert (kind, reason) == ("Warning", "RowsWithoutTicket")
+    assert told.startswith("3 labels found no row in table memory: their tickets were deleted there, or have other ids")
 
 
 async def test_labels_without_a_row_are_counted_once_however_often_they_are_collected(world: World) -> None:
@@ -463,3 +464,14 @@ async def test_labels_without_a_row_are_counted_once_however_often_they_are_coll
     cut(world, times=2, keep=1)
 
     assert (await world.run_until_finished(resource)).status.results.unmatched == 1
+
+
+async def test_a_ticket_whose_row_is_anothers_is_named_in_an_event(world: World) -> None:
+    resource = world.apply("billing", "billing")
+    world.sink.taken = {"1"}
+
+    status = (await world.run_until_finished(resource)).status
+
+    assert status.results.unmatched == 1
+    (told,) = [message for _, reason, message in world.events.told if reason == "IdsCollide"]
+    assert "keeps the label that stands there, and not those of '1'" in told

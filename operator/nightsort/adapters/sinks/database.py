@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
+from nightsort.adapters.database_claims import Claims
+from nightsort.adapters.database_layouts import Mode, Wanted, layout_of
 from nightsort.adapters.database_rehearsal import rehearse
-from nightsort.adapters.database_tables import Column, columns_of, create
-from nightsort.adapters.database_transfer import Mode, Transfer
-from nightsort.adapters.databases import Database, DatabasePolicy, Session, listed, resolve
+from nightsort.adapters.database_transfer import Transfer, Written
+from nightsort.adapters.databases import Database, DatabasePolicy, Session
+from nightsort.adapters.id_spool import IdSpool
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
@@ -21,13 +25,15 @@ RIGHTS = {
     "Update": "SELECT and UPDATE on the columns, and the right to create temporary tables",
     "Upsert": "SELECT, INSERT and UPDATE on the table, and the right to create temporary tables",
 }
+EXAMPLES = 3
 
 
 class DatabaseSink:
     """Implements `ports.Sink`.
 
     Update fills the rows of a table that have no category yet, with `overwrite` all; Upsert keeps a table of results.
-    A row without a category never touches a row that has one.
+    A row without a category never touches a row that has one. `claims` remember for `run`, between writes, whose label
+    stands in which row.
     """
 
     def __init__(
@@ -40,86 +46,88 @@ class DatabaseSink:
         *,
         overwrite: bool = False,
         transaction_rows: int | None = None,
+        claims: Claims | None = None,
+        run: str = "",
     ) -> None:
         """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
         self._database = Database(url, policy, PLACE, RIGHTS[mode])
-        self._table = table
-        self._mode: Mode = mode
-        self._overwrite = overwrite
         self._transaction_rows = transaction_rows or TRANSACTION_ROWS[self._database.family]
-        self._wanted = {field: name for field, name in columns.model_dump(by_alias=False).items() if name is not None}
+        named = columns.model_dump(by_alias=False, exclude={"id", "key"})
+        fields: dict[str, str] = {field: name for field, name in named.items() if name is not None}
+        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite)
+        self._claim = partial((claims or Claims()).claim, f"{run}/{table}")
 
     async def check(self, rehearsal: Rehearsal) -> None:
-        """A write without rows shows table, columns, key and rights; one that is taken back, whether all values fit."""
+        """A write without rows shows table, columns, key and rights; one that is taken back, whether all values fit.
+
+        Where the key's columns may take two ids for one, or an id for several rows, all ids of the run are looked at.
+        """
         await asyncio.to_thread(self._store, ())
-        if rehearsal.ids:
-            await asyncio.to_thread(self._rehearse, rehearsal)
+        if not rehearsal.ids:
+            return
+        confuses: bool = await asyncio.to_thread(self._rehearse, rehearsal)
+        if confuses and rehearsal.all_ids is not None:
+            with IdSpool() as spool:
+                async for ids in rehearsal.all_ids():
+                    spool.add(ids)
+                await asyncio.to_thread(self._check_all, spool)
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         pending: dict[str, Row] = {}
-        without_row = 0
+        written: list[Written] = []
         async for chunk in rows:
             for row in chunk:
                 if row.category is not None or row.id not in pending:
                     pending[row.id] = row
                 if len(pending) >= self._transaction_rows:
-                    without_row += await asyncio.to_thread(self._store, tuple(pending.values()))
+                    written.append(await asyncio.to_thread(self._store, tuple(pending.values())))
                     pending.clear()
         if pending:
-            without_row += await asyncio.to_thread(self._store, tuple(pending.values()))
-        return Stored(table=self._table, without_row=without_row)
+            written.append(await asyncio.to_thread(self._store, tuple(pending.values())))
+        foreign = [ticket_id for each in written for ticket_id in each.foreign]
+        missing = sum(each.missing for each in written)
+        return Stored(table=self._wanted.table, without_row=missing, taken=tuple(foreign[:EXAMPLES]))
 
     async def finish(self, summary: Summary) -> Stored:
-        return Stored(table=self._table)
+        return Stored(table=self._wanted.table)
 
-    def _store(self, rows: Sequence[Row]) -> int:
-        """How many labels have no row in the table."""
+    def _store(self, rows: Sequence[Row]) -> Written:
         with self._database.writing() as session:
             transfer = self._transfer(session)
             transfer.stage(rows)
-            return transfer.write(len(rows))
+            return transfer.write()
 
-    def _rehearse(self, rehearsal: Rehearsal) -> None:
+    def _rehearse(self, rehearsal: Rehearsal) -> bool:
+        """Whether all ids of the run have to be looked at, since the table may confuse them."""
+        with self._beforehand() as session:
+            transfer = self._transfer(session)
+            rehearse(transfer, rehearsal)
+            return not transfer.layout.keeps_ids or transfer.may_find_twice
+
+    def _check_all(self, spool: IdSpool) -> None:
+        with self._beforehand() as session:
+            transfer = self._transfer(session)
+            for ids in spool.chunks():
+                transfer.stage_ids(ids)
+            transfer.refuse_two_as_one()
+            if transfer.may_find_twice:
+                transfer.refuse_found_twice()
+
+    @contextmanager
+    def _beforehand(self) -> Iterator[Session]:
+        """A transaction that is taken back; what it refuses is said to be found before anything was bought."""
         try:
             with self._database.rehearsing() as session:
-                rehearse(self._transfer(session), rehearsal)
+                yield session
         except Stalled as refusal:
-            if refusal.reason != "ValueRefused":
+            if refusal.reason not in ("ValueRefused", "LabelsDropped"):
                 raise
             told = "in a rehearsal with every category and verdict, before anything was bought"
             raise Stalled(f"{refusal.message}, {told}", reason=refusal.reason) from None
 
     def _transfer(self, session: Session) -> Transfer:
-        columns = self._columns(session)
-        return Transfer(session, self._table, columns, self._mode, self._stalled, overwrite=self._overwrite)
-
-    def _columns(self, session: Session) -> dict[str, Column]:
-        """The table's column for each field that is stored; in mode Upsert a missing table is made."""
-        available = columns_of(session, self._table)
-        if not available and self._mode == "Upsert":
-            create(session, self._table, self._wanted)
-            available = columns_of(session, self._table)
-        if not available:
-            raise self._stalled(f"there is no table {self._table!r}", "TableMissing")
-        found = {field: resolve(name, available) for field, name in self._wanted.items()}
-        if missing := [self._wanted[field] for field, name in found.items() if name is None]:
-            raise self._stalled(f"table {self._table!r} has no column {listed(missing)}", "ColumnMissing")
-        columns = {field: available[name] for field, name in found.items() if name is not None}
-        self._hold_against_mode(columns["id"], columns["category"])
-        return columns
-
-    def _hold_against_mode(self, key: Column, category: Column) -> None:
-        if self._mode == "Upsert" and not key.unique:
-            raise self._stalled(
-                f"column {key.name!r} of table {self._table!r} needs a primary key or unique index on it alone",
-                "KeyMissing",
-            )
-        if self._mode == "Update" and not self._overwrite and not category.nullable:
-            raise self._stalled(
-                f"column {category.name!r} of table {self._table!r} is NOT NULL, and an Update fills only rows "
-                "where it is NULL: allow NULL, or set overwrite: true in a new resource",
-                "CategoryNeverNull",
-            )
-
-    def _stalled(self, message: str, reason: str) -> Stalled:
-        return self._database.stalled(message, reason)
+        stalled = self._database.stalled
+        layout = layout_of(session, self._wanted, stalled)
+        return Transfer(
+            session, layout, self._wanted.mode, stalled, overwrite=self._wanted.overwrite, claim=self._claim
+        )

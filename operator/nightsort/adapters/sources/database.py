@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightsort.adapters.database_ids import ID_TYPES, array_literal, checked, has_nul, possible
+from nightsort.adapters.database_keys import joined_key
 from nightsort.adapters.databases import Database, DatabasePolicy, Result, Session, listed, resolve
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Stalled
@@ -25,6 +26,10 @@ MOST_TICKET_BYTES = 16 * 1024 * 1024
 """As of a ticket in a file."""
 MOST_ID_CHARS = 512
 EXAMPLES = 3
+KEY = "nightsort_key"
+"""The column that is made where several are a ticket's id."""
+PADDED_TYPE = 1042
+"""PostgreSQL's char(n), by its number in pg_type. The other families have no such types, or numbers below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +37,18 @@ class Layout:
     """The query's columns that are read: the id's, and for each field of a ticket its own.
 
     `typed` turns an id or cursor into what its column is compared with; ValueError where it can be none of its ids.
-    `final` is false while there is no row to tell the type from.
+    `final` is false while there is no row to tell the type from. `padded`: ids are given with spaces behind them, which
+    PostgreSQL leaves out wherever it compares or casts them.
     """
 
     id: str
     fields: dict[str, str]
     typed: Callable[[str], object]
     final: bool
+    padded: bool = False
+
+    def id_of(self, value: object) -> str:
+        return str(value).rstrip(" ") if self.padded else str(value)
 
 
 class DatabaseSource:
@@ -58,11 +68,12 @@ class DatabaseSource:
         self._database = Database(url, policy, PLACE, "SELECT on what the query reads")
         self._query = query.strip().rstrip("; \t\r\n")
         self._columns = columns
-        mapped = columns.model_dump(by_alias=False)
+        mapped: dict[str, str] = columns.model_dump(by_alias=False, exclude={"key"})
         self._wanted: dict[str, str] = {name: mapped.get(name, name) for name in fields}
         self._page_rows = page_rows
         self._layout: Layout | None = None
         self._has_long = False
+        self._joined_key: str | None = None
 
     async def check(self) -> None:
         await asyncio.to_thread(self._check)
@@ -106,7 +117,7 @@ class DatabaseSource:
             rest = f"WHERE {' AND '.join(conditions)} ORDER BY {column}"
             page = (session, layout, rest, rows, values)
             found, more = self._quick(*page) or self._bounded(*page)
-            return [self._ticket(layout, str(ticket_id), fields) for ticket_id, *fields in found], more
+            return [self._ticket(layout, layout.id_of(ticket_id), fields) for ticket_id, *fields in found], more
 
     def _quick(
         self, session: Session, layout: Layout, rest: str, rows: int, values: dict[str, object]
@@ -181,14 +192,17 @@ class DatabaseSource:
             else:
                 parameters = {f"id{place}": value for place, value in enumerate(values)}
                 condition = f"IN ({', '.join(session.bind(name) for name in parameters)})"
-            return self._tickets_of(session, layout, f"WHERE {column} {condition}", len(values), parameters)
+            return self._tickets_of(session, layout, f"WHERE {column} {condition}", ids, parameters)
 
     def _tickets_of(
-        self, session: Session, layout: Layout, rest: str, rows: int, values: dict[str, object]
+        self, session: Session, layout: Layout, rest: str, ids: Sequence[str], parameters: dict[str, object]
     ) -> Sequence[Ticket]:
+        """An id that was asked for with the spaces behind it is given so."""
         what = ", ".join(f"t.{session.quote(name)}" for name in (layout.id, *layout.fields.values()))
-        result = self._select(session, what, rest, rows, **values)
-        return [self._ticket(layout, str(ticket_id), values) for ticket_id, *values in result.all()]
+        result = self._select(session, what, rest, len(ids), **parameters)
+        asked = {layout.id_of(ticket_id): ticket_id for ticket_id in ids}
+        found = ((layout.id_of(ticket_id), fields) for ticket_id, *fields in result.all())
+        return [self._ticket(layout, asked.get(ticket_id, ticket_id), fields) for ticket_id, fields in found]
 
     def _ticket(self, layout: Layout, ticket_id: str, values: Sequence[object]) -> Ticket:
         if "\0" in ticket_id:
@@ -211,6 +225,8 @@ class DatabaseSource:
 
     def _statement(self, session: Session, what: str, rest: str) -> str:
         table = f"(\n{session.raw(self._query)}\n) AS t"
+        if self._joined_key is not None:
+            table = f"(SELECT t.*, {self._joined_key} AS {KEY} FROM {table}) AS t"
         return f"SELECT {what} FROM {table} {rest} LIMIT {session.bind('rows')}"
 
     def _known(self, session: Session) -> Layout:
@@ -219,14 +235,19 @@ class DatabaseSource:
         return layout
 
     def _learn(self, session: Session) -> Layout:
-        names = list(self._select(session, "*", rows=0).keys())
-        found = {name: resolve(name, names) for name in (self._columns.id, *self._wanted.values())}
+        self._joined_key = None
+        result = self._select(session, "*", rows=0)
+        names, types = list(result.keys()), [column[1] for column in result.cursor.description]
+        wanted = self._columns.key or (self._columns.id,)
+        found = {name: resolve(name, names) for name in (*wanted, *self._wanted.values())}
         if missing := sorted(name for name, column in found.items() if column is None):
             raise self._stalled(
                 f"the query has no column {listed(missing)}; its columns are {listed(names)}", "ColumnMissing"
             )
         present = {name: column for name, column in found.items() if column is not None}
-        id_column = present[self._columns.id]
+        id_column = present[wanted[0]]
+        if self._columns.key is not None:
+            self._joined_key, id_column = joined_key(session, [present[name] for name in wanted]), KEY
         quoted = f"t.{session.quote(id_column)}"
         some_id = self._select(session, quoted, f"WHERE {quoted} IS NOT NULL").scalar()
         return Layout(
@@ -234,6 +255,7 @@ class DatabaseSource:
             fields={field: present[column] for field, column in sorted(self._wanted.items())},
             typed=self._id_type(session, id_column, some_id),
             final=some_id is not None,
+            padded=dict(zip(names, types, strict=True)).get(id_column) == PADDED_TYPE,
         )
 
     def _id_type(self, session: Session, id_column: str, some_id: object) -> Callable[[str], object]:

@@ -236,11 +236,15 @@ class Oracle:
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
                 self.demand(held.id in ids, f"I2: {name} has finished and does not know {held.id}")
-        for shelf in self._world.shelves[resource.meta.uid]:
+        shelves = self._world.shelves[resource.meta.uid]
+        for shelf in shelves:
             for ticket, rows in shelf.rows.items():
                 self.demand(len(rows) == 1, f"I5: {name} has {len(rows)} rows for {ticket!r}")
             if status.batches or not status.stop:
-                self._check_rows(resource, {ticket: rows[0] for ticket, rows in shelf.rows.items()})
+                stored = {ticket: rows[0] for ticket, rows in shelf.rows.items()}
+                self._check_rows(resource, stored | shelf.dropped)
+        dropped, told = sum(len(shelf.dropped) for shelf in shelves), status.results.unmatched
+        self.demand(told == dropped, f"I3: {name} tells of {told} labels that are not in the sinks, of {dropped}")
 
     def _check_rows(self, resource: Resource, rows: dict[str, Row]) -> None:
         from tests.simulation.world import source_name

@@ -61,6 +61,7 @@ class Scenario:
     noise: float = 0.0
     strangers: float = 0.0
     losses: float = 0.0
+    drops: float = 0.0
     paced: bool = True
     room: int = 200_000
     drought: tuple[float, float] | None = None
@@ -99,6 +100,7 @@ def drawn(rng: random.Random) -> Scenario:
         room=rng.choice((200_000, 200_000, 100, 10)),
         greed=rng.choice((0.0, 0.0, 0.3, 1.0)),
         restless=rng.random() < 0.2,
+        drops=rng.choice((0.0, 0.0, 0.0, 0.3)),
     )
 
 

@@ -12,6 +12,7 @@ from tests.simulation.defects import DEFECTS
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
+from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
 
 SEEDS = range(400)
 
@@ -21,7 +22,9 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
 
 
-@pytest.mark.parametrize("defect", [*DEFECTS, *OF_MONEY, *OF_SENDING, *OF_LABELS], ids=lambda defect: defect.name)
+@pytest.mark.parametrize(
+    "defect", [*DEFECTS, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS], ids=lambda defect: defect.name
+)
 def test_the_oracle_catches(defect: Defect) -> None:
     caught, others = defect.caught(SEEDS)
 

@@ -68,20 +68,31 @@ def parsed(status: str) -> Status:
 
 
 class Shelf:
-    """A sink's memory: for each ticket the rows that it has, of which there is to be one."""
+    """A sink's memory: for each ticket the rows that it has, of which there is to be one.
+
+    Labels of the tickets in `drops` are taken without an error and not kept, as by a trigger of a database; `dropped`
+    are these rows.
+    """
 
     def __init__(self) -> None:
         self.rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self.drops: frozenset[str] = frozenset()
+        self.dropped: dict[str, Row] = {}
         self.summary: Summary | None = None
 
     async def check(self, rehearsal: Rehearsal) -> None:
         pass
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        missing = 0
         async for page in rows:
             for row in page:
-                self.put(row)
-        return Stored(table="shelf")
+                if row.category and row.id in self.drops:
+                    self.dropped[row.id] = row
+                    missing += 1
+                else:
+                    self.put(row)
+        return Stored(table="shelf", without_row=missing)
 
     def put(self, row: Row) -> None:
         if row.category or not any(kept.category for kept in self.rows[row.id]):

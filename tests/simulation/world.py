@@ -156,7 +156,7 @@ class World:
         await asyncio.sleep(plan.after)
         now = self.clock.now().replace(microsecond=0)
         meta = Meta("support", plan.name, f"uid-{plan.name}", created_at=now)
-        self.shelves[meta.uid] = [self._shelf() for _ in range(self.scenario.sinks)]
+        self.shelves[meta.uid] = [self._new_shelf(plan) for _ in range(self.scenario.sinks)]
         self.truth.add(Resource(meta, plan.spec, Status()))
         self.created.append(meta)
         self._applied += 1
@@ -164,6 +164,13 @@ class World:
             process.attend(meta)
         for deed in plan.deeds:
             self.spawn(self._do(meta, deed))
+
+    def _new_shelf(self, plan: Plan) -> Shelf:
+        shelf, config_map = self._shelf(), plan.spec.source.config_map
+        if self.scenario.drops and config_map is not None:
+            tickets = self.scenario.sources[config_map.name]
+            shelf.drops = frozenset(each.id for each in tickets if self.rng.random() < self.scenario.drops)
+        return shelf
 
     async def _do(self, meta: Meta, deed: Deed) -> None:
         await asyncio.sleep(deed.after)

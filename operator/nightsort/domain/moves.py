@@ -11,8 +11,9 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status, Stop
 from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import ALL_OVER, Candidate
+from nightsort.domain.candidate import ALL_OVER, LIST_TOO_LONG, Candidate
 from nightsort.domain.conditions import is_finished
+from nightsort.domain.errors import Interruption
 from nightsort.domain.record import Submission, in_state, next_submission, waiting_for_retry
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -28,7 +29,7 @@ class Facts:
     has asked to end; asking again after a restart is harmless. `absent` says since when the API hides an own batch.
     `overdue` are the tags of intents whose grace is over: the list that the candidates are from was read after it.
     `kinship` says for an intent's tag whether the account is the one that was bought from; an intent without an entry
-    is of the same one.
+    is of the same one. `trouble` is why the intents could not be looked for.
     """
 
     batches: Mapping[str, Batch] = field(default_factory=dict)
@@ -37,10 +38,15 @@ class Facts:
     absent: Mapping[str, datetime] = field(default_factory=dict)
     overdue: Collection[str] = ()
     kinship: Mapping[str, Kinship] = field(default_factory=dict)
+    trouble: Interruption | None = None
 
     def hidden(self, now: datetime) -> list[str]:
         """Own batches that the API has hidden for so long that somebody should look."""
         return [batch_id for batch_id, since in self.absent.items() if now >= since + ABSENCE]
+
+    def untold(self) -> bool:
+        """Whether nothing can be told any more of the intents that are open."""
+        return self.trouble is not None and self.trouble.reason == LIST_TOO_LONG
 
     def elsewhere(self) -> list[str]:
         """Tags of intents whose account is not known to be the one that is asked now."""
@@ -154,6 +160,8 @@ def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Move | No
     for record in in_state(resource.status, BatchState.INTENDED):
         candidates = facts.candidates.get(record.tag)
         if candidates is None:
+            if facts.untold() and resource.meta.buy_again == record.tag:
+                return Release(record)
             continue
         for candidate in candidates:
             if candidate.tag == record.tag:
@@ -201,6 +209,13 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move |
             continue
         candidates = facts.candidates.get(record.tag, ())
         over = candidates and all(candidate.batch.ended for candidate in candidates)
+        if (
+            facts.untold()
+            and record.tag not in facts.candidates
+            and resource.status.stop
+            and now >= record.intended_at + ABSENCE
+        ):
+            return Lose(record)
         if over and now >= record.intended_at + ALL_OVER + ABSENCE:
             return Lose(record)
     return None
@@ -226,6 +241,14 @@ def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Mov
 def hold_under_another_account(resource: Resource, facts: Facts, now: datetime) -> Move | None:
     """Nothing more is bought with a key that may be another account's while the outcome of a create is open."""
     return Rest(resource.spec.poll_interval_seconds) if facts.elsewhere() and not resource.status.stop else None
+
+
+def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """What keeps intents from being looked for keeps nothing from being collected, but nothing more is bought.
+
+    A list that is too long stays so: whoever waited for it would wait for good.
+    """
+    return Rest(resource.spec.poll_interval_seconds) if facts.trouble and not facts.untold() else None
 
 
 def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -261,6 +284,7 @@ POLICIES: tuple[Policy, ...] = (
     cancel_what_must_not_run,
     hold_while_suspended,
     hold_under_another_account,
+    hold_while_in_trouble,
     prepare_first,
     submit_next,
     give_up_the_rest,

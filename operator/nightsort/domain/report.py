@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from nightsort.api.resource import BUY_AGAIN, Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import BatchState, Status, rfc3339
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import settled, total
 from nightsort.domain.prices import PriceTable
@@ -54,10 +54,13 @@ def phase_of(status: Status, situation: Situation) -> str:
     return "Submitting" if next_submission(status) else "Collecting"
 
 
-def standing_of(resource: Resource, hidden: Sequence[str] = (), elsewhere: Sequence[str] = ()) -> Situation:
+def standing_of(
+    resource: Resource, hidden: Sequence[str] = (), elsewhere: Sequence[str] = (), *, untold: bool = False
+) -> Situation:
     """A run that is not finished, in words; `hidden` are batches that the API has not shown for long.
 
-    `elsewhere` are the tags of intents that may have bought from another account than the key is of now.
+    `elsewhere` are the tags of intents that may have bought from another account than the key is of now; `untold` where
+    the list of batches is too long for any intent to be looked for.
     """
     if elsewhere:
         tag = elsewhere[0]
@@ -68,6 +71,8 @@ def standing_of(resource: Resource, hidden: Sequence[str] = (), elsewhere: Seque
             "nothing is bought until the former one is back. If that account will not come back, "
             f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={tag}` buys these tickets once more",
         )
+    if untold:
+        return nothing_can_be_told(resource)
     if hidden:
         return Situation(
             Standing.STALLED,
@@ -76,8 +81,48 @@ def standing_of(resource: Resource, hidden: Sequence[str] = (), elsewhere: Seque
             "workspace, bring the former one back: a day after they were bought, such batches are given up",
         )
     if resource.spec.suspend and resource.status.stop is None:
-        return Situation(Standing.SUSPENDED, "Suspended", "spec.suspend is true: nothing is bought")
+        return Situation(Standing.SUSPENDED, "Suspended", f"spec.suspend is true: {what_may_run(resource.status)}")
+    if resource.status.stop is not None and in_state(resource.status, BatchState.INTENDED):
+        return Situation.working("Adopting", f"{resource.status.stop.message}: {what_may_run(resource.status)}")
     return progress(resource.status)
+
+
+def what_may_run(status: Status) -> str:
+    """Of a run that is to buy nothing more."""
+    flying = in_state(status, BatchState.SUBMITTED)
+    unclear = in_state(status, BatchState.INTENDED)
+    parts = ["nothing more is bought" if flying or unclear else "nothing is bought"]
+    if flying:
+        parts.append(f"{plural(len(flying), 'batch', 'batches')} were asked to end, and what they answer is stored")
+    if unclear:
+        requests = plural(sum(record.requests for record in unclear), "request")
+        parts.append(
+            f"the answer to {plural(len(unclear), 'create call')} was lost: {requests} may have been bought and be "
+            "running. A batch that turns out to be theirs is cancelled if it has not ended by then"
+        )
+    return "; ".join(parts)
+
+
+def nothing_can_be_told(resource: Resource) -> Situation:
+    """An intent that nobody but a person can look for any more; it is told once all others are collected."""
+    status, record = resource.status, in_state(resource.status, BatchState.INTENDED)[0]
+    flying = len(in_state(status, BatchState.SUBMITTED))
+    when, requests = rfc3339(record.intended_at), plural(record.requests, "request")
+    lost = (
+        f"the answer to a create call of {requests} at {when} was lost, and the workspace has too many newer batches "
+        "to look for what it bought"
+    )
+    if flying:
+        return Situation.working(
+            "Adopting", f"{lost}; {plural(flying, 'other batch', 'other batches')} are collected first"
+        )
+    return Situation(
+        Standing.STALLED,
+        "ListTooLong",
+        f"{lost}. Look for a batch of that size and time whose custom_ids begin with {record.tag}. If there is none, "
+        f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={record.tag}` buys these tickets once more; else "
+        "activeDeadlineSeconds: 0 ends the run, and they get no label",
+    )
 
 
 def progress(status: Status) -> Situation:

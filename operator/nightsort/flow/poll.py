@@ -9,10 +9,10 @@ from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import LIST_TOO_LONG
 from nightsort.domain.errors import Waiting
 from nightsort.ports import BatchApi
 
-LIST_TOO_LONG = "ListTooLong"
 NO_LIST = (LIST_TOO_LONG, "ListUnreadable")
 """Reasons for which own batches are asked for by id."""
 

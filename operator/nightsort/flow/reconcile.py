@@ -112,13 +112,15 @@ class Reconciler:
         return "rested", seconds
 
     async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
+        trouble: Interruption | None = None
         while not stopped():
             await disown_what_came_too_late(run)
             now = run.now()
-            facts = await self._facts(run, now)
+            facts = await self._facts(run, now, trouble)
+            trouble = facts.trouble
             move = next_move(run.resource, facts, now)
             if isinstance(move, Rest):
-                return await self._rest(run, move, standing_of(run.resource, facts.hidden(now), facts.elsewhere()))
+                return await self._rest(run, move, facts)
             try:
                 with self._tools.traces.step(run.resource.meta, type(move).__name__.lower(), batch_of(move)):
                     await self._perform(run, move)
@@ -134,8 +136,11 @@ class Reconciler:
         self._failures.pop(uid, None)
         self._admission.forget(uid)
 
-    async def _rest(self, run: Run, rest: Rest, situation: Situation) -> float | None:
+    async def _rest(self, run: Run, rest: Rest, facts: Facts) -> float | None:
         if rest.seconds is not None:
+            if facts.trouble is not None and not facts.untold():
+                raise facts.trouble
+            situation = standing_of(run.resource, facts.hidden(run.now()), facts.elsewhere(), untold=facts.untold())
             # Whatever was in the way before is not any more; nothing is written when that was said already.
             before = run.status.message
             await run.save(run.status, situation)
@@ -143,8 +148,11 @@ class Reconciler:
                 await run.warn(situation.reason, situation.message)
         return rest.seconds
 
-    async def _facts(self, run: Run, now: datetime) -> Facts:
-        """What the decision needs of the world; nothing is asked where nothing is in flight."""
+    async def _facts(self, run: Run, now: datetime, trouble: Interruption | None = None) -> Facts:
+        """What the decision needs of the world; nothing is asked where nothing is in flight.
+
+        What has kept intents from being looked for is not tried again in the same look.
+        """
         flying = in_state(run.status, BatchState.SUBMITTED)
         intents = in_state(run.status, BatchState.INTENDED)
         if not flying and not intents:
@@ -159,8 +167,13 @@ class Reconciler:
         absent = self._absent(ids, batches, now)
         candidates: dict[str, list[Candidate]] = {}
         unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
-        known = Facts(batches, candidates, self._tools.cancel_asked, absent)
-        return await self._with_candidates(run, api, unclear, known, newer_than) if unclear else known
+        known = Facts(batches, candidates, self._tools.cancel_asked, absent, trouble=trouble if unclear else None)
+        if not unclear or trouble is not None:
+            return known
+        try:
+            return await self._with_candidates(run, api, unclear, known, newer_than)
+        except Interruption as interruption:
+            return replace(known, trouble=interruption)
 
     async def _with_candidates(
         self, run: Run, api: BatchApi, unclear: Sequence[BatchRecord], known: Facts, newer_than: float

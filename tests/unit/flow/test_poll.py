@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import LIST_TOO_LONG
 from nightsort.domain.errors import Waiting
-from nightsort.flow.poll import LIST_TOO_LONG, Polls
+from nightsort.flow.poll import Polls
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
 from tests.fakes.world import World

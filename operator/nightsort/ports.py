@@ -137,8 +137,12 @@ class BatchApi(Protocol):
 class Source(Protocol):
     """Where tickets come from, in a fixed order of cursors."""
 
-    async def check(self) -> None:
-        """Raises Waiting, Stalled or Rejected when the tickets cannot be read or their ids are not unique."""
+    async def check(self) -> Sequence[str]:
+        """What is odd and in nobody's way, in words: a file of 0 bytes, where others have tickets or there are none.
+
+        Raises:
+            Waiting, Stalled, Rejected: the tickets cannot be read, or their ids are not unique.
+        """
         ...
 
     async def count(self) -> int: ...
@@ -240,7 +244,8 @@ class Secrets(Protocol):
 class ConfigMap:
     """`data` by key; `version` is the store's mark for guarded writes, empty for one that is to be created.
 
-    `binary` are the keys whose content is no UTF-8 text, each with the line that is not; it is never written.
+    `binary` are the keys whose content is no UTF-8 text, each with the line that is not; `flaws` say what it
+    is in words. Neither is ever written.
     """
 
     name: str
@@ -248,6 +253,7 @@ class ConfigMap:
     version: str = ""
     owner_uid: str | None = None
     binary: Mapping[str, int] = field(default_factory=dict)
+    flaws: Mapping[str, str] = field(default_factory=dict)
 
 
 class ConfigMaps(Protocol):

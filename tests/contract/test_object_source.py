@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from nightsort.adapters import ticket_files
 from nightsort.adapters.object_cursor import MOST_CURSOR_CHARS
 from nightsort.adapters.object_options import StorePolicy
 from nightsort.adapters.sources.object_store import ObjectTickets
+from nightsort.adapters.ticket_files import EMPTY
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.domain.errors import Rejected, SourceChanged, Stalled, Waiting
 from tests.contract.object_places import Place, file_place, place
@@ -166,8 +168,8 @@ async def test_an_id_is_the_same_whether_its_line_is_read_or_skipped(place: Plac
         '{"body": {"id": "6"}, "id": "größe"}'.encode(),
         b'{"id": "7", "score": NaN}',
         b'{"id": "8", "id": null, "id": "9"}',
-        b'{"id": [1, 2]}',
-        b'{"id": true}',
+        b'{"id": 1.10}',
+        b'{"id": 1e3}',
         b'{"id": "10", "deep": ' + b"[" * 500 + b"]" * 500 + b"}",
     ]
     place.objects.put("t.jsonl", b"\n".join(lines))
@@ -259,6 +261,49 @@ async def test_text_that_is_not_utf_8_is_told_with_its_line(place: Place, name: 
         with pytest.raises(Stalled, match=rf"object {re.escape(name)}, line {number}: not UTF-8 text") as told:
             await source_at(place, name).check()
         assert told.value.reason == "InvalidSource"
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.zst", "t.jsonl.gz"])
+async def test_an_archive_that_was_cut_and_is_not_utf_8_is_told_rather_than_waited_for(place: Place, name: str) -> None:
+    random = Random(7)
+    lines = [f"{number},Grüße,{random.getrandbits(400):x}\n".encode("latin-1") for number in range(20_000)]
+    whole = packed(name, b"id,subject,body\n" + b"".join(lines))
+    for kept in (len(whole) * 2 // 3, len(whole) - 3):
+        place.objects.put(name, whole[:kept])
+        with pytest.raises(Stalled, match=r"is not what its ending says, or was cut|line \d+: not UTF-8 text|no valid"):
+            await source_at(place, name).check()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("t.csv", b"PK\x03\x04\x14\0\xff", "this is a zip archive or a spreadsheet"),
+        ("t.csv", gzip.compress(b"id,subject,body\n"), "this is gzip: unpack it, or let its name end in .gz"),
+        ("t.csv.gz", gzip.compress(zstandard.compress(b"id\n")), "this is zstd"),
+        ("t.jsonl", "id".encode("utf-16"), "this is UTF-16 text"),
+        ("t.jsonl", b"\n <html><body>Sign in</body>", "this is an HTML page"),
+        ("t.csv", b"SQLite format 3\0", "this is an SQLite database"),
+    ],
+)
+async def test_a_file_of_another_kind_is_told_as_what_it_is(place: Place, name: str, content: bytes, told: str) -> None:
+    place.objects.put(name, content)
+    with pytest.raises(Stalled, match=told):
+        await source_at(place, name).check()
+
+
+async def test_objects_of_no_bytes_are_odd_and_objects_without_tickets_are_not(place: Place) -> None:
+    place.objects.put("t-1.jsonl", line("1"))
+    place.objects.put("t-2.jsonl", b"")
+    place.objects.put("t-3.jsonl.gz", b"")
+    place.objects.put("t-4.jsonl.gz", gzip.compress(b""))
+    place.objects.put("t-5.jsonl", b"\n")
+    assert list(await source_at(place, "t-1.jsonl").check()) == []
+    [odd] = await source_at(place, "t-2.jsonl").check()
+    assert odd == f"source.objectStore, object t-2.jsonl: {EMPTY}"
+    source = source_at(place, "t-*", format="jsonl")
+    [odd] = await source.check()
+    assert odd.startswith("source.objectStore, object t-2.jsonl and 2 more of its kind: ")
+    assert await source.count() == 1
 
 
 def packed(name: str, content: bytes) -> bytes:

@@ -6,15 +6,18 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nightsort.adapters.sources.config_map import ConfigMapTickets
 from nightsort.adapters.sources.inline import InlineTickets
+from nightsort.adapters.ticket_files import EMPTY
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapSource, InlineSource
 from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.file_kinds import flaw_in
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import ConfigMap, Source
 from tests.contract.source_contract import NAMED, FileContract, MakeSource, SourceContract, read
@@ -139,6 +142,7 @@ async def test_content_that_is_no_utf_8_is_told() -> None:
     assert caught.value.reason == "InvalidSource"
 
 
+CASES = Path(__file__).parents[1] / "cases" / "files"
 SECRET = "SECRET"
 DEEP = "[" * 100_000
 BROKEN = [
@@ -166,6 +170,90 @@ BROKEN = [
     ("t.csv", 'id,subject,body\n1,"SECRET"x,c\n', "line 2: no valid CSV"),
     ("t.csv", 'id,subject,body\n1,"a\nb",c\n1,b,c\n', 'line 4: the id "1" was used before, by line 2'),
     ("t.csv", "id,subject,body\n,SECRET,c\n", "line 2: the id is empty"),
+    ("t.csv", "", "line 1: there is no header with the names of the columns; the file is empty (0 bytes)"),
+    ("t.json", "", "line 1: the file is empty (0 bytes)"),
+    ("t.csv", "PK\x03\x04\x14\0SECRET", "line 1: this is a zip archive or a spreadsheet"),
+    ("t.csv", "<!DOCTYPE html>\n<title>SECRET", "line 1: this is an HTML page"),
+    ("t.jsonl", '<?xml version="1.0"?><SECRET/>', "line 1: this is XML"),
+    ("t.csv", "i\0d\0,\0b\0", "line 1: this is UTF-16 text"),
+    # headers in other words, and what separates them
+    (
+        "t.csv",
+        "sep=;\nid;subject;body\n1;SECRET;b\n",
+        "line 1: the line sep=; is for spreadsheets alone: it says that semicolons",
+    ),
+    ("t.csv", "sep=\t\nid\tsubject\tbody\n", "line 1: the line sep=\\t is for spreadsheets alone: it says that tabs"),
+    ("t.csv", "SEP=,\nid,subject,body\n1,SECRET,b\n", "line 1: the line sep=, is for spreadsheets alone: remove it"),
+    (
+        "t.csv",
+        "id\tsubject\tbody\n1\tSECRET\tx\n",
+        "ticket; tabs and not commas separate its 3 columns: save it with commas",
+    ),
+    ("t.csv", "id;subject;body\n1;SECRET;x\n", "ticket; semicolons and not commas separate its 3 columns"),
+    ("t.csv", '"id"|"subject"|"body"\n', "; bars and not commas separate its 3 columns"),
+    (
+        "t.csv",
+        "ID,subject,body\n1,SECRET,x\n",
+        "no column 'id', which names each ticket; it has 'ID': call it id, since capitals",
+    ),
+    (
+        "t.csv",
+        "Ticket ID;Betreff;Text\n1;SECRET;x\n",
+        "save it with commas; it has 'Ticket ID': call it id, if it is that",
+    ),
+    ("t.csv", "issue-key,subject,body\n1,SECRET,x\n", "it has 'issue-key': call it id, if it is that"),
+    (
+        "t.csv",
+        "id,Betreff,body\n1,SECRET,x\n",
+        "which prompt.template names; it has 'Betreff': call it subject, or name it in",
+    ),
+    (
+        "t.csv",
+        "id,subject,BODY\n1,SECRET,x\n",
+        "it has 'BODY': call it body, or name it in prompt.template, since capitals",
+    ),
+    ("t.csv", "1,SECRET,I was charged\n2,a,b\n", "which names each ticket; is its first line a ticket?"),
+    ("t.csv", "1;SECRET;I was charged\n2;a;b\n", "which names each ticket; is its first line a ticket?"),
+    # rows
+    (
+        "t.csv",
+        "id,subject,body\n1,SECRET\n",
+        "line 2: 2 columns where the header has 3: a cell is missing; write an empty one",
+    ),
+    (
+        "t.csv",
+        "id,subject,body\n1,SECRET,x,,\n",
+        "line 2: 5 columns where the header has 3; remove the commas at its end",
+    ),
+    ("t.csv", "id,subject,body\n1,SECRET,x, y\n", "3; a value with commas, quotes or line breaks must stand in quotes"),
+    # a header in the middle
+    ("t.csv", "id,subject,body\n1,SECRET,b\nid,subject,body\n2,a,b\n", "line 3: a header in the middle of the file"),
+    ("t.csv", "id,subject,body\n1,a,b\n\ufeffid,subject,body\n", "line 3: a header in the middle of the file"),
+    ("t.csv", "id,subject,body\n1,a,b\n\n ID , Subject,BODY\n", "line 4: a header in the middle of the file"),
+    ("t.csv", "id,subject,body\n1,a,b\nsubject,body,id\n", "line 3: a header in the middle of the file"),
+    ("t.csv", "id,subject,body\n1,a,b\nTicket ID,Betreff,Beschreibung\n", "line 3: a header in the middle of the file"),
+    ("t.csv", "id,subject,body\n1,a,b\nid,subject,body,created_at\n", "line 3: a header in the middle of the file"),
+    ("t.csv", "id,subject,body\n1,a,b\n2,a,bid,subject,body\n", "line 3: 5 columns where the header has 3"),
+    # ids that are none
+    (
+        "t.jsonl",
+        '{"id": "1"}\n{"id": true, "body": "SECRET"}',
+        "line 2: the id is true, which tells no ticket from another",
+    ),
+    (
+        "t.jsonl",
+        '{"id": {"$oid": "SECRET"}}',
+        'line 1: the id is an object {"$oid": …}, as MongoDB exports it: take the text',
+    ),
+    ("t.jsonl", '{"id": {"a": "SECRET"}}', "line 1: the id is an object {…}; write it as text or as a whole number"),
+    (
+        "t.json",
+        '[{"id": "1"}, {"id": ["SECRET"]}]',
+        "entry 2: the id is a list […]; write it as text or as a whole number",
+    ),
+    ("t.json", '[{"id": NaN}]', "entry 1: the id is no number (NaN or Infinity)"),
+    ("t.jsonl", '{"_id": {"$oid": "x"}, "body": "SECRET"}', "line 1: the ticket has no id; it has '_id': call it id"),
+    ("t.jsonl", '{"SECRET": "x"}', "line 1: the ticket has no id"),
 ]
 
 
@@ -173,7 +261,8 @@ BROKEN = [
 async def test_wrong_content_stalls_with_its_place_and_without_its_text(key: str, text: str, message: str) -> None:
     with pytest.raises(Stalled) as caught:
         await file(key, text, ("subject", "body") if key.endswith("csv") else ()).check()
-    assert f"ConfigMap tickets, key {key}, {message}" in caught.value.message
+    assert f"ConfigMap tickets, key {key}, " in caught.value.message
+    assert message in caught.value.message
     assert caught.value.reason == "InvalidSource"
     assert SECRET not in caught.value.message
 
@@ -182,6 +271,70 @@ async def test_a_field_of_the_template_that_no_ticket_has_is_told() -> None:
     with pytest.raises(Stalled, match=r"no ticket has the field 'priority', which prompt\.template names"):
         await file("t.json", '[{"id": "1", "body": "x"}]', ("body", "priority")).check()
     await file("t.json", '[{"id": "1"}, {"id": "2", "body": "x"}]', ("body",)).check()
+
+
+async def test_a_file_of_two_put_together_is_refused_with_the_line_of_the_second_header() -> None:
+    with pytest.raises(Stalled, match="line 3: a header in the middle of the file"):
+        await file("t.csv", (CASES / "doubled-header.csv").read_text()).check()
+
+
+@pytest.mark.parametrize(
+    "row", ["ID,Question,", "id,subject line,body", "ID,Charged twice,Subject", "no,Question about it,x", "ID,ID,"]
+)
+async def test_a_ticket_whose_id_or_text_is_also_the_name_of_a_column_is_one(row: str) -> None:
+    assert len(await read(file("t.csv", f"id,subject,body\n1,a,b\n{row}\n"))) == 2
+
+
+async def test_a_header_in_other_letters_makes_no_ticket_of_theirs_a_header() -> None:
+    assert len(await read(file("t.csv", "id,件名,本文\nID,こんにちは,番号\n", ("件名",)))) == 1
+
+
+async def test_a_number_with_a_point_or_an_exponent_is_an_id_as_it_is_written() -> None:
+    text = (CASES / "float-ids.jsonl").read_text()
+    written = ["1.10", "1e3", "12345678901234567890.0"]
+
+    assert [ticket.id for ticket in await read(file("t.jsonl", text, ("body",)))] == written
+    listed = f'[{",".join(text.splitlines())}, {{"id": 7, "body": 2.50}}, {{"id": -0.0}}, {{"id": 1E400}}]'
+    tickets = await read(file("t.json", listed, ("body",)))
+    assert [ticket.id for ticket in tickets] == [*written, "7", "-0.0", "1E400"]
+    assert tickets[3].fields["body"] == "2.5", "what is no id stays as it was"
+
+
+async def test_what_help_desks_and_spreadsheets_export_is_told_what_it_was_taken_for() -> None:
+    with pytest.raises(Stalled, match=r"line 1: the header has no column 'id'.* it has 'Ticket ID': call it id"):
+        await file("t.csv", (CASES / "zendesk-like.csv").read_bytes().decode()).check()
+    content = (CASES / "semicolons-windows-1252.csv").read_bytes()
+    flaw = flaw_in((content,))
+    assert str(flaw) == (
+        "line 2: not UTF-8 text, perhaps Windows-1252; save the file as UTF-8, or convert it: "
+        "iconv -f WINDOWS-1252 -t UTF-8"
+    )
+    with pytest.raises(Stalled, match="semicolons and not commas separate its 3 columns"):
+        await file("t.csv", content.decode("cp1252")).check()
+
+
+async def test_a_help_desks_export_is_read_once_its_columns_are_called_what_was_said() -> None:
+    text = (CASES / "zendesk-like.csv").read_bytes().decode().replace("Ticket ID", "id").replace("Subject", "subject")
+
+    tickets = await read(file("t.csv", text.replace("Description", "body")))
+
+    assert [ticket.id for ticket in tickets] == ["0000017", "0000018"]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "odd"),
+    [
+        ("t.jsonl", "", True),
+        ("t.jsonl", '{"id": "1", "subject": "a", "body": "b"}', False),
+        ("t.json", "[]", False),
+        ("t.csv", "id,subject,body\n", False),
+        ("t.csv", "\ufeffid,subject,body", False),
+    ],
+)
+async def test_a_file_of_no_bytes_is_odd_and_one_without_tickets_is_not(key: str, text: str, odd: bool) -> None:
+    remarks = await file(key, text).check()
+
+    assert list(remarks) == ([f"ConfigMap tickets, key {key}: {EMPTY}"] if odd else [])
 
 
 async def test_csv_takes_what_spreadsheets_write() -> None:

@@ -22,6 +22,7 @@ class MemorySource:
             replace(ticket, cursor=str(position)) for position, ticket in enumerate(tickets)
         ]
         self.error: Exception | None = None
+        self.remarks: Sequence[str] = ()
         self._page = page
 
     @classmethod
@@ -36,8 +37,9 @@ class MemorySource:
         """The ticket leaves the source; the cursors of the others stay."""
         self.kept = [None if ticket and ticket.id == ticket_id else ticket for ticket in self.kept]
 
-    async def check(self) -> None:
+    async def check(self) -> Sequence[str]:
         self._fail()
+        return self.remarks
 
     async def count(self) -> int:
         self._fail()

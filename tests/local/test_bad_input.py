@@ -43,6 +43,14 @@ def database(query: str = "SELECT id, subject, body FROM tickets", **spec: Any) 
     return batch("tickets", from_database(query), **spec), secret(url="sqlite:///tickets.db")
 
 
+def batch_text(more: str) -> str:
+    """A manifest as people write it, with words that YAML has a meaning for."""
+    return (
+        "apiVersion: nightsort.dev/v1alpha1\nkind: ClassificationBatch\nmetadata: {name: tickets}\n"
+        f"spec: {{model: claude-haiku-4-5, source: {{inline: {{tickets: [{{id: '1', body: x}}]}}}}, {more}}}\n"
+    )
+
+
 TABLE = (
     "CREATE TABLE tickets (id INTEGER PRIMARY KEY, subject TEXT, body TEXT, category TEXT)",
     "INSERT INTO tickets VALUES (1, 'Money', 'Charged twice', NULL)",
@@ -89,6 +97,19 @@ FILES = {
         ("line 5, column 3: ", "a.csv is given twice"),
         2,
     ),
+    "categories that YAML reads as a truth value and a number": Case(
+        (f"{batch_text('categories: [{name: yes}, {name: 2026}]')}",),
+        (
+            "document 1 (tickets): spec.categories[0].name: must be text: YAML reads yes, no",
+            "spec.categories[1].name: ",
+        ),
+        2,
+    ),
+    "a category with a comma": Case(
+        (batch("tickets", FINE, categories=[{"name": "refunds, late"}]),),
+        ("spec.categories[0].name: a category's name may have no comma",),
+        2,
+    ),
     "no source": Case((batch("tickets", {}),), ("spec.source: needs exactly one of", "none given"), 2),
     "two sources": Case(
         (batch("tickets", FINE | from_config_map("a.csv")),), ("spec.source: needs exactly one of", "2 given"), 2
@@ -129,6 +150,13 @@ TICKETS = {
             {"kind": "ConfigMap", "metadata": {"name": "tickets"}, "binaryData": {"a.csv": "aWQsYm9keQox6Q=="}},
         ),
         ("ConfigMap tickets, key a.csv, line 2: not UTF-8 text",),
+    ),
+    "a zip archive": Case(
+        (
+            batch("tickets", from_config_map("a.csv")),
+            {"kind": "ConfigMap", "metadata": {"name": "tickets"}, "binaryData": {"a.csv": "UEsDBBQAAAD/"}},
+        ),
+        ("ConfigMap tickets, key a.csv, line 1: not UTF-8 text; this is a zip archive or a spreadsheet (.xlsx, .ods)",),
     ),
     "content that is a number": Case(file("a.csv", 42), ("ConfigMap tickets: data.a.csv must be text",)),
     "CSV without the named column": Case(

@@ -163,8 +163,8 @@ class SourceDoor:
         self._process, self._source = process, source
         self._call = process.call
 
-    async def check(self) -> None:
-        await self._call("source.check", self._source.check, Stalled("the tickets cannot be read"))
+    async def check(self) -> Sequence[str]:
+        return await self._call("source.check", self._source.check, Stalled("the tickets cannot be read"))
 
     async def count(self) -> int:
         return await self._call("source.count", self._source.count, away("the source"))

@@ -54,6 +54,19 @@ ENDLESS: dict[str, tuple[Format, tuple[str, ...], str]] = {
         "a ticket of more than 1,000,000 characters; is a quote open",
     ),
     "a CSV header without an end": ("csv", ("id,body" + ",x" * 2 * LIMIT,), "line 1: more than 1,000,000"),
+    "more empty CSV lines than tickets": ("csv", ("id,body\n", *["\n"] * LIMIT), "more than 100,000 empty lines"),
+    "a spreadsheet's empty rows without an end": (
+        "csv",
+        ("id,body\n", *[",\n"] * LIMIT),
+        "line 1[0-9]{5}: more than 100,000 empty lines",
+    ),
+    "empty lines before a header": ("csv", ("\n",) * LIMIT, "more than 100,000 empty lines"),
+    "empty JSON lines": ("jsonl", ('{"id": "1"}\n', *["\n"] * LIMIT), "more than 100,000 empty lines"),
+    "a CSV ticket of empty lines": (
+        "csv",
+        ("id,body\n", '1,"', *["\n"] * LIMIT),
+        "a ticket of more than 500,000 lines",
+    ),
     "a JSON line without an end": ("jsonl", ('{"id": "' + "x" * 3 * LIMIT,), "line 1: more than 1,000,000"),
     "a JSON list without an end": ("json", ("[", *['{"id": "1"},\n'] * LIMIT), "a JSON list of more than 1,000,000"),
     "a line of brackets": ("jsonl", ("[" * 100_000 + "\n",), "no usable JSON"),
@@ -64,6 +77,8 @@ ENDLESS: dict[str, tuple[Format, tuple[str, ...], str]] = {
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("MOST_LINE_CHARS", "MOST_JSON_CHARS"):
         monkeypatch.setattr(ticket_files, limit, LIMIT)
+    monkeypatch.setattr(ticket_files, "MOST_EMPTY_LINES", LIMIT // 10)
+    monkeypatch.setattr(ticket_files, "MOST_TICKET_LINES", LIMIT // 2)
 
 
 @pytest.mark.parametrize("endless", ENDLESS.values(), ids=ENDLESS)
@@ -88,3 +103,16 @@ def test_a_file_is_as_long_as_it_likes_while_its_tickets_are_short() -> None:
 
     assert len(list(entries(cast(TextIO, stream), "csv", ["body"]))) == LIMIT // 10
     assert stream.taken > LIMIT
+
+
+def test_empty_lines_between_the_tickets_are_as_many_as_these() -> None:
+    stream = Stream(text for number in range(LIMIT // 4) for text in (f'{{"id": "{number}"}}\n', "\n"))
+
+    assert len(list(entries(cast(TextIO, stream), "jsonl", []))) == LIMIT // 4
+
+
+def test_a_blank_line_that_is_long_counts_as_several() -> None:
+    lines = (" " * 100_000 + "\n",) * 1_000
+
+    with pytest.raises(InvalidFile, match=r"line 2[0-9]{2}: more than 100,000 empty lines"):
+        list(entries(cast(TextIO, Stream(lines)), "jsonl", []))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from nightsort.api.categories import DEFAULT_CATEGORIES
+from nightsort.api.crd import crd
+from nightsort.api.patterns import WORDS
 from nightsort.api.resource import InvalidResource, Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from tests.manifests import ACCEPTED, REFUSED, manifest, stored
@@ -29,6 +32,56 @@ def test_a_bad_manifest_is_refused_with_the_field_and_what_is_wrong(case: str) -
 
     assert str(refused.value).startswith(field)
     assert words.lower() in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"categories": [{"name": "refunds, late"}]}, "spec.categories[0].name: a category's name may have no comma"),
+        (
+            {"categories": [{"name": "a"}, {"name": "b", "aliases": ["c,d"]}]},
+            "spec.categories[1].aliases[0]: a category's",
+        ),
+        ({"categories": [{"name": True}]}, "spec.categories[0].name: must be text: YAML reads yes, no, on, off"),
+        ({"categories": [{"name": 1}]}, "spec.categories[0].name: must be text: YAML reads it as a number; put it in"),
+        ({"categories": [{"name": None}]}, "spec.categories[0].name: must be text: YAML reads nothing, ~ and null"),
+        ({"categories": [{"name": ["a"]}]}, "spec.categories[0].name: must be text, and is a list or has fields"),
+        ({"maxCostUSD": "5,00"}, 'spec.maxCostUSD: money is text with up to six decimals, such as "5.00"'),
+        ({"maxCostUSD": 5}, "spec.maxCostUSD: must be text: YAML reads it as a number; put it in quotes"),
+        (
+            {"source": {"configMap": {"name": "Tickets", "key": "t.csv"}}},
+            "spec.source.configMap.name: a name may have small",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(spec: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidResource) as refused:
+        Resource.of(manifest(**spec))
+
+    assert str(refused.value).startswith(told)
+    assert ";" not in str(refused.value).removeprefix(told).replace("; put it in", ""), "nothing follows from it"
+
+
+def test_every_expression_of_the_spec_is_put_into_words() -> None:
+    assert set(patterns_of(crd())) <= set(WORDS)
+
+
+def patterns_of(schema: Any) -> Iterator[str]:
+    """All `pattern`s of the spec, at any depth."""
+    if isinstance(schema, dict):
+        yield from (value for key, value in schema.items() if key == "pattern" and isinstance(value, str))
+        for value in schema.values():
+            yield from patterns_of(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from patterns_of(value)
+
+
+def test_a_date_in_the_place_of_a_text_is_told() -> None:
+    with pytest.raises(
+        InvalidResource, match=r"tickets\[0\]\.id: must be text: YAML reads it as a date; put it in quotes"
+    ):
+        Resource.of(manifest(source={"inline": {"tickets": [{"id": date(2026, 11, 28)}]}}))
 
 
 def test_an_unknown_field_is_named() -> None:

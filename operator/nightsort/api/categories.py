@@ -9,7 +9,11 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from nightsort.api.model import Model, rules
 
-CategoryName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s,]([^\n\r,]*[^\s,])?$")]
+CategoryName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s,]([^\n\r,]*[^\s,])?$"),
+    Field(json_schema_extra=rules(("!self.contains(',')", "a category's name may have no comma"))),
+]
 
 
 def spelled(name: str) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from itertools import islice
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from nightsort.api.model import API_VERSION, GROUP, KIND
+from nightsort.api.patterns import in_words
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 
 BUY_AGAIN = f"{GROUP}/buy-again"
 """An annotation. Its value is the tag of an intent."""
+MOST_MISTAKES = 10
 
 
 class InvalidResource(ValueError):
@@ -102,7 +105,16 @@ def parse_status(manifest: Mapping[str, Any]) -> Status:
 
 def describe(error: ValidationError) -> str:
     """Each mistake as `spec.path.to.field: what is wrong`; the value itself is not repeated, it may be a ticket."""
-    return "; ".join(f"{place(item['loc'])}: {complaint(item)}" for item in error.errors()[:10])
+    items = error.errors()
+    places = [item["loc"] for item in items]
+    told = (f"{place(item['loc'])}: {complaint(item)}" for item in items if not is_of_its_items(item, places))
+    return "; ".join(islice(told, MOST_MISTAKES))
+
+
+def is_of_its_items(item: Any, places: Sequence[tuple[int | str, ...]]) -> bool:
+    """Whether a list is said to be too short only since an item of it is wrong, which is told by itself."""
+    size = len(item["loc"])
+    return item["type"] == "too_short" and any(len(other) > size and other[:size] == item["loc"] for other in places)
 
 
 def place(location: tuple[int | str, ...]) -> str:
@@ -113,5 +125,27 @@ def place(location: tuple[int | str, ...]) -> str:
 
 
 def complaint(item: Any) -> str:
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return "unknown field" if item["type"] == "extra_forbidden" else message
+    match item["type"]:
+        case "extra_forbidden":
+            return "unknown field"
+        case "string_pattern_mismatch":
+            return in_words(item["ctx"]["pattern"])
+        case "string_type":
+            return f"must be text{no_text(item['input'])}"
+        case _:
+            return str(item["msg"]).removeprefix("Value error, ")
+
+
+def no_text(value: object) -> str:
+    """What YAML makes of words that are not in quotes."""
+    match value:
+        case bool():
+            return ": YAML reads yes, no, on, off, true and false as a truth value, so that they belong in quotes"
+        case int() | float():
+            return ": YAML reads it as a number; put it in quotes"
+        case date():
+            return ": YAML reads it as a date; put it in quotes"
+        case None:
+            return ": YAML reads nothing, ~ and null as no value; put it in quotes"
+        case _:
+            return ", and is a list or has fields"

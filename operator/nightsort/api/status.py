@@ -179,6 +179,8 @@ class Plan(StatusModel):
     tokens: Tokens | None = None
     max_tokens: int | None = None
     """Of a request, as it is sent; without it as `spec.prompt` says."""
+    remark: Line | None = None
+    """What was odd in the source and stopped nothing, such as a file of 0 bytes."""
 
 
 class Stop(StatusModel):

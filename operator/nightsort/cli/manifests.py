@@ -13,6 +13,7 @@ import yaml
 from nightsort.api.model import KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.cli.yaml_documents import MOST_BYTES, load, place_of, problem_of
+from nightsort.domain.file_kinds import flaw_in
 
 SUPPORTED = (KIND, "ConfigMap", "Secret")
 MAPPINGS = ("metadata", "spec", "data", "stringData", "binaryData")
@@ -85,9 +86,8 @@ def text_of(path: Path) -> str:
         raise InvalidManifest(f"{path}: larger than {MOST_BYTES >> 20} MiB: keep tickets in a database or in files")
     try:
         return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidManifest(f"{path}: line {line}: not UTF-8 text; save the file as UTF-8") from None
+    except UnicodeDecodeError:
+        raise InvalidManifest(f"{path}: {flaw_in((content,))}") from None
 
 
 def refuse_bad_names(path: Path, documents: Iterable[tuple[int, Document]]) -> None:

@@ -47,14 +47,21 @@ def outcome(status: Status) -> Situation:
     if status.stop is not None:
         return Situation(Standing.FAILED, status.stop.reason, status.stop.message)
     if counts.total == 0:
-        return Situation(Standing.COMPLETE, "Complete", "the source has no tickets; nothing was bought")
+        return Situation(
+            Standing.COMPLETE, "Complete", f"the source has no tickets; nothing was bought{remark_of(status)}"
+        )
     parts = {"labeled": counts.labeled, "unknown": counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
     unmatched = unmatched_of(status)
     message = f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}{f'; {unmatched}' if unmatched else ''}"
+    message += remark_of(status)
     if counts.failed == counts.total:
         return Situation(Standing.FAILED, "NoTicketLabeled", message)
     return Situation(Standing.COMPLETE, "Complete", message)
+
+
+def remark_of(status: Status) -> str:
+    return f"; {status.plan.remark}" if status.plan and status.plan.remark else ""
 
 
 def unmatched_of(status: Status) -> str:

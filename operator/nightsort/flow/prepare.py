@@ -7,6 +7,7 @@ from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
+from nightsort.domain.printable import printable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
@@ -16,6 +17,8 @@ from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.flow.sample import counted, refuse_too_long, sample
+
+MOST_REMARK_CHARS = 1000
 
 
 async def prepare(run: Run) -> None:
@@ -28,7 +31,7 @@ async def prepare(run: Run) -> None:
     await let_others_go_first(run)
     connections = run.tools.connections
     source = await connections.source(run.resource)
-    await source.check()
+    remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
     tickets = await source.count()
     refuse_too_many_batches(run.spec.shards.max_requests, tickets)
     await rehearse(run.spec, source, await connections.sinks(run.resource), tickets)
@@ -46,10 +49,15 @@ async def prepare(run: Run) -> None:
         disable_thinking=model.can_disable_thinking,
         tokens=tokens,
         max_tokens=most_answer_tokens(run.spec, model),
+        remark=remarks or None,
     )
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
-    situation = Situation.working("Submitting", f"{plural(tickets, 'ticket')} to submit")
+    situation = Situation.working(
+        "Submitting", f"{plural(tickets, 'ticket')} to submit{'; ' if remarks else ''}{remarks}"
+    )
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
+    if remarks:
+        await run.warn("EmptyFile", remarks)
     await warn_near_limit(run, requests, text_bytes)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from nightsort.api.resource import Resource
 from nightsort.domain.batch import ModelFacts
-from nightsort.domain.conditions import is_true
+from nightsort.domain.conditions import COMPLETE, is_true
 from nightsort.domain.cost import ANSWER_TOKENS
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.prompt import system_prompt
@@ -275,3 +275,28 @@ async def test_more_batches_than_a_status_takes_are_refused_before_anything_is_b
     assert (resource.status.phase, resource.status.conditions[0].reason) == ("Failed", "TooManyBatches")
     assert "481 tickets would be 481 batches, more than 480" in (resource.status.message or "")
     assert world.api.calls["create"] == 0
+
+
+@pytest.mark.parametrize("bodies", [(), ("billing",)], ids=["no tickets", "a ticket"])
+async def test_a_file_of_no_bytes_is_told_in_an_event_and_to_the_end(world: World, bodies: tuple[str, ...]) -> None:
+    resource = world.apply(*bodies)
+    world.source.remarks = ("object t-2.jsonl: the file is empty (0 bytes)",)
+
+    ended = await world.run_until_finished(resource)
+
+    assert is_true(ended.status, COMPLETE)
+    assert (ended.status.message or "").endswith("; object t-2.jsonl: the file is empty (0 bytes)")
+    told = [(kind, reason) for kind, reason, _ in world.events.told if reason == "EmptyFile"]
+    assert told == [("Warning", "EmptyFile")]
+
+
+async def test_what_a_source_remarks_is_bounded_and_shows_no_control_characters(world: World) -> None:
+    resource = world.apply()
+    world.source.remarks = ("\x1b[2J" + "x" * 5000,)
+
+    ended = await world.run_until_finished(resource)
+
+    assert ended.status.plan is not None
+    assert ended.status.plan.remark is not None
+    assert ended.status.plan.remark.startswith("\\x1b[2J")
+    assert len(ended.status.plan.remark) == 1000

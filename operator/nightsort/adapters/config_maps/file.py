@@ -77,10 +77,16 @@ def place_of(document: Mapping[str, Any]) -> tuple[str, str]:
 
 def in_manifest(name: str, document: Mapping[str, Any]) -> ConfigMap:
     try:
-        more, lines = told_apart(document.get("binaryData") or {})
+        more, flaws = told_apart(document.get("binaryData") or {})
     except NotBase64 as wrong:
         raise Stalled(f"ConfigMap {name}: binaryData.{wrong} must be base64", reason="ConfigMapInvalid") from None
-    return ConfigMap(name, more | texts(name, document.get("data") or {}), IN_MANIFEST, binary=lines)
+    return ConfigMap(
+        name,
+        more | texts(name, document.get("data") or {}),
+        IN_MANIFEST,
+        binary={key: flaw.line for key, flaw in flaws.items()},
+        flaws={key: flaw.what for key, flaw in flaws.items()},
+    )
 
 
 def texts(name: str, data: Mapping[str, Any]) -> dict[str, str]:

@@ -44,13 +44,14 @@ class KubeConfigMaps:
 
 def parsed(found: V1ConfigMap) -> ConfigMap:
     metadata = found.metadata or V1ObjectMeta()
-    texts, lines = told_apart(found.binary_data or {})
+    texts, flaws = told_apart(found.binary_data or {})
     return ConfigMap(
         name=metadata.name or "",
         data=texts | (found.data or {}),
         version=metadata.resource_version or "",
         owner_uid=owner_of(metadata),
-        binary=lines,
+        binary={key: flaw.line for key, flaw in flaws.items()},
+        flaws={key: flaw.what for key, flaw in flaws.items()},
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import get_args
 
-from nightsort.adapters.ticket_files import Entry, InvalidFile, parse
+from nightsort.adapters.ticket_files import EMPTY, Entry, InvalidFile, parse
 from nightsort.adapters.ticket_list import complaint, cursors, pages
-from nightsort.adapters.utf8 import NOT_UTF8
 from nightsort.api.model import Format
 from nightsort.api.spec import ConfigMapSource
 from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.file_kinds import NOT_UTF8
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import ConfigMaps
 
@@ -33,9 +33,15 @@ class ConfigMapTickets:
         self._where = f"ConfigMap {source.name}, key {source.key}"
         self._format = source.format or FORMATS[source.key.rsplit(".", 1)[-1]]
 
-    async def check(self) -> None:
-        """Raises Waiting: ConfigMap or key are missing. Stalled: the content cannot be read, or an id is not unique."""
-        await self._read()
+    async def check(self) -> Sequence[str]:
+        """Whether the file is one of 0 bytes.
+
+        Raises:
+            Waiting: ConfigMap or key are missing. Stalled: the content cannot be read, or an id is not unique.
+        """
+        text = await self._text()
+        self._parsed(text)
+        return () if text else (f"{self._where}: {EMPTY}",)
 
     async def count(self) -> int:
         return len(await self._read())
@@ -49,7 +55,9 @@ class ConfigMapTickets:
         return [ticket for ticket in await self._read() if ticket.id in wanted]
 
     async def _read(self) -> list[Ticket]:
-        text = await self._text()
+        return self._parsed(await self._text())
+
+    def _parsed(self, text: str) -> list[Ticket]:
         try:
             entries = parse(text, self._format, self._fields)
         except InvalidFile as invalid:
@@ -75,7 +83,7 @@ class ConfigMapTickets:
         if found is None:
             raise Waiting(f"ConfigMap {name} does not exist; it may come later", reason="SourceMissing")
         if key in found.binary:
-            raise self._stalled(f"line {found.binary[key]}: {NOT_UTF8}")
+            raise self._stalled(f"line {found.binary[key]}: {found.flaws.get(key, NOT_UTF8)}")
         if key not in found.data:
             raise Waiting(f"ConfigMap {name} has no key {key}; it may come later", reason="SourceMissing")
         return found.data[key]

@@ -75,8 +75,9 @@ class DatabaseSource:
         self._has_long = False
         self._joined_key: str | None = None
 
-    async def check(self) -> None:
+    async def check(self) -> Sequence[str]:
         await asyncio.to_thread(self._check)
+        return ()
 
     async def count(self) -> int:
         return await asyncio.to_thread(self._count)

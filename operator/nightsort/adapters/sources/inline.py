@@ -22,7 +22,7 @@ class InlineTickets:
             Ticket(one.id, self._fields_of(one), cursor) for one, cursor in zip(source.tickets, marks, strict=True)
         ]
 
-    async def check(self) -> None:
+    async def check(self) -> Sequence[str]:
         """Raises Rejected: an id is empty or not unique, or the template names what no inline ticket has."""
         ids = (ticket.id for ticket in self._tickets)
         if wrong := complaint(ids, place):
@@ -32,6 +32,7 @@ class InlineTickets:
                 f"spec.prompt.template names ${missing[0]}, but inline tickets have only id, subject and body",
                 reason="InvalidTemplate",
             )
+        return ()
 
     async def count(self) -> int:
         return len(self._tickets)

@@ -6,7 +6,6 @@ import asyncio
 import io
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import get_args
 
@@ -14,7 +13,15 @@ from nightsort.adapters.compressed_files import SUFFIXES, DamagedArchive, unpack
 from nightsort.adapters.object_cursor import PLACE, Cursor
 from nightsort.adapters.object_options import StorePolicy
 from nightsort.adapters.object_stores import Folder
-from nightsort.adapters.ticket_files import NEWLINES, Entry, InvalidFile, check_fields, entries
+from nightsort.adapters.ticket_files import (
+    EMPTY,
+    NEWLINES,
+    Entry,
+    InvalidFile,
+    check_fields,
+    entries,
+    refuse_other_kinds,
+)
 from nightsort.adapters.ticket_list import (
     NO_TRAIL,
     PAGE,
@@ -24,10 +31,10 @@ from nightsort.adapters.ticket_list import (
     id_digest,
     used_before,
 )
-from nightsort.adapters.utf8 import NOT_UTF8, line_that_is_not
 from nightsort.api.model import Format
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.file_kinds import ENOUGH, flaw_in
 from nightsort.domain.ticket import Ticket
 
 RIGHTS = "list the bucket and read its objects"
@@ -57,10 +64,20 @@ class ObjectTickets:
         self._format = source.format or FORMATS[without_suffix(source.url).rsplit(".", 1)[-1]]
         self._fields = fields
         self._count: int | None = None
+        self._empty: dict[str, None] = {}
 
-    async def check(self) -> None:
-        """Raises Waiting: no object is there, or the store is away. Stalled: what is there cannot be used."""
+    async def check(self) -> Sequence[str]:
+        """Says which of the objects have 0 bytes.
+
+        Raises:
+            Waiting: no object is there, or the store is away. Stalled: what is there cannot be used.
+        """
+        self._empty.clear()
         self._count = await asyncio.to_thread(self._check)
+        if not self._empty:
+            return ()
+        more = f" and {len(self._empty) - 1:,} more of its kind" if len(self._empty) > 1 else ""
+        return (f"{PLACE}, object {next(iter(self._empty))}{more}: {EMPTY}",)
 
     async def count(self) -> int:
         """What the check has counted, else by reading everything."""
@@ -203,12 +220,16 @@ class ObjectTickets:
         with file:
             try:
                 content = unpacked(file, name)
+                beginning = content.peek(ENOUGH)[:ENOUGH]
+                refuse_other_kinds(beginning)
+                if not beginning:
+                    self._empty[name] = None
                 text = io.TextIOWrapper(content, encoding="utf-8-sig", newline=NEWLINES[self._format])
                 yield from entries(text, self._format, self._fields, behind)
             except InvalidFile as invalid:
                 raise self._invalid(f"object {name}, {invalid}") from None
             except DamagedArchive:
-                raise self._invalid(f"object {name} is not what its ending says, or was cut") from None
+                raise self._damaged(name) from None
             except UnicodeDecodeError:
                 raise self._not_utf8(name) from None
 
@@ -217,11 +238,16 @@ class ObjectTickets:
         file = self._folder.read(name)
         if file is None:
             return self._missing()
-        with suppress(DamagedArchive), file:
+        with file:
             content = unpacked(file, name)
-            if line := line_that_is_not(iter(partial(content.read, CHUNK_BYTES), b"")):
-                return self._invalid(f"object {name}, line {line}: {NOT_UTF8}")
-        return changing()
+            try:
+                flaw = flaw_in(iter(partial(content.read, CHUNK_BYTES), b""))
+            except DamagedArchive:
+                return self._damaged(name)
+        return self._invalid(f"object {name}, {flaw}") if flaw else changing()
+
+    def _damaged(self, name: str) -> Stalled:
+        return self._invalid(f"object {name} is not what its ending says, or was cut")
 
     def _missing(self) -> Waiting:
         return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason="SourceMissing")

@@ -1,0 +1,34 @@
+"""What a regular expression of the spec demands, in words: who writes a manifest should not have to read it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from nightsort.api.categories import CategoryName
+from nightsort.api.model import Name
+from nightsort.api.object_store import Folder, Objects
+from nightsort.api.spec import DataKey, Money, Table
+
+DEMANDS: tuple[tuple[Any, str], ...] = (
+    (CategoryName, "a category's name may have no comma, no line break, and no space at its ends"),
+    (Name, "a name may have small letters, digits, - and . only, and begins and ends with a letter or digit"),
+    (DataKey, "a key may have letters, digits, -, _ and . only"),
+    (Table, "a table is its name, or schema.name"),
+    (Money, 'money is text with up to six decimals, such as "5.00"'),
+    (Objects, "objects are s3://, gs:// or az://, a bucket and a name, such as s3://bucket/tickets-*.jsonl"),
+    (Folder, "a folder is s3://, gs:// or az://, a bucket and a path, such as s3://bucket/results/"),
+)
+
+
+def pattern_of(kind: Any) -> str | None:
+    found = (getattr(part, "pattern", None) for part in get_args(kind))
+    return next((pattern for pattern in found if pattern), None)
+
+
+WORDS = {pattern: words for kind, words in DEMANDS if (pattern := pattern_of(kind))}
+
+
+def in_words(pattern: str) -> str:
+    """What a text has to be that does not match; the expression too, for who wants to know it exactly."""
+    words = WORDS.get(pattern)
+    return f"{words} (it should match {pattern})" if words else f"it should match {pattern}"

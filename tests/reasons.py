@@ -39,6 +39,7 @@ MAKERS = {
     "stalled": YOU,
     "_stalled": YOU,
     "refuse": YOU,
+    "complain": YOU,
 }
 """By what is called, or by the first argument of a Cause and a Situation."""
 BY_FIRST_ARGUMENT = frozenset({"Cause", "Situation"})

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import SecretRef
@@ -157,6 +157,35 @@ class Source(Protocol):
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         """Those of the tickets that are still there, in any order. At most 1,000 ids a call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The tickets that a source has at one moment: their ids, in the order of their cursors.
+
+    `ids` is None where they are too many to be kept; then `last` is the cursor of the last one, None where there is no
+    ticket.
+    """
+
+    ids: Sequence[str] | None
+    last: str | None = None
+
+
+@runtime_checkable
+class ChangingSource(Source, Protocol):
+    """A source whose tickets are other ones while a run reads it, as those of a query with a LIMIT."""
+
+    async def snapshot(self) -> Snapshot:
+        """Which tickets there are now, all seen at the same moment.
+
+        Raises:
+            Rejected, Stalled: the source would choose other ones at each read.
+        """
+        ...
+
+    def among(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
+        """Pages of those of the tickets that are still there, in the order of a snapshot. At most 5,000 ids a call."""
         ...
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from nightsort.adapters.sources import database as database_source
+from nightsort.adapters import database_pages
 from nightsort.adapters.sources.database import DatabaseSource
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Stalled
@@ -54,7 +54,7 @@ async def read(source: DatabaseSource) -> tuple[list[str], list[int]]:
 async def test_a_page_ends_where_it_is_full_and_no_ticket_is_passed_over(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_source, "PAGE_BYTES", MEGABYTE)
+    monkeypatch.setattr(database_pages, "PAGE_BYTES", MEGABYTE)
     source = source_over(database, *[10] * 20, *[MEGABYTE * 3 // 4] * 20, *[10] * 20)
     await source.check()
 
@@ -68,7 +68,7 @@ async def test_a_page_ends_where_it_is_full_and_no_ticket_is_passed_over(
 async def test_a_ticket_that_is_longer_than_a_page_is_a_page_of_its_own(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_source, "PAGE_BYTES", 1000)
+    monkeypatch.setattr(database_pages, "PAGE_BYTES", 1000)
     source = source_over(database, 5000, 5000, 10, 10)
 
     assert await read(source) == (["0", "1", "2", "3"], [1, 1, 2])

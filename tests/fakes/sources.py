@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
 from nightsort.domain.ticket import Ticket
+from nightsort.ports import Snapshot
 
 MOST_IDS = 1000
 
@@ -62,3 +63,64 @@ class MemorySource:
     def _fail(self) -> None:
         if self.error is not None:
             raise self.error
+
+
+class MemoryQuery(MemorySource):
+    """A ChangingSource: of the tickets that are not `labeled`, the first `limit`, or with `newest` the last.
+
+    Each page asks anew, as a query does.
+    """
+
+    def __init__(
+        self,
+        tickets: Sequence[Ticket],
+        labeled: Callable[[], Collection[str]],
+        *,
+        limit: int,
+        newest: bool = False,
+        page: int = 1000,
+    ) -> None:
+        super().__init__(tickets, page=page)
+        self._labeled, self._limit, self._newest = labeled, limit, newest
+
+    def add(self, ticket: Ticket) -> None:
+        """A ticket comes in."""
+        self.kept.append(replace(ticket, cursor=str(len(self.kept))))
+
+    def _every(self) -> list[Ticket]:
+        labeled = self._labeled()
+        return [ticket for ticket in self.kept if ticket is not None and ticket.id not in labeled]
+
+    def _chosen(self) -> list[Ticket]:
+        every = self._every()
+        return every[-self._limit :] if self._newest else every[: self._limit]
+
+    async def count(self) -> int:
+        self._fail()
+        return len(self._chosen())
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        self._fail()
+        while page := [each for each in self._chosen() if is_between(each, after, through)][: self._page]:
+            yield page
+            after = page[-1].cursor
+
+    async def snapshot(self) -> Snapshot:
+        self._fail()
+        return Snapshot([ticket.id for ticket in self._chosen()])
+
+    async def among(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
+        self._fail()
+        found = [ticket for ticket in self._every() if ticket.id in set(ids)]
+        for start in range(0, len(found), self._page):
+            yield found[start : start + self._page]
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        self._fail()
+        assert len(ids) <= MOST_IDS, "the port takes at most 1,000 ids a call"
+        return [ticket for ticket in self._every() if ticket.id in set(ids)]
+
+
+def is_between(ticket: Ticket, after: str | None, through: str | None) -> bool:
+    place = int(ticket.cursor)
+    return (after is None or place > int(after)) and (through is None or place <= int(through))

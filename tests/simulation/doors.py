@@ -18,7 +18,7 @@ from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiti
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.disk import Scratch
 from nightsort.flow.pace import PacedApi
-from nightsort.ports import BatchApi, Rehearsal, Sink, Source, Stored, Summary
+from nightsort.ports import BatchApi, ChangingSource, Rehearsal, Sink, Snapshot, Source, Stored, Summary
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault
 from tests.simulation.truth import Shelf, Truth
@@ -177,6 +177,19 @@ class SourceDoor:
         return await self._call("source.by_ids", lambda: self._source.by_ids(ids), away("the source"))
 
 
+class QueryDoor(SourceDoor):
+    def __init__(self, process: Process, source: ChangingSource) -> None:
+        super().__init__(process, source)
+        self._changing = source
+
+    async def snapshot(self) -> Snapshot:
+        return await self._call("source.snapshot", self._changing.snapshot, away("the source"))
+
+    async def among(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
+        async for page in self._changing.among(ids):
+            yield await self._process.stream_page("source.among", page, away("the source"))
+
+
 class SinkDoor:
     def __init__(self, process: Process, shelf: Shelf) -> None:
         self._process, self._shelf = process, shelf
@@ -243,7 +256,12 @@ class Connections:
         return PacedApi(door, world.clock, world.rng.random) if world.scenario.paced else door
 
     async def source(self, resource: Resource) -> Source:
-        return SourceDoor(self._process, self._process.world.source_of(resource))
+        source = self._process.world.source_of(resource)
+        return (
+            QueryDoor(self._process, source)
+            if isinstance(source, ChangingSource)
+            else SourceDoor(self._process, source)
+        )
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return [SinkDoor(self._process, shelf) for shelf in self._process.world.shelves[resource.meta.uid]]

@@ -54,6 +54,7 @@ class Oracle:
         self.by_tag: dict[str, Held] = {}
         self.begun: set[str] = set()
         self.left: set[tuple[str, str]] = set()
+        self.counted: dict[str, int] = {}
         self._uncancelled: defaultdict[str, str] = defaultdict(str)
         self._gone: dict[str, tuple[Resource, datetime]] = {}
 
@@ -89,6 +90,11 @@ class Oracle:
             bill = self.bill(uid)
             fits = bill <= Decimal(resource.spec.max_cost_usd)
             self.demand(fits, f"I12: {resource.meta.name} was to cost {resource.spec.max_cost_usd} and costs {bill}")
+        counted, bought_now = self.counted.get(uid, 0), len(self.purchases[uid])
+        self.demand(
+            self._world.scenario.limit is None or bought_now <= counted,
+            f"Q1: {intent.resource.name} has bought {bought_now} tickets, and {counted} were counted",
+        )
         return None
 
     def bill(self, uid: str) -> Decimal:
@@ -135,6 +141,8 @@ class Oracle:
         self._check_counts(name, status)
         self._check_conditions(name, status)
         self.demand(MARK not in text, f"I6: the status of {name} has the text of a ticket")
+        if before.status.plan is None and status.plan is not None:
+            self.counted[before.meta.uid] = status.plan.tickets
         known = {record.tag for record in before.status.batches}
         new = [each for each in status.batches if each.state is BatchState.INTENDED and each.tag not in known]
         for record in new:
@@ -200,6 +208,10 @@ class Oracle:
 
     # --- how it ended ---
 
+    def resource(self, meta: Meta) -> Resource:
+        """As it is, or was when it went."""
+        return self._world.truth.now(meta) or self._gone[meta.uid][0]
+
     def gone(self, meta: Meta) -> None:
         resource = self._world.truth.now(meta)
         if resource is not None:
@@ -249,6 +261,8 @@ class Oracle:
     def _check_rows(self, resource: Resource, rows: dict[str, Row]) -> None:
         from tests.simulation.world import source_name
 
+        if self._world.scenario.limit is not None:
+            return self._check_chosen(resource, rows)
         source = source_name(resource)
         tickets = {ticket.id: ticket for ticket in self._world.scenario.sources[source]}
         purchases = self.purchases[resource.meta.uid]
@@ -263,7 +277,21 @@ class Oracle:
                 del rows[ticket_id]  # it left between its row and the intent that would have counted it
             else:
                 self._check_row(resource, ticket, row, purchases[ticket_id], left)
-        self._check_totals(resource.meta.name, resource.status, rows)
+        return self._check_totals(resource.meta.name, resource.status, rows)
+
+    def _check_chosen(self, resource: Resource, rows: dict[str, Row]) -> None:
+        """Of a query: as many rows as were counted, and those that another run has labeled first may be Missing."""
+        name, uid = resource.meta.name, resource.meta.uid
+        counted = self.counted.get(uid, 0)
+        unnamed = sum(record.unnamed for record in resource.status.batches)
+        self.demand(len(rows) + unnamed == counted, f"Q2: {name} has {len(rows)} rows, and {counted} were counted")
+        tickets = {ticket.id: ticket for ticket in self._world.source_of(resource).kept if ticket is not None}
+        elsewhere = self._world.labeled_elsewhere(resource)
+        for ticket_id, row in rows.items():
+            paid, left = self.purchases[uid][ticket_id], ticket_id in elsewhere
+            if paid or not left or row.verdict is not Verdict.MISSING:
+                self._check_row(resource, tickets[ticket_id], row, paid, left)
+        self._check_totals(name, resource.status, rows)
 
     def _check_row(self, resource: Resource, ticket: Ticket, row: Row, paid: list[Purchase], left: bool) -> None:
         name = f"{resource.meta.name} {ticket.id!r}"

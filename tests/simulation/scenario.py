@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from nightsort.api.spec import (
 )
 from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import MODEL
-from tests.fakes.sources import MemorySource
+from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import text_of
 
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
@@ -53,6 +53,7 @@ class Scenario:
 
     `drought` is when accounts sell nothing, in seconds from the beginning of the world. `greed` is how many answers use
     all the tokens that they may. Where it is `restless`, somebody writes a resource whenever its results are read.
+    With a `limit`, sources are queries for so many tickets without a label, the first or the `newest`.
     """
 
     plans: Sequence[Plan]
@@ -67,9 +68,13 @@ class Scenario:
     drought: tuple[float, float] | None = None
     greed: float = 0.0
     restless: bool = False
+    limit: int | None = None
+    newest: bool = False
 
-    def source(self, name: str) -> MemorySource:
-        return MemorySource(self.sources[name], page=9)
+    def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
+        if self.limit is None:
+            return MemorySource(self.sources[name], page=9)
+        return MemoryQuery(self.sources[name], labeled, limit=self.limit, newest=self.newest, page=9)
 
 
 def drawn(rng: random.Random) -> Scenario:
@@ -119,6 +124,39 @@ def drawn_dry(rng: random.Random) -> Scenario:
         after = begins + rng.uniform(0, 600) if number else 0.0
         plans.append(Plan(f"run-{number}", after, spec, draw_deeds(rng)))
     return Scenario(plans, sources, sinks=1, drought=(begins, begins + rng.choice((1800.0, 3600.0))))
+
+
+def is_query(seed: int) -> bool:
+    """Whether a seed's life has queries; drawn apart, so that all other lives stay as they are."""
+    return random.Random(f"query {seed}").random() < 0.08
+
+
+def drawn_query(rng: random.Random) -> Scenario:
+    """Queries with a limit, under which labels and new tickets make other rows slide; two may share a table."""
+    size = rng.choice((3, 8, 40))
+    tickets = [draw_ticket(rng, number, strange=False) for number in range(size)]
+    plans = []
+    for number in range(rng.choice((1, 1, 2))):
+        spec = spec_of(
+            "tickets-0",
+            unknown_label=rng.choice(RULES),
+            backoff_limit=rng.choice((0, 1, 2)),
+            shards=Shards(max_requests=rng.choice((1, 2, 3, 5))),
+            poll_interval_seconds=rng.choice((30, 300)),
+            overlap_policy=rng.choice(("Wait", "Allow")),
+        )
+        arrivals = [Deed(rng.uniform(0, 5000), "arrive") for _ in range(rng.choice((0, 3, 10)))]
+        deeds = [deed for deed in draw_deeds(rng) if deed.what != "leave"]
+        plans.append(Plan(f"run-{number}", rng.uniform(0, 900) * number, spec, [*deeds, *arrivals]))
+    return Scenario(
+        plans,
+        {"tickets-0": tickets},
+        sinks=1,
+        paced=rng.random() < 0.7,
+        room=rng.choice((10, 10, 200_000)),
+        limit=rng.choice((2, 5, 20)),
+        newest=rng.random() < 0.5,
+    )
 
 
 def draw_size(rng: random.Random) -> int:

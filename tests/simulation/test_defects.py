@@ -13,6 +13,7 @@ from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
+from tests.simulation.defects_sources import DEFECTS as OF_SOURCES
 
 SEEDS = range(400)
 
@@ -23,7 +24,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize(
-    "defect", [*DEFECTS, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS], ids=lambda defect: defect.name
+    "defect", [*DEFECTS, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS, *OF_SOURCES], ids=lambda defect: defect.name
 )
 def test_the_oracle_catches(defect: Defect) -> None:
     caught, others = defect.caught(SEEDS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from nightsort.api.resource import Meta, Resource
@@ -16,13 +17,13 @@ from nightsort.domain.conditions import is_finished
 from nightsort.flow.admit import ASK_SECONDS
 from nightsort.flow.run import Tools
 from tests.fakes.batch_api import Held
-from tests.fakes.sources import MemorySource
+from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import Account
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, quiet
 from tests.simulation.chaos import drawn as troubles
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
-from tests.simulation.scenario import Deed, Plan, Scenario, drawn
+from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, drawn_query, is_query
 from tests.simulation.truth import Shelf, Truth
 from tests.simulation.virtual import LoopClock, run
 
@@ -53,7 +54,7 @@ class World:
     ) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
-        self.scenario = scenario or drawn(self.rng)
+        self.scenario = scenario or (drawn_query if is_query(seed) else drawn)(self.rng)
         self.chaos = chaos or (quiet if self.scenario.drought and self.rng.random() < 0.5 else troubles)(self.rng)
         self.calm = self.scenario.drought is not None and self.chaos.left == 0 and self.scenario.losses == 0
         self.spoil = spoil
@@ -61,7 +62,7 @@ class World:
         self.oracle = Oracle(self)
         self.truth = Truth(self.clock, self._witness)
         self.accounts = {name: Account(self.clock, self.rng, name, self.bought) for name in ACCOUNTS}
-        self.sources = {name: self.scenario.source(name) for name in self.scenario.sources}
+        self.sources = {name: self.scenario.source(name, partial(self.labeled, name)) for name in self.scenario.sources}
         self.shelves: dict[str, list[Shelf]] = {}
         self.created: list[Meta] = []
         self.processes: list[Process] = []
@@ -187,6 +188,8 @@ class World:
                 self.truth.delete(meta)
             case "vanish":
                 self.lose(meta)
+            case "arrive":
+                self._let_a_ticket_come(resource)
             case "leave":
                 self._let_a_ticket_leave(resource)
 
@@ -197,6 +200,24 @@ class World:
             left = self.rng.choice(there)
             source.remove(left)
             self.oracle.left.add((source_name(resource), left))
+
+    def _let_a_ticket_come(self, resource: Resource) -> None:
+        source = self.source_of(resource)
+        assert isinstance(source, MemoryQuery)
+        ticket = draw_ticket(self.rng, len(source.kept), strange=False)
+        source.add(ticket)
+
+    def labeled(self, source: str) -> set[str]:
+        """Ids of the tickets of a source that a run has given a label: in its table they are no longer without."""
+        return self._labels_of(meta for meta in self.created if source_name(self.oracle.resource(meta)) == source)
+
+    def labeled_elsewhere(self, resource: Resource) -> set[str]:
+        """Ids of the tickets that runs other than this one have given a label."""
+        return self._labels_of(meta for meta in self.created if meta.uid != resource.meta.uid)
+
+    def _labels_of(self, metas: Iterable[Meta]) -> set[str]:
+        shelves = [shelf for meta in metas for shelf in self.shelves[meta.uid]]
+        return {name for shelf in shelves for name, rows in shelf.rows.items() if any(row.category for row in rows)}
 
     def lose(self, meta: Meta) -> None:
         """The resource is gone from the store."""

@@ -6,6 +6,7 @@ sqlglot is imported where a query is read: it takes half a second.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token
 
 DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
+LIMITING = re.compile(r"\b(limit|offset|fetch)\b", re.IGNORECASE)
 # Of functions that sqlglot knows by name only: those that give something else each time.
 CHANGING_FUNCTIONS = frozenset(
     {
@@ -64,6 +66,11 @@ def paging(query: str, family: str) -> Paging:
     cut = None if has_limit is False else outer_limit(words)
     unlimited = text if cut is None else text[:cut].rstrip()
     return Paging(text, unlimited, cut is not None, trouble_of(tree) if tree is not None else None)
+
+
+def unlimited(query: str, family: str) -> str:
+    """The query without its outermost LIMIT, OFFSET and FETCH; read only where it may have one."""
+    return paging(query, family).unlimited if LIMITING.search(query) else without_end(query, family)
 
 
 def without_end(query: str, family: str) -> str:

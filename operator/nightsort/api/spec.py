@@ -109,7 +109,8 @@ class DatabaseSource(Model):
 
     url_secret_ref: SecretRef
     query: Annotated[str, StringConstraints(min_length=1, max_length=16000)]
-    """A SELECT. Its columns can be named in the template. It is read in pages by id: an ORDER BY is of no use."""
+    """A SELECT, whose columns can be named in the template. It is read in pages by id: an ORDER BY only chooses, with a
+    LIMIT at the query's end. The rows that it gives when the run begins are bought, and no others."""
     columns: TicketColumns = TicketColumns()
 
 

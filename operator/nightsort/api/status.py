@@ -177,6 +177,10 @@ class Plan(StatusModel):
     tickets: int
     disable_thinking: bool = False
     tokens: Tokens | None = None
+    snapshot: Annotated[str, StringConstraints(max_length=16)] | None = None
+    """The tag under which the ids of these tickets are kept, where the source may have other ones later."""
+    last: Line | None = None
+    """The cursor of the last of these tickets, where their ids are too many to be kept."""
     max_tokens: int | None = None
     """Of a request, as it is sent; without it as `spec.prompt` says."""
     remark: Line | None = None

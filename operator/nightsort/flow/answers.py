@@ -17,6 +17,7 @@ from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.run import Run, ShortReads
+from nightsort.flow.snapshot import source_of
 from nightsort.ports import BatchApi, Source
 
 NO_RESULTS, NOT_RESULTS = "NotFound", "ResultsUnavailable"
@@ -158,7 +159,7 @@ async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: tim
 
 async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterator[str]:
     """The ids that a batch asked about, as far as they can still be told: from the source, or the attempt before."""
-    source = await run.tools.connections.source(run.resource)
+    source = await source_of(run)
     parent = find(run.status, record.shard, record.attempt - 1)
     if parent is not None:
         async for judged in to_ask_again(run, api, parent):

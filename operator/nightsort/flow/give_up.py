@@ -12,6 +12,7 @@ from nightsort.domain.situation import Situation
 from nightsort.flow.answers import GONE, sent_ids, to_ask_again
 from nightsort.flow.collect import row_of
 from nightsort.flow.run import Run
+from nightsort.flow.snapshot import source_of
 from nightsort.flow.spool import RowSpool
 from nightsort.flow.store import store
 
@@ -102,7 +103,7 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
 
 
 async def add_unsent(run: Run, submission: Submission, rows: RowSpool) -> None:
-    source = await run.tools.connections.source(run.resource)
+    source = await source_of(run)
     stop = run.status.stop
     reason = f"not sent: {stop.message if stop else 'stopped'}"
     async for page in source.tickets(submission.after, submission.through):

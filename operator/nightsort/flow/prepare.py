@@ -17,6 +17,7 @@ from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.flow.sample import counted, refuse_too_long, sample
+from nightsort.flow.snapshot import keep, snapshot_of
 
 MOST_REMARK_CHARS = 1000
 
@@ -32,7 +33,8 @@ async def prepare(run: Run) -> None:
     connections = run.tools.connections
     source = await connections.source(run.resource)
     remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
-    tickets = await source.count()
+    snapshot = await snapshot_of(source)
+    tickets = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
     refuse_too_many_batches(run.spec.shards.max_requests, tickets)
     await rehearse(run.spec, source, await connections.sinks(run.resource), tickets)
     api = await connections.api(run.resource)
@@ -51,6 +53,7 @@ async def prepare(run: Run) -> None:
         max_tokens=most_answer_tokens(run.spec, model),
         remark=remarks or None,
     )
+    plan = await keep(run, snapshot, plan)
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
     situation = Situation.working(
         "Submitting", f"{plural(tickets, 'ticket')} to submit{'; ' if remarks else ''}{remarks}"

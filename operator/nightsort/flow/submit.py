@@ -30,6 +30,7 @@ from nightsort.flow.answers import to_ask_again
 from nightsort.flow.confirm import confirm, settle
 from nightsort.flow.context import about_batch
 from nightsort.flow.run import Bought, Run
+from nightsort.flow.snapshot import source_of
 from nightsort.flow.spool import BodySpool, Guarded, RowSpool
 from nightsort.flow.store import store
 from nightsort.ports import BatchApi, Source
@@ -43,6 +44,7 @@ MOST_ID_CHARS = 128
 EMPTY = "the ticket has no text that the template could use"
 TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
 GROWN = "the tickets to be sent again have grown beyond shards.maxBytes"
+GONE = "the ticket left the source before it could be sent"
 LEFT = "the ticket left the source before it could be sent again"
 
 
@@ -101,7 +103,7 @@ async def seen_of(api: BatchApi, tag: str) -> Seen:
 
 async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
     """Encodes tickets into the spool until it is full or there are no more."""
-    source = await run.tools.connections.source(run.resource)
+    source = await source_of(run)
     plan = run.status.plan
     encoder = Encoder(
         run.spec,
@@ -153,6 +155,10 @@ class Loader:
         """
         if self._load.tickets >= self._shards.max_requests:
             return False
+        if ticket.gone:
+            self._load.refuse(ticket.id, Verdict.MISSING, GONE)
+            self._remember(ticket)
+            return True
         spool, text = self._load.spool, self._encoder.text(ticket)
         if text is None:
             self._load.refuse(ticket.id, Verdict.UNSENDABLE, EMPTY)

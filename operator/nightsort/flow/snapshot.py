@@ -1,0 +1,151 @@
+"""The tickets of a run, where its source may have other ones later: those that pre-flight has counted, and no others.
+
+Their ids are kept beside the resource, since a pod has no lasting disk, in blocks: a shard reads those that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from nightsort.api.resource import Meta
+from nightsort.api.status import Plan
+from nightsort.domain.errors import SourceChanged, Stalled
+from nightsort.domain.ticket import Ticket
+from nightsort.flow.run import Run
+from nightsort.ports import ChangingSource, Ledger, Snapshot, Source
+
+BLOCK_IDS = 20_000
+IDS_PER_READ = 5_000
+
+
+async def source_of(run: Run) -> Source:
+    """The source as the run reads it: with a plan, the tickets that the plan counts."""
+    source = await run.tools.connections.source(run.resource)
+    plan = run.status.plan
+    if plan is None or not isinstance(source, ChangingSource):
+        return source
+    if plan.snapshot is not None:
+        return KeptTickets(source, run.tools.ledger, run.resource.meta, plan.snapshot, plan.tickets)
+    return UpToLast(source, plan.last) if plan.last is not None else source
+
+
+async def snapshot_of(source: Source) -> Snapshot | None:
+    """Which tickets there are now, of a source that may have other ones later."""
+    return await source.snapshot() if isinstance(source, ChangingSource) else None
+
+
+async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
+    """Keeps the ids durably; the plan with where they are.
+
+    Each try has a tag of its own: a process that was paused before it wrote its plan replaces nobody's ids.
+    """
+    if snapshot is None:
+        return plan
+    if snapshot.ids is None:
+        return plan.model_copy(update={"last": snapshot.last})
+    tag = run.tools.new_tag()
+    for block, ids in blocks(snapshot.ids):
+        await run.tools.ledger.keep_long_ids(run.resource.meta, block_tag(tag, block), ids)
+    return plan.model_copy(update={"snapshot": tag})
+
+
+def blocks(ids: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The ids by their places, a block at a time."""
+    for block, start in enumerate(range(0, len(ids), BLOCK_IDS)):
+        yield block, {str(start + place): each for place, each in enumerate(ids[start : start + BLOCK_IDS])}
+
+
+def block_tag(tag: str, block: int) -> str:
+    return f"{tag}b{block}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTickets:
+    """Implements `ports.Source` over the ids that were kept. A ticket's cursor is its place among them."""
+
+    source: ChangingSource
+    ledger: Ledger
+    meta: Meta
+    tag: str
+    total: int
+
+    async def check(self) -> Sequence[str]:
+        return await self.source.check()
+
+    async def count(self) -> int:
+        return self.total
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        """Every kept ticket of the range; one that has left the source comes as `gone`."""
+        first = 0 if after is None else int(after) + 1
+        end = self.total if through is None else int(through) + 1
+        for block in range(first // BLOCK_IDS, -(-end // BLOCK_IDS)):
+            ids = await self._block(block)
+            begin, stop = max(first, block * BLOCK_IDS), min(end, (block + 1) * BLOCK_IDS)
+            for start in range(begin, stop, IDS_PER_READ):
+                some = [ids[str(place)] for place in range(start, min(start + IDS_PER_READ, stop))]
+                async for page in self._read(some, start):
+                    yield page
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        return await self.source.by_ids(ids)
+
+    async def _read(self, ids: Sequence[str], first: int) -> AsyncIterator[Sequence[Ticket]]:
+        """These tickets in the order of their places, since a load that is full ends anywhere among them."""
+        places = {each: place for place, each in enumerate(ids)}
+        done = 0
+        async for page in self.source.among(ids):
+            found = {each.id: each for each in page if each.id in places}
+            if not found:
+                continue
+            if min(places[each] for each in found) < done:
+                raise SourceChanged(
+                    "the source gives its ids in another order than when they were counted: bring the former order "
+                    "(type, collation) of its column back, or cancel this run, which keeps what was bought"
+                )
+            end = max(places[each] for each in found) + 1
+            yield [placed(each, found.get(each), first + places[each]) for each in ids[done:end]]
+            done = end
+        if done < len(ids):
+            yield [placed(each, None, first + places[each]) for each in ids[done:]]
+
+    async def _block(self, block: int) -> Mapping[str, str]:
+        kept = await self.ledger.long_ids(self.meta, block_tag(self.tag, block))
+        if not kept:
+            raise Stalled(
+                f"the ids of the tickets that were counted were kept in ConfigMap {self.meta.name}-ids-"
+                f"{block_tag(self.tag, block)}, which is gone. Restore it; or cancel this run, which keeps what was "
+                "bought, and create another resource for the other tickets",
+                reason="IdsMissing",
+            )
+        return kept
+
+
+def placed(ticket_id: str, ticket: Ticket | None, place: int) -> Ticket:
+    """A ticket with its place as its cursor; without the ticket, one that has gone."""
+    if ticket is None:
+        return Ticket(ticket_id, {}, str(place), gone=True)
+    return replace(ticket, cursor=str(place))
+
+
+@dataclass(frozen=True, slots=True)
+class UpToLast:
+    """Implements `ports.Source` without what has come behind the last ticket that was counted."""
+
+    source: Source
+    last: str
+
+    async def check(self) -> Sequence[str]:
+        return await self.source.check()
+
+    async def count(self) -> int:
+        return await self.source.count()
+
+    def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        return self.source.tickets(after, through or self.last)
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        return await self.source.by_ids(ids)

@@ -1,0 +1,36 @@
+"""Deliberate defects of how sources are read that change while a run goes on."""
+
+from __future__ import annotations
+
+from nightsort.api.status import Plan
+from nightsort.flow import answers, prepare, submit
+from nightsort.flow.run import Run
+from nightsort.ports import Snapshot, Source
+from tests.simulation.defect import Defect
+from tests.simulation.scenario import drawn_query
+
+
+async def as_it_is(run: Run) -> Source:
+    """Asks the query anew for each shard."""
+    return await run.tools.connections.source(run.resource)
+
+
+async def forget(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
+    """Counts, and keeps no ids."""
+    return plan
+
+
+DEFECTS = (
+    Defect(
+        "a limit is asked anew for each shard",
+        r"Q1: \S+ has bought \d+ tickets, and \d+ were counted",
+        [(prepare, "keep", forget)],
+        scenario=drawn_query,
+    ),
+    Defect(
+        "the ids of a query are kept and not read",
+        r"Q[12]: \S+ has ",
+        [(submit, "source_of", as_it_is), (answers, "source_of", as_it_is)],
+        scenario=drawn_query,
+    ),
+)

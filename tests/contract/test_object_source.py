@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ import zstandard
 from nightsort.adapters import ticket_files
 from nightsort.adapters.object_cursor import MOST_CURSOR_CHARS
 from nightsort.adapters.object_options import StorePolicy
+from nightsort.adapters.object_stores import Folder
 from nightsort.adapters.sources.object_store import ObjectTickets
 from nightsort.adapters.ticket_files import EMPTY
 from nightsort.api.object_store import ObjectStoreSource
@@ -332,6 +334,50 @@ async def test_a_name_that_no_cursor_could_hold_is_told(tmp_path: Path) -> None:
     place.objects.put(f"{name}/t.jsonl", line("1"))
     with pytest.raises(Stalled, match="is too long"):
         await source_at(place, "*/*/*/*/*/t.jsonl").check()
+
+
+@pytest.mark.parametrize("name", ["a\tb.jsonl", "a\nb.jsonl", "\x7f.jsonl", "in/a\x01/b.jsonl"])
+@pytest.mark.parametrize("pattern", ["*.jsonl", "in/*/*.jsonl", "fine.jsonl"])
+async def test_a_name_that_cannot_be_used_is_told_wherever_it_stands_in_the_way(
+    tmp_path: Path, name: str, pattern: str
+) -> None:
+    """An object with its whole name is read without a look at the others."""
+    place = file_place(tmp_path)
+    place.objects.put("fine.jsonl", line("1"))
+    place.objects.put(name, line("2"))
+    source = source_at(place, pattern)
+    if pattern == "fine.jsonl":
+        assert await ids(source) == ["1"]
+        return
+    with pytest.raises((Stalled, Waiting)) as told:
+        await source.check()
+    assert told.value.reason in ("ObjectName", "SourceMissing")
+    if told.value.reason == "ObjectName":
+        assert "rename it" in told.value.message
+        assert "\t" not in told.value.message
+
+
+async def test_a_name_that_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"bad\xff.jsonl")).write_bytes(line("1"))
+    with pytest.raises(Stalled, match=r"an object's name .* has .* bytes that are no UTF-8: rename it") as told:
+        await source_at(file_place(tmp_path), "*.jsonl").check()
+    assert told.value.reason == "ObjectName"
+
+
+@pytest.mark.parametrize("url", ["s3://support/a\tb.csv", "s3://support/a\x01/t*.csv", "s3://support/\x7f.csv"])
+async def test_a_url_with_a_control_character_is_rejected(url: str) -> None:
+    assert await refused(KEYS, url=url) == (Rejected, "InvalidUrl")
+
+
+@pytest.mark.parametrize("call", [Folder.read, Folder.size])
+@pytest.mark.parametrize("name", ["a\tb", "a//b", "../b", "\x00"])
+async def test_no_name_ends_in_an_error_that_nobody_knows(
+    tmp_path: Path, call: Callable[[Folder, str], object], name: str
+) -> None:
+    folder = Folder(f"file://{tmp_path}", {}, StorePolicy(frozenset({"file"})), place="source", rights="")
+    with pytest.raises(Stalled) as told:
+        call(folder, name)
+    assert told.value.reason == "ObjectName"
 
 
 # --- what may be reached ----------------------------------------------------------------------------------------------

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from nightsort.adapters import files
 from nightsort.adapters.files import write_whole
+from nightsort.adapters.object_options import StorePolicy
+from nightsort.adapters.object_stores import Folder
 
 OLD, NEW = b"the old content", b"new" * 100_000
 HALF = 64 * 1024
@@ -62,3 +65,56 @@ def test_a_first_write_that_does_not_come_to_its_end_leaves_no_file(tmp_path: Pa
 
     assert interrupted(path, how).returncode != 0
     assert not path.exists()
+
+
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The directories that are flushed, in their order."""
+    places: list[Path] = []
+    flush = files.flush_directory
+
+    def note(directory: Path) -> None:
+        places.append(directory)
+        flush(directory)
+
+    monkeypatch.setattr(files, "flush_directory", note)
+    return places
+
+
+def test_each_new_folder_is_flushed_in_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = flushed(monkeypatch)
+
+    write_whole(tmp_path / "state" / "support" / "tickets" / "record.json", NEW)
+
+    state = tmp_path / "state"
+    assert places == [tmp_path, state, state / "support", state / "support" / "tickets"]
+
+
+def test_folders_that_are_there_are_not_flushed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_whole(tmp_path / "state" / "record.json", OLD)
+    places = flushed(monkeypatch)
+
+    write_whole(tmp_path / "state" / "record.json", NEW)
+
+    assert places == [tmp_path / "state"]
+
+
+def test_the_folder_of_the_state_is_flushed_in_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = flushed(monkeypatch)
+
+    with files.kept_by_one(tmp_path / "a" / "state"):
+        pass
+
+    assert places == [tmp_path, tmp_path / "a"]
+
+
+def test_results_in_a_local_folder_are_flushed_with_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = flushed(monkeypatch)
+    policy = StorePolicy(frozenset({"file"}))
+    folder = Folder(f"file://{tmp_path}/results/tickets/", {}, policy, place="results", rights="", make=True)
+
+    folder.put("rows.jsonl", NEW)
+
+    results = tmp_path / "results"
+    assert places == [results / "tickets" / "rows.jsonl", results / "tickets", results]

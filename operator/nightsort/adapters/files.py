@@ -19,7 +19,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with part.open("wb") as file:
             file.write(content)
             file.flush()
@@ -28,6 +28,20 @@ def write_whole(path: Path, content: bytes) -> None:
         flush_directory(path.parent)
     except OSError as error:
         raise Stalled(f"cannot write {path}: {error.strerror}", reason="NotWritable") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and its parents durably: a name that is lost takes all with it that lies below."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in reversed(made):
+        flush_directory(one.parent)
+
+
+def flush_file(path: Path) -> None:
+    """A file that another library has written, and the names of it and of the folder that it is in."""
+    for place in (path, path.parent, path.parent.parent):
+        flush_directory(place)
 
 
 def flush_directory(directory: Path) -> None:
@@ -61,7 +75,7 @@ def kept_by_one(directory: Path) -> Iterator[None]:
         Stalled: another process is at work there, or nothing can be written there.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
         lock = (directory / "lock").open("w")
     except OSError as error:
         raise Stalled(f"cannot keep a record in {directory}: {error.strerror}", reason="NotWritable") from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import InvalidPathError, PermissionDeniedError, UnauthenticatedError
 
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 
+ILLEGAL = re.compile(r'(?:segment|path): "((?:[^"\\]|\\.)*)"')
+MOST_NAME_CHARS = 64
 STATUS = re.compile(r"status code: (\d{3})")
 """Only some calls have an exception of their own for each status; all of them tell it in their text."""
 TIME_CURES = frozenset({408, 425, 429})
@@ -15,6 +17,8 @@ TIME_CURES = frozenset({408, 425, 429})
 
 def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> Interruption:
     """The error as the flow knows it. `place` begins the message, `rights` says what the credentials must allow."""
+    if isinstance(error, (InvalidPathError, ValueError)):  # of a name; the library takes fewer than stores do
+        return unusable_name(str(error), place)
     found = STATUS.search(str(error))
     status = int(found[1]) if found else 0
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
@@ -29,3 +33,11 @@ def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> I
     if (400 <= status < 500 and status not in TIME_CURES) or status == 501:
         return Stalled(f"{place}: the store refuses the request with status {status}", reason="StoreRefused")
     return Waiting(f"{place}: the store cannot be reached, or is busy", reason="StoreUnreachable")
+
+
+def unusable_name(said: str, place: str) -> Stalled:
+    """The library tells the name in its own escaped form, in some places."""
+    found = ILLEGAL.search(said)
+    name = f" {found[1][:MOST_NAME_CHARS]!r}" if found else ""
+    what = "a control character such as a tab, a part of dots or without a letter, or bytes that are no UTF-8"
+    return Stalled(f"{place}: an object's name{name} has {what}: rename it", reason="ObjectName")

@@ -6,6 +6,7 @@ All calls block; they are for threads. The only door to obstore, with `object_er
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -16,6 +17,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
+from nightsort.adapters.files import flush_file
 from nightsort.adapters.object_errors import interruption
 from nightsort.adapters.object_options import StorePolicy, account_of, checked
 from nightsort.domain.errors import Rejected, Stalled
@@ -23,6 +25,7 @@ from nightsort.domain.errors import Rejected, Stalled
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 READ_BYTES = 256 * 1024
 PART_BYTES = 8 * 1024 * 1024
 """A cloud takes at most 10,000 parts of an object, which gives 80 GB."""
@@ -73,6 +76,7 @@ class Folder:
         if self.scheme not in policy.schemes:
             allowed = ", ".join(f"{scheme}://" for scheme in sorted(policy.schemes))
             raise Rejected(f"{self.place}: the URL's scheme is not for here; allowed: {allowed}", reason="InvalidUrl")
+        refuse_control_characters(self.path, self.place)
         if self.path and set(self.path.split("/")) & {"", ".", ".."}:
             raise Rejected(f"{self.place}: the URL has an empty part, or one of dots", reason="InvalidUrl")
         if self.scheme != "file" and not policy.allows_bucket(self.scheme, self._bucket):
@@ -110,6 +114,15 @@ class Folder:
         with self._translated():
             whole = content if isinstance(content, bytes) else iter(content)
             obstore.put(self._store(), name, whole, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
+        if self.scheme == "file":
+            self._flush(name)
+
+    def _flush(self, name: str) -> None:
+        """A cloud has an object when it says so; a local disk has a file once it and its directories are flushed."""
+        try:
+            flush_file(Path(f"/{self.path}", name))
+        except OSError as error:
+            raise self.stalled(f"{name} cannot be written to the disk: {error.strerror}", "StoreRefused") from error
 
     def delete_if_allowed(self, name: str) -> None:
         with self._translated(), suppress(PermissionDeniedError, FileNotFoundError):
@@ -123,7 +136,7 @@ class Folder:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (BaseError, FileNotFoundError) as error:  # their texts show addresses and bodies
+        except (BaseError, FileNotFoundError, ValueError) as error:  # their texts show addresses and bodies
             raise interruption(error, self.place, self.scheme, rights=self._rights) from None
 
     def _store(self) -> Store:
@@ -154,6 +167,12 @@ class Folder:
                 return AzureStore(self._bucket, credential_provider=account.provider, **common)
             case _:
                 return GCSStore(self._bucket, **common)
+
+
+def refuse_control_characters(path: str, place: str) -> None:
+    """Raises Rejected: the library takes no such name."""
+    if CONTROL.search(path):
+        raise Rejected(f"{place}: the URL has a control character, such as a tab", reason="InvalidUrl")
 
 
 class Download(io.RawIOBase):

@@ -12,7 +12,7 @@ from typing import get_args
 from nightsort.adapters.compressed_files import SUFFIXES, DamagedArchive, unpacked
 from nightsort.adapters.object_cursor import PLACE, Cursor
 from nightsort.adapters.object_options import StorePolicy
-from nightsort.adapters.object_stores import Folder
+from nightsort.adapters.object_stores import Folder, refuse_control_characters
 from nightsort.adapters.ticket_files import (
     EMPTY,
     NEWLINES,
@@ -59,6 +59,7 @@ class ObjectTickets:
     ) -> None:
         """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
         folder, self._pattern = split(source.url)
+        refuse_control_characters(self._pattern, PLACE)
         self._folder = Folder(folder, options, policy, place=PLACE, rights=RIGHTS)
         self._matches = matcher(self._pattern)
         self._format = source.format or FORMATS[without_suffix(source.url).rsplit(".", 1)[-1]]

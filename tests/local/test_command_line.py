@@ -99,11 +99,8 @@ def test_an_api_that_is_not_there_is_told_and_waited_for(desk: Desk) -> None:
     process = desk.start(desk.write(batch("tickets", TWO)), "--api-url", f"http://127.0.0.1:{port}")
     eventually(lambda: "tickets  Pending: the API cannot be reached" in process.tail())
 
-    late = Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], desk.folder / "late.log")
-    try:
+    with Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], desk.folder / "late.log"):
         assert process.process.wait(60) == 0, process.tail()
-    finally:
-        late.stop()
 
 
 def test_a_suspended_resource_is_not_waited_for(desk: Desk) -> None:

@@ -25,10 +25,10 @@ LONGEST_SECONDS = 120.0
 
 
 def main() -> int:
-    say("starting etcd, the API server and the controller-manager of Kubernetes 1.37.2")
+    say("starting etcd and the API server of Kubernetes 1.37.2")
     with (
         tempfile.TemporaryDirectory(prefix="nightsort-demo-") as name,
-        ControlPlane(Path(name), crds=CRDS) as plane,
+        ControlPlane(Path(name), crds=CRDS, controller_manager=False) as plane,
         ExitStack() as stopping,
     ):
         (port,) = free_ports(1)

@@ -133,3 +133,4 @@ def test_tests_are_counted_by_what_they_lack_and_other_skips_are_not_of_this_kin
         "`make test-deps` installs what is missing",
     ]
     assert left_out(["Linux only"]) == []
+    assert left_out(["Skipped: left out for want of root"]) == ["1 test left out for want of root"]

@@ -17,7 +17,7 @@ async def finish(run: Run, status: Status) -> None:
         summary = summary_of(run, status)
         for sink in await run.tools.connections.sinks(run.resource):
             status = with_stored(status, await sink.finish(summary))
-    situation = outcome(run.told(status, progress(status)))
+    situation = outcome(run.told(status, progress(status)), run.spec.unknown_label.category)
     await run.save(status, situation)
     run.tools.traces.ended(run.resource)
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
@@ -39,13 +39,15 @@ def summary_of(run: Run, status: Status) -> Summary:
     )
 
 
-def outcome(status: Status) -> Situation:
+def outcome(status: Status, fallback: str | None = None) -> Situation:
+    """How the run has ended. `fallback` is the category that unknown tickets were given, where they were."""
     counts = ticket_counts(status)
     if status.stop is not None:
         return Situation(Standing.FAILED, status.stop.reason, status.stop.message)
     if counts.total == 0:
         return Situation(Standing.COMPLETE, "Complete", "the source has no tickets; nothing was bought")
-    parts = {"labeled": counts.labeled, "unknown": counts.unknown, "failed": counts.failed}
+    unknown = f"unknown (now {fallback})" if fallback else "unknown"
+    parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
     unmatched = unmatched_of(status)
     message = f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}{f'; {unmatched}' if unmatched else ''}"

@@ -35,7 +35,7 @@ from nightsort.api.status import (
     StoredResults,
     TicketCounts,
 )
-from nightsort.cli.again import FORMS, Again, again, next_name, skips_labeled, spec_again
+from nightsort.cli.again import FORMS, Again, again, next_name, spec_again
 from nightsort.cli.create import order_of
 from nightsort.cli.duration import seconds_of
 from nightsort.cli.json_on_terminals import as_json
@@ -263,34 +263,6 @@ def test_a_retry_leaves_out_what_has_stopped_the_run_and_whose_results_they_are(
     assert again["results"] == {"configMap": {"format": "csv"}}
     assert set(again) == {"model", "source", "results"}
     assert spec_again({"activeDeadlineSeconds": 90_000}) == {"activeDeadlineSeconds": 90_000}
-
-
-@pytest.mark.parametrize(
-    ("query", "column", "secret", "skips"),
-    [
-        ("SELECT * FROM tickets WHERE category IS NULL", "category", "db", True),
-        ('SELECT * FROM tickets WHERE "category" is  null', "category", "db", True),
-        ("SELECT * FROM tickets WHERE t.label IS NULL", "label", "db", True),
-        ("SELECT * FROM tickets", "category", "db", False),
-        ("SELECT * FROM tickets WHERE category IS NOT NULL", "category", "db", False),
-        ("SELECT * FROM tickets WHERE subcategory IS NULL", "category", "db", False),
-        ("SELECT * FROM tickets WHERE category IS NULL", "category", "other", False),
-        ("SELECT * FROM inbox WHERE category IS NULL", "category", "db", False),
-        ("SELECT * FROM tickets WHERE category IS NULL OR urgent", "category", "db", False),
-    ],
-)
-def test_a_query_that_asks_for_rows_without_a_category_skips_the_others(
-    query: str, column: str, secret: str, skips: bool
-) -> None:
-    source = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": query}}
-    columns = {"id": "id", "category": column}
-    database = {"urlSecretRef": {"name": secret, "key": "url"}, "table": "tickets", "columns": columns}
-    resource = Resource.of(manifest(source=source, results={"database": database}))
-
-    assert resource.spec.source.database is not None
-    assert skips_labeled(resource, resource.spec.source.database) is skips
-    upserted = Resource.of(manifest(source=source, results={"database": {**database, "mode": "Upsert"}}))
-    assert not skips_labeled(upserted, resource.spec.source.database)
 
 
 def ended(total: int = 3, failed: int = 1, **more: Any) -> Status:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from nightsort.api.model import API_VERSION, GROUP, KIND, Format
 from nightsort.api.resource import Resource
-from nightsort.api.spec import DatabaseSource
 from nightsort.cli.cancel import CANCELED_AFTER
 from nightsort.cli.order import Order
 from nightsort.domain.answer import Verdict
@@ -22,6 +21,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.report import plural
+from nightsort.domain.selection import finds_the_unlabeled_again
 from nightsort.ports import ConfigMap
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ async def again(
         return Again(name, order(resource, name, spec), (f"{what}{cost_of(resource, total)}", *places(name, spec)))
     if not without_category(resource):
         return Again(name, notes=(f"nothing to retry: every ticket of {resource.meta.name} has its category",))
-    source = resource.spec.source
-    if source.database is not None and skips_labeled(resource, source.database):
+    if finds_the_unlabeled_again(resource.spec):
         count = without_category(resource)
         note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
         return Again(name, order(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
@@ -132,17 +131,6 @@ def refuse_unfinished(resource: Resource) -> None:
 def without_category(resource: Resource) -> int:
     tickets, fallback = resource.status.tickets, resource.spec.unknown_label.action == "Fallback"
     return tickets.failed + (0 if fallback else tickets.unknown)
-
-
-def skips_labeled(resource: Resource, source: DatabaseSource) -> bool:
-    """Whether the query surely asks for rows alone whose category is NULL, in the table where the run has filled it."""
-    results = resource.spec.results.database
-    if results is None or results.mode != "Update" or results.url_secret_ref != source.url_secret_ref:
-        return False
-    table, column = re.escape(results.table.rpartition(".")[2]), re.escape(results.columns.category)
-    asked = rf"\b{table}\b.*\b{column}[\"`]?\s+is\s+null\b"
-    others = re.search(r"\b(or|union)\b", source.query, re.IGNORECASE)
-    return not others and re.search(asked, source.query, re.IGNORECASE | re.DOTALL) is not None
 
 
 async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collection[str]) -> Failed:

@@ -10,11 +10,17 @@ from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
+from nightsort.domain.selection import finds_the_unlabeled_again
 from nightsort.domain.situation import Situation
 from nightsort.flow.afford import estimated, hold_estimate
 from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.flow.sample import counted, refuse_too_long, sample
+
+BOUGHT_AGAIN = (
+    "tickets whose answer is none of the categories stay without one, and the next run with this query buys them "
+    "again: use unknownLabel.action Fallback in the next resource"
+)
 
 
 async def prepare(run: Run) -> None:
@@ -42,8 +48,13 @@ async def prepare(run: Run) -> None:
     await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
     plan = Plan(tickets=tickets, disable_thinking=model.can_disable_thinking, tokens=tokens)
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
-    situation = Situation.working("Submitting", f"{plural(tickets, 'ticket')} to submit")
+    again = finds_the_unlabeled_again(run.spec) and run.spec.unknown_label.action != "Fallback"
+    situation = Situation.working(
+        "Submitting", f"{plural(tickets, 'ticket')} to submit{f'; {BOUGHT_AGAIN}' if again else ''}"
+    )
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
+    if again:
+        await run.warn("UnknownBoughtAgain", BOUGHT_AGAIN)
 
 
 async def let_others_go_first(run: Run) -> None:

@@ -38,6 +38,7 @@ def test_the_example_runs_as_it_stands_and_shows_progress_categories_cost_and_wh
     table = [line.split() for line in lines[lines.index("category   tickets  share") + 1 : -2]]
     assert sum(int(count) for _, count, _ in table) == 100
     assert re.match(r"cost \$0\.\d+, at the standard price \$0\.\d+, saved \$0\.\d+ \(prices of", lines[-2])
+    assert desk.record("tickets-local")["plan"]["disableThinking"], "its model thinks by default, and pays for it"
     results = Path(lines[-1].removeprefix("rows are in "))
     assert len(results.read_text().splitlines()) == 100
     assert {row["id"] for row in desk.rows("tickets-local")} == {f"T-{number:04}" for number in range(1, 101)}

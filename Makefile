@@ -20,53 +20,60 @@ TESTS := $(FAST) $(wildcard tests/servers tests/cluster)
 COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo local test test-fast test-node control-plane node verify lint format types arch crds chart-readme manifests sizes lock clean
+.PHONY: help setup setup-dev demo local test test-fast test-node test-deps control-plane node verify lint format types arch crds chart-readme manifests sizes lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.ready ## Make .venv with the locked dependencies (does nothing when it is up to date)
+setup: $(VENV)/.ready ## Make .venv with nightsort and what it runs with, locked (does nothing when it is up to date)
 
-demo: setup control-plane ## Label 300 real tickets on a real API server, against the simulator (10 minutes the first time)
+setup-dev: $(VENV)/.ready-dev ## Add what the tests and the linters need
+
+demo: setup ## Label 300 real tickets on a real API server, against the simulator (6 minutes the first time)
+	@$(BUILD) etcd kube-apiserver kubectl
 	@$(BIN)/python -m examples.demo.run
 
-local: setup ## The same without a cluster, in seconds
+local: setup ## Label 100 real tickets without a cluster, against the simulator, in seconds
 	@$(BIN)/nightsort local examples/local.yaml --simulate
 
-test: setup control-plane ## Run all tests that need no root, with the coverage of domain and flow
+test: setup-dev control-plane ## Run all tests that need no root, with the coverage of domain and flow
 	$(BIN)/python -m pytest $(TESTS) $(COVERAGE) $(PYTEST_ARGS)
 
-test-node: setup control-plane node ## Run the image and the chart on a real node of this machine (needs root; see CONTRIBUTING.md)
+test-node: setup-dev control-plane node ## Run the image and the chart on a real node of this machine (needs root; see CONTRIBUTING.md)
 	$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
 
-test-fast: setup ## Run the tests that need no cluster
+test-fast: setup-dev ## Run the tests that need no cluster
 	$(BIN)/python -m pytest $(FAST) -m "not cluster" $(PYTEST_ARGS)
 
 SEEDS ?= 100000
 .PHONY: soak
-soak: setup ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
+soak: setup-dev ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
 	$(BIN)/python -m tests.simulation.replay --soak $(SEEDS)
 
+test-deps: ## Install MariaDB and Prometheus (and as root a node's parts) for the tests that are skipped without
+	@tools/install_test_deps.sh $(if $(filter 0,$(shell id -u)),node)
+
+BUILD = PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh
 control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager, kubectl and helm from Go modules, once
-	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh
+	@$(BUILD)
 
 node: setup ## Build what the real node needs besides: kubelet, kube-scheduler and the images, once
 	@PYTHON=$(CURDIR)/$(BIN)/python tests/node/build.sh
 
 verify: lint types arch crds-fresh chart-fresh ## Check everything that is not a test
 
-lint: setup ## Check style and formatting
+lint: setup-dev ## Check style and formatting
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 
-format: setup ## Mend style and formatting where that can be done without thinking
+format: setup-dev ## Mend style and formatting where that can be done without thinking
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-types: setup ## Check the types, strictly
+types: setup-dev ## Check the types, strictly
 	$(BIN)/mypy
 
-arch: setup ## Check the import contracts between the rooms
+arch: setup-dev ## Check the import contracts between the rooms
 	$(BIN)/lint-imports --no-logo
 
 crds: setup ## Render the CustomResourceDefinition from the models in api/, for kubectl and for the chart
@@ -89,7 +96,7 @@ manifests: setup helm ## Render the chart into plain manifests, for kubectl and 
 # Helm's half of the control plane; it is built in two minutes.
 .PHONY: helm
 helm: setup
-	@PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh helm
+	@$(BUILD) helm
 
 HELM = $$($(BIN)/python -c 'from tests.cluster.controlplane.plane import program; print(program("helm"))')
 RENDER = set -o pipefail; $(HELM) template nightsort charts/nightsort --namespace nightsort --skip-tests | \
@@ -107,8 +114,12 @@ sizes: setup ## Show the sizes of functions and modules beside their aims
 
 .PHONY: bench
 SIZE ?= usual
-bench: setup $(if $(filter full,$(SIZE)),control-plane) ## Measure beside the floor and a naive script, into docs/performance.md (SIZE=quick, usual or full)
+bench: setup-dev $(if $(filter full,$(SIZE)),control-plane) ## Measure beside the floor and a naive script, into docs/performance.md (SIZE=quick, usual or full)
 	$(BIN)/python -m benchmarks $(SIZE)
+
+.PHONY: check-locks
+check-locks: ## Ask the pip of Debian 12, the newest pip and uv whether they take the locks (needs an index)
+	tools/check_locks.sh
 
 lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK) --group dev -o requirements-dev.txt
@@ -121,19 +132,23 @@ LOCK := --universal --no-strip-extras --python-version 3.11 --generate-hashes --
 clean: ## Remove the environment and the tools' traces; the built control plane stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov dist
 
-$(VENV)/.ready: pyproject.toml requirements-dev.txt
+$(VENV)/.ready: pyproject.toml requirements.txt requirements-build.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Nightsort needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 ifneq ($(UV),)
 	@test -x $(BIN)/python || uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV)
-	@echo "setup: installing the locked dependencies with uv"
-	@uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
-	@uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 else
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV) || \
 	    { echo "The venv module is missing: on Debian, apt-get install python3-venv" >&2; exit 1; }
-	@echo "setup: installing the locked dependencies with pip (about a minute)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 endif
+	@echo "setup: installing what nightsort runs with, by $(if $(UV),uv (seconds),pip (about a minute))"
+	@$(INSTALL) --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@echo "setup: installing what tests and linters need, by $(if $(UV),uv (seconds),pip (about a minute))"
+	@$(INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+INSTALL = $(if $(UV),uv pip install --quiet --python $(BIN)/python,$(BIN)/pip install --quiet --disable-pip-version-check)

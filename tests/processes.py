@@ -1,4 +1,4 @@
-"""Real servers as children of a test or demo: started on free loopback ports, ended with their parent."""
+"""Real servers as children of a test or demo: on free loopback ports, ended with their block or their parent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from types import TracebackType
+from typing import ClassVar, Self
 
 # Runs between fork and exec: the kernel ends the child when its parent is killed and cannot clean up. A small program
 # rather than preexec_fn, which Python 3.12 warns about in a process with threads. Linux only; no effect elsewhere.
@@ -45,12 +46,28 @@ def free_ports(count: int) -> list[int]:
 
 
 class Server:
-    """A child process with its output in a log file."""
+    """A child process with its output in a log file; as a context manager it ends with the block.
+
+    started_by: the test whose set-up or call started it, as pytest names it; empty outside of pytest.
+    """
+
+    running: ClassVar[set[Server]] = set()
+    """Those that nobody has stopped. Held here, so that a forgotten one can be named at the end of all tests."""
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
         self.name = name
         self.process = process
         self.log = log
+        self.started_by = os.environ.get("PYTEST_CURRENT_TEST", "")
+        self.running.add(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
     @classmethod
     def start(
@@ -95,18 +112,22 @@ class Server:
         return self.process.pid
 
     def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
-        """Poll until `ready`; a server that ends meanwhile is not waited for.
+        """Poll until `ready`; a server that ends meanwhile is not waited for. One that is not ready is ended.
 
         Raises:
             DidNotStart: it ended, or was not ready in time.
         """
         deadline = time.monotonic() + seconds
-        while not ready():
-            if self.process.poll() is not None:
-                raise DidNotStart(f"{self.name} ended with code {self.process.returncode}:\n{self.tail()}")
-            if time.monotonic() > deadline:
-                raise DidNotStart(f"{self.name} was not ready after {seconds:g} s:\n{self.tail()}")
-            time.sleep(0.05)
+        try:
+            while not ready():
+                if self.process.poll() is not None:
+                    raise DidNotStart(f"{self.name} ended with code {self.process.returncode}:\n{self.tail()}")
+                if time.monotonic() > deadline:
+                    raise DidNotStart(f"{self.name} was not ready after {seconds:g} s:\n{self.tail()}")
+                time.sleep(0.05)
+        except BaseException:
+            self.stop()  # whoever waits has no block around it yet
+            raise
 
     def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 10) -> None:
         """End the process: ask with `how`, insist with SIGKILL. Nothing happens when it has ended already."""
@@ -117,6 +138,7 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.running.discard(self)
 
     def tail(self, lines: int = 20) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

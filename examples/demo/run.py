@@ -14,6 +14,8 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
+from nightsort.api.status import Cost, Status
+from nightsort.domain.breakdown import breakdown
 from tests.cluster.controlplane.plane import ControlPlane, program
 from tests.processes import Server, free_ports
 
@@ -25,10 +27,10 @@ LONGEST_SECONDS = 120.0
 
 
 def main() -> int:
-    say("starting etcd, the API server and the controller-manager of Kubernetes 1.37.2")
+    say("starting etcd and the API server of Kubernetes 1.37.2")
     with (
         tempfile.TemporaryDirectory(prefix="nightsort-demo-") as name,
-        ControlPlane(Path(name), crds=CRDS) as plane,
+        ControlPlane(Path(name), crds=CRDS, controller_manager=False) as plane,
         ExitStack() as stopping,
     ):
         (port,) = free_ports(1)
@@ -57,17 +59,26 @@ def show(plane: ControlPlane) -> int:
         print(plane.kubectl("describe", "cb", NAME), file=sys.stderr)
         return 1
     status = json.loads(plane.kubectl("get", "cb", NAME, "-o", "json"))["status"]
-    print("\ncategories")
-    for count in status["categories"]:
-        print(f"  {count['name']:<12}{count['tickets']:>5}")
+    print("\n".join(["", "categories", *categories(Status.model_validate(status))]))
     print("\n$ kubectl get configmap tickets-results -o jsonpath='{.data.results\\.jsonl}' | head -3")
     rows = plane.kubectl("get", "configmap", "tickets-results", "-o", r"jsonpath={.data.results\.jsonl}")
     print("\n".join(rows.splitlines()[:3]))
-    cost = status["cost"]
-    print(f"\ncost ${cost['actualUSD']}, estimated before at ${cost['estimatedUSD']}")
-    print(f"at the standard price, one call per ticket: ${cost['standardUSD']}")
-    print(f"saved ${cost['savedUSD']} (prices of {cost['pricesOf']})")
+    print("\n".join(["", *money(Status.model_validate(status).cost)]))
     return 0
+
+
+def categories(status: Status) -> list[str]:
+    parts = breakdown(status)
+    width = max((len(part.name) for part in parts), default=0) + 2
+    return [f"  {part.name:<{width}}{part.tickets:>5}{part.share:>8}" for part in parts]
+
+
+def money(cost: Cost) -> list[str]:
+    return [
+        f"cost ${cost.actual_usd}, estimated before at ${cost.estimated_usd}",
+        f"at the standard price, one call per ticket: ${cost.standard_usd}",
+        f"saved ${cost.saved_usd} (prices of {cost.prices_of})",
+    ]
 
 
 def follow(plane: ControlPlane) -> bool:

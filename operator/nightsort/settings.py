@@ -25,7 +25,10 @@ class Settings(BaseSettings):
     namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """The namespaces to watch; none means all."""
 
-    anthropic_base_url: str = API_URL
+    anthropic_base_url: str = Field(
+        default=API_URL, validation_alias=AliasChoices("NIGHTSORT_ANTHROPIC_BASE_URL", "ANTHROPIC_BASE_URL")
+    )
+    """Where the Message Batches API is; results are read there too. The SDK's own variable counts beneath ours."""
     anthropic_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("NIGHTSORT_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")
     )

@@ -9,7 +9,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import yaml
 
@@ -21,7 +22,7 @@ NIGHTSORT = [sys.executable, "-m", "nightsort"]
 
 
 class SimulatedApi:
-    """A simulator process, and what its control path tells."""
+    """A simulator process, and what its control path tells; as a context manager it ends with the block."""
 
     def __init__(self, folder: Path, seconds: float, address: str = "127.0.0.1") -> None:
         (port,) = free_ports(1)
@@ -29,6 +30,14 @@ class SimulatedApi:
         command = [*NIGHTSORT, "simulate", "--host", address, "--port", str(port), "--seconds", str(seconds)]
         self.server = Server.start(command, folder / "simulator.log")
         self.server.wait_until(lambda: "simulating" in self.server.tail())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.server.stop()
 
     def ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -49,7 +58,7 @@ def start_operator(
     ready: Callable[[], bool] | None = None,
     **environment: str,
 ) -> Server:
-    """The operator as a process; it is waited for until it watches, or until `ready`."""
+    """The operator as a process, which ends with the block; it is waited for until it watches, or until `ready`."""
     command = [*NIGHTSORT, "operator", "--api-url", api_url, *flags]
     server = Server.start(command, log, env={**os.environ, "KUBECONFIG": str(plane.kubeconfig), **environment})
     server.wait_until(ready or (lambda: "watching" in server.log.read_text()))

@@ -13,24 +13,22 @@ from tests.cluster.controlplane.plane import ControlPlane
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedApi]:
     """A simulated API whose batches take one second."""
-    api = SimulatedApi(tmp_path_factory.mktemp("simulator"), seconds=1)
-    yield api
-    api.server.stop()
+    with SimulatedApi(tmp_path_factory.mktemp("simulator"), seconds=1) as api:
+        yield api
 
 
 @pytest.fixture(scope="session")
 def operator(plane: ControlPlane, api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    server = start_operator(
+    with start_operator(
         plane,
         api.url,
         log,
         NIGHTSORT_ANTHROPIC_API_KEY="session",
         NIGHTSORT_DATABASE_HOSTS="*,127.0.0.1,localhost",
         NIGHTSORT_OBJECT_STORE_ENDPOINTS="127.0.0.1",
-    )
-    yield
-    server.stop()
+    ):
+        yield
     assert "Traceback" not in log.read_text(), log.read_text()[-5000:]
 
 

@@ -28,7 +28,7 @@ def test_the_way_to_the_batches_api_is_through_the_proxy_and_that_to_the_api_ser
 ) -> None:
     """The simulator is the proxy for http, where a host that does not exist is asked; nobody is there for https."""
     [nobody] = free_ports(1)
-    operator = start_operator(
+    with start_operator(
         troubled_user.plane,
         "http://anthropic.invalid",
         tmp_path / "operator.log",
@@ -37,12 +37,9 @@ def test_the_way_to_the_batches_api_is_through_the_proxy_and_that_to_the_api_ser
         NIGHTSORT_ANTHROPIC_API_KEY="proxied",
         NIGHTSORT_LEASE=f"{troubled_user.namespace}/nightsort",
         **proxies(https=f"http://127.0.0.1:{nobody}", http=quick_api.url),
-    )
-    try:
+    ):
         troubled_user.apply(batch("proxied", inline("charged twice")))
         assert troubled_user.finished("proxied")["status"]["phase"] == "Complete"
-    finally:
-        operator.stop()
 
 
 def managers(user: User, kind: str, name: str) -> set[str]:

@@ -228,11 +228,8 @@ def operator_of(release: Release, api: SimulatedApi, log: Path) -> Iterator[Serv
         "NIGHTSORT_LIVENESS_PORT": "0",
         "NIGHTSORT_ANTHROPIC_API_KEY_FILE": str(key),
     }
-    server = start_operator(release.plane, api.url, log, **variables)
-    try:
+    with start_operator(release.plane, api.url, log, **variables) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def live(user: User) -> None:

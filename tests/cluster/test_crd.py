@@ -172,15 +172,15 @@ def reported(plane: ControlPlane, namespace: str) -> str:
 def test_the_columns_tell_the_story(plane: ControlPlane, reported: str) -> None:
     heads, row, *_ = get(plane, reported).splitlines()
 
-    assert heads.split() == ["NAME", "PHASE", "TICKETS", "LABELED", "FAILED", "COST", "BATCH", "AGE"]
-    assert row.split()[:-1] == ["tickets", "Processing", "3000", "2990", "7", "0.47", "msgbatch_01"]
+    assert heads.split() == ["NAME", "PHASE", "TICKETS", "LABELED", "UNKNOWN", "FAILED", "COST", "BATCH", "AGE"]
+    assert row.split()[:-1] == ["tickets", "Processing", "3000", "2990", "3", "7", "0.47", "msgbatch_01"]
 
 
 def test_wide_columns_tell_more(plane: ControlPlane, reported: str) -> None:
     heads, row, *_ = get(plane, reported, "-o", "wide").splitlines()
 
     assert heads.split()[-3:] == ["MODEL", "SAVED", "MESSAGE"]
-    assert row.split(maxsplit=10)[8:] == ["claude-haiku-4-5", "0.46", "1 batch is being processed"]
+    assert row.split(maxsplit=11)[9:] == ["claude-haiku-4-5", "0.46", "1 batch is being processed"]
 
 
 def test_resources_are_selected_by_phase_and_model(plane: ControlPlane, reported: str) -> None:

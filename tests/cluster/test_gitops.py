@@ -28,11 +28,8 @@ def watching(user: User, folder: Path) -> Iterator[Path]:
     """Everything that a watch of the namespace's resources shows meanwhile, as JSON documents one after the other."""
     log = folder / "watch.json"
     where = (f"--kubeconfig={user.plane.kubeconfig}", "-n", user.namespace)
-    server = Server.start([program("kubectl"), *where, "get", "cb", "-o", "json", "--watch"], log)
-    try:
+    with Server.start([program("kubectl"), *where, "get", "cb", "-o", "json", "--watch"], log):
         yield log
-    finally:
-        server.stop()
 
 
 def documents(text: str) -> list[Any]:

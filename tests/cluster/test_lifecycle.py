@@ -27,9 +27,8 @@ pytestmark = pytest.mark.cluster
 def slow_api(tmp_path: Path) -> Iterator[SimulatedApi]:
     """What is bought here does not end by itself before the test does."""
     (tmp_path / "slow").mkdir()
-    api = SimulatedApi(tmp_path / "slow", seconds=600)
-    yield api
-    api.server.stop()
+    with SimulatedApi(tmp_path / "slow", seconds=600) as api:
+        yield api
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import os
 import shutil
 import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +24,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.cluster.bench import SimulatedApi, User, batch, inline, start_operator
 from tests.cluster.helm import CHART, one, render
+from tests.parts import need
 from tests.processes import Server, free_ports
 from tests.waiting import eventually
 
@@ -36,20 +37,9 @@ QUERIES = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for
 VARIABLES = {"$__rate_interval": "20s", "$__range": "10m", "$namespace": ".*", "$model": ".*"}
 
 
-def tool(name: str) -> str:
-    """A program of Prometheus; without it the test is skipped, but not in CI, where .ci/run installs it."""
-    path = shutil.which(name)
-    if path is None:
-        missing = f"{name} is missing: on Debian, apt-get install prometheus"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return path
-
-
 def promtool(*arguments: str, folder: Path, stdin: bytes = b"") -> str:
     """What promtool prints; the test fails when it finds anything."""
-    ended = subprocess.run([tool("promtool"), *arguments], cwd=folder, input=stdin, capture_output=True, check=False)
+    ended = subprocess.run([need("promtool"), *arguments], cwd=folder, input=stdin, capture_output=True, check=False)
     told = (ended.stdout + ended.stderr).decode()
     assert ended.returncode == 0, told
     return told
@@ -107,40 +97,38 @@ def answers(url: str) -> bool:
 @pytest.fixture
 def held_api(tmp_path: Path) -> Iterator[SimulatedApi]:
     """Batches that end when the test says so, and not before Prometheus has seen them run."""
-    api = SimulatedApi(tmp_path, seconds=600)
-    yield api
-    api.server.stop()
+    with SimulatedApi(tmp_path, seconds=600) as api:
+        yield api
 
 
 @pytest.fixture
 def watched(troubled_user: User, held_api: SimulatedApi, tmp_path: Path) -> Iterator[Watched]:
+    program = need("prometheus")
     port, prometheus_port = free_ports(2)
     flags = ("--namespace", troubled_user.namespace, "--liveness-port", str(port))
-    operator = start_operator(
-        troubled_user.plane,
-        held_api.url,
-        tmp_path / "operator.log",
-        *flags,
-        NIGHTSORT_ANTHROPIC_API_KEY="watched",
-        NIGHTSORT_LOG_FORMAT="json",
-    )
     scrape = {"job_name": "nightsort", "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
-        tool("prometheus"),
+        program,
         "--config.file=prometheus.yml",
         f"--storage.tsdb.path={tmp_path / 'prometheus'}",
         f"--web.listen-address=127.0.0.1:{prometheus_port}",
     ]
-    prometheus = Server.start(command, tmp_path / "prometheus.log")
     url = f"http://127.0.0.1:{prometheus_port}"
-    try:
+    with (
+        start_operator(
+            troubled_user.plane,
+            held_api.url,
+            tmp_path / "operator.log",
+            *flags,
+            NIGHTSORT_ANTHROPIC_API_KEY="watched",
+            NIGHTSORT_LOG_FORMAT="json",
+        ) as operator,
+        Server.start(command, tmp_path / "prometheus.log") as prometheus,
+    ):
         prometheus.wait_until(lambda: answers(f"{url}/-/ready"))
         yield Watched(operator, f"http://127.0.0.1:{port}/metrics", url)
-    finally:
-        prometheus.stop()
-        operator.stop()
 
 
 def a_night(user: User, api: SimulatedApi, watched: Watched) -> None:
@@ -233,7 +221,7 @@ class Collector:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def stop(self) -> None:
+    def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -241,15 +229,14 @@ class Collector:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    collector = Collector()
-    yield collector
-    collector.stop()
+    with closing(Collector()) as collector:
+        yield collector
 
 
 def test_a_run_can_be_followed_in_traces_that_hold_no_ticket_text(
     troubled_user: User, quick_api: SimulatedApi, collector: Collector, tmp_path: Path
 ) -> None:
-    operator = start_operator(
+    with start_operator(
         troubled_user.plane,
         quick_api.url,
         tmp_path / "operator.log",
@@ -259,13 +246,10 @@ def test_a_run_can_be_followed_in_traces_that_hold_no_ticket_text(
         NIGHTSORT_TRACES="otlp",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         OTEL_BSP_SCHEDULE_DELAY="100",
-    )
-    try:
+    ):
         troubled_user.apply(batch("traced", inline(f"{SECRET_WORDS} charged twice")))
         uid = troubled_user.finished("traced")["metadata"]["uid"]
         eventually(lambda: "run" in {span.name for span in collector.spans})
-    finally:
-        operator.stop()
 
     assert {span.trace_id.hex() for span in collector.spans} == {uid.replace("-", "")}
     assert {"prepare", "submit", "collect", "batches create", "batches results"} <= {s.name for s in collector.spans}
@@ -276,7 +260,7 @@ def test_an_operator_whose_traces_nobody_takes_works_and_ends_all_the_same(
     troubled_user: User, quick_api: SimulatedApi, tmp_path: Path
 ) -> None:
     [nobody] = free_ports(1)
-    operator = start_operator(
+    with start_operator(
         troubled_user.plane,
         quick_api.url,
         tmp_path / "operator.log",
@@ -285,11 +269,8 @@ def test_an_operator_whose_traces_nobody_takes_works_and_ends_all_the_same(
         NIGHTSORT_ANTHROPIC_API_KEY="untraced",
         NIGHTSORT_TRACES="otlp",
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{nobody}",
-    )
-    try:
+    ) as operator:
         troubled_user.apply(batch("untraced", inline("charged twice")))
         assert troubled_user.finished("untraced")["status"]["phase"] == "Complete"
         operator.process.terminate()
         assert operator.process.wait(30) == 0
-    finally:
-        operator.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,15 @@ def breakable_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contro
 
 @pytest.fixture(scope="session")
 def nursery(breakable_plane: ControlPlane) -> Iterator[Nursery]:
-    nursery = Nursery(breakable_plane.kubeconfig)
-    yield nursery
-    nursery.close()
+    with closing(Nursery(breakable_plane.kubeconfig)) as nursery:
+        yield nursery
 
 
 @pytest.fixture
 def quick_api(tmp_path: Path) -> Iterator[SimulatedApi]:
     """A simulated API of the test's own, so that its bill is the test's, too; batches take 0.7 s."""
-    api = SimulatedApi(tmp_path, seconds=0.7)
-    yield api
-    api.server.stop()
+    with SimulatedApi(tmp_path, seconds=0.7) as api:
+        yield api
 
 
 @pytest.fixture
@@ -58,9 +57,8 @@ def pod(nursery: Nursery, troubled_user: User, quick_api: SimulatedApi, tmp_path
 
 @pytest.fixture
 def eyes(troubled_user: User) -> Iterator[Eyes]:
-    eyes = Eyes(troubled_user.plane, troubled_user.namespace)
-    yield eyes
-    eyes.close()
+    with closing(Eyes(troubled_user.plane, troubled_user.namespace)) as eyes:
+        yield eyes
 
 
 @pytest.fixture

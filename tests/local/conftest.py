@@ -14,17 +14,15 @@ from tests.local.desk import Desk
 @pytest.fixture(scope="session")
 def quick_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedApi]:
     """Its batches end at once."""
-    api = SimulatedApi(tmp_path_factory.mktemp("quick"), seconds=0)
-    yield api
-    api.server.stop()
+    with SimulatedApi(tmp_path_factory.mktemp("quick"), seconds=0) as api:
+        yield api
 
 
 @pytest.fixture(scope="session")
 def patient_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedApi]:
     """Its batches last until a test ends them."""
-    api = SimulatedApi(tmp_path_factory.mktemp("patient"), seconds=600)
-    yield api
-    api.server.stop()
+    with SimulatedApi(tmp_path_factory.mktemp("patient"), seconds=600) as api:
+        yield api
 
 
 @pytest.fixture

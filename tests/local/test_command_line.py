@@ -57,6 +57,40 @@ def test_an_address_that_is_none_is_refused_at_once(desk: Desk) -> None:
     assert "--simulate starts an API of its own" in desk.local(path, "--simulate", "--api-url", "http://host").err
 
 
+def test_the_sdks_own_variable_says_where_the_api_is_and_results_are_read_there_too(desk: Desk) -> None:
+    path = desk.write(batch("tickets", TWO))
+    desk.api.ask("faults", [{"kind": "foreign-results-url", "host": "http://127.0.0.1:9", "times": None}])
+
+    outcome = run("local", str(path), "--state", str(desk.folder / "state"), env=address(desk.api.url))
+
+    assert outcome.code == 0, outcome.told
+    assert len(desk.bought()["batches"]) == 1
+    assert len(desk.rows()) == 2
+
+
+def test_our_own_address_and_a_simulation_go_before_the_sdks_variable(desk: Desk) -> None:
+    path, nowhere = desk.write(batch("tickets", TWO)), address("http://127.0.0.1:9")
+    ours = {"NIGHTSORT_ANTHROPIC_BASE_URL": desk.api.url}
+    command = ("local", str(path), "--state")
+
+    assert desk.local(path, env=nowhere).code == 0, "the flag"
+    assert run(*command, str(desk.folder / "ours"), env=nowhere | ours).code == 0
+    assert len(desk.bought()["batches"]) == 2
+    assert desk.local(path, "--simulate", "--seconds", "0", env=address("nonsense")).code == 0
+    assert len(desk.bought()["batches"]) == 2
+
+
+def test_an_address_of_the_environment_that_is_none_is_refused_by_its_name(desk: Desk) -> None:
+    outcome = run("local", str(desk.write(batch("tickets", TWO))), env=address("nonsense"))
+
+    assert outcome.code == 2
+    assert outcome.err.startswith("NIGHTSORT_ANTHROPIC_BASE_URL (or ANTHROPIC_BASE_URL): must be a URL such as ")
+
+
+def address(url: str) -> dict[str, str]:
+    return KEY | {"ANTHROPIC_BASE_URL": url}
+
+
 def test_a_setting_that_is_wrong_is_named(desk: Desk) -> None:
     outcome = desk.local(desk.write(batch("tickets", TWO)), env={"NIGHTSORT_ADOPTION_GRACE_SECONDS": "soon"})
 
@@ -99,11 +133,8 @@ def test_an_api_that_is_not_there_is_told_and_waited_for(desk: Desk) -> None:
     process = desk.start(desk.write(batch("tickets", TWO)), "--api-url", f"http://127.0.0.1:{port}")
     eventually(lambda: "tickets  Pending: the API cannot be reached" in process.tail())
 
-    late = Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], desk.folder / "late.log")
-    try:
+    with Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], desk.folder / "late.log"):
         assert process.process.wait(60) == 0, process.tail()
-    finally:
-        late.stop()
 
 
 def test_a_suspended_resource_is_not_waited_for(desk: Desk) -> None:

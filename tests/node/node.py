@@ -14,6 +14,7 @@ import yaml
 from tests.cluster.controlplane.plane import NODE_PROGRAMS, TOP, ControlPlane, MissingProgram, program
 from tests.node import machine
 from tests.node.machine import BRIDGE, DISK, Machine, found, removed
+from tests.parts import ROOT
 from tests.processes import Server
 from tests.waiting import eventually
 
@@ -229,7 +230,7 @@ def read(file: Path) -> str:
 def parts_missing() -> list[str]:
     """What a node needs and this machine does not have."""
     if os.geteuid() != 0:
-        return ["root"]
+        return [ROOT]
     missing = [name for name in (*machine.PROGRAMS, *PROGRAMS) if not is_found(name)]
     if not any((place / "bridge").exists() for place in PLUGINS):
         missing.append("the plugins of CNI")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import secrets
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,44 +13,27 @@ from urllib.parse import unquote, urlsplit
 
 import pymysql
 
+from tests.parts import need
 from tests.processes import Server, free_ports
 from tests.servers.postgres import with_database
 
 USER = "nightsort"
 
 
-class NotInstalled(Exception):
-    """The programs are missing; the message says where they come from."""
-
-
 @contextmanager
 def mariadb() -> Iterator[str]:
-    """The URL of a new server's database `test`, as a user with all rights; it ends with the block.
-
-    Raises:
-        NotInstalled: there is no `mariadbd` on this machine.
-    """
-    server_program, install = program("mariadbd"), program("mariadb-install-db")
+    """The URL of a new server's database `test`, as a user with all rights; it ends with the block."""
+    server_program, install = need("mariadbd"), need("mariadb-install-db")
     # A short path, because a socket's may have 107 bytes only.
     with tempfile.TemporaryDirectory(prefix="nightsort-mariadb-") as temporary:
         directory = Path(temporary)
         initialise(install, directory)
         password = secrets.token_hex(8)
         (port,) = free_ports(1)
-        server = start(server_program, directory, port, password)
         url = f"mysql://{USER}:{password}@127.0.0.1:{port}/test"
-        try:
+        with start(server_program, directory, port, password) as server:
             server.wait_until(lambda: connects(url))
             yield url
-        finally:
-            server.stop()
-
-
-def program(name: str) -> str:
-    path = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if path is None:
-        raise NotInstalled(f"{name} is not installed (Debian: apt-get install mariadb-server)")
-    return path
 
 
 def initialise(install: str, directory: Path) -> None:

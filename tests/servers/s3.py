@@ -28,12 +28,9 @@ def s3() -> Iterator[str]:
         (port,) = free_ports(1)
         endpoint = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        server = Server.start(command, Path(directory) / "s3.log", env={**os.environ, "HOME": directory})
-        try:
+        with Server.start(command, Path(directory) / "s3.log", env={**os.environ, "HOME": directory}) as server:
             server.wait_until(lambda: answers(endpoint))
             yield endpoint
-        finally:
-            server.stop()
 
 
 def answers(endpoint: str) -> bool:

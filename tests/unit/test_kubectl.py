@@ -167,7 +167,7 @@ def test_a_file_of_tickets_gives_a_resource_and_its_config_map(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
-        ("a.csv", "id,text\n1,b\n", "no column 'body', which prompt.template names: give --template"),
+        ("a.csv", "id,text\n1,b\n", "call it body, or name it in prompt.template, if it is that (--template, such as"),
         ("a.csv", "id,subject,body\n1,a,b\n1,c,d\n", 'line 3: the id "1" was used before, by line 2'),
         ("a.jsonl", '{"subject": "a"}\n', "line 1: the ticket has no id"),
         ("a.json", '[{"id": "1", "subject": "", "body": ""}', "no valid JSON"),

@@ -33,6 +33,7 @@ COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Phase", "string", ".status.phase", 0),
     ("Tickets", "integer", ".status.tickets.total", 0),
     ("Labeled", "integer", ".status.tickets.labeled", 0),
+    ("Unknown", "integer", ".status.tickets.unknown", 0),
     ("Failed", "integer", ".status.tickets.failed", 0),
     ("Cost", "string", ".status.cost.actualUSD", 0),
     ("Batch", "string", ".status.batches[0].id", 0),

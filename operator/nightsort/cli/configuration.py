@@ -29,10 +29,14 @@ def told(item: Any) -> str:
 
 
 def called(setting: str) -> str:
-    """The setting as the environment names it; the API's address is mostly given by its flag."""
-    if setting == "anthropic_base_url":
-        return "--api-url (or NIGHTSORT_ANTHROPIC_BASE_URL)"
-    return f"NIGHTSORT_{setting.upper()}"
+    """The setting as the environment names it, or by its flag; one of two variables is told by the first of them."""
+    match setting:
+        case "anthropic_base_url":
+            return "--api-url (or NIGHTSORT_ANTHROPIC_BASE_URL)"
+        case "NIGHTSORT_ANTHROPIC_BASE_URL":
+            return "NIGHTSORT_ANTHROPIC_BASE_URL (or ANTHROPIC_BASE_URL)"
+        case _:
+            return f"NIGHTSORT_{setting.upper().removeprefix('NIGHTSORT_')}"
 
 
 def message(item: Any) -> str:

@@ -129,6 +129,5 @@ class Follower:
 
 def counted(status: Status) -> str:
     """How far it is, where something is."""
-    tickets = status.tickets
-    stored = tickets.labeled + tickets.unknown + tickets.failed
-    return f" ({stored:,} of {tickets.total:,} tickets have their row)" if stored else ""
+    stored = status.results.rows
+    return f" ({stored:,} of {status.tickets.total:,} tickets have their row)" if stored else ""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nightsort.cli.manifests import Manifests
     from nightsort.settings import Settings
 
+ITS_OWN = "http://127.0.0.1"
+"""The address of the simulator, until it has told its port; whatever the environment says does not count."""
 AGAIN = "run the same command again, and it goes on where it was"
 
 
@@ -45,7 +47,7 @@ def local(
     if simulate and api_url:
         stop("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
     manifests = manifests_of(file)
-    settings = settings_of(anthropic_base_url=api_url)
+    settings = settings_of(anthropic_base_url=ITS_OWN if simulate else api_url)
     job = Job(manifests, settings, state / "simulated" if simulate else state, seconds if simulate else None)
     if not finished(job):
         stop(f"not complete: when that is mended, {AGAIN}" if job.can_be_mended else "not complete", NOT_COMPLETE)

@@ -26,7 +26,8 @@ def add_to(app: typer.Typer, start: Callable[[Settings], None]) -> None:
         """Run the operator.
 
         The cluster comes from the pod's service account or from KUBECONFIG. Every setting can also be an environment
-        variable NIGHTSORT_…; the API key comes from the Secret that a resource names, else from the file
+        variable NIGHTSORT_…; ANTHROPIC_BASE_URL counts where neither --api-url nor NIGHTSORT_ANTHROPIC_BASE_URL is
+        given. The API key comes from the Secret that a resource names, else from the file
         NIGHTSORT_ANTHROPIC_API_KEY_FILE, which may be replaced at any time, else it is NIGHTSORT_ANTHROPIC_API_KEY or
         ANTHROPIC_API_KEY.
         """

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
+from nightsort.domain.breakdown import breakdown
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
 
@@ -98,9 +99,9 @@ class Progress:
         (self._err if trouble else self._out).print(printable(text), soft_wrap=True)
 
     def end(self, resource: Resource) -> None:
-        """The categories with their share, what it cost, and where the rows are."""
+        """Into what the tickets divide, what it cost, and where the rows are."""
         status = resource.status
-        if status.categories or status.tickets.failed:
+        if status.tickets.labeled or status.tickets.unknown or status.tickets.failed:
             self._out.print(table_of(self.name_of(resource), status, lines=self._out.is_terminal))
         if status.cost.actual_usd:
             self.line(
@@ -147,9 +148,6 @@ def table_of(name: str, status: Status, *, lines: bool) -> Table:
     table.add_column("category", overflow="fold")
     table.add_column("tickets", justify="right")
     table.add_column("share", justify="right")
-    counts = [(count.name, count.tickets) for count in sorted(status.categories, key=lambda one: -one.tickets)]
-    if status.tickets.failed:
-        counts.append(("(none: failed)", status.tickets.failed))
-    for label, tickets in counts:
-        table.add_row(printable(label), f"{tickets:,}", f"{tickets / (status.tickets.total or 1):.1%}")
+    for part in breakdown(status):
+        table.add_row(printable(part.name), f"{part.tickets:,}", part.share)
     return table

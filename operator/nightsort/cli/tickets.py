@@ -57,7 +57,7 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
         InvalidManifest: no model was given.
     """
     if wishes.model is None:
-        raise InvalidManifest(f"{path} has tickets and no model: give --model, such as --model claude-haiku-4-5")
+        raise InvalidManifest(f"{path} has tickets and no model: give --model, such as --model claude-haiku-5-5")
     spec: dict[str, Any] = {
         "model": wishes.model,
         "source": {"configMap": {"name": "tickets", "key": f"tickets{path.suffix}"}},
@@ -104,5 +104,5 @@ def refuse_unusable(manifest: dict[str, Any], path: Path, text: str) -> None:
     except InvalidResource as error:
         raise InvalidManifest(str(error)) from None
     except Rejected as error:
-        hint = ": give --template, such as '$body'" if "prompt.template names" in error.message else ""
+        hint = " (--template, such as '$body')" if "prompt.template names" in error.message else ""
         raise InvalidManifest(f"{path}: {error.message}{hint}") from None

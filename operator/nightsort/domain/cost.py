@@ -14,7 +14,8 @@ from nightsort.domain.prices import Price, PriceTable
 
 MILLION = Decimal(1_000_000)
 BATCH_SHARE = Decimal("0.5")
-CENT_HUNDREDTH = Decimal("0.0001")
+CENT = Decimal("0.01")
+FOUR_DECIMALS, SIX_DECIMALS = Decimal("0.0001"), Decimal("0.000001")
 ANSWER_TOKENS = 8
 _DATE_SUFFIX = re.compile(r"-\d{8}$")
 
@@ -50,9 +51,13 @@ def batch_price(usage: Usage, price: Price) -> Decimal:
     return standard_price(usage, price) * BATCH_SHARE
 
 
-def money(amount: Decimal, rounding: str = ROUND_HALF_EVEN) -> str:
-    """USD as a decimal string with four decimals."""
-    return str(amount.quantize(CENT_HUNDREDTH, rounding))
+def money(amount: Decimal, rounding: str = ROUND_HALF_EVEN, *, beside: Decimal | None = None) -> str:
+    """USD as a decimal string: four decimals, or six below a cent, where four would leave a digit or none.
+
+    `beside` is the smallest of the amounts that are shown together, so that all of them have the same decimals.
+    """
+    least = amount if beside is None else beside
+    return f"{amount.quantize(SIX_DECIMALS if 0 < least < CENT else FOUR_DECIMALS, rounding):f}"
 
 
 def total(usages: Iterable[Usage]) -> Usage:
@@ -141,12 +146,13 @@ def settled(before: Cost, usage: Usage, model: str, table: PriceTable) -> Cost:
         price = price_of(model, table)
     except UnknownPrice:
         return before
-    actual, standard = money(batch_price(usage, price)), money(standard_price(usage, price))
+    paid = batch_price(usage, price)
+    actual, standard = money(paid), money(standard_price(usage, price), beside=paid)
     return before.model_copy(
         update={
             "actual_usd": actual,
             "standard_usd": standard,
-            "saved_usd": money(Decimal(standard) - Decimal(actual)),
+            "saved_usd": money(Decimal(standard) - Decimal(actual), beside=paid),
             "prices_of": table.day,
         }
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from nightsort.api.status import Status
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status, TicketCounts
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
+from nightsort.domain.selection import finds_the_unlabeled_again
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.run import Run
 from nightsort.flow.store import with_stored
@@ -17,7 +19,7 @@ async def finish(run: Run, status: Status) -> None:
         summary = summary_of(run, status)
         for sink in await run.tools.connections.sinks(run.resource):
             status = with_stored(status, await sink.finish(summary))
-    situation = outcome(run.told(status, progress(status)))
+    situation = outcome(run.told(status, progress(status)), run.spec)
     await run.save_results(status, situation)
     run.tools.traces.ended(run.resource)
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
@@ -42,7 +44,8 @@ def summary_of(run: Run, status: Status) -> Summary:
     )
 
 
-def outcome(status: Status) -> Situation:
+def outcome(status: Status, spec: Spec) -> Situation:
+    """How the run has ended, in figures that add up."""
     counts = ticket_counts(status)
     if status.stop is not None:
         return Situation(Standing.FAILED, status.stop.reason, status.stop.message)
@@ -50,11 +53,12 @@ def outcome(status: Status) -> Situation:
         return Situation(
             Standing.COMPLETE, "Complete", f"the source has no tickets; nothing was bought{remark_of(status)}"
         )
-    parts = {"labeled": counts.labeled, "unknown": counts.unknown, "failed": counts.failed}
+    fallback = spec.unknown_label.category
+    unknown = f"unknown (now {fallback})" if fallback else "unknown"
+    parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    unmatched = unmatched_of(status)
-    message = f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}{f'; {unmatched}' if unmatched else ''}"
-    message += remark_of(status)
+    notes = [note for note in (unmatched_of(status), found_again(counts, spec)) if note]
+    message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed == counts.total:
         return Situation(Standing.FAILED, "NoTicketLabeled", message)
     return Situation(Standing.COMPLETE, "Complete", message)
@@ -67,6 +71,14 @@ def remark_of(status: Status) -> str:
 def unmatched_of(status: Status) -> str:
     results = status.results
     return f"{plural(results.unmatched, 'label')} found no row in table {results.table}" if results.unmatched else ""
+
+
+def found_again(counts: TicketCounts, spec: Spec) -> str:
+    """Of tickets that the next run over the same table will buy, as every one after it may."""
+    left = counts.failed + (counts.unknown if spec.unknown_label.category is None else 0)
+    if not left or not finds_the_unlabeled_again(spec):
+        return ""
+    return f"the next run with this query buys {plural(left, 'ticket')} without a category again"
 
 
 def money_of(status: Status) -> str:

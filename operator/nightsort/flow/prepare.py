@@ -12,6 +12,7 @@ from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
+from nightsort.domain.selection import finds_the_unlabeled_again
 from nightsort.domain.situation import Situation
 from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.rehearse import rehearse
@@ -20,6 +21,11 @@ from nightsort.flow.sample import counted, refuse_too_long, sample
 from nightsort.flow.snapshot import keep, snapshot_of
 
 MOST_REMARK_CHARS = 1000
+
+BOUGHT_AGAIN = (
+    "tickets whose answer is none of the categories stay without one, and the next run with this query buys them "
+    "again: use unknownLabel.action Fallback in the next resource"
+)
 
 
 async def prepare(run: Run) -> None:
@@ -55,12 +61,18 @@ async def prepare(run: Run) -> None:
     )
     plan = await keep(run, snapshot, plan)
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
-    situation = Situation.working(
-        "Submitting", f"{plural(tickets, 'ticket')} to submit{'; ' if remarks else ''}{remarks}"
-    )
+    again = finds_the_unlabeled_again(run.spec) and run.spec.unknown_label.action != "Fallback"
+    words = [
+        f"{plural(tickets, 'ticket')} to submit",
+        *([BOUGHT_AGAIN] if again else []),
+        *([remarks] if remarks else []),
+    ]
+    situation = Situation.working("Submitting", "; ".join(words))
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
     if remarks:
         await run.warn("EmptyFile", remarks)
+    if again:
+        await run.warn("UnknownBoughtAgain", BOUGHT_AGAIN)
     await warn_near_limit(run, requests, text_bytes)
 
 

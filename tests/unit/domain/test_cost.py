@@ -192,7 +192,24 @@ def test_usages_add_up(parts: list[Usage]) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "shown"),
-    [("0", "0.0000"), ("0.00004", "0.0000"), ("0.00006", "0.0001"), ("12", "12.0000"), ("1E+3", "1000.0000")],
+    [
+        ("0", "0.0000"),
+        ("0.0000375", "0.000038"),
+        ("0.00999951", "0.010000"),
+        ("0.01", "0.0100"),
+        ("12", "12.0000"),
+        ("1E+3", "1000.0000"),
+        ("4E-8", "0.000000"),
+    ],
 )
-def test_money_is_a_decimal_string(amount: str, shown: str) -> None:
+def test_money_is_a_decimal_string_with_more_decimals_below_a_cent(amount: str, shown: str) -> None:
     assert money(Decimal(amount)) == shown
+
+
+@given(usages, st.sampled_from(sorted(PRICE_TABLE.prices)))
+def test_amounts_that_are_shown_together_add_up_and_have_the_same_decimals(usage: Usage, model: str) -> None:
+    cost = settled(Cost(), usage, model, PRICE_TABLE)
+    shown = [amount for amount in (cost.actual_usd, cost.saved_usd, cost.standard_usd) if amount is not None]
+
+    assert len({len(amount.partition(".")[2]) for amount in shown}) <= 1
+    assert sum(map(Decimal, shown[:2])) == sum(map(Decimal, shown[2:]))

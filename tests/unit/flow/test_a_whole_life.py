@@ -44,11 +44,11 @@ async def test_the_money_stands_in_the_status_and_in_the_last_event(world: World
     resource = await world.run_until_finished(world.apply("a", "b"))
 
     cost = resource.status.cost
-    assert (cost.actual_usd, cost.standard_usd, cost.saved_usd) == ("0.0015", "0.0030", "0.0015")
+    assert (cost.actual_usd, cost.standard_usd, cost.saved_usd) == ("0.001500", "0.003000", "0.001500")
     assert cost.estimated_usd is not None
     kind, reason, message = world.events.told[-1]
     assert (kind, reason) == ("Normal", "Complete")
-    assert message == "2 tickets: 2 labeled; cost $0.0015, at the standard price $0.0030, saved $0.0015"
+    assert message == "2 tickets: 2 labeled; cost $0.001500, at the standard price $0.003000, saved $0.001500"
 
 
 async def test_a_model_without_a_price_runs_without_a_figure(world: World) -> None:

@@ -15,6 +15,7 @@ from nightsort.domain.cost import ANSWER_TOKENS
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.prepare import BOUGHT_AGAIN
 from tests.fakes.batch_api import MODEL, MODELS, tokens
 from tests.fakes.world import World
 
@@ -300,3 +301,47 @@ async def test_what_a_source_remarks_is_bounded_and_shows_no_control_characters(
     assert ended.status.plan.remark is not None
     assert ended.status.plan.remark.startswith("\\x1b[2J")
     assert len(ended.status.plan.remark) == 1000
+
+
+# --- what the next run would buy again --------------------------------------------------------------------------------
+
+SECRET = {"name": "db", "key": "url"}
+NIGHTLY: dict[str, Any] = {
+    "source": {"database": {"urlSecretRef": SECRET, "query": "SELECT * FROM tickets WHERE category IS NULL"}},
+    "results": {"database": {"urlSecretRef": SECRET, "table": "tickets"}},
+}
+
+
+@pytest.mark.parametrize("rule", [None, {"action": "Fail"}, {"action": "Retry"}])
+async def test_pre_flight_warns_of_a_query_that_finds_unknown_tickets_again(
+    world: World, rule: dict[str, str] | None
+) -> None:
+    resource = world.apply("billing", "flaky", unknownLabel=rule, backoffLimit=0, **NIGHTLY)
+
+    resource = await world.run_until_finished(resource)
+
+    warnings = [(reason, message) for kind, reason, message in world.events.told if kind == "Warning"]
+    assert warnings == [("UnknownBoughtAgain", BOUGHT_AGAIN)]
+    submitting = next(status for status in world.writes(resource) if status.plan is not None)
+    assert submitting.conditions[0].message == f"2 tickets to submit; {BOUGHT_AGAIN}"
+    assert is_true(resource.status, "Complete"), "nothing is refused"
+    message = resource.status.message or ""
+    assert message.endswith("; the next run with this query buys 1 ticket without a category again")
+
+
+async def test_a_fallback_leaves_no_unknown_ticket_to_be_bought_again(world: World) -> None:
+    rule = {"action": "Fallback", "category": "other"}
+    resource = await world.run_until_finished(world.apply("billing", "flaky", unknownLabel=rule, **NIGHTLY))
+
+    assert {kind for kind, *_ in world.events.told} == {"Normal"}
+    assert (resource.status.message or "").startswith("2 tickets: 1 labeled, 1 unknown (now other); cost $")
+    assert "again" not in (resource.status.message or "")
+    assert world.labels() == {"0": "billing", "1": "other"}
+
+
+async def test_a_query_that_finds_every_ticket_is_no_reason_to_warn(world: World) -> None:
+    every = {"database": {"urlSecretRef": SECRET, "query": "SELECT * FROM tickets"}}
+    resource = await world.run_until_finished(world.apply("billing", "flaky", **NIGHTLY | {"source": every}))
+
+    assert {kind for kind, *_ in world.events.told} == {"Normal"}
+    assert "again" not in (resource.status.message or "")

@@ -79,7 +79,7 @@ async def test_a_model_that_must_think_is_estimated_at_all_that_it_may_write(wor
     assert costs[1] - costs[0] == Decimal("2.5")  # 100 tickets x 1,000 tokens x $50 / 1,000,000 / 2
 
 
-async def test_an_amount_that_is_shown_as_nothing_is_above_a_limit_below_it(world: World) -> None:
+async def test_a_fraction_of_a_cent_is_told_beside_a_limit_below_it(world: World) -> None:
     facts = replace(MODELS[MODEL], id="claude-haiku-5-5")
     world.api._models = MODELS | {facts.id: facts}
     resource = world.apply("billing", model=facts.id, maxCostUSD="0.000001")
@@ -88,7 +88,7 @@ async def test_an_amount_that_is_shown_as_nothing_is_above_a_limit_below_it(worl
 
     assert is_refused(now(world, resource))
     assert now(world, resource).message == (
-        "estimated at $0.0001, which is above maxCostUSD 0.000001; nothing was bought"
+        "estimated at $0.000010, which is above maxCostUSD 0.000001; nothing was bought"
     )
     assert world.api.calls["create"] == 0
 

@@ -1,0 +1,52 @@
+"""Into what the tickets of a run divide, as people are shown it: counts add up to the total, shares to 100 %."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nightsort.api.status import Status
+
+THOUSAND = 1000
+"""Shares are in tenths of a percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A category, or why tickets have none; `thousandths` is its share of all tickets."""
+
+    name: str
+    tickets: int
+    thousandths: int
+
+    @property
+    def share(self) -> str:
+        return f"{self.thousandths // 10}.{self.thousandths % 10}%"
+
+
+def breakdown(status: Status) -> tuple[Part, ...]:
+    """Every ticket once: the categories, largest first, then those without one; empty parts are left out.
+
+    A ticket that `Fallback` gave a category stands there, though its verdict is Unknown.
+    """
+    tickets = status.tickets
+    categories = sorted(((one.name, one.tickets) for one in status.categories), key=lambda one: -one[1])
+    categorized = sum(count for _, count in categories)
+    unknown = max(tickets.labeled + tickets.unknown - categorized, 0)
+    unanswered = max(tickets.total - categorized - unknown - tickets.failed, 0)
+    others = [("(none: unknown)", unknown), ("(none: failed)", tickets.failed), ("(none: not answered)", unanswered)]
+    counts = [(name, count) for name, count in (*categories, *others) if count]
+    shares = shares_of([count for _, count in counts])
+    return tuple(Part(name, count, share) for (name, count), share in zip(counts, shares, strict=True))
+
+
+def shares_of(counts: Sequence[int]) -> list[int]:
+    """Shares in thousandths that add up to a thousand: what rounding down leaves goes to the largest remainders."""
+    whole = sum(counts)
+    if not whole:
+        return [0 for _ in counts]
+    shares = [count * THOUSAND // whole for count in counts]
+    by_remainder = sorted(range(len(counts)), key=lambda place: -(counts[place] * THOUSAND % whole))
+    for place in by_remainder[: THOUSAND - sum(shares)]:
+        shares[place] += 1
+    return shares

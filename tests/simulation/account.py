@@ -16,6 +16,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Clock
 from tests.fakes.batch_api import FakeBatchApi, Held, read_requests, tokens
+from tests.simulation.apart import Counts
 
 MARK = "sekret"
 """Stands in the text of every ticket, and must stand nowhere else."""
@@ -66,6 +67,8 @@ class Account(FakeBatchApi):
         self.drought: tuple[datetime, datetime] | None = None
         self._refusal = rng.choice(NOTHING_SOLD)
         self.shorten = self.deliver
+        self.counts = Counts(clock.now, 0.0)
+        self.total = self.counts.of
 
     def respond(self, text: str) -> str | Answer:
         if self._rng.random() >= self._mood:

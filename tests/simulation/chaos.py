@@ -74,7 +74,7 @@ class Pauses(Chaos):
     """Leaders that stop answering around a purchase, and go on when another one has taken over."""
 
     def blow(self, operation: str, more: Sequence[Fault] = ()) -> Blow:
-        if operation not in ("secret", "create", "save") or not self.chance(0.1):
+        if operation not in ("secret", "upload", "create", "save") or not self.chance(0.1):
             return WELL
         return Blow(Fault.PAUSE, self._rng.uniform(60, LONGEST_PAUSE))
 

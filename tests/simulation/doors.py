@@ -78,10 +78,14 @@ class ApiDoor:
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
         refusal = self._process.world.rng.choice(REFUSALS)
-        sent = body.read()  # what stalls is on its way
+        sent = await self._process.upload(body, size)  # what stalls is on its way
         self._process.world.oracle.begun.add(tag)
         effect = lambda: self._account.create(io.BytesIO(sent), size, tag)  # noqa: E731 - as the other doors have it
-        return await self._call("create", effect, refusal, LOST, about=tag)
+        try:
+            return await self._call("create", effect, refusal, LOST, about=tag)
+        except OutcomeUnknown:
+            self._process.world.lost(tag)
+            raise
 
     async def retrieve(self, batch_id: str) -> Batch | None:
         if self._process.world.chaos.chance(0.01):

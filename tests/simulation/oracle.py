@@ -55,6 +55,7 @@ class Oracle:
         self.begun: set[str] = set()
         self.left: set[tuple[str, str]] = set()
         self.counted: dict[str, int] = {}
+        self.switched: set[str] = set()
         self._uncancelled: defaultdict[str, str] = defaultdict(str)
         self._gone: dict[str, tuple[Resource, datetime]] = {}
 
@@ -140,6 +141,7 @@ class Oracle:
         self._check_memory(before, status)
         self._check_counts(name, status)
         self._check_conditions(name, status)
+        self._check_account(before.meta, status)
         self.demand(MARK not in text, f"I6: the status of {name} has the text of a ticket")
         if before.status.plan is None and status.plan is not None:
             self.counted[before.meta.uid] = status.plan.tickets
@@ -200,6 +202,12 @@ class Oracle:
         )
         if not fine:
             self.fail(f"{name}: conditions {status.conditions}")
+
+    def _check_account(self, meta: Meta, status: Status) -> None:
+        """A key that was only rotated is not taken for another account's where answers name the account."""
+        held = any(condition.reason == "AccountChanged" for condition in status.conditions)
+        wrongly = held and self._world.scenario.told and meta.uid not in self.switched
+        self.demand(not wrongly, f"{meta.name} waits for another account, and has always had the same")
 
     def told(self, meta: Meta, reason: str, message: str) -> None:
         self.demand(MARK not in message, f"I6: an event of {meta.name} has the text of a ticket")

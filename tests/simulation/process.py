@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
@@ -14,7 +14,7 @@ from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.flow.cancel import Farewell
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run import Tools
-from tests.simulation.chaos import Blow, Fault, Killed
+from tests.simulation.chaos import WELL, Blow, Fault, Killed
 from tests.simulation.doors import Connections, EventsDoor, LedgerDoor, ScratchDoor
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FAREWELL_SECONDS = 30.0
+PIECES = 3
+"""In which a body is read."""
 
 
 class Process:
@@ -37,7 +39,7 @@ class Process:
             ledger=LedgerDoor(self, world.truth),
             connections=Connections(self),
             events=EventsDoor(self),
-            clock=world.clock,
+            clock=world.new_clock(),
             new_tag=world.new_tag,
             enqueued_requests=world.scenario.room,
             scratch=ScratchDoor(self),
@@ -141,6 +143,23 @@ class Process:
             await asyncio.sleep(blow.seconds)
             self.check()
         return result
+
+    async def upload(self, body: BinaryIO, size: int) -> bytes:
+        """What is read of a body, in pieces; the process may pause between any two of them.
+
+        No pause is left between the last piece and its way out: nobody could tell that it is too late by then.
+        """
+        sent = b""
+        while piece := body.read(-(-size // PIECES)):
+            sent += piece
+            blow = self.world.chaos.blow("upload") if len(sent) < size else WELL
+            if blow.fault is Fault.PAUSE:
+                self.blows += 1
+                self.world.trace(self.number, "upload", f"{len(sent)} of {size} bytes", blow)
+                self.world.paused(self, blow.seconds)
+                await asyncio.sleep(blow.seconds)
+                self.check()
+        return sent
 
     async def stream(
         self, operation: str, read: Callable[[], Awaitable[list[Answer]]], away: Interruption, *, about: str = ""

@@ -54,6 +54,10 @@ class Scenario:
     `drought` is when accounts sell nothing, in seconds from the beginning of the world. `greed` is how many answers use
     all the tokens that they may. Where it is `restless`, somebody writes a resource whenever its results are read.
     With a `limit`, sources are queries for so many tickets without a label, the first or the `newest`.
+    `counts` is how many of the
+    batches have odd counts, `clocks` how far apart clocks of processes may be (seconds), `told` whether answers name
+    the account, `switches` how often a lost answer is followed by a key of another account, `rotations` how often keys
+    are replaced in a life.
     """
 
     plans: Sequence[Plan]
@@ -70,6 +74,11 @@ class Scenario:
     restless: bool = False
     limit: int | None = None
     newest: bool = False
+    counts: float = 0.0
+    clocks: float = 0.0
+    told: bool = True
+    switches: float = 0.0
+    rotations: int = 0
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -106,6 +115,11 @@ def drawn(rng: random.Random) -> Scenario:
         greed=rng.choice((0.0, 0.0, 0.3, 1.0)),
         restless=rng.random() < 0.2,
         drops=rng.choice((0.0, 0.0, 0.0, 0.3)),
+        counts=rng.choice((0.0, 0.0, 0.5)),
+        clocks=rng.choice((0.0, 0.0, 0.0, 1200.0, 3 * 3600.0)),
+        told=rng.random() < 0.5,
+        switches=rng.choice((0.0, 0.0, 0.5)),
+        rotations=rng.choice((0, 0, 3)),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from nightsort.flow import cancel
 from tests.simulation.defect import CAME_THROUGH, Defect
 from tests.simulation.defects import DEFECTS
+from tests.simulation.defects_adopt import DEFECTS as OF_ADOPTING
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
@@ -24,7 +25,9 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize(
-    "defect", [*DEFECTS, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS, *OF_SOURCES], ids=lambda defect: defect.name
+    "defect",
+    [*DEFECTS, *OF_ADOPTING, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS, *OF_SOURCES],
+    ids=lambda defect: defect.name,
 )
 def test_the_oracle_catches(defect: Defect) -> None:
     caught, others = defect.caught(SEEDS)

@@ -19,6 +19,7 @@ from nightsort.flow.run import Tools
 from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import Account
+from tests.simulation.apart import UNTOLD, ApartClock
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, quiet
 from tests.simulation.chaos import drawn as troubles
 from tests.simulation.oracle import Oracle
@@ -35,6 +36,8 @@ CROWDED = 100
 DAWDLING = 600.0
 """Seconds that looks may take or be put off for, where nothing goes wrong but creates."""
 ACCOUNTS = ("first", "second")
+AWAY = "away"
+"""Of another organization."""
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Tools], None]
 
@@ -61,9 +64,11 @@ class World:
         self.clock = LoopClock()
         self.oracle = Oracle(self)
         self.truth = Truth(self.clock, self._witness)
-        self.accounts = {name: Account(self.clock, self.rng, name, self.bought) for name in ACCOUNTS}
+        self.accounts = {name: Account(self.clock, self.rng, name, self.bought) for name in (*ACCOUNTS, AWAY)}
         self.sources = {name: self.scenario.source(name, partial(self.labeled, name)) for name in self.scenario.sources}
         self.shelves: dict[str, list[Shelf]] = {}
+        self.accounts[AWAY].key = AWAY
+        self.away: set[str] = set()
         self.created: list[Meta] = []
         self.processes: list[Process] = []
         self.lines: list[tuple[float, int, str, str, Blow]] = []
@@ -79,8 +84,10 @@ class World:
 
     async def _live(self) -> None:
         scenario = self.scenario
-        for account in self.accounts.values():
+        for name, account in self.accounts.items():
             account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
+            account.counts.rate = scenario.counts
+            account.names = (f"organization of {name}", f"workspace of {name}") if scenario.told else UNTOLD
             if self.scenario.drought:
                 begins, ends = (self.clock.now() + timedelta(seconds=each) for each in self.scenario.drought)
                 account.drought = (begins, ends)
@@ -88,6 +95,8 @@ class World:
                 account.longest = min(account.longest, 600.0)
         for plan in self.scenario.plans:
             self.spawn(self._apply(plan))
+        for _ in range(self.scenario.rotations):
+            self.spawn(self._rotate())
         self.begin()
         while not self.oracle.broken and not self.settled:
             if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > self.most_looks:
@@ -266,6 +275,26 @@ class World:
         await asyncio.sleep(self.rng.uniform(0, 300))
         self.accounts[account].stranger(requests)
 
+    async def _rotate(self) -> None:
+        await asyncio.sleep(self.rng.choice((60.0, 1000.0, 10_000.0)) * self.rng.random())
+        account = self.accounts[self.rng.choice(ACCOUNTS)]
+        self.trace(0, "key rotated", account.key)
+        account.key += "'"
+
+    def lost(self, tag: str) -> None:
+        """The answer to a create is lost; now and then the key is another account's from then on, for some hours."""
+        if self.chaos.chance(self.scenario.switches):
+            self.spawn(self._switch(self.oracle.intents[tag].resource))
+
+    async def _switch(self, meta: Meta) -> None:
+        hours = self.rng.choice((0.1, 1.0, 9.0)) * self.rng.random()
+        self.trace(0, "another account", f"{meta.name} for {hours:.1f} h")
+        self.away.add(meta.uid)
+        self.oracle.switched.add(meta.uid)
+        await asyncio.sleep(hours * 3600.0)
+        self.away.discard(meta.uid)
+        self.trace(0, "the former account", meta.name)
+
     # --- what a process asks the world for ---
 
     def watched(self, meta: Meta) -> Resource | None:
@@ -273,6 +302,8 @@ class World:
         return self.truth.seen(meta, self.rng.randrange(1, 4) if self.chaos.chance(0.03) else 0)
 
     def account_of(self, resource: Resource) -> str:
+        if resource.meta.uid in self.away:
+            return AWAY
         credentials = resource.spec.credentials
         return credentials.secret_ref.name if credentials else ACCOUNTS[0]
 
@@ -281,6 +312,18 @@ class World:
 
     def new_tag(self) -> str:
         return "".join(self.rng.choices(ALPHABET, k=6))
+
+    def new_clock(self) -> ApartClock:
+        """Of a process that begins; now and then somebody sets it later on."""
+        clock = ApartClock(self.rng.uniform(-1, 1) * self.scenario.clocks)
+        if self.scenario.clocks and self.rng.random() < 0.3:
+            self.spawn(self._set(clock))
+        return clock
+
+    async def _set(self, clock: ApartClock) -> None:
+        await asyncio.sleep(self.rng.choice((100.0, 1000.0, 10_000.0)) * self.rng.random())
+        clock.ahead = self.rng.uniform(-1, 1) * self.scenario.clocks
+        self.trace(0, "a clock is set", f"{clock.ahead:.0f} s ahead")
 
     def count_look(self) -> None:
         self.looks += 1

@@ -81,12 +81,13 @@ class Totals:
         """Whether its counts show that a batch is not one of so many requests.
 
         Counts may lag behind a create, be absent (zero), grow, and add up to less than was sent. More than was asked
-        for is another's batch; less is one only where it has stood still for as long as a list may lag.
+        for is another's batch; less is one only where it has stood still for as long as a list may lag, and only until
+        the batch has ended: from then on its results tell.
         """
         total = self.seen.get(batch.id) or Total(batch.requests, now)
         if batch.requests > asked:
             return True
-        if batch.requests == asked or batch.requests <= 0 or total.changed:
+        if batch.ended or batch.requests == asked or batch.requests <= 0 or total.changed:
             return False
         return now - total.since >= grace.total_seconds()
 

@@ -239,8 +239,11 @@ def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Mov
 
 
 def hold_under_another_account(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    """Nothing more is bought with a key that may be another account's while the outcome of a create is open."""
-    return Rest(resource.spec.poll_interval_seconds) if facts.elsewhere() and not resource.status.stop else None
+    """Nothing more is bought with a key that may be another account's while the outcome of a create is open.
+
+    Nor is anything given up: that account's batches are hidden, and not gone.
+    """
+    return Rest(resource.spec.poll_interval_seconds) if facts.elsewhere() else None
 
 
 def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Move | None:

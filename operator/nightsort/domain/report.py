@@ -13,6 +13,8 @@ from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import by_declaration, in_state, next_submission, ticket_counts
 from nightsort.domain.situation import Situation, Standing
 
+ACCOUNT_CHANGED = "AccountChanged"
+
 
 def report(resource: Resource, status: Status, situation: Situation, prices: PriceTable, now: datetime) -> Status:
     """The status as it is written: counts, cost, phase and conditions follow from the rest.
@@ -66,7 +68,7 @@ def standing_of(
         tag = elsewhere[0]
         return Situation(
             Standing.STALLED,
-            "AccountChanged",
+            ACCOUNT_CHANGED,
             f"the answer to the create call tagged {tag} was lost, and the API key may now be another account's: "
             "nothing is bought until the former one is back. If that account will not come back, "
             f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={tag}` buys these tickets once more",

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from nightsort.api.status import BatchRecord
+from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain import custom_id
 from nightsort.domain.account import Kinship, kinship
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Candidate, Watch, may_be_ours
-from nightsort.domain.errors import Waiting
+from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.record import in_state
+from nightsort.domain.report import ACCOUNT_CHANGED, standing_of
 from nightsort.flow.answers import wait_for_the_rest
 from nightsort.flow.run import Run
 from nightsort.ports import BatchApi
-
-MOST_ASKED = 5
-"""Batches that are asked for by id to tell whether a key shows the same workspace as the one before."""
 
 
 async def find_candidates(
@@ -76,19 +75,27 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
 async def kinship_of(run: Run, api: BatchApi, intent: BatchRecord) -> Kinship:
     """Whether the account that is asked now is the one that the intent bought from.
 
-    A batch that was there before, or that this run has bought from the same account, is shown to its workspace alone:
-    where another key shows it, it was only replaced.
+    The batch that was its newest then is shown to its workspace alone: where another key shows it, the key was only
+    replaced. Other batches of the run tell nothing, since they may have been bought from yet another account.
     """
     if intent.seen is None:  # an earlier version's
         return Kinship.SAME
     kin = kinship(intent.seen, api.account(intent.tag))
-    if kin is not Kinship.UNKNOWN:
-        return kin
-    known = [intent.seen.newest, *(record.id for record in reversed(run.status.batches))]
-    for batch_id in list(dict.fromkeys(filter(None, known)))[:MOST_ASKED]:
-        if await api.retrieve(batch_id) is not None:
-            return Kinship.SAME
-    return Kinship.UNKNOWN
+    if kin is Kinship.UNKNOWN and intent.seen.newest and await api.retrieve(intent.seen.newest) is not None:
+        return Kinship.SAME
+    return kin
+
+
+async def refuse_another_account(run: Run, api: BatchApi) -> None:
+    """Asked of the very account that is about to be bought from: the key may have been replaced since the last look.
+
+    Raises:
+        Stalled: it is not known to be that of an intent whose outcome is open.
+    """
+    for intent in in_state(run.status, BatchState.INTENDED):
+        if await kinship_of(run, api, intent) is not Kinship.SAME:
+            situation = standing_of(run.resource, elsewhere=[intent.tag])
+            raise Stalled(situation.message, reason=ACCOUNT_CHANGED)
 
 
 async def lines_by_tag(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:

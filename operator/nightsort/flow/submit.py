@@ -25,6 +25,7 @@ from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder, bytes_of
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.adopt import refuse_another_account
 from nightsort.flow.afford import hold_batch, hold_what_is_known, with_what_is_known
 from nightsort.flow.answers import to_ask_again
 from nightsort.flow.confirm import confirm, settle
@@ -82,15 +83,20 @@ async def submit(run: Run, submission: Submission) -> None:
         await spool.seal()
         await unsendable.seal()
         api = await run.tools.connections.api(run.resource)
-        seen = await seen_of(api, tag) if spool.requests else None
+        seen = await seen_of(run, api, tag) if spool.requests else None
         record = await intend(run, submission, load, tag, seen)
         if record is not None:
             await carry_out(run, api, record, load)
 
 
-async def seen_of(api: BatchApi, tag: str) -> Seen:
-    """What tells later whose account was bought from, and which of its batches were there before."""
+async def seen_of(run: Run, api: BatchApi, tag: str) -> Seen:
+    """What tells later whose account was bought from, and which of its batches were there before.
+
+    Raises:
+        Stalled: it is not known to be that of an intent whose outcome is open.
+    """
     newest = await api.newest()
+    await refuse_another_account(run, api)
     account = api.account(tag)
     return Seen(
         newest=newest.id if newest and len(newest.id) <= MOST_ID_CHARS else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -88,6 +89,14 @@ def test_counts_leave_a_batch_out_only_where_they_are_steady_or_too_high(totals:
         seen.note(batch(total), number * LATE)
 
     assert seen.exclude(batch(totals[-1]), ASKED, (len(totals) - 1) * LATE, GRACE) is excluded
+
+
+def test_a_batch_that_has_ended_is_never_left_out_for_a_lower_total() -> None:
+    seen = Totals()
+    ended = replace(batch(4), ended=True)
+    seen.note(ended, 0.0)
+
+    assert not seen.exclude(ended, ASKED, 10 * LATE, GRACE)
 
 
 def test_a_batch_whose_counts_were_never_noted_is_not_left_out_for_a_lower_total() -> None:

@@ -93,6 +93,18 @@ async def test_a_batch_that_has_ended_with_other_counts_is_looked_into_at_once(w
     assert all_paid_once(world, 5)
 
 
+async def test_a_batch_with_lower_counts_whose_results_cannot_be_read_for_long_is_not_passed_over(world: World) -> None:
+    world.api.total = lambda held: len(held.answers) - 1
+    resource = world.apply(*["billing"] * 5)
+    world.api.after = raising(LOST, "create")
+    world.api.before = raising(Waiting("away", reason="ApiUnavailable"), "results", times=200)
+
+    await world.run_until_finished(resource, max_looks=2000)
+
+    assert world.api.calls["create"] == 1
+    assert all_paid_once(world, 5)
+
+
 async def never_accepted(world: World, tickets: int, foreign: int) -> Resource:
     """An intent that bought nothing, and a batch of another tenant that comes right behind it and runs for hours."""
     resource = world.apply(*["billing"] * tickets)
@@ -454,3 +466,20 @@ async def test_the_fingerprint_of_an_account_holds_no_key(world: World) -> None:
     assert (seen.organization, seen.workspace) == TELLING
     resource = await world.run_until_finished(resource)
     assert resource.status.batches[0].seen is None, "it is of no more use"
+
+
+async def test_a_key_that_changes_between_a_look_and_a_purchase_buys_nothing_elsewhere(world: World) -> None:
+    elsewhere = Elsewhere(world, TELLING)
+    resource = world.apply(*["billing"] * 4, shards={"maxRequests": 2})
+    world.api.after = raising(LOST, "create")
+
+    async def change(operation: str, *about: Any) -> None:
+        if operation == "recent":
+            elsewhere.leave()
+
+    world.api.before = change
+    await world.look(resource)
+
+    assert [one.tag for one in status_of(world, resource).batches] == ["t00000"]
+    assert elsewhere.away.calls["create"] == 0
+    assert status_of(world, resource).conditions[-1].reason == "AccountChanged"

@@ -26,7 +26,8 @@ class Facts:
     """What was seen of the world: own batches by id; for each intent's tag the candidates that nobody owns.
 
     An intent without an entry in `candidates` has not been looked for. `cancel_asked` are the batches that this process
-    has asked to end; asking again after a restart is harmless. `absent` says since when the API hides an own batch.
+    has asked to end; asking again after a restart is harmless. `absent` says for how long the API has hidden
+    an own batch.
     `overdue` are the tags of intents whose grace is over: the list that the candidates are from was read after it.
     `kinship` says for an intent's tag whether the account is the one that was bought from; an intent without an entry
     is of the same one. `trouble` is why the intents could not be looked for.
@@ -35,14 +36,14 @@ class Facts:
     batches: Mapping[str, Batch] = field(default_factory=dict)
     candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
     cancel_asked: Collection[str] = ()
-    absent: Mapping[str, datetime] = field(default_factory=dict)
+    absent: Mapping[str, timedelta] = field(default_factory=dict)
     overdue: Collection[str] = ()
     kinship: Mapping[str, Kinship] = field(default_factory=dict)
     trouble: Interruption | None = None
 
-    def hidden(self, now: datetime) -> list[str]:
+    def hidden(self) -> list[str]:
         """Own batches that the API has hidden for so long that somebody should look."""
-        return [batch_id for batch_id, since in self.absent.items() if now >= since + ABSENCE]
+        return [batch_id for batch_id, absent in self.absent.items() if absent >= ABSENCE]
 
     def untold(self) -> bool:
         """Whether nothing can be told any more of the intents that are open."""
@@ -202,7 +203,7 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move |
     """
     for record in in_state(resource.status, BatchState.SUBMITTED):
         absent = facts.absent.get(record.id or "")
-        if absent is not None and now >= max(absent + ABSENCE, record.intended_at + ALL_OVER):
+        if absent is not None and absent >= ABSENCE and now >= record.intended_at + ALL_OVER:
             return Lose(record)
     for record in in_state(resource.status, BatchState.INTENDED):
         if record.tag in facts.elsewhere():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from heapq import heapify, heappop, heapreplace
 
 from nightsort.api.status import BatchState, Status
@@ -14,13 +13,13 @@ SHOWN_PLACES = 10
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somebody who waits: for how many requests, when last heard of, and since when."""
+    """Somebody who waits: for how many requests, when last heard of, and since when, by the monotonic clock."""
 
     uid: str
     namespace: str
     requests: int
-    asked: datetime
-    since: datetime
+    asked: float
+    since: float
 
 
 @dataclass(frozen=True, slots=True)

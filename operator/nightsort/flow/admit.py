@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from weakref import WeakKeyDictionary
 
@@ -17,7 +17,7 @@ from nightsort.ports import BatchApi
 ASK_SECONDS = 5.0
 FAR_SECONDS = 30.0
 """How often who is among the first asks, and who is behind them."""
-FORGOTTEN = timedelta(seconds=60)
+FORGOTTEN = 60.0
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Account:
         if not line:
             self.lines.pop(place.namespace, None)
 
-    def front(self, now: datetime) -> list[Place]:
+    def front(self, now: float) -> list[Place]:
         """Who goes first. Who has not asked for a while does something else, or is gone: nobody waits behind it."""
         for namespace in list(self.lines):
             for place in [
@@ -75,7 +75,7 @@ class Admission:
         mine = self._take_turn(run, account, requests)
         for line in self._accounts.values():
             line.leave(mine)
-        self._tools.metrics.admitted(run.now() - mine.since)
+        self._tools.metrics.admitted(timedelta(seconds=run.passed() - mine.since))
         there = account.loads.get(mine.uid, Load(mine.namespace, 0))
         account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
 
@@ -86,7 +86,7 @@ class Admission:
             Waiting: somebody else goes first, or there is no room yet.
         """
         mine = stand_in_line(account, run, requests)
-        first = account.front(run.now())
+        first = account.front(run.passed())
         if first[0].uid != mine.uid or not has_room(mine.requests, account.loads.values(), self._limit):
             raise Waiting(
                 f"{in_words(mine, first)} in the queue for this API key: at most {self._limit:,} requests at once",
@@ -104,16 +104,19 @@ class Admission:
                 account.loads[run.resource.meta.uid] = Load(run.resource.meta.namespace, requests)
 
     def forget(self, uid: str) -> None:
+        """The resource is gone, or has ended: nobody waits behind it."""
         self._hear(uid, 0)
         for account in self._accounts.values():
             account.loads.pop(uid, None)
+            for place in [line[uid] for line in account.lines.values() if uid in line]:
+                account.leave(place)
 
     def _hear(self, uid: str, requests: int) -> None:
         """What is known better than from the list that is being counted."""
         if not self._counted:
             self._news[uid] = requests
 
-    def queued(self, now: datetime) -> int:
+    def queued(self, now: float) -> int:
         """How many resources wait for room."""
         places = [
             place for account in self._accounts.values() for line in account.lines.values() for place in line.values()
@@ -146,8 +149,8 @@ def stand_in_line(account: Account, run: Run, requests: int) -> Place:
     meta = run.resource.meta
     line = account.lines.setdefault(meta.namespace, {})
     earlier = line.get(meta.uid)
-    since = earlier.since if earlier and run.now() - earlier.asked <= FORGOTTEN else run.now()
-    place = line[meta.uid] = Place(meta.uid, meta.namespace, requests, run.now(), since)
+    since = earlier.since if earlier and run.passed() - earlier.asked <= FORGOTTEN else run.passed()
+    place = line[meta.uid] = Place(meta.uid, meta.namespace, requests, run.passed(), since)
     return place
 
 

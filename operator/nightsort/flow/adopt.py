@@ -22,7 +22,7 @@ async def find_candidates(
     run: Run, api: BatchApi, intents: Iterable[BatchRecord], recent: Sequence[Batch]
 ) -> Mapping[str, Sequence[Candidate]]:
     """For each intent's tag the batches that it may have bought; one that another record owns is none of them."""
-    owned = await run.tools.owned.seen(run.tools.ledger, run.now())
+    owned = await run.tools.owned.seen(run.tools.ledger, run.passed())
     intents, now, tools = list(intents), run.tools.clock.monotonic(), run.tools
     own = {intent.tag for intent in intents}
     found: dict[str, list[Candidate]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import ROUND_UP, Decimal
 
 from nightsort.api.spec import Spec
@@ -17,7 +16,7 @@ from nightsort.flow.run import Run, TooDear
 
 AROUND_TOKENS = 100
 """Of a request, beside its texts."""
-MEASURED_AGAIN = timedelta(minutes=10)
+MEASURED_AGAIN = 600.0
 """A batch that is too dear is not read from the source at each look, only to find the same."""
 
 
@@ -77,7 +76,7 @@ def hold_batch(run: Run, submission: Submission, requests: int, text_bytes: int)
         refuse_above_limit(run, amount)
     except Interruption:
         if amount is not None:
-            known = TooDear(submission.shard, submission.attempt, amount, run.now())
+            known = TooDear(submission.shard, submission.attempt, amount, run.passed())
             run.tools.too_dear[run.resource.meta.uid] = known
         raise
     run.tools.too_dear.pop(run.resource.meta.uid, None)
@@ -88,7 +87,7 @@ def hold_what_is_known(run: Run, submission: Submission) -> None:
     known = run.tools.too_dear.get(run.resource.meta.uid)
     if known is None or (known.shard, known.attempt) != (submission.shard, submission.attempt):
         return
-    if timedelta(0) <= run.now() - known.at < MEASURED_AGAIN:
+    if run.passed() - known.at < MEASURED_AGAIN:
         refuse_above_limit(run, known.price)
 
 

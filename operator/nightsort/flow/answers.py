@@ -121,11 +121,11 @@ def wait_for_the_rest(
     Raises:
         Waiting: as long as `patience`, and for a handful of reads.
     """
-    fresh = ShortReads(run.now(), 0, found)
+    fresh = ShortReads(run.passed(), 0, found)
     before = run.tools.short_reads.get((batch.id, what), fresh)
     now = ShortReads(before.since, before.reads + 1, found) if found >= before.found else fresh
     run.tools.short_reads[batch.id, what] = now
-    if run.now() - now.since < patience or now.reads <= SHORT_READS:
+    if run.passed() - now.since < patience.total_seconds() or now.reads <= SHORT_READS:
         raise Waiting(
             f"the results of {batch.id} have {found:,} of {wanted:,} {what}; reading them again",
             reason="ResultsIncomplete",
@@ -138,8 +138,8 @@ def wait_for_it(run: Run, record: BatchRecord, patience: timedelta) -> None:
     Raises:
         Waiting: as long as `patience`.
     """
-    since = run.tools.absent_since.setdefault(record.id or "", run.now())
-    if run.now() - since < patience:
+    since = run.tools.absent_since.setdefault(record.id or "", run.passed())
+    if run.passed() - since < patience.total_seconds():
         raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
 
 

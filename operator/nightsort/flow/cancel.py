@@ -43,11 +43,11 @@ class Farewell:
         `known` is the status as the caller saw it, for when no newer one can be read. A call that is not answered is
         given up at the deadline too; there is always time for one try.
         """
-        ends = self.tools.clock.now() + self.deadline
+        ends = self.tools.clock.monotonic() + self.deadline.total_seconds()
         left = unsettled(known)
         while True:
             try:
-                async with asyncio.timeout(max((ends - self.tools.clock.now()).total_seconds(), LAST_TRY_SECONDS)):
+                async with asyncio.timeout(max(ends - self.tools.clock.monotonic(), LAST_TRY_SECONDS)):
                     resource = await self.tools.ledger.load(meta)
                     if resource is None:
                         return None
@@ -58,7 +58,7 @@ class Farewell:
             else:
                 if not left:
                     return None
-            if self.tools.clock.now() >= ends:
+            if self.tools.clock.monotonic() >= ends:
                 return await self._tell(meta, left)
             await self.tools.clock.sleep(PAUSE_SECONDS)
 

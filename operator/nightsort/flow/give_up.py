@@ -94,8 +94,8 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
         if isinstance(interruption, SourceChanged):
             rows.clear()  # that it was shows at the end of a range, too
             return there
-        since = run.tools.absent_since.setdefault(place, run.now())
-        if run.now() - since < ABSENCE:
+        since = run.tools.absent_since.setdefault(place, run.passed())
+        if run.passed() - since < ABSENCE.total_seconds():
             raise
         return max(there - rows.rows, 0)
     run.tools.absent_since.pop(place, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import BinaryIO
 
 from nightsort.domain.account import Account
@@ -136,7 +136,7 @@ class Gate:
         self._jitter = jitter
         self._failures = 0
         self._closed: Interruption | None = None
-        self._until = clock.now()
+        self._until = clock.monotonic()
         self._probing = False
 
     @contextmanager
@@ -154,7 +154,7 @@ class Gate:
                 self._probing = False
 
     def _ask_to_probe(self, closed: Interruption) -> bool:
-        left = (self._until - self._clock.now()).total_seconds()
+        left = self._until - self._clock.monotonic()
         if left > 0:
             raise again(closed, left)
         if self._probing:
@@ -172,7 +172,7 @@ class Gate:
             doubled = min(FIRST_SECONDS * 2.0 ** min(self._failures - 1, MOST_DOUBLINGS), LONGEST_SECONDS)
             pause = max(doubled, interruption.retry_after or 0.0)
         self._closed = interruption
-        self._until = self._clock.now() + timedelta(seconds=pause * (1 + self._jitter() / 2))
+        self._until = self._clock.monotonic() + pause * (1 + self._jitter() / 2)
 
 
 def concerns_others(interruption: Interruption) -> bool:

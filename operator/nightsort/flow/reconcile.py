@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Stop
@@ -74,17 +74,17 @@ class Reconciler:
 
         No further move is begun once `stopped`: the process is about to end, or the resource to go.
         """
-        metrics, began = self._tools.metrics, self._tools.clock.now()
+        metrics, began = self._tools.metrics, self._tools.clock.monotonic()
         if resource.status.plan is not None:
             metrics.expect(resource.meta.namespace, model_of(resource))
         with about(resource.meta.key):
             outcome, seconds = await self._look(Run(resource, self._tools), stopped)
-        metrics.looked(outcome, self._tools.clock.now() - began)
+        metrics.looked(outcome, timedelta(seconds=self._tools.clock.monotonic() - began))
         return seconds
 
     def queued(self) -> int:
         """How many resources wait for their account to have room."""
-        return self._admission.queued(self._tools.clock.now())
+        return self._admission.queued(self._tools.clock.monotonic())
 
     async def _look(self, run: Run, stopped: Callable[[], bool]) -> tuple[str, float | None]:
         """How it came out, in a word, and the seconds until the next look."""
@@ -140,7 +140,7 @@ class Reconciler:
         if rest.seconds is not None:
             if facts.trouble is not None and not facts.untold():
                 raise facts.trouble
-            situation = standing_of(run.resource, facts.hidden(run.now()), facts.elsewhere(), untold=facts.untold())
+            situation = standing_of(run.resource, facts.hidden(), facts.elsewhere(), untold=facts.untold())
             # Whatever was in the way before is not any more; nothing is written when that was said already.
             before = run.status.message
             await run.save(run.status, situation)
@@ -164,7 +164,7 @@ class Reconciler:
         if ids:
             since = min(record.intended_at for record in flying) - CLOCK_SKEW
             batches = await self._polls.snapshots(api, ids, since, read, newer_than)
-        absent = self._absent(ids, batches, now)
+        absent = self._absent(ids, batches)
         candidates: dict[str, list[Candidate]] = {}
         unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
         known = Facts(batches, candidates, self._tools.cancel_asked, absent, trouble=trouble if unclear else None)
@@ -197,15 +197,15 @@ class Reconciler:
         candidates = {**known.candidates, **found}
         return replace(known, candidates=candidates, overdue=overdue, kinship=kin)
 
-    def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch], now: datetime) -> dict[str, datetime]:
-        """Since when the API does not show these batches, as far as this process knows."""
-        since = self._tools.absent_since
+    def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch]) -> dict[str, timedelta]:
+        """For how long the API has not shown these batches, as far as this process knows."""
+        since, now = self._tools.absent_since, self._tools.clock.monotonic()
         for batch_id in ids:
             if batch_id in batches:
                 since.pop(batch_id, None)
             else:
                 since.setdefault(batch_id, now)
-        return {batch_id: since[batch_id] for batch_id in ids if batch_id in since}
+        return {batch_id: timedelta(seconds=now - since[batch_id]) for batch_id in ids if batch_id in since}
 
     def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
         """Whether this process itself bought the batch and only could not write it down."""

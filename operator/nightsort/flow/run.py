@@ -26,7 +26,7 @@ from nightsort.flow.trace import Untraced
 from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
 
 CONFIRM_TRIES = 5
-OWNED_FOR = timedelta(seconds=10)
+OWNED_FOR = 10.0
 
 
 @dataclass(slots=True)
@@ -36,34 +36,34 @@ class Owned:
     What was bought meanwhile is missing: one candidate more, which its tag tells apart as soon as it has ended.
     """
 
-    at: datetime | None = None
+    at: float | None = None
     ids: set[str] = field(default_factory=set)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def seen(self, ledger: Ledger, now: datetime) -> set[str]:
+    async def seen(self, ledger: Ledger, now: float) -> set[str]:
         async with self.reading:
-            if self.at is None or not timedelta(0) <= now - self.at < OWNED_FOR:  # the clock may be set back
+            if self.at is None or now - self.at >= OWNED_FOR:
                 self.ids, self.at = await ledger.owned_batches(), now
             return self.ids
 
 
 @dataclass(frozen=True, slots=True)
 class ShortReads:
-    """Since when and how often results lacked lines, and how many the last read had."""
+    """Since when (monotonic seconds) and how often results lacked lines, and how many the last read had."""
 
-    since: datetime
+    since: float
     reads: int
     found: int
 
 
 @dataclass(frozen=True, slots=True)
 class TooDear:
-    """A batch that was measured and not bought, for so many USD."""
+    """A batch that was measured and not bought, for so many USD; `at` is in monotonic seconds."""
 
     shard: int
     attempt: int
     price: Decimal
-    at: datetime
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class Tools:
     lives: `bought`, by tag, what was bought but could not be confirmed in the ledger; `owned`, the batches of all
     records; `suspicions` and `proofs`, the tag of a batch after one and after two looks into it; `watches`, by tag, how
     long an intent's outcome was looked for; `totals`, how many requests batches were said to hold; `short_reads`, how
-    long results have lacked lines of a kind;
-    `cancel_asked`, batches that were asked to end; `absent_since`, when the API was first seen not to show a batch;
+    long results have lacked lines of a kind; `cancel_asked`, batches that were asked to end; `absent_since`, when (in
+    monotonic seconds) the API was first seen not to show a batch;
     `too_dear`, by uid, the batch that is above a resource's limit.
     """
 
@@ -108,7 +108,7 @@ class Tools:
     totals: Totals = field(default_factory=Totals)
     short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
-    absent_since: dict[str, datetime] = field(default_factory=dict)
+    absent_since: dict[str, float] = field(default_factory=dict)
     too_dear: dict[str, TooDear] = field(default_factory=dict)
 
 
@@ -130,6 +130,10 @@ class Run:
 
     def now(self) -> datetime:
         return self.tools.clock.now()
+
+    def passed(self) -> float:
+        """Seconds of the monotonic clock: for how long something has lasted, whoever sets the other clock."""
+        return self.tools.clock.monotonic()
 
     def told(self, status: Status, situation: Situation) -> Status:
         """The status as it would be written, with all that is derived from it."""

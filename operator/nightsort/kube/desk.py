@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from nightsort.api.resource import InvalidResource, Meta, Resource, parse_status
@@ -40,28 +40,32 @@ class Desk:
         self._farewell = farewell
         self._expiry = Expiry(tools)
         self._census = Census()
-        self._ticks: dict[str, datetime] = {}
-        self._due: dict[str, tuple[int, datetime | None]] = {}
+        self._ticks: dict[str, float] = {}
+        self._due: dict[str, tuple[int, float | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._work: dict[str, asyncio.Task[float | None]] = {}
         self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._bells: dict[str, asyncio.Event] = {}
-        self._next_turn = tools.clock.now()
+        self._next_turn = tools.clock.monotonic()
         self._background: set[asyncio.Task[None]] = set()
 
     def turn(self) -> float:
         """Seconds until a resource that was just seen is looked at for the first time: a few at a time."""
-        now = self._tools.clock.now()
-        mine = max(self._next_turn, now + timedelta(seconds=SETTLING_SECONDS))
-        self._next_turn = mine + timedelta(seconds=1 / FIRST_LOOKS_PER_SECOND)
-        return (mine - now).total_seconds()
+        now = self._passed()
+        mine = max(self._next_turn, now + SETTLING_SECONDS)
+        self._next_turn = mine + 1 / FIRST_LOOKS_PER_SECOND
+        return mine - now
+
+    def _passed(self) -> float:
+        """Seconds that nobody sets: a clock that is set back would keep every resource from being looked at."""
+        return self._tools.clock.monotonic()
 
     async def look(self, body: Mapping[str, Any], stopped: Callable[[], bool] = lambda: False) -> None:
         """Looks at a resource if it is due, or if its spec has changed since the last look."""
         meta = Meta.of(body)
-        self._ticks[meta.uid] = self._tools.clock.now()
-        generation, due = self._due.get(meta.uid, (meta.generation, self._tools.clock.now()))
-        if generation == meta.generation and (due is None or due > self._tools.clock.now()):
+        self._ticks[meta.uid] = self._passed()
+        generation, due = self._due.get(meta.uid, (meta.generation, self._passed()))
+        if generation == meta.generation and (due is None or due > self._passed()):
             return
         async with self._locks[meta.uid], self._room:
             work = self._work[meta.uid] = asyncio.create_task(self._look(meta, body, stopped))
@@ -72,7 +76,7 @@ class Desk:
             if work.cancelled():
                 return
             seconds = work.result()
-            next_due = None if seconds is None else self._tools.clock.now() + timedelta(seconds=seconds)
+            next_due = None if seconds is None else self._passed() + seconds
             self._due[meta.uid] = (meta.generation, next_due)
 
     async def rest(self, uid: str, tick: float, stopped: Callable[[], Awaitable[object]]) -> None:
@@ -82,7 +86,7 @@ class Desk:
         changed, and when the timer is to stop.
         """
         _, due = self._due.get(uid, (0, None))
-        seconds = (due - self._tools.clock.now()).total_seconds() - tick if due else 0.0
+        seconds = due - self._passed() - tick if due is not None else 0.0
         if seconds <= tick:
             return
         bell = self._bells[uid] = asyncio.Event()
@@ -104,12 +108,12 @@ class Desk:
     async def farewell(self, body: Mapping[str, Any]) -> None:
         """Cancels what a deleted resource has running; takes no longer than its deadline, even if a look hangs."""
         meta = Meta.of(body)
-        ends = self._tools.clock.now() + self._farewell
+        ends = self._passed() + self._farewell.total_seconds()
         if work := self._work.get(meta.uid):
             await asyncio.wait({work}, timeout=self._farewell.total_seconds())
             work.cancel()  # no effect on a look that has ended
         async with self._locks[meta.uid]:
-            await Farewell(self._tools, ends - self._tools.clock.now()).say(meta, parse_status(body))
+            await Farewell(self._tools, timedelta(seconds=ends - self._passed())).say(meta, parse_status(body))
         self.forget(meta.uid)
 
     def see(self, kind: str | None, body: Mapping[str, Any]) -> None:
@@ -125,7 +129,7 @@ class Desk:
         if is_finished(status) or body["metadata"].get("deletionTimestamp"):
             self._ticks.pop(uid, None)
         else:
-            self._ticks.setdefault(uid, self._tools.clock.now())
+            self._ticks.setdefault(uid, self._passed())
         if is_finished(status):
             self._reconciler.forget(uid)  # perhaps ended by an earlier leader, whose end this process does not count
             self._acknowledge(Meta.of(body), status)
@@ -155,7 +159,7 @@ class Desk:
 
     def silent(self) -> list[str]:
         """Unfinished resources whose timer has not rung for so long that it must have died. One under work is not."""
-        latest = self._tools.clock.now() - SILENCE
+        latest = self._passed() - SILENCE.total_seconds()
         return [uid for uid, tick in self._ticks.items() if tick < latest and not self._locks[uid].locked()]
 
     def forget(self, uid: str) -> None:

@@ -59,6 +59,8 @@ def reasons() -> dict[str, set[str]]:
         for call in calls(module):
             for reason in given(call, known):
                 found[reason].add(MAKERS[maker(call)])
+                if any(keyword.arg == "tries" for keyword in call.keywords):
+                    found[reason].add(YOU)  # after so many
     return found
 
 

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from nightsort.domain.errors import Interruption, Stalled, Waiting
-
-MESSAGE_CHARS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    kind: type[Interruption]
-    reason: str
-    message: str
-
-
-UNREACHABLE = Cause(Waiting, "DatabaseUnreachable", "the database cannot be reached")
-INTERRUPTED = Cause(Waiting, "DatabaseInterrupted", "the database ended the work because of a restart or lack of room")
-LOCKED = Cause(Waiting, "DatabaseLocked", "other work in the database holds a lock or ran into a deadlock with this")
-TOO_SLOW = Cause(Waiting, "QueryTooSlow", "a statement took too long; an index on the id column may be missing")
-LOGIN = Cause(Stalled, "DatabaseLoginRefused", "the database refuses the URL's user, password or way of connecting")
-NO_DATABASE = Cause(Stalled, "DatabaseMissing", "the URL's database does not exist or may not be used")
-RIGHTS = Cause(Stalled, "PermissionDenied", "the database does not allow this; the URL's user needs {rights}")
-READ_ONLY = Cause(Stalled, "ReadOnly", "the statement would write where only reading is possible")
-NOT_TEXT = Cause(Stalled, "NotText", "the database holds text that is not valid in its encoding")
-REFUSED = Cause(Stalled, "ValueRefused", "a value does not fit ({detail})")
-FAILED = Cause(Stalled, "QueryFailed", "{detail}")
+from nightsort.adapters.database_causes import (
+    FAILED,
+    INTERRUPTED,
+    LOCKED,
+    LOGIN,
+    MESSAGE_CHARS,
+    NO_DATABASE,
+    NOT_TEXT,
+    READ_ONLY,
+    REFUSED,
+    REFUSED_FOR_NOW,
+    RIGHTS,
+    TOO_SLOW,
+    UNREACHABLE,
+    Cause,
+)
+from nightsort.adapters.database_refusals import sentence
+from nightsort.domain.errors import Interruption, Waiting
 
 # By SQLSTATE, the longest prefix counts: https://www.postgresql.org/docs/current/errcodes-appendix.html
 POSTGRESQL = {
-    "08": UNREACHABLE,
+    "08": REFUSED_FOR_NOW,  # said by a server, and so no failure of the connection
     "57": INTERRUPTED,
     "53": INTERRUPTED,
     "58": INTERRUPTED,
@@ -46,21 +42,8 @@ POSTGRESQL = {
     "22": REFUSED,
     "23": REFUSED,
 }
-# Only these classes' texts speak of the statement alone; the texts of others quote data.
-POSTGRESQL_QUOTABLE = ("42", "0A", "3F")
-# libpq gives no SQLSTATE for a failed connection.
-POSTGRESQL_REFUSALS = (
-    ("certificate", LOGIN),
-    ('role "', LOGIN),
-    ("authentication", LOGIN),
-    ("does not exist", NO_DATABASE),
-    ("permission denied for database", NO_DATABASE),
-    ("no password supplied", LOGIN),
-    ("pg_hba.conf", LOGIN),
-    ("server does not support SSL", LOGIN),
-    ("channel binding", LOGIN),
-    ("invalid sslmode", LOGIN),
-)
+# The texts of these classes quote data, or are the user's own. All others speak of the statement and the server alone.
+POSTGRESQL_OF_DATA = ("22", "23", "P0")
 MYSQL = {
     **dict.fromkeys((1044, 1049), NO_DATABASE),
     **dict.fromkeys((1045, 1130, 1251, 1524, 1698, 1820, 1862, 3159), LOGIN),
@@ -68,10 +51,15 @@ MYSQL = {
     **dict.fromkeys((1290, 1792, 1836), READ_ONLY),
     **dict.fromkeys((1205, 1213, 1020), LOCKED),
     **dict.fromkeys((1969, 3024), TOO_SLOW),
-    **dict.fromkeys((1021, 1037, 1038, 1040, 1041, 1053, 1114, 1129, 1203, 1226, 1317, 1927, 1028), INTERRUPTED),
+    **dict.fromkeys((1021, 1037, 1038, 1040, 1041, 1053, 1114, 1203, 1226, 1317, 1927, 1028), INTERRUPTED),
     **dict.fromkeys((1048, 1062, 1216, 1217, 1264, 1265, 1292, 1364, 1366, 1406, 1451, 1452, 3819, 4025), REFUSED),
 }
-MYSQL_QUOTABLE = frozenset({1052, 1054, 1055, 1060, 1064, 1071, 1146, 1170, 1222, 1241, 1248, 1305, 1267})
+# Texts that quote a value, or are the user's own (SIGNAL): wrong and truncated values, JSON, dates, arithmetic.
+MYSQL_OF_DATA = frozenset(
+    {1169, 1291, 1365, 1367, 1411, 1416, 1425, 1441, 1465, 1525, 1582, 1586, 1644, 1690, 3140, 3141}
+)
+# In texts that are not known one by one, a value stands in quotation marks behind one of these words.
+VALUE_OF_MYSQL = re.compile(r"((?:value|entry|string|argument|expression)s?:? )(['\"]).*\2", re.IGNORECASE | re.DOTALL)
 # The last one that is named; what comes before may be the value.
 COLUMN_OF_MYSQL = re.compile(r".*\b[Cc]olumn (?:`[^`]*`\.)*[`'](\w{1,64})[`']", re.DOTALL)
 # These texts hold no value.
@@ -91,65 +79,77 @@ SQLITE = (
 )
 
 
-def interruption(error: BaseException | None, family: str, place: str, *, database: str, rights: str) -> Interruption:
-    """The error as the flow knows it; `database` is cut out of what is quoted."""
-    cause, detail = diagnose(error, family)
-    detail = detail.replace(f"{database}.", "") if database else detail
-    message = cause.message.format(detail=" ".join(detail.split())[:MESSAGE_CHARS], rights=rights)
-    return cause.kind(f"{place}: {message}", reason=cause.reason)
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """`detail` is ours, or the database's text where that is all there is; `words` are the database's own."""
+
+    cause: Cause
+    detail: str = ""
+    words: str = ""
+
+    def told(self, place: str, rights: str, secrets: Collection[str | None]) -> Interruption:
+        """The error as the flow knows it; `secrets` are cut out of what is quoted."""
+        words = sentence(self.words, secrets)
+        message = self.cause.message.format(
+            detail=" ".join(self.detail.split())[:MESSAGE_CHARS], said=f" ({words})" if words else "", rights=rights
+        )
+        if self.cause.kind is Waiting:
+            return Waiting(f"{place}: {message}", reason=self.cause.reason, tries=self.cause.tries)
+        return self.cause.kind(f"{place}: {message}", reason=self.cause.reason)
 
 
-def diagnose(error: BaseException | None, family: str) -> tuple[Cause, str]:
+def diagnosed(error: BaseException | None, family: str, database: str) -> Diagnosis:
+    """What an error of a statement means; the name of the database is left out of what is quoted."""
     if isinstance(error, UnicodeError):
-        return NOT_TEXT, ""
+        return Diagnosis(NOT_TEXT)
     match family:
         case "postgresql":
             return of_postgresql(error)
         case "mysql":
-            return of_mysql(error)
+            return of_mysql(error, database)
         case _:
             return of_sqlite(error)
 
 
-def of_postgresql(error: Any) -> tuple[Cause, str]:
+def of_postgresql(error: Any) -> Diagnosis:
     code: str = error.sqlstate or ""
     if not code:
         return of_libpq(error)
     cause = next((POSTGRESQL[code[:size]] for size in (5, 2) if code[:size] in POSTGRESQL), FAILED)
-    copied = COLUMN_OF_COPY.search(error.diag.context or "")
-    column = error.diag.column_name or (copied[1] if copied else None)
-    named = ", ".join(filter(None, (column, error.diag.constraint_name)))
-    if cause is FAILED and code.startswith(POSTGRESQL_QUOTABLE):
-        return cause, error.diag.message_primary or code
+    kind, words = type(error).__name__, error.diag.message_primary or ""
+    if cause is REFUSED or code.startswith(POSTGRESQL_OF_DATA):
+        copied = COLUMN_OF_COPY.search(error.diag.context or "")
+        column = error.diag.column_name or (copied[1] if copied else None)
+        named = ", ".join(filter(None, (column, error.diag.constraint_name)))
+        return Diagnosis(cause, f"{kind} of {named}" if named else kind)
+    return Diagnosis(cause, words or kind, words)
+
+
+def of_libpq(error: Any) -> Diagnosis:
+    """A connection that was lost, or a value that psycopg cannot turn into Python's."""
     kind = type(error).__name__
-    return cause, f"{kind} of {named}" if named else kind
+    lost = kind in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+    return Diagnosis(UNREACHABLE) if lost else Diagnosis(REFUSED, kind)
 
 
-def of_libpq(error: Any) -> tuple[Cause, str]:
-    """A connection that failed or was lost, or a value that psycopg cannot turn into Python's."""
-    kind = type(error).__name__
-    if kind not in ("OperationalError", "InterfaceError", "ConnectionTimeout"):
-        return REFUSED, kind
-    text = str(error)
-    return next((cause for words, cause in POSTGRESQL_REFUSALS if words in text), UNREACHABLE), kind
-
-
-def of_mysql(error: Any) -> tuple[Cause, str]:
+def of_mysql(error: Any, database: str) -> Diagnosis:
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    text = str(error.args[1]) if len(error.args) > 1 else ""
+    text = str(error.args[1]).replace(f"{database}.", "") if len(error.args) > 1 else ""
     if code == 0 or 2000 <= code < 3000:  # the client's own: refused, lost, timed out
-        return UNREACHABLE, ""
+        return Diagnosis(UNREACHABLE)
     cause = MYSQL.get(code, FAILED)
-    if cause is FAILED:
-        return cause, text if code in MYSQL_QUOTABLE else f"error {code}"
-    if code in NAMED_BY_MYSQL:
-        named = NAMED_BY_MYSQL[code].search(text)
-        return cause, f"error {code}" + (f" of {named[1]}" if named else "")
+    if cause is not REFUSED and code not in MYSQL_OF_DATA:
+        words = VALUE_OF_MYSQL.sub(r"\1…", text)
+        return Diagnosis(cause, f"error {code}: {words}" if words else f"error {code}", words)
+    pattern = NAMED_BY_MYSQL.get(code)
+    if pattern is not None:
+        named = pattern.search(text)
+        return Diagnosis(cause, f"error {code}" + (f" of {named[1]}" if named else ""))
     column = COLUMN_OF_MYSQL.search(text)
-    return cause, f"error {code}" + (f", column {column[1]}" if column else "")
+    return Diagnosis(cause, f"error {code}" + (f", column {column[1]}" if column else ""))
 
 
-def of_sqlite(error: Any) -> tuple[Cause, str]:
+def of_sqlite(error: Any) -> Diagnosis:
     text = str(error)
     cause = next((cause for words, cause in SQLITE if any(word in text for word in words)), FAILED)
-    return cause, text
+    return Diagnosis(cause, text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from nightsort.adapters.database_tables import Column, Table, alike, create, table_of
+from nightsort.adapters.database_tables import Column, Table, alike, create, may_create, table_of
 from nightsort.adapters.databases import Session, listed, resolve
 from nightsort.domain.errors import Stalled
 
@@ -57,6 +57,12 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
     """
     table = existing(session, wanted, stalled)
     if table is None and wanted.mode == "Upsert":
+        if not may_create(session, wanted.table):
+            raise stalled(
+                f"there is no table {wanted.table!r}, and the URL's user may not make it: grant CREATE on the schema. "
+                "Or make the table yourself, with a primary key on the id, or use mode: Update in a new resource",
+                "PermissionDenied",
+            )
         create(session, wanted.table, wanted.key, wanted.fields)
         table = table_of(session, wanted.table)
     if table is None:

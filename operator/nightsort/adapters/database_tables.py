@@ -176,6 +176,14 @@ def quoted(session: Session, table: str) -> str:
     return ".".join(session.quote(part) for part in table.split("."))
 
 
+def may_create(session: Session, table: str) -> bool:
+    """Whether a table may be made. MariaDB names the missing right itself, SQLite the file."""
+    if session.family != "postgresql":
+        return True
+    statement = "SELECT has_schema_privilege(COALESCE({schema}, current_schema()), 'CREATE')"
+    return asked(session, statement, table).scalar() is not False
+
+
 def create(session: Session, table: str, keys: Sequence[str], fields: Mapping[str, str]) -> None:
     """Makes the table, with a column for each part of the id and for each field that is wanted, by their names."""
     # MariaDB takes a key over at most 3,072 bytes.

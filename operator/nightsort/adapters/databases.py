@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from nightsort.adapters.database_errors import interruption
+from nightsort.adapters import database_refusals as refusals
+from nightsort.adapters.database_causes import STRANGER
+from nightsort.adapters.database_errors import Diagnosis, diagnosed
 from nightsort.adapters.hosts import is_allowed
+from nightsort.adapters.postgresql_state import sqlstate_of
 from nightsort.domain.errors import Stalled
 
 CONNECT_SECONDS = 10
@@ -144,6 +149,7 @@ class Database:
         parsed = self._parse(url)
         self.family = FAMILIES.get(parsed.get_backend_name(), "")
         self._name = parsed.database or ""
+        self._secrets = (parsed.password, parsed.username, parsed.host, parsed.database)
         self._hold_against(parsed, policy)
         self._engine = sa.create_engine(
             parsed.set(drivername=DRIVERS[self.family]),
@@ -170,9 +176,12 @@ class Database:
             raise self.stalled(
                 "the URL's host is not among those that the operator's settings allow", "DatabaseNotAllowed"
             )
-        if not set(url.query) <= OPTIONS[self.family]:
+        if refused := set(url.query) - OPTIONS[self.family]:
             allowed = ", ".join(sorted(OPTIONS[self.family])) or "none"
-            raise self.stalled(f"the URL has an option that is not allowed; allowed: {allowed}", "DatabaseNotAllowed")
+            named = plain_options(refused, url)
+            raise self.stalled(
+                f"the URL has an option that is not allowed{named}; allowed: {allowed}", "DatabaseNotAllowed"
+            )
         if self.family == "sqlite" and self._name in ("", ":memory:"):
             raise self.stalled("the URL must name a file, as in sqlite:///tickets.db", "InvalidDatabaseUrl")
         if "=" in self._name or "://" in self._name:  # libpq would read it as another set of options
@@ -223,14 +232,46 @@ class Database:
     def _connect(self) -> sa.Connection:
         try:
             return self._engine.connect()
+        except DBAPIError as error:
+            raise self._told(self._refused(error.orig)) from None
+        except (struct.error, LookupError, ValueError, AssertionError):  # PyMySQL's, of packets that are none
+            raise self._told(Diagnosis(STRANGER)) from None
         except RuntimeError:
             raise self.stalled(
                 "MySQL's login needs TLS: name the server's certificate authority in the URL, as ?ssl_ca=FILE",
                 "DatabaseLoginRefused",
             ) from None
 
+    def _refused(self, error: Any) -> Diagnosis:
+        """Why there is no connection."""
+        if self.family == "sqlite":
+            return diagnosed(error, self.family, self._name)
+        if self.family == "mysql":
+            cause, words = refusals.of_mysql(error)
+            return Diagnosis(cause, words=words)
+        if error.sqlstate is not None:
+            cause, words = refusals.of_postgresql(f"FATAL:  {error.diag.message_primary or ''}", error.sqlstate)
+            return Diagnosis(cause, words=words)
+        text, code = str(error), None
+        if refusals.SERVERS_WORDS.search(text):
+            _, options = self._engine.dialect.create_connect_args(self._engine.url)
+            code = sqlstate_of({**options, **CONNECT_ARGUMENTS[self.family]}, CONNECT_SECONDS)
+        cause, words = refusals.of_postgresql(text, code)
+        return Diagnosis(cause, words=words)
+
     def _translated(self, error: BaseException | None) -> Exception:
-        return interruption(error, self.family, self.place, database=self._name, rights=self._rights)
+        return self._told(diagnosed(error, self.family, self._name))
+
+    def _told(self, diagnosis: Diagnosis) -> Exception:
+        return diagnosis.told(self.place, self._rights, self._secrets)
+
+
+def plain_options(options: Collection[str], url: sa.URL) -> str:
+    """Their names for a message, unless they may be a part of a password that is not quoted as it should be."""
+    if "@" in url.render_as_string(hide_password=True).partition("?")[2].replace("%40", "@"):
+        return ""
+    names = sorted(name for name in options if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{1,40}", name))
+    return f" ({listed(names)})" if names else ""
 
 
 def limit_reads(session: Session) -> None:

@@ -22,7 +22,8 @@ class Waiting(Interruption):
     """Time cures it: a rate limit, an outage, a full queue, something that may be created yet.
 
     `retry_after` is in seconds, when the other side said so. `every`, in seconds, looks again at a steady pace, where
-    nothing is wrong and backing off would only be late.
+    nothing is wrong and backing off would only be late. `tries` is how often in a row it is waited for, where time may
+    cure it or not: then a person is asked.
     """
 
     def __init__(
@@ -32,10 +33,18 @@ class Waiting(Interruption):
         reason: str | None = None,
         retry_after: float | None = None,
         every: float | None = None,
+        tries: int | None = None,
     ) -> None:
         super().__init__(message, reason=reason)
         self.retry_after = retry_after
         self.every = every
+        self.tries = tries
+
+    def after(self, failures: int) -> Interruption:
+        """What it is after so many failures in a row."""
+        if self.tries is None or failures <= self.tries:
+            return self
+        return Stalled(self.message, reason=self.reason)
 
 
 class OutcomeUnknown(Waiting):

@@ -267,6 +267,8 @@ class Reconciler:
         """Says in the status what is in the way, and comes back later: sooner at first, with jitter."""
         uid = run.resource.meta.uid
         failures = self._failures[uid] = self._failures.get(uid, 0) + 1
+        if isinstance(interruption, Waiting):
+            interruption = interruption.after(failures)
         try:
             before = run.status.message
             await run.save(run.status, Situation.of(interruption))

@@ -25,3 +25,20 @@ async def test_a_look_that_got_on_and_was_then_interrupted_begins_to_back_off_an
 
     assert len(asked) >= 4, "it was interrupted that often"
     assert max(pause or 0.0 for pause in pauses) <= 4.0
+
+
+async def test_what_may_pass_or_not_is_waited_for_some_times_and_goes_on_by_itself_afterwards(world: World) -> None:
+    resource = world.apply("billing")
+    world.sink.error = Waiting("tenant not found", reason="DatabaseRefused", tries=3)
+
+    reasons = []
+    for _ in range(5):
+        await world.clock.sleep(await world.look(resource) or 0.0)
+        (ready,) = [each for each in world.ledger.current(resource.meta).status.conditions if each.type == "Ready"]
+        stalled = any(each.type == "Stalled" for each in world.ledger.current(resource.meta).status.conditions)
+        reasons.append((ready.reason, stalled))
+    world.sink.error = None
+    status = (await world.run_until_finished(resource)).status
+
+    assert reasons == [("DatabaseRefused", False)] * 3 + [("DatabaseRefused", True)] * 2
+    assert status.tickets.labeled == 1

@@ -23,7 +23,8 @@ PLACE = "spec.results.database"
 TRANSACTION_ROWS = {"postgresql": 20_000, "mysql": 10_000, "sqlite": 100_000}
 RIGHTS = {
     "Update": "SELECT and UPDATE on the columns, and the right to create temporary tables",
-    "Upsert": "SELECT, INSERT and UPDATE on the table, and the right to create temporary tables",
+    "Upsert": "SELECT, INSERT and UPDATE on the table, the right to create temporary tables, and CREATE where the "
+    "table is to be made",
 }
 EXAMPLES = 3
 

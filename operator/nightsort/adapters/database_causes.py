@@ -1,0 +1,51 @@
+"""What may be in the way of a database's work, and who moves next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nightsort.domain.errors import Interruption, Stalled, Waiting
+
+MESSAGE_CHARS = 300
+REFUSAL_TRIES = 6
+"""Of what may pass by itself or not: so often it is waited for, about two minutes, before a person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    kind: type[Interruption]
+    reason: str
+    message: str
+    tries: int | None = None
+
+
+UNREACHABLE = Cause(Waiting, "DatabaseUnreachable", "the database cannot be reached")
+INTERRUPTED = Cause(
+    Waiting, "DatabaseInterrupted", "the database ended the work because of a restart or lack of room{said}"
+)
+LOCKED = Cause(Waiting, "DatabaseLocked", "other work in the database holds a lock or ran into a deadlock with this")
+TOO_SLOW = Cause(Waiting, "QueryTooSlow", "a statement took too long; an index on the id column may be missing")
+LOGIN = Cause(
+    Stalled, "DatabaseLoginRefused", "the database refuses the URL's user, password or way of connecting{said}"
+)
+NO_DATABASE = Cause(Stalled, "DatabaseMissing", "the URL's database does not exist or may not be used{said}")
+RIGHTS = Cause(Stalled, "PermissionDenied", "the database does not allow this{said}; the URL's user needs {rights}")
+TLS_DEMANDED = Cause(
+    Stalled,
+    "DatabaseLoginRefused",
+    "the database demands TLS{said}: add ?sslmode=require to PostgreSQL's URL, ?ssl_ca=FILE with the server's "
+    "certificate authority to MySQL's",
+)
+REFUSED_FOR_NOW = Cause(
+    Waiting, "DatabaseRefused", "the database, or a proxy before it, does not let us in{said}", tries=REFUSAL_TRIES
+)
+STRANGER = Cause(
+    Waiting,
+    "DatabaseRefused",
+    "what answers on the URL's host and port does not speak as such a database does",
+    tries=REFUSAL_TRIES,
+)
+READ_ONLY = Cause(Stalled, "ReadOnly", "the statement would write where only reading is possible")
+NOT_TEXT = Cause(Stalled, "NotText", "the database holds text that is not valid in its encoding")
+REFUSED = Cause(Stalled, "ValueRefused", "a value does not fit ({detail})")
+FAILED = Cause(Stalled, "QueryFailed", "{detail}")

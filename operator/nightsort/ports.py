@@ -188,6 +188,13 @@ class ChangingSource(Source, Protocol):
         """Pages of those of the tickets that are still there, in the order of a snapshot. At most 5,000 ids a call."""
         ...
 
+    async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
+        """Of tickets whose label is in the results: those that the source gives only since it does not see that.
+
+        None of them where it cannot be told. At most 1,000 ids a call.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -248,6 +255,15 @@ class Sink(Protocol):
 
     async def finish(self, summary: Summary) -> Stored:
         """All rows are there."""
+        ...
+
+
+@runtime_checkable
+class LabeledSink(Sink, Protocol):
+    """A sink that knows which tickets have their label, whichever run has given it."""
+
+    async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those of the tickets that have one."""
         ...
 
 

@@ -68,7 +68,8 @@ class MemorySource:
 class MemoryQuery(MemorySource):
     """A ChangingSource: of the tickets that are not `labeled`, the first `limit`, or with `newest` the last.
 
-    Each page asks anew, as a query does.
+    Each page asks anew, as a query does. It leaves out all that it sees labeled: what it gives of those that are was
+    not seen so yet.
     """
 
     def __init__(
@@ -114,6 +115,10 @@ class MemoryQuery(MemorySource):
         found = [ticket for ticket in self._every() if ticket.id in set(ids)]
         for start in range(0, len(found), self._page):
             yield found[start : start + self._page]
+
+    async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
+        self._fail()
+        return ids
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         self._fail()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nightsort.api.status import Plan
 from nightsort.flow import answers, prepare, submit
 from nightsort.flow.run import Run
-from nightsort.ports import Snapshot, Source
+from nightsort.ports import Sink, Snapshot, Source
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import drawn_query
 
@@ -20,6 +22,10 @@ async def forget(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
     return plan
 
 
+async def see_no_lag(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Snapshot | None) -> None:
+    """Takes what a replica shows for what is."""
+
+
 DEFECTS = (
     Defect(
         "a limit is asked anew for each shard",
@@ -31,6 +37,12 @@ DEFECTS = (
         "the ids of a query are kept and not read",
         r"Q[12]: \S+ has ",
         [(submit, "source_of", as_it_is), (answers, "source_of", as_it_is)],
+        scenario=drawn_query,
+    ),
+    Defect(
+        "a source that lags is bought again",
+        r"Q3: \S+ has '\d+', which another run has labeled before",
+        [(prepare, "wait_until_seen", see_no_lag)],
         scenario=drawn_query,
     ),
 )

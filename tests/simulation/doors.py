@@ -21,7 +21,7 @@ from nightsort.flow.pace import PacedApi
 from nightsort.ports import BatchApi, ChangingSource, Rehearsal, Sink, Snapshot, Source, Stored, Summary
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault
-from tests.simulation.truth import Shelf, Truth
+from tests.simulation.truth import Shelf, Truth, source_name
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
@@ -193,6 +193,9 @@ class QueryDoor(SourceDoor):
         async for page in self._changing.among(ids):
             yield await self._process.stream_page("source.among", page, away("the source"))
 
+    async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
+        return await self._call("source.outdated", lambda: self._changing.outdated(ids), away("the source"))
+
 
 class SinkDoor:
     def __init__(self, process: Process, shelf: Shelf) -> None:
@@ -213,6 +216,21 @@ class SinkDoor:
 
     async def finish(self, summary: Summary) -> Stored:
         return await self._call("sink.finish", lambda: self._shelf.finish(summary), away("the database"))
+
+
+class TableDoor(SinkDoor):
+    """A table that other runs write to as well, and that knows whose labels are there."""
+
+    def __init__(self, process: Process, shelf: Shelf, source: str) -> None:
+        super().__init__(process, shelf)
+        self._source = source
+
+    async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
+        async def ask() -> Sequence[str]:
+            labeled = self._process.world.labeled(self._source)
+            return [each for each in ids if each in labeled]
+
+        return await self._call("sink.labeled", ask, away("the database"))
 
 
 async def pages(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
@@ -268,4 +286,8 @@ class Connections:
         )
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
-        return [SinkDoor(self._process, shelf) for shelf in self._process.world.shelves[resource.meta.uid]]
+        world = self._process.world
+        shelves = world.shelves[resource.meta.uid]
+        if world.scenario.limit is None:
+            return [SinkDoor(self._process, shelf) for shelf in shelves]
+        return [TableDoor(self._process, shelf, source_name(resource)) for shelf in shelves]

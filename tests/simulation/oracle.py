@@ -16,6 +16,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
+from tests.simulation.truth import source_name
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -83,7 +84,9 @@ class Oracle:
         if resource is not None:
             self.demand(is_intended(resource.status, held.tag), f"I1: {held.id} was bought under a settled intent")
         self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
+        elsewhere = self._world.labeled_elsewhere(resource) if resource and self._world.scenario.lag else set()
         for custom_id, ticket in tickets.items():
+            self.demand(ticket not in elsewhere, f"Q3: {held.id} has {ticket!r}, which another run has labeled before")
             for earlier in self.purchases[uid][ticket]:
                 self._check_again(resource or self._gone[uid][0], ticket, earlier)
             self.purchases[uid][ticket].append(Purchase(held, custom_id))
@@ -267,8 +270,6 @@ class Oracle:
         self.demand(told == dropped, f"I3: {name} tells of {told} labels that are not in the sinks, of {dropped}")
 
     def _check_rows(self, resource: Resource, rows: dict[str, Row]) -> None:
-        from tests.simulation.world import source_name
-
         if self._world.scenario.limit is not None:
             return self._check_chosen(resource, rows)
         source = source_name(resource)

@@ -53,11 +53,10 @@ class Scenario:
 
     `drought` is when accounts sell nothing, in seconds from the beginning of the world. `greed` is how many answers use
     all the tokens that they may. Where it is `restless`, somebody writes a resource whenever its results are read.
-    With a `limit`, sources are queries for so many tickets without a label, the first or the `newest`.
-    `counts` is how many of the
-    batches have odd counts, `clocks` how far apart clocks of processes may be (seconds), `told` whether answers name
-    the account, `switches` how often a lost answer is followed by a key of another account, `rotations` how often keys
-    are replaced in a life.
+    With a `limit`, sources are queries for so many tickets without a label, the first or the `newest`, which see labels
+    with a `lag` in seconds. `counts` is how many of the batches have odd counts, `clocks` how far apart clocks of
+    processes may be (seconds), `told` whether answers name the account, `switches` how often a lost answer is followed
+    by a key of another account, `rotations` how often keys are replaced in a life.
     """
 
     plans: Sequence[Plan]
@@ -79,6 +78,7 @@ class Scenario:
     told: bool = True
     switches: float = 0.0
     rotations: int = 0
+    lag: float = 0.0
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -149,6 +149,7 @@ def drawn_query(rng: random.Random) -> Scenario:
     """Queries with a limit, under which labels and new tickets make other rows slide; two may share a table."""
     size = rng.choice((3, 8, 40))
     tickets = [draw_ticket(rng, number, strange=False) for number in range(size)]
+    lag = rng.choice((0.0, 0.0, 600.0, 7200.0))
     plans = []
     for number in range(rng.choice((1, 1, 2))):
         spec = spec_of(
@@ -157,7 +158,7 @@ def drawn_query(rng: random.Random) -> Scenario:
             backoff_limit=rng.choice((0, 1, 2)),
             shards=Shards(max_requests=rng.choice((1, 2, 3, 5))),
             poll_interval_seconds=rng.choice((30, 300)),
-            overlap_policy=rng.choice(("Wait", "Allow")),
+            overlap_policy="Wait" if lag else rng.choice(("Wait", "Allow")),
         )
         arrivals = [Deed(rng.uniform(0, 5000), "arrive") for _ in range(rng.choice((0, 3, 10)))]
         deeds = [deed for deed in draw_deeds(rng) if deed.what != "leave"]
@@ -170,6 +171,7 @@ def drawn_query(rng: random.Random) -> Scenario:
         room=rng.choice((10, 10, 200_000)),
         limit=rng.choice((2, 5, 20)),
         newest=rng.random() < 0.5,
+        lag=lag,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -79,6 +80,7 @@ class Shelf:
         self.drops: frozenset[str] = frozenset()
         self.dropped: dict[str, Row] = {}
         self.summary: Summary | None = None
+        self.labeled_at: dict[str, float] = {}
 
     async def check(self, rehearsal: Rehearsal) -> None:
         pass
@@ -90,8 +92,10 @@ class Shelf:
                 if row.category and row.id in self.drops:
                     self.dropped[row.id] = row
                     missing += 1
-                else:
-                    self.put(row)
+                    continue
+                self.put(row)
+                if row.category:
+                    self.labeled_at.setdefault(row.id, asyncio.get_running_loop().time())
         return Stored(table="shelf", without_row=missing)
 
     def put(self, row: Row) -> None:
@@ -101,3 +105,8 @@ class Shelf:
     async def finish(self, summary: Summary) -> Stored:
         self.summary = summary
         return Stored(table="shelf")
+
+
+def source_name(resource: Resource) -> str:
+    config_map = resource.spec.source.config_map
+    return config_map.name if config_map else ""

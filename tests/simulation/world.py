@@ -25,7 +25,7 @@ from tests.simulation.chaos import drawn as troubles
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
 from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, drawn_query, is_query
-from tests.simulation.truth import Shelf, Truth
+from tests.simulation.truth import Shelf, Truth, source_name
 from tests.simulation.virtual import LoopClock, run
 
 BOUND_SECONDS = 5 * 24 * 3600.0
@@ -65,7 +65,9 @@ class World:
         self.oracle = Oracle(self)
         self.truth = Truth(self.clock, self._witness)
         self.accounts = {name: Account(self.clock, self.rng, name, self.bought) for name in (*ACCOUNTS, AWAY)}
-        self.sources = {name: self.scenario.source(name, partial(self.labeled, name)) for name in self.scenario.sources}
+        self.sources = {
+            name: self.scenario.source(name, partial(self.seen_labeled, name)) for name in self.scenario.sources
+        }
         self.shelves: dict[str, list[Shelf]] = {}
         self.accounts[AWAY].key = AWAY
         self.away: set[str] = set()
@@ -224,6 +226,13 @@ class World:
         """Ids of the tickets that runs other than this one have given a label."""
         return self._labels_of(meta for meta in self.created if meta.uid != resource.meta.uid)
 
+    def seen_labeled(self, source: str) -> set[str]:
+        """The same as the source sees it, which may be a replica that lags."""
+        shelves = [shelf for meta in self.created for shelf in self.shelves[meta.uid]]
+        latest = asyncio.get_running_loop().time() - self.scenario.lag
+        seen = {name for shelf in shelves for name, at in shelf.labeled_at.items() if at <= latest}
+        return self.labeled(source) & seen if self.scenario.lag else self.labeled(source)
+
     def _labels_of(self, metas: Iterable[Meta]) -> set[str]:
         shelves = [shelf for meta in metas for shelf in self.shelves[meta.uid]]
         return {name for shelf in shelves for name, rows in shelf.rows.items() if any(row.category for row in rows)}
@@ -338,8 +347,3 @@ class World:
             + (f"   <- {blow.fault}" if blow.fault is not Fault.NONE else "")
             for seconds, process, operation, about, blow in self.lines
         )
-
-
-def source_name(resource: Resource) -> str:
-    config_map = resource.spec.source.config_map
-    return config_map.name if config_map else ""

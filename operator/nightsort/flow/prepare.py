@@ -15,6 +15,7 @@ from nightsort.domain.request import Encoder
 from nightsort.domain.selection import finds_the_unlabeled_again
 from nightsort.domain.situation import Situation
 from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
+from nightsort.flow.lag import wait_until_seen
 from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.flow.sample import counted, refuse_too_long, sample
@@ -42,7 +43,9 @@ async def prepare(run: Run) -> None:
     snapshot = await snapshot_of(source)
     tickets = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
     refuse_too_many_batches(run.spec.shards.max_requests, tickets)
-    await rehearse(run.spec, source, await connections.sinks(run.resource), tickets)
+    sinks = await connections.sinks(run.resource)
+    await rehearse(run.spec, source, sinks, tickets)
+    await wait_until_seen(run, source, sinks, snapshot)
     api = await connections.api(run.resource)
     model = usable(run.spec.model, await api.model(run.spec.model))
     seen = await sample(source, encoder, tickets)

@@ -113,9 +113,16 @@ class Connector:
 
     async def _database_source(self, resource: Resource, source: DatabaseSource, fields: frozenset[str]) -> Source:
         from nightsort.adapters.sources.database import DatabaseSource as Tickets
+        from nightsort.wiring.queries import labels_of
 
         url = await self.secrets.read(resource.meta.namespace, source.url_secret_ref)
-        return Tickets(url, source.query, source.columns, fields, self._policy())
+        results = resource.spec.results.database
+        if results is None:
+            return Tickets(url, source.query, source.columns, fields, self._policy())
+        written = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
+        primary = Tickets(written, source.query, source.columns, fields, self._policy()) if written != url else None
+        labels = labels_of(results)
+        return Tickets(url, source.query, source.columns, fields, self._policy(), labels=labels, primary=primary)
 
     async def _object_source(self, resource: Resource, source: ObjectStoreSource, fields: frozenset[str]) -> Source:
         from nightsort.adapters.sources.object_store import ObjectTickets

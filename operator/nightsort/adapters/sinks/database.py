@@ -30,7 +30,7 @@ EXAMPLES = 3
 
 
 class DatabaseSink:
-    """Implements `ports.Sink`.
+    """Implements `ports.LabeledSink`.
 
     Update fills the rows of a table that have no category yet, with `overwrite` all; Upsert keeps a table of results.
     A row without a category never touches a row that has one. `claims` remember for `run`, between writes, whose label
@@ -91,6 +91,20 @@ class DatabaseSink:
 
     async def finish(self, summary: Summary) -> Stored:
         return Stored(table=self._wanted.table)
+
+    async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
+        return await asyncio.to_thread(self._labeled, ids)
+
+    def _labeled(self, ids: Sequence[str]) -> Sequence[str]:
+        """Asked where labels are written: a transaction that only reads may be led to a replica."""
+        found: list[str] = []
+        with self._beforehand() as session:
+            transfer = self._transfer(session)
+            for start in range(0, len(ids), self._transaction_rows):
+                transfer.clear()
+                transfer.stage_ids(ids[start : start + self._transaction_rows])
+                found += [each for each, category in transfer.categories().items() if category is not None]
+        return found
 
     def _store(self, rows: Sequence[Row]) -> Written:
         with self._database.writing() as session:

@@ -14,6 +14,7 @@ from nightsort.adapters.database_query import KEY, QueryTable, check_ids, nul_in
 from nightsort.adapters.database_snapshot import MOST_KEPT_IDS, Choice
 from nightsort.adapters.databases import Database, DatabasePolicy, Session, listed, resolve
 from nightsort.adapters.queries import paging, unlimited, without_end
+from nightsort.adapters.query_conditions import Labels, skips_labeled
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.ticket import Ticket
@@ -36,8 +37,13 @@ class DatabaseSource:
         policy: DatabasePolicy,
         *,
         page_rows: int = PAGE_ROWS,
+        labels: Labels | None = None,
+        primary: DatabaseSource | None = None,
     ) -> None:
-        """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
+        """`labels` is where the run puts them; `primary` the same query in the database that it writes to.
+
+        Raises Stalled when the policy does not allow the URL; connects to nothing yet.
+        """
         self._database = Database(url, policy, PLACE, "SELECT on what the query reads")
         self._text = query
         self._table = QueryTable(without_end(query, self._database.family))
@@ -46,6 +52,7 @@ class DatabaseSource:
         mapped: dict[str, str] = columns.model_dump(by_alias=False, exclude={"key"})
         self._wanted: dict[str, str] = {name: mapped.get(name, name) for name in fields}
         self._page_rows = page_rows
+        self._labels, self._primary = labels, primary
         self._layout: Layout | None = None
         self._has_long = False
 
@@ -70,6 +77,21 @@ class DatabaseSource:
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         return [ticket async for page in self.among(ids) for ticket in page]
+
+    async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
+        """By what the query says, else by what it gives where labels are written, if it can be asked there."""
+        if self._labels is not None and await asyncio.to_thread(self._skips_labeled, self._labels):
+            return ids
+        if self._primary is None:
+            return ()
+        try:
+            there = {ticket.id for ticket in await self._primary.by_ids(ids)}
+        except Stalled:
+            return ()
+        return [each for each in ids if each not in there]
+
+    def _skips_labeled(self, labels: Labels) -> bool:
+        return skips_labeled(self._text, self._columns.id, labels, self._database.family)
 
     async def _pages(
         self, after: str | None = None, through: str | None = None, ids: Sequence[str] | None = None

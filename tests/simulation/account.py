@@ -13,10 +13,12 @@ from msgspec.structs import replace
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
+from nightsort.domain.custom_id import tag_of
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Clock
 from tests.fakes.batch_api import FakeBatchApi, Held, read_requests, tokens
 from tests.simulation.apart import Counts
+from tests.simulation.wire import Wire
 
 MARK = "sekret"
 """Stands in the text of every ticket, and must stand nowhere else."""
@@ -65,6 +67,8 @@ class Account(FakeBatchApi):
         self.noise = rng.choice((0.0, 0.0, 0.3))
         self.losses = 0.0
         self.drought: tuple[datetime, datetime] | None = None
+        self.page: tuple[datetime, datetime] | None = None
+        self.wire = Wire()
         self._refusal = rng.choice(NOTHING_SOLD)
         self.shorten = self.deliver
         self.counts = Counts(clock.now, 0.0)
@@ -96,6 +100,9 @@ class Account(FakeBatchApi):
         tickets = {name: ticket_of(text) for name, text in read_requests(sent).items()}
         # One line at least stays: a batch without any could never be told from another's.
         self.withheld |= {custom_id for custom_id in list(tickets)[1:] if self._rng.random() < self.losses}
+        held = self.held[batch.id]
+        held.answers = self.wire.spoil(held.answers, self._rng)
+        self.withheld |= self.wire.haunt(held.answers, self._rng)
         self._bought(self.held[batch.id], tickets)
         return batch
 
@@ -133,13 +140,18 @@ class Account(FakeBatchApi):
             held.answers = [old if keep else new for old, new, keep in zip(before, held.answers, kept, strict=True)]
 
     def deliver(self, answers: Sequence[Answer]) -> Sequence[Answer]:
-        """The lines of a results stream: in any order, some twice, some of somebody else's, some never."""
+        """The lines of a results stream: in any order, some twice, some of somebody else's, some never.
+
+        For a while a gateway's page comes in their place.
+        """
+        if self.page and self.page[0] <= self._clock.now() < self.page[1]:
+            return []
         lines = [answer for answer in answers if answer.custom_id not in self.withheld]
         self._rng.shuffle(lines)
         if self.noise and self._rng.random() < self.noise and lines:
             lines += self._rng.sample(lines, min(len(lines), 2))
             lines.insert(self._rng.choice((0, len(lines) // 2)), Answer("alien1-1", "succeeded", "billing", "end_turn"))
-        return lines
+        return self.wire.carry(lines, tag_of(answers[0].custom_id))
 
     def stranger(self, requests: int) -> None:
         """Another tenant of the workspace buys a batch of as many requests."""

@@ -17,16 +17,17 @@ from msgspec.structs import replace
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import custom_id, moves
-from nightsort.domain.answer import Answer, Row
+from nightsort.domain.answer import Row
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Candidate, Watch, may_be_ours
 from nightsort.domain.errors import Gone, OutcomeUnknown
 from nightsort.domain.record import Submission, confirmed
 from nightsort.domain.report import progress
-from nightsort.domain.verdict import Judge, is_asked_again
+from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow import adopt, answers, cancel, collect, confirm, poll, reconcile, submit
 from nightsort.flow.answers import MISSING, Judged, own_answers
 from nightsort.flow.pace import Gate, PacedApi
+from nightsort.flow.reading import Reading
 from nightsort.flow.run import Run, Tools
 from nightsort.flow.spool import BodySpool, RowSpool
 from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
@@ -128,14 +129,17 @@ async def ask_all_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIt
     batch = await api.retrieve(parent.id or "")
     judge = Judge(run.spec)
     if batch is not None:
-        async for ticket_id, answer in own_answers(run, api, parent, batch, set()):
-            yield Judged(ticket_id, judge.of(answer), answer)
+        reading = Reading()
+        async for ticket_id, answer in own_answers(run, api, parent, batch, reading):
+            judgement = judge.of(answer)
+            if reading.takes(ticket_id, judgement):
+                yield Judged(ticket_id, judgement, answer)
 
 
 async def ask_the_missing_too(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
     batch = await api.retrieve(parent.id or "")
     if batch is not None:
-        async for judged in answers.judged_answers(run, api, parent, batch):
+        async for judged in answers.judged_answers(run, api, parent, batch, Reading()):
             if is_asked_again(judged.judgement, parent, run.spec.backoff_limit):
                 yield judged
 
@@ -236,23 +240,22 @@ async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -
         await sink.write(kept.all())
 
 
-async def what_came(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -> AsyncIterator[Judged]:
+async def what_came(
+    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, reading: Reading
+) -> AsyncIterator[Judged]:
     """Takes a stream that ended for one that was whole."""
     judge = Judge(run.spec)
-    async for ticket_id, answer in own_answers(run, api, record, batch, set()):
-        yield Judged(ticket_id, judge.of(answer), answer)
+    async for ticket_id, answer in own_answers(run, api, record, batch, reading):
+        judgement = judge.of(answer)
+        if reading.takes(ticket_id, judgement):
+            yield Judged(ticket_id, judgement, answer)
 
 
-async def every_line(
-    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, seen: set[str]
-) -> AsyncIterator[tuple[str, Answer]]:
-    long_ids = await run.tools.ledger.long_ids(run.resource.meta, record.tag)
-    async for chunk in api.results(batch):
-        for answer in chunk:
-            ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
-            if ticket_id is not None:
-                seen.add(ticket_id)
-                yield ticket_id, answer
+def every_line(self: Reading, ticket_id: str, judgement: Judgement) -> bool:
+    if ticket_id not in self.seen:
+        self.digest.add(ticket_id)
+    self.seen[ticket_id] = "told"
+    return True
 
 
 def decode_any_tag(name: str, tag: str, long_ids: Any) -> str | None:
@@ -350,7 +353,7 @@ DEFECTS = (
         chaos=troubled,
     ),
     Defect("missing lines are ignored", ROWLESS, [(collect, "judged_answers", what_came)]),
-    Defect("repeated lines are counted", r"\S+: impossible counts ", [(answers, "own_answers", every_line)]),
+    Defect("repeated lines are counted", r"\S+: impossible counts ", [(Reading, "takes", every_line)]),
     Defect(
         "the tag is not checked in results",
         r"I4: \S+ has rows for nobody's tickets",

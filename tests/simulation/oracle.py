@@ -17,6 +17,7 @@ from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
 from tests.simulation.truth import source_name
+from tests.simulation.wire import UNREADABLE
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -259,6 +260,7 @@ class Oracle:
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
                 self.demand(held.id in ids, f"I2: {name} has finished and does not know {held.id}")
+        self._check_strays(resource)
         shelves = self._world.shelves[resource.meta.uid]
         for shelf in shelves:
             for ticket, rows in shelf.rows.items():
@@ -268,6 +270,13 @@ class Oracle:
                 self._check_rows(resource, stored | shelf.dropped)
         dropped, told = sum(len(shelf.dropped) for shelf in shelves), status.results.unmatched
         self.demand(told == dropped, f"I3: {name} tells of {told} labels that are not in the sinks, of {dropped}")
+
+    def _check_strays(self, resource: Resource) -> None:
+        """What a batch's results have that nobody asked for is told."""
+        for record in resource.status.batches:
+            ghosts = [ghost for each in self._world.accounts.values() for ghost in each.wire.ghosts.get(record.tag, ())]
+            if record.state is BatchState.COLLECTED and record.ended_at is not None:
+                self.demand(record.strays >= len(ghosts), f"I14: {resource.meta.name} tells no strays of {record.id}")
 
     def _check_rows(self, resource: Resource, rows: dict[str, Row]) -> None:
         if self._world.scenario.limit is not None:
@@ -343,8 +352,13 @@ class Oracle:
 
 def price_of(held: Held) -> Decimal:
     """At the prices of claude-haiku-4-5 in a batch: $0.50 and $2.50 for a million tokens."""
-    paid = [answer for answer in held.answers if answer.outcome == "succeeded" and answer.stop_reason != "refusal"]
+    paid = [answer for answer in held.answers if is_paid(answer)]
     return Decimal(sum(answer.input_tokens + 5 * answer.output_tokens for answer in paid)) / 2_000_000
+
+
+def is_paid(answer: Answer) -> bool:
+    """A line that cannot be read was an answer, too."""
+    return (answer.outcome == "succeeded" and answer.stop_reason != "refusal") or answer.error_type == UNREADABLE
 
 
 def is_intended(status: Status, tag: str) -> bool:

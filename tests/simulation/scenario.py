@@ -51,6 +51,8 @@ class Plan:
 class Scenario:
     """`room` is how many requests an account may have enqueued; `paced` when its resources wait together.
 
+    `odd` is the share of answers whose lines are spoilt, `strays` that of batches with answers to what nobody asked.
+    During the `page`, in seconds like the drought, a gateway answers where results are asked for.
     `drought` is when accounts sell nothing, in seconds from the beginning of the world. `greed` is how many answers use
     all the tokens that they may. Where it is `restless`, somebody writes a resource whenever its results are read.
     With a `limit`, sources are queries for so many tickets without a label, the first or the `newest`, which see labels
@@ -79,6 +81,9 @@ class Scenario:
     switches: float = 0.0
     rotations: int = 0
     lag: float = 0.0
+    odd: float = 0.0
+    strays: float = 0.0
+    page: tuple[float, float] | None = None
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -120,7 +125,20 @@ def drawn(rng: random.Random) -> Scenario:
         told=rng.random() < 0.5,
         switches=rng.choice((0.0, 0.0, 0.5)),
         rotations=rng.choice((0, 0, 3)),
+        odd=rng.choice((0.0, 0.0, 0.0, 0.3)),
+        # Where tickets leave the source, nobody can tell theirs from answers to what was not asked.
+        strays=0.0
+        if any(deed.what == "leave" for plan in plans for deed in plan.deeds)
+        else rng.choice((0.0, 0.0, 0.5)),
+        page=draw_page(rng),
     )
+
+
+def draw_page(rng: random.Random) -> tuple[float, float] | None:
+    if rng.random() < 0.8:
+        return None
+    begins = rng.choice((0.0, rng.uniform(0, 4000)))
+    return begins, begins + rng.uniform(600, 10_000)
 
 
 def drawn_dry(rng: random.Random) -> Scenario:

@@ -15,6 +15,7 @@ from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
 from tests.simulation.defects_sources import DEFECTS as OF_SOURCES
+from tests.simulation.defects_wire import DEFECTS as OF_THE_WIRE
 
 SEEDS = range(400)
 
@@ -26,7 +27,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize(
     "defect",
-    [*DEFECTS, *OF_ADOPTING, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS, *OF_SOURCES],
+    [*DEFECTS, *OF_ADOPTING, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS, *OF_SOURCES, *OF_THE_WIRE],
     ids=lambda defect: defect.name,
 )
 def test_the_oracle_catches(defect: Defect) -> None:

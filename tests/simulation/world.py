@@ -6,7 +6,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -90,9 +90,11 @@ class World:
             account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
             account.counts.rate = scenario.counts
             account.names = (f"organization of {name}", f"workspace of {name}") if scenario.told else UNTOLD
+            account.wire.share, account.wire.strays = scenario.odd, scenario.strays
+            if scenario.page:
+                account.page = self._from(scenario.page)
             if self.scenario.drought:
-                begins, ends = (self.clock.now() + timedelta(seconds=each) for each in self.scenario.drought)
-                account.drought = (begins, ends)
+                account.drought = self._from(self.scenario.drought)
             if self.scenario.room < CROWDED:
                 account.longest = min(account.longest, 600.0)
         for plan in self.scenario.plans:
@@ -106,6 +108,10 @@ class World:
             await asyncio.sleep(60)
         if not self.oracle.broken:
             self.oracle.look_back()
+
+    def _from(self, span: tuple[float, float]) -> tuple[datetime, datetime]:
+        begins, ends = (self.clock.now() + timedelta(seconds=each) for each in span)
+        return begins, ends
 
     @property
     def most_looks(self) -> float:

@@ -90,6 +90,8 @@ class BatchRecord(StatusModel):
     spared: int = 0
     """Of the attempts before this one those that were canceled: they do not count against backoffLimit."""
     long_ids: int = Field(default=0, alias="longIDs")
+    ids_digest: Annotated[str, StringConstraints(max_length=32)] | None = None
+    """Of the ids that it asks about: an answer to any other is told from theirs."""
     after: Line | None = None
     through: Line | None = None
     intended_at: MicroTime
@@ -104,6 +106,10 @@ class BatchRecord(StatusModel):
     unpriced: int = 0
     """Requests that may have been paid without anybody knowing how much: their answers never came, or came without
     a usage that can be read."""
+    strays: int = 0
+    """Lines of its results that answer what it did not ask; they are left out."""
+    differing: int = 0
+    """Tickets with two answers that contradict each other; one of them counts."""
     usage: Usage = Usage()
     rules: int = FIRST_RULES
     """The version of the rules by which its answers were judged when they were collected."""
@@ -134,6 +140,8 @@ class Cost(StatusModel):
     standard_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="standardUSD")
     saved_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="savedUSD")
     prices_of: Annotated[str, StringConstraints(max_length=32)] | None = None
+    unpriced: int | None = None
+    """Requests whose cost is not known, and not in actualUSD: their answers told no usage, or never came."""
 
 
 class StoredResults(StatusModel):

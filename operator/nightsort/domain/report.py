@@ -27,7 +27,8 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
     tickets = ticket_counts(status)
     unnamed = sum(record.unnamed for record in status.batches)
     rows = tickets.labeled + tickets.unknown + tickets.failed - unnamed
-    cost = settled(status.cost, usage, resource.spec.model, prices)
+    unpriced = sum(record.unpriced for record in status.batches) or None
+    cost = settled(status.cost, usage, resource.spec.model, prices).model_copy(update={"unpriced": unpriced})
     return status.model_copy(
         update={
             "observed_generation": generation,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import msgspec
@@ -10,12 +11,14 @@ import msgspec
 from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.asked import asked_of
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.errors import SourceChanged, Stalled, Waiting
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
+from nightsort.flow.reading import Reading
 from nightsort.flow.run import Run, ShortReads
 from nightsort.flow.snapshot import source_of
 from nightsort.ports import BatchApi, Source
@@ -26,7 +29,8 @@ KEPT = timedelta(days=30)
 SHORT_PATIENCE = timedelta(hours=1)
 SHORT_READS = 6
 """How long and how often missing lines are waited for: they are paid for, and a cut stream has them at another read."""
-ANSWERS = "answers"
+ANSWERS, ASKED_ANSWERS = "answers", "answers to what was asked"
+NOBODY: AbstractSet[str] = frozenset()
 LONG_PATIENCE = timedelta(days=1)
 """How long they are waited for where nobody could say whose they were."""
 # Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
@@ -44,36 +48,50 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
     answer: Answer | None = None
 
 
-async def judged_answers(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -> AsyncIterator[Judged]:
-    """Every ticket of the batch once.
+async def judged_answers(
+    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, reading: Reading
+) -> AsyncIterator[Judged]:
+    """Every ticket of the batch once, unless the reading is `unclear` at its end: then it is to be done again.
 
     Lines that are missing make it Waiting for an hour: a stream can be cut silently. When they stay missing, their
     tickets are found out from the source and judged Missing. They are not asked again: they may well be paid for.
     """
-    seen: set[str] = set()
     judge = Judge(run.spec)
-    async for answer in own_answers(run, api, record, batch, seen):
-        yield Judged(answer[0], judge.of(answer[1]), answer[1])
-    if len(seen) >= record.requests:
-        run.tools.short_reads.pop((batch.id, ANSWERS), None)
+    async for ticket_id, answer in own_answers(run, api, record, batch, reading):
+        judgement = judge.of(answer)
+        if reading.takes(ticket_id, judgement):
+            yield Judged(ticket_id, judgement, answer)
+    if reading.unclear:
         return
-    wait_for_the_rest(run, batch, len(seen), batch.requests)
-    missing = record.requests - len(seen)  # and no more, whatever has come into the source since
-    async for ticket_id in sent_ids(run, api, record):
-        if ticket_id not in seen and missing:
-            missing -= 1
+    what = ANSWERS if reading.asked is None else ASKED_ANSWERS
+    if reading.is_whole(record):
+        run.tools.short_reads.pop((batch.id, what), None)
+        return
+    seen = reading.seen.keys()
+    if len(seen) < record.requests:
+        wait_for_the_rest(run, batch, len(seen), record.requests, what)
+    if reading.asked is None:
+        reading.asked = await asked_ids(run, api, record, seen)
+        reading.unclear = bool(seen - reading.asked)
+    if not reading.unclear:
+        for ticket_id in sorted(reading.asked - seen):
             yield Judged(ticket_id, MISSING)
 
 
+async def asked_ids(run: Run, api: BatchApi, record: BatchRecord, seen: AbstractSet[str] = NOBODY) -> AbstractSet[str]:
+    """The ids that a batch asked about, no more than it has requests; `seen` are those that were answered."""
+    named = {one async for one in sent_ids(run, api, record)}
+    return asked_of(record.ids_digest, record.requests, seen, named)
+
+
 async def own_answers(
-    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, seen: set[str]
+    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, reading: Reading
 ) -> AsyncIterator[tuple[str, Answer]]:
-    """Answers with their tickets' ids; the first of each, and none that this batch did not ask for."""
+    """Each line with its ticket's id, but those that this batch did not ask for, as far as that is known."""
     long_ids = await long_ids_of(run, api, record) if record.long_ids else {}
     async for answer in lines_of(run, api, record, batch):
         ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
-        if ticket_id is not None and ticket_id not in seen:
-            seen.add(ticket_id)
+        if reading.is_own(ticket_id) and ticket_id is not None:
             yield ticket_id, answer
 
 
@@ -197,11 +215,23 @@ async def to_ask_again(
             async for ticket_id in sent_ids(run, api, parent):
                 yield Judged(ticket_id, GONE)
         return
-    judge, found = Judge(run.spec, parent.rules), 0
-    async for ticket_id, answer in own_answers(run, api, parent, batch, set()):
+    again = await left_to_ask(run, api, parent, batch)
+    for judged in again:
+        yield judged
+    if len(again) < parent.retryable:
+        wait_for_the_rest(run, batch, len(again), parent.retryable, "tickets to be asked again", LONG_PATIENCE)
+
+
+async def left_to_ask(run: Run, api: BatchApi, parent: BatchRecord, batch: Batch) -> Collection[Judged]:
+    """Those of a batch's results; of several lines for a ticket the best counts, as when they were collected."""
+    judge, reading, again = Judge(run.spec, parent.rules), Reading(), dict[str, Judged]()
+    async for ticket_id, answer in own_answers(run, api, parent, batch, reading):
         judgement = judge.of(answer)
-        if is_asked_again(judgement, parent, run.spec.backoff_limit):
-            found += 1
-            yield Judged(ticket_id, judgement, answer)
-    if found < parent.retryable:
-        wait_for_the_rest(run, batch, found, parent.retryable, "tickets to be asked again", LONG_PATIENCE)
+        if reading.prefers(ticket_id, judgement):
+            again.pop(ticket_id, None)
+            if is_asked_again(judgement, parent, run.spec.backoff_limit):
+                again[ticket_id] = Judged(ticket_id, judgement, msgspec.structs.replace(answer, text=""))
+    if len(again) > parent.retryable:  # one of them was never asked
+        asked = await asked_ids(run, api, parent, reading.seen.keys())
+        return [judged for judged in again.values() if judged.id in asked]
+    return again.values()

@@ -9,17 +9,22 @@ from datetime import datetime
 from nightsort.api.status import RULES, BatchRecord, Usage
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Waiting
 from nightsort.domain.moves import Facts, Finish, next_move
 from nightsort.domain.record import Tally, collected
 from nightsort.domain.report import plural, progress
 from nightsort.domain.verdict import has_price, is_asked_again, is_billed
 from nightsort.flow.answers import Judged, judged_answers
 from nightsort.flow.finish import finish
+from nightsort.flow.reading import Reading
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
 from nightsort.flow.store import store
+from nightsort.ports import BatchApi
 
 NO_ANSWER = Answer("", "missing")
+MOST_READINGS = 4
+"""In one look: one that shows what is odd, one for the best line of each ticket, one without what was not asked."""
 
 
 @dataclass(slots=True)
@@ -51,7 +56,7 @@ class Count:
         return Tally(
             labeled=labeled,
             unknown=unknown,
-            failed=record.requests - self.retryable - labeled - unknown,
+            failed=max(record.requests - self.retryable - labeled - unknown, 0),
             retryable=self.retryable,
             unnamed=max(record.requests - named, 0),
             unpriced=min(self.unpriced + max(record.requests - named, 0), record.requests),
@@ -71,11 +76,34 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
     Raises:
         Waiting: the results were cut, or a sink is away; nothing is lost, the next look collects again.
     """
-    may_retry = run.status.stop is None
     api = await run.tools.connections.api(run.resource)
     with RowSpool(run.tools.scratch) as rows:
+        count, reading = await read_through(run, api, record, batch, rows)
+        stored = await store(run, rows)
+    update = {"rules": RULES, "strays": reading.strays, "differing": len(reading.differing)}
+    status = collected(stored, record.model_copy(update=update), count.tally(record), batch.ended_at)
+    if isinstance(next_move(run.resource.with_status(status), Facts(), run.now()), Finish):
+        await finish(run, status)  # one write for both: a thousand resources are a thousand writes less
+        return await tell_of_odd_lines(run, batch, reading)
+    await run.save_results(status, progress(status))
+    again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
+    await run.note("Collected", f"batch {batch.id}: {plural(rows.rows, 'row')}{again}")
+    return await tell_of_odd_lines(run, batch, reading)
+
+
+async def read_through(
+    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, rows: RowSpool
+) -> tuple[Count, Reading]:
+    """Makes rows of the answers, once more where only the end of the results has shown which lines count.
+
+    Raises:
+        Waiting: they were cut, or are others at each reading.
+    """
+    may_retry, reading = run.status.stop is None, Reading()
+    for _ in range(MOST_READINGS):
+        rows.clear()
         count = Count(rows.verdicts)
-        async for judged in judged_answers(run, api, record, batch):
+        async for judged in judged_answers(run, api, record, batch, reading):
             count.add(judged.answer or NO_ANSWER)
             if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
                 count.retryable += 1
@@ -84,14 +112,21 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
                 if row.category:
                     count.categories[row.category] += 1
                 rows.add(row)
-        stored = await store(run, rows)
-    judged_by = record.model_copy(update={"rules": RULES})
-    status = collected(stored, judged_by, count.tally(record), batch.ended_at)
-    if isinstance(next_move(run.resource.with_status(status), Facts(), run.now()), Finish):
-        return await finish(run, status)  # one write for both: a thousand resources are a thousand writes less
-    await run.save_results(status, progress(status))
-    again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
-    return await run.note("Collected", f"batch {batch.id}: {plural(rows.rows, 'row')}{again}")
+        if not reading.unclear:
+            return count, reading
+        reading = reading.again()
+    raise Waiting(
+        f"the results of {batch.id} are not the same at each reading; reading them again", reason="ResultsIncomplete"
+    )
+
+
+async def tell_of_odd_lines(run: Run, batch: Batch, reading: Reading) -> None:
+    if reading.strays:
+        lines = plural(reading.strays, "line")
+        await run.warn("StrayAnswers", f"batch {batch.id}: {lines} of its results answer what it did not ask; left out")
+    if reading.differing:
+        tickets = plural(len(reading.differing), "ticket")
+        await run.warn("AnswersDiffer", f"batch {batch.id}: {tickets} with two answers that differ; one of them counts")
 
 
 def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Judged) -> Row:

@@ -57,7 +57,7 @@ def outcome(status: Status, spec: Spec) -> Situation:
     unknown = f"unknown (now {fallback})" if fallback else "unknown"
     parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    notes = [note for note in (unmatched_of(status), found_again(counts, spec)) if note]
+    notes = [note for note in (unmatched_of(status), strays_of(status), found_again(counts, spec)) if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed == counts.total:
         return Situation(Standing.FAILED, "NoTicketLabeled", message)
@@ -81,8 +81,16 @@ def found_again(counts: TicketCounts, spec: Spec) -> str:
     return f"the next run with this query buys {plural(left, 'ticket')} without a category again"
 
 
+def strays_of(status: Status) -> str:
+    strays = sum(record.strays for record in status.batches)
+    return f"{plural(strays, 'line')} of results answered what was not asked" if strays else ""
+
+
 def money_of(status: Status) -> str:
-    cost = status.cost
+    """The cost, and of how many requests it is where that of some is not known."""
+    cost, unpriced = status.cost, status.cost.unpriced or 0
+    requests = sum(record.requests for record in status.batches)
     if cost.actual_usd is None:
-        return ""
-    return f"; cost ${cost.actual_usd}, at the standard price ${cost.standard_usd}, saved ${cost.saved_usd}"
+        return f"; the cost of {plural(unpriced, 'request')} is not known" if unpriced else ""
+    share = f" for {requests - unpriced:,} of {plural(requests, 'request')}" if unpriced else ""
+    return f"; cost ${cost.actual_usd}{share}, at the standard price ${cost.standard_usd}, saved ${cost.saved_usd}"

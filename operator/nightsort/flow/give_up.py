@@ -9,7 +9,7 @@ from nightsort.domain.moves import ABSENCE
 from nightsort.domain.record import Submission, find, put, unseen_tickets
 from nightsort.domain.report import plural, progress
 from nightsort.domain.situation import Situation
-from nightsort.flow.answers import GONE, sent_ids, to_ask_again
+from nightsort.flow.answers import GONE, asked_ids, to_ask_again
 from nightsort.flow.collect import row_of
 from nightsort.flow.run import Run
 from nightsort.flow.snapshot import source_of
@@ -33,7 +33,7 @@ async def conclude(run: Run, record: BatchRecord) -> None:
         "retryable": 0,
         "unknown": record.unknown + unknown,
         "failed": record.failed + record.retryable - unknown,
-        "unnamed": record.unnamed + record.retryable - rows.rows,
+        "unnamed": record.unnamed + max(record.retryable - rows.rows, 0),
     }
     status = put(status, record.model_copy(update=update))
     await run.save_results(status, progress(status))
@@ -43,7 +43,7 @@ async def lose(run: Run, record: BatchRecord) -> None:
     """The tickets of a batch that the API does not show any more, as far as the source can still name them."""
     api = await run.tools.connections.api(run.resource)
     with RowSpool(run.tools.scratch) as rows:
-        async for ticket_id in sent_ids(run, api, record):
+        for ticket_id in sorted(await asked_ids(run, api, record)):
             rows.add(Row(ticket_id, None, Verdict.MISSING, GONE.reason, run.spec.model, record.id))
         status = await store(run, rows)
     unnamed = record.unnamed + record.requests - rows.rows

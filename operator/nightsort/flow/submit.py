@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from nightsort.api.status import BatchRecord, BatchState, Seen, Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.asked import IdDigest
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Watch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Waiting
@@ -59,6 +60,7 @@ class Load:
     cursor: str | None = None
     full: bool = False
     text_bytes: int = 0
+    ids: IdDigest = field(default_factory=IdDigest)
 
     @property
     def tickets(self) -> int:
@@ -173,6 +175,7 @@ class Loader:
             if spool.fits(request, self._shards.max_requests, self._shards.max_bytes):
                 spool.add(request)
                 self._load.text_bytes += bytes_of(text)
+                self._load.ids.add(ticket.id)
             elif spool.requests:
                 return False
             else:
@@ -212,6 +215,7 @@ async def intend(
         failed=load.unsendable.rows + lost,
         unnamed=lost,
         long_ids=len(load.long_ids),
+        ids_digest=str(load.ids),
         after=submission.after,
         through=load.cursor if submission.parent is None else None,
         intended_at=run.now(),
@@ -243,6 +247,7 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
             "unnamed": 0,
             "long_ids": 0,
             "seen": None,
+            "ids_digest": None,
             "after": load.cursor,
             "through": submission.through,
         }

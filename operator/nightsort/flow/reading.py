@@ -1,0 +1,87 @@
+"""One reading of a batch's results: which lines count, and what only its end can tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from nightsort.api.status import BatchRecord
+from nightsort.domain.answer import Verdict
+from nightsort.domain.asked import IdDigest
+from nightsort.domain.verdict import Judgement
+
+UNANSWERED = frozenset({Verdict.ERRORED, Verdict.EXPIRED, Verdict.CANCELED})
+
+
+def told_by(judgement: Judgement) -> str:
+    """A label's category, else the verdict: what two lines for one ticket are compared by."""
+    return judgement.category or judgement.verdict if judgement.verdict is Verdict.LABELED else judgement.verdict
+
+
+def worth(told: str) -> int:
+    """Of two lines for one ticket the one that is worth more counts: a label, then another answer, then none."""
+    if not isinstance(told, Verdict):
+        return 2
+    return 0 if told in UNANSWERED else 1
+
+
+@dataclass(slots=True)
+class Reading:
+    """Results are read as a stream, and rows are made of them meanwhile. Where the end shows that some of them should
+    not have been made, as for an id that nobody asked, they are read once more, with what is known by then.
+
+    `asked` are the ids that the batch asked about, once they had to be found out; `best` what the best line of a ticket
+    is worth, of those that have several. `strays` counts lines of what was not asked, `differing` has the tickets with
+    two answers that contradict each other.
+    """
+
+    asked: AbstractSet[str] | None = None
+    best: dict[str, int] = field(default_factory=dict)
+    differing: set[str] = field(default_factory=set)
+    seen: dict[str, str] = field(default_factory=dict)
+    """What was told of each ticket: its category where it has a label, else its verdict."""
+    strays: int = 0
+    unclear: bool = False
+    """Rows were made of lines that do not count: they are to be read once more."""
+    digest: IdDigest = field(default_factory=IdDigest)
+
+    def again(self) -> Reading:
+        return Reading(self.asked, self.best, self.differing)
+
+    def is_own(self, ticket_id: str | None) -> bool:
+        """Whether a line is of a ticket of this batch, as far as that is known."""
+        own = ticket_id is not None and (self.asked is None or ticket_id in self.asked)
+        self.strays += not own
+        return own
+
+    def prefers(self, ticket_id: str, judgement: Judgement) -> bool:
+        """Whether this line is worth more than those that came before for its ticket, where no row was made of them."""
+        told, first = told_by(judgement), self.seen.get(ticket_id)
+        if first is not None and worth(told) <= worth(first):
+            return False
+        self.seen[ticket_id] = told
+        return True
+
+    def takes(self, ticket_id: str, judgement: Judgement) -> bool:
+        """Whether this line is the one that counts for its ticket."""
+        told, first = told_by(judgement), self.seen.get(ticket_id)
+        if first is not None:
+            self._compare(ticket_id, first, told)
+            return False
+        if worth(told) < self.best.get(ticket_id, 0):
+            return False
+        self.seen[ticket_id] = told
+        self.digest.add(ticket_id)
+        return True
+
+    def _compare(self, ticket_id: str, first: str, told: str) -> None:
+        if told != first and worth(told) and worth(first):
+            self.differing.add(ticket_id)
+        if worth(told) > worth(first):
+            self.best[ticket_id] = worth(told)
+            self.unclear = True
+
+    def is_whole(self, record: BatchRecord) -> bool:
+        """Whether there is one answer to each ticket that was asked about, and none to any other."""
+        known = record.ids_digest is None or self.asked is not None or str(self.digest) == record.ids_digest
+        return len(self.seen) == record.requests and known

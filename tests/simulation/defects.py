@@ -353,7 +353,7 @@ DEFECTS = (
         chaos=troubled,
     ),
     Defect("missing lines are ignored", ROWLESS, [(collect, "judged_answers", what_came)]),
-    Defect("repeated lines are counted", r"\S+: impossible counts ", [(Reading, "takes", every_line)]),
+    Defect("repeated lines are counted", r"\S+: total=.* but rows ", [(Reading, "takes", every_line)]),
     Defect(
         "the tag is not checked in results",
         r"I4: \S+ has rows for nobody's tickets",

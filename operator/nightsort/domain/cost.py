@@ -120,7 +120,7 @@ def committed_to(record: BatchRecord, price: Price, tokens: Tokens) -> Decimal:
     if record.state is BatchState.RELEASED:
         return paid
     if record.state is not BatchState.COLLECTED or record.ended_at is None:
-        return batch_price(expected(tokens, record.requests, record.text_bytes), price)
+        return max(paid, batch_price(expected(tokens, record.requests, record.text_bytes), price))
     return paid + (batch_price(unpriced(record, tokens), price) if record.unpriced else 0)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from nightsort.api.spec import Spec
+from nightsort.api.status import Plan
 from nightsort.domain import custom_id
 from nightsort.domain.prompt import TicketText, system_prompt
 from nightsort.domain.ticket import Ticket
@@ -26,6 +27,13 @@ def request_params(spec: Spec, text: str, *, disable_thinking: bool, max_tokens:
         "system": system_prompt(spec),
         "messages": [{"role": "user", "content": text}],
     }
+
+
+def as_sent(spec: Spec, plan: Plan | None) -> Spec:
+    """The spec with the longest answer that requests were really sent with."""
+    if plan is None or plan.max_tokens is None or plan.max_tokens == spec.prompt.max_tokens:
+        return spec
+    return spec.model_copy(update={"prompt": spec.prompt.model_copy(update={"max_tokens": plan.max_tokens})})
 
 
 def bytes_of(text: bytes) -> int:

@@ -17,6 +17,7 @@ from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.errors import SourceChanged, Stalled, Waiting
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.record import find
+from nightsort.domain.request import as_sent
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.reading import Reading
 from nightsort.flow.run import Run, ShortReads
@@ -56,7 +57,7 @@ async def judged_answers(
     Lines that are missing make it Waiting for an hour: a stream can be cut silently. When they stay missing, their
     tickets are found out from the source and judged Missing. They are not asked again: they may well be paid for.
     """
-    judge = Judge(run.spec)
+    judge = Judge(as_sent(run.spec, run.status.plan))
     async for ticket_id, answer in own_answers(run, api, record, batch, reading):
         judgement = judge.of(answer)
         if reading.takes(ticket_id, judgement):
@@ -224,7 +225,8 @@ async def to_ask_again(
 
 async def left_to_ask(run: Run, api: BatchApi, parent: BatchRecord, batch: Batch) -> Collection[Judged]:
     """Those of a batch's results; of several lines for a ticket the best counts, as when they were collected."""
-    judge, reading, again = Judge(run.spec, parent.rules), Reading(), dict[str, Judged]()
+    judge = Judge(as_sent(run.spec, run.status.plan), parent.rules)
+    reading, again = Reading(), dict[str, Judged]()
     async for ticket_id, answer in own_answers(run, api, parent, batch, reading):
         judgement = judge.of(answer)
         if reading.prefers(ticket_id, judgement):

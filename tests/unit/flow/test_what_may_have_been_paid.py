@@ -249,3 +249,12 @@ def price(record: BatchRecord) -> Decimal:
 
 def test_the_account_of_these_tests_has_the_model_that_they_name() -> None:
     assert MODELS[MODEL].only_answers
+
+
+async def test_the_reason_of_a_cut_answer_names_the_tokens_that_were_sent(world: World) -> None:
+    world.respond = lambda text: Answer("", "succeeded", "Well, as far as I can", "max_tokens", "", 9, 73)
+
+    await world.run_until_finished(world.apply("x", prompt={"maxTokens": 4096}))
+
+    assert "73 tokens" in world.rows["0"].reason
+    assert "4096" not in world.rows["0"].reason

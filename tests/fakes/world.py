@@ -19,6 +19,7 @@ from nightsort.domain.ticket import Ticket
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run import Tools
 from nightsort.ports import BatchApi, Sink, Source
+from nightsort.wiring.queries import finds_unlabeled_again
 from tests.fakes.batch_api import FakeBatchApi, Respond
 from tests.fakes.clock import VirtualClock
 from tests.fakes.events import MemoryEvents
@@ -62,6 +63,9 @@ class MemoryConnections:
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return self.sinks_of[resource.meta.name]
+
+    async def finds_unlabeled_again(self, resource: Resource) -> bool:
+        return finds_unlabeled_again(resource.spec)
 
 
 class World:

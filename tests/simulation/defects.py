@@ -229,6 +229,9 @@ class Keeping:
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return [self.kept]
 
+    async def finds_unlabeled_again(self, resource: Resource) -> bool:
+        return await self.connections.finds_unlabeled_again(resource)
+
 
 async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -> None:
     # Nothing is patched here: lives are interleaved and end in the middle, so that a patch would outlive them.

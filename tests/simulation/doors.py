@@ -291,3 +291,6 @@ class Connections:
         if world.scenario.limit is None:
             return [SinkDoor(self._process, shelf) for shelf in shelves]
         return [TableDoor(self._process, shelf, source_name(resource)) for shelf in shelves]
+
+    async def finds_unlabeled_again(self, resource: Resource) -> bool:
+        return False  # it has no queries

@@ -126,7 +126,7 @@ def test_the_columns_of_kubectl_add_up_to_the_tickets_once_none_is_open(shown: S
 @given(runs())
 def test_what_the_last_event_and_condition_say_adds_up(shown: Shown) -> None:
     tickets = shown.status.tickets
-    message = outcome(shown.status, shown.resource.spec).message
+    message = outcome(shown.status, shown.resource.spec, "").message
     if not tickets.total:
         return
     total, *parts = map(number, re.findall(r"([\d,]+) (?:tickets?\b|labeled|unknown|failed)", message))

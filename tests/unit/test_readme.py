@@ -13,7 +13,7 @@ import yaml
 
 from nightsort.api.resource import Resource
 from nightsort.domain.answer import Verdict
-from nightsort.domain.selection import finds_the_unlabeled_again
+from nightsort.wiring.queries import finds_unlabeled_again
 
 TOP = Path(__file__).parents[2]
 MODEL = "claude-haiku-5-5"
@@ -63,7 +63,7 @@ def test_the_night_of_the_chart_is_a_resource() -> None:
     resource = Resource.of({**BARE, "spec": spec})
 
     hold_what_is_copied([resource])
-    assert not finds_the_unlabeled_again(Resource.of({**BARE, "spec": kept_once(spec)}).spec)
+    assert not finds_unlabeled_again(Resource.of({**BARE, "spec": kept_once(spec)}).spec)
 
 
 def hold_what_is_copied(resources: Iterable[Resource]) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from nightsort.api.model import API_VERSION, GROUP, KIND, Format
 from nightsort.api.resource import Resource
-from nightsort.api.spec import DatabaseSource
 from nightsort.cli.cancel import CANCELED_AFTER
 from nightsort.cli.order import Order
 from nightsort.domain.answer import Verdict
@@ -77,8 +76,7 @@ async def again(
         return Again(name, order(resource, name, spec), (f"{what}{cost_of(resource, total)}", *places(name, spec)))
     if not without_category(resource):
         return Again(name, notes=(f"nothing to retry: every ticket of {resource.meta.name} has its category",))
-    source = resource.spec.source
-    if source.database is not None and skips_labeled(resource, source.database):
+    if leaves_out_labeled(resource):
         count = without_category(resource)
         note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
         return Again(name, order(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
@@ -134,14 +132,11 @@ def without_category(resource: Resource) -> int:
     return tickets.failed + (0 if fallback else tickets.unknown)
 
 
-def skips_labeled(resource: Resource, source: DatabaseSource) -> bool:
-    """Whether the query surely asks for rows alone whose category is NULL, in the table where the run has filled it."""
-    from nightsort.wiring.queries import skips_labeled as skips
+def leaves_out_labeled(resource: Resource) -> bool:
+    """Whether the run's own query surely gives the tickets that got no category, and none that got one."""
+    from nightsort.wiring.queries import finds_unlabeled_again
 
-    results = resource.spec.results.database
-    if results is None or results.mode != "Update" or results.url_secret_ref != source.url_secret_ref:
-        return False
-    return skips(source, results)
+    return finds_unlabeled_again(resource.spec)
 
 
 async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collection[str]) -> Failed:

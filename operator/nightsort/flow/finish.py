@@ -6,7 +6,6 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Status, TicketCounts
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
-from nightsort.domain.selection import finds_the_unlabeled_again
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.run import Run
 from nightsort.flow.store import with_stored
@@ -19,7 +18,8 @@ async def finish(run: Run, status: Status) -> None:
         summary = summary_of(run, status)
         for sink in await run.tools.connections.sinks(run.resource):
             status = with_stored(status, await sink.finish(summary))
-    situation = outcome(run.told(status, progress(status)), run.spec)
+    status = run.told(status, progress(status))
+    situation = outcome(status, run.spec, await found_again(run, status.tickets))
     await run.save_results(status, situation)
     run.tools.traces.ended(run.resource)
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
@@ -44,7 +44,7 @@ def summary_of(run: Run, status: Status) -> Summary:
     )
 
 
-def outcome(status: Status, spec: Spec) -> Situation:
+def outcome(status: Status, spec: Spec, again: str) -> Situation:
     """How the run has ended, in figures that add up."""
     counts = ticket_counts(status)
     if status.stop is not None:
@@ -57,7 +57,7 @@ def outcome(status: Status, spec: Spec) -> Situation:
     unknown = f"unknown (now {fallback})" if fallback else "unknown"
     parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    notes = [note for note in (unmatched_of(status), strays_of(status), found_again(counts, spec)) if note]
+    notes = [note for note in (unmatched_of(status), strays_of(status), again) if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed == counts.total:
         return Situation(Standing.FAILED, "NoTicketLabeled", message)
@@ -73,10 +73,10 @@ def unmatched_of(status: Status) -> str:
     return f"{plural(results.unmatched, 'label')} found no row in table {results.table}" if results.unmatched else ""
 
 
-def found_again(counts: TicketCounts, spec: Spec) -> str:
+async def found_again(run: Run, counts: TicketCounts) -> str:
     """Of tickets that the next run over the same table will buy, as every one after it may."""
-    left = counts.failed + (counts.unknown if spec.unknown_label.category is None else 0)
-    if not left or not finds_the_unlabeled_again(spec):
+    left = counts.failed + (counts.unknown if run.spec.unknown_label.category is None else 0)
+    if not left or not await run.tools.connections.finds_unlabeled_again(run.resource):
         return ""
     return f"the next run with this query buys {plural(left, 'ticket')} without a category again"
 

@@ -12,7 +12,6 @@ from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
-from nightsort.domain.selection import finds_the_unlabeled_again
 from nightsort.domain.situation import Situation
 from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.lag import wait_until_seen
@@ -64,7 +63,8 @@ async def prepare(run: Run) -> None:
     )
     plan = await keep(run, snapshot, plan)
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
-    again = finds_the_unlabeled_again(run.spec) and run.spec.unknown_label.action != "Fallback"
+    falls_back = run.spec.unknown_label.action == "Fallback"
+    again = not falls_back and await run.tools.connections.finds_unlabeled_again(run.resource)
     words = [
         f"{plural(tickets, 'ticket')} to submit",
         *([BOUGHT_AGAIN] if again else []),

@@ -24,6 +24,7 @@ from nightsort.flow.pace import PacedApi
 from nightsort.flow.trace import Untraced
 from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
+from nightsort.wiring.queries import finds_unlabeled_again
 
 if TYPE_CHECKING:
     from nightsort.adapters.anthropic_batches import AnthropicBatches
@@ -141,6 +142,9 @@ class Connector:
             wanted = results.config_map or ConfigMapResults()
             sinks.append(ConfigMapRows(self.config_maps, resource.meta, wanted))
         return sinks
+
+    async def finds_unlabeled_again(self, resource: Resource) -> bool:
+        return await asyncio.to_thread(finds_unlabeled_again, resource.spec)  # the parser's import takes half a second
 
     async def _database_sink(self, resource: Resource, results: DatabaseResults) -> Sink:
         from nightsort.adapters.sinks.database import DatabaseSink

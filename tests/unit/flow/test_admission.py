@@ -198,6 +198,9 @@ class EndsMeanwhile:
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return await self._world.connections.sinks(resource)
 
+    async def finds_unlabeled_again(self, resource: Resource) -> bool:
+        return await self._world.connections.finds_unlabeled_again(resource)
+
 
 async def test_what_ends_while_it_is_counted_takes_no_room(world: World) -> None:
     limited(world, 1)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
+from collections.abc import Iterable, Sequence
 
-from nightsort.domain.record import Submission
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain import room
+from nightsort.domain.errors import Rejected
+from nightsort.domain.record import Places, Submission, put
+from nightsort.domain.room import Room
 from nightsort.flow import reconcile, submit
 from nightsort.flow.run import Run
 from nightsort.flow.spool import BodySpool, RowSpool
 from tests.simulation.chaos import Chaos
 from tests.simulation.defect import Defect
+from tests.simulation.scenario import Scenario, drawn
 
 
 async def submit_with_the_disk_last(run: Run, submission: Submission) -> None:
@@ -34,7 +41,67 @@ class DiskChaos(Chaos):
         return super().chance(probability * (10 if probability in (0.002, 0.01, 0.02) else 1))
 
 
+def sum_up_what_waits(places: Places, record: BatchRecord) -> bool:
+    """Takes for over what still has tickets to be asked again, or an attempt under way that needs its names."""
+    return record.state is BatchState.COLLECTED and record.ended_at is not None
+
+
+def forget_the_figures(records: Sequence[BatchRecord]) -> BatchRecord:
+    """Makes room by forgetting."""
+    return records[0]
+
+
+def buy_beyond_the_room(status: Status, room: Room) -> Status:
+    return status
+
+
+def die_of_retries(status: Status, room: Room) -> Status:
+    """As it was: so many batches and no more."""
+    if len(status.batches) >= room.places:
+        raise Rejected("more batches than a status holds", reason="TooManyBatches")
+    return status
+
+
+def forget_the_parents(status: Status, record: BatchRecord, parents: Iterable[BatchRecord]) -> Status:
+    """Writes the joint retry without a note at those whose tickets travel with it."""
+    return put(status, record)
+
+
+def crowded(rng: random.Random) -> Scenario:
+    """Records that hold four batches of a source."""
+    return dataclasses.replace(drawn(rng), places=4)
+
+
 DEFECTS = (
+    Defect(
+        "what waits for a retry is summed up",
+        r"I4: \S+ has no row for |\S+: (impossible counts|finished, and the counts|TicketCounts)",
+        [(room, "is_over", sum_up_what_waits)],
+        scenario=crowded,
+    ),
+    Defect(
+        "room is made by forgetting figures",
+        r"I2: \S+ forgot ",
+        [(room, "sum_of", forget_the_figures)],
+        scenario=crowded,
+    ),
+    Defect(
+        "more is bought than the record has room for",
+        r"I8: \S+ has a record of \d+ entries",
+        [(submit, "with_room", buy_beyond_the_room)],
+        scenario=crowded,
+    ),
+    Defect(
+        "a run dies of its retries",
+        r"I4: \S+ has no room for batches that pre-flight has accepted",
+        [(submit, "with_room", die_of_retries)],
+        scenario=crowded,
+    ),
+    Defect(
+        "tickets that travel with another shard's are asked once more",
+        r"I2: .+ was bought again ",
+        [(submit, "put_retry", forget_the_parents)],
+    ),
     Defect(
         "the body is written out after its intent",
         r"I13: \S+ waits for \S+, of which no byte was sent",

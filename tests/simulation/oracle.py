@@ -55,6 +55,7 @@ class Oracle:
         self.intents: dict[str, Intent] = {}
         self.by_tag: dict[str, Held] = {}
         self.begun: set[str] = set()
+        self.summed_up: set[str] = set()
         self.left: set[tuple[str, str]] = set()
         self.counted: dict[str, int] = {}
         self.switched: set[str] = set()
@@ -161,18 +162,37 @@ class Oracle:
         """No batch is forgotten, none is let go that was bought, none is taken that is another's."""
         name = before.meta.name
         self.demand(not before.status.stop or status.stop == before.status.stop, f"{name}: a stop was forgotten")
+        full = status.stop is not None and status.stop.reason == "TooManyBatches"
+        self.demand(not full, f"I4: {name} has no room for batches that pre-flight has accepted")
         after = {record.tag: record for record in status.batches if record.tag}
+        gone: list[BatchRecord] = []
         for record in before.status.batches:
             now = after.get(record.tag)
             if record.state is BatchState.RELEASED or not record.tag:
                 continue
             if now is None:
-                self.fail(f"I2: {name} forgot {record.tag} ({record.state}, {record.id})")
+                gone.append(record)
                 continue
             back = AHEAD[now.state] < AHEAD[record.state] or (record.id is not None and now.id != record.id)
             self.demand(not back, f"I2: {name} went back on {record.tag}: {record.state} {now.state} {now.id}")
+        self._check_sum(before, status, gone)
         for record in status.batches:
             self._check_record(before, record)
+
+    def _check_sum(self, before: Resource, status: Status, gone: list[BatchRecord]) -> None:
+        """Entries may only go where they are over and done, and their figures stay in another's."""
+        counted = sum(record.summed_up for record in status.batches)
+        more = counted - sum(record.summed_up for record in before.status.batches)
+        for record in gone:
+            over = record.state is BatchState.COLLECTED and more >= len(gone)
+            self.demand(over, f"I2: {before.meta.name} forgot {record.tag} ({record.state}, {record.id})")
+            self.summed_up.add(record.id or "")
+        if gone:
+            usage = (sum(each.usage.input_tokens for each in one.batches) for one in (before.status, status))
+            self.demand(len(set(usage)) == 1, f"I14: {before.meta.name} lost a part of what it has used")
+
+    def holds_room(self, name: str, status: Status, places: int) -> None:
+        self.demand(len(status.batches) <= places, f"I8: {name} has a record of {len(status.batches)} entries")
 
     def _check_record(self, resource: Resource, record: BatchRecord) -> None:
         held = self.by_tag.get(record.tag)
@@ -259,7 +279,7 @@ class Oracle:
         ids = {record.id for record in status.batches}
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
-                self.demand(held.id in ids, f"I2: {name} has finished and does not know {held.id}")
+                self.demand(held.id in ids | self.summed_up, f"I2: {name} has finished and does not know {held.id}")
         self._check_strays(resource)
         shelves = self._world.shelves[resource.meta.uid]
         for shelf in shelves:

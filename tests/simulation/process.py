@@ -43,6 +43,7 @@ class Process:
             new_tag=world.new_tag,
             enqueued_requests=world.scenario.room,
             scratch=ScratchDoor(self),
+            places=world.scenario.places,
         )
         self.blows = 0
         self.disk_faults = 0

@@ -17,6 +17,7 @@ from nightsort.api.spec import (
     Source,
     Spec,
 )
+from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import MODEL
 from tests.fakes.sources import MemoryQuery, MemorySource
@@ -59,6 +60,7 @@ class Scenario:
     with a `lag` in seconds. `counts` is how many of the batches have odd counts, `clocks` how far apart clocks of
     processes may be (seconds), `told` whether answers name the account, `switches` how often a lost answer is followed
     by a key of another account, `rotations` how often keys are replaced in a life.
+    `places` is how many batches of a source the record of a run may hold.
     """
 
     plans: Sequence[Plan]
@@ -84,6 +86,7 @@ class Scenario:
     odd: float = 0.0
     strays: float = 0.0
     page: tuple[float, float] | None = None
+    places: int = MOST_BATCHES
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -131,6 +134,7 @@ def drawn(rng: random.Random) -> Scenario:
         if any(deed.what == "leave" for plan in plans for deed in plan.deeds)
         else rng.choice((0.0, 0.0, 0.5)),
         page=draw_page(rng),
+        places=rng.choice((MOST_BATCHES, MOST_BATCHES, MOST_BATCHES, 6)),
     )
 
 

@@ -101,6 +101,12 @@ class BatchRecord(StatusModel):
     unknown: int = 0
     failed: int = 0
     retryable: int = 0
+    retried_in: int | None = None
+    passed_on: int = 0
+    """What would be `retryable`, where it travels with another shard's next attempt, and the number of that shard.
+    Apart from `retryable`, so that an operator of an earlier version, after a rollback, does not ask again too."""
+    summed_up: int = 0
+    """How many further batches, whose entries made room, this one's figures hold."""
     unnamed: int = 0
     """Failed tickets without a row: results and source are gone, so that nobody can tell which they were."""
     unpriced: int = 0
@@ -115,6 +121,11 @@ class BatchRecord(StatusModel):
     """The version of the rules by which its answers were judged when they were collected."""
     seen: Seen | None = None
     """While its outcome is open, or it is in flight."""
+
+    @property
+    def left(self) -> int:
+        """Tickets that this attempt left to be asked again, whoever asks for them."""
+        return self.retryable + self.passed_on
 
 
 class TicketCounts(StatusModel):

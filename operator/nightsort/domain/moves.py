@@ -14,7 +14,15 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER, LIST_TOO_LONG, Candidate
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Interruption
-from nightsort.domain.record import Submission, in_state, next_submission, waiting_for_retry
+from nightsort.domain.record import (
+    Submission,
+    in_state,
+    next_submission,
+    released_submission,
+    rest_of_source,
+    waiting_for_retry,
+)
+from nightsort.domain.room import MOST_BATCHES, Room, due_retry, has_place, is_short
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 FIRST_POLL_SECONDS = 2.0
@@ -31,6 +39,7 @@ class Facts:
     `overdue` are the tags of intents whose grace is over: the list that the candidates are from was read after it.
     `kinship` says for an intent's tag whether the account is the one that was bought from; an intent without an entry
     is of the same one. `trouble` is why the intents could not be looked for.
+    `places` are the entries that the record may have for batches of the source.
     """
 
     batches: Mapping[str, Batch] = field(default_factory=dict)
@@ -40,6 +49,7 @@ class Facts:
     overdue: Collection[str] = ()
     kinship: Mapping[str, Kinship] = field(default_factory=dict)
     trouble: Interruption | None = None
+    places: int = MOST_BATCHES
 
     def hidden(self) -> list[str]:
         """Own batches that the API has hidden for so long that somebody should look."""
@@ -256,8 +266,22 @@ def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Mo
 
 
 def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    submission = next_submission(resource.status) if resource.status.stop is None else None
+    submission = due_submission(resource, facts.places) if resource.status.stop is None else None
     return Submit(submission) if submission else None
+
+
+def due_submission(resource: Resource, places: int) -> Submission | None:
+    """What to send next, or None: what was released, then what is to be retried, then the rest of the source.
+
+    Where room in the record is short, the source goes before its retries, as long as it has a place.
+    """
+    status = resource.status
+    if again := released_submission(status):
+        return again
+    rest, room = rest_of_source(status), Room.beside(resource.spec, places)
+    if rest is not None and is_short(status, room) and has_place(status, room):
+        return rest
+    return due_retry(status, resource.spec, room) or rest
 
 
 def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Move | None:

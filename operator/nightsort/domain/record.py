@@ -9,7 +9,6 @@ from datetime import datetime
 
 from nightsort.api.categories import Category
 from nightsort.api.status import (
-    MAX_BATCHES,
     BatchRecord,
     BatchState,
     CategoryCount,
@@ -18,16 +17,11 @@ from nightsort.api.status import (
     Usage,
 )
 from nightsort.domain.answer import NO_USAGE
-from nightsort.domain.errors import Rejected
-
-PLACES_TO_END = 20
-MOST_BATCHES = MAX_BATCHES - PLACES_TO_END
-"""That a run may buy: a few places of its status stay free for giving up the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What is to be sent next: a range of the source, or what an earlier attempt left to be asked again.
+    """What is to be sent next: a range of the source, or what earlier attempts, its parents, left to be asked again.
 
     `after` and `through` are cursors of the source, exclusive and inclusive; without `through`, as far as a shard goes.
     """
@@ -36,7 +30,7 @@ class Submission:
     attempt: int
     after: str | None = None
     through: str | None = None
-    parent: BatchRecord | None = None
+    parents: tuple[BatchRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +57,22 @@ def batch_ids(status: Status) -> set[str]:
 
 
 def next_submission(status: Status) -> Submission | None:
-    """What to send next, or None: first what was released, then what is to be retried, then the rest of the source."""
-    for record in in_state(status, BatchState.RELEASED):
-        parent = find(status, record.shard, record.attempt - 1)
-        return Submission(record.shard, record.attempt, record.after, record.through, parent)
+    """What is left to be sent, or None: first what was released, then what is to be retried, then the source's rest."""
+    if again := released_submission(status):
+        return again
     for record in waiting_for_retry(status):
-        return Submission(record.shard, record.attempt + 1, parent=record)
-    if not status.source_exhausted:
-        return Submission(next_shard(status), 0, after=status.cursor)
+        return Submission(record.shard, record.attempt + 1, parents=(record,))
+    return rest_of_source(status)
+
+
+def released_submission(status: Status) -> Submission | None:
+    for record in in_state(status, BatchState.RELEASED):
+        return Submission(record.shard, record.attempt, record.after, record.through, parents_of(status, record))
     return None
+
+
+def rest_of_source(status: Status) -> Submission | None:
+    return None if status.source_exhausted else Submission(next_shard(status), 0, after=status.cursor)
 
 
 def next_shard(status: Status) -> int:
@@ -85,17 +86,28 @@ def find(status: Status, shard: int, attempt: int) -> BatchRecord | None:
     return None
 
 
-def refuse_too_many(status: Status) -> None:
-    """Holds the number of batches against what a status takes.
+Places = Mapping[tuple[int, int], BatchRecord]
 
-    Raises:
-        Rejected: no further batch may be begun.
-    """
-    if len(status.batches) >= MOST_BATCHES:
-        raise Rejected(
-            f"more than {MOST_BATCHES} batches: raise shards.maxRequests or split the source",
-            reason="TooManyBatches",
-        )
+
+def by_place(status: Status) -> Places:
+    """Attempts by shard and number."""
+    return {(record.shard, record.attempt): record for record in status.batches}
+
+
+def child_of(places: Places, record: BatchRecord) -> BatchRecord | None:
+    """The attempt that asks for what this one left: in the same shard, unless it travels with another's."""
+    shard = record.shard if record.retried_in is None else record.retried_in
+    return places.get((shard, record.attempt + 1))
+
+
+def parents_of(status: Status, record: BatchRecord) -> tuple[BatchRecord, ...]:
+    """The attempts whose tickets this one asks for again. Their results name them; the range of a source does not."""
+    return tuple(
+        each
+        for each in status.batches
+        if each.attempt == record.attempt - 1
+        and (each.shard if each.retried_in is None else each.retried_in) == record.shard
+    )
 
 
 def put(status: Status, record: BatchRecord) -> Status:
@@ -103,6 +115,23 @@ def put(status: Status, record: BatchRecord) -> Status:
     others = [other for other in status.batches if (other.shard, other.attempt) != (record.shard, record.attempt)]
     batches = sorted((*others, record), key=lambda one: (one.shard, one.attempt))
     return status.model_copy(update={"batches": tuple(batches)})
+
+
+def put_retry(status: Status, record: BatchRecord, parents: Iterable[BatchRecord]) -> Status:
+    """The status with an attempt that asks for what these left. Those of its own shard need no note of it."""
+    for parent in parents:
+        if parent.shard != record.shard:
+            passed_on = {"retryable": 0, "passed_on": parent.left, "retried_in": record.shard}
+            status = put(status, parent.model_copy(update=passed_on))
+    return put(status, record)
+
+
+def without_retry(status: Status, record: BatchRecord) -> Status:
+    """The status without an attempt that was never bought: what it would have asked for is left to its parents."""
+    for parent in parents_of(status, record):
+        taken_back = {"retryable": parent.left, "passed_on": 0, "retried_in": None}
+        status = put(status, parent.model_copy(update=taken_back))
+    return status.model_copy(update={"batches": tuple(one for one in status.batches if one != record)})
 
 
 def confirmed(status: Status, record: BatchRecord, batch_id: str, now: datetime) -> Status:
@@ -164,8 +193,9 @@ def unseen_tickets(status: Status) -> int:
 
 def waiting_for_retry(status: Status) -> list[BatchRecord]:
     """Batches of which tickets are to be asked again, and have not been yet."""
+    places = by_place(status)
     return [
         record
         for record in in_state(status, BatchState.COLLECTED)
-        if record.retryable and find(status, record.shard, record.attempt + 1) is None
+        if record.retryable and child_of(places, record) is None
     ]

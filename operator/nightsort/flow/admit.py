@@ -156,6 +156,6 @@ def stand_in_line(account: Account, run: Run, requests: int) -> Place:
 
 def expected_requests(run: Run, submission: Submission) -> int:
     """How many requests the shard will have at the most, as far as that is known before it is filled."""
-    if submission.parent is not None:
-        return submission.parent.retryable
+    if submission.parents:
+        return sum(parent.left for parent in submission.parents)
     return max(1, min(run.spec.shards.max_requests, unseen_tickets(run.status)))

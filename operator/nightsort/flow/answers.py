@@ -16,7 +16,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.errors import SourceChanged, Stalled, Waiting
 from nightsort.domain.prompt import TicketText
-from nightsort.domain.record import find
+from nightsort.domain.record import parents_of
 from nightsort.domain.request import as_sent
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.reading import Reading
@@ -179,10 +179,10 @@ async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: tim
 async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterator[str]:
     """The ids that a batch asked about, as far as they can still be told: from the source, or the attempt before."""
     source = await source_of(run)
-    parent = find(run.status, record.shard, record.attempt - 1)
-    if parent is not None:
-        async for judged in to_ask_again(run, api, parent):
-            yield judged.id
+    if record.attempt:  # no range of the source names these: where the attempts before are summed up, nobody does
+        for parent in parents_of(run.status, record):
+            async for judged in to_ask_again(run, api, parent):
+                yield judged.id
         return
     for ticket_id in await sendable_ids(source, TicketText(run.spec.prompt), record):
         yield ticket_id
@@ -212,15 +212,15 @@ async def to_ask_again(
     """
     batch = await find_batch(run, api, parent, patience)
     if batch is None:
-        if parent.retryable == parent.requests:
+        if parent.left == parent.requests:
             async for ticket_id in sent_ids(run, api, parent):
                 yield Judged(ticket_id, GONE)
         return
     again = await left_to_ask(run, api, parent, batch)
     for judged in again:
         yield judged
-    if len(again) < parent.retryable:
-        wait_for_the_rest(run, batch, len(again), parent.retryable, "tickets to be asked again", LONG_PATIENCE)
+    if len(again) < parent.left:
+        wait_for_the_rest(run, batch, len(again), parent.left, "tickets to be asked again", LONG_PATIENCE)
 
 
 async def left_to_ask(run: Run, api: BatchApi, parent: BatchRecord, batch: Batch) -> Collection[Judged]:
@@ -233,7 +233,7 @@ async def left_to_ask(run: Run, api: BatchApi, parent: BatchRecord, batch: Batch
             again.pop(ticket_id, None)
             if is_asked_again(judgement, parent, run.spec.backoff_limit):
                 again[ticket_id] = Judged(ticket_id, judgement, msgspec.structs.replace(answer, text=""))
-    if len(again) > parent.retryable:  # one of them was never asked
+    if len(again) > parent.left:  # one of them was never asked
         asked = await asked_ids(run, api, parent, reading.seen.keys())
         return [judged for judged in again.values() if judged.id in asked]
     return again.values()

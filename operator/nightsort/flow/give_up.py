@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, SourceChanged
 from nightsort.domain.moves import ABSENCE
-from nightsort.domain.record import Submission, find, put, unseen_tickets
+from nightsort.domain.record import Submission, find, put, unseen_tickets, without_retry
 from nightsort.domain.report import plural, progress
-from nightsort.domain.situation import Situation
 from nightsort.flow.answers import GONE, asked_ids, to_ask_again
 from nightsort.flow.collect import row_of
 from nightsort.flow.run import Run
@@ -56,8 +55,9 @@ async def lose(run: Run, record: BatchRecord) -> None:
 async def abandon(run: Run, submission: Submission) -> None:
     """A range of the source that is not bought any more: each of its tickets gets a row that says why."""
     released = find(run.status, submission.shard, submission.attempt)
-    if submission.parent is not None:
-        return await run.save_results(*without(run.status, released))
+    if submission.parents and released is not None:
+        status = without_retry(run.status, released)
+        return await run.save_results(status, progress(status))
     with RowSpool(run.tools.scratch) as rows:
         unnamed = await name_the_unsent(run, submission, released, rows)
         status = await store(run, rows)
@@ -109,9 +109,3 @@ async def add_unsent(run: Run, submission: Submission, rows: RowSpool) -> None:
     async for page in source.tickets(submission.after, submission.through):
         for ticket in page:
             rows.add(Row(ticket.id, None, Verdict.CANCELED, reason))
-
-
-def without(status: Status, record: BatchRecord | None) -> tuple[Status, Situation]:
-    """The status without a retry that was never bought; its tickets wait for the attempt before to be concluded."""
-    status = status.model_copy(update={"batches": tuple(one for one in status.batches if one != record)})
-    return status, progress(status)

@@ -9,9 +9,9 @@ from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import most_answer_tokens
-from nightsort.domain.record import MOST_BATCHES
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
+from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.situation import Situation
 from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.lag import wait_until_seen

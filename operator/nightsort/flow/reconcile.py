@@ -156,7 +156,7 @@ class Reconciler:
         flying = in_state(run.status, BatchState.SUBMITTED)
         intents = in_state(run.status, BatchState.INTENDED)
         if not flying and not intents:
-            return Facts()
+            return Facts(places=self._tools.places)
         api = await self._tools.connections.api(run.resource)
         read, ids = self._tools.clock.monotonic(), [record.id for record in flying if record.id]
         newer_than = read - poll_pause(run.resource, now)
@@ -167,7 +167,14 @@ class Reconciler:
         absent = self._absent(ids, batches)
         candidates: dict[str, list[Candidate]] = {}
         unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
-        known = Facts(batches, candidates, self._tools.cancel_asked, absent, trouble=trouble if unclear else None)
+        known = Facts(
+            batches,
+            candidates,
+            self._tools.cancel_asked,
+            absent,
+            trouble=trouble if unclear else None,
+            places=self._tools.places,
+        )
         if not unclear or trouble is not None:
             return known
         try:

@@ -19,6 +19,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.report import report
+from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.situation import Situation
 from nightsort.flow.disk import SCRATCH, Scratch
 from nightsort.flow.measure import Unmeasured, measure
@@ -80,12 +81,13 @@ class Tools:
     """What every run works with.
 
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
-    batches at once, `scratch` where bodies and rows lie on their way. What follows them is remembered while the process
-    lives: `bought`, by tag, what was bought but could not be confirmed in the ledger; `owned`, the batches of all
-    records; `suspicions` and `proofs`, the tag of a batch after one and after two looks into it; `watches`, by tag, how
-    long an intent's outcome was looked for; `totals`, how many requests batches were said to hold; `short_reads`, how
-    long results have lacked lines of a kind; `cancel_asked`, batches that were asked to end; `absent_since`, when (in
-    monotonic seconds) the API was first seen not to show a batch;
+    batches at once, `scratch` where bodies and rows lie on their way, `places` how many batches of a source a record
+    may hold. What follows them is remembered while the process lives: `bought`, by tag, what was bought but could not
+    be confirmed in the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag of a batch
+    after one and after two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `totals`,
+    how many requests batches were said to hold; `short_reads`, how long results have lacked lines of a kind;
+    `cancel_asked`, batches that were asked to end; `absent_since`, when (in monotonic seconds) the API was first seen
+    not to show a batch;
     `too_dear`, by uid, the batch that is above a resource's limit.
     """
 
@@ -100,6 +102,7 @@ class Tools:
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000
     scratch: Scratch = SCRATCH
+    places: int = MOST_BATCHES
     bought: dict[str, Bought] = field(default_factory=dict)
     owned: Owned = field(default_factory=Owned)
     suspicions: dict[str, str] = field(default_factory=dict)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import BinaryIO, cast
 
 from nightsort.api.status import BatchRecord, BatchState, Seen, Status
@@ -15,15 +17,10 @@ from nightsort.domain.asked import IdDigest
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Watch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Waiting
-from nightsort.domain.record import (
-    Submission,
-    next_shard,
-    put,
-    refuse_too_many,
-    released,
-)
+from nightsort.domain.record import Submission, find, next_shard, put, put_retry, released
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder, bytes_of
+from nightsort.domain.room import Room, with_room
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.adopt import refuse_another_account
@@ -77,6 +74,7 @@ async def submit(run: Run, submission: Submission) -> None:
         Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
     """
     hold_what_is_known(run, submission)
+    await make_room(run, submission)
     tag = run.tools.new_tag()
     scratch = run.tools.scratch
     with BodySpool(scratch) as spool, RowSpool(scratch) as unsendable:
@@ -109,6 +107,20 @@ async def seen_of(run: Run, api: BatchApi, tag: str) -> Seen:
     )
 
 
+async def make_room(run: Run, submission: Submission) -> None:
+    """Sums up what is over, where the record has no room for another batch. What was released has its entry already.
+
+    Raises:
+        Waiting, Rejected: what is in flight needs all of it.
+    """
+    if find(run.status, submission.shard, submission.attempt) is not None:
+        return
+    room = Room.beside(run.spec, run.tools.places)
+    status = with_room(run.status, room.for_retries() if submission.parents else room)
+    if status is not run.status:
+        await run.save(status, progress(status))
+
+
 async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
     """Encodes tickets into the spool until it is full or there are no more."""
     source = await source_of(run)
@@ -119,11 +131,17 @@ async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
         max_tokens=plan.max_tokens if plan else None,
     )
     loader = Loader(run, encoder, tag, load)
-    if submission.parent is None:
-        await loader.take_range(source, submission)
+    if submission.parents:
+        await loader.take_again(source, submission.parents)
     else:
-        await loader.take_again(source, submission.parent)
+        await loader.take_range(source, submission)
     return load
+
+
+def batched(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 class Loader:
@@ -142,12 +160,14 @@ class Loader:
                     return
                 await asyncio.sleep(0)
 
-    async def take_again(self, source: Source, parent: BatchRecord) -> None:
-        """Takes the tickets that an earlier attempt left; those that have left the source get a row that says so."""
+    async def take_again(self, source: Source, parents: Sequence[BatchRecord]) -> None:
+        """Takes the tickets that earlier attempts left; those that have left the source get a row that says so."""
         api = await self._run.tools.connections.api(self._run.resource)
-        wanted = [judged.id async for judged in to_ask_again(self._run, api, parent)]
-        for start in range(0, len(wanted), IDS_PER_READ):
-            ids = wanted[start : start + IDS_PER_READ]
+        wanted: dict[str, None] = {}  # two attempts may have asked for one id, which is answered once
+        for parent in parents:
+            async for judged in to_ask_again(self._run, api, parent):
+                wanted[judged.id] = None
+        for ids in batched(wanted, IDS_PER_READ):
             found = {ticket.id: ticket for ticket in await source.by_ids(ids)}
             for ticket_id in ids:
                 if ticket_id not in found:
@@ -196,14 +216,13 @@ async def intend(
     run: Run, submission: Submission, load: Load, tag: str, seen: Seen | None = None
 ) -> BatchRecord | None:
     """Writes the intent, durable before anything is bought; None where there is nothing to do."""
-    if not load.tickets and submission.parent is None:
+    if not load.tickets and not submission.parents:
         await run.save(without_tickets(run.status, submission), progress(run.status))
         return None
-    refuse_too_many(run.status)
     if load.long_ids:
         await run.tools.ledger.keep_long_ids(run.resource.meta, tag, load.long_ids)
     # Of an earlier attempt, whose results are gone by now.
-    lost = max(submission.parent.retryable - load.tickets, 0) if submission.parent else 0
+    lost = max(sum(parent.left for parent in submission.parents) - load.tickets, 0)
     record = BatchRecord(
         shard=submission.shard,
         attempt=submission.attempt,
@@ -211,18 +230,19 @@ async def intend(
         state=BatchState.INTENDED if load.tickets else BatchState.COLLECTED,
         requests=load.spool.requests,
         text_bytes=load.text_bytes,
-        spared=submission.parent.spared + submission.parent.canceled if submission.parent else 0,
+        spared=max((parent.spared + parent.canceled for parent in submission.parents), default=0),
         failed=load.unsendable.rows + lost,
         unnamed=lost,
         long_ids=len(load.long_ids),
         ids_digest=str(load.ids),
         after=submission.after,
-        through=load.cursor if submission.parent is None else None,
+        through=None if submission.parents else load.cursor,
         intended_at=run.now(),
         seen=seen,
     )
     watch = Watch(run.tools.clock.monotonic())
-    status = with_what_is_known(run, advanced(put(run.status, record), submission, load, record))
+    status = advanced(put_retry(run.status, record, submission.parents), submission, load, record)
+    status = with_what_is_known(run, status)
     await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
     run.tools.watches[tag] = watch
     return record if load.tickets else None
@@ -230,7 +250,7 @@ async def intend(
 
 def advanced(status: Status, submission: Submission, load: Load, record: BatchRecord) -> Status:
     """The source's cursor after this load; what a released range had more than fits now becomes a shard of its own."""
-    if submission.parent is not None:
+    if submission.parents:
         return status
     if submission.through is None:
         return status.model_copy(update={"cursor": load.cursor, "source_exhausted": not load.full})

@@ -110,10 +110,10 @@ CASES: dict[str, tuple[Move, Move]] = {
         move(run(RELEASED, exhausted=False, cursor="1")),
         Submit(Submission(0, 0, after=None, through="1")),
     ),
-    "what can pass is asked again": (move(run(RETRYABLE)), Submit(Submission(0, 1, parent=RETRYABLE))),
+    "what can pass is asked again": (move(run(RETRYABLE)), Submit(Submission(0, 1, parents=(RETRYABLE,)))),
     "a retry that was released is submitted with what it repeats": (
         move(run(RETRYABLE, record(BatchState.RELEASED, attempt=1, through=None))),
-        Submit(Submission(0, 1, parent=RETRYABLE)),
+        Submit(Submission(0, 1, parents=(RETRYABLE,))),
     ),
     "what was asked again is not asked once more": (move(run(RETRYABLE, RETRIED)), Finish()),
     "a fresh batch is looked at soon": (move(run(FRESH), seen(batch())), Rest(2)),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nightsort.api.categories import Category
-from nightsort.api.status import MAX_BATCHES, BatchRecord, BatchState, CategoryCount, Plan, Status
-from nightsort.domain.errors import Rejected
+from nightsort.api.status import BatchRecord, BatchState, CategoryCount, Plan, Status
 from nightsort.domain.record import (
-    PLACES_TO_END,
     Submission,
     Tally,
     batch_ids,
@@ -23,7 +20,6 @@ from nightsort.domain.record import (
     in_state,
     next_submission,
     put,
-    refuse_too_many,
     released,
     ticket_counts,
 )
@@ -56,7 +52,7 @@ def drawn_tally(data: st.DataObject, requests: int) -> Tally:
 
 def submitted(status: Status, submission: Submission, data: st.DataObject) -> Status:
     """A shard of three tickets, of which some cannot be sent, or what is left to be asked again."""
-    tickets = submission.parent.retryable if submission.parent else SHARD
+    tickets = sum(one.left for one in submission.parents) or SHARD
     unsendable = data.draw(st.integers(0, tickets - 1), "unsendable")
     record = intent(submission.shard, submission.attempt, tickets - unsendable, unsendable)
     last = submission.shard + 1 == (status.plan.tickets if status.plan else 0) // SHARD
@@ -158,12 +154,3 @@ def test_a_record_takes_the_place_of_the_same_attempt() -> None:
     status = put(put(put(Status(), intent(1, 0, 3)), intent(0, 1, 1)), intent(1, 0, 2))
 
     assert [(record.shard, record.attempt, record.requests) for record in status.batches] == [(0, 1, 1), (1, 0, 2)]
-
-
-def test_a_run_has_no_more_batches_than_a_status_holds_with_room_to_end() -> None:
-    most = MAX_BATCHES - PLACES_TO_END
-    nearly = Status(batches=tuple(intent(shard, 0, 3) for shard in range(most - 1)))
-    refuse_too_many(nearly)
-    with pytest.raises(Rejected) as rejected:
-        refuse_too_many(put(nearly, intent(most, 0, 3)))
-    assert rejected.value.reason == "TooManyBatches"

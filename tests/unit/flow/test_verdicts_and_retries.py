@@ -232,7 +232,7 @@ async def test_an_unknown_label_that_is_retried_may_be_known_the_second_time(wor
     assert (resource.status.tickets.labeled, resource.status.tickets.unknown) == (1, 0)
 
 
-async def test_retries_of_several_shards_keep_to_their_shards(world: World) -> None:
+async def test_retries_of_several_shards_travel_together(world: World) -> None:
     world.respond = healed_after(1, EXPIRED)
 
     resource = await world.run_until_finished(
@@ -241,10 +241,10 @@ async def test_retries_of_several_shards_keep_to_their_shards(world: World) -> N
 
     assert [(one.shard, one.attempt, one.requests) for one in resource.status.batches] == [
         (0, 0, 2),
-        (0, 1, 1),
+        (0, 1, 2),
         (1, 0, 2),
-        (1, 1, 1),
     ]
+    assert world.labels() == {"0": "billing", "1": "billing", "2": "billing", "3": "billing"}
     assert set(world.sink.writes.values()) == {1}
 
 

@@ -1,0 +1,227 @@
+"""The room that a record of batches has: a status holds so many entries and bytes, and a run may need more batches.
+
+Where room is short, what is over and done is summed up in one entry, and the retries of several shards travel together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nightsort.api.spec import Shards, Spec
+from nightsort.api.status import MAX_BATCHES, BatchRecord, BatchState, Status, Usage
+from nightsort.domain.errors import Rejected, Waiting
+from nightsort.domain.prompt import system_prompt
+from nightsort.domain.record import Places, Submission, by_place, child_of, in_state, put, waiting_for_retry
+
+PLACES_TO_END = 20
+MOST_BATCHES = MAX_BATCHES - PLACES_TO_END
+"""Entries that a run's source may fill: a few places stay free for retries, and for giving up the rest."""
+RETRIES_ABOVE = 48
+LEAST_FOR_RETRIES = 3
+"""Places that only retries may take, and one more for each so many others: a retry gives back at least what it takes,
+once there are two entries that can be summed up."""
+RECORD_BYTES = 1_400
+"""An entry without its cursors, with what Kubernetes notes about the ownership of its fields."""
+SEEN_BYTES = 700
+"""Of what the account showed before a purchase, as long as that is in flight."""
+LARGEST_CURSOR_BYTES = 6 * 1024
+MOST_RECORD_BYTES = 1_100_000
+LEAST_RECORD_BYTES = 100_000
+"""etcd takes 1.5 MiB by default for the whole object: the spec, an annotation that repeats it, and the status."""
+RETRIES_BYTES = 20 * RECORD_BYTES
+AROUND_BYTES = 300
+"""Of a request, beside its texts."""
+SUMMED = (
+    "requests",
+    "text_bytes",
+    "labeled",
+    "unknown",
+    "failed",
+    "unnamed",
+    "unpriced",
+    "strays",
+    "differing",
+)
+"""Of entries that are summed up; a test holds that each field is one of these, or is told how it is taken."""
+NOT_SUMMED: dict[str, object] = {
+    "retryable": 0,
+    "passed_on": 0,
+    "retried_in": None,
+    "long_ids": 0,
+    "after": None,
+    "through": None,
+    "ids_digest": None,
+    "seen": None,
+}
+"""What says how to go on, and is over too."""
+MOST_PARENTS = 100
+"""Of each, the results are read before a retry is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many entries and bytes of them a record may have."""
+
+    places: int = MOST_BATCHES
+    bytes: int = MOST_RECORD_BYTES
+
+    @classmethod
+    def beside(cls, spec: Spec, places: int = MOST_BATCHES) -> Room:
+        """What a spec leaves, which is there twice when it was applied."""
+        size = 2 * len(spec.model_dump_json().encode())
+        return cls(places, max(MOST_RECORD_BYTES - size, LEAST_RECORD_BYTES))
+
+    def for_retries(self) -> Room:
+        return Room(self.places + max(self.places // RETRIES_ABOVE, LEAST_FOR_RETRIES), self.bytes + RETRIES_BYTES)
+
+    def holds(self, batches: Sequence[BatchRecord], more: int) -> bool:
+        """Whether there is room for so many entries more, however long their cursors are."""
+        entries = more * (RECORD_BYTES + SEEN_BYTES + 2 * LARGEST_CURSOR_BYTES)
+        return len(batches) + more <= self.places and sum(map(size_of, batches)) + entries <= self.bytes
+
+
+def size_of(record: BatchRecord) -> int:
+    """Bytes that an entry takes where the object is stored, and some more."""
+    return RECORD_BYTES + SEEN_BYTES * bool(record.seen) + stored_bytes(record.after) + stored_bytes(record.through)
+
+
+def stored_bytes(text: str | None) -> int:
+    """Of a text as Go writes JSON: in UTF-8, with what HTML could take for its own escaped."""
+    if text is None:
+        return 0
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&\u2028\u2029"))
+
+
+def is_over(places: Places, record: BatchRecord) -> bool:
+    """Whether nothing that is still to be done needs this batch by itself.
+
+    What an attempt left is named by its results as long as the next one is under way. A batch that was lost stays: it
+    may be paid all the same, and nobody knows how much.
+    """
+    if record.state is not BatchState.COLLECTED or (record.requests and record.ended_at is None):
+        return False
+    child = child_of(places, record)
+    return child.state is BatchState.COLLECTED if child else not record.left
+
+
+def with_room(status: Status, room: Room) -> Status:
+    """The status with place for another batch: where there is none, the oldest of what is over is summed up.
+
+    Raises:
+        Waiting: what is in flight needs all of it. Rejected: nothing is in flight that could make room.
+    """
+    if room.holds(status.batches, 1):
+        return status
+    smaller = summed_up(status, Room(room.places * 3 // 4, room.bytes * 3 // 4)) if status.batches else status
+    if room.holds(smaller.batches, 1):
+        return smaller
+    if in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED):
+        raise Waiting(
+            f"the record of this run has no room for another batch (it has {len(smaller.batches):,}); "
+            "it goes on when one of them is collected",
+            reason="RecordFull",
+        )
+    raise Rejected(
+        f"more than {room.places} batches: raise shards.maxRequests or split the source", reason="TooManyBatches"
+    )
+
+
+def summed_up(status: Status, room: Room) -> Status:
+    """The status with as many of the oldest batches in one entry as it takes to be within the room, if they suffice.
+
+    The newest shard keeps an entry: its number says which is the next.
+    """
+    places = by_place(status)
+    newest = max(places)
+    over = [record for record in status.batches if (record.shard, record.attempt) != newest and is_over(places, record)]
+    over.sort(key=lambda record: record.intended_at)
+    most = len(status.batches) - room.places + 1
+    spare = sum(map(size_of, status.batches)) - room.bytes
+    taken: list[BatchRecord] = []
+    for record in over:
+        if len(taken) >= most and spare <= 0:
+            break
+        taken.append(record)
+        spare -= size_of(record)
+    if len(taken) < 2:
+        return status
+    gone = {(record.shard, record.attempt) for record in taken[1:]}
+    kept = tuple(record for record in status.batches if (record.shard, record.attempt) not in gone)
+    return put(status.model_copy(update={"batches": kept}), sum_of(taken))
+
+
+def sum_of(records: Sequence[BatchRecord]) -> BatchRecord:
+    """One entry in the place of several that are over. Its id and times are the first one's."""
+    figures: dict[str, object] = {name: sum(getattr(record, name) for record in records) for name in SUMMED}
+    usage = {name: sum(getattr(record.usage, name) for record in records) for name in Usage.model_fields}
+    figures["summed_up"] = sum(record.summed_up for record in records) + len(records) - 1
+    figures["usage"] = Usage.model_validate(usage)
+    figures["ended_at"] = max((record.ended_at for record in records if record.ended_at), default=None)
+    return records[0].model_copy(update={**NOT_SUMMED, **figures})
+
+
+def needed(status: Status) -> list[BatchRecord]:
+    """Entries that cannot be summed up."""
+    places = by_place(status)
+    return [record for record in status.batches if not is_over(places, record)]
+
+
+def is_short(status: Status, room: Room) -> bool:
+    """Whether so much is still needed that each further entry should be worth its place."""
+    there = needed(status)
+    return len(there) > room.places // 2 or sum(map(size_of, there)) > room.bytes // 2
+
+
+def has_place(status: Status, room: Room) -> bool:
+    """Whether the source may have another entry: beside the sum of the others, and the newest shard's."""
+    return room.holds(needed(status), 3)
+
+
+def together(waiting: Sequence[BatchRecord], spec: Spec) -> tuple[BatchRecord, ...]:
+    """Those attempts whose remains fit into one batch with the first one's, by count and by size at the most.
+
+    They are of one number, and so many of these were spared, so that each ticket is asked as often as `backoffLimit`
+    says. Bodies are filled to the half:
+    what was measured when it was sent first may have grown since.
+    """
+    taken = [waiting[0]]
+    requests, size = waiting[0].retryable, most_bytes(waiting[0], spec)
+    for record in waiting[1:]:
+        if len(taken) >= MOST_PARENTS:
+            break
+        if number_of(record) != number_of(waiting[0]) or not record.text_bytes:
+            continue
+        more = most_bytes(record, spec)
+        if requests + record.retryable <= spec.shards.max_requests and size + more <= spec.shards.max_bytes // 2:
+            taken.append(record)
+            requests, size = requests + record.retryable, size + more
+    return tuple(taken)
+
+
+def number_of(record: BatchRecord) -> tuple[int, int]:
+    """Which attempt it was, and how many up to it count against nothing."""
+    return record.attempt, record.spared + record.canceled
+
+
+def most_bytes(record: BatchRecord, spec: Spec) -> int:
+    """Of what an attempt left, as it was sent: of its texts nobody knows which they are."""
+    return record.text_bytes + record.retryable * (2 * len(system_prompt(spec).encode()) + AROUND_BYTES)
+
+
+def due_retry(status: Status, spec: Spec, room: Room) -> Submission | None:
+    """The next retry. Where room is short it waits until it fills a batch, or nothing is in flight that could join."""
+    waiting = waiting_for_retry(status)
+    if not waiting:
+        return None
+    parents = together(waiting, spec)
+    if is_short(status, room) and not fills(parents, spec.shards):
+        flying = in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED)
+        if flying:
+            return None
+    return Submission(parents[0].shard, parents[0].attempt + 1, parents=parents)
+
+
+def fills(parents: Sequence[BatchRecord], shards: Shards) -> bool:
+    return len(parents) >= MOST_PARENTS or sum(record.retryable for record in parents) * 2 > shards.max_requests

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from collections.abc import Iterable, Sequence
 
+from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import room
 from nightsort.domain.errors import Rejected
@@ -16,7 +17,7 @@ from nightsort.flow.run import Run
 from nightsort.flow.spool import BodySpool, RowSpool
 from tests.simulation.chaos import Chaos
 from tests.simulation.defect import Defect
-from tests.simulation.scenario import Scenario, drawn
+from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_tickets, spec_of
 
 
 async def submit_with_the_disk_last(run: Run, submission: Submission) -> None:
@@ -68,8 +69,15 @@ def forget_the_parents(status: Status, record: BatchRecord, parents: Iterable[Ba
 
 
 def crowded(rng: random.Random) -> Scenario:
-    """Records that hold four batches of a source."""
-    return dataclasses.replace(drawn(rng), places=4)
+    """One run of many small batches, whose record holds four of its source."""
+    tickets = draw_tickets(rng, rng.choice((8, 16)))
+    spec = spec_of("tickets", unknown_label=rng.choice(RULES), shards=Shards(max_requests=2), poll_interval_seconds=30)
+    return Scenario([Plan("run", 0.0, spec, draw_deeds(rng))], {"tickets": tickets}, sinks=1, places=4)
+
+
+def crowded_and_dry(rng: random.Random) -> Scenario:
+    """Several batches have come back, and want to be asked again, when the account sells something again."""
+    return dataclasses.replace(crowded(rng), drought=(begins := rng.uniform(1, 30), begins + 7200.0))
 
 
 DEFECTS = (
@@ -77,7 +85,7 @@ DEFECTS = (
         "what waits for a retry is summed up",
         r"I4: \S+ has no row for |\S+: (impossible counts|finished, and the counts|TicketCounts)",
         [(room, "is_over", sum_up_what_waits)],
-        scenario=crowded,
+        scenario=crowded_and_dry,
     ),
     Defect(
         "room is made by forgetting figures",

@@ -14,7 +14,7 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_finished
-from nightsort.domain.room import PLACES_TO_END
+from nightsort.domain.room import Room
 from nightsort.flow.admit import ASK_SECONDS
 from nightsort.flow.run import Tools
 from tests.fakes.batch_api import Held
@@ -251,7 +251,7 @@ class World:
             self.truth.lose(meta)
 
     def _witness(self, before: Resource, status: Status, text: str) -> None:
-        self.oracle.holds_room(before.meta.name, status, self.scenario.places + PLACES_TO_END)
+        self.oracle.holds_room(before.meta.name, status, Room(self.scenario.places).for_retries().places + 1)
         for record in self.oracle.witness(before, status, text):
             if record.requests and self.rng.random() < self.scenario.strangers:
                 self.spawn(self._stranger(self.account_of(before), record.requests))

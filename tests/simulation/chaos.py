@@ -79,6 +79,20 @@ class Pauses(Chaos):
         return Blow(Fault.PAUSE, self._rng.uniform(60, LONGEST_PAUSE))
 
 
+class LostAnswer(Chaos):
+    """The answer to one create is lost, and nothing else goes wrong."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__(rng, 0, 0.0)
+        self._spared = rng.randrange(3)
+
+    def blow(self, operation: str, more: Sequence[Fault] = ()) -> Blow:
+        if operation != "create" or self._spared < 0:
+            return WELL
+        self._spared -= 1
+        return Blow(Fault.AFTER) if self._spared < 0 else WELL
+
+
 def quiet(rng: random.Random) -> Chaos:
     """No faults at all."""
     return Chaos(rng, 0, 0.0)

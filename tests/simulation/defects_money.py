@@ -11,12 +11,14 @@ from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status, Tokens
 from nightsort.domain import cost
 from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.moves import Facts
 from nightsort.domain.verdict import Judgement
 from nightsort.flow import afford, answers, collect
+from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run import Run
-from tests.simulation.chaos import Chaos, quiet
+from tests.simulation.chaos import Chaos, LostAnswer, quiet
 from tests.simulation.defect import Defect
-from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, limited, spec_of
+from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, drawn_blind, limited, spec_of
 
 COMMITTED = cost.committed
 PASSED = r"I12: \S+ was to cost "
@@ -93,7 +95,25 @@ def of_the_same_version(self: Run, newest: Resource) -> bool:
     return newest.meta.resource_version == self.resource.meta.resource_version
 
 
+async def facts_or_nothing(self: Reconciler, run: Run, *about: Any) -> Facts:
+    """Where one intent cannot be settled, nothing else is looked at."""
+    facts = await FACTS(self, run, *about)
+    if facts.trouble is not None:
+        raise facts.trouble
+    return facts
+
+
+FACTS = Reconciler._facts
+
+
 DEFECTS = (
+    Defect(
+        "an intent that cannot be settled holds up what has ended",
+        r"I3: \S+ has ended long ago and is not collected",
+        [(Reconciler, "_facts", facts_or_nothing)],
+        scenario=drawn_blind,
+        chaos=LostAnswer,
+    ),
     Defect("an answer is held for what is expected of it", PASSED, [(afford, "at_most", as_expected)], scenario=greedy),
     Defect(
         "answers that never come count as nothing",

@@ -53,6 +53,8 @@ class LedgerDoor:
         return await self._call("save", lambda: self._truth.save(meta, status), away("the store"), about=told)
 
     async def owned_batches(self) -> set[str]:
+        if self._process.world.is_blind:
+            raise away("the store of other records")
         return await self._call("owned_batches", self._truth.owned_batches, away("the store"))
 
     async def unfinished(self) -> Sequence[Resource]:

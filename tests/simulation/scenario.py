@@ -56,6 +56,8 @@ class Scenario:
     During the `page`, in seconds like the drought, a gateway answers where results are asked for.
     `drought` is when accounts sell nothing, in seconds from the beginning of the world. `greed` is how many answers use
     all the tokens that they may. Where it is `restless`, somebody writes a resource whenever its results are read.
+    While it is `blind`, in seconds like the drought, nobody can tell which batches are owned, so that no lost answer is
+    settled.
     With a `limit`, sources are queries for so many tickets without a label, the first or the `newest`, which see labels
     with a `lag` in seconds. `counts` is how many of the batches have odd counts, `clocks` how far apart clocks of
     processes may be (seconds), `told` whether answers name the account, `switches` how often a lost answer is followed
@@ -75,6 +77,7 @@ class Scenario:
     drought: tuple[float, float] | None = None
     greed: float = 0.0
     restless: bool = False
+    blind: tuple[float, float] | None = None
     limit: int | None = None
     newest: bool = False
     counts: float = 0.0
@@ -92,6 +95,13 @@ class Scenario:
         if self.limit is None:
             return MemorySource(self.sources[name], page=9)
         return MemoryQuery(self.sources[name], labeled, limit=self.limit, newest=self.newest, page=9)
+
+
+def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
+    """What draws a seed's life."""
+    if is_query(seed):
+        return drawn_query
+    return drawn_blind if is_blind(seed) else drawn
 
 
 def drawn(rng: random.Random) -> Scenario:
@@ -160,6 +170,22 @@ def drawn_dry(rng: random.Random) -> Scenario:
         after = begins + rng.uniform(0, 600) if number else 0.0
         plans.append(Plan(f"run-{number}", after, spec, draw_deeds(rng)))
     return Scenario(plans, sources, sinks=1, drought=(begins, begins + rng.choice((1800.0, 3600.0))))
+
+
+def is_blind(seed: int) -> bool:
+    """Whether a seed's life is one of a lost answer that cannot be settled for hours; drawn apart, too."""
+    return random.Random(f"blind {seed}").random() < 0.03
+
+
+def drawn_blind(rng: random.Random) -> Scenario:
+    """Runs in several batches; what has ended is to be collected though one intent is open."""
+    sources = {f"tickets-{number}": draw_tickets(rng, 8) for number in range(rng.choice((1, 2)))}
+    shards = Shards(max_requests=rng.choice((2, 3)))
+    plans = [
+        Plan(f"run-{number}", 0.0, spec_of(source, shards=shards, poll_interval_seconds=30))
+        for number, source in enumerate(sources)
+    ]
+    return Scenario(plans, sources, sinks=1, blind=(0.0, rng.choice((7200.0, 36_000.0))))
 
 
 def is_query(seed: int) -> bool:

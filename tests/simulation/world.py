@@ -21,11 +21,11 @@ from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import Account
 from tests.simulation.apart import UNTOLD, ApartClock
-from tests.simulation.chaos import Blow, Chaos, Fault, Killed, quiet
+from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet
 from tests.simulation.chaos import drawn as troubles
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
-from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, drawn_query, is_query
+from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, scenario_of
 from tests.simulation.truth import Shelf, Truth, source_name
 from tests.simulation.virtual import LoopClock, run
 
@@ -58,9 +58,10 @@ class World:
     ) -> None:
         self.seed = seed
         self.rng = random.Random(seed)
-        self.scenario = scenario or (drawn_query if is_query(seed) else drawn)(self.rng)
-        self.chaos = chaos or (quiet if self.scenario.drought and self.rng.random() < 0.5 else troubles)(self.rng)
-        self.calm = self.scenario.drought is not None and self.chaos.left == 0 and self.scenario.losses == 0
+        self.scenario = scenario or scenario_of(seed)(self.rng)
+        self.chaos = chaos or self._draw_chaos()
+        held_up = self.scenario.drought or self.scenario.blind
+        self.calm = held_up is not None and self.chaos.left == 0 and self.scenario.losses == 0
         self.spoil = spoil
         self.clock = LoopClock()
         self.oracle = Oracle(self)
@@ -79,6 +80,16 @@ class World:
         self._shelf = shelf
         self._tasks: set[asyncio.Task[None]] = set()
         self._applied = 0
+
+    def _draw_chaos(self) -> Chaos:
+        if self.scenario.blind:
+            return LostAnswer(self.rng)
+        return (quiet if self.scenario.drought and self.rng.random() < 0.5 else troubles)(self.rng)
+
+    @property
+    def is_blind(self) -> bool:
+        begins, ends = self.scenario.blind or (0.0, 0.0)
+        return begins <= asyncio.get_running_loop().time() < ends
 
     def live(self) -> Oracle:
         """The whole life, in virtual time; the oracle says whether all was well."""

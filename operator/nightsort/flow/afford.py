@@ -12,7 +12,9 @@ from nightsort.domain.moves import is_in_flight
 from nightsort.domain.prices import Price
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.record import Submission
+from nightsort.domain.report import progress
 from nightsort.flow.run import Run, TooDear
+from nightsort.flow.sample import Spread, recounted
 
 AROUND_TOKENS = 100
 """Of a request, beside its texts."""
@@ -60,6 +62,22 @@ def hold_estimate(run: Run, amount: Decimal | None) -> None:
             f"estimated at ${money(amount, ROUND_UP)}, which is above maxCostUSD {limit}; nothing was bought",
             reason="CostLimitExceeded",
         )
+
+
+async def count_texts(run: Run, texts: Spread) -> None:
+    """Lets the API count some of a batch's own texts where a limit is to be held: it is free.
+
+    Those that pre-flight saw may have been of another language, and a byte of one has more tokens than of another.
+    What is learned is kept in the plan, so that it holds for all that is in flight.
+    """
+    plan = run.status.plan
+    if limit_of(run) is None or plan is None or plan.tokens is None or texts.few():
+        return
+    api = await run.tools.connections.api(run.resource)
+    tokens = await recounted(run.spec, api, plan.tokens, texts)
+    if tokens != plan.tokens:
+        status = run.status.model_copy(update={"plan": plan.model_copy(update={"tokens": tokens})})
+        await run.save(status, progress(status))
 
 
 def hold_batch(run: Run, submission: Submission, requests: int, text_bytes: int) -> None:

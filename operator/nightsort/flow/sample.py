@@ -39,6 +39,27 @@ class Sample:
         return -(-self.texts * tickets // seen), -(-self.text_bytes * tickets // seen)
 
 
+class Spread:
+    """Some of many texts, from the first to the last, however many there will be."""
+
+    def __init__(self) -> None:
+        self._seen, self._apart = 0, 1
+        self.texts: list[str] = []
+
+    def note(self, text: bytes) -> None:
+        """A text as JSON."""
+        if self._seen % self._apart == 0:
+            self.texts.append(msgspec.json.decode(text, type=str)[:MOST_TEXT_CHARS])
+        if len(self.texts) == 2 * SAMPLED_TEXTS:
+            self.texts = self.texts[::2]
+            self._apart *= 2
+        self._seen += 1
+
+    def few(self) -> bool:
+        """Whether they are too few to tell anything of others."""
+        return len(self.texts) < SAMPLED_TEXTS
+
+
 async def sample(source: Source, encoder: Encoder, tickets: int) -> Sample:
     """Reads a source to its end while it is small, else its beginning."""
     seen = Sample()
@@ -67,18 +88,33 @@ async def counted(spec: Spec, model: ModelFacts, api: BatchApi, texts: Sequence[
     """
     system = system_prompt(spec)
     texts = texts or [system[:MOST_TEXT_CHARS]]
-    try:
-        whole = await api.count_tokens(spec.model, system, "\n".join(texts))
-    except Rejected:
-        texts = texts[:1]
-        whole = await api.count_tokens(spec.model, system, texts[0])
+    whole, texts = await counted_whole(spec, api, texts)
     prompt = await api.count_tokens(spec.model, system, LEAST_TEXT)
-    return Tokens(
-        prompt=prompt,
-        answer=answer_tokens(model, spec.prompt.max_tokens),
-        sample=max(whole - prompt + 1, 1),  # the least text is a token of its own
-        sample_bytes=sum(bytes_of(msgspec.json.encode(text)) for text in texts),
-    )
+    tokens = Tokens(prompt=prompt, answer=answer_tokens(model, spec.prompt.max_tokens), sample=1, sample_bytes=1)
+    return with_sample(tokens, whole, texts)
+
+
+async def counted_whole(spec: Spec, api: BatchApi, texts: Sequence[str]) -> tuple[int, Sequence[str]]:
+    """Tokens of the prompt with all these texts at once, or with the first alone where they are too many."""
+    system = system_prompt(spec)
+    try:
+        return await api.count_tokens(spec.model, system, "\n".join(texts)), texts
+    except Rejected:
+        return await api.count_tokens(spec.model, system, texts[0]), texts[:1]
+
+
+def with_sample(tokens: Tokens, whole: int, texts: Sequence[str]) -> Tokens:
+    """The counts with these texts as their sample, which come to so many tokens with the prompt."""
+    sample = max(whole - tokens.prompt + 1, 1)  # the least text is a token of its own
+    size = sum(bytes_of(msgspec.json.encode(text)) for text in texts)
+    return tokens.model_copy(update={"sample": sample, "sample_bytes": size})
+
+
+async def recounted(spec: Spec, api: BatchApi, tokens: Tokens, texts: Spread) -> Tokens:
+    """The counts by these texts, where they have more tokens for their size than the sample; else as they are."""
+    fresh = with_sample(tokens, *await counted_whole(spec, api, texts.texts))
+    denser = fresh.sample * tokens.sample_bytes > tokens.sample * fresh.sample_bytes
+    return fresh if denser else tokens
 
 
 def refuse_too_long(model: ModelFacts, tokens: Tokens, requests: int, text_bytes: int) -> None:

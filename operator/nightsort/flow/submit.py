@@ -24,11 +24,12 @@ from nightsort.domain.room import Room, with_room
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.adopt import refuse_another_account
-from nightsort.flow.afford import hold_batch, hold_what_is_known, with_what_is_known
+from nightsort.flow.afford import count_texts, hold_batch, hold_what_is_known, with_what_is_known
 from nightsort.flow.answers import to_ask_again
 from nightsort.flow.confirm import confirm, settle
 from nightsort.flow.context import about_batch
 from nightsort.flow.run import Bought, Run
+from nightsort.flow.sample import Spread
 from nightsort.flow.snapshot import source_of
 from nightsort.flow.spool import BodySpool, Guarded, RowSpool
 from nightsort.flow.store import store
@@ -57,6 +58,7 @@ class Load:
     cursor: str | None = None
     full: bool = False
     text_bytes: int = 0
+    some_texts: Spread = field(default_factory=Spread)
     ids: IdDigest = field(default_factory=IdDigest)
 
     @property
@@ -79,6 +81,7 @@ async def submit(run: Run, submission: Submission) -> None:
     scratch = run.tools.scratch
     with BodySpool(scratch) as spool, RowSpool(scratch) as unsendable:
         load = await fill(run, submission, tag, Load(spool, unsendable))
+        await count_texts(run, load.some_texts)
         hold_batch(run, submission, spool.requests, load.text_bytes)
         await spool.seal()
         await unsendable.seal()
@@ -195,6 +198,7 @@ class Loader:
             if spool.fits(request, self._shards.max_requests, self._shards.max_bytes):
                 spool.add(request)
                 self._load.text_bytes += bytes_of(text)
+                self._load.some_texts.note(text)
                 self._load.ids.add(ticket.id)
             elif spool.requests:
                 return False

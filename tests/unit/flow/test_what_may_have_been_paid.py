@@ -6,8 +6,10 @@ import io
 import json
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 
 from nightsort.api.resource import Resource
@@ -17,6 +19,7 @@ from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown
 from nightsort.domain.prompt import system_prompt
+from nightsort.flow import sample
 from tests.fakes.batch_api import MODEL, MODELS, tokens
 from tests.fakes.world import World
 
@@ -258,3 +261,59 @@ async def test_the_reason_of_a_cut_answer_names_the_tokens_that_were_sent(world:
 
     assert "73 tokens" in world.rows["0"].reason
     assert "4096" not in world.rows["0"].reason
+
+
+def by_script(text: str) -> int:
+    """What a real tokenizer does: of Chinese each character is a token, of English each fourth."""
+    wide = sum(ord(char) > 255 for char in text)
+    return wide + (len(text) - wide) // 4 + 1
+
+
+@pytest.mark.parametrize("limit", ["0.0200", "0.0100", "0.0060"])
+async def test_texts_of_another_language_behind_those_that_were_counted_do_not_pass_the_limit(
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """Pre-flight sees two English tickets of two hundred; the others are Chinese, all in one batch."""
+    monkeypatch.setattr(sample, "LOOKED_AT", 2)
+    system = by_script(system_prompt(world.apply("x").spec))
+    used: list[int] = []
+
+    async def count(model: str, system: str, text: str) -> int:
+        return by_script(system) + by_script(text)
+
+    def respond(text: str) -> Answer:
+        used.append(system + by_script(text))
+        return Answer("", "succeeded", "billing", "end_turn", "", used[-1], 50)
+
+    world.api.count_tokens = count  # type: ignore[method-assign]
+    world.respond = respond
+    resource = world.apply(*["billing " + "word " * 100] * 2, *["billing " + "退款" * 100] * 58, maxCostUSD=limit)
+
+    status = await let_live(world, resource)
+
+    bill = sum(used) * INPUT + len(used) * 50 * OUTPUT
+    assert bill <= Decimal(limit)
+    assert is_true(status, "Complete") == (limit == "0.0200")
+
+
+async def test_the_texts_of_a_batch_are_counted_only_where_a_limit_is_to_be_held(world: World) -> None:
+    await world.run_until_finished(world.apply(*["billing"] * 40, name="free"))
+    free = world.api.calls["count_tokens"]
+
+    await world.run_until_finished(world.apply(*["billing"] * 40, name="limited", maxCostUSD="5"))
+
+    assert (free, world.api.calls["count_tokens"] - free) == (2, 3)
+
+
+@pytest.mark.parametrize("texts", [1, 19, 20, 39, 40, 41, 1_000, 12_345])
+def test_some_of_many_texts_are_from_the_first_to_the_last(texts: int) -> None:
+    some = sample.Spread()
+    for number in range(texts):
+        some.note(msgspec.json.encode(str(number)))
+
+    kept = [int(text) for text in some.texts]
+    assert kept[0] == 0
+    assert kept[-1] >= texts // 2
+    assert len(kept) == min(texts, len(kept)) < 40
+    assert some.few() == (texts < 20)
+    assert len({after - before for before, after in pairwise(kept)}) <= 1

@@ -38,6 +38,7 @@ class Held:
     ends_at: datetime
     answers: list[Answer]
     canceling: bool = False
+    expires_at: datetime | None = None
 
 
 async def nothing(operation: str, *about: Any) -> None:
@@ -177,6 +178,7 @@ class FakeBatchApi:
             requests=self.total(held),
             ended=ended,
             ended_at=held.ends_at if ended else None,
+            expires_at=held.expires_at,
             canceling=held.canceling and not ended,
             results_url=f"memory://account/{held.id}/results" if ended else None,
         )

@@ -27,6 +27,9 @@ from nightsort.domain.room import MOST_BATCHES, Room, due_retry, has_place, is_s
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 FIRST_POLL_SECONDS = 2.0
 ABSENCE = timedelta(hours=1)
+LIFETIME = timedelta(hours=24)
+"""From a batch's creation until the API ends it, where it does not say until when."""
+LATENESS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Facts:
     an own batch.
     `overdue` are the tags of intents whose grace is over: the list that the candidates are from was read after it.
     `kinship` says for an intent's tag whether the account is the one that was bought from; an intent without an entry
-    is of the same one. `trouble` is why the intents could not be looked for.
+    is of the same one. `trouble` is why the intents could not be looked for. `tries` says how often in a row a batch's
+    collecting came to nothing, and `unreadable` are those of which it ends in an accident each time.
     `places` are the entries that the record may have for batches of the source.
     """
 
@@ -50,6 +54,18 @@ class Facts:
     kinship: Mapping[str, Kinship] = field(default_factory=dict)
     trouble: Interruption | None = None
     places: int = MOST_BATCHES
+    tries: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Collection[str] = ()
+
+    def late(self, status: Status, now: datetime) -> list[str]:
+        """Own batches that still run an hour after the API was to end them."""
+        return [
+            batch.id
+            for record in in_state(status, BatchState.SUBMITTED)
+            if (batch := self.batches.get(record.id or "")) is not None
+            and not batch.ended
+            and now >= (batch.expires_at or record.intended_at + LIFETIME) + LATENESS
+        ]
 
     def hidden(self) -> list[str]:
         """Own batches that the API has hidden for so long that somebody should look."""
@@ -92,9 +108,13 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class Lose:
-    """The batch, or whatever an intent bought, cannot be had any more: its tickets get rows that say so."""
+    """The batch, or whatever an intent bought, cannot be had any more: its tickets get rows that say so.
+
+    `unreadable`: the API shows it, and its results end in an accident each time.
+    """
 
     record: BatchRecord
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +218,23 @@ def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: 
             return resource.meta.buy_again == record.tag
 
 
+def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """Where a user has ended the run: a mistake of our own does not keep it from its end."""
+    stop = resource.status.stop
+    if stop is None or stop.reason != DEADLINE_EXCEEDED:
+        return None
+    flying = in_state(resource.status, BatchState.SUBMITTED)
+    return next((Lose(record, unreadable=True) for record in flying if record.id in facts.unreadable), None)
+
+
 def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    for record in in_state(resource.status, BatchState.SUBMITTED):
-        batch = facts.batches.get(record.id or "")
-        if batch is not None and batch.ended:
-            return Collect(record, batch)
-    return None
+    """First those of which nothing has kept us yet: what is wrong with one batch holds up no other."""
+    ended = [
+        Collect(record, batch)
+        for record in in_state(resource.status, BatchState.SUBMITTED)
+        if (batch := facts.batches.get(record.id or "")) is not None and batch.ended
+    ]
+    return min(ended, key=lambda move: facts.tries.get(move.batch.id, 0), default=None)
 
 
 def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move | None:
@@ -307,6 +338,7 @@ POLICIES: tuple[Policy, ...] = (
     leave_deleted_to_the_farewell,
     stop_at_deadline,
     settle_intents,
+    give_up_what_cannot_be_read,
     collect_what_ended,
     lose_what_is_gone,
     cancel_what_must_not_run,
@@ -318,6 +350,20 @@ POLICIES: tuple[Policy, ...] = (
     give_up_the_rest,
     finish_when_all_is_collected,
 )
+
+
+URGENT: tuple[Policy, ...] = (
+    leave_finished_alone,
+    leave_deleted_to_the_farewell,
+    stop_at_deadline,
+    cancel_what_must_not_run,
+)
+
+
+def urgent_move(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """What needs to know nothing of the world: a failure to look at it must not keep a run from being ended."""
+    found = next((move for policy in URGENT if (move := policy(resource, facts, now))), None)
+    return None if isinstance(found, Rest) else found
 
 
 def next_move(resource: Resource, facts: Facts, now: datetime) -> Move:

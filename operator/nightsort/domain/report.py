@@ -58,12 +58,17 @@ def phase_of(status: Status, situation: Situation) -> str:
 
 
 def standing_of(
-    resource: Resource, hidden: Sequence[str] = (), elsewhere: Sequence[str] = (), *, untold: bool = False
+    resource: Resource,
+    hidden: Sequence[str] = (),
+    elsewhere: Sequence[str] = (),
+    *,
+    untold: bool = False,
+    late: Sequence[str] = (),
 ) -> Situation:
     """A run that is not finished, in words; `hidden` are batches that the API has not shown for long.
 
     `elsewhere` are the tags of intents that may have bought from another account than the key is of now; `untold` where
-    the list of batches is too long for any intent to be looked for.
+    the list of batches is too long for any intent to be looked for; `late` are batches that the API should have ended.
     """
     if elsewhere:
         tag = elsewhere[0]
@@ -82,6 +87,15 @@ def standing_of(
             "BatchNotFound",
             f"the API has not shown {', '.join(hidden[:3])} for an hour. If the key was changed for one of another "
             "workspace, bring the former one back: a day after they were bought, such batches are given up",
+        )
+    if late:
+        return Situation(
+            Standing.STALLED,
+            "BatchOverdue",
+            f"{', '.join(late[:3])} still runs, an hour after the API was to end it. Ask the API's support about it; "
+            "it is looked at as before, and its answers are stored when it ends. "
+            f"`kubectl nightsort cancel {resource.meta.name}` asks for its end at once, and deleting the resource lets "
+            "it go",
         )
     if resource.spec.suspend and resource.status.stop is None:
         return Situation(Standing.SUSPENDED, "Suspended", f"spec.suspend is true: {what_may_run(resource.status)}")

@@ -39,6 +39,7 @@ MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer t
 
 
 GONE = Judgement(Verdict.MISSING, reason="the API does not show the batch any more")
+UNREADABLE = Judgement(Verdict.MISSING, reason="the run was ended while the batch's results could not be read")
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):

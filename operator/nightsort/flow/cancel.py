@@ -55,6 +55,8 @@ class Farewell:
                     left = await self._cancel(resource)
             except (Interruption, InvalidResource, TimeoutError):
                 pass
+            except Exception:  # an outermost door: no accident keeps a resource from being deleted
+                logger.exception("%s: unexpected", meta.key)
             else:
                 if not left:
                     return None
@@ -71,8 +73,10 @@ class Farewell:
         api = await self.tools.connections.api(resource)
         outcomes = await asyncio.gather(*(api.cancel(record.id or "") for record in flying), return_exceptions=True)
         for record, outcome in zip(flying, outcomes, strict=True):
-            if isinstance(outcome, Interruption):
+            if isinstance(outcome, Exception):
                 left.append(record)
+                if not isinstance(outcome, Interruption):
+                    logger.error("batch %s could not be cancelled", record.id, exc_info=outcome)
             elif isinstance(outcome, BaseException):
                 raise outcome
         return left

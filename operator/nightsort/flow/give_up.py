@@ -8,6 +8,7 @@ from nightsort.domain.errors import Interruption, SourceChanged
 from nightsort.domain.moves import ABSENCE
 from nightsort.domain.record import Submission, find, put, unseen_tickets, without_retry
 from nightsort.domain.report import plural, progress
+from nightsort.domain.verdict import Judgement
 from nightsort.flow.answers import GONE, asked_ids, to_ask_again
 from nightsort.flow.collect import row_of
 from nightsort.flow.run import Run
@@ -38,18 +39,18 @@ async def conclude(run: Run, record: BatchRecord) -> None:
     await run.save_results(status, progress(status))
 
 
-async def lose(run: Run, record: BatchRecord) -> None:
-    """The tickets of a batch that the API does not show any more, as far as the source can still name them."""
+async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
+    """The tickets of a batch that cannot be had any more, as far as the source can still name them."""
     api = await run.tools.connections.api(run.resource)
     with RowSpool(run.tools.scratch) as rows:
         for ticket_id in sorted(await asked_ids(run, api, record)):
-            rows.add(Row(ticket_id, None, Verdict.MISSING, GONE.reason, run.spec.model, record.id))
+            rows.add(Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id))
         status = await store(run, rows)
     unnamed = record.unnamed + record.requests - rows.rows
     lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}
     status = put(status, record.model_copy(update=lost))
     await run.save_results(status, progress(status))
-    await run.warn("BatchLost", f"{plural(record.requests, 'request')}: the API does not show their batch any more")
+    await run.warn("BatchLost", f"{plural(record.requests, 'request')} of batch {record.id}: {why.reason}")
 
 
 async def abandon(run: Run, submission: Submission) -> None:

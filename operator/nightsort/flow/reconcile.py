@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,12 +32,15 @@ from nightsort.domain.moves import (
     Submit,
     next_move,
     poll_pause,
+    urgent_move,
 )
 from nightsort.domain.record import in_state, released
 from nightsort.domain.report import progress, standing_of
 from nightsort.domain.situation import Situation, Standing
+from nightsort.flow.accident import LOOKING, Accidents, batch_of, pause, step_of
 from nightsort.flow.admit import Admission
 from nightsort.flow.adopt import find_candidates, kinship_of, watch_of
+from nightsort.flow.answers import GONE, UNREADABLE
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
 from nightsort.flow.confirm import confirm, disown_what_came_too_late
@@ -53,10 +57,6 @@ from nightsort.ports import BatchApi
 
 logger = logging.getLogger(__name__)
 SOON_SECONDS = 1.0
-FIRST_BACKOFF_SECONDS = 2.0
-LONGEST_BACKOFF_SECONDS = 300.0
-MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
-STALLED_SECONDS = 30.0
 
 
 class Reconciler:
@@ -68,6 +68,8 @@ class Reconciler:
         self._polls = Polls()
         self._admission = Admission(tools)
         self._failures: dict[str, int] = {}
+        self._accidents = Accidents()
+        self._collecting = Counter[str]()
 
     async def look(self, resource: Resource, stopped: Callable[[], bool] = lambda: False) -> float | None:
         """Does what can be done now. Seconds until the next look; None when there is nothing more to do, ever.
@@ -106,41 +108,54 @@ class Reconciler:
             logger.exception("%s: unexpected", meta.key)
             if isinstance(error, (OSError, MemoryError)) and is_refusal(error):
                 return "stalled", await self._interrupted(run, refused(error, self._tools.scratch.place))
-            unexpected = f"an unexpected {type(error).__name__}, told in the operator's log; it is tried again"
-            return "error", await self._interrupted(run, Waiting(unexpected, reason="InternalError"))
+            return "error", await self._interrupted(run, self._accidents.happened(meta.uid, run.step, error))
         self._failures.pop(meta.uid, None)
+        self._accidents.forget(meta.uid)
         return "rested", seconds
 
     async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
         trouble: Interruption | None = None
         while not stopped():
-            await disown_what_came_too_late(run)
-            now = run.now()
-            facts = await self._facts(run, now, trouble)
-            trouble = facts.trouble
-            move = next_move(run.resource, facts, now)
-            if isinstance(move, Rest):
-                return await self._rest(run, move, facts)
+            move = self._urgent(run)
+            if move is None:
+                run.step = LOOKING
+                await disown_what_came_too_late(run)
+                now = run.now()
+                facts = await self._facts(run, now, trouble)
+                trouble = facts.trouble
+                move = next_move(run.resource, facts, now)
+                if isinstance(move, Rest):
+                    return await self._rest(run, move, facts)
+            run.step = step_of(move)
             try:
                 with self._tools.traces.step(run.resource.meta, type(move).__name__.lower(), batch_of(move)):
                     await self._perform(run, move)
                 self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
+                self._accidents.over(run.resource.meta.uid, run.step)
             except Rejected as rejected:
                 await self._stop(run, rejected)
             finally:
                 self._admission.count(run)
         return SOON_SECONDS
 
+    def _urgent(self, run: Run) -> Move | None:
+        """What users ask for and a failure must not keep from them, every other time that something is in the way."""
+        if self._failures.get(run.resource.meta.uid, 0) % 2 == 0:
+            return None
+        return urgent_move(run.resource, Facts(cancel_asked=self._tools.cancel_asked), run.now())
+
     def forget(self, uid: str) -> None:
         """The resource is gone: it takes no room and has no failures any more."""
         self._failures.pop(uid, None)
+        self._accidents.forget(uid)
         self._admission.forget(uid)
 
     async def _rest(self, run: Run, rest: Rest, facts: Facts) -> float | None:
         if rest.seconds is not None:
             if facts.trouble is not None and not facts.untold():
                 raise facts.trouble
-            situation = standing_of(run.resource, facts.hidden(), facts.elsewhere(), untold=facts.untold())
+            late = facts.late(run.status, run.now())
+            situation = standing_of(run.resource, facts.hidden(), facts.elsewhere(), untold=facts.untold(), late=late)
             # Whatever was in the way before is not any more; nothing is written when that was said already.
             before = run.status.message
             await run.save(run.status, situation)
@@ -174,6 +189,8 @@ class Reconciler:
             absent,
             trouble=trouble if unclear else None,
             places=self._tools.places,
+            tries=self._collecting,
+            unreadable=self._accidents.known(run.resource.meta.uid),
         )
         if not unclear or trouble is not None:
             return known
@@ -238,11 +255,13 @@ class Reconciler:
                 self._tools.watches.pop(record.tag, None)
                 await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
             case Collect(record, batch):
+                self._collecting[batch.id] += 1
                 with about_batch(batch.id):
                     await collect(run, record, batch)
-            case Lose(record):
+                del self._collecting[batch.id]
+            case Lose(record, unreadable):
                 with about_batch(record.id):
-                    await lose(run, record)
+                    await lose(run, record, UNREADABLE if unreadable else GONE)
             case Halt(stop):
                 await self._halt(run, stop)
             case Cancel(record):
@@ -286,20 +305,4 @@ class Reconciler:
         except Interruption as silenced:
             # The status cannot be written, so that the log has to say it.
             logger.warning("%s: %s; %s", run.resource.meta.key, interruption.message, silenced.message)
-        if isinstance(interruption, Stalled):
-            return STALLED_SECONDS
-        return self._pause(interruption, failures)
-
-    def _pause(self, interruption: Interruption, failures: int) -> float:
-        """Seconds: steady, or twice as long each time and at least what the other side asked for, with jitter."""
-        if isinstance(interruption, Waiting) and interruption.every is not None:
-            return interruption.every
-        retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None
-        backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_BACKOFF_SECONDS)
-        return max(retry_after or 0.0, backoff) * (1 + self._jitter() / 2)
-
-
-def batch_of(move: Move) -> str | None:
-    """The id of the batch that a move is about, where it is about one whose id is known."""
-    record: BatchRecord | None = getattr(move, "record", None)
-    return record.id if record else None
+        return pause(interruption, failures, self._jitter())

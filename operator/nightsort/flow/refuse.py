@@ -7,8 +7,8 @@ from nightsort.api.status import Status
 from nightsort.domain.conditions import conditions_of, is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.domain.situation import Situation, Standing
+from nightsort.flow.accident import STALLED_SECONDS
 from nightsort.flow.measure import NO_MODEL
-from nightsort.flow.reconcile import STALLED_SECONDS
 from nightsort.flow.run import Tools
 
 AGAIN_SECONDS = 5.0

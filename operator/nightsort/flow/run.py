@@ -117,11 +117,12 @@ class Tools:
 
 @dataclass(slots=True)
 class Run:
-    """`found` are the verdicts of the rows that were stored since the last write."""
+    """`found` are the verdicts of the rows that were stored since the last write, `step` what is being done."""
 
     resource: Resource
     tools: Tools
     found: Counter[Verdict] = field(default_factory=Counter)
+    step: str = ""
 
     @property
     def spec(self) -> Spec:

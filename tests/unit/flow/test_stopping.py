@@ -316,13 +316,31 @@ async def test_a_farewell_names_the_tag_of_a_batch_whose_id_never_came(world: Wo
     assert "the one tagged t00000, whose id never came" in world.events.told[-1][2]
 
 
-async def test_an_error_that_nobody_knows_is_not_swallowed_by_the_farewell(world: World) -> None:
+@pytest.mark.parametrize("where", ["api", "ledger"])
+async def test_an_error_that_nobody_knows_is_logged_by_the_farewell_and_keeps_nothing_from_being_deleted(
+    world: World, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
     resource = world.apply("billing")
     await world.look(resource)
-    world.api.before = raising(RuntimeError("a bug"), "cancel")
+    if where == "api":
+        world.api.before = raising(RuntimeError("a bug"), "cancel", times=1000)
+    else:
+        world.ledger.before = raising(RuntimeError("a bug"), "load", times=1000)
 
-    with pytest.raises(RuntimeError, match="a bug"):
-        await farewell(world).say(resource.meta, resource.status)
+    await farewell(world).say(resource.meta, resource.status)
+
+    assert "RuntimeError: a bug" in caplog.text
+    assert world.events.told[-1][1] == "CancelFailed"
+
+
+async def test_an_error_that_nobody_knows_is_tried_again_by_the_farewell(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.api.before = raising(RuntimeError("a bug"), "cancel", times=2)
+
+    await farewell(world).say(resource.meta, resource.status)
+
+    assert world.api.held["msgbatch_0001"].canceling
 
 
 async def test_a_resource_that_is_being_deleted_is_not_worked_on(world: World) -> None:

@@ -267,6 +267,15 @@ class LabeledSink(Sink, Protocol):
         ...
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """A source or sink in a place that a Secret names, which may come to name another one."""
+
+    async def place(self) -> Sequence[str]:
+        """Marks of the place, which hold no secret; two readings of the same place have one in common."""
+        ...
+
+
 class Secrets(Protocol):
     async def read(self, namespace: str, ref: SecretRef) -> str:
         """The value, stripped.

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from nightsort.adapters.databases import DRIVERS, FAMILIES, DatabasePolicy
+from tests.servers import mariadb, postgres
 
 KINDS = ("postgresql", "mariadb", "sqlite")
 ANY_HOST = DatabasePolicy(frozenset({"postgresql", "mysql", "mariadb", "sqlite"}), ("*",), own=True)
@@ -61,6 +62,22 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestDat
     else:
         fixture = {"postgresql": "postgres_database", "mariadb": "mariadb_database"}[kind]
         yield TestDatabase(kind, request.getfixturevalue(fixture))
+
+
+FRESH = {"postgresql": postgres.fresh_database, "mariadb": mariadb.fresh_database}
+
+
+@pytest.fixture
+def another_database(database: TestDatabase, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestDatabase]:
+    """An empty one of the same kind, on the same server."""
+    if database.kind == "sqlite":
+        path = tmp_path / "another.db"
+        path.touch()
+        yield TestDatabase("sqlite", f"sqlite:///{path}")
+        return
+    server = request.getfixturevalue({"postgresql": "postgres_url", "mariadb": "mariadb_url"}[database.kind])
+    with FRESH[database.kind](server) as url:
+        yield TestDatabase(database.kind, url)
 
 
 only_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,28 +12,15 @@ from nightsort.adapters.sinks.database import DatabaseSink
 from nightsort.adapters.sources.database import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
-from tests.contract.databases import ANY_HOST, TestDatabase, database
+from tests.contract.databases import ANY_HOST, TestDatabase, another_database, database
 from tests.fakes.world import World
-from tests.servers import mariadb, postgres
 
-__all__ = ["database"]
+__all__ = ["another_database", "database"]
 
 DIRECT = "SELECT id, body FROM tickets WHERE category IS NULL"
 BY_VIEW = "SELECT id, body FROM todo"
 ALL = "SELECT id, body FROM tickets"
 LABELS = Labels("tickets", "id", "category")
-FRESH = {"postgresql": postgres.fresh_database, "mariadb": mariadb.fresh_database}
-
-
-@pytest.fixture
-def replica(database: TestDatabase, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestDatabase]:
-    """Another database of the same kind, which follows when a test says so."""
-    if database.kind == "sqlite":
-        yield TestDatabase("sqlite", f"sqlite:///{tmp_path / 'replica.db'}")
-        return
-    server = request.getfixturevalue({"postgresql": "postgres_url", "mariadb": "mariadb_url"}[database.kind])
-    with FRESH[database.kind](server) as url:
-        yield TestDatabase(database.kind, url)
 
 
 def fill(database: TestDatabase) -> None:
@@ -55,7 +40,8 @@ def catch_up(database: TestDatabase, replica: TestDatabase) -> None:
 
 
 @pytest.fixture
-def pair(database: TestDatabase, replica: TestDatabase) -> tuple[TestDatabase, TestDatabase]:
+def pair(database: TestDatabase, another_database: TestDatabase) -> tuple[TestDatabase, TestDatabase]:
+    replica = another_database
     fill(database)
     if database.kind == "sqlite":
         shutil.copy(database.url.removeprefix("sqlite:///"), replica.url.removeprefix("sqlite:///"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightsort.api.status import Plan
-from nightsort.flow import answers, prepare, submit
+from nightsort.flow import answers, prepare, snapshot, store, submit
 from nightsort.flow.run import Run
 from nightsort.ports import Sink, Snapshot, Source
 from tests.simulation.defect import Defect
@@ -17,13 +17,17 @@ async def as_it_is(run: Run) -> Source:
     return await run.tools.connections.source(run.resource)
 
 
-async def forget(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
+async def forget(run: Run, kept: Snapshot | None, plan: Plan) -> Plan:
     """Counts, and keeps no ids."""
     return plan
 
 
 async def see_no_lag(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Snapshot | None) -> None:
     """Takes what a replica shows for what is."""
+
+
+async def go_along(run: Run, places: object) -> None:
+    """Follows the Secret wherever it leads."""
 
 
 DEFECTS = (
@@ -43,6 +47,12 @@ DEFECTS = (
         "a source that lags is bought again",
         r"Q3: \S+ has '\d+', which another run has labeled before",
         [(prepare, "wait_until_seen", see_no_lag)],
+        scenario=drawn_query,
+    ),
+    Defect(
+        "rows go wherever the Secret leads",
+        r"Q4: .+ have labels in a database that is another",
+        [(store, "hold_results", go_along), (submit, "hold_results", go_along), (snapshot, "hold_source", go_along)],
         scenario=drawn_query,
     ),
 )

@@ -195,6 +195,10 @@ class QueryDoor(SourceDoor):
         async for page in self._changing.among(ids):
             yield await self._process.stream_page("source.among", page, away("the source"))
 
+    async def place(self) -> Sequence[str]:
+        moved = self._process.world.moved
+        return await self._call("source.place", lambda: place_of(moved), away("the source"))
+
     async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
         return await self._call("source.outdated", lambda: self._changing.outdated(ids), away("the source"))
 
@@ -227,12 +231,20 @@ class TableDoor(SinkDoor):
         super().__init__(process, shelf)
         self._source = source
 
+    async def place(self) -> Sequence[str]:
+        moved = self._shelf is self._process.world.another
+        return await self._call("sink.place", lambda: place_of(moved), away("the database"))
+
     async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
         async def ask() -> Sequence[str]:
             labeled = self._process.world.labeled(self._source)
             return [each for each in ids if each in labeled]
 
         return await self._call("sink.labeled", ask, away("the database"))
+
+
+async def place_of(moved: bool) -> Sequence[str]:
+    return ["another" if moved else "its own"]
 
 
 async def pages(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:
@@ -289,7 +301,7 @@ class Connections:
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         world = self._process.world
-        shelves = world.shelves[resource.meta.uid]
+        shelves = [world.another] if world.moved else world.shelves[resource.meta.uid]
         if world.scenario.limit is None:
             return [SinkDoor(self._process, shelf) for shelf in shelves]
         return [TableDoor(self._process, shelf, source_name(resource)) for shelf in shelves]

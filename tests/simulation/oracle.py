@@ -254,6 +254,8 @@ class Oracle:
         self.demand(seconds <= 4 * 3600, f"I9: the farewell of {meta.name} took {seconds:.0f} s")
 
     def look_back(self) -> None:
+        labels = self._world.another.labeled_at
+        self.demand(not labels, f"Q4: {sorted(labels)} have labels in a database that is another")
         for meta in self._world.created:
             resource = self._world.truth.now(meta)
             if resource is None:

@@ -199,7 +199,8 @@ def drawn_query(rng: random.Random) -> Scenario:
     tickets = [draw_ticket(rng, number, strange=False) for number in range(size)]
     lag = rng.choice((0.0, 0.0, 600.0, 7200.0))
     plans = []
-    for number in range(rng.choice((1, 1, 2))):
+    runs = rng.choice((1, 1, 2))
+    for number in range(runs):
         spec = spec_of(
             "tickets-0",
             unknown_label=rng.choice(RULES),
@@ -210,7 +211,8 @@ def drawn_query(rng: random.Random) -> Scenario:
         )
         arrivals = [Deed(rng.uniform(0, 5000), "arrive") for _ in range(rng.choice((0, 3, 10)))]
         deeds = [deed for deed in draw_deeds(rng) if deed.what != "leave"]
-        plans.append(Plan(f"run-{number}", rng.uniform(0, 900) * number, spec, [*deeds, *arrivals]))
+        moves = draw_moves(rng) if runs == 1 else []
+        plans.append(Plan(f"run-{number}", rng.uniform(0, 900) * number, spec, [*deeds, *arrivals, *moves]))
     return Scenario(
         plans,
         {"tickets-0": tickets},
@@ -221,6 +223,14 @@ def drawn_query(rng: random.Random) -> Scenario:
         newest=rng.random() < 0.5,
         lag=lag,
     )
+
+
+def draw_moves(rng: random.Random) -> list[Deed]:
+    """The Secret of the database names another one for a while, in some lives."""
+    if rng.random() < 0.7:
+        return []
+    after = rng.uniform(0, 4000)
+    return [Deed(after, "move"), Deed(after + rng.uniform(10, 5000), "move back")]
 
 
 def draw_size(rng: random.Random) -> int:

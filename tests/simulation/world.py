@@ -71,6 +71,8 @@ class World:
             name: self.scenario.source(name, partial(self.seen_labeled, name)) for name in self.scenario.sources
         }
         self.shelves: dict[str, list[Shelf]] = {}
+        self.another = Shelf()
+        self.moved = False
         self.accounts[AWAY].key = AWAY
         self.away: set[str] = set()
         self.created: list[Meta] = []
@@ -217,6 +219,10 @@ class World:
                 self.truth.delete(meta)
             case "vanish":
                 self.lose(meta)
+            case "move":
+                self.moved = resource.status.plan is not None  # before it has a place, any is its own
+            case "move back":
+                self.moved = False
             case "arrive":
                 self._let_a_ticket_come(resource)
             case "leave":

@@ -81,6 +81,16 @@ class DatabasePolicy:
         return all(is_allowed(host, self.hosts, own=self.own) for host in hosts.split(","))
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a URL leads, without who goes there."""
+
+    family: str
+    host: str | None
+    port: int | None
+    database: str
+
+
 class Session:
     """An open transaction; statements are put as the driver reads them, with parameters from `bind`."""
 
@@ -108,6 +118,14 @@ class Session:
     def run(self, statement: str, **parameters: object) -> Result:
         """Runs one statement. Text goes to PostgreSQL without a type, so that it takes that of its column."""
         return self._connection.exec_driver_sql(statement, parameters)
+
+    def asked(self, statement: str, **parameters: object) -> Any:
+        """The one value of a statement; None where the database refuses it, and the transaction goes on."""
+        try:
+            with self._connection.begin_nested():
+                return self.run(statement, **parameters).scalar()
+        except DBAPIError:
+            return None
 
     def run_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Runs it for each row, whose values stand for `?` (SQLite) or `%s`."""
@@ -151,6 +169,7 @@ class Database:
         self._name = parsed.database or ""
         self._secrets = (parsed.password, parsed.username, parsed.host, parsed.database)
         self._hold_against(parsed, policy)
+        self.address = Address(self.family, parsed.host, parsed.port, self._name)
         self._engine = sa.create_engine(
             parsed.set(drivername=DRIVERS[self.family]),
             poolclass=NullPool,

@@ -27,6 +27,7 @@ def rfc3339_micro(moment: datetime) -> str:
 Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 MicroTime = Annotated[datetime, PlainSerializer(rfc3339_micro, return_type=str, when_used="json")]
 Line = Annotated[str, StringConstraints(max_length=1024)]
+Marks = Annotated[tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(max_length=4)]
 MAX_BATCHES = 500
 FIRST_RULES, RULES = 1, 2
 """By which answers were judged before a record said so, and by which they are now."""
@@ -200,6 +201,10 @@ class Plan(StatusModel):
     """The tag under which the ids of these tickets are kept, where the source may have other ones later."""
     last: Line | None = None
     """The cursor of the last of these tickets, where their ids are too many to be kept."""
+    source_place: Marks = ()
+    """Marks of the database that the tickets came from."""
+    results_place: Marks = ()
+    """Marks of the table that rows go to."""
     max_tokens: int | None = None
     """Of a request, as it is sent; without it as `spec.prompt` says."""
     remark: Line | None = None

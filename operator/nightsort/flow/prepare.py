@@ -15,6 +15,7 @@ from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.situation import Situation
 from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.lag import wait_until_seen
+from nightsort.flow.places import with_places
 from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.flow.sample import counted, refuse_too_long, sample
@@ -61,7 +62,7 @@ async def prepare(run: Run) -> None:
         max_tokens=most_answer_tokens(run.spec, model),
         remark=remarks or None,
     )
-    plan = await keep(run, snapshot, plan)
+    plan = await keep(run, snapshot, await with_places(plan, source, sinks))
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
     falls_back = run.spec.unknown_label.action == "Fallback"
     again = not falls_back and await run.tools.connections.finds_unlabeled_again(run.resource)

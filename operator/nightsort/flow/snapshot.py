@@ -14,6 +14,7 @@ from nightsort.api.resource import Meta
 from nightsort.api.status import Plan
 from nightsort.domain.errors import SourceChanged, Stalled
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.places import hold_source
 from nightsort.flow.run import Run
 from nightsort.ports import ChangingSource, Ledger, Snapshot, Source
 
@@ -22,8 +23,13 @@ IDS_PER_READ = 5_000
 
 
 async def source_of(run: Run) -> Source:
-    """The source as the run reads it: with a plan, the tickets that the plan counts."""
+    """The source as the run reads it: with a plan, the tickets that the plan counts.
+
+    Raises:
+        Stalled: it is in another place than when they were counted.
+    """
     source = await run.tools.connections.source(run.resource)
+    await hold_source(run, source)
     plan = run.status.plan
     if plan is None or not isinstance(source, ChangingSource):
         return source

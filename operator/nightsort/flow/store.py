@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nightsort.api.status import Status
+from nightsort.flow.places import hold_results
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
 from nightsort.ports import Stored
@@ -13,10 +14,13 @@ async def store(run: Run, rows: RowSpool) -> Status:
 
     Raises:
         Conflict: somebody has written the resource meanwhile. A process that was paused for long writes no old rows.
+        Stalled: the rows would go to another place than when the run began.
     """
-    await run.ensure_newest()
     status = run.status
-    for sink in await run.tools.connections.sinks(run.resource):
+    sinks = await run.tools.connections.sinks(run.resource)
+    await hold_results(run, sinks)
+    await run.ensure_newest()
+    for sink in sinks:
         with run.tools.traces.call("write rows"):
             stored = await sink.write(rows.chunks())
         status = with_stored(status, stored)

@@ -28,6 +28,7 @@ from nightsort.flow.afford import count_texts, hold_batch, hold_what_is_known, w
 from nightsort.flow.answers import to_ask_again
 from nightsort.flow.confirm import confirm, settle
 from nightsort.flow.context import about_batch
+from nightsort.flow.places import hold_results
 from nightsort.flow.run import Bought, Run
 from nightsort.flow.sample import Spread
 from nightsort.flow.snapshot import source_of
@@ -127,6 +128,7 @@ async def make_room(run: Run, submission: Submission) -> None:
 async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
     """Encodes tickets into the spool until it is full or there are no more."""
     source = await source_of(run)
+    await hold_results(run, await run.tools.connections.sinks(run.resource))
     plan = run.status.plan
     encoder = Encoder(
         run.spec,

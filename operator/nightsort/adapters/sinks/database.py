@@ -9,6 +9,7 @@ from functools import partial
 
 from nightsort.adapters.database_claims import Claims
 from nightsort.adapters.database_layouts import Mode, Wanted, layout_of
+from nightsort.adapters.database_places import marks
 from nightsort.adapters.database_rehearsal import rehearse
 from nightsort.adapters.database_transfer import Transfer, Written
 from nightsort.adapters.databases import Database, DatabasePolicy, Session
@@ -91,6 +92,13 @@ class DatabaseSink:
 
     async def finish(self, summary: Summary) -> Stored:
         return Stored(table=self._wanted.table)
+
+    async def place(self) -> Sequence[str]:
+        return await asyncio.to_thread(self._place)
+
+    def _place(self) -> Sequence[str]:
+        with self._database.reading() as session:
+            return marks(session, self._database.address, self._wanted.table)
 
     async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
         return await asyncio.to_thread(self._labeled, ids)

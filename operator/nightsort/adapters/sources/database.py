@@ -10,6 +10,7 @@ from dataclasses import replace
 from nightsort.adapters.database_ids import ID_TYPES, checked, possible
 from nightsort.adapters.database_keys import joined_key
 from nightsort.adapters.database_pages import FIRST_PAGE_ROWS, PAGE_ROWS, Layout, Page, Rows, bounded, one_of, quick
+from nightsort.adapters.database_places import marks
 from nightsort.adapters.database_query import KEY, QueryTable, check_ids, nul_in
 from nightsort.adapters.database_snapshot import MOST_KEPT_IDS, Choice
 from nightsort.adapters.databases import Database, DatabasePolicy, Session, listed, resolve
@@ -77,6 +78,13 @@ class DatabaseSource:
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         return [ticket async for page in self.among(ids) for ticket in page]
+
+    async def place(self) -> Sequence[str]:
+        return await asyncio.to_thread(self._place)
+
+    def _place(self) -> Sequence[str]:
+        with self._database.reading() as session:
+            return marks(session, self._database.address)
 
     async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
         """By what the query says, else by what it gives where labels are written, if it can be asked there."""

@@ -24,8 +24,8 @@ class UnknownPrice(LookupError):
     """The model has no entry in the price table; callers show no cost rather than a wrong one."""
 
 
-def price_of(model: str, table: PriceTable) -> Price:
-    """The price of a model, dated ids (`claude-haiku-4-5-20251001`) included.
+def price_of(model: str, table: PriceTable, prompt: int = 0) -> Price:
+    """The price of a model, dated ids (`claude-haiku-4-5-20251001`) included, for prompts of so many tokens.
 
     Raises:
         UnknownPrice: the model has no entry.
@@ -33,7 +33,12 @@ def price_of(model: str, table: PriceTable) -> Price:
     price = table.prices.get(model) or table.prices.get(_DATE_SUFFIX.sub("", model))
     if price is None:
         raise UnknownPrice(model)
-    return price
+    return price.at(prompt)
+
+
+def prompt_of(status: Status) -> int:
+    """Tokens of a request without its ticket's text, as far as they are known."""
+    return status.plan.tokens.prompt if status.plan and status.plan.tokens else 0
 
 
 def standard_price(usage: Usage, price: Price) -> Decimal:
@@ -135,7 +140,7 @@ def unpriced(record: BatchRecord, tokens: Tokens) -> Usage:
     return share.model_copy(update={"input_tokens": max(share.input_tokens, left)})
 
 
-def settled(before: Cost, usage: Usage, model: str, table: PriceTable) -> Cost:
+def settled(before: Cost, usage: Usage, model: str, table: PriceTable, prompt: int = 0) -> Cost:
     """The cost block after these answers; without answers, or without a price for the model, it stays as it was.
 
     What is shown adds up: saved is the difference of the two rounded figures.
@@ -143,7 +148,7 @@ def settled(before: Cost, usage: Usage, model: str, table: PriceTable) -> Cost:
     if usage == Usage():
         return before
     try:
-        price = price_of(model, table)
+        price = price_of(model, table, prompt)
     except UnknownPrice:
         return before
     paid = batch_price(usage, price)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 PRICES_OF = "2026-11-22"
@@ -11,12 +11,24 @@ PRICES_OF = "2026-11-22"
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per million tokens at the standard rate; `cache_write` is the 5-minute write."""
+    """USD per million tokens at the standard rate; `cache_write` is the 5-minute write.
+
+    A request whose prompt has more than `long_from` tokens costs `long_factor` times as much, in every column.
+    """
 
     input: Decimal
     output: Decimal
     cache_write: Decimal
     cache_read: Decimal
+    long_from: int | None = None
+    long_factor: int = 1
+
+    def at(self, prompt: int) -> Price:
+        """The price of requests whose prompts have so many tokens."""
+        if self.long_from is None or prompt <= self.long_from:
+            return self
+        factor = self.long_factor
+        return Price(self.input * factor, self.output * factor, self.cache_write * factor, self.cache_read * factor)
 
     @classmethod
     def of(cls, input: str, output: str, cache_write: str, cache_read: str) -> Price:
@@ -35,9 +47,8 @@ class PriceTable:
         return PriceTable({**self.prices, **prices}, self.day)
 
 
-# Prompts of more than 100,000 tokens cost claude-haiku-5-5 five times as much; tickets stay far below.
 _PRICES = {
-    "claude-haiku-5-5": Price.of("0.10", "0.50", "0.125", "0.01"),
+    "claude-haiku-5-5": replace(Price.of("0.10", "0.50", "0.125", "0.01"), long_from=100_000, long_factor=5),
     "claude-haiku-4-5": Price.of("1", "5", "1.25", "0.10"),
     "claude-sonnet-5-5": Price.of("2", "10", "2.50", "0.10"),
     "claude-sonnet-5": Price.of("2", "10", "2.50", "0.20"),

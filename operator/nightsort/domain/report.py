@@ -8,7 +8,7 @@ from datetime import datetime
 from nightsort.api.resource import BUY_AGAIN, Resource
 from nightsort.api.status import BatchState, Status, rfc3339
 from nightsort.domain.conditions import conditions_of
-from nightsort.domain.cost import settled, total
+from nightsort.domain.cost import prompt_of, settled, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import by_declaration, in_state, next_submission, ticket_counts
 from nightsort.domain.situation import Situation, Standing
@@ -28,7 +28,9 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
     unnamed = sum(record.unnamed for record in status.batches)
     rows = tickets.labeled + tickets.unknown + tickets.failed - unnamed
     unpriced = sum(record.unpriced for record in status.batches) or None
-    cost = settled(status.cost, usage, resource.spec.model, prices).model_copy(update={"unpriced": unpriced})
+    cost = settled(status.cost, usage, resource.spec.model, prices, prompt_of(status)).model_copy(
+        update={"unpriced": unpriced}
+    )
     return status.model_copy(
         update={
             "observed_generation": generation,

@@ -6,7 +6,7 @@ from decimal import ROUND_UP, Decimal
 
 from nightsort.api.spec import Spec
 from nightsort.api.status import BatchState, Status, Tokens
-from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of
+from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of, prompt_of
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.moves import is_in_flight
 from nightsort.domain.prices import Price
@@ -22,16 +22,17 @@ MEASURED_AGAIN = 600.0
 """A batch that is too dear is not read from the source at each look, only to find the same."""
 
 
-def price_for(run: Run) -> Price | None:
+def price_for(run: Run, prompt: int) -> Price | None:
+    """The price of requests whose prompts have so many tokens."""
     try:
-        return price_of(run.spec.model, run.tools.prices)
+        return price_of(run.spec.model, run.tools.prices, prompt)
     except UnknownPrice:
         return None
 
 
 def estimated(run: Run, tokens: Tokens, requests: int, text_bytes: int) -> Decimal | None:
     """What so many requests will cost, in USD and unrounded; None where the model's price is not known."""
-    price = price_for(run)
+    price = price_for(run, tokens.prompt)
     return batch_price(expected(tokens, requests, text_bytes), price) if price else None
 
 
@@ -111,7 +112,8 @@ def hold_what_is_known(run: Run, submission: Submission) -> None:
 
 def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
     """Holds what the run has or may have cost, and so much more, against the limit; a limit is never passed."""
-    limit, price, tokens = limit_of(run), price_for(run), most_tokens(run, run.status)
+    limit, tokens = limit_of(run), most_tokens(run, run.status)
+    price = price_for(run, tokens.prompt) if tokens else None
     if limit is None or amount is None or price is None or tokens is None:
         return
     before = committed(run.status, price, tokens)
@@ -157,7 +159,7 @@ def limit_of(run: Run) -> Decimal | None:
     """
     if run.spec.max_cost_usd is None:
         return None
-    if price_for(run) is None:
+    if price_for(run, 0) is None:
         raise Stalled(
             f"no price of {run.spec.model!r} is known, so maxCostUSD cannot be held; "
             "remove it, or give the operator a price (NIGHTSORT_PRICES)",
@@ -168,7 +170,7 @@ def limit_of(run: Run) -> Decimal | None:
 
 def with_what_is_known(run: Run, status: Status) -> Status:
     """The status with an estimate that is not below what was measured since."""
-    price, before = price_for(run), status.cost.estimated_usd
+    price, before = price_for(run, prompt_of(status)), status.cost.estimated_usd
     tokens = status.plan.tokens if status.plan else None
     if price is None or before is None or tokens is None:
         return status

@@ -11,7 +11,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Verdict
 from nightsort.domain.conditions import FAILED, is_finished, is_true
-from nightsort.domain.cost import UnknownPrice, batch_price, price_of, total
+from nightsort.domain.cost import UnknownPrice, batch_price, price_of, prompt_of, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import in_state
 from nightsort.domain.situation import Standing
@@ -117,7 +117,7 @@ def newly_collected(before: Status, after: Status) -> list[BatchRecord]:
 def spent(resource: Resource, prices: PriceTable) -> Decimal:
     """USD for all answers; nothing for a model without a price, rather than a wrong figure."""
     try:
-        price = price_of(resource.spec.model, prices)
+        price = price_of(resource.spec.model, prices, prompt_of(resource.status))
     except UnknownPrice:
         return Decimal(0)
     return batch_price(total(record.usage for record in resource.status.batches), price)

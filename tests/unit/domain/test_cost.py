@@ -213,3 +213,21 @@ def test_amounts_that_are_shown_together_add_up_and_have_the_same_decimals(usage
 
     assert len({len(amount.partition(".")[2]) for amount in shown}) <= 1
     assert sum(map(Decimal, shown[:2])) == sum(map(Decimal, shown[2:]))
+
+
+@pytest.mark.parametrize(("prompt", "factor"), [(0, 1), (100_000, 1), (100_001, 5), (900_000, 5)])
+def test_a_long_prompt_costs_claude_haiku_5_5_five_times_as_much(prompt: int, factor: int) -> None:
+    """$0.50, $2.50, $0.625 and $0.05 for a million tokens (vendor's price page, 2026-11-22)."""
+    usage = Usage(input_tokens=MILLION, output_tokens=MILLION, cache_write_tokens=MILLION, cache_read_tokens=MILLION)
+
+    price = price_of("claude-haiku-5-5", PRICE_TABLE, prompt)
+
+    assert standard_price(usage, price) == factor * Decimal("0.735")
+    assert price_of("claude-haiku-4-5", PRICE_TABLE, prompt) == HAIKU
+
+
+def test_what_a_run_with_a_long_prompt_cost_is_told_at_its_price() -> None:
+    usage = Usage(input_tokens=MILLION)
+
+    assert settled(Cost(), usage, "claude-haiku-5-5", PRICE_TABLE, 100_001).actual_usd == "0.2500"
+    assert settled(Cost(), usage, "claude-haiku-5-5", PRICE_TABLE, 90_000).actual_usd == "0.0500"

@@ -317,3 +317,23 @@ def test_some_of_many_texts_are_from_the_first_to_the_last(texts: int) -> None:
     assert len(kept) == min(texts, len(kept)) < 40
     assert some.few() == (texts < 20)
     assert len({after - before for before, after in pairwise(kept)}) <= 1
+
+
+@pytest.mark.parametrize(("prompt", "limit", "bought"), [(99_000, "0.0600", 10), (101_000, "0.0600", 0)])
+async def test_a_prompt_that_is_priced_higher_is_held_at_its_price(
+    world: World, prompt: int, limit: str, bought: int
+) -> None:
+    """Ten requests at $0.05 for a million tokens, or at five times as much."""
+    facts = replace(MODELS[MODEL], id="claude-haiku-5-5", max_input_tokens=1_000_000)
+    world.api._models = {facts.id: facts}
+
+    async def count(model: str, system: str, text: str) -> int:
+        return prompt + tokens(text)
+
+    world.api.count_tokens = count  # type: ignore[method-assign]
+    spec: dict[str, Any] = {"model": facts.id, "prompt": {"maxBodyChars": 100}, "maxCostUSD": limit}
+    resource = world.apply(*["billing"] * 10, **spec)
+
+    await world.look(resource)
+
+    assert sum(record.requests for record in now(world, resource).batches) == bought

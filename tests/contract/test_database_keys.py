@@ -75,6 +75,21 @@ async def test_an_update_by_a_column_of_a_unique_index_of_several_stalls(databas
     assert (await refusal(database, "7", columns=ResultColumns())).reason == "IdNotUnique"
 
 
+async def test_labels_that_are_bought_are_stored_by_a_part_of_the_key_while_that_is_safe(
+    database: TestDatabase,
+) -> None:
+    """Such as those of a run that an earlier version began."""
+    make_tenants(database)
+    database.run("DELETE FROM tickets WHERE tenant <> 'acme' AND id = '1'")
+    sink = sink_of(database, columns=ResultColumns())
+
+    await sink.write(chunks(labeled("1")))
+    with pytest.raises(Stalled):
+        await sink.write(chunks(labeled("2")))
+
+    assert [row for row in categories(database) if row[2]] == [("acme", "1", "billing")]
+
+
 async def test_an_id_with_an_index_of_its_own_beside_a_wider_key_is_unique(database: TestDatabase) -> None:
     database.run(
         "CREATE TABLE tickets (shop int, id int UNIQUE, category varchar(9), PRIMARY KEY (shop, id))",
@@ -209,6 +224,23 @@ async def test_ids_that_are_no_list_stall_at_a_key_of_two_columns(database: Test
     for wrong in ("1", '["acme"]', '["acme", 1]', '{"a": "b"}', "[", '["a", "b", "c"]'):
         stopped = await refusal(database, wrong, columns=ResultColumns(key=BOTH))
         assert stopped.reason == "KeyMismatch"
+
+
+async def test_an_id_far_behind_that_is_no_list_is_found_beforehand(database: TestDatabase) -> None:
+    database.run("CREATE TABLE tickets (tenant int, id int, category varchar(9), PRIMARY KEY (tenant, id))")
+    database.run("INSERT INTO tickets VALUES (1, 1, NULL)")
+
+    async def all_ids() -> Any:
+        yield ['["1", "1"]']
+        yield ["2"]
+
+    with pytest.raises(Stalled) as caught:
+        await sink_of(database, columns=ResultColumns(key=BOTH)).check(
+            Rehearsal(2, ("billing",), ('["1", "1"]',), "m", all_ids)
+        )
+
+    assert caught.value.reason == "KeyMismatch"
+    assert "'2'" in caught.value.message
 
 
 async def test_a_key_column_that_is_missing_is_named(database: TestDatabase) -> None:

@@ -20,9 +20,7 @@ class Cause:
 
 
 UNREACHABLE = Cause(Waiting, "DatabaseUnreachable", "the database cannot be reached")
-INTERRUPTED = Cause(
-    Waiting, "DatabaseInterrupted", "the database ended the work because of a restart or lack of room{said}"
-)
+INTERRUPTED = Cause(Waiting, "DatabaseInterrupted", "the database restarts, or lacks room for this now{said}")
 LOCKED = Cause(Waiting, "DatabaseLocked", "other work in the database holds a lock or ran into a deadlock with this")
 TOO_SLOW = Cause(Waiting, "QueryTooSlow", "a statement took too long; an index on the id column may be missing")
 LOGIN = Cause(

@@ -40,3 +40,12 @@ def parted(ticket_id: str, columns: int) -> tuple[str, ...]:
     if not isinstance(parts, list) or len(parts) != columns or not all(isinstance(part, str) for part in parts):
         raise ValueError(ticket_id)
     return tuple(parts)
+
+
+def is_list(ticket_id: str, columns: int) -> bool:
+    """Whether the id can be taken apart so."""
+    try:
+        parted(ticket_id, columns)
+    except ValueError:
+        return False
+    return True

@@ -108,17 +108,25 @@ def hold_against_mode(layout: Layout, wanted: Wanted, stalled: Refusal) -> None:
             f"{'it' if len(names) == 1 else 'them'} alone",
             "KeyMissing",
         )
-    wider = table.wider_key(names)
-    if wanted.mode == "Update" and not layout.unique and wider is not None:
-        raise stalled(
-            f"{layout.key} of table {table.name!r} does not tell its rows apart, whose key is {listed(sorted(wider))}: "
-            "another row would get the label. Name all of them under columns.key, of source and results, in a new "
-            "resource",
-            "IdNotUnique",
-        )
     if wanted.mode == "Update" and not wanted.overwrite and not category.nullable:
         raise stalled(
             f"column {category.name!r} of table {table.name!r} is NOT NULL, and an Update fills only rows "
             "where it is NULL: allow NULL, or set overwrite: true in a new resource",
             "CategoryNeverNull",
+        )
+
+
+def refuse_a_part_of_a_key(layout: Layout, stalled: Refusal) -> None:
+    """For an Update that has bought nothing yet: rows that have the same id may come at any time.
+
+    Raises:
+        Stalled: the columns of the id are a part of a key, and no key by themselves.
+    """
+    wider = layout.table.wider_key(key.name for key in layout.keys)
+    if not layout.unique and wider is not None:
+        raise stalled(
+            f"{layout.key} of table {layout.table.name!r} does not tell its rows apart, whose key is "
+            f"{listed(sorted(wider))}: another row would get the label. Name all of them under columns.key, of source "
+            "and results, in a new resource",
+            "IdNotUnique",
         )

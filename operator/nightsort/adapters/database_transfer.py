@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from nightsort.adapters.database_keys import joined
+from nightsort.adapters.database_keys import is_list, joined
 from nightsort.adapters.database_layouts import Layout, Mode
 from nightsort.adapters.database_statements import STAGE, Statements, as_sent, as_text
 from nightsort.adapters.database_values import id_values, values_of
@@ -58,21 +59,27 @@ class Transfer:
         return self.mode == "Update" and not self.layout.unique
 
     def stage(self, rows: Sequence[Row]) -> None:
-        self._insert(self.statements.staged, [self._values(row) for row in rows])
+        with self._list_needed([row.id for row in rows]):
+            values = [values_of(row, self.layout, self.session.family) for row in rows]
+        self._insert(self.statements.staged, values)
         self._staged += len(rows)
         self._labels += sum(row.category is not None for row in rows)
 
     def stage_ids(self, ids: Sequence[str]) -> None:
         """Ids alone, to be held against each other and the table."""
         columns = self.statements.staged[: len(self.layout.keys) + 1]
-        self._insert(columns, [id_values(ticket_id, self.layout, self.session.family) for ticket_id in ids])
+        with self._list_needed(ids):
+            values = [id_values(ticket_id, self.layout, self.session.family) for ticket_id in ids]
+        self._insert(columns, values)
 
-    def _values(self, row: Row) -> tuple[object, ...]:
+    @contextmanager
+    def _list_needed(self, ids: Sequence[str]) -> Iterator[None]:
         try:
-            return values_of(row, self.layout, self.session.family)
+            yield
         except ValueError:
+            wrong = next(each for each in ids if not is_list(each, len(self.layout.keys)))
             raise self.stalled(
-                f"the ticket's id {row.id!r} is not the list of {len(self.layout.keys)} texts that {self.key} need: "
+                f"the ticket's id {wrong!r} is not the list of {len(self.layout.keys)} texts that {self.key} need: "
                 "name as many columns under the source's columns.key",
                 "KeyMismatch",
             ) from None

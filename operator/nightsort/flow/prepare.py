@@ -44,7 +44,7 @@ async def prepare(run: Run) -> None:
     tickets = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
     refuse_too_many_batches(run.spec.shards.max_requests, tickets)
     sinks = await connections.sinks(run.resource)
-    await rehearse(run.spec, source, sinks, tickets)
+    await rehearse(run.spec, source, sinks, tickets, None if snapshot is None else snapshot.ids)
     await wait_until_seen(run, source, sinks, snapshot)
     api = await connections.api(run.resource)
     model = usable(run.spec.model, await api.model(run.spec.model))

@@ -11,15 +11,19 @@ from nightsort.ports import Rehearsal, Sink, Source
 SOME_IDS = 200
 
 
-async def rehearse(spec: Spec, source: Source, sinks: Sequence[Sink], tickets: int) -> None:
-    """Lets every sink try its part.
+async def rehearse(
+    spec: Spec, source: Source, sinks: Sequence[Sink], tickets: int, known: Sequence[str] | None = None
+) -> None:
+    """Lets every sink try its part; `known` are the ids of all tickets, where they have been read.
 
     Raises:
         Stalled, Rejected: rows of this run could not be delivered.
     """
-    ids = await first_ids(source) if tickets and spec.results.database is not None else ()
+    ids: tuple[str, ...] = ()
+    if tickets and spec.results.database is not None:
+        ids = await first_ids(source) if known is None else tuple(known[:SOME_IDS])
     categories = tuple(category.name for category in spec.categories)
-    rehearsal = Rehearsal(tickets, categories, ids, spec.model, partial(all_ids, source))
+    rehearsal = Rehearsal(tickets, categories, ids, spec.model, partial(all_ids, source, known))
     for sink in sinks:
         await sink.check(rehearsal)
 
@@ -30,6 +34,9 @@ async def first_ids(source: Source) -> tuple[str, ...]:
     return ()
 
 
-async def all_ids(source: Source) -> AsyncIterator[Sequence[str]]:
+async def all_ids(source: Source, known: Sequence[str] | None) -> AsyncIterator[Sequence[str]]:
+    if known is not None:
+        yield known
+        return
     async for page in source.tickets():
         yield [ticket.id for ticket in page]

@@ -345,3 +345,15 @@ async def test_a_query_that_finds_every_ticket_is_no_reason_to_warn(world: World
 
     assert {kind for kind, *_ in world.events.told} == {"Normal"}
     assert "again" not in (resource.status.message or "")
+
+
+async def test_the_sinks_may_ask_for_the_ids_of_all_tickets(world: World) -> None:
+    resource = world.apply(*["billing"] * 450, results={"database": {"urlSecretRef": SECRET, "table": "tickets"}})
+
+    await world.look(resource)
+
+    [rehearsal] = world.sink.checked
+    assert rehearsal.all_ids is not None
+    ids = [ticket_id async for page in rehearsal.all_ids() for ticket_id in page]
+    assert sorted(ids) == sorted(map(str, range(450)))
+    assert rehearsal.ids == tuple(ids[:200])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from nightsort.adapters.database_claims import Claims
-from nightsort.adapters.database_layouts import Mode, Wanted, layout_of
+from nightsort.adapters.database_layouts import Mode, Wanted, layout_of, refuse_a_part_of_a_key
 from nightsort.adapters.database_places import marks
 from nightsort.adapters.database_rehearsal import rehearse
 from nightsort.adapters.database_transfer import Transfer, Written
@@ -124,6 +124,8 @@ class DatabaseSink:
         """Whether all ids of the run have to be looked at, since the table may confuse them."""
         with self._beforehand() as session:
             transfer = self._transfer(session)
+            if self._wanted.mode == "Update":
+                refuse_a_part_of_a_key(transfer.layout, self._database.stalled)
             rehearse(transfer, rehearsal)
             return not transfer.layout.keeps_ids or transfer.may_find_twice
 

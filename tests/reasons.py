@@ -26,6 +26,7 @@ MAKERS = {
     "WORKING": ITSELF,
     "Stalled": YOU,
     "SourceChanged": YOU,
+    "NotTaken": YOU,
     "STALLED": YOU,
     "SUSPENDED": YOU,
     "Rejected": FINAL,
@@ -43,7 +44,7 @@ MAKERS = {
 }
 """By what is called, or by the first argument of a Cause and a Situation."""
 BY_FIRST_ARGUMENT = frozenset({"Cause", "Situation"})
-WITH_A_DEFAULT = frozenset({"Waiting", "OutcomeUnknown", "Stalled", "SourceChanged", "Rejected"})
+WITH_A_DEFAULT = frozenset({"Waiting", "OutcomeUnknown", "Stalled", "SourceChanged", "NotTaken", "Rejected"})
 """An interruption without a reason gives the name of its class."""
 
 Constants = Mapping[str, list[ast.expr]]

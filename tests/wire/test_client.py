@@ -19,7 +19,7 @@ from aiohttp import web
 from nightsort.adapters.anthropic_batches import AnthropicBatches, open_batches
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
-from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.flow.spool import Guarded
 from nightsort.simulator import Fault, Simulator, SimulatorOptions
 from tests.wire.conftest import eventually, items
@@ -86,6 +86,7 @@ SURELY_NOT_BOUGHT: list[Refused] = [
     (Fault(kind="create-refused", status=402), Stalled, "CreditExhausted"),
     (Fault(kind="create-refused", status=403), Stalled, "CredentialsRefused"),
     (Fault(kind="create-refused", status=404), Stalled, "EndpointMissing"),
+    *[(Fault(kind="create-refused", status=code), Stalled, "CreateRefused") for code in (302, 307, 405, 407, 411, 415)],
     (Fault(kind="create-refused", status=413), Rejected, "BatchTooLarge"),
     (Fault(kind="create-refused", status=422), Rejected, "BatchRefused"),
     (Fault(kind="create-refused", status=429), Waiting, "RateLimited"),
@@ -102,7 +103,7 @@ SURELY_NOT_BOUGHT: list[Refused] = [
     (Fault(kind="create-refused", status=529), Waiting, "Overloaded"),
 ]
 MAYBE_BOUGHT = [
-    *[Fault(kind="create-refused", status=status) for status in (302, 307, 408, 409, 418, 500, 502, 503, 504)],
+    *[Fault(kind="create-refused", status=status) for status in (408, 409, 418, 500, 502, 503, 504)],
     Fault(kind="create-refused", status=500, accepted=True),
     Fault(kind="create-response-lost"),
     Fault(kind="connection-cut", operation="create", accepted=False),
@@ -256,10 +257,9 @@ async def test_a_create_sends_its_body_once_with_its_length_and_its_tag() -> Non
         lambda _: web.Response(text='{"id": "msgbatch_1"', content_type="application/json"),
         lambda _: web.json_response({"id": "msgbatch_1"}),
         lambda _: web.Response(status=204),
-        lambda _: web.Response(status=307, headers={"location": "/elsewhere"}),
         lambda _: web.Response(status=502, text=SECRET_WORDS),
     ],
-    ids=["a page", "cut JSON", "half a batch", "no content", "a redirect", "a gateway's error"],
+    ids=["a page", "cut JSON", "half a batch", "no content", "a gateway's error"],
 )
 async def test_an_answer_that_is_no_batch_leaves_the_outcome_open(
     answer: Callable[[web.Request], web.Response],
@@ -271,6 +271,16 @@ async def test_an_answer_that_is_no_batch_leaves_the_outcome_open(
         await api.aclose()
     assert len(seen.requests) == 1
     assert SECRET_WORDS not in caught.value.message
+
+
+async def test_no_redirect_of_a_create_is_followed() -> None:
+    """It would take the key and the tickets somewhere else; nothing was bought."""
+    async with server(lambda _: web.Response(status=307, headers={"location": "/elsewhere"})) as (url, seen):
+        api = open_batches("key-1", url)
+        with pytest.raises(NotTaken, match="307"):
+            await create(api)
+        await api.aclose()
+    assert len(seen.requests) == 1
 
 
 async def test_results_are_read_under_the_base_url_whatever_host_the_batch_names(client: Client) -> None:

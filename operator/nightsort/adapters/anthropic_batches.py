@@ -292,7 +292,8 @@ def failed_create(error: Exception) -> Interruption:
     if isinstance(error.__cause__ or error, NEVER_CONNECTED):
         return unreachable(error)
     return OutcomeUnknown(
-        "the answer to the create call was lost, late or not understood; whether the batch was accepted is found out"
+        "the answer to the create call was lost, late or not understood; whether the batch was accepted is found out",
+        answer=type(error.__cause__ or error).__name__,
     )
 
 

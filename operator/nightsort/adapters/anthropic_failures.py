@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
 
 MOST_RETRY_AFTER = 15 * 60.0
 """Seconds; the vendor's header can ask for a day, and a limit may be lifted before."""
-SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 413, 422, 429, 529})
+SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 407, 411, 413, 415, 422, 429, 529})
 """Answers to a create after which nothing was bought; all others leave it open (invariant I2)."""
+REFUSED_AS_A_CALL = frozenset({405, 407, 411, 415})
+"""Of these, what no other body would change: a wrong method, a proxy that wants a login, a length or type not taken."""
 OWN_404 = "not_found_error"
 BODY_TIMEOUT = "request_body_timeout"
 """Of a 400: what was sent came too slowly."""
@@ -96,22 +98,36 @@ def missing_api(failure: Failure) -> Stalled | None:
     return elsewhere(failure) if failure.status == 404 and failure.type != OWN_404 else None
 
 
-def elsewhere(failure: Failure) -> Stalled:
-    return Stalled(
+def elsewhere(failure: Failure) -> NotTaken:
+    return NotTaken(
         f"the API has no Message Batches where it was called ({failure}): check the operator's base URL",
         reason="EndpointMissing",
+        answer=str(failure),
     )
 
 
 def refused_create(failure: Failure) -> Interruption:
     """What an error answer to a create means: OutcomeUnknown where it may have been accepted all the same."""
-    if failure.status not in SURELY_REFUSED:
+    if failure.status not in SURELY_REFUSED and not is_redirect(failure):
         return OutcomeUnknown(
             f"the API answered the create call with {failure}, which leaves open whether the batch was accepted",
             reason="OutcomeUnknown",
             retry_after=failure.retry_after,
+            answer=str(failure),
+        )
+    if is_redirect(failure) or failure.status in REFUSED_AS_A_CALL:
+        return NotTaken(
+            f"the create call was refused whatever it carried ({failure}): check the operator's base URL, and what "
+            "stands between it and the API, such as a proxy",
+            reason="CreateRefused",
+            answer=str(failure),
         )
     return refused_account(failure) or refused_batch(failure) or waiting(failure)
+
+
+def is_redirect(failure: Failure) -> bool:
+    """No redirect is followed: it would take the key and the tickets somewhere else."""
+    return 300 <= failure.status < 400
 
 
 def refused_account(failure: Failure) -> Stalled | None:

@@ -117,6 +117,10 @@ class BatchRecord(StatusModel):
     """Lines of its results that answer what it did not ask; they are left out."""
     differing: int = 0
     """Tickets with two answers that contradict each other; one of them counts."""
+    rounds: int = 0
+    """How often its create was tried in vain; what it takes to be tried again is told by time."""
+    answer: Annotated[str, StringConstraints(max_length=128)] | None = None
+    """The code and type of the API's last answer to its create, as long as that was not accepted."""
     usage: Usage = Usage()
     rules: int = FIRST_RULES
     """The version of the rules by which its answers were judged when they were collected."""

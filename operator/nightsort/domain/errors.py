@@ -48,11 +48,28 @@ class Waiting(Interruption):
 
 
 class OutcomeUnknown(Waiting):
-    """A create may have been accepted: its answer was cut, late, or one that does not tell."""
+    """A create may have been accepted: its answer was cut, late, or one that does not tell.
+
+    `answer` is its code and type, or what came in its place.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str | None = None, retry_after: float | None = None, answer: str = ""
+    ) -> None:
+        super().__init__(message, reason=reason, retry_after=retry_after)
+        self.answer = answer
 
 
 class Stalled(Interruption):
     """A person must change something outside the resource; the run goes on by itself when that has happened."""
+
+
+class NotTaken(Stalled):
+    """A create was refused whatever it carried, by a redirect, a proxy or a wrong address. `answer` as above."""
+
+    def __init__(self, message: str, *, reason: str | None = None, answer: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.answer = answer
 
 
 class SourceChanged(Stalled):

@@ -23,6 +23,7 @@ from nightsort.domain.record import (
     waiting_for_retry,
 )
 from nightsort.domain.room import MOST_BATCHES, Room, due_retry, has_place, is_short
+from nightsort.domain.rounds import due_at, held_back, holds_all
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
 FIRST_POLL_SECONDS = 2.0
@@ -297,18 +298,29 @@ def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Mo
 
 
 def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    submission = due_submission(resource, facts.places) if resource.status.stop is None else None
+    submission = due_submission(resource, facts.places, now) if resource.status.stop is None else None
     return Submit(submission) if submission else None
 
 
-def due_submission(resource: Resource, places: int) -> Submission | None:
+def hold_what_was_not_taken(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """A create that was tried in vain is tried again, but not at once: until then the run is not at its end."""
+    held = held_back(resource.status, now) if resource.status.stop is None else []
+    if not held:
+        return None
+    until_due = (min(map(due_at, held)) - now).total_seconds()
+    return Rest(min(until_due, poll_pause(resource, now), max(deadline_seconds(resource, now), FIRST_POLL_SECONDS)))
+
+
+def due_submission(resource: Resource, places: int, now: datetime) -> Submission | None:
     """What to send next, or None: what was released, then what is to be retried, then the rest of the source.
 
     Where room in the record is short, the source goes before its retries, as long as it has a place.
     """
-    status = resource.status
-    if again := released_submission(status):
+    status, held = resource.status, held_back(resource.status, now)
+    if again := released_submission(status, held):
         return again
+    if held and holds_all(held):
+        return None
     rest, room = rest_of_source(status), Room.beside(resource.spec, places)
     if rest is not None and is_short(status, room) and has_place(status, room):
         return rest
@@ -347,6 +359,7 @@ POLICIES: tuple[Policy, ...] = (
     hold_while_in_trouble,
     prepare_first,
     submit_next,
+    hold_what_was_not_taken,
     give_up_the_rest,
     finish_when_all_is_collected,
 )

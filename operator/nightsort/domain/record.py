@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,8 +65,11 @@ def next_submission(status: Status) -> Submission | None:
     return rest_of_source(status)
 
 
-def released_submission(status: Status) -> Submission | None:
+def released_submission(status: Status, held: Collection[BatchRecord] = ()) -> Submission | None:
+    """What is to be sent again first, but for what is held back."""
     for record in in_state(status, BatchState.RELEASED):
+        if record in held:
+            continue
         return Submission(record.shard, record.attempt, record.after, record.through, parents_of(status, record))
     return None
 
@@ -136,7 +139,7 @@ def without_retry(status: Status, record: BatchRecord) -> Status:
 
 def confirmed(status: Status, record: BatchRecord, batch_id: str, now: datetime) -> Status:
     """The intent has become a batch."""
-    update = {"state": BatchState.SUBMITTED, "id": batch_id, "submitted_at": now}
+    update = {"state": BatchState.SUBMITTED, "id": batch_id, "rounds": 0, "answer": None, "submitted_at": now}
     return put(status, record.model_copy(update=update))
 
 

@@ -11,6 +11,7 @@ from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import by_declaration, in_state, next_submission, ticket_counts
+from nightsort.domain.rounds import standing_of_held
 from nightsort.domain.situation import Situation, Standing
 
 ACCOUNT_CHANGED = "AccountChanged"
@@ -66,6 +67,7 @@ def standing_of(
     *,
     untold: bool = False,
     late: Sequence[str] = (),
+    now: datetime | None = None,
 ) -> Situation:
     """A run that is not finished, in words; `hidden` are batches that the API has not shown for long.
 
@@ -103,6 +105,8 @@ def standing_of(
         return Situation(Standing.SUSPENDED, "Suspended", f"spec.suspend is true: {what_may_run(resource.status)}")
     if resource.status.stop is not None and in_state(resource.status, BatchState.INTENDED):
         return Situation.working("Adopting", f"{resource.status.stop.message}: {what_may_run(resource.status)}")
+    if now is not None and resource.status.stop is None and (held := standing_of_held(resource.status, now)):
+        return held
     return progress(resource.status)
 
 
@@ -149,10 +153,11 @@ def progress(status: Status) -> Situation:
     flying = in_state(status, BatchState.SUBMITTED)
     unclear = in_state(status, BatchState.INTENDED)
     if unclear:
+        answers = ", ".join(sorted({record.answer for record in unclear if record.answer}))
         return Situation.working(
             "Adopting",
-            f"the answer to {plural(len(unclear), 'create call')} was lost; looking for what was bought, "
-            "nothing is bought twice",
+            f"the answer to {plural(len(unclear), 'create call')} was lost{f' ({answers})' if answers else ''}; "
+            "looking for what was bought, nothing is bought twice",
         )
     if flying:
         requests = sum(record.requests for record in flying)

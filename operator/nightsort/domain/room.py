@@ -54,6 +54,8 @@ NOT_SUMMED: dict[str, object] = {
     "through": None,
     "ids_digest": None,
     "seen": None,
+    "rounds": 0,
+    "answer": None,
 }
 """What says how to go on, and is over too."""
 MOST_PARENTS = 100

@@ -34,8 +34,9 @@ from nightsort.domain.moves import (
     poll_pause,
     urgent_move,
 )
-from nightsort.domain.record import in_state, released
+from nightsort.domain.record import in_state
 from nightsort.domain.report import progress, standing_of
+from nightsort.domain.rounds import not_taken, standing_of_held
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.accident import LOOKING, Accidents, batch_of, pause, step_of
 from nightsort.flow.admit import Admission
@@ -154,8 +155,15 @@ class Reconciler:
         if rest.seconds is not None:
             if facts.trouble is not None and not facts.untold():
                 raise facts.trouble
-            late = facts.late(run.status, run.now())
-            situation = standing_of(run.resource, facts.hidden(), facts.elsewhere(), untold=facts.untold(), late=late)
+            now = run.now()
+            situation = standing_of(
+                run.resource,
+                facts.hidden(),
+                facts.elsewhere(),
+                untold=facts.untold(),
+                late=facts.late(run.status, now),
+                now=now,
+            )
             # Whatever was in the way before is not any more; nothing is written when that was said already.
             before = run.status.message
             await run.save(run.status, situation)
@@ -250,8 +258,8 @@ class Reconciler:
                 with about_batch(batch.id):
                     await confirm(run, record, batch.id)
             case Release(record):
-                status = released(run.status, record)
-                await run.save(status, progress(status))
+                status = not_taken(run.status, record)
+                await run.save(status, standing_of_held(status, run.now()) or progress(status))
                 self._tools.watches.pop(record.tag, None)
                 await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
             case Collect(record, batch):

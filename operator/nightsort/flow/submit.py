@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,11 +17,12 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.asked import IdDigest
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Watch
-from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Waiting
+from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Waiting
 from nightsort.domain.record import Submission, find, next_shard, put, put_retry, released
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder, bytes_of
 from nightsort.domain.room import Room, with_room
+from nightsort.domain.rounds import not_taken
 from nightsort.domain.situation import Situation
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.adopt import refuse_another_account
@@ -36,7 +38,9 @@ from nightsort.flow.spool import BodySpool, Guarded, RowSpool
 from nightsort.flow.store import store
 from nightsort.ports import BatchApi, Source
 
+logger = logging.getLogger(__name__)
 IDS_PER_READ = 1_000
+MOST_ANSWER_CHARS = 128
 TICKETS_AT_ONCE = 500
 """Encoded before the event loop has its turn: a few milliseconds' work."""
 SOONEST_LATE = timedelta(seconds=30)
@@ -227,6 +231,7 @@ async def intend(
         return None
     if load.long_ids:
         await run.tools.ledger.keep_long_ids(run.resource.meta, tag, load.long_ids)
+    earlier = find(run.status, submission.shard, submission.attempt)
     # Of an earlier attempt, whose results are gone by now.
     lost = max(sum(parent.left for parent in submission.parents) - load.tickets, 0)
     record = BatchRecord(
@@ -236,6 +241,8 @@ async def intend(
         state=BatchState.INTENDED if load.tickets else BatchState.COLLECTED,
         requests=load.spool.requests,
         text_bytes=load.text_bytes,
+        rounds=earlier.rounds if earlier else 0,
+        answer=earlier.answer if earlier else None,
         spared=max((parent.spared + parent.canceled for parent in submission.parents), default=0),
         failed=load.unsendable.rows + lost,
         unnamed=lost,
@@ -274,6 +281,8 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
             "long_ids": 0,
             "seen": None,
             "ids_digest": None,
+            "rounds": 0,
+            "answer": None,
             "after": load.cursor,
             "through": submission.through,
         }
@@ -306,8 +315,10 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, load: Load) ->
             raise Waiting(
                 "the call broke off before the whole batch had left; it is sent again", reason="SendingCut"
             ) from unknown
-        await run.warn("CreateUnanswered", f"the answer to a create call of {record.requests:,} requests was lost")
-        return await run.save(run.status, progress(run.status))
+        return await leave_open(run, record, unknown)
+    except NotTaken as refusal:
+        await settle(run, record, partial(not_taken, answer=refusal.answer[:MOST_ANSWER_CHARS]))
+        raise
     except Interruption:
         await settle(run, record, released)
         raise
@@ -320,6 +331,17 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, load: Load) ->
     run.tools.bought[record.tag] = Bought(run.resource.meta.uid, record, batch)
     with about_batch(batch.id):
         return await confirm(run, record, batch.id)
+
+
+async def leave_open(run: Run, record: BatchRecord, unknown: OutcomeUnknown) -> None:
+    """The intent stays, with the API's answer where there was one: what it bought is found out."""
+    answer = unknown.answer[:MOST_ANSWER_CHARS] or None
+    said = f"the answer to a create call of {record.requests:,} requests was lost"
+    if answer:
+        said = f"{said}: {answer}"
+    logger.warning("%s: %s", run.resource.meta.key, said)
+    await run.warn("CreateUnanswered", said)
+    await settle(run, record, lambda status, intent: put(status, intent.model_copy(update={"answer": answer})))
 
 
 async def send(run: Run, api: BatchApi, record: BatchRecord, load: Load) -> Batch | None:

@@ -254,6 +254,9 @@ async def test_only_the_columns_that_the_template_names_must_be_there(database: 
     [
         "SELECT id, subject, body FROM tickets ;\n ; ",
         "SELECT id, subject, body FROM tickets -- all of them",
+        "SELECT id, subject, body FROM tickets; -- done",
+        "SELECT id, subject, body FROM tickets; -- done\n /* really; */ ;\n-- 'yes'",
+        "SELECT id, subject, body FROM tickets WHERE body <> '; -- x' ORDER BY id LIMIT 10; -- done",
         "SELECT id, subject, body FROM tickets WHERE body LIKE '%b1%' AND subject NOT LIKE ':id %s %(id)s ?' -- 100%",
         "WITH t AS (SELECT * FROM tickets) SELECT id, subject, body FROM t WHERE 7 % 4 = 3 ORDER BY id DESC",
         "SELECT id, subject, body FROM tickets WHERE subject <> ':x' AND subject <> '{}' /* {0} $body */",
@@ -382,6 +385,64 @@ async def test_a_column_that_mixes_numbers_and_text_is_no_id(database: TestDatab
     database.run("CREATE TABLE tickets (id, subject, body)", "INSERT INTO tickets VALUES (1, '', ''), ('2', '', '')")
 
     assert (await refusal(source_of(database))).reason == "IdType"
+
+
+@only_postgresql
+@pytest.mark.parametrize("id_type", ["json", "jsonb"])
+@pytest.mark.parametrize("some_id", ['"a"', "17", "true", "[1, 2]", '{"$oid": "5f"}'])
+async def test_json_is_no_id_and_its_text_is(database: TestDatabase, id_type: str, some_id: str) -> None:
+    make_tickets(database, id_type, some_id)
+
+    stopped = await refusal(source_of(database))
+
+    assert (type(stopped), stopped.reason) == (Stalled, "IdType")
+    assert "id #>> '{}' AS id" in stopped.message
+    query = "SELECT id #>> '{}' AS id, subject, body FROM tickets"
+    assert len(await read(source_of(database, query))) == 1
+
+
+@only_postgresql
+async def test_a_bool_or_a_list_is_no_id(database: TestDatabase) -> None:
+    for some_id in ("true", "ARRAY[1, 2]", "ROW(1, 2)"):
+        stopped = await refusal(source_of(database, f"SELECT {some_id} AS id, '' AS subject, '' AS body"))
+        assert stopped.reason == "IdType", some_id
+
+
+@only_postgresql
+async def test_a_time_that_python_has_none_of_is_read_as_its_text(database: TestDatabase) -> None:
+    query = """
+        SELECT 1 AS id, 'infinity'::timestamp AS a, '-infinity'::timestamptz AS b, 'infinity'::date AS c,
+               '0044-03-15 BC'::date AS d, '24:00:00'::time AS e, '10000-01-01'::timestamp AS f,
+               '178000000 years'::interval AS g, '2026-01-01'::date AS h, ARRAY['infinity'::date] AS i
+    """
+    source = source_of(database, query, frozenset("abcdefghi"))
+    await source.check()
+
+    (ticket,) = await read(source)
+
+    assert ticket.fields == {
+        "a": "infinity",
+        "b": "-infinity",
+        "c": "infinity",
+        "d": "0044-03-15 BC",
+        "e": "24:00:00",
+        "f": "10000-01-01 00:00:00",
+        "g": "178000000 years",
+        "h": "2026-01-01",
+        "i": '["infinity"]',
+    }
+
+
+@only_postgresql
+async def test_a_date_of_infinity_is_an_id_like_another(database: TestDatabase) -> None:
+    make_tickets(database, "date", "2026-01-01", "infinity", "-infinity", "2026-01-02")
+    source = source_of(database, page_rows=1)
+    await source.check()
+
+    ids = [ticket.id for ticket in await read(source)]
+
+    assert ids == list((await source.snapshot()).ids or ()) == ["-infinity", "2026-01-01", "2026-01-02", "infinity"]
+    assert len(await source.by_ids(["infinity", "2026-01-02"])) == 2
 
 
 async def test_a_floating_point_number_is_no_id(database: TestDatabase) -> None:

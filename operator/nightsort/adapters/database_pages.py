@@ -35,6 +35,7 @@ class Layout:
     typed: Callable[[str], object]
     final: bool
     padded: bool = False
+    json: bool = False
 
     def id_of(self, value: object) -> str:
         return str(value).rstrip(" ") if self.padded else str(value)

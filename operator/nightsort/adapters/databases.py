@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from nightsort.adapters import database_refusals as refusals
 from nightsort.adapters.database_causes import STRANGER
 from nightsort.adapters.database_errors import Diagnosis, diagnosed
+from nightsort.adapters.database_times import take_any_time
 from nightsort.adapters.hosts import is_allowed
 from nightsort.adapters.postgresql_state import sqlstate_of
 from nightsort.domain.errors import Stalled
@@ -138,6 +139,11 @@ class Session:
             for row in rows:
                 copy.write_row(row)
 
+    def take_any_time(self) -> None:
+        """Dates and times that Python has none of are read as their text."""
+        if self.family == "postgresql":
+            take_any_time(self._connection.connection.driver_connection)  # type: ignore[arg-type]
+
     @contextmanager
     def undone(self) -> Iterator[None]:
         """What is written in the block is taken back at its end; the transaction goes on."""
@@ -215,6 +221,7 @@ class Database:
         if self.family == "sqlite" and not Path(self._name).exists():
             raise self.stalled("there is no such SQLite file", "DatabaseMissing")
         with self._session(postgresql_readonly=True) as session:
+            session.take_any_time()
             limit_reads(session)
             yield session
 

@@ -17,10 +17,9 @@ from nightsort.api.object_store import ObjectStoreResults, ObjectStoreSource
 Text = Annotated[str, StringConstraints(max_length=4000)]
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Table = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?$"),
-]
+TABLE_NAME = "[A-Za-z_]([A-Za-z0-9_$ -]*[A-Za-z0-9_$-])?"
+"""Of a table or a schema, with spaces and hyphens inside."""
+Table = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=rf"^{TABLE_NAME}(\.{TABLE_NAME})?$")]
 
 
 KeyColumns = Annotated[

@@ -22,6 +22,8 @@ from nightsort.domain.ticket import Ticket
 from nightsort.ports import Snapshot
 
 PLACE = "spec.source.database"
+JSON_TYPES = (114, 3802)
+"""PostgreSQL's json and jsonb."""
 PADDED_TYPE = 1042
 """PostgreSQL's char(n), by its number in pg_type. The other families have no such types, or numbers below."""
 
@@ -116,6 +118,8 @@ class DatabaseSource:
         with self._database.reading() as session:
             self._layout = None
             layout = self._known(session)
+            if layout.json:
+                raise self._json_id(layout.id)
             check_ids(session, self._table, layout.id, self._stalled)
 
     def _count(self) -> int:
@@ -222,21 +226,32 @@ class DatabaseSource:
             self._table = replace(self._table, key=key)
         quoted = f"t.{session.quote(id_column)}"
         some_id = every.select(session, quoted, f"WHERE {quoted} IS NOT NULL").scalar()
+        is_json = session.family == "postgresql" and types.get(id_column) in JSON_TYPES
         return Layout(
             id=id_column,
             fields={field: present[column] for field, column in sorted(self._wanted.items())},
-            typed=self._id_type(session, id_column, some_id),
+            typed=self._id_type(session, id_column, some_id, json=is_json),
             final=some_id is not None,
             padded=types.get(id_column) == PADDED_TYPE,
+            json=is_json,
         )
 
-    def _id_type(self, session: Session, id_column: str, some_id: object) -> Callable[[str], object]:
+    def _id_type(self, session: Session, id_column: str, some_id: object, *, json: bool) -> Callable[[str], object]:
         for kind, typed in ID_TYPES.items():
             if isinstance(some_id, kind) and not isinstance(some_id, bool):
                 return checked(typed) if session.family == "postgresql" else typed
+        if json:
+            raise self._json_id(id_column)
         raise self._stalled(
             f"column {id_column!r} is of a type ({type(some_id).__name__}) that cannot identify tickets; "
             "cast it to text or a whole number in the query",
+            "IdType",
+        )
+
+    def _json_id(self, column: str) -> Stalled:
+        return self._stalled(
+            f"column {column!r} is JSON, whose texts, numbers, lists and true are ids of as many kinds; take the text "
+            f"out of it in the query, as by {column} #>> '{{}}' AS {column}",
             "IdType",
         )
 

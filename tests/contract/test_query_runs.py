@@ -177,6 +177,7 @@ async def test_a_new_process_goes_on_with_the_same_tickets(database: TestDatabas
 
     assert labeled(database) == list(range(1, 51))
     assert sum(night.world.paid().values()) == finished.status.tickets.total == 50
+    assert not night.world.ledger.lose_long_ids(finished.meta), "a finished resource may stay for years"
 
 
 async def test_where_the_kept_ids_are_gone_nothing_else_is_bought_in_their_place(database: TestDatabase) -> None:

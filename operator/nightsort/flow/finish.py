@@ -8,6 +8,7 @@ from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.run import Run
+from nightsort.flow.snapshot import let_go
 from nightsort.flow.store import with_stored
 from nightsort.ports import Summary
 
@@ -22,6 +23,7 @@ async def finish(run: Run, status: Status) -> None:
     situation = outcome(status, run.spec, await found_again(run, status.tickets))
     await run.save_results(status, situation)
     run.tools.traces.ended(run.resource)
+    await let_go(run)
     post = run.note if situation.standing is Standing.COMPLETE else run.warn
     await post(situation.reason, situation.message)
     if unmatched := unmatched_of(status):

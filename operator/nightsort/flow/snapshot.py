@@ -5,6 +5,7 @@ Their ids are kept beside the resource, since a pod has no lasting disk, in bloc
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +13,15 @@ from msgspec.structs import replace
 
 from nightsort.api.resource import Meta
 from nightsort.api.status import Plan
-from nightsort.domain.errors import SourceChanged, Stalled
+from nightsort.domain.errors import Conflict, Gone, Interruption, SourceChanged, Stalled
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.places import hold_source
 from nightsort.flow.run import Run
 from nightsort.ports import ChangingSource, Ledger, Snapshot, Source
 
-BLOCK_IDS = 20_000
+logger = logging.getLogger(__name__)
+
+BLOCK_IDS = 10_000
 IDS_PER_READ = 5_000
 
 
@@ -56,6 +59,18 @@ async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
     for block, ids in blocks(snapshot.ids):
         await run.tools.ledger.keep_long_ids(run.resource.meta, block_tag(tag, block), ids)
     return plan.model_copy(update={"snapshot": tag})
+
+
+async def let_go(run: Run) -> None:
+    """Empties what kept the ids, once the run has ended: its resource may stay for years. What is left goes with it."""
+    plan = run.status.plan
+    if plan is None or plan.snapshot is None:
+        return
+    try:
+        for block in range(-(-plan.tickets // BLOCK_IDS)):
+            await run.tools.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot, block), {})
+    except (Interruption, Conflict, Gone) as error:
+        logger.info("%s: the ids of its tickets are kept on: %s", run.resource.meta.key, error)
 
 
 def blocks(ids: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:

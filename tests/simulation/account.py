@@ -36,6 +36,8 @@ CUT = (("account", "max_tokens"), ("account", "pause_turn"), ("no such", "max_to
 """They may be the beginning of `account access`, or of anything."""
 PASSING = ("api_error", "overloaded_error")
 CANCEL_SECONDS = 30.0
+ACCIDENTS = 0.4
+"""How many batches are such whose results end in an accident, in lives in which there are any."""
 NOTHING_SOLD: tuple[Interruption, ...] = (
     Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=120.0),
     Waiting("the API is overloaded", reason="Overloaded"),
@@ -68,6 +70,7 @@ class Account(FakeBatchApi):
         self.losses = 0.0
         self.drought: tuple[datetime, datetime] | None = None
         self.page: tuple[datetime, datetime] | None = None
+        self.accident: tuple[datetime, datetime] | None = None
         self.wire = Wire()
         self._refusal = rng.choice(NOTHING_SOLD)
         self.shorten = self.deliver
@@ -101,6 +104,8 @@ class Account(FakeBatchApi):
         # One line at least stays: a batch without any could never be told from another's.
         self.withheld |= {custom_id for custom_id in list(tickets)[1:] if self._rng.random() < self.losses}
         held = self.held[batch.id]
+        if self.accident and self._rng.random() < ACCIDENTS:
+            self.wire.broken.add(tag)
         held.answers = self.wire.spoil(held.answers, self._rng)
         self.withheld |= self.wire.haunt(held.answers, self._rng)
         self._bought(self.held[batch.id], tickets)
@@ -146,6 +151,8 @@ class Account(FakeBatchApi):
         """
         if self.page and self.page[0] <= self._clock.now() < self.page[1]:
             return []
+        if self.accident and self._clock.now() < self.accident[1] and tag_of(answers[0].custom_id) in self.wire.broken:
+            raise RuntimeError("an accident")
         lines = [answer for answer in answers if answer.custom_id not in self.withheld]
         self._rng.shuffle(lines)
         if self.noise and self._rng.random() < self.noise and lines:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import MsgspecError
 
 from nightsort.adapters import anthropic_results, anthropic_wire
 from nightsort.adapters.anthropic_wire import Line, decoded
+from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord
+from nightsort.domain import moves
 from nightsort.domain.answer import Answer
-from nightsort.flow import answers
+from nightsort.domain.moves import Facts, Move
+from nightsort.flow import answers, reconcile
 from nightsort.flow.reading import Reading
 from tests.simulation.defect import Defect
-from tests.simulation.scenario import Scenario, drawn
+from tests.simulation.scenario import Scenario, drawn, drawn_clumsy
 
 
 def strict_answer_of(line: bytes) -> Answer:
@@ -46,6 +49,12 @@ def behind_a_gateway(rng: random.Random) -> Scenario:
     return dataclasses.replace(drawn(rng), page=(0.0, 20_000.0))
 
 
+def first_of_all(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+    """Collects batches in their order, whatever keeps the first from being collected."""
+    return COLLECT(resource, dataclasses.replace(facts, tries={}), now)
+
+
+COLLECT = moves.collect_what_ended
 UNJUST = r"I3: \S+ .* has Row\(.*, but \S+ answered"
 
 DEFECTS = (
@@ -75,5 +84,20 @@ DEFECTS = (
         UNJUST,
         [(answers, "KEPT", timedelta(0))],
         scenario=behind_a_gateway,
+    ),
+    Defect(
+        "a batch that cannot be collected holds up the others",
+        r"I3: \S+ has ended long ago and is not collected",
+        [(moves, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in moves.POLICIES))],
+        scenario=drawn_clumsy,
+    ),
+    Defect(
+        "an accident keeps a suspended run from being cancelled",
+        r"I9: \S+ runs on though \S+ is suspended",
+        [
+            (reconcile, "urgent_move", lambda resource, facts, now: None),
+            (moves, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in moves.POLICIES)),
+        ],
+        scenario=drawn_clumsy,
     ),
 )

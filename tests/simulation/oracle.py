@@ -129,6 +129,18 @@ class Oracle:
         there = resource.status.batches if resource is not None else ()
         return {record.tag for record in there if record.state is BatchState.INTENDED}
 
+    def cancelled_by_now(self, meta: Meta) -> None:
+        """Whatever goes wrong, what runs is cancelled a while after its run was suspended."""
+        resource = self._world.truth.now(meta)
+        if resource is None or not resource.spec.suspend:
+            return
+        held = {one.id: one for account in self._world.accounts.values() for one in account.held.values()}
+        for record in resource.status.batches:
+            if record.state is BatchState.SUBMITTED and record.id in held:
+                one = held[record.id]
+                ends = one.canceling or one.ends_at <= self._world.clock.now()
+                self.demand(ends, f"I9: {one.id} runs on though {meta.name} is suspended")
+
     def left_nothing_unsent(self, meta: Meta, before: set[str]) -> None:
         """After a look in which only the disk failed: no intent waits under which nothing can have been bought.
 
@@ -222,7 +234,9 @@ class Oracle:
             and not ("Ready" in true and working)
             and finished == (status.completion_time is not None)
             and finished == (len(true & {"Complete", "Failed"}) == 1)
-            and not any(condition.reason == "InternalError" for condition in status.conditions)
+            and (
+                self._world.scenario.accidents or not any(each.reason == "InternalError" for each in status.conditions)
+            )
         )
         if not fine:
             self.fail(f"{name}: conditions {status.conditions}")

@@ -89,6 +89,8 @@ class Scenario:
     odd: float = 0.0
     strays: float = 0.0
     page: tuple[float, float] | None = None
+    accidents: tuple[float, float] | None = None
+    """When reading the results of some batches ends in an exception that nobody foresaw."""
     places: int = MOST_BATCHES
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
@@ -101,6 +103,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
     """What draws a seed's life."""
     if is_query(seed):
         return drawn_query
+    if is_clumsy(seed):
+        return drawn_clumsy
     return drawn_blind if is_blind(seed) else drawn
 
 
@@ -170,6 +174,25 @@ def drawn_dry(rng: random.Random) -> Scenario:
         after = begins + rng.uniform(0, 600) if number else 0.0
         plans.append(Plan(f"run-{number}", after, spec, draw_deeds(rng)))
     return Scenario(plans, sources, sinks=1, drought=(begins, begins + rng.choice((1800.0, 3600.0))))
+
+
+def is_clumsy(seed: int) -> bool:
+    """Whether a seed's life is one in which reading some results is an accident for hours; drawn apart, too."""
+    return random.Random(f"clumsy {seed}").random() < 0.03
+
+
+def drawn_clumsy(rng: random.Random) -> Scenario:
+    """Runs in several batches: the others are to be collected, and cancelled where a user suspends the run."""
+    sources = {f"tickets-{number}": draw_tickets(rng, 8) for number in range(rng.choice((1, 2)))}
+    shards = Shards(max_requests=rng.choice((2, 3)))
+    plans = []
+    for number, source in enumerate(sources):
+        after = rng.uniform(100, 4000)
+        again = after + rng.uniform(3000, 9000)
+        suspended = [Deed(after, "edit", {"suspend": True}), Deed(again, "edit", {"suspend": False})]
+        deeds = rng.choice(([], suspended))
+        plans.append(Plan(f"run-{number}", 0.0, spec_of(source, shards=shards, poll_interval_seconds=30), deeds))
+    return Scenario(plans, sources, sinks=1, accidents=(0.0, rng.choice((7200.0, 20_000.0))))
 
 
 def is_blind(seed: int) -> bool:

@@ -44,6 +44,8 @@ class Wire:
     unmetered: dict[str, Any] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
     ghosts: dict[str, list[Answer]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Tags of batches whose results cannot be read without an accident."""
 
     def spoil(self, answers: Sequence[Answer], rng: random.Random) -> list[Answer]:
         """What a batch's answers come to with some of them spoilt; the first is left as it is."""

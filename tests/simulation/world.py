@@ -60,7 +60,7 @@ class World:
         self.rng = random.Random(seed)
         self.scenario = scenario or scenario_of(seed)(self.rng)
         self.chaos = chaos or self._draw_chaos()
-        held_up = self.scenario.drought or self.scenario.blind
+        held_up = self.scenario.drought or self.scenario.blind or self.scenario.accidents
         self.calm = held_up is not None and self.chaos.left == 0 and self.scenario.losses == 0
         self.spoil = spoil
         self.clock = LoopClock()
@@ -86,6 +86,8 @@ class World:
     def _draw_chaos(self) -> Chaos:
         if self.scenario.blind:
             return LostAnswer(self.rng)
+        if self.scenario.accidents:
+            return quiet(self.rng)
         return (quiet if self.scenario.drought and self.rng.random() < 0.5 else troubles)(self.rng)
 
     @property
@@ -107,6 +109,8 @@ class World:
             account.wire.share, account.wire.strays = scenario.odd, scenario.strays
             if scenario.page:
                 account.page = self._from(scenario.page)
+            if scenario.accidents:
+                account.accident = self._from(scenario.accidents)
             if self.scenario.drought:
                 account.drought = self._from(self.scenario.drought)
             if self.scenario.room < CROWDED:
@@ -213,6 +217,8 @@ class World:
         match deed.what:
             case "edit":
                 self.truth.touch(meta, **deed.change)
+                if self.scenario.accidents and deed.change.get("suspend"):
+                    self.spawn(self._expect_cancelled(meta, resource.spec.poll_interval_seconds))
             case "delete" if is_finished(resource.status):
                 self.lose(meta)
             case "delete":
@@ -276,7 +282,7 @@ class World:
     def bought(self, held: Held, tickets: dict[str, str]) -> None:
         """A batch may be unknown to the API for a while, right after its create or later."""
         self.oracle.bought(held, tickets)
-        if self.calm:
+        if self.calm and not any(held.tag in account.wire.broken for account in self.accounts.values()):
             self.spawn(self._expect_collected(held))
         if self.chaos.chance(0.05):
             self.spawn(self._hide(held.id))
@@ -295,6 +301,10 @@ class World:
             runs = (held.ends_at - self.clock.now()).total_seconds()
             await asyncio.sleep(runs + 2 * resource.spec.poll_interval_seconds + DAWDLING)
             self.oracle.collected_by_now(held)
+
+    async def _expect_cancelled(self, meta: Meta, interval: float) -> None:
+        await asyncio.sleep(2 * interval + DAWDLING)
+        self.oracle.cancelled_by_now(meta)
 
     async def _hide(self, batch_id: str) -> None:
         account = next(account for account in self.accounts.values() if batch_id in account.held)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 from traceback import extract_tb
 
-from nightsort.api.status import BatchRecord
+from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.domain.moves import Collect, Move
+from nightsort.domain.moves import Collect, Move, poll_pause
+from nightsort.domain.record import in_state
+from nightsort.flow.run import Run
 
 FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 300.0
@@ -90,3 +93,12 @@ def pause(interruption: Interruption, failures: int, jitter: float) -> float:
     retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None
     backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_BACKOFF_SECONDS)
     return max(retry_after or 0.0, backoff) * (1 + jitter / 2)
+
+
+def until_others(run: Run, interruption: Interruption) -> float:
+    """Seconds until another batch is to be looked at, where only the collecting of one has failed; else infinite."""
+    flying = [record for record in in_state(run.status, BatchState.SUBMITTED) if run.step != f"{COLLECTING}{record.id}"]
+    asked_to_wait = isinstance(interruption, Waiting) and interruption.retry_after is not None
+    if not flying or not run.step.startswith(COLLECTING) or asked_to_wait:
+        return math.inf
+    return poll_pause(run.resource, run.now())

@@ -38,7 +38,7 @@ from nightsort.domain.record import in_state
 from nightsort.domain.report import progress, standing_of
 from nightsort.domain.rounds import not_taken, standing_of_held
 from nightsort.domain.situation import Situation, Standing
-from nightsort.flow.accident import LOOKING, Accidents, batch_of, pause, step_of
+from nightsort.flow.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.admit import Admission
 from nightsort.flow.adopt import find_candidates, kinship_of, watch_of
 from nightsort.flow.answers import GONE, UNREADABLE
@@ -71,6 +71,8 @@ class Reconciler:
         self._failures: dict[str, int] = {}
         self._accidents = Accidents()
         self._collecting = Counter[str]()
+        self._urged: set[str] = set()
+        """Resources of which the last that was tried was urgent, and failed."""
 
     async def look(self, resource: Resource, stopped: Callable[[], bool] = lambda: False) -> float | None:
         """Does what can be done now. Seconds until the next look; None when there is nothing more to do, ever.
@@ -133,6 +135,7 @@ class Reconciler:
                     await self._perform(run, move)
                 self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
                 self._accidents.over(run.resource.meta.uid, run.step)
+                self._urged.discard(run.resource.meta.uid)
             except Rejected as rejected:
                 await self._stop(run, rejected)
             finally:
@@ -140,15 +143,21 @@ class Reconciler:
         return SOON_SECONDS
 
     def _urgent(self, run: Run) -> Move | None:
-        """What users ask for and a failure must not keep from them, every other time that something is in the way."""
-        if self._failures.get(run.resource.meta.uid, 0) % 2 == 0:
+        """What users ask for and a failure must not keep from them; the rest has its turn where this is what fails."""
+        uid = run.resource.meta.uid
+        if uid not in self._failures or uid in self._urged:
+            self._urged.discard(uid)
             return None
-        return urgent_move(run.resource, Facts(cancel_asked=self._tools.cancel_asked), run.now())
+        move = urgent_move(run.resource, Facts(cancel_asked=self._tools.cancel_asked), run.now())
+        if move is not None:
+            self._urged.add(uid)
+        return move
 
     def forget(self, uid: str) -> None:
         """The resource is gone: it takes no room and has no failures any more."""
         self._failures.pop(uid, None)
         self._accidents.forget(uid)
+        self._urged.discard(uid)
         self._admission.forget(uid)
 
     async def _rest(self, run: Run, rest: Rest, facts: Facts) -> float | None:
@@ -313,4 +322,4 @@ class Reconciler:
         except Interruption as silenced:
             # The status cannot be written, so that the log has to say it.
             logger.warning("%s: %s; %s", run.resource.meta.key, interruption.message, silenced.message)
-        return pause(interruption, failures, self._jitter())
+        return min(pause(interruption, failures, self._jitter()), until_others(run, interruption))

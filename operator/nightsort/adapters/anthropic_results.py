@@ -24,7 +24,9 @@ OF_DATA = re.compile(
     r"(application/(json|jsonl|x-jsonl|x-ndjson|ndjson|octet-stream|binary)|binary/octet-stream|text/plain)\b"
 )
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"')
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(
+    rb'"(?:[^"\\]|\\.)*+(")?', re.DOTALL
+)  # one without an end is read once, not from each of its quotes
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
 
 
@@ -148,7 +150,7 @@ def answer_of(line: bytes) -> Answer:
 
 def is_whole(line: bytes) -> bool:
     """Whether a line that may not be understood is an object from its first to its last bracket."""
-    bare = _STRING.sub(b"", line).strip()
+    bare = _STRING.sub(lambda string: b"" if string[1] else b'"', line).strip()
     pairs = bare.count(b"{") == bare.count(b"}") and bare.count(b"[") == bare.count(b"]")
     return bare.startswith(b"{") and bare.endswith(b"}") and pairs and b'"' not in bare
 

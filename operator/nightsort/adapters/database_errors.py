@@ -60,12 +60,12 @@ MYSQL_OF_DATA = frozenset(
 )
 # In texts that are not known one by one, a value stands in quotation marks behind one of these words.
 VALUE_OF_MYSQL = re.compile(r"((?:value|entry|string|argument|expression)s?:? )(['\"]).*\2", re.IGNORECASE | re.DOTALL)
-# The last one that is named; what comes before may be the value.
-COLUMN_OF_MYSQL = re.compile(r".*\b[Cc]olumn (?:`[^`]*`\.)*[`'](\w{1,64})[`']", re.DOTALL)
+# The last one that is named; what comes before may be the value. No name has more than 64 characters.
+COLUMN_OF_MYSQL = re.compile(r"\b[Cc]olumn (?:`[^`]{0,64}`\.){0,2}[`'](\w{1,64})[`']")
 # These texts hold no value.
 NAMED_BY_MYSQL = {
     **dict.fromkeys((1364, 3819), re.compile(r"(?:Field|Check constraint) '(\w{1,64})'")),
-    **dict.fromkeys((1216, 1452, 4025), re.compile(r"\bCONSTRAINT (?:`[^`]*`\.)*`(\w{1,64})`")),
+    **dict.fromkeys((1216, 1452, 4025), re.compile(r"\bCONSTRAINT (?:`[^`]{0,64}`\.){0,2}`(\w{1,64})`")),
 }
 # What comes behind it is the value.
 COLUMN_OF_COPY = re.compile(r"^COPY \w+, line \d+, column (\w{1,64})(?=[:,])", re.MULTILINE)
@@ -145,8 +145,17 @@ def of_mysql(error: Any, database: str) -> Diagnosis:
     if pattern is not None:
         named = pattern.search(text)
         return Diagnosis(cause, f"error {code}" + (f" of {named[1]}" if named else ""))
-    column = COLUMN_OF_MYSQL.search(text)
-    return Diagnosis(cause, f"error {code}" + (f", column {column[1]}" if column else ""))
+    column = last_column(text)
+    return Diagnosis(cause, f"error {code}" + (f", column {column}" if column else ""))
+
+
+def last_column(text: str) -> str | None:
+    """Looks from the end, so that no text is read more than a few times however often it speaks of columns."""
+    at = len(text)
+    while (at := text.rfind("olumn ", 0, at)) > 0:
+        if found := COLUMN_OF_MYSQL.match(text, at - 1):
+            return found[1]
+    return None
 
 
 def of_sqlite(error: Any) -> Diagnosis:

@@ -51,14 +51,15 @@ WORDS = (
     (("too many", "no more connections", "max_client_conn", "server conn crashed", "shutting down"), INTERRUPTED),
 )
 # libpq's own words, without a server's: they are in English wherever the server speaks another language.
-STRANGERS = re.compile(r"invalid response to SSL negotiation|expected authentication request|invalid .*authentication")
+STRANGERS = re.compile(
+    r"invalid response to SSL negotiation|expected authentication request|invalid .{0,80}authentication"
+)
 LIBPQ = (
     (("certificate", "SSL was required", "does not support SSL", "sslmode", "channel binding", "no password"), LOGIN),
     (("SSL error: tlsv1 alert", "SSL error: sslv3 alert"), LOGIN),
 )
 SERVERS_WORDS = re.compile(r"(?:^|: )[^\W\d_]{3,20}:  (?P<words>.+)", re.MULTILINE)
 """Behind libpq's own: the severity, in the server's language, and two spaces."""
-LIBPQS_WORDS = re.compile(r"(?: failed|is bad): (?P<words>(?!.*\bfailed: ).+)")
 
 
 def of_postgresql(text: str, sqlstate: str | None) -> tuple[Cause, str]:
@@ -71,11 +72,21 @@ def of_postgresql(text: str, sqlstate: str | None) -> tuple[Cause, str]:
         if cause in (REFUSED_FOR_NOW, LOGIN):
             cause = by_words(words, cause)
         return (by_english(words) if sqlstate is None and cause is REFUSED_FOR_NOW else cause), words
-    own = LIBPQS_WORDS.search(text)
-    words = own["words"] if own else text
+    words = own_words(text)
     if STRANGERS.search(text):
         return STRANGER, ""
     return next((cause for some, cause in LIBPQ if any(word in text for word in some)), UNREACHABLE), words
+
+
+def own_words(text: str) -> str:
+    """What libpq says of the first address that it tried; the whole text where that is not told as libpq does."""
+    for line in text.split("\n"):
+        _, failed, words = line.rpartition(" failed: ")
+        if not failed:
+            _, _, words = line.partition("is bad: ")
+        if words and words != line:
+            return words
+    return text
 
 
 def by_words(words: str, otherwise: Cause) -> Cause:

@@ -8,7 +8,7 @@ from obstore.exceptions import InvalidPathError, PermissionDeniedError, Unauthen
 
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 
-ILLEGAL = re.compile(r'(?:segment|path): "((?:[^"\\]|\\.)*)"')
+ILLEGAL = re.compile(r'(?:segment|path): "((?:[^"\\]|\\.)*+)"')
 MOST_NAME_CHARS = 64
 STATUS = re.compile(r"status code: (\d{3})")
 """Only some calls have an exception of their own for each status; all of them tell it in their text."""

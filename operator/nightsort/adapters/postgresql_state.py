@@ -17,7 +17,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-ERROR = re.compile(rb'\tErrorResponse\t.*? C "([0-9A-Z]{5})" ')
+ERROR = b"\tErrorResponse\t"
+CODE = re.compile(rb' C "([0-9A-Z]{5})" ')
 NOT_LIBPQS = ("prepare_threshold", "autocommit", "context", "row_factory", "cursor_factory")
 
 
@@ -29,10 +30,19 @@ def sqlstate_of(options: Mapping[str, Any], seconds: float) -> str | None:
     trace = os.memfd_create("nightsort")  # in memory: it has what is sent to log in
     try:
         refuse(make_conninfo(**given), trace, time.monotonic() + seconds)
-        found = ERROR.findall(os.pread(trace, 1_000_000, 0))
+        found = code_in(os.pread(trace, 1_000_000, 0))
     finally:
         os.close(trace)
-    return found[0].decode() if found else None
+    return found
+
+
+def code_in(trace: bytes) -> str | None:
+    """The first code that a trace shows: each line is read once, since the server may have written anything."""
+    for line in trace.split(b"\n"):
+        _, _, fields = line.partition(ERROR)
+        if found := CODE.search(fields):
+            return found[1].decode()
+    return None
 
 
 def refuse(conninfo: str, trace: int, until: float) -> None:

@@ -7,7 +7,7 @@ import re
 import typer
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+PART = re.compile(r"(\d{1,20}+(?:\.\d{1,20}+)?)(ms|s|m|h)")
 
 
 def seconds_of(text: str) -> float:

@@ -16,7 +16,7 @@ BEFORE = (
 )
 NAMING = re.compile(rf"(?:(?:{BEFORE}) )*(?:{NOUNS})(?: (?:name|is))?", re.IGNORECASE)
 """What may stand in front of the name, as a word of a sentence or as a key."""
-FENCE = re.compile(r"(?:```|~~~)[ \t]*([\w.+-]*)[ \t]*\r?\n(.*?)(?:```|~~~)?", re.DOTALL)
+FENCE = re.compile(r"(?:```|~~~)[ \t]*+([\w.+-]*+)[ \t]*+\r?\n(.*?)(?:```|~~~)?", re.DOTALL)
 TAGGED = re.compile(r"<([A-Za-z][\w.-]*)\s*>(.*?)(?:</\1\s*>)?", re.DOTALL)
 TAG_BEHIND = re.compile(r"(.*?)</([A-Za-z][\w.-]*)\s*>", re.DOTALL)
 MARKED = re.compile(

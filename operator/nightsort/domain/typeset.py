@@ -16,7 +16,7 @@ SIGNS = str.maketrans(
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2043\u02d7\ufe58\ufe63\uff0d", "-")
     | dict.fromkeys("\u2044\u2215\u29f8\uff0f", "/")
 )
-AROUND = re.compile(r"\s*([/&:;!?|()])\s*")
+AROUND = re.compile(r" ?([/&:;!?|()]) ?")
 JOINS = re.compile(r"[\s_-]+")
 KEPT_AT_ENDS = frozenset("#%&@/\\")
 """Punctuation that makes another name: C and C#."""

@@ -9,9 +9,9 @@ from collections.abc import Container
 import msgspec
 
 BULLET = re.compile(
-    r"^[-*] +(?P<name>[^:(\n]+?)\s*(?:\(also called:\s*(?P<aliases>[^)]*)\))?\s*(?::\s*(?P<description>.*))?$"
+    r"^[-*] ++(?P<name>[^:(\n]++)(?:\(also called:\s*+(?P<aliases>[^)]*+)\))?\s*+(?::\s*+(?P<description>.*))?$"
 )
-ALIASES_INSIDE = re.compile(r"\(also called:\s*([^)]*)\)")
+ALIASES_INSIDE = re.compile(r"\(also called:\s*+([^()]*+)\)")
 WORD = re.compile(r"[a-z]+")
 SUFFIXES = (
     "ations",

@@ -10,6 +10,7 @@ from functools import partial
 from typing import get_args
 
 from nightsort.adapters.compressed_files import SUFFIXES, DamagedArchive, unpacked
+from nightsort.adapters.globs import Glob
 from nightsort.adapters.object_cursor import PLACE, Cursor
 from nightsort.adapters.object_options import StorePolicy
 from nightsort.adapters.object_stores import Folder, refuse_control_characters
@@ -61,7 +62,7 @@ class ObjectTickets:
         folder, self._pattern = split(source.url)
         refuse_control_characters(self._pattern, PLACE)
         self._folder = Folder(folder, options, policy, place=PLACE, rights=RIGHTS)
-        self._matches = matcher(self._pattern)
+        self._glob = Glob(self._pattern)
         self._format = source.format or FORMATS[without_suffix(source.url).rsplit(".", 1)[-1]]
         self._fields = fields
         self._count: int | None = None
@@ -201,7 +202,7 @@ class ObjectTickets:
         names = []
         # Listing starts short of the literal beginning, since what is equal to it could match too.
         for name, _ in self._folder.names(after=literal[:-1]):
-            if self._matches.fullmatch(name):
+            if self._glob.fits(name):
                 names.append(self._checked_name(name))
             if len(names) > MOST_OBJECTS:
                 raise self._invalid(f"more than {MOST_OBJECTS:,} objects; name fewer, larger ones")
@@ -270,13 +271,6 @@ def split(url: str) -> tuple[str, str]:
     literal = WILDCARD.split(url)[0]
     at = literal.rindex("/") + 1
     return url[:at], url[at:]
-
-
-def matcher(pattern: str) -> re.Pattern[str]:
-    """* and ? stand for what is no slash; nothing else is special."""
-    parts = re.split(r"([*?])", pattern)
-    signs = {"*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(signs.get(part) or re.escape(part) for part in parts), re.DOTALL)
 
 
 def without_suffix(name: str) -> str:

@@ -1,0 +1,229 @@
+"""Every regular expression and every pattern of the project reads its text in time proportional to its length.
+
+The texts come from outside: tickets, answers of models, errors of servers, names of objects. Python's own engine can
+be held for hours by one that was made for it, and nothing else of the process runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nightsort
+from nightsort.adapters import database_errors, database_refusals, object_errors, postgresql_state
+from nightsort.adapters.anthropic_results import is_whole
+from nightsort.adapters.globs import Glob
+from nightsort.domain import answer_forms, typeset
+from nightsort.simulator.answers import read_categories
+
+SOURCES = sorted(Path(nightsort.__file__).parent.rglob("*.py"))
+CHARS = 20_000
+"""A quadratic one takes 200,000,000 steps for them, which is several seconds; a linear one some milliseconds."""
+CPU_SECONDS = 1.0
+"""Of this process alone, so that a busy machine does not matter. The engine looks for the signal itself."""
+METHODS = ("compile", "search", "match", "fullmatch", "sub", "split", "findall", "finditer")
+SINGLE = [" ", "a", "A", "0", "-", "_", ".", "`", "'", '"', "\\", "\\\n", "\t", "<", "&", ":", "("]
+WHOLE_ONLY = {
+    "NAME",
+    "RETRIED",
+    "JOB_OF_A_SCHEDULE",
+    "ENDPOINT",
+    "HINT",
+    "NAMING",
+    "FENCE",
+    "TAGGED",
+    "TAG_BEHIND",
+    "MARKED",
+    "KEYED",
+}
+"""Used with fullmatch alone; a search would begin anew at each character."""
+OF_THE_MOMENT = "re.escape(secret)"
+"""In `sentence`: a literal text without repetitions, made of a value when it is used."""
+
+
+class Held(AssertionError):
+    """The work was not done within the processor time."""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    def stop(_: int, __: FrameType | None) -> None:
+        raise Held
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def calls() -> Iterator[tuple[Path, ast.Call, str]]:
+    """Each call of `re` with the name that its result gets, if it gets one."""
+    for path in SOURCES:
+        tree = ast.parse(path.read_text())
+        names = {
+            id(node.value): node.targets[0].id
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=method)) if method in METHODS:
+                    yield path, node, names.get(id(node), "")
+
+
+def patterns() -> Iterator[tuple[str, re.Pattern[Any], bool]]:
+    """Where it stands, the pattern, and whether it is only ever held against a whole text."""
+    for path, call, name in calls():
+        module = ".".join(("nightsort", *path.relative_to(SOURCES[0].parent).with_suffix("").parts))
+        if OF_THE_MOMENT in ast.unparse(call.args[0]):
+            continue
+        method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        given = call.args[1:] if method == "compile" else []
+        given += [keyword.value for keyword in call.keywords if keyword.arg == "flags"]
+        known = vars(importlib.import_module(module))
+        text, *flags = (eval(ast.unparse(each), known) for each in (call.args[0], *given))
+        yield f"{module}:{call.lineno}", re.compile(text, *flags), name in WHOLE_ONLY or method == "fullmatch"
+
+
+ALL = list(patterns())
+
+
+def attacks(source: str) -> Iterator[str]:
+    """Texts of the pattern's own words and of single characters, many times, behind each of its words."""
+    words = re.findall(r"[\w\"'<>&:=/-]+", re.sub(r"\\[bsdwWSD]|\(\?P<\w+>|\{[\d,]+\}", " ", source))[:8]
+    beginnings = list(dict.fromkeys(["", *words, " ".join(words)]))
+    for unit in [*SINGLE, *beginnings[1:], *(f"{word} " for word in words), *(f"\t{word}\t" for word in words)]:
+        for beginning in beginnings:
+            for end in ("", "\0"):
+                yield beginning + unit * (CHARS // len(unit)) + end
+
+
+def test_all_regular_expressions_are_found() -> None:
+    assert len(ALL) > 45
+    assert len(list(calls())) == len(ALL) + 1
+    assert [path.name for path, call, _ in calls() if OF_THE_MOMENT in ast.unparse(call)] == ["database_refusals.py"]
+
+
+@pytest.mark.parametrize(("pattern", "whole"), [(each[1], each[2]) for each in ALL], ids=[each[0] for each in ALL])
+def test_no_regular_expression_is_held_by_a_text(pattern: re.Pattern[Any], whole: bool) -> None:
+    source = pattern.pattern.decode() if isinstance(pattern.pattern, bytes) else pattern.pattern
+    for text in attacks(source):
+        hostile = text.encode() if isinstance(pattern.pattern, bytes) else text
+        with at_most(CPU_SECONDS):
+            if whole:
+                pattern.fullmatch(hostile)
+            else:
+                sum(1 for _ in pattern.finditer(hostile))
+
+
+MANY = 200_000
+WORST = {
+    "a MySQL error that says column": lambda: database_errors.last_column("column `" * (MANY // 8)),
+    "a MySQL error of qualified columns": lambda: database_errors.last_column("column `a`.`a`." * (MANY // 15)),
+    "a MySQL error without a column": lambda: database_errors.last_column("x" * MANY),
+    "a MySQL error of values": lambda: database_errors.VALUE_OF_MYSQL.sub("", "value '" * (MANY // 7) + 'value "'),
+    "an error of libpq that failed and failed": lambda: database_refusals.of_postgresql(" failed: " * MANY, None),
+    "an error of libpq that is invalid": lambda: database_refusals.of_postgresql("invalid " * MANY, None),
+    "a trace of one line": lambda: postgresql_state.code_in(b"\tErrorResponse\t" * (1_000_000 // 15)),
+    "a path of an object store": lambda: object_errors.unusable_name('path: "' + "\\x" * MANY, "here"),
+    "a line of results that never ends": lambda: is_whole(b'{"a": ' + b'"\\' * MANY),
+    "an answer of spaces behind a fence": lambda: answer_forms.fenced("```" + " " * MANY),
+    "an answer of a tag and spaces": lambda: answer_forms.tagged("<a>" + "</a " * MANY),
+    "an answer of spaces": lambda: typeset.AROUND.sub(r"\1", " " * MANY),
+    "a prompt whose list has a name of spaces": lambda: read_categories("- a" + " " * MANY + "("),
+    "a prompt that also calls": lambda: read_categories("- a: " + "(also called: " * (MANY // 14)),
+}
+
+
+@pytest.mark.parametrize("work", WORST.values(), ids=WORST)
+def test_no_text_of_a_server_or_a_model_holds_the_process(work: Any) -> None:
+    with at_most(CPU_SECONDS * 3):
+        work()
+
+
+@pytest.mark.parametrize("stars", [1, 9, 11, 200])
+def test_a_pattern_of_objects_with_many_stars_does_not_hold_the_process(stars: int) -> None:
+    """Nine of them took 15 seconds against 48 characters, eleven 61."""
+    glob = Glob("*a" * stars + "b")
+
+    with at_most(CPU_SECONDS):
+        assert not glob.fits("a" * 48)
+        assert not glob.fits("a" * 1024)
+        assert glob.fits("a" * stars + "b")
+
+
+class Counted(str):
+    """A name that counts how often it is read."""
+
+    read = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for character in str.__iter__(self):
+            Counted.read += 1
+            yield character
+
+
+def test_a_pattern_takes_each_character_of_a_name_once() -> None:
+    Counted.read = 0
+    assert not Glob("*?a" * 300 + "b").fits(Counted("a" * 1000))
+    assert Counted.read <= 1000
+
+
+@given(st.text("ab*?/", max_size=8), st.text("ab/*\n", max_size=10))
+def test_a_pattern_stands_for_what_its_regular_expression_would(pattern: str, name: str) -> None:
+    signs = {"*": "[^/]*", "?": "[^/]"}
+    expression = "".join(signs.get(sign) or re.escape(sign) for sign in pattern)
+    assert Glob(pattern).fits(name) == (re.fullmatch(expression, name, re.DOTALL) is not None)
+
+
+@pytest.mark.parametrize("stars", [11, 200])
+def test_the_administrators_patterns_of_hosts_and_buckets_do_not_hold_the_process(stars: int) -> None:
+    with at_most(CPU_SECONDS):
+        assert not fnmatchcase("a" * 1000, "*a" * stars + "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("Data too long for column 'body' at row 1", "body"),
+        ("Incorrect integer value: 'column `x`' for column `shop`.`tickets`.`age` at row 1", "age"),
+        ("Column 'id' cannot be null", "id"),
+        ("a column without one", None),
+    ],
+)
+def test_the_last_column_that_mysql_names_is_told(text: str, column: str | None) -> None:
+    assert database_errors.last_column(text) == column
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('connection to server at "x", port 1 failed: Connection refused', "Connection refused"),
+        ('connection to "a" failed: connection to "b" failed: no', "no"),
+        ("the key is bad: it has no end", "it has no end"),
+        ("nothing of its kind", "nothing of its kind"),
+    ],
+)
+def test_the_words_of_libpq_stand_behind_its_last_failure(text: str, words: str) -> None:
+    assert database_refusals.own_words(text) == words
+
+
+def test_a_string_without_an_end_is_no_whole_line() -> None:
+    assert is_whole(b'{"a": "b", "c": [1, "}"]}')
+    assert not is_whole(b'{"a": 1} "b')
+    assert not is_whole(b'{"a": "b\\"}')

@@ -101,6 +101,14 @@ class BatchApi(Protocol):
         """
         ...
 
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        """All batches of the workspace created behind this one, newest first, until one is newer than `until`.
+
+        Raises:
+            Waiting: with the reason ListTooLong where they are more than are listed, or the list does not lead there.
+        """
+        ...
+
     async def newest(self) -> Batch | None:
         """The batch of the workspace that was created last, as far as the list shows; None where it is empty."""
         ...

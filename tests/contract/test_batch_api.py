@@ -139,6 +139,8 @@ async def test_the_list_shows_what_was_created_since_newest_first(account: Accou
     made = [await create(account, str(number)) for number in range(3)]
     assert await account.api.recent(made[0].created_at - LONG_AGO) == made[::-1]
     assert await account.api.recent(account.now() + LONG_AGO) == []
+    assert await account.api.behind(made[0].id, account.now() + LONG_AGO) == made[:0:-1]
+    assert await account.api.behind(made[-1].id, account.now() + LONG_AGO) == []
 
 
 async def test_the_newest_batch_is_the_first_of_the_list(account: Account) -> None:

@@ -120,6 +120,16 @@ class FakeBatchApi:
         await self.after("recent", since)
         return [self._shown(held) for held in reversed(found) if held.id not in self.hidden]
 
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        await self._begin("behind", batch_id)
+        if batch_id not in self.held:
+            raise Waiting("the list does not lead there", reason="ListTooLong")
+        latest, known = self._clock.now() - self._listed_after, list(self.held)
+        later = [self.held[one] for one in known[known.index(batch_id) + 1 :]]
+        await self.after("behind", batch_id)
+        there = [held for held in later if held.created_at <= latest and held.id not in self.hidden]
+        return [self._shown(held) for held in reversed(there)]
+
     async def newest(self) -> Batch | None:
         await self._begin("newest")
         latest = self._clock.now() - self._listed_after

@@ -97,6 +97,9 @@ class ApiDoor:
     async def recent(self, since: datetime) -> Sequence[Batch]:
         return await self._call("recent", lambda: self._account.recent(since), away("the API"))
 
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        return await self._call("behind", lambda: self._account.behind(batch_id, until), away("the API"))
+
     async def newest(self) -> Batch | None:
         return await self._call("newest", self._account.newest, away("the API"))
 

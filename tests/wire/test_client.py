@@ -503,6 +503,58 @@ async def test_a_list_of_twenty_thousand_is_read_to_its_end_and_a_longer_one_cou
         await api.aclose()
 
 
+def finite_list(start: datetime, batches: int, *, wrong: str = "") -> Callable[[web.Request], web.Response]:
+    """Batches b0 (the newest), b1 …; `wrong` is how it answers to a list before a batch."""
+    one = json.loads(a_batch().text or "")
+    ids = [f"b{number}" for number in range(batches)]
+
+    def page(request: web.Request) -> web.Response:
+        limit, query = int(request.query["limit"]), request.query
+        if "before_id" in query and (wrong == "refuses" or query["before_id"] not in ids):
+            body = {"type": "error", "error": {"type": "invalid_request_error", "message": "no such batch"}}
+            return web.json_response(body, status=400)
+        if "before_id" in query:
+            there = ids[: ids.index(query["before_id"])]
+            shown = there[:limit] if wrong == "newest first" else there[-limit:]
+        else:
+            there = ids[ids.index(query["after_id"]) + 1 :] if "after_id" in query else ids
+            shown = there[:limit]
+        data = [
+            one | {"id": name, "created_at": (start - timedelta(seconds=int(name[1:]))).isoformat()} for name in shown
+        ]
+        return web.json_response({"data": data, "has_more": len(shown) < len(there)})
+
+    return page
+
+
+async def test_a_list_is_read_from_a_batch_on_until_it_is_new_enough() -> None:
+    start = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+    async with server(finite_list(start, 30_000)) as (url, _):
+        api = open_batches("key-1", url)
+        found = await api.behind("b29500", start - timedelta(seconds=28_000))
+        assert [batch.id for batch in found] == [f"b{n}" for n in range(27_500, 29_500)]
+        assert [batch.id for batch in await api.behind("b3", start)] == ["b0", "b1", "b2"]
+        assert await api.behind("b0", start) == []
+        await api.aclose()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place", "until"),
+    [("newest first", "b29500", 28_000), ("refuses", "b29500", 28_000), ("", "gone", 28_000), ("", "b29500", 0)],
+    ids=["shows another part", "refuses", "the batch was deleted", "far too many"],
+)
+async def test_a_list_that_does_not_lead_on_from_a_batch_counts_as_not_read(wrong: str, place: str, until: int) -> None:
+    start = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+
+    async with server(finite_list(start, 30_000, wrong=wrong)) as (url, _):
+        api = open_batches("key-1", url)
+        with pytest.raises(Waiting) as caught:
+            await api.behind(place, start - timedelta(seconds=until))
+        assert caught.value.reason == "ListTooLong", "an incomplete list would let a bought batch be bought again"
+        await api.aclose()
+
+
 @pytest.mark.parametrize("key", ["", "with space", "two\nlines", "schlüssel"])
 def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(Stalled) as caught:

@@ -28,6 +28,7 @@ from nightsort.adapters.anthropic_failures import (
     refused_call,
     refused_count,
     refused_create,
+    refused_cursor,
 )
 from nightsort.adapters.anthropic_results import LineReader, NoResults
 from nightsort.adapters.anthropic_wire import (
@@ -174,6 +175,30 @@ class AnthropicBatches:
             after = f"&after_id={quote(listed[-1].id, safe='')}"
         raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="ListTooLong")
 
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        found: list[Batch] = []
+        place = batch_id
+        for _ in range(MOST_PAGES):
+            page = await self._listed(f"?limit={PAGE}&before_id={quote(place, safe='')}")
+            listed = understood_list(page)
+            if not listed:
+                return found
+            await self._check_neighbour(listed[-1].id, place)
+            found = [*listed, *found]
+            if listed[0].created_at > until or not part(page.has_more, bool):
+                return found
+            place = listed[0].id
+        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches came behind {batch_id}", reason="ListTooLong")
+
+    async def _check_neighbour(self, newer: str, older: str) -> None:
+        """A page that has left something out would let a batch be bought again: the next older one is asked for."""
+        beside = understood_list(await self._listed(f"?limit=1&after_id={quote(newer, safe='')}"))
+        if not beside or beside[0].id != older:
+            raise Waiting(f"the list of batches does not lead from {older} to {newer}", reason="ListTooLong")
+
+    async def _listed(self, query: str) -> WireBatches:
+        return understood(await self._get(f"{BATCHES}{query}", refused=refused_cursor), of(WireBatches))
+
     async def newest(self) -> Batch | None:
         page = understood(await self._get(f"{BATCHES}?limit={FEW}"), of(WireBatches))
         listed = understood_list(page)
@@ -221,13 +246,18 @@ class AnthropicBatches:
             await self._post("/v1/messages/count_tokens", body, refused_count), of(WireTokens)
         ).input_tokens
 
-    async def _get(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> httpx2.Response:
+    async def _get(
+        self,
+        path: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        refused: Callable[[Failure], Interruption] = refused_call,
+    ) -> httpx2.Response:
         try:
             response = await self._client.get(path, cast_to=httpx2.Response, options=once(headers))
             self._names.note(response.headers)
             return response
         except FAILED as error:
-            raise failed_call(error) from None
+            raise failed_call(error, refused) from None
 
     async def _find(self, path: str) -> httpx2.Response | None:
         try:

@@ -78,6 +78,13 @@ def refused_call(failure: Failure) -> Interruption:
     return refused_account(failure) or missing_api(failure) or waiting(failure)
 
 
+def refused_cursor(failure: Failure) -> Interruption:
+    """What an error answer means to a list that is asked for from a batch on: that batch may have been deleted."""
+    if failure.status in (400, 404, 422):
+        return Waiting(f"the list of batches does not lead to where it is asked for ({failure})", reason="ListTooLong")
+    return refused_call(failure)
+
+
 def refused_count(failure: Failure) -> Interruption:
     """What an error answer to count_tokens means: a prompt that is refused here would be refused in every request."""
     return refused_account(failure) or missing_api(failure) or refused_prompt(failure) or waiting(failure)

@@ -9,7 +9,7 @@ from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain import custom_id
 from nightsort.domain.account import Kinship, kinship
 from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import Candidate, Watch, may_be_ours
+from nightsort.domain.candidate import ALL_OVER, LIST_TOO_LONG, Candidate, Watch, may_be_ours
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.record import in_state
 from nightsort.domain.report import ACCOUNT_CHANGED, standing_of
@@ -37,6 +37,26 @@ async def find_candidates(
             if not tools.totals.exclude(batch, intent.requests, now, tools.grace)
         ]
     return found
+
+
+async def behind(
+    api: BatchApi, intents: Sequence[BatchRecord], waiting: Waiting
+) -> tuple[Sequence[BatchRecord], Sequence[Batch]]:
+    """Where the list is too long to be read back to the intents, what came behind the batch that each has noted.
+
+    Only those intents are told of for which that is known. A day behind an intent's own time is far beyond what clocks
+    differ by.
+
+    Raises:
+        Waiting: none has noted one, or the list does not lead there either.
+    """
+    noted = [(intent, intent.seen.newest) for intent in intents if intent.seen and intent.seen.newest]
+    if waiting.reason != LIST_TOO_LONG or not noted:
+        raise waiting
+    found: dict[str, Batch] = {}
+    for intent, newest in noted:
+        found |= {batch.id: batch for batch in await api.behind(newest, intent.intended_at + ALL_OVER)}
+    return [intent for intent, _ in noted], list(found.values())
 
 
 def watch_of(run: Run, intent: BatchRecord) -> Watch:

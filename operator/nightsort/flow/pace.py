@@ -76,6 +76,10 @@ class PacedApi:
         with self._call("recent", self._everything):
             return await self._api.recent(since)
 
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        with self._call("recent", self._everything):
+            return await self._api.behind(batch_id, until)
+
     async def newest(self) -> Batch | None:
         with self._call("newest", self._everything, self._asking_before):
             return await self._api.newest()

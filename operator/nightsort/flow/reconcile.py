@@ -40,7 +40,7 @@ from nightsort.domain.rounds import not_taken, standing_of_held
 from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.admit import Admission
-from nightsort.flow.adopt import find_candidates, kinship_of, watch_of
+from nightsort.flow.adopt import behind, find_candidates, kinship_of, watch_of
 from nightsort.flow.answers import GONE, UNREADABLE
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
@@ -223,13 +223,17 @@ class Reconciler:
 
         What shows that nothing was bought is a list that was read when the grace was over, not one from before.
         """
-        now, grace = self._tools.clock.monotonic(), self._tools.grace
+        now, grace, every = self._tools.clock.monotonic(), self._tools.grace, len(unclear)
         watches = {intent.tag: watch_of(run, intent) for intent in unclear}
         overdue = {tag for tag, watch in watches.items() if watch.is_over(now, grace)}
         newer_than = max([newer_than, *(watches[tag].since + grace.total_seconds() for tag in overdue)])
-        recent = await self._polls.recent(api, min(map(earliest, unclear)), now, newer_than)
+        try:
+            recent = await self._polls.recent(api, min(map(earliest, unclear)), now, newer_than)
+        except Waiting as waiting:
+            unclear, recent = await behind(api, unclear, waiting)
+            known = replace(known, trouble=waiting if len(unclear) < every else None)
         kin = {intent.tag: await kinship_of(run, api, intent) for intent in unclear}
-        for tag, watch in watches.items():
+        for tag, watch in ((intent.tag, watches[intent.tag]) for intent in unclear):
             if kin[tag] is not Kinship.SAME:
                 watch.since = now  # a list of another account shows nothing: the grace begins when it is back
             elif tag in overdue:

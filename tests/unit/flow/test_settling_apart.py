@@ -11,12 +11,13 @@ import pytest
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
-from nightsort.domain.answer import Verdict
+from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import LIST_TOO_LONG
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.record import in_state
+from tests.fakes.batch_api import Held
 from tests.fakes.ledger import nothing
 from tests.fakes.world import World
 
@@ -48,6 +49,15 @@ def lengthen_list(world: World) -> None:
     world.api.recent = recent  # type: ignore[method-assign]
 
 
+def cut_list(world: World) -> None:
+    """Nor does it lead on from the batch that the intent has noted."""
+
+    async def behind(batch_id: str, until: datetime) -> Sequence[Batch]:
+        raise Waiting("the list of batches does not lead there", reason=LIST_TOO_LONG)
+
+    world.api.behind = behind  # type: ignore[method-assign]
+
+
 async def live(world: World, resource: Resource, looks: int = 12) -> Status:
     for _ in range(looks):
         seconds = await world.look(resource)
@@ -62,7 +72,68 @@ def stuck(world: World) -> Resource:
     """Of three batches one has no answer to its create, and the list is too long to find it."""
     lose_answer(world, 2)
     lengthen_list(world)
+    cut_list(world)
     return world.apply(*BODIES, shards=ONE_EACH)
+
+
+async def test_where_the_list_is_too_long_it_is_read_from_what_the_intent_has_noted(world: World) -> None:
+    lose_answer(world, 2)
+    lengthen_list(world)
+    resource = world.apply(*BODIES, shards=ONE_EACH)
+
+    status = await live(world, resource, looks=40)
+
+    assert is_true(status, "Complete")
+    assert world.labels() == {"0": "billing", "1": "technical", "2": "account"}
+    assert world.api.calls["create"] == 3
+
+
+async def test_what_was_not_bought_is_released_where_the_list_is_too_long(world: World) -> None:
+    """The create was lost before it arrived; strangers' batches of the same size stand behind the noted one."""
+    creates = 0
+
+    async def before(operation: str, *about: Any) -> None:
+        nonlocal creates
+        creates += operation == "create"
+        if operation == "create" and creates == 2:
+            raise OutcomeUnknown("the create call was lost")
+
+    world.api.before = before
+    lengthen_list(world)
+    resource = world.apply(*BODIES, shards=ONE_EACH)
+    await world.look(resource)
+    later = world.clock.now()
+    world.api.held["theirs"] = Held(
+        "theirs", "theirs", later, later, [Answer("theirs-x", "succeeded", "x", "end_turn")]
+    )
+
+    status = await live(world, resource, looks=60)
+
+    assert is_true(status, "Complete")
+    assert world.paid()["1"] == 1
+    assert status.batches[1].id != "theirs"
+
+
+async def test_an_intent_that_has_noted_nothing_is_left_to_a_person_and_the_others_are_settled(world: World) -> None:
+    """The first was made when the list was empty."""
+    creates = 0
+
+    async def after(operation: str, *about: Any) -> None:
+        nonlocal creates
+        creates += operation == "create"
+        if operation == "create" and creates in (1, 3):
+            raise OutcomeUnknown("the answer to the create call was lost")
+
+    world.api.after = after
+    lengthen_list(world)
+    resource = world.apply(*BODIES, shards=ONE_EACH)
+
+    status = await live(world, resource, looks=40)
+
+    assert world.labels() == {"1": "technical", "2": "account"}
+    assert status.batches[0].state is BatchState.INTENDED
+    assert status.conditions[0].reason == LIST_TOO_LONG
+    assert "whose custom_ids begin with t00000" in (status.message or "")
 
 
 async def test_a_list_that_is_too_long_keeps_no_other_batch_from_being_collected(world: World, stuck: Resource) -> None:
@@ -129,6 +200,7 @@ async def test_a_list_that_is_short_enough_again_settles_the_intent(world: World
     """Another process begins anew: it knows nothing of what was too long."""
     await live(world, stuck)
     del world.api.recent
+    del world.api.behind
     world.restart()
 
     status = await live(world, stuck, looks=40)

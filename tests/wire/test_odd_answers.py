@@ -300,6 +300,27 @@ async def test_what_is_odd_in_the_answer_to_a_create_does_not_lose_the_batch(odd
     assert bought.id == "msgbatch_09"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"max_input_tokens": "200000"},
+        {"max_input_tokens": -1},
+        {"lifecycle": None},
+        {"lifecycle": {"state": "active"}},
+        {"capabilities": None},
+        {"capabilities": ["batch"]},
+        {"capabilities": {"batch": "yes"}},
+        {"capabilities": {"thinking": {"types": 7}}},
+    ],
+    ids=str,
+)
+async def test_whatever_is_odd_in_a_model_it_can_be_used(odd: dict[str, Any]) -> None:
+    facts = await answering(json.dumps({"id": "claude-haiku-5-5"} | odd).encode()).model("claude-haiku-5-5")
+
+    assert facts is not None
+    assert (facts.batch, facts.retired, facts.silent) == (True, False, True)
+
+
 def test_a_reader_of_lines_keeps_its_place_however_the_stream_is_cut() -> None:
     stream = case("wire/bad-utf8.jsonl", TAG)
     for size in (1, 7, 300, len(stream)):

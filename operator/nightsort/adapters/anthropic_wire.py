@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 from msgspec import Meta, MsgspecError, Raw, Struct, json
 
 from nightsort.domain.answer import Answer
-from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.batch import Batch
 from nightsort.domain.verdict import UNREADABLE
 
 ODD = "unreadable"
@@ -154,47 +154,6 @@ def filled(times: Sequence[datetime | None], known: datetime | None) -> Iterator
         known = time or known
         if known is not None:
             yield known
-
-
-class Support(Struct, frozen=True):
-    supported: bool = False
-
-
-class ThinkingTypes(Struct, frozen=True):
-    disabled: Support = Support()
-
-
-class Thinking(Struct, frozen=True):
-    supported: bool = False
-    types: ThinkingTypes = ThinkingTypes()
-
-
-class Capabilities(Struct, frozen=True):
-    batch: Support = Support(supported=True)
-    thinking: Thinking = Thinking()
-
-
-class WireModel(Struct, frozen=True):
-    id: str
-    lifecycle: str = "active"
-    capabilities: Capabilities | None = None
-    max_input_tokens: int | None = None
-
-    def facts(self) -> ModelFacts:
-        can = self.capabilities or Capabilities()
-        return ModelFacts(
-            id=self.id,
-            retired=self.lifecycle == "retired",
-            batch=can.batch.supported,
-            thinks=can.thinking.supported,
-            can_disable_thinking=can.thinking.supported and can.thinking.types.disabled.supported,
-            max_input_tokens=self.max_input_tokens,
-            silent=self.capabilities is None,
-        )
-
-
-class WireTokens(Struct, frozen=True):
-    input_tokens: int
 
 
 class Block(Struct, frozen=True, gc=False):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from nightsort.api.status import FIRST_RULES
-from nightsort.domain import verdict
+from nightsort.api.status import FIRST_RULES, Status
+from nightsort.domain import record, verdict
 from nightsort.domain.first_rules import FirstLabels
 from nightsort.domain.label import Labels
+from nightsort.domain.request import Encoder, Sent
+from nightsort.domain.ticket import Ticket
 from nightsort.flow import collect
 from tests.simulation.defect import Defect
 
@@ -14,7 +16,28 @@ def take_what_was_cut(labels: Labels, answer: str, category: str | None, stop_re
     return category is None and stop_reason == "max_tokens"
 
 
+def tell_no_cut(encoder: Encoder, ticket: Ticket) -> Sent | None:
+    sent = told_cut(encoder, ticket)
+    return None if sent is None else Sent(sent.text, cut=False)
+
+
+def count_every_attempt(status: Status) -> int:
+    return sum(each.cut for each in status.batches)
+
+
+told_cut = Encoder.sent
+
 DEFECTS = [
+    Defect(
+        "nobody is told that texts were cut",
+        "I14: .* says 0 cut tickets, and .* were cut",
+        [(Encoder, "sent", tell_no_cut)],
+    ),
+    Defect(
+        "a text that is cut is counted at every attempt",
+        "I14: .* cut tickets",
+        [(record, "cut_tickets", count_every_attempt)],
+    ),
     Defect(
         "a cut answer is a label though a longer category begins like it",
         "I3: .* has .*, but .* answered .*TRUNCATED",

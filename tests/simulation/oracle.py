@@ -16,6 +16,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
+from tests.simulation.scenario import LONG_CHARS
 from tests.simulation.truth import source_name
 from tests.simulation.wire import UNREADABLE
 
@@ -331,6 +332,9 @@ class Oracle:
                 del rows[ticket_id]  # it left between its row and the intent that would have counted it
             else:
                 self._check_row(resource, ticket, row, purchases[ticket_id], left)
+        cut = {name for name, paid in purchases.items() if paid and is_long(tickets[name])}
+        told = resource.status.tickets.cut
+        self.demand(told == len(cut), f"I14: {resource.meta.name} says {told} cut tickets, and {len(cut)} were cut")
         return self._check_totals(resource.meta.name, resource.status, rows)
 
     def _check_chosen(self, resource: Resource, rows: dict[str, Row]) -> None:
@@ -395,6 +399,10 @@ def price_of(held: Held) -> Decimal:
 def is_paid(answer: Answer) -> bool:
     """A line that cannot be read was an answer, too."""
     return (answer.outcome == "succeeded" and answer.stop_reason != "refusal") or answer.error_type == UNREADABLE
+
+
+def is_long(ticket: Ticket) -> bool:
+    return len(ticket.fields.get("body", "")) > LONG_CHARS
 
 
 def is_intended(status: Status, tag: str) -> bool:

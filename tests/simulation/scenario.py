@@ -25,6 +25,8 @@ from tests.simulation.account import text_of
 
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
+LONG_CHARS = 2_100
+"""A body that is cut."""
 LONG = "ticket/" + "x" * 70
 DOLLARS_A_TICKET = (0.00003, 0.0006)
 
@@ -270,7 +272,8 @@ def draw_ticket(rng: random.Random, number: int, strange: bool) -> Ticket:
     if strange and rng.random() < 0.3:
         name = rng.choice((f"{LONG}{number}", f"größe {number}"))
     empty = strange and rng.random() < 0.2
-    return Ticket(name, {} if empty else {"body": text_of(name)}, "")
+    more = "x" * LONG_CHARS if number % 4 == 3 else ""
+    return Ticket(name, {} if empty else {"body": f"{text_of(name)} {more}"}, "")
 
 
 def draw_shard(rng: random.Random, size: int, equal: bool) -> int:

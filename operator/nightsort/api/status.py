@@ -87,6 +87,8 @@ class BatchRecord(StatusModel):
     requests: int
     text_bytes: int = 0
     """Of the tickets' texts, as they are sent."""
+    cut: int = 0
+    """Requests with a text that was cut to prompt.maxBodyChars."""
     canceled: bool = False
     spared: int = 0
     """Of the attempts before this one those that were canceled: they do not count against backoffLimit."""
@@ -141,6 +143,8 @@ class TicketCounts(StatusModel):
     unknown: int = 0
     failed: int = 0
     in_flight: int = 0
+    cut: int = 0
+    """Of the total, those of which a text was cut to prompt.maxBodyChars before it was sent."""
 
 
 class CategoryCount(StatusModel):

@@ -7,10 +7,13 @@ import unicodedata
 from collections.abc import Iterator
 from string import Template
 
+import msgspec
+
 from nightsort.api.categories import Category
 from nightsort.api.spec import Prompt, Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.errors import Rejected
+from nightsort.domain.markup import MOST_HTML_CHARS, plain_text
 from nightsort.domain.ticket import Ticket
 
 OPENING = "You sort support tickets. Choose the one category that fits the ticket best."
@@ -77,8 +80,15 @@ def placeholders(prompt: Prompt) -> frozenset[str]:
     return names
 
 
+class Rendered(msgspec.Struct, frozen=True, gc=False):
+    """The user's message for a ticket; whether a field was cut for it."""
+
+    text: str
+    cut: bool = False
+
+
 class TicketText:
-    """Renders tickets; fields that a ticket does not have are empty, and long ones are cut."""
+    """Renders tickets; fields that a ticket does not have are empty, HTML becomes text, and long ones are cut."""
 
     def __init__(self, prompt: Prompt) -> None:
         self._names = placeholders(prompt)
@@ -91,11 +101,21 @@ class TicketText:
 
         That is subject and body, where it names them: an id or a date tells nothing.
         """
-        most = self._max_body_chars
-        values = {name: ticket.fields.get(name, "").strip()[:most] for name in self._names}
+        rendered = self.rendered(ticket)
+        return None if rendered is None else rendered.text
+
+    def rendered(self, ticket: Ticket) -> Rendered | None:
+        """The same, and whether the ticket says more than is sent."""
+        most, cut = self._max_body_chars, False
+        values = {}
+        for name in self._names:
+            given = ticket.fields.get(name, "")
+            text = plain_text(given, most).strip()
+            cut = cut or len(text) > most or (len(given) > MOST_HTML_CHARS and len(text) < len(given.strip()))
+            values[name] = text[:most]
         if not any(values[name] for name in self._telling):
             return None
-        return self._format % values
+        return Rendered(self._format % values, cut)
 
 
 def as_format(template: str) -> str:

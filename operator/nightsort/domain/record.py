@@ -185,7 +185,20 @@ def ticket_counts(status: Status) -> TicketCounts:
     in_flight += sum(record.retryable for record in waiting_for_retry(status))
     seen = labeled + unknown + failed + in_flight
     expected = status.plan.tickets if status.plan and not status.source_exhausted else 0
-    return TicketCounts(total=max(seen, expected), labeled=labeled, unknown=unknown, failed=failed, in_flight=in_flight)
+    return TicketCounts(
+        total=max(seen, expected),
+        labeled=labeled,
+        unknown=unknown,
+        failed=failed,
+        in_flight=in_flight,
+        cut=cut_tickets(status),
+    )
+
+
+def cut_tickets(status: Status) -> int:
+    """Tickets whose text was cut; those that are asked again were counted at the first time."""
+    first = (record for record in status.batches if record.attempt == 0 and record.state is not BatchState.RELEASED)
+    return sum(record.cut for record in first)
 
 
 def unseen_tickets(status: Status) -> int:

@@ -41,6 +41,13 @@ def bytes_of(text: bytes) -> int:
     return len(text) - 2
 
 
+class Sent(msgspec.Struct, frozen=True, gc=False):
+    """A ticket's text as JSON; whether a field of the ticket was cut for it."""
+
+    text: bytes
+    cut: bool
+
+
 class Encoder:
     """Encodes tickets of one resource: what they share is encoded once, which makes 100,000 a matter of a second."""
 
@@ -55,8 +62,13 @@ class Encoder:
 
     def text(self, ticket: Ticket) -> bytes | None:
         """The ticket's text as JSON, or None where it has none that could be sent."""
-        text = self._text.of(ticket)
-        return None if text is None else self._encode(text)
+        sent = self.sent(ticket)
+        return None if sent is None else sent.text
+
+    def sent(self, ticket: Ticket) -> Sent | None:
+        """The same, and whether it is less than the ticket says."""
+        rendered = self._text.rendered(ticket)
+        return None if rendered is None else Sent(self._encode(rendered.text), rendered.cut)
 
     def request(self, tag: str, ticket_id: str, text: bytes) -> bytes:
         """One element of `requests`."""

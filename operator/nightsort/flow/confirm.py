@@ -29,8 +29,9 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
         return await disown(run, record, batch_id)
     run.tools.bought.pop(record.tag, None)
     estimated = run.status.cost.estimated_usd
+    cut = f", {record.cut:,} of them cut to {run.spec.prompt.max_body_chars:,} characters" if record.cut else ""
     about = f"; the run is estimated at ${estimated}" if estimated else ""
-    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}{about}")
+    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}{cut}{about}")
     return None
 
 

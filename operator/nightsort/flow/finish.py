@@ -59,11 +59,16 @@ def outcome(status: Status, spec: Spec, again: str) -> Situation:
     unknown = f"unknown (now {fallback})" if fallback else "unknown"
     parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    notes = [note for note in (unmatched_of(status), strays_of(status), again) if note]
+    said = (unmatched_of(status), strays_of(status), again, cut_of(counts, spec))
+    notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed == counts.total:
         return Situation(Standing.FAILED, "NoTicketLabeled", message)
     return Situation(Standing.COMPLETE, "Complete", message)
+
+
+def cut_of(counts: TicketCounts, spec: Spec) -> str:
+    return f"{plural(counts.cut, 'ticket')} cut to {spec.prompt.max_body_chars:,} characters" if counts.cut else ""
 
 
 def remark_of(status: Status) -> str:

@@ -42,7 +42,8 @@ logger = logging.getLogger(__name__)
 IDS_PER_READ = 1_000
 MOST_ANSWER_CHARS = 128
 TICKETS_AT_ONCE = 500
-"""Encoded before the event loop has its turn: a few milliseconds' work."""
+CHARS_AT_ONCE = 1_000_000
+"""Encoded before the event loop has its turn: a few milliseconds' work, or of HTML a few more."""
 SOONEST_LATE = timedelta(seconds=30)
 MOST_ID_CHARS = 128
 """As the record has room for; the API's ids are far shorter."""
@@ -64,6 +65,7 @@ class Load:
     full: bool = False
     text_bytes: int = 0
     some_texts: Spread = field(default_factory=Spread)
+    cut: int = 0
     ids: IdDigest = field(default_factory=IdDigest)
 
     @property
@@ -163,8 +165,8 @@ class Loader:
 
     async def take_range(self, source: Source, submission: Submission) -> None:
         async for page in source.tickets(submission.after, submission.through):
-            for start in range(0, len(page), TICKETS_AT_ONCE):
-                if not all(map(self.take, page[start : start + TICKETS_AT_ONCE])):
+            for some in portions(page):
+                if not all(map(self.take, some)):
                     self._load.full = True
                     return
                 await asyncio.sleep(0)
@@ -196,15 +198,16 @@ class Loader:
             self._load.refuse(ticket.id, Verdict.MISSING, GONE)
             self._remember(ticket)
             return True
-        spool, text = self._load.spool, self._encoder.text(ticket)
-        if text is None:
+        spool, sent = self._load.spool, self._encoder.sent(ticket)
+        if sent is None:
             self._load.refuse(ticket.id, Verdict.UNSENDABLE, EMPTY)
         else:
-            request = self._encoder.request(self._tag, ticket.id, text)
+            request = self._encoder.request(self._tag, ticket.id, sent.text)
             if spool.fits(request, self._shards.max_requests, self._shards.max_bytes):
                 spool.add(request)
-                self._load.text_bytes += bytes_of(text)
-                self._load.some_texts.note(text)
+                self._load.text_bytes += bytes_of(sent.text)
+                self._load.some_texts.note(sent.text)
+                self._load.cut += sent.cut
                 self._load.ids.add(ticket.id)
             elif spool.requests:
                 return False
@@ -220,6 +223,18 @@ class Loader:
         self._load.cursor = ticket.cursor
         if custom_id.is_long(ticket.id):
             self._load.long_ids[custom_id.digest(ticket.id)] = ticket.id
+
+
+def portions(page: Sequence[Ticket]) -> Iterator[Sequence[Ticket]]:
+    """Some tickets at a time, and fewer where they are long."""
+    start = chars = 0
+    for end, ticket in enumerate(page, 1):
+        chars += sum(map(len, ticket.fields.values()))
+        if end - start == TICKETS_AT_ONCE or chars > CHARS_AT_ONCE:
+            yield page[start:end]
+            start, chars = end, 0
+    if start < len(page):
+        yield page[start:]
 
 
 async def intend(
@@ -241,6 +256,7 @@ async def intend(
         state=BatchState.INTENDED if load.tickets else BatchState.COLLECTED,
         requests=load.spool.requests,
         text_bytes=load.text_bytes,
+        cut=load.cut,
         rounds=earlier.rounds if earlier else 0,
         answer=earlier.answer if earlier else None,
         spared=max((parent.spared + parent.canceled for parent in submission.parents), default=0),
@@ -276,6 +292,7 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
             "state": BatchState.RELEASED,
             "requests": 0,
             "text_bytes": 0,
+            "cut": 0,
             "failed": 0,
             "unnamed": 0,
             "long_ids": 0,

@@ -251,3 +251,28 @@ async def test_every_batch_ends_collected(world: World) -> None:
 
     assert {one.state for one in resource.status.batches} == {BatchState.COLLECTED}
     assert all(one.submitted_at and one.ended_at for one in resource.status.batches)
+
+
+async def test_tickets_that_were_cut_are_counted_and_told(world: World) -> None:
+    long = "billing " + "x" * 3_000
+    bodies = (long, "billing", f"<p>technical</p><p>{'&amp;' * 1_500}</p>", long)
+    tickets = [Ticket(str(number), {"body": body}, "") for number, body in enumerate(bodies)]
+    resource = world.apply_tickets(tickets, shards={"maxRequests": 3})
+
+    ended = await world.run_until_finished(resource)
+
+    assert ended.status.tickets.cut == 2
+    assert [record.cut for record in ended.status.batches] == [1, 1]
+    assert "; 2 tickets cut to 2,000 characters" in (ended.status.message or "")
+    submitted = [message for _, reason, message in world.events.told if reason == "Submitted"]
+    assert [", 1 of them cut to 2,000 characters" in message for message in submitted] == [True, True]
+
+
+async def test_a_ticket_that_is_cut_and_asked_again_is_counted_once(world: World) -> None:
+    answers = iter(["gibberish", "billing"])
+    world.respond = lambda text: next(answers)
+
+    ended = await world.run_until_finished(world.apply("x" * 3_000, unknownLabel={"action": "Retry"}))
+
+    assert [record.cut for record in ended.status.batches] == [1, 1]
+    assert ended.status.tickets.cut == 1

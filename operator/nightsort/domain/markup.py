@@ -1,0 +1,155 @@
+"""HTML as the text that a person reads in it, and how it is told from plain text in which there is a `<`.
+
+Plain text stays as it is, byte for byte. HTML is what is a document by its beginning, or a fragment from a block's
+opening tag to a closing one. Other text becomes plain only where it would be cut and is markup for the most part.
+
+A scanner rather than a tree: what a stranger writes into a ticket is read once from its start to its end, whereas a
+parser that builds a tree took six minutes for 200,000 tags that nobody closes (docs/decisions/).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+
+def names(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+BLOCKS = names(
+    "address article aside blockquote body br center dd details div dl dt fieldset figcaption figure footer form h1 h2 "
+    "h3 h4 h5 h6 header hr html li main nav ol p pre section summary table tbody td tfoot th thead tr ul"
+)
+INLINE = names(
+    "a abbr acronym b bdi bdo big button cite code del dfn em font i img input ins kbd label mark q s samp small span "
+    "strike strong sub sup time tt u var wbr"
+)
+UNSEEN = names("iframe math noscript object script style svg template textarea title xml")
+"""Elements whose content nobody reads."""
+KNOWN = BLOCKS | INLINE | UNSEEN | {"head", "link", "meta"}
+DOCUMENT = frozenset(("!doctype", "html", "head"))
+TAG = re.compile(r"<(/?)(!doctype(?=\s+html)|[a-z][a-z0-9]*)\b([^<>]*)>", re.IGNORECASE)
+NAME = re.compile(r"(/?)([a-zA-Z][\w:-]*)")
+ENDS = re.compile(r"(?:</([a-z][a-z0-9]*)\s*>|<(?:br|hr|img)\b[^<>]*>|-->)\Z", re.IGNORECASE)
+INLINED_DATA = re.compile(r"data:[\w/+.-]{1,100};base64,[\w+/=]+")
+"""Pictures may stand in front of the text."""
+END_CHARS = 1_000
+NEXT_TAG_CHARS = 100
+LEAST_TAGS = 3
+MOST_QUOTED = 8
+"""Of the signs > that may stand in the quotes of one tag."""
+MOST_HTML_CHARS = 2_000_000
+"""Of markup that is looked through."""
+
+
+def plain_text(text: str, most: int) -> str:
+    """The text of an HTML body, of which only the first `most` characters count; other text as it is."""
+    if "<" not in text:
+        return text
+    if is_html(text) or (len(text) > most and is_mostly_markup(text)):
+        return text_in(text, most)
+    return text
+
+
+def is_html(text: str) -> bool:
+    """Whether it is a document or a fragment, rather than words in which tags may stand."""
+    first = TAG.match(text, content_at(text))
+    if first is None or first[1]:
+        return False
+    tag, behind = first[2].lower(), first.end()
+    if tag in DOCUMENT:
+        return text[behind : behind + NEXT_TAG_CHARS].lstrip().startswith("<") or ends_with_tag(text)
+    if tag == "style":
+        return text.find("{", behind) > 0 and re.compile("</style", re.IGNORECASE).search(text, behind) is not None
+    return (tag in BLOCKS or tag == "meta" or (tag in INLINE and "=" in first[3])) and ends_with_tag(text)
+
+
+def content_at(text: str) -> int:
+    """Where it begins, behind white space, a declaration of XML and comments."""
+    at = 0
+    while True:
+        while at < len(text) and (text[at].isspace() or text[at] == "\ufeff"):
+            at += 1
+        end = "?>" if text.startswith("<?xml", at) else "-->" if text.startswith("<!--", at) else ""
+        behind = text.find(end, at) if end else -1
+        if behind < 0:
+            return at
+        at = behind + len(end)
+
+
+def ends_with_tag(text: str) -> bool:
+    found = ENDS.search(text[-END_CHARS:].rstrip())
+    return found is not None and (found[1] is None or found[1].lower() in KNOWN)
+
+
+def is_mostly_markup(text: str) -> bool:
+    """Whether tags and style sheets make up more than half of it."""
+    tags = [tag for tag in TAG.finditer(text, 0, MOST_HTML_CHARS) if tag[2].lower() in KNOWN]
+    unseen = 0
+    for tag, following in pairwise(tags):
+        if tag[2].lower() in ("style", "script") and not tag[1]:
+            unseen += following.start() - tag.end()
+    return len(tags) >= LEAST_TAGS and 2 * (unseen + sum(len(tag[0]) for tag in tags)) > len(text)
+
+
+def text_in(text: str, most: int) -> str:
+    """What a browser would show: blocks on lines of their own, no scripts, style sheets and comments.
+
+    It ends somewhere behind the first `most` characters.
+    """
+    parts: list[str] = []
+    length = 0
+    for piece in pieces_of(INLINED_DATA.sub("", text.lstrip("\ufeff"))[:MOST_HTML_CHARS]):
+        if piece is None:
+            parts.append("\n")
+            continue
+        parts.append(piece.replace("\n", " "))
+        length += len(piece.strip())
+        if length > most:
+            break
+    lines = (" ".join(line.split()) for line in "".join(parts).split("\n"))
+    return "\n".join(filter(None, lines))
+
+
+def pieces_of(text: str) -> Iterator[str | None]:
+    """The text between tags, without entities; None where a new line begins."""
+    without_end: set[str] = set()
+    at = 0
+    while (start := text.find("<", at)) >= 0:
+        yield html.unescape(text[at:start])
+        name = NAME.match(text, start + 1)
+        if name is None and text[start + 1 : start + 2] not in ("!", "?"):
+            yield "<"
+            at = start + 1
+            continue
+        at = end_of_markup(text, start)
+        tag = name[2].lower() if name else ""
+        if tag in UNSEEN and name and not name[1] and tag not in without_end:
+            behind = re.compile(f"</{tag}", re.IGNORECASE).search(text, at)
+            at = end_of_markup(text, behind.start()) if behind else at
+            if behind is None:
+                without_end.add(tag)
+            if behind is None and tag in ("style", "script"):
+                return
+        if tag in BLOCKS:
+            yield None
+    yield html.unescape(text[at:])
+
+
+def end_of_markup(text: str, start: int) -> int:
+    """Where a comment or a tag ends; a sign > in quotes does not end it."""
+    if text.startswith("<!--", start):
+        end = text.find("-->", start + 4)
+        return end + 3 if end >= 0 else len(text)
+    end = first = text.find(">", start)
+    for _ in range(MOST_QUOTED):
+        if end < 0:
+            break
+        inside = text[start:end]
+        if inside.count('"') % 2 == 0:
+            return end + 1
+        end = text.find(">", end + 1)
+    return first + 1 if first >= 0 else len(text)

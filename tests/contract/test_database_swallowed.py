@@ -109,6 +109,61 @@ async def test_an_upsert_that_is_swallowed_stalls(database: TestDatabase, rule: 
     assert stopped.reason in ("LabelsDropped", "QueryFailed")  # PostgreSQL itself refuses ON CONFLICT under a rule
 
 
+AFTERWARDS = """CREATE FUNCTION empty() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN UPDATE tickets SET category = NULL WHERE id = NEW.id AND category IS NOT NULL; RETURN NULL; END $$"""
+
+
+@only_postgresql
+@pytest.mark.parametrize(
+    "swallower",
+    [
+        ["CREATE RULE nothing AS ON UPDATE TO tickets DO INSTEAD NOTHING"],
+        ["CREATE RULE few AS ON UPDATE TO tickets WHERE NEW.id = 'T-2' DO INSTEAD NOTHING"],
+        [AFTERWARDS, "CREATE TRIGGER e AFTER UPDATE ON tickets FOR EACH ROW EXECUTE FUNCTION empty()"],
+        [
+            AFTERWARDS,
+            """CREATE CONSTRAINT TRIGGER e AFTER UPDATE ON tickets DEFERRABLE INITIALLY DEFERRED
+               FOR EACH ROW EXECUTE FUNCTION empty()""",
+        ],
+    ],
+)
+async def test_rules_and_what_comes_after_the_write_are_seen_as_well(
+    database: TestDatabase, swallower: Sequence[str]
+) -> None:
+    make_text(database, *SIX)
+    database.run(*swallower)
+
+    assert (await refusal(database, CASE)).reason == "LabelsDropped"
+
+
+@only_postgresql
+async def test_a_partitioned_table_that_swallows_in_one_partition_stalls(database: TestDatabase) -> None:
+    database.run(
+        "CREATE TABLE tickets (id text PRIMARY KEY, category text, verdict text, reason text) PARTITION BY RANGE (id)",
+        "CREATE TABLE low PARTITION OF tickets FOR VALUES FROM (MINVALUE) TO ('T-4')",
+        "CREATE TABLE high PARTITION OF tickets FOR VALUES FROM ('T-4') TO (MAXVALUE)",
+    )
+    database.insert("tickets", *({"id": each} for each in SIX))
+    await sink_of(database).check(CASE)
+    database.run(
+        TRIGGER.format(body="RETURN OLD;"),
+        "CREATE TRIGGER meddle BEFORE UPDATE ON high FOR EACH ROW EXECUTE FUNCTION meddle()",
+    )
+
+    assert "'T-4', 'T-5', 'T-6'" in (await refusal(database, CASE)).message
+
+
+@only_sqlite
+async def test_a_trigger_of_sqlite_that_empties_the_label_afterwards_stalls(database: TestDatabase) -> None:
+    make_text(database, *SIX)
+    database.run(
+        "CREATE TRIGGER e AFTER UPDATE ON tickets WHEN NEW.category IS NOT NULL "
+        "BEGIN UPDATE tickets SET category = NULL WHERE id = NEW.id; END"
+    )
+
+    assert (await refusal(database, CASE)).reason == "LabelsDropped"
+
+
 @only_sqlite
 @pytest.mark.parametrize("mode", ["Update", "Upsert"])
 async def test_a_trigger_of_sqlite_that_ignores_stalls(database: TestDatabase, mode: Mode) -> None:

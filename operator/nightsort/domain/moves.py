@@ -13,7 +13,7 @@ from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER, LIST_TOO_LONG, Candidate
 from nightsort.domain.conditions import is_finished
-from nightsort.domain.errors import Interruption
+from nightsort.domain.errors import Interruption, Stalled
 from nightsort.domain.record import (
     Submission,
     in_state,
@@ -26,6 +26,7 @@ from nightsort.domain.room import MOST_BATCHES, Room, due_retry, has_place, is_s
 from nightsort.domain.rounds import due_at, held_back, holds_all
 
 DEADLINE_EXCEEDED = "DeadlineExceeded"
+INTERNAL_ERROR = "InternalError"
 FIRST_POLL_SECONDS = 2.0
 ABSENCE = timedelta(hours=1)
 LIFETIME = timedelta(hours=24)
@@ -75,6 +76,10 @@ class Facts:
     def untold(self) -> bool:
         """Whether nothing can be told any more of the intents that are open."""
         return self.trouble is not None and self.trouble.reason == LIST_TOO_LONG
+
+    def is_stuck(self) -> bool:
+        """Whether looking for what the open intents bought ends in an accident each time."""
+        return isinstance(self.trouble, Stalled) and self.trouble.reason == INTERNAL_ERROR
 
     def elsewhere(self) -> list[str]:
         """Tags of intents whose account is not known to be the one that is asked now."""
@@ -253,7 +258,7 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move |
         candidates = facts.candidates.get(record.tag, ())
         over = candidates and all(candidate.batch.ended for candidate in candidates)
         if (
-            facts.untold()
+            (facts.untold() or facts.is_stuck())
             and record.tag not in facts.candidates
             and resource.status.stop
             and now >= record.intended_at + ABSENCE

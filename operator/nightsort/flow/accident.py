@@ -10,7 +10,7 @@ from traceback import extract_tb
 
 from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.domain.moves import Collect, Move, poll_pause
+from nightsort.domain.moves import INTERNAL_ERROR, Collect, Move, poll_pause
 from nightsort.domain.record import in_state
 from nightsort.flow.run import Run
 
@@ -18,10 +18,9 @@ FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 300.0
 MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
 STALLED_SECONDS = 30.0
-INTERNAL_ERROR = "InternalError"
 MOST_TRIES = 6
 """Of a step that ends in an accident, until it is taken for one that ends so each time: about two minutes."""
-LOOKING = "looking at what is in flight"
+LOOKING, ADOPTING = "looking at what is in flight", "looking for what a lost create call bought"
 PACKAGE = Path(__file__).parents[1]
 
 

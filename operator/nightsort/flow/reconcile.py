@@ -38,7 +38,7 @@ from nightsort.domain.record import in_state
 from nightsort.domain.report import progress, standing_of
 from nightsort.domain.rounds import not_taken, standing_of_held
 from nightsort.domain.situation import Situation, Standing
-from nightsort.flow.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
+from nightsort.flow.accident import ADOPTING, LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.admit import Admission
 from nightsort.flow.adopt import behind, find_candidates, kinship_of, watch_of
 from nightsort.flow.answers import GONE, UNREADABLE
@@ -211,10 +211,18 @@ class Reconciler:
         )
         if not unclear or trouble is not None:
             return known
+        uid = run.resource.meta.uid
         try:
-            return await self._with_candidates(run, api, unclear, known, newer_than)
+            facts = await self._with_candidates(run, api, unclear, known, newer_than)
         except Interruption as interruption:
             return replace(known, trouble=interruption)
+        except (Conflict, Gone):
+            raise
+        except Exception as error:  # a door, too: what a stranger's batch holds keeps no own one from being collected
+            logger.exception("%s: unexpected", run.resource.meta.key)
+            return replace(known, trouble=self._accidents.happened(uid, ADOPTING, error))
+        self._accidents.over(uid, ADOPTING)
+        return facts
 
     async def _with_candidates(
         self, run: Run, api: BatchApi, unclear: Sequence[BatchRecord], known: Facts, newer_than: float

@@ -11,10 +11,13 @@ import pytest
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
+from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished, is_true
-from nightsort.domain.errors import Waiting
+from nightsort.domain.errors import OutcomeUnknown, Waiting
 from nightsort.flow.accident import LONGEST_BACKOFF_SECONDS, MOST_TRIES
+from tests.fakes.batch_api import Held
 from tests.fakes.world import PRIVATE, World
+from tests.unit.flow.test_lost_answers_and_crashes import raising
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +148,30 @@ async def test_an_outage_of_results_makes_an_ended_run_give_up_no_answer(world: 
     await world.run_until_finished(resource)
 
     assert world.labels() == {"0": "billing"}
+
+
+async def test_an_accident_with_a_strangers_batch_keeps_no_own_one_from_being_collected_and_no_run_from_its_end(
+    world: World,
+) -> None:
+    world.api.after = raising(OutcomeUnknown("no answer"), "create", skip=1)
+    resource = world.apply("billing", "technical", shards={"maxRequests": 1})
+    await world.look(resource)
+    stranger = Held("msgbatch_9", "theirs", world.clock.now(), world.clock.now(), [Answer("theirs-1", "succeeded")])
+    world.api.held[stranger.id] = stranger
+    world.api.held["msgbatch_0002"].ends_at += timedelta(days=2)
+    world.clock.advance(60)
+    world.api.before = broken("results", "msgbatch_9")
+
+    await looks(world, resource, 2 * MOST_TRIES)
+
+    assert world.labels() == {"0": "billing"}
+    assert now(world, resource).conditions[0].reason == "InternalError"
+    assert is_true(now(world, resource), "Stalled")
+    assert world.api.calls["create"] == 2, "whether it was bought is not known"
+    world.ledger.touch(resource.meta, active_deadline_seconds=0)
+    resource = await world.run_until_finished(resource)
+    assert is_true(resource.status, "Failed")
+    assert world.rows["1"].category is None
 
 
 # --- a batch that the API does not end ---

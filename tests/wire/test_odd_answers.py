@@ -48,6 +48,25 @@ def brief(answers: list[Answer]) -> list[tuple[str, str, str]]:
     return [(answer.custom_id, answer.outcome, answer.text or answer.error_type) for answer in answers]
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["", "billing"], "billing"),
+        (["\n", " ", "- billing"], "- billing"),
+        (["billing", ""], "billing"),
+        ([None, "billing"], "billing"),
+        (["", " \n"], ""),
+        ([], ""),
+    ],
+)
+async def test_an_answer_is_its_first_text_that_is_not_empty(texts: list[str | None], said: str) -> None:
+    content = [{"type": "thinking", "thinking": "x"}, *({"type": "text", "text": text} for text in texts)]
+
+    [answer] = await results(line(content=content))
+
+    assert answer.text == said
+
+
 # --- a line that cannot be decoded ---
 
 

@@ -223,12 +223,13 @@ class Line(Struct, frozen=True, gc=False):
 
 
 def text_of(content: list[Block]) -> str:
-    """The first text. Of one that is longer than any category the beginning, with a mark that makes it none."""
-    for block in content:
-        if block.type == "text":
-            text = block.text or ""
-            return text if len(text) <= MOST_TEXT_CHARS else f"{text[:MOST_TEXT_CHARS]}…"
-    return ""
+    """The first text that is not empty.
+
+    Of one that is longer than any category the beginning, with a mark that makes it none.
+    """
+    texts = (block.text for block in content if block.type == "text" and block.text and not block.text.isspace())
+    text = next(texts, "")
+    return text if len(text) <= MOST_TEXT_CHARS else f"{text[:MOST_TEXT_CHARS]}…"
 
 
 class OddMessage(Struct, frozen=True):

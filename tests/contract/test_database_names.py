@@ -187,3 +187,42 @@ async def test_joins_by_the_sources_own_type_find_each_row(database: TestDatabas
     await label_all(database, source_of(database))
 
     assert database.rows(f"SELECT count(*) FROM tickets t JOIN labels l ON CAST(l.id AS {kind}) = t.id") == [(1,)]
+
+
+@only_mariadb
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("int", "7"),
+        ("bigint", "9007199254740992"),
+        ("decimal(12,3)", "1.500"),
+        ("uuid", "0D4E0CE6-5B5E-4A9C-8D1F-3F2A1B0C9D8E"),
+        ("date", "2026-01-01"),
+        ("datetime(3)", "2026-01-01 00:00:00.500"),
+        ("char(8)", "T-1"),
+        ("varchar(8)", "T-1"),
+        ("varchar(8) CHARACTER SET latin1", "T-é"),
+        ("varchar(8) COLLATE utf8mb4_general_ci", "T-1"),
+        ("varchar(8) COLLATE utf8mb4_unicode_ci", "🎟"),
+        ("char(8) CHARACTER SET ascii COLLATE ascii_bin", "T-1"),
+    ],
+)
+async def test_joins_in_mariadb_find_each_row(database: TestDatabase, kind: str, value: str) -> None:
+    database.run(
+        f"CREATE TABLE tickets (id {kind} PRIMARY KEY, body text)", f"INSERT INTO tickets VALUES ('{value}', '')"
+    )
+
+    await label_all(database, source_of(database))
+
+    assert database.rows("SELECT count(*) FROM tickets t JOIN labels l ON l.id = t.id") == [(1,)]
+
+
+@only_sqlite
+@pytest.mark.parametrize("kind", ["", "INTEGER", "TEXT", "CHAR(8)", "NUMERIC", "BLOB"])
+@pytest.mark.parametrize("value", ["7", "'T-1'", "'T-1 '"])
+async def test_joins_in_sqlite_find_each_row(database: TestDatabase, kind: str, value: str) -> None:
+    database.run(f"CREATE TABLE tickets (id {kind}, body text)", f"INSERT INTO tickets VALUES ({value}, '')")
+
+    await label_all(database, source_of(database))
+
+    assert database.rows("SELECT count(*) FROM tickets t JOIN labels l ON l.id = CAST(t.id AS TEXT)") == [(1,)]

@@ -231,6 +231,36 @@ async def test_labels_that_are_swallowed_later_are_counted(database: TestDatabas
     assert categories(database) == [None, None, "billing", "billing", "billing", None]
 
 
+@only_postgresql
+@pytest.mark.parametrize("body", ["RETURN NULL;", "RETURN OLD;", "NEW.category := OLD.category; RETURN NEW;"])
+@pytest.mark.parametrize("mode", ["Update", "Upsert"])
+async def test_labels_that_were_to_replace_others_and_are_swallowed_later_are_counted(
+    database: TestDatabase, body: str, mode: Mode
+) -> None:
+    make_text(database, *SIX)
+    database.run("UPDATE tickets SET category = 'other' WHERE id < 'T-5'")
+    sink = sink_of(database, mode, overwrite=True, transaction_rows=6)
+    await sink.check(CASE)
+    let_meddle(database, f"IF NEW.id <= 'T-2' THEN {body} END IF; RETURN NEW;")
+
+    stored = await sink.write(chunks(*(labeled(each) for each in SIX)))
+    again = await sink.write(chunks(*(labeled(each) for each in SIX)))
+
+    assert (stored.without_row, again.without_row) == (2, 2)
+    assert categories(database) == ["other", "other", "billing", "billing", "billing", "billing"]
+
+
+@only_mariadb
+async def test_labels_that_mariadb_gives_back_later_are_counted(database: TestDatabase) -> None:
+    make_text(database, *SIX)
+    database.run("UPDATE tickets SET category = 'other' WHERE id = 'T-1'")
+    sink = sink_of(database, "Upsert", transaction_rows=6)
+    await sink.check(CASE)
+    database.run("CREATE TRIGGER keep BEFORE UPDATE ON tickets FOR EACH ROW SET NEW.category = OLD.category")
+
+    assert (await sink.write(chunks(*(labeled(each) for each in SIX)))).without_row == 6
+
+
 @only_sqlite
 async def test_labels_that_sqlite_ignores_later_are_counted(database: TestDatabase) -> None:
     make_text(database, *SIX)

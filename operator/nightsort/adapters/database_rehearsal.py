@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from nightsort.adapters.database_keys import joined
 from nightsort.adapters.database_statements import as_sent, as_text
 from nightsort.adapters.database_tables import can_undo
-from nightsort.adapters.database_transfer import Transfer
+from nightsort.adapters.database_transfer import Transfer, folded
 from nightsort.adapters.database_values import storable
 from nightsort.adapters.databases import listed
 from nightsort.domain.answer import Row, Verdict
@@ -124,10 +124,6 @@ def dropped_of(
         if lost:
             dropped.append(row.id)
     return dropped
-
-
-def folded(category: str | None) -> str:
-    return (category or "").strip().casefold()
 
 
 def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequence[str]:

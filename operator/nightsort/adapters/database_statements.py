@@ -115,6 +115,13 @@ class Statements:
         category = self._as_text(f"t.{self.fields['category']}")
         return f"SELECT s.sent, {category} FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}"
 
+    def to_replace(self) -> str:
+        """The staged labels whose row has a category already: the id, that one and the new one, both as text."""
+        there, new = self._as_text(f"t.{self.fields['category']}"), self._as_text("s.category")
+        joined = f"FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}"
+        filled = f"s.category IS NOT NULL AND t.{self.fields['category']} IS NOT NULL"
+        return f"SELECT s.sent, {there}, {new} {joined} WHERE {filled}"
+
     def kept_as(self) -> str:
         """Each staged label's id as it was sent, and what the columns' types have made of its parts."""
         parts = ", ".join(self._text(f"s.{key.staged}") for key in self.keys)

@@ -26,6 +26,11 @@ class Written:
     foreign: tuple[str, ...] = ()
 
 
+def folded(category: str | None) -> str:
+    """Without what a table may spell in its own way."""
+    return (category or "").strip().casefold()
+
+
 class Transfer:
     """Its temporary table is made at once, and goes with the transaction or the connection."""
 
@@ -105,11 +110,23 @@ class Transfer:
                 several rows.
         """
         foreign = self._leave_to_others()
+        others = self._other_labels()
         if self.mode == "Update":
             self._update()
         else:
             self._upsert()
-        return Written(self._missing() + len(foreign), foreign)
+        kept = others.items() & self._other_labels().items() if others else ()
+        return Written(self._missing() + len(kept) + len(foreign), foreign)
+
+    def _other_labels(self) -> dict[str | bytes, str]:
+        """The labels, by id, that stand where another one is to go, if they are to be replaced.
+
+        One that stands there afterwards as well was given back by something that swallows the write.
+        """
+        if not self._labels or not (self.mode == "Upsert" or self.statements.overwrite):
+            return {}
+        found = self.session.run(self.statements.to_replace()).all()
+        return {sent: there for sent, there, new in found if folded(there) != folded(new)}
 
     def _update(self) -> None:
         if self.may_find_twice:

@@ -15,6 +15,7 @@ from nightsort.api.status import Status
 from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.recovery import Kept
 from nightsort.domain.situation import Standing
 from nightsort.domain.ticket import Ticket
 
@@ -75,6 +76,22 @@ class Ledger(Protocol):
         ...
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]: ...
+
+    async def keep_record(self, meta: Meta, status: Status) -> None:
+        """Keeps a copy of the record, durably and beside the status: whoever writes over that does not reach it.
+
+        Raises:
+            Waiting, Stalled: the store does not take it.
+        """
+        ...
+
+    async def kept_record(self, meta: Meta) -> Kept:
+        """What was kept of this incarnation of the resource."""
+        ...
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        """Keeps nothing but this word of the person who said that the run begins anew."""
+        ...
 
 
 class BatchApi(Protocol):

@@ -18,6 +18,7 @@ from nightsort.adapters.ledgers.kube import MAX_PARTS, PART_BYTES, KubeLedger
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Condition, Cost, Status, TicketCounts
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
+from nightsort.domain.recovery import Kept, worth_keeping
 from nightsort.ports import Ledger
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.fakes.ledger import MemoryLedger
@@ -260,6 +261,42 @@ async def test_another_resource_of_the_same_name_is_not_removed(place: Place) ->
         await place.ledger.remove(meta)
 
     assert await place.ledger.load(other) is not None
+
+
+async def test_a_copy_of_the_record_is_kept_beside_the_status(place: Place) -> None:
+    meta = place.add("tickets")
+    assert await place.ledger.kept_record(meta) == Kept()
+
+    await place.ledger.keep_record(meta, Status(cursor="1"))
+    await place.ledger.keep_record(meta, full_status())
+    meta = await place.ledger.save(meta, Status())
+
+    assert await place.ledger.kept_record(meta) == Kept(worth_keeping(full_status()))
+
+
+async def test_a_word_is_kept_in_the_place_of_the_copy_and_stays_beside_the_next(place: Place) -> None:
+    meta = place.add("tickets")
+    await place.ledger.keep_record(meta, full_status())
+
+    await place.ledger.forget_record(meta, "2026-11-28")
+    assert await place.ledger.kept_record(meta) == Kept(None, "2026-11-28")
+    await place.ledger.keep_record(meta, Status(cursor="1"))
+
+    assert await place.ledger.kept_record(meta) == Kept(Status(cursor="1"), "2026-11-28")
+
+
+async def test_a_large_record_has_a_copy(place: Place) -> None:
+    meta = place.add("tickets")
+    large = Status(
+        batches=tuple(
+            record(f"msgbatch_{shard}", shard).model_copy(update={"after": f"{shard}" * 100, "through": "票" * 500})
+            for shard in range(480)
+        )
+    )
+
+    await place.ledger.keep_record(meta, large)
+
+    assert (await place.ledger.kept_record(meta)).status == large
 
 
 async def test_long_ids_are_kept_by_tag(place: Place) -> None:
@@ -556,3 +593,19 @@ async def test_a_damaged_record_is_not_taken_for_an_empty_one(tmp_path: Path) ->
 
     with pytest.raises(Stalled, match="is not a record that this version can read"):
         await ledger.load(TICKETS.meta)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"status": 3, "anew": ""}', '{"status": {}}', "\xff"])
+async def test_a_copy_that_cannot_be_read_stalls_and_is_not_written_over(tmp_path: Path, content: str) -> None:
+    with opened(tmp_path, ()) as ledger:
+        resource = Resource.of(stored("tickets", str(uuid4())))
+        ledger.resources[resource.meta.key] = resource
+        await ledger.keep_record(resource.meta, full_status())
+        copy = next(tmp_path.rglob("copy.json"))
+        copy.write_bytes(content.encode("latin-1"))
+
+        for use in (ledger.kept_record(resource.meta), ledger.keep_record(resource.meta, Status())):
+            with pytest.raises(Stalled) as caught:
+                await use
+            assert caught.value.reason == "RecordUnreadable"
+        assert copy.read_bytes() == content.encode("latin-1")

@@ -12,6 +12,8 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected
 from nightsort.domain.record import batch_ids
+from nightsort.domain.recovery import Kept as Copy
+from nightsort.domain.recovery import worth_keeping
 
 Hook = Callable[..., Awaitable[None]]
 """Gets the operation's name, which is the method's, and what it is about."""
@@ -29,6 +31,7 @@ class Kept:
     version: int
     status: str
     long_ids: dict[str, dict[str, str]] = field(default_factory=dict)
+    copy: Copy = field(default_factory=Copy)
 
 
 class MemoryLedger:
@@ -74,10 +77,11 @@ class MemoryLedger:
         kept.resource = replace(kept.resource, spec=kept.resource.spec.model_copy(update=spec))
         return self.current(meta)
 
-    def annotate(self, meta: Meta, *, buy_again: str = "") -> Resource:
-        """Somebody says something by an annotation."""
+    def annotate(self, meta: Meta, *, buy_again: str = "", begin_anew: str = "") -> Resource:
+        """Somebody says something by annotations."""
         kept = self._kept[meta.key]
-        kept.resource = replace(kept.resource, meta=replace(kept.resource.meta, buy_again=buy_again))
+        said = replace(kept.resource.meta, buy_again=buy_again, begin_anew=begin_anew)
+        kept.resource = replace(kept.resource, meta=said)
         return self.touch(meta)
 
     def current(self, meta: Meta) -> Resource:
@@ -138,6 +142,31 @@ class MemoryLedger:
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
         await self._arrive("long_ids", meta, tag)
         return dict(self._kept[meta.key].long_ids.get(tag, {}))
+
+    async def keep_record(self, meta: Meta, status: Status) -> None:
+        await self._arrive("keep_record", meta)
+        if self._holds(meta):  # what is written beside a resource that is gone goes with it
+            kept = self._kept[meta.key]
+            kept.copy = Copy(Status.model_validate_json(serialized(worth_keeping(status))), kept.copy.anew)
+        await self.after("keep_record", meta)
+
+    async def kept_record(self, meta: Meta) -> Copy:
+        await self._arrive("kept_record", meta)
+        found = self._kept[meta.key].copy if self._holds(meta) else Copy()
+        await self.after("kept_record", meta)
+        return found
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        await self._arrive("forget_record", meta)
+        self._kept[meta.key].copy = Copy(anew=anew)
+        await self.after("forget_record", meta)
+
+    def wipe(self, meta: Meta, status: Status | None = None) -> Resource:
+        """Somebody writes over the status."""
+        kept = self._kept[meta.key]
+        kept.status = serialized(status or Status())
+        self.writes.setdefault(meta.key, []).append(status or Status())
+        return self.touch(meta)
 
     def _holds(self, meta: Meta) -> bool:
         kept = self._kept.get(meta.key)

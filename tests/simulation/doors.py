@@ -15,6 +15,7 @@ from nightsort.domain.account import Account as Marks
 from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
+from nightsort.domain.recovery import Kept
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.disk import Scratch
 from nightsort.flow.pace import PacedApi
@@ -68,6 +69,18 @@ class LedgerDoor:
 
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
         await self._call("keep_long_ids", lambda: self._truth.keep_long_ids(meta, tag, ids), away("the store"))
+
+    async def keep_record(self, meta: Meta, status: Status) -> None:
+        keep = lambda: self._truth.keep_record(meta, status)  # noqa: E731 - as the other doors have it
+        await self._call("keep_record", keep, away("the store"), about=meta.name)
+
+    async def kept_record(self, meta: Meta) -> Kept:
+        return await self._call(
+            "kept_record", lambda: self._truth.kept_record(meta), away("the store"), about=meta.name
+        )
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        await self._call("forget_record", lambda: self._truth.forget_record(meta, anew), away("the store"))
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
         return await self._call("long_ids", lambda: self._truth.long_ids(meta, tag), away("the store"))

@@ -15,6 +15,9 @@ from nightsort.api.patterns import in_words
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 
+MOST_WORD_CHARS = 64
+BEGIN_ANEW = f"{GROUP}/begin-anew"
+"""An annotation. Its value is any word that was not used before, such as the date."""
 BUY_AGAIN = f"{GROUP}/buy-again"
 """An annotation. Its value is the tag of an intent."""
 MOST_MISTAKES = 10
@@ -35,6 +38,8 @@ class Meta:
     generation: int = 1
     created_at: datetime | None = None
     deletion_timestamp: datetime | None = None
+    begin_anew: str = ""
+    """A person's word: a run whose status was emptied is to begin anew. It counts once."""
     buy_again: str = ""
     """A person's word: the tag of an intent whose account is gone; its tickets are to be bought once more."""
 
@@ -53,6 +58,7 @@ class Meta:
             generation=metadata.get("generation", 1),
             created_at=moment(metadata.get("creationTimestamp")),
             deletion_timestamp=moment(metadata.get("deletionTimestamp")),
+            begin_anew=annotation(metadata, BEGIN_ANEW),
             buy_again=annotation(metadata, BUY_AGAIN),
         )
 
@@ -92,7 +98,7 @@ class Resource:
 
 
 def annotation(metadata: Mapping[str, Any], name: str) -> str:
-    return str((metadata.get("annotations") or {}).get(name, ""))
+    return str((metadata.get("annotations") or {}).get(name, ""))[:MOST_WORD_CHARS]
 
 
 def moment(text: str | None) -> datetime | None:

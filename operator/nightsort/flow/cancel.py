@@ -12,6 +12,7 @@ from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.errors import Interruption
 from nightsort.domain.record import in_state, put
 from nightsort.domain.report import standing_of
+from nightsort.flow.recover import keep_if_possible, whole_status
 from nightsort.flow.run import Run, Tools
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ async def cancel(run: Run, record: BatchRecord) -> None:
     # Noted first: answers that say canceled must be known for ours even if the process ends between the two.
     status = put(run.status, record.model_copy(update={"canceled": True}))
     await run.save(status, standing_of(run.resource))
+    await keep_if_possible(run)
     api = await run.tools.connections.api(run.resource)
     await api.cancel(record.id or "")
     run.tools.cancel_asked.add(record.id or "")
@@ -51,6 +53,7 @@ class Farewell:
                     resource = await self.tools.ledger.load(meta)
                     if resource is None:
                         return None
+                    resource = resource.with_status(await whole_status(self.tools, resource))
                     left = unsettled(resource.status)
                     left = await self._cancel(resource)
             except (Interruption, InvalidResource, TimeoutError):

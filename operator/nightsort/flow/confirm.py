@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain.errors import Gone
+from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.record import batch_ids, confirmed, in_state
+from nightsort.domain.recovery import missing
 from nightsort.domain.report import plural, progress
 from nightsort.domain.situation import Situation
 from nightsort.flow.context import about_batch
+from nightsort.flow.recover import keep_if_possible
 from nightsort.flow.run import Run
 
 
@@ -28,6 +30,7 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
     if batch_id not in batch_ids(run.status):
         return await disown(run, record, batch_id)
     run.tools.bought.pop(record.tag, None)
+    await keep_if_possible(run)
     estimated = run.status.cost.estimated_usd
     cut = f", {record.cut:,} of them cut to {run.spec.prompt.max_body_chars:,} characters" if record.cut else ""
     about = f"; the run is estimated at ${estimated}" if estimated else ""
@@ -70,7 +73,11 @@ async def disown_what_came_too_late(run: Run) -> None:
 
 
 async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchRecord], Status]) -> None:
-    """Writes how an intent came out; one that another process has settled meanwhile is left as it is."""
+    """Writes how an intent came out; one that another process has settled meanwhile is left as it is.
+
+    Raises:
+        Conflict: its place is gone.
+    """
 
     def changed(status: Status) -> tuple[Status, Situation] | None:
         intent = next((one for one in in_state(status, BatchState.INTENDED) if one.tag == record.tag), None)
@@ -80,4 +87,6 @@ async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchR
         return settled, progress(settled)
 
     await run.save_surely(changed)
+    if missing(run.status, Status(batches=(record,))):
+        raise Conflict(run.resource.meta.key)  # somebody has taken the record away: the next look puts it back
     run.tools.watches.pop(record.tag, None)

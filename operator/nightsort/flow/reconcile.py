@@ -52,6 +52,7 @@ from nightsort.flow.give_up import abandon, conclude, lose
 from nightsort.flow.measure import model_of
 from nightsort.flow.poll import Polls
 from nightsort.flow.prepare import prepare
+from nightsort.flow.recover import recover
 from nightsort.flow.run import Run, Tools
 from nightsort.flow.submit import submit
 from nightsort.ports import BatchApi
@@ -118,6 +119,7 @@ class Reconciler:
 
     async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
         trouble: Interruption | None = None
+        await recover(run)
         while not stopped():
             move = self._urgent(run)
             if move is None:
@@ -158,6 +160,7 @@ class Reconciler:
         self._failures.pop(uid, None)
         self._accidents.forget(uid)
         self._urged.discard(uid)
+        self._tools.remembered.pop(uid, None)
         self._admission.forget(uid)
 
     async def _rest(self, run: Run, rest: Rest, facts: Facts) -> float | None:

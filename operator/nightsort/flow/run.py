@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,9 @@ from nightsort.domain.answer import Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Totals, Watch
 from nightsort.domain.conditions import is_finished
-from nightsort.domain.errors import Conflict, Gone
+from nightsort.domain.errors import Conflict, Gone, Stalled
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
+from nightsort.domain.recovery import removes
 from nightsort.domain.report import report
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.situation import Situation
@@ -26,7 +28,9 @@ from nightsort.flow.measure import Unmeasured, measure
 from nightsort.flow.trace import Untraced
 from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
 
+logger = logging.getLogger(__name__)
 CONFIRM_TRIES = 5
+TOO_LARGE = "TooLarge"
 OWNED_FOR = 10.0
 
 
@@ -84,8 +88,9 @@ class Tools:
     batches at once, `scratch` where bodies and rows lie on their way, `places` how many batches of a source a record
     may hold. What follows them is remembered while the process lives: `bought`, by tag, what was bought but could not
     be confirmed in the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag of a batch
-    after one and after two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `totals`,
-    how many requests batches were said to hold; `short_reads`, how long results have lacked lines of a kind;
+    after one and after two looks into it; `watches`, by tag, how long an intent's outcome was looked for;
+    `remembered`, by uid, the newest status of a run; `totals`, how many requests batches were said to hold;
+    `short_reads`, how long results have lacked lines of a kind;
     `cancel_asked`, batches that were asked to end; `absent_since`, when (in monotonic seconds) the API was first seen
     not to show a batch;
     `too_dear`, by uid, the batch that is above a resource's limit.
@@ -108,6 +113,7 @@ class Tools:
     suspicions: dict[str, str] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
+    remembered: dict[str, Status] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
@@ -166,6 +172,8 @@ class Run:
             if told == self.status:
                 break
             try:
+                if removes(self.status, told):  # the copy first: it is not to bring back what goes for good
+                    await self.keep(told)
                 meta = await self.tools.ledger.save(self.resource.meta, told)
             except Conflict:
                 newest = await self._newest()
@@ -178,8 +186,23 @@ class Run:
 
     def _saved(self, meta: Meta, told: Status) -> None:
         before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
+        if self.resource.meta.uid in self.tools.remembered:  # else its copy is still to be read
+            self.tools.remembered[self.resource.meta.uid] = told
         found, self.found = self.found, Counter()
         measure(self.tools.metrics, before, self.resource, found, self.tools.prices)
+
+    async def keep(self, status: Status) -> None:
+        """Keeps a copy of the record beside it. No run has to wait for one that is too large for its place.
+
+        Raises:
+            Waiting, Stalled: it cannot be kept.
+        """
+        try:
+            await self.tools.ledger.keep_record(self.resource.meta, status)
+        except Stalled as stalled:
+            if stalled.reason != TOO_LARGE:
+                raise
+            logger.warning("%s: no copy of the record is kept: %s", self.resource.meta.key, stalled.message)
 
     def _has_the_record_of(self, newest: Resource) -> bool:
         """Whether nobody has written the record since it was read, and the resource is not to go."""

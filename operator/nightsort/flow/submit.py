@@ -31,6 +31,7 @@ from nightsort.flow.answers import to_ask_again
 from nightsort.flow.confirm import confirm, settle
 from nightsort.flow.context import about_batch
 from nightsort.flow.places import hold_results
+from nightsort.flow.recover import keep
 from nightsort.flow.run import Bought, Run
 from nightsort.flow.sample import Spread
 from nightsort.flow.snapshot import source_of
@@ -370,6 +371,8 @@ async def send(run: Run, api: BatchApi, record: BatchRecord, load: Load) -> Batc
         await store(run, load.unsendable)
     if not record.requests:
         return None
+    refuse_when_late(run, record)
+    await keep(run)
     refuse_when_late(run, record)
     body = Guarded(load.spool.body(), load.spool.size, partial(refuse_when_late, run, record))
     return await api.create(cast(BinaryIO, body), load.spool.size, record.tag)

@@ -201,6 +201,7 @@ async def test_a_plan_of_an_earlier_version_is_held_at_what_its_requests_allow(w
     old = status.plan.model_copy(update={"max_tokens": None})
     begun = status.model_copy(update={"plan": old, "batches": (), "cursor": None, "source_exhausted": False})
     resource = world.ledger.add(replace(resource, status=begun))
+    world.reconciler.forget(resource.meta.uid)
     world.ledger.touch(resource.meta, max_cost_usd="0.0300")
     till.max_tokens.clear()
 
@@ -222,6 +223,7 @@ async def test_a_plan_without_counts_is_held_by_the_bytes_of_its_texts(
     old = status.plan.model_copy(update={"max_tokens": None, "tokens": None})
     begun = status.model_copy(update={"plan": old, "batches": (), "cursor": None, "source_exhausted": False})
     resource = world.ledger.add(replace(resource, status=begun))
+    world.reconciler.forget(resource.meta.uid)
     world.ledger.touch(resource.meta, max_cost_usd=limit)
 
     await let_live(world, resource)

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from nightsort.adapters.files import kept_by_one, read_if_there, write_whole
+from nightsort.adapters.record_copies import decoded, encoded
 from nightsort.api.resource import Meta, Resource, parse_status
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Stalled
 from nightsort.domain.record import batch_ids
+from nightsort.domain.recovery import Kept
 
 RECORDS = "*/*/record.json"
 
@@ -69,7 +71,7 @@ class FileLedger:
             entry = self._read(resource.meta)
             if entry is None:
                 continue
-            if not entry.status.batches:
+            if not entry.status.batches and self._kept(resource.meta).status is None:
                 self._path(resource.meta).unlink()
             elif changed := changes(entry.spec, marks(resource.spec)):
                 raise Stalled(
@@ -123,6 +125,23 @@ class FileLedger:
         found = await asyncio.to_thread(read_if_there, self._ids_path(meta, tag))
         ids: dict[str, str] = json.loads(found or b"{}")
         return ids
+
+    async def keep_record(self, meta: Meta, status: Status) -> None:
+        kept = await self.kept_record(meta)
+        await asyncio.to_thread(write_whole, self._copy_path(meta), encoded(status, kept.anew))
+
+    async def kept_record(self, meta: Meta) -> Kept:
+        return await asyncio.to_thread(self._kept, meta)
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        await asyncio.to_thread(write_whole, self._copy_path(meta), encoded(None, anew))
+
+    def _kept(self, meta: Meta) -> Kept:
+        path = self._copy_path(meta)
+        return decoded(read_if_there(path), str(path))
+
+    def _copy_path(self, meta: Meta) -> Path:
+        return self._path(meta).with_name("copy.json")
 
     def _known(self, meta: Meta) -> Resource | None:
         resource = self.resources.get(meta.key)

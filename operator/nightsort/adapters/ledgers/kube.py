@@ -20,12 +20,14 @@ from kubernetes.aio.client import (
 )
 
 from nightsort.adapters.kube_client import TIMEOUT, owned, translated
+from nightsort.adapters.kube_copies import KubeCopies
 from nightsort.adapters.kube_core import CoreObjects
 from nightsort.adapters.shared_read import SharedRead
 from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
+from nightsort.domain.recovery import Kept
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class KubeLedger:
     def __init__(self, client: ApiClient, namespaces: Sequence[str] = ()) -> None:
         self._objects = CustomObjectsApi(client)
         self._core = CoreObjects(client)
+        self._copies = KubeCopies(self._core)
         self._scopes: Sequence[str | None] = namespaces or (None,)
         self._left_out: set[str | None] = set()
         self._lists: dict[str, SharedRead[Sequence[Resource]]] = {}
@@ -224,6 +227,15 @@ class KubeLedger:
                 return await self._core.read_namespaced_config_map(name, meta.namespace)
         except Gone:
             return None
+
+    async def keep_record(self, meta: Meta, status: Status) -> None:
+        await self._copies.keep(meta, status)
+
+    async def kept_record(self, meta: Meta) -> Kept:
+        return await self._copies.kept(meta)
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        await self._copies.forget(meta, anew)
 
 
 async def going_on(items: AsyncIterator[Mapping[str, Any]]) -> Sequence[Resource]:

@@ -1,0 +1,85 @@
+"""What is put back where somebody has taken a run's record away: a wiped status, or one of an older backup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.record import by_place, find, put
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A copy of a run's status beside it, as it was when something was about to be bought last.
+
+    `anew` is the word by which a person had the run begin anew last: it counts once.
+    """
+
+    status: Status | None = None
+    anew: str = ""
+
+
+def worth_keeping(status: Status) -> Status:
+    """A status without what is only said to people: it is derived again."""
+    return status.model_copy(update={"conditions": (), "phase": None, "message": None, "completion_time": None})
+
+
+def removes(before: Status, after: Status) -> bool:
+    """Whether entries go, such as those that are summed up in another one."""
+    return not by_place(before).keys() <= by_place(after).keys()
+
+
+def missing(status: Status, before: Status) -> list[BatchRecord]:
+    """Batches that stood in an earlier status and have no place in this one. One that was released may go."""
+    return [
+        record
+        for record in before.batches
+        if record.tag and record.state is not BatchState.RELEASED and find(status, record.shard, record.attempt) is None
+    ]
+
+
+def lost(status: Status, kept: Status) -> list[BatchRecord]:
+    """What a copy has beyond the status: batches that are missing there, or have an earlier intent's tag."""
+    overtaken = [
+        record
+        for record in kept.batches
+        if (there := find(status, record.shard, record.attempt)) is not None and is_later(record, there)
+    ]
+    return missing(status, kept) + overtaken
+
+
+def is_later(record: BatchRecord, other: BatchRecord) -> bool:
+    """Whether it is a later intent of the same attempt."""
+    return record.tag != other.tag and record.intended_at > other.intended_at
+
+
+def best(kept: Status | None, remembered: Status | None) -> Status | None:
+    """What to put back: a process's memory knows more of what was collected, where it knows all that the copy has."""
+    if kept is None or remembered is None:
+        return kept or remembered
+    return kept if lost(remembered, kept) else remembered
+
+
+def restored(status: Status, base: Status) -> Status:
+    """The copy, and what the status has beyond it. What was collected since is collected again."""
+    further = [
+        record
+        for record in status.batches
+        if (there := find(base, record.shard, record.attempt)) is None or is_later(record, there)
+    ]
+    whole = base
+    for record in further:
+        whole = put(whole, record)
+    goes_on = status if any(record.attempt == 0 for record in further) else base
+    return whole.model_copy(
+        update={
+            "conditions": status.conditions,
+            "stop": status.stop or base.stop,
+            "cursor": goes_on.cursor,
+            "source_exhausted": goes_on.source_exhausted,
+        }
+    )
+
+
+def in_flight(status: Status) -> bool:
+    return any(record.state in (BatchState.INTENDED, BatchState.SUBMITTED) for record in status.batches)

@@ -1,0 +1,200 @@
+"""Whoever wipes a status, or brings an older one back, does not make the run buy again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchState, Status
+from nightsort.domain.conditions import is_true
+from nightsort.domain.errors import OutcomeUnknown, Stalled
+from tests.fakes.world import EXPIRED, Killed, World
+from tests.unit.flow.test_lost_answers_and_crashes import all_paid_once, raising
+
+Wipe = Callable[[Status], Status]
+WIPES: dict[str, Wipe] = {
+    "remove /status": lambda status: Status(),
+    "batches: []": lambda status: status.model_copy(update={"batches": ()}),
+    "one batch less": lambda status: status.model_copy(update={"batches": status.batches[:1]}),
+    "no plan either": lambda status: status.model_copy(update={"batches": (), "plan": None, "cursor": None}),
+}
+
+
+def status_of(world: World, resource: Resource) -> Status:
+    return world.ledger.current(resource.meta).status
+
+
+def wiped(world: World, resource: Resource, wipe: Wipe) -> None:
+    world.ledger.wipe(resource.meta, wipe(status_of(world, resource)))
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same process", "another process"])
+@pytest.mark.parametrize("wipe", WIPES.values(), ids=WIPES)
+async def test_a_status_that_is_wiped_in_flight_buys_nothing_again(world: World, wipe: Wipe, restarted: bool) -> None:
+    resource = world.apply(*["billing"] * 6, shards={"maxRequests": 2})
+    await world.look(resource)
+    wiped(world, resource, wipe)
+    if restarted:
+        world.restart()
+
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Complete")
+    assert world.api.calls["create"] == 3
+    assert all_paid_once(world, 6)
+    assert world.labels() == dict.fromkeys("012345", "billing")
+    assert resource.status.tickets.labeled == 6
+    assert world.events.reasons.count("RecordRestored") == 1
+
+
+@pytest.mark.parametrize("wipe", [WIPES["remove /status"], WIPES["batches: []"]])
+async def test_a_status_that_is_wiped_while_an_answer_is_lost_is_adopted_by_the_tag(world: World, wipe: Wipe) -> None:
+    resource = world.apply("billing", "technical")
+    world.api.after = raising(OutcomeUnknown("no answer"), "create")
+    await world.look(resource)
+    wiped(world, resource, wipe)
+    world.restart()
+
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 1
+    assert all_paid_once(world, 2)
+
+
+async def test_a_status_that_is_wiped_during_the_create_keeps_the_batch(world: World) -> None:
+    resource = world.apply("billing", "technical")
+
+    async def meanwhile(operation: str, *about: object) -> None:
+        if operation == "create":
+            world.api.after = raising(Killed(), "nothing")
+            world.ledger.wipe(resource.meta)
+
+    world.api.after = meanwhile
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Complete")
+    assert all_paid_once(world, 2)
+    assert not any(held.canceling for held in world.api.held.values())
+
+
+async def test_an_older_backup_of_the_status_is_brought_up_to_date(world: World) -> None:
+    resource = world.apply(*["billing"] * 6, shards={"maxRequests": 2})
+    await world.look(resource)
+    first = next(status for status in world.writes(resource) if len(status.batches) == 1)
+    world.ledger.wipe(resource.meta, first)
+    world.restart()
+
+    resource = await world.run_until_finished(resource)
+
+    assert all_paid_once(world, 6)
+    assert [count.tickets for count in resource.status.categories] == [6]
+
+
+async def test_a_finished_run_that_is_wiped_collects_again_and_buys_nothing(world: World) -> None:
+    resource = await world.run_until_finished(world.apply("billing", "technical"))
+    world.ledger.wipe(resource.meta)
+    world.restart()
+
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Complete")
+    assert world.api.calls["create"] == 1
+    assert resource.status.tickets.labeled == 2
+
+
+async def test_retries_of_a_record_that_was_wiped_are_not_sent_again(world: World) -> None:
+    asked: set[str] = set()
+
+    def flaky(text: str) -> object:
+        fails = text.startswith("flaky") and text not in asked
+        asked.add(text)
+        return EXPIRED if fails else "billing"
+
+    world.respond = flaky  # type: ignore[assignment]
+    resource = world.apply("flaky", "billing")
+    for _ in range(200):
+        await world.clock.sleep(await world.look(resource) or 0)
+        if any(record.attempt == 1 for record in status_of(world, resource).batches):
+            break
+    world.ledger.wipe(resource.meta)
+    world.restart()
+
+    resource = await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 2
+    assert all_paid_once(world, 2)
+
+
+async def test_only_a_persons_word_begins_anew_and_it_counts_once(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.ledger.annotate(resource.meta, begin_anew="2026-11-28")
+    world.ledger.wipe(resource.meta)
+
+    await world.look(resource)
+    assert "BegunAnew" in world.events.reasons
+    await world.look(resource)
+    assert world.api.calls["create"] == 2
+    world.ledger.wipe(resource.meta)
+    world.restart()
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Complete")
+    assert world.api.calls["create"] == 2
+
+
+async def test_a_word_alone_begins_nothing_anew(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.ledger.annotate(resource.meta, begin_anew="2026-11-28")
+    world.restart()
+
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 1
+
+
+async def test_nothing_is_bought_where_no_copy_of_the_record_can_be_kept(world: World) -> None:
+    resource = world.apply("billing")
+    refused = Stalled("a ResourceQuota of the namespace is used up", reason="QuotaExceeded")
+    world.ledger.before = raising(refused, "keep_record")
+    await world.look(resource)
+
+    status = status_of(world, resource)
+    assert world.api.calls["create"] == 0
+    assert [one.state for one in status.batches] == [BatchState.RELEASED]
+    assert status.conditions[-1].reason == "QuotaExceeded"
+    await world.run_until_finished(resource)
+    assert all_paid_once(world, 1)
+
+
+async def test_a_wiped_record_whose_copy_cannot_be_read_stalls(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    world.ledger.wipe(resource.meta)
+    world.restart()
+    world.ledger.before = raising(
+        Stalled("no copy that can be read", reason="RecordUnreadable"), "kept_record", times=3
+    )
+
+    await world.look(resource)
+    assert is_true(status_of(world, resource), "Stalled")
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 1
+
+
+async def test_a_run_of_an_earlier_version_is_copied_at_the_first_look(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    await world.ledger.forget_record(resource.meta, "")
+    world.restart()
+    await world.look(resource)
+    world.ledger.wipe(resource.meta)
+    world.restart()
+
+    await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 1

@@ -30,6 +30,7 @@ MAKERS = {
     "STALLED": YOU,
     "SUSPENDED": YOU,
     "Rejected": FINAL,
+    "RefusedBatch": FINAL,
     "Stop": FINAL,
     "FAILED": FINAL,
     "COMPLETE": DONE,
@@ -44,7 +45,9 @@ MAKERS = {
 }
 """By what is called, or by the first argument of a Cause and a Situation."""
 BY_FIRST_ARGUMENT = frozenset({"Cause", "Situation"})
-WITH_A_DEFAULT = frozenset({"Waiting", "OutcomeUnknown", "Stalled", "SourceChanged", "NotTaken", "Rejected"})
+WITH_A_DEFAULT = frozenset(
+    {"Waiting", "OutcomeUnknown", "Stalled", "SourceChanged", "NotTaken", "Rejected", "RefusedBatch"}
+)
 """An interruption without a reason gives the name of its class."""
 
 Constants = Mapping[str, list[ast.expr]]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.custom_id import tag_of
-from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
 from nightsort.ports import Clock
 from tests.fakes.batch_api import FakeBatchApi, Held, read_requests, tokens
 from tests.simulation.apart import Counts
@@ -68,6 +68,7 @@ class Account(FakeBatchApi):
         self.greed = 0.0
         self.noise = rng.choice((0.0, 0.0, 0.3))
         self.losses = 0.0
+        self.refuses: set[str] = set()
         self.drought: tuple[datetime, datetime] | None = None
         self.page: tuple[datetime, datetime] | None = None
         self.accident: tuple[datetime, datetime] | None = None
@@ -97,6 +98,8 @@ class Account(FakeBatchApi):
         if self.drought and self.drought[0] <= self._clock.now() < self.drought[1]:
             raise self._refusal
         sent = body.read()
+        if any(ticket_of(text) in self.refuses for text in read_requests(sent).values()):
+            raise RefusedBatch("the API refuses the batch (400)", reason="BatchRefused", answer="400")
         self._duration = timedelta(seconds=self._rng.uniform(5, self.longest))
         batch = await super().create(io.BytesIO(sent), size, tag)
         self._charge(self.held[batch.id], sent)

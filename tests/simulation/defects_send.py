@@ -9,15 +9,16 @@ from collections.abc import Iterable, Sequence
 from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import room
-from nightsort.domain.errors import Rejected
-from nightsort.domain.record import Places, Submission, put
+from nightsort.domain.errors import RefusedBatch, Rejected
+from nightsort.domain.record import Places, Submission, put, released
 from nightsort.domain.room import Room
-from nightsort.flow import reconcile, submit
+from nightsort.flow import halve, reconcile, submit
+from nightsort.flow.confirm import settle
 from nightsort.flow.run import Run
 from nightsort.flow.spool import BodySpool, RowSpool
 from tests.simulation.chaos import Chaos
 from tests.simulation.defect import Defect
-from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_tickets, spec_of
+from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_tickets, drawn, spec_of
 
 
 async def submit_with_the_disk_last(run: Run, submission: Submission) -> None:
@@ -80,7 +81,34 @@ def crowded_and_dry(rng: random.Random) -> Scenario:
     return dataclasses.replace(crowded(rng), drought=(begins := rng.uniform(1, 30), begins + 7200.0))
 
 
+async def give_up_what_is_refused(run: Run, record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> None:
+    """As it was: what the API refuses ends the run."""
+    await settle(run, record, released)
+    raise refusal
+
+
+async def leave_out_the_whole(run: Run, record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> None:
+    """Takes every request of a batch for the one that is refused."""
+    await halve.leave_out(run, record, sent[0], refusal)
+
+
+def refusing(rng: random.Random) -> Scenario:
+    return dataclasses.replace(drawn(rng), refused=("1", "2"))
+
+
 DEFECTS = (
+    Defect(
+        "a batch that is refused for one ticket ends the run",
+        r"I4: \S+ gives up all tickets for one that the API refuses",
+        [(submit, "halve", give_up_what_is_refused)],
+        scenario=refusing,
+    ),
+    Defect(
+        "all tickets of a refused batch are left out",
+        r"I4: \S+ (\S+ was never sent and has|has no row for )",
+        [(submit, "halve", leave_out_the_whole)],
+        scenario=refusing,
+    ),
     Defect(
         "what waits for a retry is summed up",
         r"I4: \S+ has no row for |\S+: (impossible counts|finished, and the counts|TicketCounts)",

@@ -175,6 +175,8 @@ class Oracle:
         """No batch is forgotten, none is let go that was bought, none is taken that is another's."""
         name = before.meta.name
         self.demand(not before.status.stop or status.stop == before.status.stop, f"{name}: a stop was forgotten")
+        split = status.stop is None or status.stop.reason != "BatchRefused"
+        self.demand(split, f"I4: {name} gives up all tickets for one that the API refuses")
         full = status.stop is not None and status.stop.reason == "TooManyBatches"
         self.demand(not full, f"I4: {name} has no room for batches that pre-flight has accepted")
         after = {record.tag: record for record in status.batches if record.tag}
@@ -355,7 +357,8 @@ class Oracle:
         name = f"{resource.meta.name} {ticket.id!r}"
         if not paid:
             wanted = {Verdict.CANCELED} if resource.status.stop else set()
-            wanted |= set() if ticket.fields else {Verdict.UNSENDABLE}
+            refused = ticket.id in self._world.scenario.refused
+            wanted |= {Verdict.UNSENDABLE} if refused or not ticket.fields else set()
             return self.demand(row.verdict in wanted, f"I4: {name} was never sent and has {row}")
         last = paid[-1]
         judged = expected(resource, last.answer)

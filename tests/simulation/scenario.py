@@ -64,7 +64,7 @@ class Scenario:
     with a `lag` in seconds. `counts` is how many of the batches have odd counts, `clocks` how far apart clocks of
     processes may be (seconds), `told` whether answers name the account, `switches` how often a lost answer is followed
     by a key of another account, `rotations` how often keys are replaced in a life.
-    `places` is how many batches of a source the record of a run may hold.
+    `places` is how many batches of a source the record of a run may hold. Batches with a ticket that is `refused` are.
     """
 
     plans: Sequence[Plan]
@@ -94,6 +94,7 @@ class Scenario:
     accidents: tuple[float, float] | None = None
     """When reading the results of some batches ends in an exception that nobody foresaw."""
     places: int = MOST_BATCHES
+    refused: Collection[str] = ()
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -151,6 +152,7 @@ def drawn(rng: random.Random) -> Scenario:
         else rng.choice((0.0, 0.0, 0.5)),
         page=draw_page(rng),
         places=rng.choice((MOST_BATCHES, MOST_BATCHES, MOST_BATCHES, 6)),
+        refused=rng.choice(((), (), (), ("1",), ("0", "4"))),
     )
 
 

@@ -176,7 +176,7 @@ class AnthropicBatches:
                 )
             return bought_of(response.content, UNKNOWN_TIME)
         except (*FAILED, NotUnderstood) as error:
-            raise failed_create(error) from None
+            raise failed_create(error, tag) from None
 
     async def retrieve(self, batch_id: str) -> Batch | None:
         response = await self._find(f"{BATCHES}/{quote(batch_id, safe='')}")
@@ -335,9 +335,9 @@ def understood_list(page: WireBatches) -> Sequence[Batch]:
         ) from None
 
 
-def failed_create(error: Exception) -> Interruption:
+def failed_create(error: Exception, tag: str = "") -> Interruption:
     if isinstance(error, APIStatusError):
-        return refused_create(failure_of(error))
+        return refused_create(failure_of(error), tag)
     if isinstance(error.__cause__, Interruption):  # of whoever reads the body, wrapped by the SDK
         return error.__cause__
     if isinstance(error.__cause__ or error, NEVER_CONNECTED):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Rejected, Stalled, Waiting
 
 MOST_RETRY_AFTER = 15 * 60.0
 """Seconds; the vendor's header can ask for a day, and a limit may be lifted before."""
@@ -36,6 +36,13 @@ ACCOUNT_CODES = frozenset(
 """Causes of a 400 that lie in the account and not in the request."""
 _SPEND = re.compile(r"reached your specified\b.{0,80}\busage limits", re.IGNORECASE)
 _CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
+_SHARED = re.compile(
+    r"\b(model|max_tokens|thinking|temperature|top_[pk]|system|stop_sequences|anthropic-(version|beta)|beta|"
+    r"api[ _-]key|organi[sz]ation|workspace|billing|credit|spend|quota|permission)\b",
+    re.IGNORECASE,
+)
+_OWN = re.compile(r"custom_id|\bmessages?[.\[]|\bcontent\b", re.IGNORECASE)
+_INDEX = re.compile(r"\brequests?(?:[.\[ ]+| #)(\d{1,6})\b|\bindex[ :=]+(\d{1,6})\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -113,7 +120,7 @@ def elsewhere(failure: Failure) -> NotTaken:
     )
 
 
-def refused_create(failure: Failure) -> Interruption:
+def refused_create(failure: Failure, tag: str = "") -> Interruption:
     """What an error answer to a create means: OutcomeUnknown where it may have been accepted all the same."""
     if failure.status not in SURELY_REFUSED and not is_redirect(failure):
         return OutcomeUnknown(
@@ -129,7 +136,7 @@ def refused_create(failure: Failure) -> Interruption:
             reason="CreateRefused",
             answer=str(failure),
         )
-    return refused_account(failure) or refused_batch(failure) or waiting(failure)
+    return refused_account(failure) or refused_batch(failure, tag) or waiting(failure)
 
 
 def is_redirect(failure: Failure) -> bool:
@@ -171,22 +178,53 @@ def is_spend_limit(failure: Failure) -> bool:
     return by_code or (failure.status == 400 and bool(_SPEND.search(failure.text)))
 
 
-def refused_batch(failure: Failure) -> Interruption | None:
-    """Something is wrong with the batch, or with the place that it was sent to."""
+def refused_batch(failure: Failure, tag: str = "") -> Interruption | None:
+    """Something is wrong with the batch, or with the place that it was sent to.
+
+    Where what is wrong is what all requests share, no part of the batch would be taken.
+    """
     if failure.status == 404:
         return elsewhere(failure)
     if failure.status == 413:
-        return Rejected(
+        return RefusedBatch(
             f"the batch is too large for the API ({failure}): lower shards.maxBytes, and create the resource again",
             reason="BatchTooLarge",
+            answer=str(failure),
         )
     if failure.status in (400, 422) and failure.code != BODY_TIMEOUT:
+        if not concerns_all(failure):
+            return RefusedBatch(
+                f"the API refuses the batch as invalid ({failure}): check model, prompt and "
+                "categories, and create the resource again",
+                reason="BatchRefused",
+                answer=str(failure),
+                index=index_in(failure.text),
+                custom_id=custom_id_in(failure.text, tag),
+            )
         return Rejected(
             f"the API refuses the batch as invalid ({failure}): check model, prompt and "
             "categories, and create the resource again",
             reason="BatchRefused",
         )
     return None
+
+
+def concerns_all(failure: Failure) -> bool:
+    """Whether a refusal speaks of what all requests of a batch have: then no part of it would be taken either."""
+    if failure.type not in ("", "invalid_request_error"):
+        return True
+    return bool(_SHARED.search(failure.text)) and not _OWN.search(failure.text)
+
+
+def index_in(text: str) -> int | None:
+    """Of the request that a message names, such as `requests.12.custom_id: …`."""
+    found = _INDEX.search(text)
+    return int(found[1] or found[2]) if found else None
+
+
+def custom_id_in(text: str, tag: str) -> str | None:
+    found = re.search(rf"(?<![a-zA-Z0-9_-]){re.escape(tag)}[a-zA-Z0-9_-]{{1,58}}", text) if tag else None
+    return found[0] if found else None
 
 
 def waiting(failure: Failure) -> Waiting:

@@ -119,6 +119,8 @@ class BatchRecord(StatusModel):
     """Lines of its results that answer what it did not ask; they are left out."""
     differing: int = 0
     """Tickets with two answers that contradict each other; one of them counts."""
+    most: int | None = None
+    """How many requests may be sent at the most, since more were refused; the others become a shard of their own."""
     rounds: int = 0
     """How often its create was tried in vain; what it takes to be tried again is told by time."""
     answer: Annotated[str, StringConstraints(max_length=128)] | None = None
@@ -241,6 +243,8 @@ class Status(StatusModel):
     stop: Stop | None = None
     cursor: Line | None = None
     """How far the source was read."""
+    refusals: int = 0
+    """Creates that were refused for what they carried."""
     source_exhausted: bool = False
     """The source was read to its end."""
     tickets: TicketCounts = TicketCounts()

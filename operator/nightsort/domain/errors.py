@@ -80,6 +80,27 @@ class Rejected(Interruption):
     """The spec can never work: the resource ends as Failed."""
 
 
+class RefusedBatch(Rejected):
+    """A create was refused for what it carried, and parts of it may be taken.
+
+    `answer` is its code and type; `index` and `custom_id` are of the request that it names, where it names one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str | None = None,
+        answer: str = "",
+        index: int | None = None,
+        custom_id: str | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason)
+        self.answer = answer
+        self.index = index
+        self.custom_id = custom_id
+
+
 class Conflict(Exception):
     """Somebody else wrote the resource since it was read: look again."""
 

@@ -139,7 +139,14 @@ def without_retry(status: Status, record: BatchRecord) -> Status:
 
 def confirmed(status: Status, record: BatchRecord, batch_id: str, now: datetime) -> Status:
     """The intent has become a batch."""
-    update = {"state": BatchState.SUBMITTED, "id": batch_id, "rounds": 0, "answer": None, "submitted_at": now}
+    update = {
+        "state": BatchState.SUBMITTED,
+        "id": batch_id,
+        "rounds": 0,
+        "answer": None,
+        "most": None,
+        "submitted_at": now,
+    }
     return put(status, record.model_copy(update=update))
 
 

@@ -56,6 +56,7 @@ NOT_SUMMED: dict[str, object] = {
     "seen": None,
     "rounds": 0,
     "answer": None,
+    "most": None,
 }
 """What says how to go on, and is over too."""
 MOST_PARENTS = 100

@@ -17,7 +17,7 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.asked import IdDigest
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Watch
-from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Waiting
+from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Rejected, Waiting
 from nightsort.domain.record import Submission, find, next_shard, put, put_retry, released
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder, bytes_of
@@ -30,6 +30,7 @@ from nightsort.flow.afford import count_texts, hold_batch, hold_what_is_known, w
 from nightsort.flow.answers import to_ask_again
 from nightsort.flow.confirm import confirm, settle
 from nightsort.flow.context import about_batch
+from nightsort.flow.halve import halve
 from nightsort.flow.places import hold_results
 from nightsort.flow.recover import keep
 from nightsort.flow.run import Bought, Run
@@ -68,6 +69,8 @@ class Load:
     some_texts: Spread = field(default_factory=Spread)
     cut: int = 0
     ids: IdDigest = field(default_factory=IdDigest)
+    sent: list[str] = field(default_factory=list)
+    """The tickets' ids in the order of the requests."""
 
     @property
     def tickets(self) -> int:
@@ -124,7 +127,8 @@ async def make_room(run: Run, submission: Submission) -> None:
     Raises:
         Waiting, Rejected: what is in flight needs all of it.
     """
-    if find(run.status, submission.shard, submission.attempt) is not None:
+    earlier = find(run.status, submission.shard, submission.attempt)
+    if earlier is not None and earlier.most is None:
         return
     room = Room.beside(run.spec, run.tools.places)
     status = with_room(run.status, room.for_retries() if submission.parents else room)
@@ -142,7 +146,8 @@ async def fill(run: Run, submission: Submission, tag: str, load: Load) -> Load:
         disable_thinking=plan is not None and plan.disable_thinking,
         max_tokens=plan.max_tokens if plan else None,
     )
-    loader = Loader(run, encoder, tag, load)
+    earlier = find(run.status, submission.shard, submission.attempt)
+    loader = Loader(run, encoder, tag, load, earlier.most if earlier else None)
     if submission.parents:
         await loader.take_again(source, submission.parents)
     else:
@@ -159,9 +164,10 @@ def batched(ids: Iterable[str], size: int) -> Iterator[list[str]]:
 class Loader:
     """Puts tickets into a load."""
 
-    def __init__(self, run: Run, encoder: Encoder, tag: str, load: Load) -> None:
+    def __init__(self, run: Run, encoder: Encoder, tag: str, load: Load, most: int | None = None) -> None:
         self._run, self._encoder, self._tag, self._load = run, encoder, tag, load
         self._shards = run.spec.shards
+        self._most = most or self._shards.max_requests
         self._ids: set[str] = set()
 
     async def take_range(self, source: Source, submission: Submission) -> None:
@@ -193,7 +199,7 @@ class Loader:
         Raises:
             Rejected: its id was there before, so that its answer could not be told from the other's.
         """
-        if self._load.tickets >= self._shards.max_requests:
+        if self._load.tickets >= self._shards.max_requests or self._load.spool.requests >= self._most:
             return False
         if ticket.gone:
             self._load.refuse(ticket.id, Verdict.MISSING, GONE)
@@ -210,6 +216,7 @@ class Loader:
                 self._load.some_texts.note(sent.text)
                 self._load.cut += sent.cut
                 self._load.ids.add(ticket.id)
+                self._load.sent.append(ticket.id)
             elif spool.requests:
                 return False
             else:
@@ -258,6 +265,7 @@ async def intend(
         requests=load.spool.requests,
         text_bytes=load.text_bytes,
         cut=load.cut,
+        most=earlier.most if earlier else None,
         rounds=earlier.rounds if earlier else 0,
         answer=earlier.answer if earlier else None,
         spared=max((parent.spared + parent.canceled for parent in submission.parents), default=0),
@@ -271,27 +279,31 @@ async def intend(
         seen=seen,
     )
     watch = Watch(run.tools.clock.monotonic())
-    status = advanced(put_retry(run.status, record, submission.parents), submission, load, record)
+    status = advanced(run.status, put_retry(run.status, record, submission.parents), submission, load, record)
     status = with_what_is_known(run, status)
     await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
     run.tools.watches[tag] = watch
     return record if load.tickets else None
 
 
-def advanced(status: Status, submission: Submission, load: Load, record: BatchRecord) -> Status:
-    """The source's cursor after this load; what a released range had more than fits now becomes a shard of its own."""
+def advanced(before: Status, status: Status, submission: Submission, load: Load, record: BatchRecord) -> Status:
+    """The source's cursor after this load; what a released range had more than fits now becomes a shard of its own.
+
+    `before` is the status without this record.
+    """
     if submission.parents:
         return status
     if submission.through is None:
         return status.model_copy(update={"cursor": load.cursor, "source_exhausted": not load.full})
     if not load.full:
         return put(status, record.model_copy(update={"through": submission.through}))
+    earlier = find(before, submission.shard, submission.attempt)
     rest = record.model_copy(
         update={
             "shard": next_shard(status),
             "tag": "",
             "state": BatchState.RELEASED,
-            "requests": 0,
+            "requests": max(earlier.requests - load.tickets, 0) if earlier else 0,
             "text_bytes": 0,
             "cut": 0,
             "failed": 0,
@@ -299,6 +311,7 @@ def advanced(status: Status, submission: Submission, load: Load, record: BatchRe
             "long_ids": 0,
             "seen": None,
             "ids_digest": None,
+            "most": None,
             "rounds": 0,
             "answer": None,
             "after": load.cursor,
@@ -334,6 +347,8 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, load: Load) ->
                 "the call broke off before the whole batch had left; it is sent again", reason="SendingCut"
             ) from unknown
         return await leave_open(run, record, unknown)
+    except RefusedBatch as refusal:
+        return await halve(run, record, load.sent, refusal)
     except NotTaken as refusal:
         await settle(run, record, partial(not_taken, answer=refusal.answer[:MOST_ANSWER_CHARS]))
         raise

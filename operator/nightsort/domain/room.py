@@ -43,6 +43,7 @@ SUMMED = (
     "unpriced",
     "strays",
     "differing",
+    "cut",
 )
 """Of entries that are summed up; a test holds that each field is one of these, or is told how it is taken."""
 NOT_SUMMED: dict[str, object] = {

@@ -180,6 +180,25 @@ async def test_a_new_process_goes_on_with_the_same_tickets(database: TestDatabas
     assert not night.world.ledger.lose_long_ids(finished.meta), "a finished resource may stay for years"
 
 
+async def test_an_earlier_version_after_a_rollback_goes_on_behind_what_was_bought(database: TestDatabase) -> None:
+    """It knows nothing of kept ids, and takes cursors for ids of the source."""
+    make_tickets(database, range(1001, 1101))
+    night = Night(database, "SELECT id, body FROM tickets", room=20, shard=20)
+    for _ in range(50):
+        if len(night.now.status.batches) == 2:
+            break
+        await night.world.clock.sleep(await night.world.look(night.resource) or 0)
+    now = night.now
+    assert now.status.plan is not None
+    earlier = now.status.plan.model_copy(update={"snapshot": None})
+    await night.world.ledger.save(now.meta, now.status.model_copy(update={"plan": earlier}))
+
+    await night.live()
+
+    assert labeled(database) == list(range(1001, 1101))
+    assert set(night.world.paid().values()) == {1}
+
+
 async def test_where_the_kept_ids_are_gone_nothing_else_is_bought_in_their_place(database: TestDatabase) -> None:
     make_tickets(database, range(1, 101))
     night = Night(database, LIMITED.replace("500", "50"), room=10, shard=10)

@@ -85,7 +85,10 @@ def block_tag(tag: str, block: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeptTickets:
-    """Implements `ports.Source` over the ids that were kept. A ticket's cursor is its place among them."""
+    """Implements `ports.Source` over the ids that were kept.
+
+    A ticket's cursor is its id, as the source itself has it: an earlier version, after a rollback, goes on from there.
+    """
 
     source: ChangingSource
     ledger: Ledger
@@ -101,25 +104,25 @@ class KeptTickets:
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
         """Every kept ticket of the range; one that has left the source comes as `gone`."""
-        first = 0 if after is None else int(after) + 1
-        end = self.total if through is None else int(through) + 1
+        first = 0 if after is None else await self._place(after) + 1
+        end = self.total if through is None else await self._place(through) + 1
         for block in range(first // BLOCK_IDS, -(-end // BLOCK_IDS)):
             ids = await self._block(block)
             begin, stop = max(first, block * BLOCK_IDS), min(end, (block + 1) * BLOCK_IDS)
             for start in range(begin, stop, IDS_PER_READ):
                 some = [ids[str(place)] for place in range(start, min(start + IDS_PER_READ, stop))]
-                async for page in self._read(some, start):
+                async for page in self._read(some):
                     yield page
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         return await self.source.by_ids(ids)
 
-    async def _read(self, ids: Sequence[str], first: int) -> AsyncIterator[Sequence[Ticket]]:
+    async def _read(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
         """These tickets in the order of their places, since a load that is full ends anywhere among them."""
         places = {each: place for place, each in enumerate(ids)}
         done = 0
         async for page in self.source.among(ids):
-            found = {each.id: each for each in page if each.id in places}
+            found = {each.id: replace(each, cursor=each.id) for each in page if each.id in places}
             if not found:
                 continue
             if min(places[each] for each in found) < done:
@@ -128,10 +131,21 @@ class KeptTickets:
                     "(type, collation) of its column back, or cancel this run, which keeps what was bought"
                 )
             end = max(places[each] for each in found) + 1
-            yield [placed(each, found.get(each), first + places[each]) for each in ids[done:end]]
+            yield [found.get(each) or gone(each) for each in ids[done:end]]
             done = end
         if done < len(ids):
-            yield [placed(each, None, first + places[each]) for each in ids[done:]]
+            yield [gone(each) for each in ids[done:]]
+
+    async def _place(self, ticket_id: str) -> int:
+        for block in range(-(-self.total // BLOCK_IDS)):
+            for place, each in (await self._block(block)).items():
+                if each == ticket_id:
+                    return int(place)
+        raise Stalled(
+            f"ticket {ticket_id[:64]!r}, up to which the run has come, is not among the ids that were kept: restore "
+            f"ConfigMaps {self.meta.name}-ids-{self.tag}…; or cancel this run, which keeps what was bought",
+            reason="IdsMissing",
+        )
 
     async def _block(self, block: int) -> Mapping[str, str]:
         kept = await self.ledger.long_ids(self.meta, block_tag(self.tag, block))
@@ -145,11 +159,8 @@ class KeptTickets:
         return kept
 
 
-def placed(ticket_id: str, ticket: Ticket | None, place: int) -> Ticket:
-    """A ticket with its place as its cursor; without the ticket, one that has gone."""
-    if ticket is None:
-        return Ticket(ticket_id, {}, str(place), gone=True)
-    return replace(ticket, cursor=str(place))
+def gone(ticket_id: str) -> Ticket:
+    return Ticket(ticket_id, {}, ticket_id, gone=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Account(FakeBatchApi):
         self.longest = rng.choice((60.0, 3600.0, 4 * 3600.0))
         self.withheld: set[str] = set()
         self.greed = 0.0
+        self.crowded = False
         self.noise = rng.choice((0.0, 0.0, 0.3))
         self.losses = 0.0
         self.refuses: set[str] = set()
@@ -129,9 +130,18 @@ class Account(FakeBatchApi):
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
         """The list lags, within the grace, but whatever it has shown it goes on showing."""
+        if self.crowded:
+            raise Waiting("more than 20,000 batches are too new to be passed over", reason="ListTooLong")
         hidden, self.hidden = self.hidden, set()
         try:
             return await super().recent(since)
+        finally:
+            self.hidden = hidden
+
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        hidden, self.hidden = self.hidden, set()
+        try:
+            return await super().behind(batch_id, until)
         finally:
             self.hidden = hidden
 
@@ -162,6 +172,12 @@ class Account(FakeBatchApi):
             lines += self._rng.sample(lines, min(len(lines), 2))
             lines.insert(self._rng.choice((0, len(lines) // 2)), Answer("alien1-1", "succeeded", "billing", "end_turn"))
         return self.wire.carry(lines, tag_of(answers[0].custom_id))
+
+    def crowd(self) -> None:
+        """From now on the list is too long, which an hour ago it was already."""
+        self.crowded, ago = True, self._clock.now() - timedelta(hours=1)
+        answers = [Answer("theirs-0", "succeeded", "billing", "end_turn")]
+        self.held[f"{self._prefix}0000"] = Held(f"{self._prefix}0000", "theirs", ago, ago, answers)
 
     def stranger(self, requests: int) -> None:
         """Another tenant of the workspace buys a batch of as many requests."""

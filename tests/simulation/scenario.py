@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nightsort.api.categories import Category, UnknownLabel
@@ -58,8 +58,8 @@ class Scenario:
     During the `page`, in seconds like the drought, a gateway answers where results are asked for.
     `drought` is when accounts sell nothing, in seconds from the beginning of the world. `greed` is how many answers use
     all the tokens that they may. Where it is `restless`, somebody writes a resource whenever its results are read.
-    While it is `blind`, in seconds like the drought, nobody can tell which batches are owned, so that no lost answer is
-    settled.
+    Where it is `crowded`, lists of batches are too long to be read back to anything. While it is `blind`, in seconds
+    like the drought, nobody can tell which batches are owned, so that no lost answer is settled.
     With a `limit`, sources are queries for so many tickets without a label, the first or the `newest`, which see labels
     with a `lag` in seconds. `counts` is how many of the batches have odd counts, `clocks` how far apart clocks of
     processes may be (seconds), `told` whether answers name the account, `switches` how often a lost answer is followed
@@ -80,6 +80,7 @@ class Scenario:
     greed: float = 0.0
     restless: bool = False
     blind: tuple[float, float] | None = None
+    crowded: bool = False
     limit: int | None = None
     newest: bool = False
     counts: float = 0.0
@@ -108,7 +109,18 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_query
     if is_clumsy(seed):
         return drawn_clumsy
-    return drawn_blind if is_blind(seed) else drawn
+    if is_blind(seed):
+        return drawn_blind
+    return drawn_crowded if is_crowded(seed) else drawn
+
+
+def is_crowded(seed: int) -> bool:
+    return random.Random(f"crowded {seed}").random() < 0.06
+
+
+def drawn_crowded(rng: random.Random) -> Scenario:
+    """Any life, in workspaces that make more batches than a list can be read back through."""
+    return replace(drawn(rng), crowded=True)
 
 
 def drawn(rng: random.Random) -> Scenario:

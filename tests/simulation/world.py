@@ -105,6 +105,8 @@ class World:
         for name, account in self.accounts.items():
             account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
             account.refuses = set(self.scenario.refused)
+            if scenario.crowded:
+                account.crowd()
             account.counts.rate = scenario.counts
             account.names = (f"organization of {name}", f"workspace of {name}") if scenario.told else UNTOLD
             account.wire.share, account.wire.strays = scenario.odd, scenario.strays

@@ -195,6 +195,8 @@ def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Move | Non
 
 def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Move | None:
     for record in in_state(resource.status, BatchState.INTENDED):
+        if not record.requests:  # rows for what cannot be sent: no batch can have come of it
+            return Release(record)
         candidates = facts.candidates.get(record.tag)
         if candidates is None:
             if facts.untold() and resource.meta.buy_again == record.tag:

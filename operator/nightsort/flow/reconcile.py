@@ -34,7 +34,7 @@ from nightsort.domain.moves import (
     poll_pause,
     urgent_move,
 )
-from nightsort.domain.record import in_state
+from nightsort.domain.record import in_state, released
 from nightsort.domain.report import progress, standing_of
 from nightsort.domain.rounds import not_taken, standing_of_held
 from nightsort.domain.situation import Situation, Standing
@@ -201,7 +201,7 @@ class Reconciler:
             batches = await self._polls.snapshots(api, ids, since, read, newer_than)
         absent = self._absent(ids, batches)
         candidates: dict[str, list[Candidate]] = {}
-        unclear = [intent for intent in intents if not self._is_known(intent, candidates)]
+        unclear = [intent for intent in intents if intent.requests and not self._is_known(intent, candidates)]
         known = Facts(
             batches,
             candidates,
@@ -282,10 +282,7 @@ class Reconciler:
                 with about_batch(batch.id):
                     await confirm(run, record, batch.id)
             case Release(record):
-                status = not_taken(run.status, record)
-                await run.save(status, standing_of_held(status, run.now()) or progress(status))
-                self._tools.watches.pop(record.tag, None)
-                await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
+                await self._release(run, record)
             case Collect(record, batch):
                 self._collecting[batch.id] += 1
                 with about_batch(batch.id):
@@ -306,6 +303,15 @@ class Reconciler:
                 await abandon(run, submission)
             case Finish():
                 await finish(run, run.status)
+
+    async def _release(self, run: Run, record: BatchRecord) -> None:
+        if not record.requests:  # its rows are stored again, and no create of it was in vain
+            status = released(run.status, record)
+            return await run.save(status, progress(status))
+        status = not_taken(run.status, record)
+        await run.save(status, standing_of_held(status, run.now()) or progress(status))
+        self._tools.watches.pop(record.tag, None)
+        return await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
 
     async def _stop(self, run: Run, rejected: Rejected) -> None:
         """Nothing more is bought for this resource; what was bought is still collected.

@@ -19,7 +19,7 @@ from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.record import in_state
 from tests.fakes.batch_api import Held
 from tests.fakes.ledger import nothing
-from tests.fakes.world import World
+from tests.fakes.world import Killed, World
 
 ONE_EACH = {"maxRequests": 1}
 BODIES = ("billing", "technical", "account")
@@ -338,3 +338,28 @@ async def test_what_an_intent_has_bought_is_cancelled_once_it_is_found(world: Wo
     await live(world, resource)
 
     assert world.api.held["msgbatch_0001"].canceling
+
+
+async def test_an_intent_under_which_nothing_can_be_bought_is_begun_anew_at_once(world: World) -> None:
+    """Its tickets have no text; the process has ended before it could note that their rows are stored."""
+    lengthen_list(world)
+    cut_list(world)
+    resource = world.apply("", "", backoffLimit=0)
+    kill = True
+
+    async def killed(operation: str, *about: Any) -> None:
+        if operation == "load" and kill:
+            raise Killed
+
+    world.ledger.before = killed
+    with pytest.raises(Killed):
+        await world.look(resource)
+    assert in_state(now(world, resource), BatchState.INTENDED)
+    kill = False
+    world.restart()
+
+    status = await live(world, resource, looks=3)
+
+    assert is_true(status, "Finished")
+    assert {row.verdict for row in world.rows.values()} == {Verdict.UNSENDABLE}
+    assert world.api.calls["recent"] == world.api.calls["create"] == 0

@@ -98,15 +98,18 @@ class Statements:
         conflict = f"ON CONFLICT ({target}) DO UPDATE SET {', '.join(assignments)} WHERE {which}"
         return f"{insert} {select} WHERE true {conflict}"  # SQLite reads ON after a table's name as a join's
 
-    def standing(self) -> str:
+    def standing(self, *, once: bool) -> str:
         """How many staged labels have a row that can be seen, and how many of these rows have a category.
+
+        `once` where each can have no more than one row, which saves a sort.
 
         As joins: MariaDB remembers what a subquery said of an id for all ids that its collation takes for the same,
         and a left join would keep SQLite from choosing the order in which an index helps.
         """
+        distinct = "" if once else "DISTINCT "
         filled = f"CASE WHEN t.{self.fields['category']} IS NOT NULL THEN s.sent END"
         return (
-            f"SELECT COUNT(DISTINCT s.sent), COUNT(DISTINCT {filled}) FROM {STAGE} AS s "
+            f"SELECT COUNT({distinct}s.sent), COUNT({distinct}{filled}) FROM {STAGE} AS s "
             f"JOIN {self.table} AS t ON {self._same} WHERE s.category IS NOT NULL"
         )
 

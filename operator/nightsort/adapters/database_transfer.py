@@ -155,7 +155,7 @@ class Transfer:
         """
         if not self._labels:
             return 0
-        seen, filled = self.session.run(self.statements.standing()).one()
+        seen, filled = self.session.run(self.statements.standing(once=self.layout.unique)).one()
         leaves = self.layout.table.view and not filled
         return int(seen if leaves else self._labels) - int(filled)
 

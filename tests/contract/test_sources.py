@@ -218,7 +218,7 @@ BROKEN = [
     (
         "t.csv",
         "id,subject,body\n1,SECRET\n",
-        "line 2: 2 columns where the header has 3: a cell is missing; write an empty one",
+        "line 2: 2 columns where the header has 3: a cell is missing, by their order that of 'body'; write",
     ),
     (
         "t.csv",

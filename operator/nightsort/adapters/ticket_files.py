@@ -191,8 +191,8 @@ def fields_of(row: list[str], header: list[str], line: int) -> dict[str, str]:
         )
     if len(row) < len(header):
         raise InvalidFile(
-            f"line {line}: {len(row)} columns where the header has {len(header)}: a cell is missing; "
-            "write an empty one (two commas, or one at the end) where there is no value"
+            f"line {line}: {len(row)} columns where the header has {len(header)}: a cell is missing, by "
+            f"their order that of {header[len(row)]!r}; write an empty one (two commas, or one at the end) for no value"
         )
     if len(row) > len(header):
         raise InvalidFile(

@@ -56,8 +56,9 @@ def is_name(cell: str) -> bool:
 
 def is_header(row: Sequence[str], header: Sequence[str]) -> bool:
     """Whether a row is the header again, or that of another file, rather than a ticket."""
-    if any(len(cell) > MOST_NAME_CHARS or cell.isdigit() for cell in row):
-        return False
+    place = header.index("id")
+    if len(row) <= place or any(map(str.isdigit, row[place])) or max(map(len, row)) > MOST_NAME_CHARS:
+        return False  # as nearly all are; no known name of a column has a digit
     cells = [cell.strip().removeprefix("\ufeff") for cell in row]
     if cells == list(header):
         return True

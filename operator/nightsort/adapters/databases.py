@@ -16,10 +16,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from nightsort.adapters import database_refusals as refusals
-from nightsort.adapters.database_causes import STRANGER
+from nightsort.adapters.database_causes import STRANGER, UNREACHABLE
+from nightsort.adapters.database_connections import pin, pinned
 from nightsort.adapters.database_errors import Diagnosis, diagnosed
 from nightsort.adapters.database_times import take_any_time
-from nightsort.adapters.hosts import is_allowed
+from nightsort.adapters.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
 from nightsort.adapters.postgresql_state import sqlstate_of
 from nightsort.domain.errors import Stalled
 
@@ -73,6 +74,7 @@ class DatabasePolicy:
     schemes: frozenset[str]
     hosts: tuple[str, ...]
     own: bool = False
+    resolve: Resolver = look_up
 
     def allows_scheme(self, family: str) -> bool:
         return family in {FAMILIES.get(scheme) for scheme in self.schemes}
@@ -80,6 +82,10 @@ class DatabasePolicy:
     def allows_host(self, hosts: str) -> bool:
         """`hosts` may be a list with commas, all of which libpq tries."""
         return all(is_allowed(host, self.hosts, own=self.own) for host in hosts.split(","))
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """What to connect to for an allowed host. Raises HostNotAllowed, or OSError where there is nothing."""
+        return addresses(host, port, self.hosts, own=self.own, resolve=self.resolve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +189,8 @@ class Database:
             connect_args=CONNECT_ARGUMENTS[self.family],
             **({"use_native_hstore": False} if self.family == "postgresql" else {}),
         )
+        self._addresses = policy.addresses
+        pin(self._engine, self.family, self._addresses)
 
     def _parse(self, url: str) -> sa.URL:
         try:
@@ -198,9 +206,7 @@ class Database:
             allowed = ", ".join(sorted(policy.schemes))
             raise self.stalled(f"the URL's scheme is not allowed here; allowed: {allowed}", "DatabaseNotAllowed")
         if self.family != "sqlite" and not policy.allows_host(url.host or "localhost"):
-            raise self.stalled(
-                "the URL's host is not among those that the operator's settings allow", "DatabaseNotAllowed"
-            )
+            raise self._host_not_allowed()
         if refused := set(url.query) - OPTIONS[self.family]:
             allowed = ", ".join(sorted(OPTIONS[self.family])) or "none"
             named = plain_options(refused, url)
@@ -255,9 +261,20 @@ class Database:
         except (psycopg.Error, UnicodeError) as error:
             raise self._translated(error) from None
 
+    def _host_not_allowed(self) -> Stalled:
+        return self.stalled(
+            "the URL's host, or the address that its name stands for, is not among those that the operator's settings "
+            "allow",
+            "DatabaseNotAllowed",
+        )
+
     def _connect(self) -> sa.Connection:
         try:
             return self._engine.connect()
+        except HostNotAllowed:
+            raise self._host_not_allowed() from None
+        except OSError:  # the name has no address now
+            raise self._told(Diagnosis(UNREACHABLE)) from None
         except DBAPIError as error:
             raise self._told(self._refused(error.orig)) from None
         except (struct.error, LookupError, ValueError, AssertionError):  # PyMySQL's, of packets that are none
@@ -280,10 +297,19 @@ class Database:
             return Diagnosis(cause, words=words)
         text, code = str(error), None
         if refusals.SERVERS_WORDS.search(text):
-            _, options = self._engine.dialect.create_connect_args(self._engine.url)
-            code = sqlstate_of({**options, **CONNECT_ARGUMENTS[self.family]}, CONNECT_SECONDS)
+            code = self._sqlstate()
         cause, words = refusals.of_postgresql(text, code)
         return Diagnosis(cause, words=words)
+
+    def _sqlstate(self) -> str | None:
+        """The code of the refusal, for which libpq connects once more, to a checked address again."""
+        _, given = self._engine.dialect.create_connect_args(self._engine.url)
+        options = dict(given)
+        try:
+            options |= pinned(options, self._addresses)
+        except (HostNotAllowed, OSError):
+            return None
+        return sqlstate_of({**options, **CONNECT_ARGUMENTS[self.family]}, CONNECT_SECONDS)
 
     def _translated(self, error: BaseException | None) -> Exception:
         return self._told(diagnosed(error, self.family, self._name))

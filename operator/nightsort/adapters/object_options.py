@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
-from nightsort.adapters.hosts import is_allowed
+from nightsort.adapters.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
 
 Refuse = Callable[[str, str], Exception]
 """Makes the error from a message and a reason."""
@@ -52,6 +52,10 @@ PREFIXES = {"s3": ("aws_",), "gs": ("google_",), "az": ("azure_storage_", "azure
 ALIASES = {"token": "session_token", "endpoint_url": "endpoint", "default_region": "region", "sas_key": "sas_token"}
 # Stricter than a URL may be: two readers of one text could take an odd one for different hosts.
 ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?")
+ENDPOINT_REFUSED = (
+    "the Secret's endpoint, or the address that its name stands for, is not among those that the operator's settings "
+    "allow (NIGHTSORT_OBJECT_STORE_ENDPOINTS)"
+)
 # They become part of a host's name.
 SHAPES = {"region": re.compile(r"[a-z0-9-]{1,64}"), "account_name": re.compile(r"[a-z0-9]{3,24}")}
 
@@ -70,13 +74,38 @@ class StorePolicy:
     endpoints: tuple[str, ...] = ()
     ambient: bool = False
     own: bool = False
+    resolve: Resolver = look_up
 
     def allows_bucket(self, scheme: str, bucket: str) -> bool:
         return any(fnmatchcase(f"{scheme}://{bucket}", pattern) for pattern in self.buckets)
 
     def allows_endpoint(self, url: str) -> bool:
-        parts = urlsplit(url.lower())
-        return is_allowed(parts.hostname or "", self.endpoints, parts.netloc, own=self.own)
+        """An address of IPv6 is compared in its brackets: of another, the end would look like a port."""
+        host, netloc, _ = parts_of(url)
+        return is_allowed(host, self.endpoints, netloc, own=self.own)
+
+    def leads_elsewhere(self, url: str) -> bool:
+        """Whether the name of an allowed endpoint stands for an address that is not allowed; may ask a name server.
+
+        A name without an address is left to the store's own client, which tells what it means, or asks a proxy.
+        """
+        host, _, port = parts_of(url)
+        listed = [*self.endpoints, *(each.removesuffix(f":{port}") for each in self.endpoints)]
+        try:
+            addresses(host, port, listed, own=self.own, resolve=self.resolve)
+        except HostNotAllowed:
+            return True
+        except OSError:
+            return False
+        return False
+
+
+def parts_of(url: str) -> tuple[str, str, int]:
+    """Host, host with port as it is written, and port, of a URL that ENDPOINT matches."""
+    parts = urlsplit(url.lower())
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return (f"[{host}]" if ":" in host else host), parts.netloc, port
 
 
 def checked(scheme: str, given: Mapping[str, str], policy: StorePolicy, refuse: Refuse) -> dict[str, str]:
@@ -100,11 +129,7 @@ def check_endpoint(url: str, policy: StorePolicy, refuse: Refuse) -> None:
     if not ENDPOINT.fullmatch(url):
         raise refuse("the Secret's endpoint is no URL like https://store.example:9000", "StoreOption")
     if not policy.allows_endpoint(url):
-        raise refuse(
-            "the Secret's endpoint is not among those that the operator's settings allow "
-            "(NIGHTSORT_OBJECT_STORE_ENDPOINTS)",
-            "StoreNotAllowed",
-        )
+        raise refuse(ENDPOINT_REFUSED, "StoreNotAllowed")
 
 
 def named(scheme: str, key: str) -> str:

@@ -19,7 +19,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from nightsort.adapters.files import flush_file
 from nightsort.adapters.object_errors import interruption
-from nightsort.adapters.object_options import StorePolicy, account_of, checked
+from nightsort.adapters.object_options import ENDPOINT_REFUSED, StorePolicy, account_of, checked
 from nightsort.domain.errors import Rejected, Stalled
 
 if TYPE_CHECKING:
@@ -140,6 +140,10 @@ class Folder:
             raise interruption(error, self.place, self.scheme, rights=self._rights) from None
 
     def _store(self) -> Store:
+        """The library resolves names itself, so that they can only be checked right before each call."""
+        endpoint = self._options.get("endpoint")
+        if endpoint is not None and self._policy.leads_elsewhere(endpoint):
+            raise self.stalled(ENDPOINT_REFUSED, "StoreNotAllowed")
         if self._opened is None:
             try:
                 self._opened = self._open()

@@ -15,7 +15,7 @@ from nightsort.domain.account import Kinship, Marks
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import CLOCK_SKEW, Totals, Watch
 from nightsort.domain.moves import Facts
-from nightsort.flow import adopt, reconcile, submit
+from nightsort.flow import adopt, cancel, confirm, reconcile, recover, submit
 from nightsort.flow.run import Run
 from tests.simulation.chaos import Chaos, Pauses
 from tests.simulation.defect import Defect
@@ -61,6 +61,18 @@ def only_the_key_tells(noted: Marks, now: Marks) -> Kinship:
     return Kinship.SAME if noted.key == now.key else Kinship.OTHER
 
 
+async def put_nothing_back(run: Run) -> None:
+    """Takes a status for what it says."""
+
+
+async def keep_nothing(run: Run) -> None:
+    """Buys without a copy of the record."""
+
+
+def with_wiped_statuses(rng: random.Random) -> Scenario:
+    return dataclasses.replace(drawn(rng), wipes=10)
+
+
 def with_odd_counts(rng: random.Random) -> Scenario:
     return dataclasses.replace(drawn(rng), counts=1.0)
 
@@ -85,7 +97,10 @@ def paused(rng: random.Random) -> Chaos:
     return Pauses(rng, most=15, rate=0.1)
 
 
+AGAIN = r"I2: .+ was bought again"
 RELEASED = r"I2: \S+ released \S+, which was bought"
+
+KEPT_BY = ((submit, "keep"), (confirm, "keep_if_possible"), (cancel, "keep_if_possible"), (recover, "keep_if_possible"))
 
 DEFECTS: tuple[Defect, ...] = (
     Defect(
@@ -134,6 +149,19 @@ DEFECTS: tuple[Defect, ...] = (
         r"\S+ waits for another account, and has always had the same",
         [(adopt, "kinship", only_the_key_tells)],
         scenario=with_rotated_keys,
+        chaos=troubled,
+    ),
+    Defect(
+        "a status that was wiped is taken for what it says",
+        AGAIN,
+        [(reconcile, "recover", put_nothing_back)],
+        scenario=with_wiped_statuses,
+    ),
+    Defect(
+        "no copy of the record is kept",
+        AGAIN,
+        [(where, name, keep_nothing) for where, name in KEPT_BY],
+        scenario=with_wiped_statuses,
         chaos=troubled,
     ),
 )

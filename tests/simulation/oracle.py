@@ -163,7 +163,7 @@ class Oracle:
         self.demand(MARK not in text, f"I6: the status of {name} has the text of a ticket")
         if before.status.plan is None and status.plan is not None:
             self.counted[before.meta.uid] = status.plan.tickets
-        known = {record.tag for record in before.status.batches}
+        known = {record.tag for record in before.status.batches} | self.intents.keys()  # put back, it is not new
         new = [each for each in status.batches if each.state is BatchState.INTENDED and each.tag not in known]
         for record in new:
             stopped = before.meta.deletion_timestamp or before.spec.suspend or before.status.stop

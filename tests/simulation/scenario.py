@@ -88,6 +88,7 @@ class Scenario:
     told: bool = True
     switches: float = 0.0
     rotations: int = 0
+    wipes: int = 0
     lag: float = 0.0
     odd: float = 0.0
     strays: float = 0.0
@@ -157,6 +158,7 @@ def drawn(rng: random.Random) -> Scenario:
         told=rng.random() < 0.5,
         switches=rng.choice((0.0, 0.0, 0.5)),
         rotations=rng.choice((0, 0, 3)),
+        wipes=rng.choice((0, 0, 0, 1, 3)),
         odd=rng.choice((0.0, 0.0, 0.0, 0.3)),
         # Where tickets leave the source, nobody can tell theirs from answers to what was not asked.
         strays=0.0

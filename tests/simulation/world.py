@@ -118,10 +118,7 @@ class World:
                 account.drought = self._from(self.scenario.drought)
             if self.scenario.room < CROWDED:
                 account.longest = min(account.longest, 600.0)
-        for plan in self.scenario.plans:
-            self.spawn(self._apply(plan))
-        for _ in range(self.scenario.rotations):
-            self.spawn(self._rotate())
+        self._let_things_happen()
         self.begin()
         while not self.oracle.broken and not self.settled:
             if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > self.most_looks:
@@ -129,6 +126,14 @@ class World:
             await asyncio.sleep(60)
         if not self.oracle.broken:
             self.oracle.look_back()
+
+    def _let_things_happen(self) -> None:
+        for plan in self.scenario.plans:
+            self.spawn(self._apply(plan))
+        for _ in range(self.scenario.wipes):
+            self.spawn(self._wipe())
+        for _ in range(self.scenario.rotations):
+            self.spawn(self._rotate())
 
     def _from(self, span: tuple[float, float]) -> tuple[datetime, datetime]:
         begins, ends = (self.clock.now() + timedelta(seconds=each) for each in span)
@@ -321,6 +326,26 @@ class World:
     async def _stranger(self, account: str, requests: int) -> None:
         await asyncio.sleep(self.rng.uniform(0, 300))
         self.accounts[account].stranger(requests)
+
+    async def _wipe(self) -> None:
+        """Somebody writes over a status: with nothing, with no batches, or with what stood there some writes ago."""
+        await asyncio.sleep(self.rng.choice((100.0, 1000.0, 10_000.0)) * self.rng.random())
+        there = [resource for meta in self.created if (resource := self.truth.now(meta)) is not None]
+        if not there:
+            return
+        resource = self.rng.choice(there)
+        older = self.truth.seen(resource.meta, self.rng.randrange(1, 6))
+        wiped = self.rng.choice(
+            (
+                Status(),
+                resource.status.model_copy(update={"batches": ()}),
+                older.status if older is not None else Status(),
+            )
+        )
+        if is_finished(resource.status):
+            return
+        self.trace(0, "the status is wiped", f"{resource.meta.name}, {len(wiped.batches)} batches are left")
+        self.truth.wipe(resource.meta, wiped)
 
     async def _rotate(self) -> None:
         await asyncio.sleep(self.rng.choice((60.0, 1000.0, 10_000.0)) * self.rng.random())

@@ -139,8 +139,8 @@ async def test_an_answer_that_comes_drop_by_drop_is_given_up(monkeypatch: pytest
 
 
 async def test_results_that_come_drop_by_drop_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anthropic_batches, "SLOW_SECONDS", 0.2)
-    monkeypatch.setattr(anthropic_batches, "LEAST_BYTES_PER_SECOND", 100_000)
+    monkeypatch.setattr(anthropic_results, "SLOW_SECONDS", 0.2)
+    monkeypatch.setattr(anthropic_results, "LEAST_BYTES_PER_SECOND", 100_000)
     async with sending(lambda: endless(b" "), pause=0.01) as api:
         with pytest.raises(Waiting) as caught:
             await collect(api)

@@ -10,7 +10,6 @@ import errno
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
@@ -32,7 +31,7 @@ from nightsort.adapters.anthropic_failures import (
     refused_cursor,
 )
 from nightsort.adapters.anthropic_models import WireModel, WireTokens
-from nightsort.adapters.anthropic_results import LineReader, NoResults
+from nightsort.adapters.anthropic_results import Flow, LineReader, NoResults
 from nightsort.adapters.anthropic_wire import (
     NotUnderstood,
     WireBatches,
@@ -57,9 +56,6 @@ MOST_PAGES = 20
 MOST_ANSWER_BYTES = 16 * 1024 * 1024
 """Of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
 MOST_ANSWER_SECONDS = 300.0
-SLOW_SECONDS = 300.0
-LEAST_BYTES_PER_SECOND = 100
-"""Of results, after so long: a few answers in ten seconds."""
 MOST_CAUSES = 10
 NEVER_CONNECTED = (
     httpx2.ConnectError,
@@ -133,23 +129,6 @@ class BoundedClient(DefaultAsyncHttpxClient):
         finally:
             await response.aclose()
         return bytes(content)
-
-
-@dataclass
-class Flow:
-    """How fast results come: drop by drop they would hold up their run's deadline, and never end."""
-
-    began: float
-    size: int = 0
-
-    def hold(self, more: int, now: float) -> None:
-        """
-        Raises:
-            httpx2.ReadTimeout: for minutes they have been slower than any line that a batch is worth reading over.
-        """
-        self.size += more
-        if now - self.began > SLOW_SECONDS and self.size < LEAST_BYTES_PER_SECOND * (now - self.began):
-            raise httpx2.ReadTimeout("results come too slowly")
 
 
 class AnthropicBatches:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from msgspec import json
 
@@ -19,6 +20,9 @@ MOST_LINE_BYTES = 16 * 1024 * 1024
 """Of one result; 4,096 tokens, the most that a resource may ask for, are far less."""
 HEAD_BYTES = 4096
 """How much is kept of a longer line: its custom_id stands at the front."""
+SLOW_SECONDS = 300.0
+LEAST_BYTES_PER_SECOND = 100
+"""Of results, after so long: a few answers in ten seconds."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 OF_DATA = re.compile(
     r"(application/(json|jsonl|x-jsonl|x-ndjson|ndjson|octet-stream|binary)|binary/octet-stream|text/plain)\b"
@@ -32,6 +36,23 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
 
 class NoResults(ValueError):
     """What came is not a batch's results: a gateway's page, another answer, or nothing. It has its own name for it."""
+
+
+@dataclass
+class Flow:
+    """How fast results come: drop by drop they would hold up their run's deadline, and never end."""
+
+    began: float
+    size: int = 0
+
+    def hold(self, more: int, now: float) -> None:
+        """
+        Raises:
+            NotUnderstood: for minutes they have been slower than any line that a batch is worth reading over.
+        """
+        self.size += more
+        if now - self.began > SLOW_SECONDS and self.size < LEAST_BYTES_PER_SECOND * (now - self.began):
+            raise NotUnderstood("results come too slowly")
 
 
 class LineReader:

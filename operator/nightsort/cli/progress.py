@@ -104,8 +104,11 @@ class Progress:
         if status.tickets.labeled or status.tickets.unknown or status.tickets.failed:
             self._out.print(table_of(self.name_of(resource), status, lines=self._out.is_terminal))
         if status.cost.actual_usd:
+            without = (
+                f" without {status.cost.unpriced:,} requests whose cost is not known" if status.cost.unpriced else ""
+            )
             self.line(
-                f"cost ${status.cost.actual_usd}, at the standard price ${status.cost.standard_usd}, "
+                f"cost ${status.cost.actual_usd}{without}, at the standard price ${status.cost.standard_usd}, "
                 f"saved ${status.cost.saved_usd} (prices of {status.cost.prices_of})"
             )
         for name in status.results.config_maps:

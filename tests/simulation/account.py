@@ -17,6 +17,7 @@ from nightsort.domain.custom_id import tag_of
 from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
 from nightsort.ports import Clock
 from tests.fakes.batch_api import FakeBatchApi, Held, read_requests, tokens
+from tests.simulation.ailing import NOT_TAKEN
 from tests.simulation.apart import Counts
 from tests.simulation.wire import Wire
 
@@ -70,6 +71,8 @@ class Account(FakeBatchApi):
         self.noise = rng.choice((0.0, 0.0, 0.3))
         self.losses = 0.0
         self.refuses: set[str] = set()
+        self.ails: tuple[datetime, datetime, str] | None = None
+        self.tried: Callable[[str], None] = lambda tag: None
         self.drought: tuple[datetime, datetime] | None = None
         self.page: tuple[datetime, datetime] | None = None
         self.accident: tuple[datetime, datetime] | None = None
@@ -99,6 +102,9 @@ class Account(FakeBatchApi):
         if self.drought and self.drought[0] <= self._clock.now() < self.drought[1]:
             raise self._refusal
         sent = body.read()
+        if self.ails and self.ails[0] <= self._clock.now() < self.ails[1]:
+            self.tried(tag)
+            raise NOT_TAKEN[self.ails[2]]
         if any(ticket_of(text) in self.refuses for text in read_requests(sent).values()):
             raise RefusedBatch("the API refuses the batch (400)", reason="BatchRefused", answer="400")
         self._duration = timedelta(seconds=self._rng.uniform(5, self.longest))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain import room
+from nightsort.domain import moves, room
 from nightsort.domain.errors import RefusedBatch, Rejected
 from nightsort.domain.record import Places, Submission, put, released
 from nightsort.domain.room import Room
@@ -16,7 +16,7 @@ from nightsort.flow import halve, reconcile, submit
 from nightsort.flow.confirm import settle
 from nightsort.flow.run import Run
 from nightsort.flow.spool import BodySpool, RowSpool
-from tests.simulation.chaos import Chaos
+from tests.simulation.chaos import Chaos, quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_tickets, drawn, spec_of
 
@@ -96,7 +96,18 @@ def refusing(rng: random.Random) -> Scenario:
     return dataclasses.replace(drawn(rng), refused=("1", "2"))
 
 
+def ailing(rng: random.Random) -> Scenario:
+    return dataclasses.replace(drawn(rng), ails=(0.0, 6 * 3600.0, "405"))
+
+
 DEFECTS = (
+    Defect(
+        "a create that is not taken is sent again at once",
+        r"I13: \S+ has sent \d+ creates that were not taken",
+        [(moves, "held_back", lambda status, now: [])],
+        scenario=ailing,
+        chaos=quiet,
+    ),
     Defect(
         "a batch that is refused for one ticket ends the run",
         r"I4: \S+ gives up all tickets for one that the API refuses",

@@ -16,6 +16,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from tests.fakes.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
+from tests.simulation.ailing import most_tries
 from tests.simulation.scenario import LONG_CHARS
 from tests.simulation.truth import source_name
 from tests.simulation.wire import UNREADABLE
@@ -56,6 +57,7 @@ class Oracle:
         self.intents: dict[str, Intent] = {}
         self.by_tag: dict[str, Held] = {}
         self.begun: set[str] = set()
+        self._tries: Counter[str] = Counter()
         self.summed_up: set[str] = set()
         self.left: set[tuple[str, str]] = set()
         self.counted: dict[str, int] = {}
@@ -117,6 +119,13 @@ class Oracle:
             may_be_bought_again(resource, earlier),
             f"I2: {ticket!r} was bought again, though {earlier.held.id} had answered {earlier.answer.outcome}",
         )
+
+    def tried_in_vain(self, tag: str) -> None:
+        """While creates are not taken, they are tried ever more seldom."""
+        ails, name = self._world.scenario.ails, self.intents[tag].resource.name
+        self._tries[name] += 1
+        most = most_tries(ails[1] - ails[0]) if ails else 0
+        self.demand(self._tries[name] <= most, f"I13: {name} has sent {self._tries[name]} creates that were not taken")
 
     def collected_by_now(self, held: Held) -> None:
         """Where nothing is wrong but that creates are refused, what has ended is collected all the same."""

@@ -64,6 +64,7 @@ class Scenario:
     with a `lag` in seconds. `counts` is how many of the batches have odd counts, `clocks` how far apart clocks of
     processes may be (seconds), `told` whether answers name the account, `switches` how often a lost answer is followed
     by a key of another account, `rotations` how often keys are replaced in a life.
+    `ails` is from when to when creates are not taken, and by what answer.
     `places` is how many batches of a source the record of a run may hold. Batches with a ticket that is `refused` are.
     """
 
@@ -97,6 +98,7 @@ class Scenario:
     """When reading the results of some batches ends in an exception that nobody foresaw."""
     places: int = MOST_BATCHES
     refused: Collection[str] = ()
+    ails: tuple[float, float, str] | None = None
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -167,6 +169,7 @@ def drawn(rng: random.Random) -> Scenario:
         page=draw_page(rng),
         places=rng.choice((MOST_BATCHES, MOST_BATCHES, MOST_BATCHES, 6)),
         refused=rng.choice(((), (), (), ("1",), ("0", "4"))),
+        ails=draw_ails(rng) if rng.random() < 0.05 else None,
     )
 
 
@@ -272,6 +275,11 @@ def draw_moves(rng: random.Random) -> list[Deed]:
         return []
     after = rng.uniform(0, 4000)
     return [Deed(after, "move"), Deed(after + rng.uniform(10, 5000), "move back")]
+
+
+def draw_ails(rng: random.Random) -> tuple[float, float, str]:
+    begins = rng.uniform(0, 600)
+    return begins, begins + rng.choice((3600.0, 6 * 3600.0)), rng.choice(("500", "405"))
 
 
 def draw_size(rng: random.Random) -> int:

@@ -107,6 +107,10 @@ class World:
             account.refuses = set(self.scenario.refused)
             if scenario.crowded:
                 account.crowd()
+            account.tried = self.oracle.tried_in_vain
+            if self.scenario.ails:
+                begins, ends, answer = self.scenario.ails
+                account.ails = (*self._from((begins, ends)), answer)
             account.counts.rate = scenario.counts
             account.names = (f"organization of {name}", f"workspace of {name}") if scenario.told else UNTOLD
             account.wire.share, account.wire.strays = scenario.odd, scenario.strays

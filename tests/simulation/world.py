@@ -101,27 +101,8 @@ class World:
         return self.oracle
 
     async def _live(self) -> None:
-        scenario = self.scenario
         for name, account in self.accounts.items():
-            account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
-            account.refuses = set(self.scenario.refused)
-            if scenario.crowded:
-                account.crowd()
-            account.tried = self.oracle.tried_in_vain
-            if self.scenario.ails:
-                begins, ends, answer = self.scenario.ails
-                account.ails = (*self._from((begins, ends)), answer)
-            account.counts.rate = scenario.counts
-            account.names = (f"organization of {name}", f"workspace of {name}") if scenario.told else UNTOLD
-            account.wire.share, account.wire.strays = scenario.odd, scenario.strays
-            if scenario.page:
-                account.page = self._from(scenario.page)
-            if scenario.accidents:
-                account.accident = self._from(scenario.accidents)
-            if self.scenario.drought:
-                account.drought = self._from(self.scenario.drought)
-            if self.scenario.room < CROWDED:
-                account.longest = min(account.longest, 600.0)
+            self._spoil_account(name, account)
         self._let_things_happen()
         self.begin()
         while not self.oracle.broken and not self.settled:
@@ -138,6 +119,28 @@ class World:
             self.spawn(self._wipe())
         for _ in range(self.scenario.rotations):
             self.spawn(self._rotate())
+
+    def _spoil_account(self, name: str, account: Account) -> None:
+        """What goes wrong with an account, as the scenario has it."""
+        scenario = self.scenario
+        account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
+        account.refuses, account.tried = set(scenario.refused), self.oracle.tried_in_vain
+        if scenario.crowded:
+            account.crowd()
+        if scenario.ails:
+            begins, ends, answer = scenario.ails
+            account.ails = (*self._from((begins, ends)), answer)
+        account.counts.rate = scenario.counts
+        account.names = (f"organization of {name}", f"workspace of {name}") if scenario.told else UNTOLD
+        account.wire.share, account.wire.strays = scenario.odd, scenario.strays
+        if scenario.page:
+            account.page = self._from(scenario.page)
+        if scenario.accidents:
+            account.accident = self._from(scenario.accidents)
+        if scenario.drought:
+            account.drought = self._from(scenario.drought)
+        if scenario.room < CROWDED:
+            account.longest = min(account.longest, 600.0)
 
     def _from(self, span: tuple[float, float]) -> tuple[datetime, datetime]:
         begins, ends = (self.clock.now() + timedelta(seconds=each) for each in span)

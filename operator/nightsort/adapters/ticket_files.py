@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import msgspec
 
 from nightsort.adapters.csv_headers import complaint, separated_otherwise
+from nightsort.adapters.json_ids import Written, has_float_id, no_id
 from nightsort.api.model import Format
 from nightsort.domain.column_names import is_header, meant_by
 from nightsort.domain.file_kinds import ENOUGH, kind_of
@@ -238,16 +239,6 @@ def fields_of_line(line: str, place: str) -> dict[str, str]:
     return checked_fields(item, place)
 
 
-class Written(str):
-    """A number with a point or an exponent, as it is written: as an id, 1.10 is not 1.1, and 1e3 not 1000.0."""
-
-    __slots__ = ()
-
-
-def has_float_id(item: Any) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("id"), float)
-
-
 class OnlyId(msgspec.Struct):
     id: str
 
@@ -284,23 +275,6 @@ def checked_fields(item: Any, place: str) -> dict[str, str]:
     if wrong := no_id(item["id"]):
         raise InvalidFile(f"{place}: the id is {wrong}; write it as text or as a whole number")
     return {name: as_text(value) for name, value in item.items()}
-
-
-def no_id(value: Any) -> str | None:
-    """What a value is that is no id: neither text, nor a number, nor null, which is an empty one."""
-    match value:
-        case bool():
-            return f"{json.dumps(value)}, which tells no ticket from another"
-        case float():
-            return "no number (NaN or Infinity)"
-        case {"$oid": _}:
-            return 'an object {"$oid": …}, as MongoDB exports it: take the text out of it'
-        case dict():
-            return "an object {…}"
-        case list():
-            return "a list […]"
-        case _:
-            return None
 
 
 def as_text(value: Any) -> str:

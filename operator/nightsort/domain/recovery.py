@@ -38,6 +38,16 @@ def missing(status: Status, before: Status) -> list[BatchRecord]:
     ]
 
 
+def is_behind(status: Status, before: Status) -> bool:
+    """Whether a status may be from before one that was seen: a batch is missing, or has another tag by now."""
+    retagged = any(
+        record.state is not BatchState.RELEASED and there.tag != record.tag
+        for record in before.batches
+        if (there := find(status, record.shard, record.attempt)) is not None
+    )
+    return retagged or bool(missing(status, before))
+
+
 def lost(status: Status, kept: Status) -> list[BatchRecord]:
     """What a copy has beyond the status: batches that are missing there, or have an earlier intent's tag."""
     overtaken = [

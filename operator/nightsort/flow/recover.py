@@ -8,7 +8,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Interruption
-from nightsort.domain.recovery import best, in_flight, lost, missing, restored
+from nightsort.domain.recovery import best, in_flight, is_behind, lost, missing, restored
 from nightsort.domain.report import plural, progress
 from nightsort.flow.run import Run, Tools
 
@@ -44,9 +44,9 @@ async def recover(run: Run) -> None:
     """
     tools, uid = run.tools, run.resource.meta.uid
     before = tools.remembered.get(uid)
-    if before is not None and missing(run.status, before):
+    if before is not None and is_behind(run.status, before):
         await run.reload()  # mostly it is the watch that is behind
-    if before is not None and not missing(run.status, before):
+    if before is not None and not is_behind(run.status, before):
         return
     if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
         return

@@ -9,7 +9,7 @@ import pytest
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import is_true
-from nightsort.domain.errors import OutcomeUnknown, Stalled
+from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
 from tests.fakes.world import EXPIRED, Killed, World
 from tests.unit.flow.test_lost_answers_and_crashes import all_paid_once, raising
 
@@ -90,6 +90,27 @@ async def test_an_older_backup_of_the_status_is_brought_up_to_date(world: World)
 
     assert all_paid_once(world, 6)
     assert [count.tickets for count in resource.status.categories] == [6]
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["the same process", "another process"])
+async def test_a_backup_from_before_an_intent_was_given_another_tag_is_brought_up_to_date(
+    world: World, restarted: bool
+) -> None:
+    resource = world.apply("billing", "technical")
+    world.api.before = raising(Waiting("full", reason="RateLimited"), "create")
+    await world.look(resource)
+    released = status_of(world, resource)
+    assert [one.state for one in released.batches] == [BatchState.RELEASED]
+    world.clock.advance(60)
+    await world.look(resource)
+    world.ledger.wipe(resource.meta, released)
+    if restarted:
+        world.restart()
+
+    await world.run_until_finished(resource)
+
+    assert len(world.api.held) == 1
+    assert all_paid_once(world, 2)
 
 
 async def test_a_finished_run_that_is_wiped_collects_again_and_buys_nothing(world: World) -> None:

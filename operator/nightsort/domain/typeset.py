@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+ZERO_WIDTH_SPACE = "\u200b"
 ENTITY_LAYERS = 3
 """`&amp;#39;` was escaped twice."""
 # Apostrophes and quotes, dashes, and slashes, by what people type for them.
@@ -36,7 +37,12 @@ def typeset(text: str) -> str:
 
 
 def is_seen(character: str) -> bool:
-    """Neither a soft hyphen, a joiner or a mark of direction, nor a choice among pictures of one character."""
+    """Neither a soft hyphen, a joiner or a mark of direction, nor a choice among pictures of one character.
+
+    A space of no width stays: no typography sets it, and who hides one in an answer means no category by it.
+    """
+    if character == ZERO_WIDTH_SPACE:
+        return True
     return unicodedata.category(character) != "Cf" and not "\ufe00" <= character <= "\ufe0f"
 
 

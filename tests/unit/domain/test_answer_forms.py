@@ -215,7 +215,7 @@ def test_a_line_of_the_prompt_whose_description_is_another_category_could_mean_e
         ("Orders - late", "Orders \u2013 late"),
         ("Orders \u2014 late", "Orders\u2009\u2013\u2009late"),
         ("Late orders", "Late\u202forders"),
-        ("Late orders", "Late\u200b orders\u200e"),
+        ("Late orders", "Late\u2060 orders\u200e"),
         ("Office", "O\ufb03ce"),
         ("Réclamation", "Re\u0301clamation!"),
         ("Straße", "STRASSE"),

@@ -7,6 +7,7 @@ be held for hours by one that was made for it, and nothing else of the process r
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import re
 import signal
@@ -49,8 +50,15 @@ WHOLE_ONLY = {
     "KEYED",
 }
 """Used with fullmatch alone; a search would begin anew at each character."""
-OF_THE_MOMENT = "re.escape(secret)"
-"""In `sentence`: a literal text without repetitions, made of a value when it is used."""
+
+
+class Known(dict[str, Any]):
+    """The names of a module; a name of a function, of which a pattern is made when it is used, stands for a text."""
+
+    def __missing__(self, name: str) -> str:
+        if name in vars(builtins):
+            raise KeyError(name)
+        return "abcabd"
 
 
 class Held(AssertionError):
@@ -90,13 +98,11 @@ def patterns() -> Iterator[tuple[str, re.Pattern[Any], bool]]:
     """Where it stands, the pattern, and whether it is only ever held against a whole text."""
     for path, call, name in calls():
         module = ".".join(("nightsort", *path.relative_to(SOURCES[0].parent).with_suffix("").parts))
-        if OF_THE_MOMENT in ast.unparse(call.args[0]):
-            continue
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         given = call.args[1:] if method == "compile" else []
         given += [keyword.value for keyword in call.keywords if keyword.arg == "flags"]
-        known = vars(importlib.import_module(module))
-        text, *flags = (eval(ast.unparse(each), known) for each in (call.args[0], *given))
+        known = Known(vars(importlib.import_module(module)))
+        text, *flags = (eval(ast.unparse(each), {}, known) for each in (call.args[0], *given))
         yield f"{module}:{call.lineno}", re.compile(text, *flags), name in WHOLE_ONLY or method == "fullmatch"
 
 
@@ -115,8 +121,7 @@ def attacks(source: str) -> Iterator[str]:
 
 def test_all_regular_expressions_are_found() -> None:
     assert len(ALL) > 45
-    assert len(list(calls())) == len(ALL) + 1
-    assert [path.name for path, call, _ in calls() if OF_THE_MOMENT in ast.unparse(call)] == ["database_refusals.py"]
+    assert len(list(calls())) == len(ALL)
 
 
 @pytest.mark.parametrize(("pattern", "whole"), [(each[1], each[2]) for each in ALL], ids=[each[0] for each in ALL])

@@ -59,8 +59,11 @@ def lost(status: Status, kept: Status) -> list[BatchRecord]:
 
 
 def is_later(record: BatchRecord, other: BatchRecord) -> bool:
-    """Whether it is a later intent of the same attempt."""
-    return record.tag != other.tag and record.intended_at > other.intended_at
+    """Whether it is a later intent of the same attempt. Of the same moment, what was released was there before."""
+    if record.tag == other.tag:
+        return False
+    tie = record.intended_at == other.intended_at and other.state is BatchState.RELEASED
+    return record.intended_at > other.intended_at or (tie and record.state is not BatchState.RELEASED)
 
 
 def best(kept: Status | None, remembered: Status | None) -> Status | None:

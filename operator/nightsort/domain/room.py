@@ -43,7 +43,6 @@ SUMMED = (
     "unpriced",
     "strays",
     "differing",
-    "cut",
 )
 """Of entries that are summed up; a test holds that each field is one of these, or is told how it is taken."""
 NOT_SUMMED: dict[str, object] = {
@@ -151,6 +150,7 @@ def summed_up(status: Status, room: Room) -> Status:
         spare -= size_of(record)
     if len(taken) < 2:
         return status
+    taken.sort(key=lambda record: record.attempt > 0)  # a first attempt's entry goes on: it counts what was cut
     gone = {(record.shard, record.attempt) for record in taken[1:]}
     kept = tuple(record for record in status.batches if (record.shard, record.attempt) not in gone)
     return put(status.model_copy(update={"batches": kept}), sum_of(taken))
@@ -161,6 +161,7 @@ def sum_of(records: Sequence[BatchRecord]) -> BatchRecord:
     figures: dict[str, object] = {name: sum(getattr(record, name) for record in records) for name in SUMMED}
     usage = {name: sum(getattr(record.usage, name) for record in records) for name in Usage.model_fields}
     figures["summed_up"] = sum(record.summed_up for record in records) + len(records) - 1
+    figures["cut"] = sum(record.cut for record in records if record.attempt == 0)  # of retries it is the same tickets
     figures["usage"] = Usage.model_validate(usage)
     figures["ended_at"] = max((record.ended_at for record in records if record.ended_at), default=None)
     return records[0].model_copy(update={**NOT_SUMMED, **figures})

@@ -126,9 +126,20 @@ def test_what_is_over_is_summed_up_and_every_figure_stays() -> None:
 def test_every_field_of_an_entry_is_summed_up_dropped_or_the_first_ones() -> None:
     """Whoever adds a field says what becomes of it."""
     first = {"shard", "attempt", "tag", "state", "id", "canceled", "spared", "intended_at", "submitted_at", "rules"}
-    own = {"summed_up", "usage", "ended_at"}
+    own = {"summed_up", "usage", "ended_at", "cut"}
 
     assert {*SUMMED, *NOT_SUMMED, *first, *own} == set(BatchRecord.model_fields)
+
+
+def test_what_was_cut_is_counted_once_though_its_retries_are_summed_up_too() -> None:
+    first = [entry(shard, cut=2, intended_at=NOW + timedelta(hours=1)) for shard in range(3)]
+    retries = [entry(shard, 1, cut=1) for shard in range(3)]
+    status = Status(batches=(*first, *retries, entry(9)), source_exhausted=True)
+
+    smaller = with_room(status, Room(places=5))
+
+    assert ticket_counts(smaller) == ticket_counts(status)
+    assert ticket_counts(smaller).cut == 6
 
 
 NEEDED = {

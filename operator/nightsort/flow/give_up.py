@@ -39,6 +39,24 @@ async def conclude(run: Run, record: BatchRecord) -> None:
     await run.save_results(status, progress(status))
 
 
+async def final_rows(run: Run, record: BatchRecord) -> dict[str, int]:
+    """Stores the rows of what an attempt left, with the verdicts that it has; what becomes of its figures."""
+    api = await run.tools.connections.api(run.resource)
+    unknown = 0
+    with RowSpool(run.tools.scratch) as rows:
+        async for judged in to_ask_again(run, api, record, ABSENCE):
+            unknown += judged.judgement.verdict is Verdict.UNKNOWN
+            rows.add(row_of(run, record.id, record.ended_at, judged))
+        await store(run, rows)
+        named = rows.rows
+    return {
+        "retryable": 0,
+        "unknown": record.unknown + unknown,
+        "failed": record.failed + record.left - unknown,
+        "unnamed": record.unnamed + max(record.left - named, 0),
+    }
+
+
 async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     """The tickets of a batch that cannot be had any more, as far as the source can still name them."""
     api = await run.tools.connections.api(run.resource)

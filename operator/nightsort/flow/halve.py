@@ -11,7 +11,7 @@ from nightsort.domain.errors import RefusedBatch, Rejected
 from nightsort.domain.record import find, parents_of, put, put_retry, released, without_retry
 from nightsort.domain.report import plural
 from nightsort.flow.confirm import settle
-from nightsort.flow.give_up import conclude
+from nightsort.flow.give_up import final_rows
 from nightsort.flow.run import Run
 from nightsort.flow.spool import RowSpool
 from nightsort.flow.store import store
@@ -99,9 +99,13 @@ async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> N
     """
     parents = parents_of(run.status, record)
     half = parents[: len(parents) // 2]
+    ends = {} if half else {(parent.shard, parent.attempt): await final_rows(run, parent) for parent in parents}
 
     def apart(status: Status, intent: BatchRecord) -> Status:
         alone = without_retry(status, intent)
+        for place, figures in ends.items():
+            if (parent := find(alone, *place)) is not None:
+                alone = put(alone, parent.model_copy(update=figures))
         if half:
             requests = sum(parent.left for parent in half)
             again = intent.model_copy(update={"state": BatchState.RELEASED, "seen": None, "requests": requests})
@@ -113,6 +117,3 @@ async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> N
         "BatchSplit",
         f"the API refuses {plural(record.requests, 'ticket')} that were to be asked again ({refusal.answer})",
     )
-    for parent in () if half else parents:
-        if (there := find(run.status, parent.shard, parent.attempt)) is not None:
-            await conclude(run, there)

@@ -77,11 +77,13 @@ class Ledger(Protocol):
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]: ...
 
-    async def keep_record(self, meta: Meta, status: Status) -> None:
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
         """Keeps a copy of the record, durably and beside the status: whoever writes over that does not reach it.
 
+        removing: entries are meant to go.
+
         Raises:
-            Waiting, Stalled: the store does not take it.
+            Conflict: the copy has batches that this status lacks. Waiting, Stalled: the store does not take it.
         """
         ...
 

@@ -274,6 +274,19 @@ async def test_a_copy_of_the_record_is_kept_beside_the_status(place: Place) -> N
     assert await place.ledger.kept_record(meta) == Kept(worth_keeping(full_status()))
 
 
+async def test_a_copy_is_not_replaced_by_one_that_lacks_its_batches_unless_they_are_to_go(place: Place) -> None:
+    meta = place.add("tickets")
+    await place.ledger.keep_record(meta, full_status())
+    less = full_status().model_copy(update={"batches": ()})
+
+    with pytest.raises(Conflict):
+        await place.ledger.keep_record(meta, less)
+    assert await place.ledger.kept_record(meta) == Kept(worth_keeping(full_status()))
+
+    await place.ledger.keep_record(meta, less, removing=True)
+    assert await place.ledger.kept_record(meta) == Kept(worth_keeping(less))
+
+
 async def test_a_word_is_kept_in_the_place_of_the_copy_and_stays_beside_the_next(place: Place) -> None:
     meta = place.add("tickets")
     await place.ledger.keep_record(meta, full_status())

@@ -13,7 +13,7 @@ from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept as Copy
-from nightsort.domain.recovery import worth_keeping
+from nightsort.domain.recovery import may_replace, worth_keeping
 
 Hook = Callable[..., Awaitable[None]]
 """Gets the operation's name, which is the method's, and what it is about."""
@@ -143,10 +143,12 @@ class MemoryLedger:
         await self._arrive("long_ids", meta, tag)
         return dict(self._kept[meta.key].long_ids.get(tag, {}))
 
-    async def keep_record(self, meta: Meta, status: Status) -> None:
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
         await self._arrive("keep_record", meta)
         if self._holds(meta):  # what is written beside a resource that is gone goes with it
             kept = self._kept[meta.key]
+            if not may_replace(status, kept.copy, removing=removing):
+                raise Conflict(meta.key)
             kept.copy = Copy(Status.model_validate_json(serialized(worth_keeping(status))), kept.copy.anew)
         await self.after("keep_record", meta)
 

@@ -70,8 +70,8 @@ class LedgerDoor:
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
         await self._call("keep_long_ids", lambda: self._truth.keep_long_ids(meta, tag, ids), away("the store"))
 
-    async def keep_record(self, meta: Meta, status: Status) -> None:
-        keep = lambda: self._truth.keep_record(meta, status)  # noqa: E731 - as the other doors have it
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
+        keep = lambda: self._truth.keep_record(meta, status, removing=removing)  # noqa: E731 - as the other doors
         await self._call("keep_record", keep, away("the store"), about=meta.name)
 
     async def kept_record(self, meta: Meta) -> Kept:

@@ -59,6 +59,8 @@ class Oracle:
         self.begun: set[str] = set()
         self._tries: Counter[str] = Counter()
         self.summed_up: set[str] = set()
+        self.released: set[str] = set()
+        self.wiped: set[str] = set()
         self.left: set[tuple[str, str]] = set()
         self.counted: dict[str, int] = {}
         self.switched: set[str] = set()
@@ -195,13 +197,18 @@ class Oracle:
             if record.state is BatchState.RELEASED or not record.tag:
                 continue
             if now is None:
-                gone.append(record)
+                if record.tag in self.by_tag or record.tag not in self.released:  # else an older status brought it back
+                    gone.append(record)
                 continue
             back = AHEAD[now.state] < AHEAD[record.state] or (record.id is not None and now.id != record.id)
+            # To be collected once more changes nothing; how it came out may have been lost with the status.
+            again = now.state is BatchState.SUBMITTED and record.state is BatchState.COLLECTED and now.id == record.id
+            back = back and not (again and before.meta.uid in self.wiped)
             self.demand(not back, f"I2: {name} went back on {record.tag}: {record.state} {now.state} {now.id}")
         self._check_sum(before, status, gone)
         for record in status.batches:
             self._check_record(before, record)
+        self.released |= {record.tag for record in status.batches if record.state is BatchState.RELEASED}
 
     def _check_sum(self, before: Resource, status: Status, gone: list[BatchRecord]) -> None:
         """Entries may only go where they are over and done, and their figures stay in another's."""
@@ -339,8 +346,8 @@ class Oracle:
             if row is None:
                 nameless = left and all(self._is_withheld(paid) for paid in purchases[ticket_id])
                 self.demand(nameless, f"I4: {resource.meta.name} has no row for {ticket_id!r}")
-            elif left and not purchases[ticket_id] and not ticket.fields:
-                del rows[ticket_id]  # it left between its row and the intent that would have counted it
+            elif left and not purchases[ticket_id] and row.verdict is Verdict.UNSENDABLE:
+                del rows[ticket_id]  # it left between its row and the write that would have counted it
             else:
                 self._check_row(resource, ticket, row, purchases[ticket_id], left)
         cut = {name for name, paid in purchases.items() if paid and is_long(tickets[name])}

@@ -352,6 +352,7 @@ class World:
         if is_finished(resource.status):
             return
         self.trace(0, "the status is wiped", f"{resource.meta.name}, {len(wiped.batches)} batches are left")
+        self.oracle.wiped.add(resource.meta.uid)
         self.truth.wipe(resource.meta, wiped)
 
     async def _rotate(self) -> None:

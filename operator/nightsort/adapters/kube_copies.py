@@ -13,7 +13,7 @@ from nightsort.adapters.record_copies import decoded, encoded
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Waiting
-from nightsort.domain.recovery import Kept
+from nightsort.domain.recovery import Kept, may_replace
 
 KEY = "record.json.gz"
 TRIES = 5
@@ -24,8 +24,8 @@ class KubeCopies:
     def __init__(self, core: CoreObjects) -> None:
         self._core = core
 
-    async def keep(self, meta: Meta, status: Status) -> None:
-        await self._write(meta, status, None)
+    async def keep(self, meta: Meta, status: Status, *, removing: bool) -> None:
+        await self._write(meta, status, None, removing=removing)
 
     async def kept(self, meta: Meta) -> Kept:
         return kept_in(meta, await self._read(meta))
@@ -33,13 +33,20 @@ class KubeCopies:
     async def forget(self, meta: Meta, anew: str) -> None:
         await self._write(meta, None, anew)
 
-    async def _write(self, meta: Meta, status: Status | None, anew: str | None) -> None:
-        """Guarded by the version that was read; without a word, that of before stays."""
+    async def _write(self, meta: Meta, status: Status | None, anew: str | None, *, removing: bool = False) -> None:
+        """Guarded by the version that was read; without a word, that of before stays.
+
+        Raises:
+            Conflict: the copy has batches that the status lacks, and is not to be `removing` them.
+        """
         name = name_of(meta)
         for _ in range(TRIES):
             found = await self._read(meta)
             version = found.metadata.resource_version if found is not None and found.metadata else None
-            word = kept_in(meta, found).anew if anew is None else anew
+            kept = kept_in(meta, found)
+            if status is not None and not may_replace(status, kept, removing=removing):
+                raise Conflict(meta.key)
+            word = kept.anew if anew is None else anew
             data = base64.b64encode(gzip.compress(encoded(status, word), mtime=0)).decode()
             body = V1ConfigMap(metadata=owned(meta, name, version), binary_data={KEY: data})
             try:

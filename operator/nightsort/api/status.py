@@ -98,6 +98,8 @@ class BatchRecord(StatusModel):
     after: Line | None = None
     through: Line | None = None
     intended_at: MicroTime
+    turn: int = 0
+    """Of how many intents of the run it is the last one. Clocks may differ, and several intents be of one moment."""
     submitted_at: Time | None = None
     ended_at: Time | None = None
     labeled: int = 0

@@ -78,6 +78,10 @@ def rest_of_source(status: Status) -> Submission | None:
     return None if status.source_exhausted else Submission(next_shard(status), 0, after=status.cursor)
 
 
+def next_turn(status: Status) -> int:
+    return 1 + max((record.turn for record in status.batches), default=0)
+
+
 def next_shard(status: Status) -> int:
     return max((record.shard for record in status.batches), default=-1) + 1
 

@@ -19,6 +19,14 @@ class Kept:
     anew: str = ""
 
 
+def may_replace(status: Status, kept: Kept, *, removing: bool) -> bool:
+    """Whether a copy of this status may stand in the place of another: not where it lacks what that one has.
+
+    removing: its entries are meant to go, as where several are summed up in one.
+    """
+    return removing or kept.status is None or not lost(status, kept.status)
+
+
 def worth_keeping(status: Status) -> Status:
     """A status without what is only said to people: it is derived again."""
     return status.model_copy(update={"conditions": (), "phase": None, "message": None, "completion_time": None})
@@ -59,9 +67,14 @@ def lost(status: Status, kept: Status) -> list[BatchRecord]:
 
 
 def is_later(record: BatchRecord, other: BatchRecord) -> bool:
-    """Whether it is a later intent of the same attempt. Of the same moment, what was released was there before."""
+    """Whether it is a later intent of the same attempt.
+
+    Where an earlier version has written both, their times tell; of the same moment, what was released was there before.
+    """
     if record.tag == other.tag:
         return False
+    if record.turn != other.turn:
+        return record.turn > other.turn
     tie = record.intended_at == other.intended_at and other.state is BatchState.RELEASED
     return record.intended_at > other.intended_at or (tie and record.state is not BatchState.RELEASED)
 
@@ -74,14 +87,17 @@ def best(kept: Status | None, remembered: Status | None) -> Status | None:
 
 
 def restored(status: Status, base: Status) -> Status:
-    """The copy, and what the status has beyond it. What was collected since is collected again."""
+    """The copy, and what the status has beyond it: later intents, and how those of the copy came out.
+
+    What was collected since is collected again: the copy's sums do not have it.
+    """
     further = [
         record
         for record in status.batches
         if (there := find(base, record.shard, record.attempt)) is None or is_later(record, there)
     ]
     whole = base
-    for record in further:
+    for record in (*further, *filter(None, (outcome(record, base) for record in status.batches))):
         whole = put(whole, record)
     goes_on = status if any(record.attempt == 0 for record in further) else base
     return whole.model_copy(
@@ -92,6 +108,17 @@ def restored(status: Status, base: Status) -> Status:
             "source_exhausted": goes_on.source_exhausted,
         }
     )
+
+
+def outcome(record: BatchRecord, base: Status) -> BatchRecord | None:
+    """How an intent came out of which a copy does not know it; None where that has nothing to add."""
+    there = find(base, record.shard, record.attempt)
+    if there is None or there.tag != record.tag or there.state is not BatchState.INTENDED:
+        return None
+    if record.id is None:
+        return record
+    update = {"state": BatchState.SUBMITTED, "id": record.id, "submitted_at": record.submitted_at}
+    return there.model_copy(update=update)
 
 
 def in_flight(status: Status) -> bool:

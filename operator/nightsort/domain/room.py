@@ -160,6 +160,7 @@ def sum_of(records: Sequence[BatchRecord]) -> BatchRecord:
     """One entry in the place of several that are over. Its id and times are the first one's."""
     figures: dict[str, object] = {name: sum(getattr(record, name) for record in records) for name in SUMMED}
     usage = {name: sum(getattr(record.usage, name) for record in records) for name in Usage.model_fields}
+    figures["turn"] = max(record.turn for record in records)
     figures["summed_up"] = sum(record.summed_up for record in records) + len(records) - 1
     figures["cut"] = sum(record.cut for record in records if record.attempt == 0)  # of retries it is the same tickets
     figures["usage"] = Usage.model_validate(usage)

@@ -15,6 +15,7 @@ from nightsort.ports import Summary
 
 async def finish(run: Run, status: Status) -> None:
     """Writes the outcome: Complete when a ticket was labeled or there was none, Failed otherwise."""
+    run.demand_no_doubt()
     if status.stop is None or status.batches:
         summary = summary_of(run, status)
         for sink in await run.tools.connections.sinks(run.resource):

@@ -6,7 +6,7 @@ from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, SourceChanged
 from nightsort.domain.moves import ABSENCE
-from nightsort.domain.record import Submission, find, put, unseen_tickets, without_retry
+from nightsort.domain.record import Submission, find, next_turn, put, unseen_tickets, without_retry
 from nightsort.domain.report import plural, progress
 from nightsort.domain.verdict import Judgement
 from nightsort.flow.answers import GONE, asked_ids, to_ask_again
@@ -91,6 +91,7 @@ async def abandon(run: Run, submission: Submission) -> None:
         after=submission.after,
         through=submission.through,
         intended_at=run.now(),
+        turn=next_turn(run.status),
     )
     if record.failed or released:
         status = put(status, record)

@@ -7,10 +7,10 @@ import logging
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
-from nightsort.domain.errors import Interruption
+from nightsort.domain.errors import Conflict, Interruption
 from nightsort.domain.recovery import best, in_flight, is_behind, lost, missing, restored
 from nightsort.domain.report import plural, progress
-from nightsort.flow.run import Run, Tools
+from nightsort.flow.run import Known, Run, Tools
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ async def keep(run: Run) -> None:
     """Durable before anything is bought under an intent: a status that is wiped afterwards buys nothing again.
 
     Raises:
-        Waiting, Stalled: it cannot be kept.
+        Conflict: the copy has batches that the record lacks. Waiting, Stalled: it cannot be kept.
     """
     await run.keep(run.status)
 
@@ -28,6 +28,9 @@ async def keep_if_possible(run: Run) -> None:
     """What the copy lacks is found out by the tag, or collected again; nothing waits for it."""
     try:
         await keep(run)
+    except Conflict as conflict:
+        run.doubt = conflict
+        logger.warning("%s: the copy of the record has more; it is put back at the next look", run.resource.meta.key)
     except Interruption as interruption:
         logger.warning("%s: the copy of the record is behind: %s", run.resource.meta.key, interruption.message)
 
@@ -35,28 +38,32 @@ async def keep_if_possible(run: Run) -> None:
 async def recover(run: Run) -> None:
     """At the beginning of a look: puts back batches that the record has lost since this process, or any, knew of them.
 
-    The copy is read at a process's first look at a resource, and when something is missing that this process knows of.
-    Where there is a copy, it decides: another process may have summed up what this one remembers. A resource that is
-    finished, or to be deleted, is left as it is.
+    The copy is read at a process's first look at a resource, and whenever anybody else has written that since: what
+    another process has bought may have come and gone between two looks. Where there is a copy, it decides: another
+    process may have summed up what this one remembers. A resource that is finished, or to be deleted, is left as it is.
 
     Raises:
         Conflict, Gone, Waiting, Stalled: as reading and writing do.
     """
     tools, uid = run.tools, run.resource.meta.uid
-    before = tools.remembered.get(uid)
+    known = tools.remembered.get(uid)
+    before = known.status if known else None
     if before is not None and is_behind(run.status, before):
         await run.reload()  # mostly it is the watch that is behind
-    if before is not None and not is_behind(run.status, before):
+    behind = before is not None and is_behind(run.status, before)
+    if known is not None and not behind and known.version == run.resource.meta.resource_version:
+        rely(run)
         return
     if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
         return
     try:
         kept = await tools.ledger.kept_record(run.resource.meta)
     except Interruption as interruption:
-        if before is not None or run.status.plan is None:
+        if behind or run.status.plan is None:
             raise
-        # Nothing seems to be missing, and nothing is bought before a copy is kept: it is read at the next look.
+        # Nothing seems to be missing: what has ended is collected, and nothing is bought before it is surely so.
         logger.warning("%s: %s", run.resource.meta.key, interruption.message)
+        run.doubt = interruption
         return
     base = best(kept.status, before)
     gone = lost(run.status, kept.status) if kept.status else missing(run.status, before) if before else []
@@ -73,7 +80,13 @@ async def recover(run: Run) -> None:
             "RecordRestored",
             f"the status had lost {plural(len(gone), 'batch', 'batches')}: put back, and nothing is bought again",
         )
-    tools.remembered[uid] = run.status
+    rely(run)
+
+
+def rely(run: Run) -> None:
+    """The record has all that its copy has."""
+    run.checked, run.doubt = True, None
+    run.tools.remembered[run.resource.meta.uid] = Known(run.status, run.resource.meta.resource_version)
 
 
 async def begins_anew(run: Run, word_before: str) -> bool:
@@ -90,7 +103,8 @@ async def begins_anew(run: Run, word_before: str) -> bool:
 
 async def whole_status(tools: Tools, resource: Resource) -> Status:
     """A status with what it may have lost, where nothing is to be written any more, and nothing may wait."""
-    before = tools.remembered.get(resource.meta.uid)
+    known = tools.remembered.get(resource.meta.uid)
+    before = known.status if known else None
     try:
         kept = (await tools.ledger.kept_record(resource.meta)).status
     except Interruption:

@@ -17,9 +17,9 @@ from nightsort.domain.answer import Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Totals, Watch
 from nightsort.domain.conditions import is_finished
-from nightsort.domain.errors import Conflict, Gone, Stalled
+from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
-from nightsort.domain.recovery import removes
+from nightsort.domain.recovery import lost, removes
 from nightsort.domain.report import report
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.situation import Situation
@@ -80,6 +80,14 @@ class Bought:
     batch: Batch
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The newest status of a run that this process has written, or held against its copy, and that version of it."""
+
+    status: Status
+    version: str
+
+
 @dataclass(slots=True)
 class Tools:
     """What every run works with.
@@ -89,8 +97,8 @@ class Tools:
     may hold. What follows them is remembered while the process lives: `bought`, by tag, what was bought but could not
     be confirmed in the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag of a batch
     after one and after two looks into it; `watches`, by tag, how long an intent's outcome was looked for;
-    `remembered`, by uid, the newest status of a run; `totals`, how many requests batches were said to hold;
-    `short_reads`, how long results have lacked lines of a kind;
+    `remembered`, by uid, the newest record of a run that was held against its copy; `totals`, how many requests batches
+    were said to hold; `short_reads`, how long results have lacked lines of a kind;
     `cancel_asked`, batches that were asked to end; `absent_since`, when (in monotonic seconds) the API was first seen
     not to show a batch;
     `too_dear`, by uid, the batch that is above a resource's limit.
@@ -113,7 +121,7 @@ class Tools:
     suspicions: dict[str, str] = field(default_factory=dict)
     proofs: dict[str, str] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
-    remembered: dict[str, Status] = field(default_factory=dict)
+    remembered: dict[str, Known] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
     cancel_asked: set[str] = field(default_factory=set)
@@ -123,12 +131,18 @@ class Tools:
 
 @dataclass(slots=True)
 class Run:
-    """`found` are the verdicts of the rows that were stored since the last write, `step` what is being done."""
+    """`found` are the verdicts of the rows that were stored since the last write, `step` what is being done.
+
+    `checked` is whether the record was held against its copy in this look. `doubt` is why that could not be done, or
+    has to be done once more: until it is, nothing is bought, and no run ends.
+    """
 
     resource: Resource
     tools: Tools
     found: Counter[Verdict] = field(default_factory=Counter)
     step: str = ""
+    checked: bool = False
+    doubt: Interruption | Conflict | None = None
 
     @property
     def spec(self) -> Spec:
@@ -173,32 +187,48 @@ class Run:
                 break
             try:
                 if removes(self.status, told):  # the copy first: it is not to bring back what goes for good
-                    await self.keep(told)
+                    await self.keep(told, removing=True)
                 meta = await self.tools.ledger.save(self.resource.meta, told)
             except Conflict:
                 newest = await self._newest()
                 if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
                     raise
+                await self._demand_that_nothing_is_lost(newest)
                 self.resource = newest
             else:
                 self._saved(meta, told)
                 break
 
+    async def _demand_that_nothing_is_lost(self, newest: Resource) -> None:
+        """What looks as it did may have been written to and then been wiped: the copy tells.
+
+        Raises:
+            Conflict: it has batches that the record lacks. Waiting, Stalled: it cannot be read.
+        """
+        kept = (await self.tools.ledger.kept_record(newest.meta)).status
+        if kept is not None and lost(newest.status, kept):
+            raise Conflict(newest.meta.key)
+
+    def demand_no_doubt(self) -> None:
+        """Raises why the record is to be held against its copy first, if it is."""
+        if self.doubt is not None:
+            raise self.doubt
+
     def _saved(self, meta: Meta, told: Status) -> None:
         before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
-        if self.resource.meta.uid in self.tools.remembered:  # else its copy is still to be read
-            self.tools.remembered[self.resource.meta.uid] = told
+        if self.checked and self.doubt is None:
+            self.tools.remembered[self.resource.meta.uid] = Known(told, meta.resource_version)
         found, self.found = self.found, Counter()
         measure(self.tools.metrics, before, self.resource, found, self.tools.prices)
 
-    async def keep(self, status: Status) -> None:
+    async def keep(self, status: Status, *, removing: bool = False) -> None:
         """Keeps a copy of the record beside it. No run has to wait for one that is too large for its place.
 
         Raises:
-            Waiting, Stalled: it cannot be kept.
+            Conflict: the copy has batches that this record lacks. Waiting, Stalled: it cannot be kept.
         """
         try:
-            await self.tools.ledger.keep_record(self.resource.meta, status)
+            await self.tools.ledger.keep_record(self.resource.meta, status, removing=removing)
         except Stalled as stalled:
             if stalled.reason != TOO_LARGE:
                 raise
@@ -237,10 +267,13 @@ class Run:
         newest = await self._newest()
         if not self._has_the_record_of(newest):
             raise Conflict(self.resource.meta.key)
+        if newest.meta.resource_version != self.resource.meta.resource_version:
+            await self._demand_that_nothing_is_lost(newest)
         self.resource = newest
 
     async def reload(self) -> None:
         self.resource = await self._newest()
+        self.doubt = Conflict(self.resource.meta.key)  # what was written meanwhile may be less than what was known
 
     async def _newest(self) -> Resource:
         newest = await self.tools.ledger.load(self.resource.meta)

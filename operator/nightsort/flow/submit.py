@@ -18,7 +18,7 @@ from nightsort.domain.asked import IdDigest
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Watch
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Rejected, Waiting
-from nightsort.domain.record import Submission, find, next_shard, put, put_retry, released
+from nightsort.domain.record import Submission, find, next_shard, next_turn, put, put_retry, released
 from nightsort.domain.report import plural, progress
 from nightsort.domain.request import Encoder, bytes_of
 from nightsort.domain.room import Room, with_room
@@ -86,6 +86,7 @@ async def submit(run: Run, submission: Submission) -> None:
     Raises:
         Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
     """
+    run.demand_no_doubt()
     hold_what_is_known(run, submission)
     await make_room(run, submission)
     tag = run.tools.new_tag()
@@ -276,6 +277,7 @@ async def intend(
         after=submission.after,
         through=None if submission.parents else load.cursor,
         intended_at=run.now(),
+        turn=next_turn(run.status),
         seen=seen,
     )
     watch = Watch(run.tools.clock.monotonic())

@@ -10,6 +10,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
+from nightsort.flow.reconcile import Reconciler
 from tests.fakes.world import EXPIRED, Killed, World
 from tests.unit.flow.test_lost_answers_and_crashes import all_paid_once, raising
 
@@ -77,6 +78,53 @@ async def test_a_status_that_is_wiped_during_the_create_keeps_the_batch(world: W
     assert is_true(resource.status, "Complete")
     assert all_paid_once(world, 2)
     assert not any(held.canceling for held in world.api.held.values())
+
+
+@pytest.mark.parametrize("wipe", [WIPES["remove /status"], WIPES["batches: []"], WIPES["no plan either"]])
+async def test_what_another_process_bought_between_two_looks_is_put_back_though_this_one_never_saw_it(
+    world: World, wipe: Wipe
+) -> None:
+    """The wiped status is all that this process has ever known, or less: only the copy has the batch."""
+    resource = world.apply("billing", "technical")
+    world.connections.errors_of["tickets"] = Waiting("the Secret cannot be read")
+    await world.look(resource)
+    here = world.tools
+    world.restart()
+    world.connections.errors_of.clear()
+    await world.look(resource)
+    assert world.api.calls["create"] == 1
+    wiped(world, resource, wipe)
+    world.tools = here
+    world.reconciler = Reconciler(here, jitter=lambda: 0.0)
+
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Complete")
+    assert resource.status.tickets.labeled == 2
+    assert all_paid_once(world, 2)
+
+
+async def test_a_wipe_in_the_middle_of_a_look_is_seen_before_anything_is_bought(world: World) -> None:
+    """The record looks as it did when the look began, and another process has bought under it meanwhile."""
+    resource = world.apply("billing", "technical")
+    here = world.tools
+
+    async def meanwhile(operation: str, *about: object) -> None:
+        if operation == "save":
+            world.ledger.before = raising(Killed(), "nothing")
+            world.restart()
+            await world.look(resource)
+            world.ledger.wipe(resource.meta)
+            world.tools, world.reconciler = here, Reconciler(here, jitter=lambda: 0.0)
+
+    world.ledger.before = meanwhile
+    await world.reconciler.look(world.ledger.current(resource.meta), lambda: False)
+
+    resource = await world.run_until_finished(resource)
+
+    assert world.api.calls["create"] == 1
+    assert all_paid_once(world, 2)
+    assert resource.status.tickets.labeled == 2
 
 
 async def test_an_older_backup_of_the_status_is_brought_up_to_date(world: World) -> None:

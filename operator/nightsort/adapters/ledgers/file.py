@@ -19,7 +19,7 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Stalled
 from nightsort.domain.record import batch_ids
-from nightsort.domain.recovery import Kept
+from nightsort.domain.recovery import Kept, may_replace
 
 RECORDS = "*/*/record.json"
 
@@ -126,8 +126,10 @@ class FileLedger:
         ids: dict[str, str] = json.loads(found or b"{}")
         return ids
 
-    async def keep_record(self, meta: Meta, status: Status) -> None:
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
         kept = await self.kept_record(meta)
+        if not may_replace(status, kept, removing=removing):
+            raise Conflict(meta.key)
         await asyncio.to_thread(write_whole, self._copy_path(meta), encoded(status, kept.anew))
 
     async def kept_record(self, meta: Meta) -> Kept:

@@ -228,8 +228,8 @@ class KubeLedger:
         except Gone:
             return None
 
-    async def keep_record(self, meta: Meta, status: Status) -> None:
-        await self._copies.keep(meta, status)
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
+        await self._copies.keep(meta, status, removing=removing)
 
     async def kept_record(self, meta: Meta) -> Kept:
         return await self._copies.kept(meta)

@@ -1,0 +1,47 @@
+"""Of a status and its copy: which intent came later, and how one of them came out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.recovery import is_later, restored
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def record(tag: str, state: BatchState, turn: int = 0, seconds: float = 0, **more: object) -> BatchRecord:
+    made = BatchRecord(shard=0, attempt=0, tag=tag, state=state, requests=2, turn=turn, intended_at=NOW)
+    return made.model_copy(update={"intended_at": NOW + timedelta(seconds=seconds), **more})
+
+
+def test_the_turn_says_which_intent_is_later_whatever_the_clocks_say() -> None:
+    first = record("a", BatchState.INTENDED, turn=1, seconds=3600)
+    second = record("b", BatchState.RELEASED, turn=2)
+
+    assert is_later(second, first)
+    assert not is_later(first, second)
+
+
+def test_a_half_that_was_released_at_the_moment_of_the_whole_is_not_overtaken_by_it() -> None:
+    """Else the whole would be put back beside the other half, and its tickets be bought twice."""
+    whole, half = record("a", BatchState.INTENDED, turn=1), record("b", BatchState.RELEASED, turn=2)
+
+    assert restored(Status(batches=(half,)), Status(batches=(whole,))).batches == (half,)
+
+
+def test_entries_of_an_earlier_version_are_told_by_their_times() -> None:
+    early, late = record("a", BatchState.RELEASED), record("b", BatchState.INTENDED, seconds=1)
+
+    assert is_later(late, early)
+    assert not is_later(early, late)
+    assert is_later(record("c", BatchState.INTENDED), early), "of the same moment, what was released was there before"
+
+
+def test_how_an_intent_came_out_is_not_forgotten_and_what_was_collected_is_collected_again() -> None:
+    kept = record("a", BatchState.INTENDED, turn=1)
+    collected = record("a", BatchState.COLLECTED, turn=1, id="msgbatch_1", labeled=2, submitted_at=NOW)
+
+    [there] = restored(Status(batches=(collected,)), Status(batches=(kept,))).batches
+
+    assert (there.state, there.id, there.labeled) == (BatchState.SUBMITTED, "msgbatch_1", 0)

@@ -122,7 +122,7 @@ DEFECTS = (
     ),
     Defect(
         "what waits for a retry is summed up",
-        r"I4: \S+ has no row for |\S+: (impossible counts|finished, and the counts|TicketCounts)",
+        r"I4: \S+ has no (row|room) for |\S+: (impossible counts|finished, and the counts|TicketCounts)",
         [(room, "is_over", sum_up_what_waits)],
         scenario=crowded_and_dry,
     ),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs pytest as a machine would that has neither MariaDB nor Prometheus nor root, and demands that exactly these parts
 # are missed and named at the end. Needs root: the programs are covered in a mount namespace of this run's own, and in a
-# user namespace this account has another number, though its files stay its own.
+# user namespace this account is nobody, though its files stay its own.
 #
 #   as_on_a_laptop.sh TESTS...
 set -euo pipefail
@@ -18,7 +18,7 @@ for program in mariadbd prometheus promtool; do
 done
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
-env -u CI -u COVERED unshare --user --map-user=1000 --map-group=1000 .venv/bin/python -m pytest "$@" | tee "$said"
+env -u CI -u COVERED unshare --user --map-user="$(id -u nobody)" --map-group="$(id -g nobody)" .venv/bin/python -m pytest "$@" | tee "$said"
 for part in mariadbd prometheus root; do
     grep -qE "^[0-9]+ tests? left out for want of $part$" "$said" ||
         { echo "as on a laptop: nothing was left out for want of $part" >&2; exit 1; }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -82,6 +81,7 @@ def test_a_query_that_leaves_out_what_has_a_verdict_finds_nothing_again() -> Non
     assert finds_the_unlabeled_again(spec(query)), "the run does not fill that column"
 
 
+@pytest.mark.timeout(20)  # backtracking would take hours
 @pytest.mark.parametrize(
     "part",
     [
@@ -97,11 +97,9 @@ def test_a_query_that_leaves_out_what_has_a_verdict_finds_nothing_again() -> Non
         "is null ",
     ],
 )
-def test_the_longest_query_is_read_in_no_time(part: str) -> None:
-    query = ("SELECT * FROM tickets WHERE " + part * 16_000)[:16_000]
-    given = spec(query)
+def test_the_longest_query_is_read_to_its_end(part: str) -> None:
+    end = " category IS NULL"
+    query = ("SELECT * FROM tickets WHERE " + part * 16_000)[: 16_000 - len(end)] + end
+    unsure = {"not ( ", "'"}  # what is negated as a whole; a literal without an end
 
-    began = perf_counter()
-    finds_the_unlabeled_again(given)
-
-    assert perf_counter() - began < 1
+    assert finds_the_unlabeled_again(spec(query)) == (part not in unsure)

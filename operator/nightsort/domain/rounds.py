@@ -29,11 +29,20 @@ def not_taken(status: Status, record: BatchRecord, answer: str | None = None) ->
 
 
 def due_at(record: BatchRecord) -> datetime:
-    """When what was released may be sent again."""
-    if not record.rounds:
+    """When what was released may be sent again.
+
+    Where no answer with a code came, the process or the network ended in the middle of the call: the API has refused
+    nothing, and the intent has waited its grace out already.
+    """
+    if not record.rounds or (record.rounds < PATIENCE and not has_code(record.answer)):
         return record.intended_at
     doubled: timedelta = FIRST_PAUSE * 2 ** min(record.rounds - 1, MOST_DOUBLINGS)
     return record.intended_at + min(doubled, LONGEST_PAUSE)
+
+
+def has_code(answer: str | None) -> bool:
+    """Whether the server said something, by its HTTP status; the name of an error says that nothing came."""
+    return answer is not None and answer[:3].isdigit()
 
 
 def held_back(status: Status, now: datetime) -> list[BatchRecord]:

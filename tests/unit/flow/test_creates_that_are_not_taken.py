@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from nightsort.adapters.anthropic_failures import Failure, refused_create
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
-from nightsort.domain.rounds import LONGEST_PAUSE, due_at, held_back
+from nightsort.domain.rounds import LONGEST_PAUSE, due_at, held_back, not_taken
 from tests.fakes.world import World
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 def answered(status: int, kind: str = "") -> Interruption:
@@ -120,6 +122,22 @@ async def test_a_single_error_is_tried_again_as_soon_as_it_is_known_that_nothing
 
     assert world.paid() == {"0": 1}
     assert world.clock.now() - began < timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("answer", [None, "RemoteProtocolError", "ConnectTimeout"])
+def test_where_no_answer_came_it_is_sent_again_at_once_but_not_for_ever(answer: str | None) -> None:
+    """A process that was killed in the middle of a call waits its grace out, and then no longer."""
+    record = BatchRecord(
+        shard=0, attempt=0, tag="aaaaaa", state=BatchState.INTENDED, requests=1, intended_at=NOW, answer=answer
+    )
+    status = Status(batches=(record,))
+    pauses = []
+    for _ in range(5):
+        status = not_taken(status, status.batches[0])
+        pauses.append(due_at(status.batches[0]) - NOW)
+
+    assert pauses[:3] == [timedelta(0)] * 3
+    assert timedelta(0) < pauses[3] < pauses[4] <= LONGEST_PAUSE
 
 
 async def test_one_batch_that_is_never_taken_does_not_keep_the_others_from_being_sent(world: World) -> None:

@@ -124,7 +124,8 @@ def test_every_answer_to_a_create_is_lost_for_a_while(
     for _ in range(3):
         table.new_night(tickets=100)
 
-    pod.until(eyes.finished, seconds=60)
+    # The pauses after each lost answer double: 1 + 2 + 4 + 8 + 16 s, and half as much again by jitter.
+    pod.until(eyes.finished, seconds=120)
 
     assert quick_api.ask("bill")["created"] == 6
     settled(quick_api, table, eyes)

@@ -25,7 +25,7 @@ def test_inline_tickets_end_as_rows_of_a_config_map(user: User, api: SimulatedAp
     assert {key: row["category"] for key, row in rows.items()} == {"1": "billing", "2": "technical"}
     (bought,) = api.batches({one["id"] for one in status["batches"]})
     assert bought["paid"] == 2
-    assert status["tickets"] == {"total": 2, "labeled": 2, "unknown": 0, "failed": 0, "inFlight": 0}
+    assert status["tickets"] == {"total": 2, "labeled": 2, "unknown": 0, "failed": 0, "inFlight": 0, "cut": 0}
     assert float(status["cost"]["actualUSD"]) == pytest.approx(float(bought["usd"]), abs=1e-4)
 
 

@@ -52,17 +52,41 @@ def every_minute(bare: ControlPlane) -> str:
     return "every-minute"
 
 
+@contextmanager
+def left_clean(plane: ControlPlane, *namespaces: str) -> Iterator[None]:
+    """Neither the CRD nor these namespaces are there before or after, also where a test before was cut short.
+
+    The resources go first: one whose run has not ended keeps its finalizer, and no operator is there to take it away.
+    """
+    remove(plane, *namespaces)
+    try:
+        yield
+    finally:
+        remove(plane, *namespaces)
+
+
+def remove(plane: ControlPlane, *namespaces: str) -> None:
+    if "NotFound" not in plane.kubectl("get", "crd", CRD_NAME, check=False):
+        for resource in json.loads(plane.kubectl("get", "cb", "-A", "-o", "json"))["items"]:
+            metadata = resource["metadata"]
+            where = ("-n", metadata["namespace"], metadata["name"])
+            plane.kubectl("patch", "cb", *where, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    plane.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found", "--timeout=60s")
+    if namespaces:
+        plane.kubectl("delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=60s")
+
+
 @pytest.fixture
 def release(bare: ControlPlane) -> Iterator[Release]:
     """A namespace that admits restricted pods only, for a release that the test installs; nothing is left of it."""
     namespace = f"release-{next(numbers)}"
-    bare.kubectl("create", "namespace", namespace)
-    bare.kubectl("label", "namespace", namespace, RESTRICTED)
     release = Release(bare, namespace)
-    yield release
-    if "nightsort" in release.helm("list", "--short"):
-        release.helm("uninstall", "nightsort")
-    bare.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
+    with left_clean(bare):
+        bare.kubectl("create", "namespace", namespace)
+        bare.kubectl("label", "namespace", namespace, RESTRICTED)
+        yield release
+        if "nightsort" in release.helm("list", "--short"):
+            release.helm("uninstall", "nightsort")
 
 
 def established(plane: ControlPlane) -> None:
@@ -132,7 +156,7 @@ def test_a_new_user_gets_from_helm_install_to_results_as_the_page_says(
     """The page's commands; in place of its pod the operator runs as a process with the pod's variables and token."""
     release = Release(bare, "nightsort")
     said = {}
-    with ExitStack() as running:
+    with left_clean(bare, "nightsort"), ExitStack() as running:
         for command in commands(TOP / "docs" / "install.md"):
             said[command] = said_to(bare, command)
             if command.startswith("helm install"):
@@ -142,19 +166,16 @@ def test_a_new_user_gets_from_helm_install_to_results_as_the_page_says(
     [rows] = [text for command, text in said.items() if "quickstart-results" in command]
     assert {json.loads(line)["category"] for line in rows.splitlines()} >= {"billing", "technical"}
     assert "quickstart" in said["kubectl get cb"]
-    bare.kubectl("delete", "crd", CRD_NAME)
-    bare.kubectl("delete", "namespace", "nightsort")
 
 
 @pytest.fixture
 def teams(bare: ControlPlane) -> Iterator[str]:
     """The namespaces of three teams, and that of the releases; no CRD is there before, and none after."""
     namespaces = ("nightsort", "team-a", "team-b", "team-c")
-    for each in namespaces:
-        bare.kubectl("create", "namespace", each)
-    yield "nightsort"
-    bare.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found")
-    bare.kubectl("delete", "namespace", *namespaces)
+    with left_clean(bare, *namespaces):
+        for each in namespaces:
+            bare.kubectl("create", "namespace", each)
+        yield "nightsort"
 
 
 def owner(plane: ControlPlane) -> str:
@@ -344,11 +365,12 @@ def test_a_cron_job_names_its_jobs_by_the_minute_of_the_schedule(bare: ControlPl
 
 
 def test_the_plain_manifests_install_the_same_without_helm(bare: ControlPlane) -> None:
-    bare.kubectl("apply", "--server-side", "-k", str(TOP / "deploy"))
+    with left_clean(bare, "nightsort"):
+        bare.kubectl("apply", "--server-side", "-k", str(TOP / "deploy"))
 
-    established(bare)
-    user = User(bare, "nightsort")
-    [pod] = eventually(lambda: json.loads(user.kubectl("get", "pods", "-o", "json"))["items"])
-    assert pod["spec"]["serviceAccountName"] == "nightsort"
-    assert "elm" not in (TOP / "deploy" / "operator.yaml").read_text().split("\n", 1)[1]
-    bare.kubectl("delete", "-k", str(TOP / "deploy"), "--wait=false")
+        established(bare)
+        user = User(bare, "nightsort")
+        [pod] = eventually(lambda: json.loads(user.kubectl("get", "pods", "-o", "json"))["items"])
+        assert pod["spec"]["serviceAccountName"] == "nightsort"
+        assert "elm" not in (TOP / "deploy" / "operator.yaml").read_text().split("\n", 1)[1]
+    bare.kubectl("delete", "-k", str(TOP / "deploy"), "--ignore-not-found")

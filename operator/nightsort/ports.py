@@ -48,6 +48,14 @@ class Ledger(Protocol):
         """
         ...
 
+    async def ensure_recordable(self, meta: Meta) -> None:
+        """Whether the store keeps every field that a record may have, asked before anything follows that needs it.
+
+        Raises:
+            Stalled: it does not, or it has not kept all of this record's last write. Gone, Waiting: see `save`.
+        """
+        ...
+
     async def owned_batches(self) -> set[str]:
         """The ids of all batches that any record owns, read from the store itself and not from a cache."""
         ...

@@ -10,7 +10,7 @@ from typing import Any
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
-from nightsort.domain.errors import Conflict, Gone, Rejected
+from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept as Copy
 from nightsort.domain.recovery import may_replace, worth_keeping
@@ -38,13 +38,16 @@ class MemoryLedger:
     """`before` runs when a call arrives, `after` when it has taken effect: what they raise, the caller gets.
 
     An `after` that raises on save is an answer that was lost; a `before`, a store that was not reached.
-    `writes` has every status that was written, by resource key, oldest first.
+    `writes` has every status that was written, by resource key, oldest first. `unknown` are fields of a batch's entry,
+    as they are stored, that an older schema does not know: they are dropped without a word.
     """
 
     def __init__(self, *resources: Resource, most_long_ids: int = 100_000) -> None:
         self.before: Hook = nothing
         self.after: Hook = nothing
         self.calls: Counter[str] = Counter()
+        self.unknown: tuple[str, ...] = ()
+        self._lacking: set[str] = set()
         self.writes: dict[str, list[Status]] = {}
         self._kept: dict[str, Kept] = {}
         self._version = 0
@@ -100,10 +103,19 @@ class MemoryLedger:
         await self._arrive("save", meta, status)
         kept = self._check_version(meta)
         self._version += 1
-        kept.version, kept.status = self._version, serialized(status)
+        whole = serialized(status)
+        kept.version, kept.status = self._version, without(whole, self.unknown)
+        (self._lacking.discard if kept.status == whole else self._lacking.add)(meta.uid)
         self.writes.setdefault(meta.key, []).append(status)
         await self.after("save", meta, status)
         return replace(meta, resource_version=str(kept.version))
+
+    async def ensure_recordable(self, meta: Meta) -> None:
+        await self._arrive("ensure_recordable", meta)
+        if self.unknown or meta.uid in self._lacking:
+            self._lacking.discard(meta.uid)
+            raise Stalled(f"the CRD drops {', '.join(self.unknown)}", reason="CrdOutdated")
+        await self.after("ensure_recordable", meta)
 
     async def owned_batches(self) -> set[str]:
         await self._arrive("owned_batches")
@@ -189,3 +201,14 @@ class MemoryLedger:
 
 def serialized(status: Status) -> str:
     return json.dumps(status.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def without(status: str, fields: Sequence[str]) -> str:
+    """A stored status whose batches lack these fields."""
+    if not fields:
+        return status
+    document = json.loads(status)
+    for batch in document.get("batches", ()):
+        for name in fields:
+            batch.pop(name, None)
+    return json.dumps(document)

@@ -53,6 +53,11 @@ class LedgerDoor:
         told = f"{meta.name} {status.phase}: {status.message}"
         return await self._call("save", lambda: self._truth.save(meta, status), away("the store"), about=told)
 
+    async def ensure_recordable(self, meta: Meta) -> None:
+        await self._call(
+            "ensure_recordable", lambda: self._truth.ensure_recordable(meta), away("the store"), about=meta.name
+        )
+
     async def owned_batches(self) -> set[str]:
         if self._process.world.is_blind:
             raise away("the store of other records")

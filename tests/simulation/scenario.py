@@ -99,6 +99,8 @@ class Scenario:
     places: int = MOST_BATCHES
     refused: Collection[str] = ()
     ails: tuple[float, float, str] | None = None
+    outdated: float | None = None
+    """Until when, in seconds from the beginning, the store drops counts of batches, as under an older schema."""
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -114,7 +116,18 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_clumsy
     if is_blind(seed):
         return drawn_blind
+    if is_outdated(seed):
+        return drawn_outdated
     return drawn_crowded if is_crowded(seed) else drawn
+
+
+def is_outdated(seed: int) -> bool:
+    return random.Random(f"outdated {seed}").random() < 0.03
+
+
+def drawn_outdated(rng: random.Random) -> Scenario:
+    """Any life, begun before somebody has applied the CRD of this version."""
+    return replace(drawn(rng), outdated=rng.uniform(60, 1800))
 
 
 def is_crowded(seed: int) -> bool:

@@ -39,6 +39,7 @@ DAWDLING = 600.0
 ACCOUNTS = ("first", "second")
 AWAY = "away"
 """Of another organization."""
+COUNTS = ("labeled", "unknown", "failed", "retryable")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Tools], None]
 
@@ -113,12 +114,19 @@ class World:
             self.oracle.look_back()
 
     def _let_things_happen(self) -> None:
+        if self.scenario.outdated:
+            self.truth.unknown = COUNTS
+            self.spawn(self._update_the_store(self.scenario.outdated))
         for plan in self.scenario.plans:
             self.spawn(self._apply(plan))
         for _ in range(self.scenario.wipes):
             self.spawn(self._wipe())
         for _ in range(self.scenario.rotations):
             self.spawn(self._rotate())
+
+    async def _update_the_store(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self.truth.unknown = ()
 
     def _spoil_account(self, name: str, account: Account) -> None:
         """What goes wrong with an account, as the scenario has it."""
@@ -296,6 +304,8 @@ class World:
 
     def bought(self, held: Held, tickets: dict[str, str]) -> None:
         """A batch may be unknown to the API for a while, right after its create or later."""
+        if self.truth.unknown:
+            self.oracle.fail("I1: a batch was bought whose record the store does not keep whole")
         self.oracle.bought(held, tickets)
         if self.calm and not any(held.tag in account.wire.broken for account in self.accounts.values()):
             self.spawn(self._expect_collected(held))

@@ -27,12 +27,22 @@ RECORD_BYTES = 1_400
 SEEN_BYTES = 700
 """Of what the account showed before a purchase, as long as that is in flight."""
 LARGEST_CURSOR_BYTES = 6 * 1024
+STORED_BYTES = 1_500_000
+"""etcd takes 1.5 MiB by default for the whole object: the spec, an annotation that repeats it, and the status."""
 MOST_RECORD_BYTES = 1_100_000
 LEAST_RECORD_BYTES = 100_000
-"""etcd takes 1.5 MiB by default for the whole object: the spec, an annotation that repeats it, and the status."""
+"""Without as many, no run is begun: seven entries in flight at a time, however long their cursors are."""
+AROUND_RECORD_BYTES = 100_000
+"""Metadata with other annotations and notes of ownership, conditions and messages; the counts of categories apart."""
+CATEGORY_BYTES = 300
+"""Of a category's count, beside three times its name: the entry, and what Kubernetes notes of it."""
+MOST_ANNOTATION_BYTES = 300_000
+"""kubectl repeats no larger manifest: Kubernetes takes 256 KiB of annotations, and a manifest may lack defaults."""
 RETRIES_BYTES = 20 * RECORD_BYTES
 AROUND_BYTES = 300
 """Of a request, beside its texts."""
+HTML = "<>&\u2028\u2029"
+"""What Go writes as an escape of six characters, since HTML or JavaScript could take it for its own."""
 SUMMED = (
     "requests",
     "text_bytes",
@@ -72,9 +82,8 @@ class Room:
 
     @classmethod
     def beside(cls, spec: Spec, places: int = MOST_BATCHES) -> Room:
-        """What a spec leaves, which is there twice when it was applied."""
-        size = 2 * len(spec.model_dump_json().encode())
-        return cls(places, max(MOST_RECORD_BYTES - size, LEAST_RECORD_BYTES))
+        """What a spec leaves. The floor is for runs that an earlier version began, and for local mode."""
+        return cls(places, min(MOST_RECORD_BYTES, max(bytes_beside(spec, STORED_BYTES), LEAST_RECORD_BYTES)))
 
     def for_retries(self) -> Room:
         return Room(self.places + max(self.places // RETRIES_ABOVE, LEAST_FOR_RETRIES), self.bytes + RETRIES_BYTES)
@@ -83,6 +92,21 @@ class Room:
         """Whether there is room for so many entries more, however long their cursors are."""
         entries = more * (RECORD_BYTES + SEEN_BYTES + 2 * LARGEST_CURSOR_BYTES)
         return len(batches) + more <= self.places and sum(map(size_of, batches)) + entries <= self.bytes
+
+
+def bytes_beside(spec: Spec, limit: int) -> int:
+    """What a resource of so many bytes has for batches, beside the spec and all else."""
+    counts = sum(CATEGORY_BYTES + 3 * stored_bytes(category.name) for category in spec.categories)
+    return limit - spec_bytes(spec) - counts - AROUND_RECORD_BYTES - RETRIES_BYTES
+
+
+def spec_bytes(spec: Spec) -> int:
+    """Of a spec where the object is stored, and of the annotation that repeats it when it was applied, in quotes."""
+    text = spec.model_dump_json(by_alias=True, exclude_none=True)
+    escaped = sum(map(text.count, HTML))
+    plain = len(text.encode()) + 5 * escaped
+    repeated = plain + text.count('"') + text.count("\\") + escaped
+    return plain + (repeated if plain <= MOST_ANNOTATION_BYTES else 0)
 
 
 def size_of(record: BatchRecord) -> int:
@@ -94,7 +118,7 @@ def stored_bytes(text: str | None) -> int:
     """Of a text as Go writes JSON: in UTF-8, with what HTML could take for its own escaped."""
     if text is None:
         return 0
-    return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&\u2028\u2029"))
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, HTML))
 
 
 def is_over(places: Places, record: BatchRecord) -> bool:

@@ -75,7 +75,9 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> None:
 
     Raises:
         Waiting: the results were cut, or a sink is away; nothing is lost, the next look collects again.
+        Stalled: the record would not keep what it says of them.
     """
+    await run.tools.ledger.ensure_recordable(run.resource.meta)
     api = await run.tools.connections.api(run.resource)
     with RowSpool(run.tools.scratch) as rows:
         count, reading = await read_through(run, api, record, batch, rows)

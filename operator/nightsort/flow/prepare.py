@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from nightsort.api.spec import Spec
 from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import money
-from nightsort.domain.errors import Rejected, Waiting
+from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
-from nightsort.domain.room import MOST_BATCHES
+from nightsort.domain.room import LEAST_RECORD_BYTES, MOST_BATCHES, bytes_beside, spec_bytes
 from nightsort.domain.situation import Situation
 from nightsort.flow.afford import estimated, hold_estimate, warn_near_limit
 from nightsort.flow.lag import wait_until_seen
@@ -36,7 +37,9 @@ async def prepare(run: Run) -> None:
         Waiting, Stalled, Rejected: with what is in the way.
     """
     encoder = Encoder(run.spec, disable_thinking=False)
+    hold_record(run.spec, run.tools.stored_bytes)
     await let_others_go_first(run)
+    await run.tools.ledger.ensure_recordable(run.resource.meta)
     connections = run.tools.connections
     source = await connections.source(run.resource)
     remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
@@ -73,6 +76,7 @@ async def prepare(run: Run) -> None:
     ]
     situation = Situation.working("Submitting", "; ".join(words))
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
+    await hold_plan(run)
     if remarks:
         await run.warn("EmptyFile", remarks)
     if again:
@@ -95,6 +99,35 @@ async def let_others_go_first(run: Run) -> None:
             reason="Overlap",
             every=run.spec.poll_interval_seconds,
         )
+
+
+async def hold_plan(run: Run) -> None:
+    """A plan of which the store has dropped a part decides nothing: pre-flight makes another one.
+
+    Raises:
+        Stalled: it has.
+    """
+    try:
+        await run.tools.ledger.ensure_recordable(run.resource.meta)
+    except Stalled as stalled:
+        await run.save(run.status.model_copy(update={"plan": None}), Situation.of(stalled))
+        raise
+
+
+def hold_record(spec: Spec, stored_bytes: int | None) -> None:
+    """Holds the spec, and the least that the record of a run needs, against what is stored of a resource.
+
+    Raises:
+        Rejected: what is bought could not be written down beside such a spec.
+    """
+    if stored_bytes is None or bytes_beside(spec, stored_bytes) >= LEAST_RECORD_BYTES:
+        return
+    raise Rejected(
+        f"the spec takes {spec_bytes(spec):,} bytes of the {stored_bytes:,} that Kubernetes stores of a resource, and "
+        "leaves no room for the record of what is bought: name a ConfigMap, a database or a bucket as the source, or "
+        "split the tickets among several resources",
+        reason="SpecTooLarge",
+    )
 
 
 def refuse_too_many_batches(max_requests: int, tickets: int) -> None:

@@ -21,7 +21,7 @@ from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.recovery import lost, removes
 from nightsort.domain.report import report
-from nightsort.domain.room import MOST_BATCHES
+from nightsort.domain.room import MOST_BATCHES, STORED_BYTES
 from nightsort.domain.situation import Situation
 from nightsort.flow.disk import SCRATCH, Scratch
 from nightsort.flow.measure import Unmeasured, measure
@@ -94,14 +94,14 @@ class Tools:
 
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
     batches at once, `scratch` where bodies and rows lie on their way, `places` how many batches of a source a record
-    may hold. What follows them is remembered while the process lives: `bought`, by tag, what was bought but could not
-    be confirmed in the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag of a batch
-    after one and after two looks into it; `watches`, by tag, how long an intent's outcome was looked for;
-    `remembered`, by uid, the newest record of a run that was held against its copy; `totals`, how many requests batches
-    were said to hold; `short_reads`, how long results have lacked lines of a kind;
-    `cancel_asked`, batches that were asked to end; `absent_since`, when (in monotonic seconds) the API was first seen
-    not to show a batch;
-    `too_dear`, by uid, the batch that is above a resource's limit.
+    may hold, `stored_bytes` how large a resource may be where it is stored, or None where nothing limits it. What
+    follows them is remembered while the process lives: `bought`, by tag, what was bought but could not be confirmed in
+    the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag of a batch after one and after
+    two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `remembered`, by uid, the newest
+    record of a run that was held against its copy; `totals`, how many requests batches were said to hold;
+    `short_reads`, how long results have lacked lines of a kind; `cancel_asked`, batches that were asked to end;
+    `absent_since`, when (in monotonic seconds) the API was first seen not to show a batch; `too_dear`, by uid, the
+    batch that is above a resource's limit.
     """
 
     ledger: Ledger
@@ -116,6 +116,7 @@ class Tools:
     enqueued_requests: int = 200_000
     scratch: Scratch = SCRATCH
     places: int = MOST_BATCHES
+    stored_bytes: int | None = STORED_BYTES
     bought: dict[str, Bought] = field(default_factory=dict)
     owned: Owned = field(default_factory=Owned)
     suspicions: dict[str, str] = field(default_factory=dict)

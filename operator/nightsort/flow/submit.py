@@ -87,6 +87,7 @@ async def submit(run: Run, submission: Submission) -> None:
         Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
     """
     run.demand_no_doubt()
+    await run.tools.ledger.ensure_recordable(run.resource.meta)
     hold_what_is_known(run, submission)
     await make_room(run, submission)
     tag = run.tools.new_tag()
@@ -390,6 +391,7 @@ async def send(run: Run, api: BatchApi, record: BatchRecord, load: Load) -> Batc
         return None
     refuse_when_late(run, record)
     await keep(run)
+    await run.tools.ledger.ensure_recordable(run.resource.meta)  # whether the intent itself was kept as a whole
     refuse_when_late(run, record)
     body = Guarded(load.spool.body(), load.spool.size, partial(refuse_when_late, run, record))
     return await api.create(cast(BinaryIO, body), load.spool.size, record.tag)

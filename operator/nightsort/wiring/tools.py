@@ -7,6 +7,7 @@ import os
 import secrets as randomness
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ async def local_tools(
         if anew:
             files.clear()
         connector = Connector(settings, EnvSecrets(secrets, os.environ), files, closing, local=True)
-        yield tools_of(settings, connector, ledger, LogEvents())
+        yield replace(tools_of(settings, connector, ledger, LogEvents()), stored_bytes=None)
 
 
 def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: Events) -> Tools:

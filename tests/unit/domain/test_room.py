@@ -23,16 +23,23 @@ from nightsort.domain.record import (
     without_retry,
 )
 from nightsort.domain.room import (
+    AROUND_RECORD_BYTES,
+    HTML,
+    LEAST_RECORD_BYTES,
     MOST_BATCHES,
     MOST_PARENTS,
+    MOST_RECORD_BYTES,
     NOT_SUMMED,
     PLACES_TO_END,
     RECORD_BYTES,
+    STORED_BYTES,
     SUMMED,
     Room,
+    bytes_beside,
     due_retry,
     is_over,
     size_of,
+    spec_bytes,
     together,
     with_room,
 )
@@ -98,11 +105,42 @@ def test_cursors_of_chinese_characters_keep_the_record_below_what_etcd_stores() 
     assert with_room(over, spare) is not status
 
 
-def test_a_large_spec_leaves_less_room() -> None:
-    large = spec().model_copy(update={"model": "m" * 300_000})
+def spec_with(text: str) -> Spec:
+    """One with so long a text, which stands for tickets."""
+    return spec().model_copy(update={"model": text})
 
-    assert Room.beside(large).bytes == Room.beside(spec()).bytes - 2 * (300_000 - len(spec().model))
-    assert Room.beside(spec().model_copy(update={"model": "m" * 10_000_000})).bytes == 100_000
+
+def stored(text: str) -> str:
+    """As Go writes JSON."""
+    escapes = {each: f"\\u{ord(each):04x}" for each in HTML}
+    return "".join(escapes.get(each, each) for each in json.dumps(text, ensure_ascii=False))
+
+
+@pytest.mark.parametrize("text", ["m", "é", "分", '"', "\\", "<", "\n"])
+def test_a_spec_is_counted_as_it_is_stored_and_repeated_in_an_annotation(text: str) -> None:
+    """Kubernetes takes no annotation beyond 256 KiB, so that a larger manifest stands there once."""
+    small, large = text * 10_000, text * 400_000
+    once = len(stored(small).encode())
+    twice = once + len(stored(stored(small)).encode())
+
+    assert spec_bytes(spec_with(small)) - spec_bytes(spec_with("")) == pytest.approx(twice, abs=20)
+    assert spec_bytes(spec_with(large)) - len(stored(large).encode()) < 5_000
+
+
+def test_a_large_spec_leaves_less_room() -> None:
+    assert Room.beside(spec()).bytes == MOST_RECORD_BYTES
+    assert Room.beside(spec_with("m" * 800_000)).bytes < 600_000
+    assert Room.beside(spec_with("m" * 10_000_000)).bytes == LEAST_RECORD_BYTES
+
+
+@pytest.mark.parametrize("size", [0, 100_000, 280_000, 800_000, 1_250_000])
+def test_spec_record_and_all_else_stay_below_what_etcd_stores(size: int) -> None:
+    given = spec_with("m" * size)
+
+    whole = spec_bytes(given) + Room.beside(given).for_retries().bytes + AROUND_RECORD_BYTES
+
+    assert whole <= 1.5 * 1024 * 1024 - 50_000
+    assert bytes_beside(given, STORED_BYTES) >= LEAST_RECORD_BYTES
 
 
 def test_where_there_is_room_the_record_stays_as_it_is() -> None:

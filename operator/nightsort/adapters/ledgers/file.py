@@ -96,6 +96,9 @@ class FileLedger:
             raise Gone(meta.key)
         return await asyncio.to_thread(self._write, resource, meta, status)
 
+    async def ensure_recordable(self, meta: Meta) -> None:
+        """A file takes every field."""
+
     async def owned_batches(self) -> set[str]:
         return await asyncio.to_thread(self._all_batches)
 

@@ -22,6 +22,7 @@ from kubernetes.aio.client import (
 from nightsort.adapters.kube_client import TIMEOUT, owned, translated
 from nightsort.adapters.kube_copies import KubeCopies
 from nightsort.adapters.kube_core import CoreObjects
+from nightsort.adapters.kube_pruning import Pruning
 from nightsort.adapters.shared_read import SharedRead
 from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta, Resource
@@ -50,6 +51,7 @@ class KubeLedger:
         self._objects = CustomObjectsApi(client)
         self._core = CoreObjects(client)
         self._copies = KubeCopies(self._core)
+        self._pruning = Pruning()
         self._scopes: Sequence[str | None] = namespaces or (None,)
         self._left_out: set[str | None] = set()
         self._lists: dict[str, SharedRead[Sequence[Resource]]] = {}
@@ -75,23 +77,33 @@ class KubeLedger:
         Seen on a real API server (1.37): an older version there is answered by 409 and nothing is written. An object
         that was deleted and created again has another version too, so the guard holds for the incarnation.
         """
-        patch: list[dict[str, Any]] = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
-            {"op": "add", "path": "/status", "value": status.model_dump(mode="json", by_alias=True, exclude_none=True)},
-        ]
+        sent = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version}
         async with self._gone_if_replaced(meta):
-            with translated(f"write the status of {meta.key}", hint=OTHER_CRD):
-                written: Any = await self._objects.patch_namespaced_custom_object_status(
-                    GROUP,
-                    VERSION,
-                    meta.namespace,
-                    PLURAL,
-                    meta.name,
-                    patch,
-                    _content_type="application/json-patch+json",
-                    _request_timeout=TIMEOUT,
-                )
+            written = await self._patch(meta, [guard, {"op": "add", "path": "/status", "value": sent}])
+        self._pruning.note(meta, sent, written)
         return Meta.of(written)
+
+    async def ensure_recordable(self, meta: Meta) -> None:
+        await self._pruning.ensure_none(meta, partial(self._rehearse, meta))
+
+    async def _rehearse(self, meta: Meta, status: Mapping[str, Any]) -> Any:
+        """What the API server would store; nothing is written."""
+        return await self._patch(meta, [{"op": "add", "path": "/status", "value": status}], dry_run="All")
+
+    async def _patch(self, meta: Meta, patch: list[dict[str, Any]], **options: Any) -> Any:
+        with translated(f"write the status of {meta.key}", hint=OTHER_CRD):
+            return await self._objects.patch_namespaced_custom_object_status(
+                GROUP,
+                VERSION,
+                meta.namespace,
+                PLURAL,
+                meta.name,
+                patch,
+                _content_type="application/json-patch+json",
+                _request_timeout=TIMEOUT,
+                **options,
+            )
 
     async def owned_batches(self) -> set[str]:
         return {batch async for item in self._everywhere() for batch in recorded_ids(item)}
@@ -136,6 +148,7 @@ class KubeLedger:
         self._left_out = set(refusals)
 
     async def remove(self, meta: Meta) -> None:
+        self._pruning.forget(meta)
         precondition = V1Preconditions(uid=meta.uid, resource_version=meta.resource_version)
         async with self._gone_if_replaced(meta):
             with translated(f"delete {meta.key}"):

@@ -1,0 +1,68 @@
+"""Whether the API server keeps all of a status: it drops fields that the CRD in force does not know, without a word."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import monotonic
+from typing import Any
+
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Stalled
+from nightsort.domain.specimen import dropped, full_status, in_words
+
+logger = logging.getLogger(__name__)
+TRUSTED_SECONDS = 60.0
+REASON = "CrdOutdated"
+
+
+class Pruning:
+    """One CRD is in force for all resources, so that what a try with one has shown holds for the others, for a minute.
+
+    Nobody is told when the CRD changes; each answer to a write shows it as well.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._until = clock()
+        self._trying = asyncio.Lock()
+        self._lacking: dict[str, Sequence[str]] = {}
+        """By uid what the last write of a record lost, until that was told."""
+
+    def note(self, meta: Meta, sent: Mapping[str, Any], written: Mapping[str, Any]) -> None:
+        """Holds the answer to a write against what was sent."""
+        missing = dropped(sent, written.get("status"))
+        if missing:
+            self._lacking[meta.uid] = missing
+            self._until = self._clock()
+            logger.warning("%s: %s", meta.key, told(missing))
+        else:
+            self._lacking.pop(meta.uid, None)
+
+    def forget(self, meta: Meta) -> None:
+        self._lacking.pop(meta.uid, None)
+
+    async def ensure_none(self, meta: Meta, rehearse: Callable[[Mapping[str, Any]], Awaitable[Any]]) -> None:
+        """`rehearse` gives what the API server would store of a status.
+
+        Raises:
+            Stalled: the last write of this record lost fields, or others would.
+        """
+        if missing := self._lacking.pop(meta.uid, ()):
+            raise Stalled(told(missing), reason=REASON)
+        async with self._trying:
+            if self._clock() < self._until:
+                return
+            status = full_status()
+            written = await rehearse(status)
+            if missing := dropped(status, written.get("status")):
+                raise Stalled(told(missing), reason=REASON)
+            self._until = self._clock() + TRUSTED_SECONDS
+
+
+def told(missing: Sequence[str]) -> str:
+    return (
+        f"the CRD in the cluster is older than this operator: the API server drops {in_words(missing)}, "
+        "which the record of what is bought needs. Apply the CRD of this version"
+    )

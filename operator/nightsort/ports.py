@@ -64,8 +64,10 @@ class Ledger(Protocol):
         """Every resource that has not ended, read from the store itself, without those that cannot be parsed."""
         ...
 
-    async def others(self, meta: Meta) -> Sequence[Resource]:
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         """The other unfinished resources of the namespace, read from the store itself since this was asked.
+
+        within: a read that began so many seconds before is as good.
 
         Without those that cannot be parsed.
         """

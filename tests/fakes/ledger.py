@@ -130,7 +130,7 @@ class MemoryLedger:
         await self.after("unfinished")
         return found
 
-    async def others(self, meta: Meta) -> Sequence[Resource]:
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         await self._arrive("others", meta)
         there = [self.current(kept.resource.meta) for kept in self._kept.values()]
         found = [each for each in there if each.meta.namespace == meta.namespace and each.meta.uid != meta.uid]

@@ -66,7 +66,7 @@ class LedgerDoor:
     async def unfinished(self) -> Sequence[Resource]:
         return await self._call("unfinished", self._truth.unfinished, away("the store"))
 
-    async def others(self, meta: Meta) -> Sequence[Resource]:
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         return await self._call("others", lambda: self._truth.others(meta), away("the store"), about=meta.name)
 
     async def remove(self, meta: Meta) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,12 +13,17 @@ T = TypeVar("T")
 class SharedRead(Generic[T]):
     """Whoever asks gets a read that was begun after they asked; those who ask while one is under way share the next."""
 
-    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[T]], clock: Callable[[], float] = monotonic) -> None:
         self._read = read
+        self._clock = clock
+        self._last: tuple[float, T] | None = None
         self._under_way = asyncio.Lock()
         self._next: asyncio.Task[T] | None = None
 
-    async def get(self) -> T:
+    async def get(self, within: float = 0.0) -> T:
+        """`within`: a read that was begun so many seconds ago is as good."""
+        if self._last is not None and self._clock() - self._last[0] < within:
+            return self._last[1]
         if self._next is None:
             self._next = asyncio.create_task(self._begin())
             self._next.add_done_callback(seen)
@@ -26,7 +32,16 @@ class SharedRead(Generic[T]):
     async def _begin(self) -> T:
         async with self._under_way:
             self._next = None
-            return await self._read()
+            began = self._clock()
+            found = await self._read()
+            self._last = (began, found)
+            return found
+
+    def is_older(self, seconds: float) -> bool:
+        """Whether what it remembers is, or it remembers nothing, and no read is under way."""
+        if self._next is not None or self._under_way.locked():
+            return False
+        return self._last is None or self._clock() - self._last[0] >= seconds
 
 
 def seen(task: asyncio.Task[T]) -> None:

@@ -18,6 +18,10 @@ FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 300.0
 MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
 STALLED_SECONDS = 30.0
+LONGEST_STALLED_SECONDS = 240.0
+LONGEST_SECRET_SECONDS = 60.0
+"""A Secret that is put right is seen soon: reads of it are shared."""
+OF_SECRETS = frozenset({"SecretMissing", "SecretKeyMissing", "SecretNotAllowed", "SecretInvalid"})
 MOST_TRIES = 6
 """Of a step that ends in an accident, until it is taken for one that ends so each time: about two minutes."""
 LOOKING, ADOPTING = "looking at what is in flight", "looking for what a lost create call bought"
@@ -84,9 +88,11 @@ def pause(interruption: Interruption, failures: int, jitter: float) -> float:
     """Seconds until the next look, after so many failures.
 
     Steady, or twice as long each time and at least what the other side asked for. `jitter` is between 0 and 1.
+    Where a person is waited for, a change of the spec ends the pause; jitter makes it shorter, so that bounds hold.
     """
     if isinstance(interruption, Stalled) and interruption.reason != INTERNAL_ERROR:
-        return STALLED_SECONDS
+        longest = LONGEST_SECRET_SECONDS if interruption.reason in OF_SECRETS else LONGEST_STALLED_SECONDS
+        return min(STALLED_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), longest) * (1 - jitter / 4)
     if isinstance(interruption, Waiting) and interruption.every is not None:
         return interruption.every
     retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None

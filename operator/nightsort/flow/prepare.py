@@ -23,6 +23,8 @@ from nightsort.flow.sample import counted, refuse_too_long, sample
 from nightsort.flow.snapshot import keep, snapshot_of
 
 MOST_REMARK_CHARS = 1000
+GLANCE_SECONDS = 10.0
+"""How old the list of others may be that is looked at first: what is bought by is read anew at the end."""
 
 BOUGHT_AGAIN = (
     "tickets whose answer is none of the categories stay without one, and the next run with this query buys them "
@@ -38,7 +40,7 @@ async def prepare(run: Run) -> None:
     """
     encoder = Encoder(run.spec, disable_thinking=False)
     hold_record(run.spec, run.tools.stored_bytes)
-    await let_others_go_first(run)
+    await let_others_go_first(run, within=GLANCE_SECONDS)
     await run.tools.ledger.ensure_recordable(run.resource.meta)
     connections = run.tools.connections
     source = await connections.source(run.resource)
@@ -84,7 +86,7 @@ async def prepare(run: Run) -> None:
     await warn_near_limit(run, requests, text_bytes)
 
 
-async def let_others_go_first(run: Run) -> None:
+async def let_others_go_first(run: Run, within: float = 0.0) -> None:
     """Nightly runs that overlap do not buy the same tickets twice.
 
     Raises:
@@ -92,7 +94,7 @@ async def let_others_go_first(run: Run) -> None:
     """
     if not goes_after_others(run.spec):
         return
-    other = before_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta))
+    other = before_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta, within))
     if other is not None:
         raise Waiting(
             f"{other.meta.name} goes first: it is unfinished and works on the same source",

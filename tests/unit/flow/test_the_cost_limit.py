@@ -190,7 +190,7 @@ async def test_a_batch_that_is_too_dear_is_not_read_from_the_source_at_every_loo
     before = reads
     for _ in range(10):
         honest.clock.advance(30)
-        assert await honest.look(resource) == 30
+        assert await honest.look(resource) in (60, 120, 240)
     assert reads == before
     assert len([reason for _, reason, _ in honest.events.told if reason == "CostLimitExceeded"]) == 1
 

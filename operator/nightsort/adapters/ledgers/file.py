@@ -106,7 +106,7 @@ class FileLedger:
         found = [await self.load(each.meta) for each in self.resources.values()]
         return [resource for resource in found if resource and resource.status.completion_time is None]
 
-    async def others(self, meta: Meta) -> Sequence[Resource]:
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         there = [each.meta for each in self.resources.values() if each.meta.namespace == meta.namespace]
         found = [await self.load(each) for each in there if each.key != meta.key]
         return [resource for resource in found if resource and resource.status.completion_time is None]

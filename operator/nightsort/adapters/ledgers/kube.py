@@ -111,11 +111,11 @@ class KubeLedger:
     async def unfinished(self) -> Sequence[Resource]:
         return await going_on(self._everywhere())
 
-    async def others(self, meta: Meta) -> Sequence[Resource]:
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         """A thousand that are created at once ask at once: they share lists."""
         if meta.namespace not in self._lists:
             self._lists[meta.namespace] = SharedRead(partial(self._unfinished, meta.namespace))
-        found = await self._lists[meta.namespace].get()
+        found = await self._lists[meta.namespace].get(within)
         return [resource for resource in found if resource.meta.uid != meta.uid]
 
     async def _unfinished(self, namespace: str) -> Sequence[Resource]:

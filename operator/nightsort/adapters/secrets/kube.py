@@ -9,21 +9,26 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from functools import partial
 
 from kubernetes.aio.client import ApiClient, V1Secret
 
 from nightsort.adapters.kube_client import translated
 from nightsort.adapters.kube_core import CoreObjects
+from nightsort.adapters.shared_read import SharedRead
 from nightsort.api.model import GROUP
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Gone, Stalled
 
 ALLOW = f"{GROUP}/allow"
+SHARED_SECONDS = 10.0
+"""So long all resources that name a Secret share one read of it; a change, or a label, counts that much later."""
 
 
 class KubeSecrets:
     def __init__(self, client: ApiClient) -> None:
         self._core = CoreObjects(client)
+        self._reads: dict[tuple[str, str], SharedRead[V1Secret | None]] = {}
 
     async def read(self, namespace: str, ref: SecretRef) -> str:
         found = await self._allowed(namespace, ref.name, f"with the key {ref.key}")
@@ -42,16 +47,28 @@ class KubeSecrets:
         return {key: text_of(encoded, name, key) for key, encoded in found.data.items()}
 
     async def _allowed(self, namespace: str, name: str, what: str) -> V1Secret:
-        try:
-            with translated(f"read Secret {namespace}/{name}"):
-                found = await self._core.read_namespaced_secret(name, namespace)
-        except Gone:
+        found = await self._shared(namespace, name).get(within=SHARED_SECONDS)
+        if found is None:
             raise Stalled(
                 f'Secret {name} is not in namespace {namespace}: create it {what} and the label {ALLOW}: "true"',
                 reason="SecretMissing",
-            ) from None
+            )
         check_label(found, namespace, name)
         return found
+
+    def _shared(self, namespace: str, name: str) -> SharedRead[V1Secret | None]:
+        """No value stays in memory for much longer than it is shared."""
+        for place in [place for place, read in self._reads.items() if read.is_older(SHARED_SECONDS)]:
+            del self._reads[place]
+        place = (namespace, name)
+        return self._reads.setdefault(place, SharedRead(partial(self._find, namespace, name)))
+
+    async def _find(self, namespace: str, name: str) -> V1Secret | None:
+        try:
+            with translated(f"read Secret {namespace}/{name}"):
+                return await self._core.read_namespaced_secret(name, namespace)
+        except Gone:
+            return None
 
 
 def check_label(found: V1Secret, namespace: str, name: str) -> None:

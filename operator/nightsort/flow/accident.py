@@ -20,8 +20,17 @@ MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a 
 STALLED_SECONDS = 30.0
 LONGEST_STALLED_SECONDS = 240.0
 LONGEST_SECRET_SECONDS = 60.0
-"""A Secret that is put right is seen soon: reads of it are shared."""
-OF_SECRETS = frozenset({"SecretMissing", "SecretKeyMissing", "SecretNotAllowed", "SecretInvalid"})
+"""A Secret or a key that is put right is seen soon: reads of it are shared, and an account is asked once for all."""
+OF_SECRETS = frozenset(
+    {
+        "SecretMissing",
+        "SecretKeyMissing",
+        "SecretNotAllowed",
+        "SecretInvalid",
+        "CredentialsMissing",
+        "CredentialsRefused",
+    }
+)
 MOST_TRIES = 6
 """Of a step that ends in an accident, until it is taken for one that ends so each time: about two minutes."""
 LOOKING, ADOPTING = "looking at what is in flight", "looking for what a lost create call bought"

@@ -305,6 +305,19 @@ class LabeledSink(Sink, Protocol):
 
 
 @runtime_checkable
+class ClaimedSink(Sink, Protocol):
+    """A sink whose place has a name that another resource may want as well."""
+
+    async def claim(self) -> None:
+        """Takes the name for this resource, durably; again, it changes nothing.
+
+        Raises:
+            Stalled: it belongs to somebody else. Waiting: the store cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
 class Placed(Protocol):
     """A source or sink in a place that a Secret names, which may come to name another one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable
@@ -106,6 +107,18 @@ async def test_what_exists_is_not_created_again(place: Place) -> None:
     with pytest.raises(Conflict):
         await place.store.write(place.owner, ConfigMap("results", {"results.jsonl": "other"}))
 
+    assert await place.store.read(place.owner.namespace, "results") == written
+
+
+async def test_of_two_writes_of_the_same_new_config_map_one_is_refused(place: Place) -> None:
+    owners = [place.owner, place.other] * 4
+
+    told = await asyncio.gather(
+        *(place.store.write(one, ConfigMap("results", ROWS)) for one in owners), return_exceptions=True
+    )
+
+    [written] = [one for one in told if isinstance(one, ConfigMap)]
+    assert sum(isinstance(one, Conflict) for one in told) == len(owners) - 1
     assert await place.store.read(place.owner.namespace, "results") == written
 
 

@@ -310,6 +310,29 @@ async def test_a_config_map_of_somebody_else_is_never_touched(
     assert maps.written == []
 
 
+async def test_of_two_runs_with_one_name_for_results_one_claims_it(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    rival = ConfigMapRows(maps, STRANGER, ConfigMapResults(name=NAME))
+
+    def overtake(config_map: ConfigMap) -> None:
+        """The rival creates it between our look and our write."""
+        maps.kept["support", NAME] = replace(config_map, version="1", owner_uid=STRANGER.uid)
+
+    maps.before_write = overtake
+    with pytest.raises(Stalled) as caught:
+        await sink.claim()
+    await rival.claim()
+
+    assert caught.value.reason == "ResultsNameTaken"
+    assert maps.kept["support", NAME].owner_uid == STRANGER.uid
+    maps.before_write = lambda config_map: None
+    del maps.kept["support", NAME]
+    await sink.claim()
+    await sink.claim()
+    assert (maps.written, records(maps)) == ([NAME], [])
+    await sink.write(pages([row(1)]))
+    assert [one["id"] for one in records(maps)] == ["1"]
+
+
 async def test_a_run_whose_results_would_not_fit_is_rejected_before_anything_is_bought(sink: ConfigMapRows) -> None:
     await sink.check(Rehearsal(60_000))
     with pytest.raises(Rejected, match=r"use results\.database") as caught:

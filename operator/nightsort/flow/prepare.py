@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nightsort.api.spec import Spec
 from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
@@ -21,6 +23,7 @@ from nightsort.flow.rehearse import rehearse
 from nightsort.flow.run import Run
 from nightsort.flow.sample import counted, refuse_too_long, sample
 from nightsort.flow.snapshot import keep, snapshot_of
+from nightsort.ports import ClaimedSink, Sink
 
 MOST_REMARK_CHARS = 1000
 GLANCE_SECONDS = 10.0
@@ -60,6 +63,7 @@ async def prepare(run: Run) -> None:
     amount = estimated(run, tokens, requests, text_bytes)
     hold_estimate(run, amount)
     await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
+    await claim_results(sinks)
     plan = Plan(
         tickets=tickets,
         disable_thinking=model.can_disable_thinking,
@@ -84,6 +88,17 @@ async def prepare(run: Run) -> None:
     if again:
         await run.warn("UnknownBoughtAgain", BOUGHT_AGAIN)
     await warn_near_limit(run, requests, text_bytes)
+
+
+async def claim_results(sinks: Sequence[Sink]) -> None:
+    """Last of all, so that a run that fails its pre-flight takes no name from others.
+
+    Raises:
+        Stalled: another resource has the name: only one of the two buys.
+    """
+    for sink in sinks:
+        if isinstance(sink, ClaimedSink):
+            await sink.claim()
 
 
 async def let_others_go_first(run: Run, within: float = 0.0) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from nightsort.adapters.files import read_if_there, write_whole
@@ -25,6 +26,8 @@ class FileConfigMaps:
 
     def __init__(self, directory: Path, documents: Iterable[Mapping[str, Any]] = ()) -> None:
         self._directory = directory
+        self._writing = Lock()
+        """Other processes are kept out by the lock of the directory; held from looking at a version to replacing it."""
         self._documents = {place_of(document): document for document in documents}
 
     def clear(self) -> None:
@@ -39,9 +42,7 @@ class FileConfigMaps:
         return await asyncio.to_thread(self._read, namespace, name)
 
     async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
-        now = await self.read(owner.namespace, config_map.name)
-        version = now.version if now else ""
-        if version != config_map.version or version == IN_MANIFEST:
+        if (owner.namespace, config_map.name) in self._documents:
             raise Conflict(config_map.name)
         return await asyncio.to_thread(self._write, owner, config_map)
 
@@ -57,9 +58,15 @@ class FileConfigMaps:
         return ConfigMap(name, data, str(mark["version"]), owner)
 
     def _write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        with self._writing:
+            before = self._read(owner.namespace, config_map.name)
+            if config_map.version != (before.version if before else ""):
+                raise Conflict(config_map.name)
+            return self._replace(owner, config_map, before)
+
+    def _replace(self, owner: Meta, config_map: ConfigMap, before: ConfigMap | None) -> ConfigMap:
         """Keys first, the mark last: what is written anew after a crash is the same."""
         folder = self._directory / config_map.name
-        before = self._read(owner.namespace, config_map.name)
         version = int(config_map.version or "0") + 1
         mark = {"namespace": owner.namespace, "owner": owner.uid, "version": version, "keys": sorted(config_map.data)}
         for key, text in config_map.data.items():

@@ -49,6 +49,18 @@ class ConfigMapRows:
         for number in range(max(1, parts)):
             await self._read(number)
 
+    async def claim(self) -> None:
+        """Makes the first ConfigMap, empty. The store lets only one resource create it, so that only one goes on."""
+        for _ in range(TRIES):
+            if await self._read(0) is not None:
+                return
+            try:
+                await self._put(self._blank(0), {self._form.key: self._form.header, INDEX: self._index([], ())})
+            except Conflict:
+                continue
+            return
+        raise self._contended()
+
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         fresh = {row.id: self._form.of(row) async for page in rows for row in page}
         return await self._store(fresh)
@@ -63,7 +75,10 @@ class ConfigMapRows:
                 return await self._merge(fresh, beside or {})
             except Conflict:
                 continue
-        raise Waiting(f"ConfigMap {self._name} is being changed by somebody else", reason="ResultsConflict")
+        raise self._contended()
+
+    def _contended(self) -> Waiting:
+        return Waiting(f"ConfigMap {self._name} is being changed by somebody else", reason="ResultsConflict")
 
     async def _merge(self, fresh: Mapping[str, Record], beside: Mapping[str, str]) -> Stored:
         kept = await self._load()

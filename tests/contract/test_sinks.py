@@ -340,6 +340,20 @@ async def test_a_run_whose_results_would_not_fit_is_rejected_before_anything_is_
     assert caught.value.reason == "ResultsTooLarge"
 
 
+async def test_sizes_are_reckoned_with_the_ids_of_the_run(sink: ConfigMapRows) -> None:
+    async def long_ids() -> AsyncIterator[Sequence[str]]:
+        for start in range(0, 60_000, 1000):
+            yield [f"{number:06}" + "票" * 394 for number in range(start, start + 1000)]
+
+    async def short_ids() -> AsyncIterator[Sequence[str]]:
+        yield [str(number) for number in range(60_000)]
+
+    await sink.check(Rehearsal(60_000, all_ids=short_ids))
+    with pytest.raises(Rejected) as caught:
+        await sink.check(Rehearsal(60_000, all_ids=long_ids))
+    assert caught.value.reason == "ResultsTooLarge"
+
+
 async def test_a_name_that_leaves_no_room_for_parts_is_rejected(maps: MemoryConfigMaps) -> None:
     sink = ConfigMapRows(maps, replace(OWNER, name="n" * 250), ConfigMapResults())
     with pytest.raises(Rejected, match="too long"):

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
-from nightsort.adapters.result_files import FORMATS, FULL_PART, DamagedFile, Part, Record, merge, readable, summary_of
+from nightsort.adapters.result_files import (
+    FORMATS,
+    FULL_PART,
+    DamagedFile,
+    Part,
+    Record,
+    merge,
+    readable,
+    size_of,
+    summary_of,
+)
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
-from nightsort.domain.answer import Row
+from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
 from nightsort.ports import ConfigMap, ConfigMaps, Rehearsal, Stored, Summary
 
@@ -39,7 +49,7 @@ class ConfigMapRows:
                 f"{self._name} is too long for a ConfigMap and its parts: name one in results.configMap.name",
                 reason="ResultsNameTooLong",
             )
-        parts = -(-rehearsal.tickets * self._form.typical // FULL_PART)
+        parts = -(-await self._expected_bytes(rehearsal) // FULL_PART)
         if parts > PLANNED_PARTS:
             raise Rejected(
                 f"the results of {rehearsal.tickets:,} tickets would need {parts:,} ConfigMaps, more than "
@@ -48,6 +58,15 @@ class ConfigMapRows:
             )
         for number in range(max(1, parts)):
             await self._read(number)
+
+    async def _expected_bytes(self, rehearsal: Rehearsal) -> int:
+        """Of all rows; the ids are read only where the rows would fit with ordinary ones."""
+        expected = rehearsal.tickets * self._form.typical
+        if rehearsal.all_ids is None or expected > PLANNED_PARTS * FULL_PART:
+            return expected
+        async for page in rehearsal.all_ids():
+            expected += sum(max(size_of(self._form.record(bare(each))) - self._form.typical, 0) for each in page)
+        return expected
 
     async def claim(self) -> None:
         """Makes the first ConfigMap, empty. The store lets only one resource create it, so that only one goes on."""
@@ -145,3 +164,8 @@ class ConfigMapRows:
 
     def _name_of(self, number: int) -> str:
         return f"{self._name}-{number}" if number else self._name
+
+
+def bare(ticket_id: str) -> Row:
+    """The least that is stored of a ticket: what is over the typical size comes of its id."""
+    return Row(ticket_id, None, Verdict.LABELED)

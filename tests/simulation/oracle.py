@@ -89,7 +89,8 @@ class Oracle:
         uid = intent.resource.uid
         resource = self._world.truth.now(intent.resource)
         if resource is not None:
-            self.demand(is_intended(resource.status, held.tag), f"I1: {held.id} was bought under a settled intent")
+            open_yet = is_intended(resource.status, held.tag) or self._is_wiped_away(resource, held.tag)
+            self.demand(open_yet, f"I1: {held.id} was bought under a settled intent")
         self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
         elsewhere = self._world.labeled_elsewhere(resource) if resource and self._world.scenario.lag else set()
         for custom_id, ticket in tickets.items():
@@ -107,6 +108,16 @@ class Oracle:
             f"Q1: {intent.resource.name} has bought {bought_now} tickets, and {counted} were counted",
         )
         return None
+
+    def _is_wiped_away(self, resource: Resource, tag: str) -> bool:
+        """Whether an intent is missing in a wiped status alone: it is open in the copy, and nobody has released it.
+
+        A wipe may come while a create is on its way, which nothing can call back; the copy was durable before that
+        began, and makes the intent known again. One that the status knows in any other state was settled by a process.
+        """
+        wiped = resource.meta.uid in self.wiped and tag not in self.released
+        known = any(record.tag == tag for record in resource.status.batches)
+        return wiped and not known and is_intended(self._world.truth.copy_of(resource.meta), tag)
 
     def bill(self, uid: str) -> Decimal:
         """What the account charges for all that a resource has bought, in USD, whether or not the answers ever come."""

@@ -46,6 +46,10 @@ class Truth(MemoryLedger):
     async def owned_batches(self) -> set[str]:
         return {batch for kept in self._kept.values() for batch in batch_ids(parsed(kept.status))}
 
+    def copy_of(self, meta: Meta) -> Status:
+        """What is kept beside a resource that is there; an empty status where nothing is."""
+        return self._kept[meta.key].copy.status or Status()
+
     def now(self, meta: Meta) -> Resource | None:
         return self.current(meta) if self._holds(meta) else None
 

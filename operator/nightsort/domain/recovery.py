@@ -86,6 +86,22 @@ def best(kept: Status | None, remembered: Status | None) -> Status | None:
     return kept if lost(remembered, kept) else remembered
 
 
+def has_lost_its_beginning(status: Status) -> bool:
+    """Whether a source is said to be read further than to its beginning, and no batch has what was read.
+
+    So it stands where somebody empties the batches of a run that has bought nothing yet, of which there is no copy.
+    Its tickets would have neither a batch nor a row.
+    """
+    read = status.cursor is not None or (
+        status.source_exhausted and status.plan is not None and status.plan.tickets > 0
+    )
+    return read and not status.batches
+
+
+def from_the_beginning(status: Status) -> Status:
+    return status.model_copy(update={"cursor": None, "source_exhausted": False})
+
+
 def restored(status: Status, base: Status) -> Status:
     """The copy, and what the status has beyond it: later intents, and how those of the copy came out.
 

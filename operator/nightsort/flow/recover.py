@@ -8,7 +8,16 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Interruption
-from nightsort.domain.recovery import best, in_flight, is_behind, lost, missing, restored
+from nightsort.domain.recovery import (
+    best,
+    from_the_beginning,
+    has_lost_its_beginning,
+    in_flight,
+    is_behind,
+    lost,
+    missing,
+    restored,
+)
 from nightsort.domain.report import plural, progress
 from nightsort.flow.run import Known, Run, Tools
 
@@ -68,8 +77,7 @@ async def recover(run: Run) -> None:
     base = best(kept.status, before)
     gone = lost(run.status, kept.status) if kept.status else missing(run.status, before) if before else []
     if base is None or not gone:
-        if kept.status is None and in_flight(run.status):  # an earlier version's
-            await keep_if_possible(run)
+        await make_whole(run, copied=kept.status is not None)
     elif await begins_anew(run, kept.anew):
         return
     else:
@@ -81,6 +89,19 @@ async def recover(run: Run) -> None:
             f"the status had lost {plural(len(gone), 'batch', 'batches')}: put back, and nothing is bought again",
         )
     rely(run)
+
+
+async def make_whole(run: Run, *, copied: bool) -> None:
+    """Where neither a copy nor memory has more batches than the record: nothing was bought that it does not know."""
+    if has_lost_its_beginning(run.status):
+        await run.ensure_newest()
+        status = from_the_beginning(run.status)
+        await run.save(status, progress(status))
+        await run.warn(
+            "RecordRestored", "the status had lost all batches before any was bought: its source is read anew"
+        )
+    elif not copied and in_flight(run.status):  # an earlier version's
+        await keep_if_possible(run)
 
 
 def rely(run: Run) -> None:

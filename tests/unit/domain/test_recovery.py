@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain.recovery import is_later, restored
+from nightsort.api.status import BatchRecord, BatchState, Plan, Status
+from nightsort.domain.recovery import has_lost_its_beginning, is_later, restored
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -45,3 +45,13 @@ def test_how_an_intent_came_out_is_not_forgotten_and_what_was_collected_is_colle
     [there] = restored(Status(batches=(collected,)), Status(batches=(kept,))).batches
 
     assert (there.state, there.id, there.labeled) == (BatchState.SUBMITTED, "msgbatch_1", 0)
+
+
+def test_a_record_without_batches_has_lost_its_beginning_where_something_was_read() -> None:
+    three, none = Plan(tickets=3), Plan(tickets=0)
+
+    assert has_lost_its_beginning(Status(plan=three, cursor="2"))
+    assert has_lost_its_beginning(Status(plan=three, source_exhausted=True))
+    assert not has_lost_its_beginning(Status(plan=none, source_exhausted=True)), "the source is empty"
+    assert not has_lost_its_beginning(Status(plan=three)), "nothing was read yet"
+    assert not has_lost_its_beginning(Status(plan=three, cursor="2", batches=(record("a", BatchState.RELEASED),)))

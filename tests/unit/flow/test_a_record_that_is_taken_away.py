@@ -161,6 +161,26 @@ async def test_a_backup_from_before_an_intent_was_given_another_tag_is_brought_u
     assert all_paid_once(world, 2)
 
 
+@pytest.mark.parametrize("bodies", [["billing"] * 3, ["billing"] * 2], ids=["within the source", "at its end"])
+async def test_batches_that_are_emptied_before_anything_was_bought_are_read_anew(
+    world: World, bodies: list[str]
+) -> None:
+    """The process ends between the intent and its copy; what says how far the source was read is left."""
+    resource = world.apply(*bodies, shards={"maxRequests": 2})
+    world.ledger.before = raising(Killed(), "keep_record")
+    with pytest.raises(Killed):
+        await world.look(resource)
+    wiped(world, resource, WIPES["batches: []"])
+    world.restart()
+
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, "Complete")
+    assert resource.status.tickets.labeled == len(bodies)
+    assert all_paid_once(world, len(bodies))
+    assert world.events.reasons.count("RecordRestored") == 1
+
+
 async def test_a_finished_run_that_is_wiped_collects_again_and_buys_nothing(world: World) -> None:
     resource = await world.run_until_finished(world.apply("billing", "technical"))
     world.ledger.wipe(resource.meta)

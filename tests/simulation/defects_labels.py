@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
+from nightsort.api.categories import UnknownLabel
+from nightsort.api.spec import Shards
 from nightsort.api.status import FIRST_RULES, Status
 from nightsort.domain import record, verdict
 from nightsort.domain.first_rules import FirstLabels
@@ -10,6 +14,7 @@ from nightsort.domain.request import Encoder, Sent
 from nightsort.domain.ticket import Ticket
 from nightsort.flow import collect
 from tests.simulation.defect import Defect
+from tests.simulation.scenario import Plan, Scenario, draw_tickets, spec_of
 
 
 def take_what_was_cut(labels: Labels, answer: str, category: str | None, stop_reason: str) -> bool:
@@ -23,6 +28,13 @@ def tell_no_cut(encoder: Encoder, ticket: Ticket) -> Sent | None:
 
 def count_every_attempt(status: Status) -> int:
     return sum(each.cut for each in status.batches)
+
+
+def asked_again(rng: random.Random) -> Scenario:
+    """One run in one large batch: some of its answers are in other words, and some are asked for again."""
+    retry, shards = UnknownLabel(action="Retry"), Shards(max_requests=50)
+    spec = spec_of("tickets-0", unknown_label=retry, shards=shards, poll_interval_seconds=30)
+    return Scenario([Plan("run-0", 0.0, spec)], {"tickets-0": draw_tickets(rng, 40)}, sinks=1)
 
 
 told_cut = Encoder.sent
@@ -52,5 +64,6 @@ DEFECTS = [
         "what is left to be asked again is told by other rules than it was stored by",
         "I2: .* was bought again, though .* had answered succeeded",
         [(collect, "RULES", FIRST_RULES)],
+        scenario=asked_again,
     ),
 ]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord
+from nightsort.api.status import BatchRecord, Status
 from nightsort.domain import candidate, moves
 from nightsort.domain.account import Kinship, Marks
 from nightsort.domain.batch import Batch
@@ -67,6 +67,11 @@ async def put_nothing_back(run: Run) -> None:
 
 async def keep_nothing(run: Run) -> None:
     """Buys without a copy of the record."""
+
+
+def take_the_source_for_read(status: Status) -> bool:
+    """Goes on behind tickets that no batch has."""
+    return False
 
 
 def with_wiped_statuses(rng: random.Random) -> Scenario:
@@ -156,6 +161,13 @@ DEFECTS: tuple[Defect, ...] = (
         AGAIN,
         [(reconcile, "recover", put_nothing_back)],
         scenario=with_wiped_statuses,
+    ),
+    Defect(
+        "a source goes on where it was though all batches were emptied",
+        r"I4: \S+ has no row for",
+        [(recover, "has_lost_its_beginning", take_the_source_for_read)],
+        scenario=with_wiped_statuses,
+        chaos=troubled,
     ),
     Defect(
         "no copy of the record is kept",

@@ -13,7 +13,9 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished
+from nightsort.domain.custom_id import tag_of
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.answers import UNTOLD
 from tests.fakes.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
 from tests.simulation.ailing import most_tries
@@ -65,6 +67,7 @@ class Oracle:
         self.counted: dict[str, int] = {}
         self.switched: set[str] = set()
         self._uncancelled: defaultdict[str, str] = defaultdict(str)
+        self._lost: defaultdict[str, str] = defaultdict(str)
         self._gone: dict[str, tuple[Resource, datetime]] = {}
 
     def fail(self, message: str) -> None:
@@ -281,6 +284,8 @@ class Oracle:
         self.demand(MARK not in message, f"I6: an event of {meta.name} has the text of a ticket")
         if reason == "CancelFailed":
             self._uncancelled[meta.uid] += message
+        if reason == "BatchLost":
+            self._lost[meta.uid] += message
 
     # --- how it ended ---
 
@@ -325,7 +330,8 @@ class Oracle:
         ids = {record.id for record in status.batches}
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
-                self.demand(held.id in ids | self.summed_up, f"I2: {name} has finished and does not know {held.id}")
+                known = held.id in ids | self.summed_up or tag in self._untold(resource)
+                self.demand(known, f"I2: {name} has finished and does not know {held.id}")
         self._check_strays(resource)
         shelves = self._world.shelves[resource.meta.uid]
         for shelf in shelves:
@@ -336,6 +342,11 @@ class Oracle:
                 self._check_rows(resource, stored | shelf.dropped)
         dropped, told = sum(len(shelf.dropped) for shelf in shelves), status.results.unmatched
         self.demand(told == dropped, f"I3: {name} tells of {told} labels that are not in the sinks, of {dropped}")
+
+    def _untold(self, resource: Resource) -> str:
+        """Where no list leads to a batch, a run that was stopped ends without it. What names those by their tags."""
+        stopped = bool(resource.status.stop) and self._world.scenario.crowded
+        return self._lost[resource.meta.uid] if stopped else ""
 
     def _check_strays(self, resource: Resource) -> None:
         """What a batch's results have that nobody asked for is told."""
@@ -386,10 +397,11 @@ class Oracle:
             wanted = {Verdict.CANCELED} if resource.status.stop else set()
             refused = ticket.id in self._world.scenario.refused
             wanted |= {Verdict.UNSENDABLE} if refused or not ticket.fields else set()
+            wanted |= {Verdict.MISSING} if row.reason == UNTOLD.reason and self._untold(resource) else set()
             return self.demand(row.verdict in wanted, f"I4: {name} was never sent and has {row}")
         last = paid[-1]
         judged = expected(resource, last.answer)
-        if self._is_withheld(last):
+        if self._is_withheld(last) or tag_of(last.custom_id) in self._untold(resource):
             return self.demand(row.verdict is Verdict.MISSING, f"I4: {name} has {row}")
         if not resource.status.stop and not last.held.canceling and may_be_bought_again(resource, last):
             tries = sum(not one.held.canceling for one in paid)

@@ -68,7 +68,8 @@ async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}
     status = put(status, record.model_copy(update=lost))
     await run.save_results(status, progress(status))
-    await run.warn("BatchLost", f"{plural(record.requests, 'request')} of batch {record.id}: {why.reason}")
+    which = f"batch {record.id}" if record.id else f"a batch whose custom_ids begin with {record.tag}, if there is one"
+    await run.warn("BatchLost", f"{plural(record.requests, 'request')} of {which}: {why.reason}")
 
 
 async def abandon(run: Run, submission: Submission) -> None:

@@ -41,7 +41,7 @@ from nightsort.domain.situation import Situation, Standing
 from nightsort.flow.accident import ADOPTING, LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.admit import Admission
 from nightsort.flow.adopt import behind, find_candidates, kinship_of, watch_of
-from nightsort.flow.answers import GONE, UNREADABLE
+from nightsort.flow.answers import GONE, UNREADABLE, UNTOLD
 from nightsort.flow.cancel import cancel
 from nightsort.flow.collect import collect
 from nightsort.flow.confirm import confirm, disown_what_came_too_late
@@ -290,7 +290,7 @@ class Reconciler:
                 del self._collecting[batch.id]
             case Lose(record, unreadable):
                 with about_batch(record.id):
-                    await lose(run, record, UNREADABLE if unreadable else GONE)
+                    await lose(run, record, UNREADABLE if unreadable else GONE if record.id else UNTOLD)
             case Halt(stop):
                 await self._halt(run, stop)
             case Cancel(record):

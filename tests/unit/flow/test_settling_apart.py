@@ -192,6 +192,8 @@ async def test_a_run_whose_intent_cannot_be_told_ends_when_it_is_cancelled(world
 
     assert is_true(status, "Failed")
     assert world.rows["1"].verdict is Verdict.MISSING
+    [told] = [message for _, reason, message in world.events.told if reason == "BatchLost"]
+    assert status.batches[1].tag in told
     assert world.labels() == {"0": "billing", "1": None, "2": "account"}
     assert world.clock.now() - status.batches[1].intended_at < timedelta(hours=3)
 

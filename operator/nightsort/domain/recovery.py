@@ -107,11 +107,8 @@ def restored(status: Status, base: Status) -> Status:
 
     What was collected since is collected again: the copy's sums do not have it.
     """
-    further = [
-        record
-        for record in status.batches
-        if (there := find(base, record.shard, record.attempt)) is None or is_later(record, there)
-    ]
+    newest = max((record.turn for record in base.batches), default=0)
+    further = [record for record in status.batches if is_beyond(record, base, newest)]
     whole = base
     for record in (*further, *filter(None, (outcome(record, base) for record in status.batches))):
         whole = put(whole, record)
@@ -124,6 +121,17 @@ def restored(status: Status, base: Status) -> Status:
             "source_exhausted": goes_on.source_exhausted,
         }
     )
+
+
+def is_beyond(record: BatchRecord, base: Status, newest: int) -> bool:
+    """Whether it was intended after all that a copy has, whose newest turn is given.
+
+    What an older status has and the copy lacks is summed up there by now. An earlier version has counted no turns.
+    """
+    there = find(base, record.shard, record.attempt)
+    if there is None:
+        return record.turn == 0 or record.turn > newest
+    return is_later(record, there)
 
 
 def outcome(record: BatchRecord, base: Status) -> BatchRecord | None:

@@ -55,3 +55,25 @@ def test_a_record_without_batches_has_lost_its_beginning_where_something_was_rea
     assert not has_lost_its_beginning(Status(plan=none, source_exhausted=True)), "the source is empty"
     assert not has_lost_its_beginning(Status(plan=three)), "nothing was read yet"
     assert not has_lost_its_beginning(Status(plan=three, cursor="2", batches=(record("a", BatchState.RELEASED),)))
+
+
+def test_entries_of_a_backup_that_are_summed_up_by_now_are_not_put_beside_their_sum() -> None:
+    """Else the source would be read from where the backup had read it to, and what was bought since be bought again."""
+    old = [record(tag, BatchState.COLLECTED, turn, shard=turn - 1) for turn, tag in enumerate("ab", 1)]
+    summed = record("a", BatchState.COLLECTED, turn=2, summed_up=1)
+    newest = record("c", BatchState.SUBMITTED, turn=3, shard=2)
+    copy = Status(batches=(summed, newest), cursor="6")
+
+    whole = restored(Status(batches=tuple(old), cursor="4"), copy)
+
+    assert whole.batches == (summed, newest)
+    assert whole.cursor == "6"
+
+
+def test_what_was_intended_after_the_copy_stays_and_the_source_goes_on_behind_it() -> None:
+    copied, later = record("a", BatchState.SUBMITTED, turn=1), record("b", BatchState.INTENDED, turn=2, shard=1)
+
+    whole = restored(Status(batches=(later,), cursor="4"), Status(batches=(copied,), cursor="2"))
+
+    assert whole.batches == (copied, later)
+    assert whole.cursor == "4"

@@ -326,7 +326,7 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
     status, held = resource.status, held_back(resource.status, now)
     if again := released_submission(status, held):
         return again
-    if held and holds_all(held):
+    if holds_all(status, held):
         return None
     rest, room = rest_of_source(status), Room.beside(resource.spec, places)
     if rest is not None and is_short(status, room) and has_place(status, room):

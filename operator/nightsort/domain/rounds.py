@@ -50,9 +50,15 @@ def held_back(status: Status, now: datetime) -> list[BatchRecord]:
     return [record for record in in_state(status, BatchState.RELEASED) if now < due_at(record)]
 
 
-def holds_all(held: list[BatchRecord]) -> bool:
-    """Whether nothing else is sent either: one batch may be to blame, two are not."""
-    return len(held) > 1 or any(record.rounds < OTHERS_AFTER for record in held)
+def holds_all(status: Status, held: list[BatchRecord]) -> bool:
+    """Whether nothing else is sent either: one batch may be to blame, two are not.
+
+    One whose outcome is still looked for counts, too, where the server has answered: else each new part of the source
+    would have a try while the others are waited for.
+    """
+    vain = [record for record in in_state(status, BatchState.RELEASED) if record.rounds]
+    vain += [record for record in in_state(status, BatchState.INTENDED) if has_code(record.answer)]
+    return len(vain) > 1 or any(record.rounds < OTHERS_AFTER for record in held)
 
 
 def standing_of_held(status: Status, now: datetime) -> Situation | None:

@@ -133,7 +133,9 @@ async def make_room(run: Run, submission: Submission) -> None:
     if earlier is not None and earlier.most is None:
         return
     room = Room.beside(run.spec, run.tools.places)
-    status = with_room(run.status, room.for_retries() if submission.parents else room)
+    # What is sent again has its entry already, and its half at the most another one.
+    again = submission.parents or submission.through is not None
+    status = with_room(run.status, room.for_retries() if again else room)
     if status is not run.status:
         await run.save(status, progress(status))
 

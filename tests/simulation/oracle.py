@@ -170,9 +170,11 @@ class Oracle:
     def left_nothing_unsent(self, meta: Meta, before: set[str]) -> None:
         """After a look in which only the disk failed: no intent waits under which nothing can have been bought.
 
-        Those from `before` may have been left by a look in which something else failed.
+        Those from `before` may have been left by a look in which something else failed. A wiped status is put back from
+        its copy, which may be as old as before a release; then they wait once more.
         """
-        for tag in self.open_intents(meta) - before - self.begun:
+        again = self.released if meta.uid in self.wiped else set()
+        for tag in self.open_intents(meta) - before - self.begun - again:
             self.fail(f"I13: {meta.name} waits for {tag}, of which no byte was sent")
 
     # --- what is written ---
@@ -349,8 +351,10 @@ class Oracle:
         return self._lost[resource.meta.uid] if stopped else ""
 
     def _check_strays(self, resource: Resource) -> None:
-        """What a batch's results have that nobody asked for is told."""
+        """What a batch's results have that nobody asked for is told, where all of it has come."""
         for record in resource.status.batches:
+            if record.id in self._world.cut_short:
+                continue
             ghosts = [ghost for each in self._world.accounts.values() for ghost in each.wire.ghosts.get(record.tag, ())]
             if record.state is BatchState.COLLECTED and record.ended_at is not None:
                 self.demand(record.strays >= len(ghosts), f"I14: {resource.meta.name} tells no strays of {record.id}")
@@ -361,6 +365,7 @@ class Oracle:
         source = source_name(resource)
         tickets = {ticket.id: ticket for ticket in self._world.scenario.sources[source]}
         purchases = self.purchases[resource.meta.uid]
+        unsent = {Verdict.UNSENDABLE, Verdict.CANCELED} if resource.status.stop else {Verdict.UNSENDABLE}
         self.demand(set(rows) <= set(tickets), f"I4: {resource.meta.name} has rows for nobody's tickets")
         for ticket_id, ticket in tickets.items():
             left = (source, ticket_id) in self.left
@@ -368,7 +373,7 @@ class Oracle:
             if row is None:
                 nameless = left and all(self._is_withheld(paid) for paid in purchases[ticket_id])
                 self.demand(nameless, f"I4: {resource.meta.name} has no row for {ticket_id!r}")
-            elif left and not purchases[ticket_id] and row.verdict is Verdict.UNSENDABLE:
+            elif left and not purchases[ticket_id] and row.verdict in unsent:
                 del rows[ticket_id]  # it left between its row and the write that would have counted it
             else:
                 self._check_row(resource, ticket, row, purchases[ticket_id], left)

@@ -171,7 +171,10 @@ class Process:
             return list(await self.suffer(blow, read, away, away))
         come = await read()
         arrived: list[Answer | Interruption] = list(come[: self.world.rng.randrange(len(come) + 1)])
-        return arrived if blow.fault is Fault.CUT else [*arrived, away]
+        if blow.fault is Fault.HALF:
+            return [*arrived, away]
+        self.world.cut_short.add(about)
+        return arrived
 
     async def stream_page(self, operation: str, page: Sequence[Ticket], away: Interruption) -> Sequence[Ticket]:
         async def read() -> Sequence[Ticket]:

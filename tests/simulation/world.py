@@ -76,6 +76,7 @@ class World:
         self.moved = False
         self.accounts[AWAY].key = AWAY
         self.away: set[str] = set()
+        self.cut_short: set[str] = set()
         self.created: list[Meta] = []
         self.processes: list[Process] = []
         self.lines: list[tuple[float, int, str, str, Blow]] = []

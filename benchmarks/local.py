@@ -16,9 +16,11 @@ STARTED = time.perf_counter()
 async def main() -> None:
     from benchmarks.measure import Watch, told, watched_loop
     from benchmarks.tickets import database_resource
-    from nightsort.adapters import anthropic_batches  # noqa: F401 - part of the imports, not of the work
-    from nightsort.adapters.sinks import database as sink  # noqa: F401
-    from nightsort.adapters.sources import database as source  # noqa: F401
+    from nightsort.adapters.anthropic import client as batches_api  # noqa: F401 - part of the imports, not of the work
+    from nightsort.adapters.sql import (
+        sink,  # noqa: F401
+        source,  # noqa: F401
+    )
     from nightsort.api.resource import Resource
     from nightsort.domain.conditions import is_finished
     from nightsort.flow.reconcile import Reconciler

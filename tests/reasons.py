@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "operator" / "nightsort"
-SILENT = ("api/", "cli/", "simulator/", "kube/", "wiring/cluster.py", "adapters/resources/")
+SILENT = ("api/", "cli/", "simulator/", "kube/", "wiring/cluster.py", "adapters/kubernetes/resources.py")
 """What writes no status and no event: a command that ends shows the message without its reason."""
 REASON = re.compile(r"(?:[A-Z][a-z]+)+")
 KINDS_OF_EVENTS = frozenset({"Normal", "Warning"})

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from nightsort.adapters.kube_client import connected
-from nightsort.adapters.ledgers.kube import KubeLedger
+from nightsort.adapters.kubernetes.client import connected
+from nightsort.adapters.kubernetes.ledger import KubeLedger
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Condition, Seen, Status, Usage
 from nightsort.domain.room import RETRIES_BYTES, Room, size_of

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from nightsort.adapters.events.kube import KubeEvents
-from nightsort.adapters.kube_client import connected
+from nightsort.adapters.kubernetes.client import connected
+from nightsort.adapters.kubernetes.events import KubeEvents
 from nightsort.api.resource import Meta
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.manifests import manifest

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from nightsort.adapters.object_options import StorePolicy
+from nightsort.adapters.object_store.options import StorePolicy
 from tests.servers.s3 import Bucket
 
 

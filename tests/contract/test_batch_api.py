@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from nightsort.adapters.anthropic_batches import open_batches
+from nightsort.adapters.anthropic.client import open_batches
 from nightsort.api.spec import Spec
 from nightsort.domain import request
 from nightsort.domain.answer import Answer

@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import pytest
 
-from nightsort.adapters.config_maps.file import FileConfigMaps
-from nightsort.adapters.config_maps.kube import KubeConfigMaps
-from nightsort.adapters.kube_client import connected
+from nightsort.adapters.kubernetes.client import connected
+from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
+from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Stalled, Waiting
 from nightsort.ports import ConfigMap, ConfigMaps

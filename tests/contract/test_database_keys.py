@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.sources.database import DatabaseSource
+from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.domain.errors import Stalled
 from nightsort.domain.ticket import Ticket

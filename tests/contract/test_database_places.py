@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from nightsort.adapters.sinks.database import DatabaseSink
-from nightsort.adapters.sources.database import DatabaseSource
+from nightsort.adapters.sql.sink import DatabaseSink
+from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
 from tests.contract.databases import (

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from nightsort.adapters.databases import CONNECT_ARGUMENTS
+from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Rehearsal
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_mariadb, only_postgresql

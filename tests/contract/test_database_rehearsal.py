@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.databases import CONNECT_ARGUMENTS
+from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Rehearsal
 from tests.contract.databases import TestDatabase, database, only_mariadb, only_postgresql, only_servers, only_sqlite
@@ -187,7 +187,7 @@ async def test_a_table_whose_engine_takes_nothing_back_is_not_written_to(databas
 async def test_a_rehearsal_waits_for_rows_that_others_hold(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightsort.adapters.databases.LOCK_SECONDS", 1)
+    monkeypatch.setattr("nightsort.adapters.sql.database.LOCK_SECONDS", 1)
     monkeypatch.setitem(CONNECT_ARGUMENTS["sqlite"], "timeout", 1)
     make(database, "int PRIMARY KEY, category varchar(40)", 1)
     with database.engine().connect() as holder:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import pytest
 import sqlalchemy as sa
 
-from nightsort.adapters.databases import CONNECT_ARGUMENTS, DatabasePolicy
-from nightsort.adapters.sinks.database import DatabaseSink
+from nightsort.adapters.sql.database import CONNECT_ARGUMENTS, DatabasePolicy
+from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, Stalled, Waiting
@@ -423,7 +423,7 @@ async def test_a_category_that_is_too_long_stalls_and_is_not_cut(database: TestD
 
 
 async def test_a_lock_that_others_hold_is_waited_for(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightsort.adapters.databases.LOCK_SECONDS", 1)
+    monkeypatch.setattr("nightsort.adapters.sql.database.LOCK_SECONDS", 1)
     monkeypatch.setitem(CONNECT_ARGUMENTS["sqlite"], "timeout", 1)
     make_tickets(database, 1)
     with database.engine().connect() as holder:

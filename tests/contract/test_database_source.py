@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from nightsort.adapters.databases import DatabasePolicy
-from nightsort.adapters.sources.database import DatabaseSource
+from nightsort.adapters.sql.database import DatabasePolicy
+from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Source

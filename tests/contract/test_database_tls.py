@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.databases import Database, DatabasePolicy
+from nightsort.adapters.sql.database import Database, DatabasePolicy
 from nightsort.domain.errors import Stalled, Waiting
 from tests.servers.refusers import Talk, answering, packet
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.database_claims import Claims
-from nightsort.adapters.sinks.database import DatabaseSink
+from nightsort.adapters.sql.claims import Claims
+from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Rehearsal

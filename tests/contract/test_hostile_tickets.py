@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from nightsort.adapters import database_pages
-from nightsort.adapters.sources.database import DatabaseSource
+from nightsort.adapters.sql import pages as database_pages
+from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Stalled
 from tests.contract.databases import ANY_HOST, TestDatabase, database

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.query_conditions import Labels
-from nightsort.adapters.sinks.database import DatabaseSink
-from nightsort.adapters.sources.database import DatabaseSource
+from nightsort.adapters.sql.query_conditions import Labels
+from nightsort.adapters.sql.sink import DatabaseSink
+from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
 from tests.contract.databases import ANY_HOST, TestDatabase, another_database, database

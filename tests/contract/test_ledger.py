@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import pytest
 
-from nightsort.adapters.kube_client import connected
-from nightsort.adapters.ledgers.file import FileLedger, opened
-from nightsort.adapters.ledgers.kube import MAX_PARTS, PART_BYTES, KubeLedger
+from nightsort.adapters.kubernetes.client import connected
+from nightsort.adapters.kubernetes.ledger import MAX_PARTS, PART_BYTES, KubeLedger
+from nightsort.adapters.local.ledger import FileLedger, opened
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Condition, Cost, Status, TicketCounts
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
@@ -393,7 +393,7 @@ async def test_more_long_ids_than_the_cluster_keeps_are_refused_with_what_to_do(
 
 @pytest.mark.cluster
 async def test_a_long_list_is_read_to_its_end(cluster: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightsort.adapters.ledgers.kube.PAGE", 2)
+    monkeypatch.setattr("nightsort.adapters.kubernetes.ledger.PAGE", 2)
     mine = {f"msgbatch_{uuid4()}" for _ in range(5)}
     for number, batch in enumerate(mine):
         await cluster.ledger.save(cluster.add(f"r{number}"), Status(batches=(record(batch),)))
@@ -462,7 +462,7 @@ async def test_a_kind_that_is_not_served_is_no_resource_that_is_gone(
     namespace: str, cluster: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meta = cluster.add("tickets")
-    monkeypatch.setattr("nightsort.adapters.ledgers.kube.PLURAL", "otherbatches")
+    monkeypatch.setattr("nightsort.adapters.kubernetes.ledger.PLURAL", "otherbatches")
 
     with pytest.raises(Waiting, match=f"cannot list the resources of namespace {namespace}: there is no such kind"):
         await cluster.ledger.others(meta)

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from nightsort.adapters.metrics import PrometheusMetrics
+from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.domain.answer import Verdict
 from nightsort.domain.situation import Standing
 from nightsort.flow.measure import Unmeasured

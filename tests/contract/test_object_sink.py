@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from nightsort.adapters.sinks import object_store as adapter
-from nightsort.adapters.sinks.object_store import ObjectRows
+from nightsort.adapters.object_store import sink as adapter
+from nightsort.adapters.object_store.sink import ObjectRows
 from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row, Verdict

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 import zstandard
 
-from nightsort.adapters import ticket_files
-from nightsort.adapters.object_cursor import MOST_CURSOR_CHARS
-from nightsort.adapters.object_options import StorePolicy
-from nightsort.adapters.object_stores import Folder
-from nightsort.adapters.sources.object_store import ObjectTickets
-from nightsort.adapters.ticket_files import EMPTY
+from nightsort.adapters.object_store.cursor import MOST_CURSOR_CHARS
+from nightsort.adapters.object_store.options import StorePolicy
+from nightsort.adapters.object_store.source import ObjectTickets
+from nightsort.adapters.object_store.store import Folder
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.domain.errors import Rejected, SourceChanged, Stalled, Waiting
+from nightsort.formats import tickets as ticket_files
+from nightsort.formats.tickets import EMPTY
 from tests.contract.object_places import Place, file_place, place
 from tests.contract.source_contract import FileContract, MakeSource, SourceContract, read
 from tests.servers import s3

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.sinks.database import DatabaseSink
-from nightsort.adapters.sources.database import DatabaseSource
+from nightsort.adapters.sql.sink import DatabaseSink
+from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.resource import Resource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
@@ -218,7 +218,7 @@ async def test_where_the_kept_ids_are_gone_nothing_else_is_bought_in_their_place
 async def test_with_too_many_rows_to_keep_their_ids_the_last_one_is_kept(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightsort.adapters.database_snapshot.MOST_KEPT_IDS", 50)
+    monkeypatch.setattr("nightsort.adapters.sql.snapshot.MOST_KEPT_IDS", 50)
     make_tickets(database, range(1, 101))
     night = Night(database, "SELECT id, body FROM tickets WHERE category IS NULL", room=30, shard=30)
     more = iter(range(101, 300, 50))
@@ -246,7 +246,7 @@ async def test_with_too_many_rows_to_keep_their_ids_the_last_one_is_kept(
 async def test_what_cannot_be_chosen_once_is_refused_with_the_reason_and_buys_nothing(
     database: TestDatabase, query: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightsort.adapters.database_snapshot.MOST_KEPT_IDS", 50)
+    monkeypatch.setattr("nightsort.adapters.sql.snapshot.MOST_KEPT_IDS", 50)
     make_tickets(database, range(1, 51) if reason == "RowsChange" else range(1, 101))
     words = {
         "postgresql": {"random": "random()", "uuid": "gen_random_uuid()"},

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.kube_client import connected
-from nightsort.adapters.secrets.env import EnvSecrets, variable
-from nightsort.adapters.secrets.kube import KubeSecrets
+from nightsort.adapters.kubernetes.client import connected
+from nightsort.adapters.kubernetes.secrets import KubeSecrets
+from nightsort.adapters.local.environment_secrets import EnvSecrets, variable
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Secrets

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.adapters.result_files import COLUMNS, FORMATS, FULL_PART
-from nightsort.adapters.sinks.config_map import ConfigMapRows
+from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.formats.rows import COLUMNS, FORMATS, FULL_PART
 from nightsort.ports import ConfigMap, Rehearsal, Sink, Summary
 from tests.contract.sink_contract import SinkContract
 from tests.fakes.config_maps import MemoryConfigMaps

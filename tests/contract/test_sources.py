@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.sources.config_map import ConfigMapTickets
-from nightsort.adapters.sources.inline import InlineTickets
-from nightsort.adapters.ticket_files import EMPTY
+from nightsort.adapters.config_map.source import ConfigMapTickets
+from nightsort.adapters.inline.source import InlineTickets
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapSource, InlineSource
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.file_kinds import flaw_in
 from nightsort.domain.ticket import Ticket
+from nightsort.formats.tickets import EMPTY
 from nightsort.ports import ConfigMap, Source
 from tests.contract.source_contract import NAMED, FileContract, MakeSource, SourceContract, read
 from tests.fakes.config_maps import MemoryConfigMaps

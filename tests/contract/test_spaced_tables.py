@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from nightsort.adapters.sinks.database import DatabaseSink
-from nightsort.adapters.sources.database import DatabaseSource
+from nightsort.adapters.sql.sink import DatabaseSink
+from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, Table, TicketColumns
 from nightsort.domain.answer import Row, Verdict
 from nightsort.ports import Rehearsal

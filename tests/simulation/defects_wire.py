@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from msgspec import MsgspecError
 
-from nightsort.adapters import anthropic_results, anthropic_wire
-from nightsort.adapters.anthropic_wire import Line, decoded
+from nightsort.adapters.anthropic import results as anthropic_results
+from nightsort.adapters.anthropic import wire as anthropic_wire
+from nightsort.adapters.anthropic.wire import Line, decoded
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord
 from nightsort.domain import moves

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from nightsort.adapters.anthropic_results import LineReader
+from nightsort.adapters.anthropic.results import LineReader
 from nightsort.domain.answer import Answer
 from nightsort.domain.custom_id import tag_of
 

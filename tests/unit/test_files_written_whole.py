@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from nightsort.adapters import files
-from nightsort.adapters.files import write_whole
-from nightsort.adapters.object_options import StorePolicy
-from nightsort.adapters.object_stores import Folder
+from nightsort.adapters.object_store.options import StorePolicy
+from nightsort.adapters.object_store.store import Folder
+from nightsort.system import files
+from nightsort.system.files import write_whole
 
 OLD, NEW = b"the old content", b"new" * 100_000
 HALF = 64 * 1024
@@ -20,7 +20,7 @@ HALF = 64 * 1024
 WRITER = """
 import resource, signal, sys
 from pathlib import Path
-from nightsort.adapters.files import write_whole
+from nightsort.system.files import write_whole
 from nightsort.domain.errors import Stalled
 
 path, half, new, how = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]

@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.adapters.databases import Database, DatabasePolicy
-from nightsort.adapters.hosts import (
+from nightsort.adapters.object_store.options import StorePolicy
+from nightsort.adapters.object_store.store import Folder
+from nightsort.adapters.sql.database import Database, DatabasePolicy
+from nightsort.domain.errors import Stalled
+from nightsort.settings import Settings
+from nightsort.system.hosts import (
     HostNotAllowed,
     Resolver,
     addresses,
@@ -20,10 +24,6 @@ from nightsort.adapters.hosts import (
     is_of_this_machine,
     look_up,
 )
-from nightsort.adapters.object_options import StorePolicy
-from nightsort.adapters.object_stores import Folder
-from nightsort.domain.errors import Stalled
-from nightsort.settings import Settings
 
 NEAR = [
     "localhost",

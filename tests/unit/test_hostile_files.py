@@ -9,9 +9,9 @@ from typing import TextIO, cast
 
 import pytest
 
-from nightsort.adapters import ticket_files
-from nightsort.adapters.ticket_files import InvalidFile, entries
 from nightsort.api.model import Format
+from nightsort.formats import tickets as ticket_files
+from nightsort.formats.tickets import InvalidFile, entries
 
 LIMIT = 1_000_000
 MOST_MEMORY = 40 * LIMIT

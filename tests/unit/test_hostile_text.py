@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log, words_of
-from nightsort.adapters.ticket_list import complaint
+from nightsort.adapters.telemetry.logs import keep_words_of_exceptions_out_of_the_log, words_of
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import COMPLETE, is_true
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.domain.verdict import Judge
+from nightsort.formats.ticket_list import complaint
 from nightsort.kube.logs import JsonLines
 from nightsort.ports import Stored
 from tests.fakes.sinks import MemorySink

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nightsort.adapters.secrets.file import MOST_BYTES, key_in
+from nightsort.adapters.local.secrets import MOST_BYTES, key_in
 from nightsort.domain.errors import Stalled
 from nightsort.settings import Settings
 

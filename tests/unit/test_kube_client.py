@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, ApiException
 
-from nightsort.adapters.kube_client import connected, is_never_proxied, signed_in, translated
+from nightsort.adapters.kubernetes.client import connected, is_never_proxied, signed_in, translated
 from nightsort.domain.errors import Stalled, Waiting
 
 
@@ -68,8 +68,8 @@ async def test_a_missing_kubeconfig_is_told(tmp_path_factory: pytest.TempPathFac
 
 def test_the_models_of_pods_are_not_loaded() -> None:
     """The library's class for the core group loads them all: 97 MB and two seconds of every start."""
-    adapters = ["config_maps", "events", "ledgers", "resources", "secrets"]
-    imports = "; ".join(f"import nightsort.adapters.{name}.kube" for name in adapters)
+    adapters = ["config_maps", "events", "ledger", "resources", "secrets"]
+    imports = "; ".join(f"import nightsort.adapters.kubernetes.{name}" for name in adapters)
     show = f"import sys; {imports}; import nightsort.kube.process; print(*sys.modules)"
 
     loaded = subprocess.run([sys.executable, "-c", show], stdout=subprocess.PIPE, text=True, check=True).stdout.split()

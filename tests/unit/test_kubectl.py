@@ -20,9 +20,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import ApiClient, Configuration
 
-from nightsort.adapters.resources.kube import KubeResources
-from nightsort.adapters.sinks.config_map import ConfigMapRows
-from nightsort.adapters.stored_rows import stored_rows
+from nightsort.adapters.config_map.sink import ConfigMapRows
+from nightsort.adapters.config_map.stored_rows import stored_rows
+from nightsort.adapters.kubernetes.resources import KubeResources
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults
 from nightsort.api.status import (

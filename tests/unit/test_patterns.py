@@ -23,9 +23,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nightsort
-from nightsort.adapters import database_errors, database_refusals, object_errors, postgresql_state
-from nightsort.adapters.anthropic_results import is_whole
-from nightsort.adapters.globs import Glob
+from nightsort.adapters.anthropic.results import is_whole
+from nightsort.adapters.object_store import errors as object_errors
+from nightsort.adapters.object_store.globs import Glob
+from nightsort.adapters.sql import errors as database_errors
+from nightsort.adapters.sql import postgresql_state
+from nightsort.adapters.sql import refusals as database_refusals
 from nightsort.domain import answer_forms, typeset
 from nightsort.simulator.answers import read_categories
 

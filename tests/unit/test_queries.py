@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nightsort.adapters.queries import paging
-from nightsort.adapters.query_conditions import Labels, skips_labeled
+from nightsort.adapters.sql.query_conditions import Labels, skips_labeled
+from nightsort.adapters.sql.query_parser import paging
 
 LABELS = Labels("tickets", "id", "category")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from nightsort.adapters.shared_read import SharedRead
+from nightsort.adapters.kubernetes.shared_read import SharedRead
 
 
 @dataclass

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from nightsort.adapters.tracing import OtelTraces
+from nightsort.adapters.telemetry.tracing import OtelTraces
 from nightsort.domain.errors import Waiting
 from nightsort.flow.pace import PacedApi
 from tests.fakes.world import PRIVATE, World

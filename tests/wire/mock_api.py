@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import httpx2
 from anthropic import AsyncAnthropic
 
-from nightsort.adapters.anthropic_batches import AnthropicBatches, BoundedClient
+from nightsort.adapters.anthropic.client import AnthropicBatches, BoundedClient
 
 JSONL = {"content-type": "application/x-jsonl"}
 Headers = Mapping[str, str] | Sequence[tuple[bytes, bytes]]

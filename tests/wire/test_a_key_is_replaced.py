@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nightsort.adapters.secrets.env import EnvSecrets
+from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 from aiohttp import web
 
-from nightsort.adapters.anthropic_batches import AnthropicBatches, open_batches
+from nightsort.adapters.anthropic.client import AnthropicBatches, open_batches
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting

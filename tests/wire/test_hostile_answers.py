@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from nightsort.adapters import anthropic_batches, anthropic_results, anthropic_wire
-from nightsort.adapters.anthropic_batches import AnthropicBatches, open_batches
-from nightsort.adapters.anthropic_results import LineReader
+from nightsort.adapters.anthropic import client as anthropic_batches
+from nightsort.adapters.anthropic import results as anthropic_results
+from nightsort.adapters.anthropic import wire as anthropic_wire
+from nightsort.adapters.anthropic.client import AnthropicBatches, open_batches
+from nightsort.adapters.anthropic.results import LineReader
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import OutcomeUnknown, Waiting

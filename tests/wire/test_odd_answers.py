@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.anthropic_results import LineReader
+from nightsort.adapters.anthropic.results import LineReader
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting

@@ -14,10 +14,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightsort.adapters.anthropic_batches import AnthropicBatches
-from nightsort.adapters.anthropic_failures import Failure, refused_call, refused_count, refused_create, seconds_of
-from nightsort.adapters.anthropic_results import LineReader, NoResults
-from nightsort.adapters.anthropic_wire import NotUnderstood, WireBatches, batch_of, batches_of, decoded
+from nightsort.adapters.anthropic.client import AnthropicBatches
+from nightsort.adapters.anthropic.errors import Failure, refused_call, refused_count, refused_create, seconds_of
+from nightsort.adapters.anthropic.results import LineReader, NoResults
+from nightsort.adapters.anthropic.wire import NotUnderstood, WireBatches, batch_of, batches_of, decoded
 from nightsort.domain.batch import Batch
 from nightsort.domain.custom_id import decode
 from nightsort.domain.errors import Interruption

@@ -12,10 +12,10 @@ from nightsort.domain.errors import Rejected
 from nightsort.ports import ConfigMaps
 
 if TYPE_CHECKING:
-    from nightsort.adapters.resources.kube import KubeResources
-    from nightsort.adapters.result_files import FileFormat
+    from nightsort.adapters.kubernetes.resources import KubeResources
     from nightsort.api.model import Format
     from nightsort.domain.answer import Row
+    from nightsort.formats.rows import FileFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Cluster:
 
     def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:
         """The rows of a run, by the index in this ConfigMap."""
-        from nightsort.adapters.stored_rows import stored_rows
+        from nightsort.adapters.config_map.stored_rows import stored_rows
 
         return stored_rows(self.config_maps, owner, config_map)
 
@@ -36,9 +36,9 @@ class Cluster:
 @asynccontextmanager
 async def cluster(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[Cluster]:
     """The cluster that kubectl would talk to."""
-    from nightsort.adapters.config_maps.kube import KubeConfigMaps
-    from nightsort.adapters.kube_client import signed_in
-    from nightsort.adapters.resources.kube import KubeResources
+    from nightsort.adapters.kubernetes.client import signed_in
+    from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
+    from nightsort.adapters.kubernetes.resources import KubeResources
 
     async with signed_in(kubeconfig, context) as (client, namespace):
         yield Cluster(KubeResources(client), KubeConfigMaps(client), namespace)
@@ -50,8 +50,8 @@ def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) ->
     Raises:
         Rejected: with the place of what is wrong.
     """
-    from nightsort.adapters.ticket_files import InvalidFile, parse
-    from nightsort.adapters.ticket_list import complaint
+    from nightsort.formats.ticket_list import complaint
+    from nightsort.formats.tickets import InvalidFile, parse
 
     try:
         entries = parse(text, kind, fields)
@@ -64,6 +64,6 @@ def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) ->
 
 def file_format(kind: str) -> FileFormat:
     """How rows are written to files of a kind: jsonl or csv."""
-    from nightsort.adapters.result_files import FORMATS
+    from nightsort.formats.rows import FORMATS
 
     return FORMATS[kind]

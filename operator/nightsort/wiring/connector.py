@@ -9,11 +9,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nightsort.adapters.clock import SystemClock
-from nightsort.adapters.secrets.file import key_in
-from nightsort.adapters.sinks.config_map import ConfigMapRows
-from nightsort.adapters.sources.config_map import ConfigMapTickets
-from nightsort.adapters.sources.inline import InlineTickets
+from nightsort.adapters.config_map.sink import ConfigMapRows
+from nightsort.adapters.config_map.source import ConfigMapTickets
+from nightsort.adapters.inline.source import InlineTickets
+from nightsort.adapters.local.secrets import key_in
 from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
@@ -24,13 +23,14 @@ from nightsort.flow.pace import PacedApi
 from nightsort.flow.trace import Untraced
 from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
+from nightsort.system.clock import SystemClock
 from nightsort.wiring.queries import finds_unlabeled_again
 
 if TYPE_CHECKING:
-    from nightsort.adapters.anthropic_batches import AnthropicBatches
-    from nightsort.adapters.database_claims import Claims
-    from nightsort.adapters.databases import DatabasePolicy
-    from nightsort.adapters.object_options import StorePolicy
+    from nightsort.adapters.anthropic.client import AnthropicBatches
+    from nightsort.adapters.object_store.options import StorePolicy
+    from nightsort.adapters.sql.claims import Claims
+    from nightsort.adapters.sql.database import DatabasePolicy
 
 NO_KEY = (
     "the resource names no credentials, and the operator has none of its own: "
@@ -66,7 +66,7 @@ class Connector:
         return self.accounts[key]
 
     def _open(self, key: str) -> AnthropicBatches:
-        from nightsort.adapters.anthropic_batches import open_batches
+        from nightsort.adapters.anthropic.client import open_batches
 
         if not self.accounts:
             gc.freeze()  # what imports have made stays: looking through it would stop everything for 0.1 s each time
@@ -113,7 +113,7 @@ class Connector:
         raise AssertionError("a source has one of the kinds")
 
     async def _database_source(self, resource: Resource, source: DatabaseSource, fields: frozenset[str]) -> Source:
-        from nightsort.adapters.sources.database import DatabaseSource as Tickets
+        from nightsort.adapters.sql.source import DatabaseSource as Tickets
         from nightsort.wiring.queries import labels_of
 
         url = await self.secrets.read(resource.meta.namespace, source.url_secret_ref)
@@ -126,7 +126,7 @@ class Connector:
         return Tickets(url, source.query, source.columns, fields, self._policy(), labels=labels, primary=primary)
 
     async def _object_source(self, resource: Resource, source: ObjectStoreSource, fields: frozenset[str]) -> Source:
-        from nightsort.adapters.sources.object_store import ObjectTickets
+        from nightsort.adapters.object_store.source import ObjectTickets
 
         options = await self._store_options(resource, source.secret_ref)
         return ObjectTickets(source, options, fields, self._store_policy())
@@ -147,7 +147,7 @@ class Connector:
         return await asyncio.to_thread(finds_unlabeled_again, resource.spec)  # the parser's import takes half a second
 
     async def _database_sink(self, resource: Resource, results: DatabaseResults) -> Sink:
-        from nightsort.adapters.sinks.database import DatabaseSink
+        from nightsort.adapters.sql.sink import DatabaseSink
 
         url = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
         return DatabaseSink(
@@ -162,14 +162,14 @@ class Connector:
         )
 
     def _claimed(self) -> Claims:
-        from nightsort.adapters.database_claims import Claims
+        from nightsort.adapters.sql.claims import Claims
 
         if self.claims is None:
             self.claims = Claims()
         return self.claims
 
     async def _object_sink(self, resource: Resource, results: ObjectStoreResults) -> Sink:
-        from nightsort.adapters.sinks.object_store import ObjectRows
+        from nightsort.adapters.object_store.sink import ObjectRows
 
         options = await self._store_options(resource, results.secret_ref)
         return ObjectRows(results, options, self._store_policy(), resource.meta)
@@ -179,7 +179,7 @@ class Connector:
 
     def _store_policy(self) -> StorePolicy:
         """In local mode, file, machine and environment are the user's own."""
-        from nightsort.adapters.object_options import StorePolicy
+        from nightsort.adapters.object_store.options import StorePolicy
 
         return StorePolicy(
             schemes=frozenset({"s3", "gs", "az"} | ({"file"} if self.local else set())),
@@ -190,7 +190,7 @@ class Connector:
         )
 
     def _policy(self) -> DatabasePolicy:
-        from nightsort.adapters.databases import DatabasePolicy
+        from nightsort.adapters.sql.database import DatabasePolicy
 
         schemes = {"postgresql", "mysql", "mariadb"} | ({"sqlite"} if self.local else set())
         return DatabasePolicy(frozenset(schemes), self.settings.database_hosts, own=self.local)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nightsort.api.spec import DatabaseResults, Spec
 
 if TYPE_CHECKING:
-    from nightsort.adapters.query_conditions import Labels
+    from nightsort.adapters.sql.query_conditions import Labels
 
 
 def finds_unlabeled_again(spec: Spec) -> bool:
@@ -16,7 +16,7 @@ def finds_unlabeled_again(spec: Spec) -> bool:
     Then tickets that get none are given, and bought, again by the next run. Where another column that the run fills
     must be NULL as well, such as the verdict, they are not. A query that cannot be read is not sure.
     """
-    from nightsort.adapters.query_conditions import skips_labeled
+    from nightsort.adapters.sql.query_conditions import skips_labeled
 
     source, results = spec.source.database, spec.results.database
     if source is None or results is None or results.url_secret_ref != source.url_secret_ref:
@@ -35,7 +35,7 @@ def labels_of(results: DatabaseResults, column: str | None = None) -> Labels | N
 
     None where no condition for one column of ids can tell what they leave out.
     """
-    from nightsort.adapters.query_conditions import Labels
+    from nightsort.adapters.sql.query_conditions import Labels
 
     if results.mode != "Update" or results.columns.key is not None:
         return None

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from nightsort import __version__
-from nightsort.adapters.clock import SystemClock
 from nightsort.api.resource import Resource
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.prices import PRICE_TABLE
@@ -20,6 +19,7 @@ from nightsort.flow.run import Tools
 from nightsort.flow.trace import Untraced
 from nightsort.ports import Events, Ledger, Traces
 from nightsort.settings import Settings
+from nightsort.system.clock import SystemClock
 from nightsort.wiring.connector import Connector
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def new_tag() -> str:
 
 def cluster_client() -> AbstractAsyncContextManager[Any]:
     """A client of the cluster, for what is not the flow's: the election of the active replica."""
-    from nightsort.adapters.kube_client import connected
+    from nightsort.adapters.kubernetes.client import connected
 
     return connected()
 
@@ -46,7 +46,7 @@ async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
     """Loaded where it is asked for: the exporter's imports take 0.2 s and 10 MB."""
     if settings.traces == "none":
         return Untraced()
-    from nightsort.adapters.tracing import open_traces
+    from nightsort.adapters.telemetry.tracing import open_traces
 
     traces = open_traces(__version__)
     closing.push_async_callback(asyncio.to_thread, traces.close)
@@ -57,15 +57,15 @@ async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
 async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callable[[], bytes]]]:
     """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
     # Loaded now rather than in the first resource's first look, which would wait seconds for them.
-    from nightsort.adapters import anthropic_batches  # noqa: F401
-    from nightsort.adapters.config_maps.kube import KubeConfigMaps
-    from nightsort.adapters.events.kube import KubeEvents
-    from nightsort.adapters.kube_client import connected
-    from nightsort.adapters.ledgers.kube import KubeLedger
-    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
-    from nightsort.adapters.metrics import PrometheusMetrics
-    from nightsort.adapters.secrets.kube import KubeSecrets
-    from nightsort.adapters.sinks import database  # noqa: F401
+    from nightsort.adapters.anthropic import client as batches_api  # noqa: F401
+    from nightsort.adapters.kubernetes.client import connected
+    from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
+    from nightsort.adapters.kubernetes.events import KubeEvents
+    from nightsort.adapters.kubernetes.ledger import KubeLedger
+    from nightsort.adapters.kubernetes.secrets import KubeSecrets
+    from nightsort.adapters.sql import sink as sql_sink  # noqa: F401
+    from nightsort.adapters.telemetry.logs import keep_words_of_exceptions_out_of_the_log
+    from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 
     keep_words_of_exceptions_out_of_the_log()
     async with AsyncExitStack() as closing:
@@ -96,11 +96,11 @@ async def local_tools(
     Raises:
         Stalled: another process works in the folder, or a resource has changed since its run began.
     """
-    from nightsort.adapters.config_maps.file import FileConfigMaps
-    from nightsort.adapters.events.log import LogEvents
-    from nightsort.adapters.ledgers.file import opened
-    from nightsort.adapters.log_records import keep_words_of_exceptions_out_of_the_log
-    from nightsort.adapters.secrets.env import EnvSecrets
+    from nightsort.adapters.local.config_maps import FileConfigMaps
+    from nightsort.adapters.local.environment_secrets import EnvSecrets
+    from nightsort.adapters.local.events import LogEvents
+    from nightsort.adapters.local.ledger import opened
+    from nightsort.adapters.telemetry.logs import keep_words_of_exceptions_out_of_the_log
 
     keep_words_of_exceptions_out_of_the_log()
     async with AsyncExitStack() as closing:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.anthropic_results import LineReader
+from nightsort.adapters.anthropic.results import LineReader
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Spec
 from nightsort.api.status import FIRST_RULES, BatchRecord, BatchState

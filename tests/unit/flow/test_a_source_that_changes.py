@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.object_options import StorePolicy
-from nightsort.adapters.sources.config_map import ConfigMapTickets
-from nightsort.adapters.sources.object_store import ObjectTickets
+from nightsort.adapters.config_map.source import ConfigMapTickets
+from nightsort.adapters.object_store.options import StorePolicy
+from nightsort.adapters.object_store.source import ObjectTickets
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.api.resource import Resource
 from nightsort.api.spec import ConfigMapSource

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.anthropic_failures import Failure, refused_create
+from nightsort.adapters.anthropic.errors import Failure, refused_create
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.conditions import is_true

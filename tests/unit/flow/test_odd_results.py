@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from nightsort.adapters.anthropic_results import LineReader
+from nightsort.adapters.anthropic.results import LineReader
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer

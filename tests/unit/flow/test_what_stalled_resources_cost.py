@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from kubernetes.aio.client import ApiException, V1ObjectMeta, V1Secret
 
-from nightsort.adapters.ledgers.kube import KubeLedger
-from nightsort.adapters.secrets.kube import ALLOW, SHARED_SECONDS, KubeSecrets
-from nightsort.adapters.shared_read import SharedRead
+from nightsort.adapters.kubernetes.ledger import KubeLedger
+from nightsort.adapters.kubernetes.secrets import ALLOW, SHARED_SECONDS, KubeSecrets
+from nightsort.adapters.kubernetes.shared_read import SharedRead
 from nightsort.api.resource import Meta
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Stalled

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from nightsort.adapters.metrics import PrometheusMetrics
+from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.api.resource import Resource
 from nightsort.domain.answer import Verdict
 from nightsort.domain.errors import Stalled

@@ -1,0 +1,356 @@
+"""The Message Batches API through the vendor's SDK: auth, headers and typed errors are its, retries are the flow's.
+
+Raw answers are decoded here, because the SDK's own models take anything for a batch, and 100,000 results take it 7 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import quote
+
+import anyio
+import httpx2
+from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
+
+from nightsort.adapters.anthropic.account import Names
+from nightsort.adapters.anthropic.errors import (
+    LIST_UNREADABLE,
+    NO_RESULTS_YET,
+    NOT_FOUND,
+    UNAVAILABLE,
+    Failure,
+    refused_call,
+    refused_count,
+    refused_create,
+    refused_cursor,
+)
+from nightsort.adapters.anthropic.models import WireModel, WireTokens
+from nightsort.adapters.anthropic.results import Flow, LineReader, NoResults
+from nightsort.adapters.anthropic.wire import (
+    NotUnderstood,
+    WireBatches,
+    batch_of,
+    batches_of,
+    bought_of,
+    decoded,
+    part,
+)
+from nightsort.domain.account import Account
+from nightsort.domain.answer import Answer
+from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
+
+BATCHES = "/v1/messages/batches"
+BODY_CHUNK = 256 * 1024
+FEW = 10
+"""Of the list, where its newest batch is asked for: one whose time cannot be read is as old as its neighbours."""
+PAGE = 1000
+"""What the API's list gives at most in one page."""
+MOST_PAGES = 20
+MOST_ANSWER_BYTES = 16 * 1024 * 1024
+"""Of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
+MOST_ANSWER_SECONDS = 300.0
+MOST_CAUSES = 10
+NEVER_CONNECTED = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+FAILED = (AnthropicError, httpx2.HTTPError, TimeoutError)
+"""What a call ends with that came to nothing, or to an answer that is no answer."""
+STREAMED = {"X-Stainless-Raw-Response": "stream"}
+"""What the SDK's own `with_streaming_response` tells itself: leave the answer's body unread."""
+NO_HEADERS: Mapping[str, str] = {}
+CONNECT_TIMEOUT = 10.0
+UNKNOWN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""Of a batch that is known by its id, and does not tell when it was created."""
+OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers that say how a body travelled; they do not fit one that was unpacked."""
+
+T = TypeVar("T")
+
+
+def open_batches(
+    api_key: str,
+    base_url: str,
+    *,
+    create_timeout: float = 300.0,
+    read_timeout: float = 60.0,
+) -> AnthropicBatches:
+    """The account of a key. Times are seconds; `create_timeout` must stay well below the grace of adoption.
+
+    Raises:
+        Stalled: the key has characters that no key has.
+    """
+    if not re.fullmatch(r"[!-~]+", api_key):
+        raise Stalled("the API key is empty or has spaces or characters outside ASCII", reason="CredentialsRefused")
+    _ = anyio.connect_tcp  # imported when it is first named, which the first call should not wait for
+    timeout = httpx2.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
+    client = AsyncAnthropic(
+        api_key=api_key,
+        base_url=base_url,
+        timeout=timeout,
+        max_retries=0,
+        open_telemetry=False,
+        http_client=BoundedClient(timeout=timeout),
+    )
+    return AnthropicBatches(client, create_timeout=create_timeout)
+
+
+class BoundedClient(DefaultAsyncHttpxClient):
+    """Whatever stands at the base URL: an answer that has no end, or unpacks to more than memory, is cut off."""
+
+    async def send(self, request: httpx2.Request, *, stream: bool = False, **more: Any) -> httpx2.Response:
+        response = await super().send(request, stream=True, **more)
+        if stream and response.is_success:
+            return response
+        async with asyncio.timeout(MOST_ANSWER_SECONDS):
+            content = await self._read(response)
+        headers = [(name, value) for name, value in response.headers.multi_items() if name not in OF_THE_WIRE]
+        return httpx2.Response(
+            response.status_code, headers=headers, content=content, request=request, extensions=response.extensions
+        )
+
+    async def _read(self, response: httpx2.Response) -> bytes:
+        content = bytearray()
+        try:
+            async for piece in response.aiter_bytes():
+                content += piece
+                if len(content) > MOST_ANSWER_BYTES:
+                    raise httpx2.ReadError("the answer is too long", request=response.request)
+        finally:
+            await response.aclose()
+        return bytes(content)
+
+
+class AnthropicBatches:
+    """BatchApi over a client of the SDK; `aclose` closes its connections."""
+
+    def __init__(self, client: AsyncAnthropic, *, create_timeout: float = 300.0) -> None:
+        self._client = client
+        self._create_timeout = create_timeout
+        self._names = Names()
+        keep_tickets_out_of_the_log()
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        headers = {"Content-Length": str(size), "Content-Type": "application/json", "Idempotency-Key": tag}
+        try:
+            async with asyncio.timeout(self._create_timeout):
+                response = await self._client.post(
+                    BATCHES,
+                    content=chunks_of(body),
+                    cast_to=httpx2.Response,
+                    options=once(headers, self._create_timeout),
+                )
+            return bought_of(response.content, UNKNOWN_TIME)
+        except (*FAILED, NotUnderstood) as error:
+            raise failed_create(error, tag) from None
+
+    async def retrieve(self, batch_id: str) -> Batch | None:
+        response = await self._find(f"{BATCHES}/{quote(batch_id, safe='')}")
+        return understood(response, lambda content: batch_of(content, UNKNOWN_TIME)) if response else None
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        found: list[Batch] = []
+        after = ""
+        for _ in range(MOST_PAGES):
+            page = understood(await self._get(f"{BATCHES}?limit={PAGE}{after}"), of(WireBatches))
+            listed = understood_list(page)
+            new = [batch for batch in listed if batch.created_at >= since]
+            found += new
+            if len(new) < len(listed) or not listed or not part(page.has_more, bool):
+                return found
+            after = f"&after_id={quote(listed[-1].id, safe='')}"
+        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="ListTooLong")
+
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        found: list[Batch] = []
+        place = batch_id
+        for _ in range(MOST_PAGES):
+            page = await self._listed(f"?limit={PAGE}&before_id={quote(place, safe='')}")
+            listed = understood_list(page)
+            if not listed:
+                return found
+            await self._check_neighbour(listed[-1].id, place)
+            found = [*listed, *found]
+            if listed[0].created_at > until or not part(page.has_more, bool):
+                return found
+            place = listed[0].id
+        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches came behind {batch_id}", reason="ListTooLong")
+
+    async def _check_neighbour(self, newer: str, older: str) -> None:
+        """A page that has left something out would let a batch be bought again: the next older one is asked for."""
+        beside = understood_list(await self._listed(f"?limit=1&after_id={quote(newer, safe='')}"))
+        if not beside or beside[0].id != older:
+            raise Waiting(f"the list of batches does not lead from {older} to {newer}", reason="ListTooLong")
+
+    async def _listed(self, query: str) -> WireBatches:
+        return understood(await self._get(f"{BATCHES}{query}", refused=refused_cursor), of(WireBatches))
+
+    async def newest(self) -> Batch | None:
+        page = understood(await self._get(f"{BATCHES}?limit={FEW}"), of(WireBatches))
+        listed = understood_list(page)
+        return listed[0] if listed else None
+
+    def account(self, salt: str) -> Account:
+        return self._names.account(self._client.api_key, salt)
+
+    async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
+        # Not from batch.results_url: another host named there would be given the key.
+        response = await self._get(f"{BATCHES}/{quote(batch.id, safe='')}/results", STREAMED)
+        reader, flow = LineReader(response.headers.get("content-type", "")), Flow(asyncio.get_running_loop().time())
+        try:
+            async for chunk in response.aiter_bytes():
+                flow.hold(len(chunk), asyncio.get_running_loop().time())
+                for answers in reader.feed(chunk):
+                    yield answers
+            if answers := reader.rest():
+                yield answers
+        except NoResults as instead:
+            raise Waiting(
+                f"in the place of the results of {batch.id} came something else ({instead}), such as a gateway's page; "
+                "they are asked for again, and the API keeps them for 29 days",
+                reason=NO_RESULTS_YET,
+            ) from None
+        except (httpx2.HTTPError, httpx2.StreamError, NotUnderstood):
+            raise Waiting("the stream of results was cut; it is read again", reason="ResultsCut") from None
+        finally:
+            await response.aclose()
+
+    async def cancel(self, batch_id: str) -> None:
+        try:
+            await self._post(f"{BATCHES}/{quote(batch_id, safe='')}/cancel")
+        except Interruption:
+            batch = await self.retrieve(batch_id)
+            if batch is None or not (batch.ended or batch.canceling):
+                raise
+
+    async def model(self, model: str) -> ModelFacts | None:
+        response = await self._find(f"/v1/models/{quote(model, safe='')}")
+        return understood(response, of(WireModel)).facts() if response else None
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        body = {"model": model, "system": system, "messages": [{"role": "user", "content": text}]}
+        return understood(
+            await self._post("/v1/messages/count_tokens", body, refused_count), of(WireTokens)
+        ).input_tokens
+
+    async def _get(
+        self,
+        path: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        refused: Callable[[Failure], Interruption] = refused_call,
+    ) -> httpx2.Response:
+        try:
+            response = await self._client.get(path, cast_to=httpx2.Response, options=once(headers))
+            self._names.note(response.headers)
+            return response
+        except FAILED as error:
+            raise failed_call(error, refused) from None
+
+    async def _find(self, path: str) -> httpx2.Response | None:
+        try:
+            return await self._get(path)
+        except Waiting as waiting:
+            if waiting.reason == NOT_FOUND:
+                return None
+            raise
+
+    async def _post(
+        self,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        refused: Callable[[Failure], Interruption] = refused_call,
+    ) -> httpx2.Response:
+        try:
+            return await self._client.post(path, body=body, cast_to=httpx2.Response, options=once(NO_HEADERS))
+        except FAILED as error:
+            raise failed_call(error, refused) from None
+
+
+def once(headers: Mapping[str, str], timeout: float | None = None) -> RequestOptions:
+    """Nothing is sent twice, and no redirect is followed: it would take the key and the tickets somewhere else."""
+    options: RequestOptions = {"headers": dict(headers), "max_retries": 0, "follow_redirects": False}
+    if timeout is not None:
+        options["timeout"] = httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT)
+    return options
+
+
+async def chunks_of(body: BinaryIO) -> AsyncIterator[bytes]:
+    """A body in pieces so small that reading one from the page cache does not hold up the event loop."""
+    while chunk := body.read(BODY_CHUNK):
+        yield chunk
+
+
+def understood(response: httpx2.Response, read: Callable[[bytes], T]) -> T:
+    try:
+        return read(response.content)
+    except NotUnderstood:
+        raise Waiting("the API's answer was not understood: check the base URL", reason=UNAVAILABLE) from None
+
+
+def of(kind: type[T]) -> Callable[[bytes], T]:
+    return lambda content: decoded(content, kind)
+
+
+def understood_list(page: WireBatches) -> Sequence[Batch]:
+    try:
+        return batches_of(page.data)
+    except NotUnderstood:
+        raise Waiting(
+            "the list of the workspace's batches has one whose id or time cannot be read, so that it may be any",
+            reason=LIST_UNREADABLE,
+        ) from None
+
+
+def failed_create(error: Exception, tag: str = "") -> Interruption:
+    if isinstance(error, APIStatusError):
+        return refused_create(failure_of(error), tag)
+    if isinstance(error.__cause__, Interruption):  # of whoever reads the body, wrapped by the SDK
+        return error.__cause__
+    if isinstance(error.__cause__ or error, NEVER_CONNECTED):
+        return unreachable(error)
+    return OutcomeUnknown(
+        "the answer to the create call was lost, late or not understood; whether the batch was accepted is found out",
+        answer=type(error.__cause__ or error).__name__,
+    )
+
+
+def failed_call(error: Exception, refused: Callable[[Failure], Interruption] = refused_call) -> Interruption:
+    return refused(failure_of(error)) if isinstance(error, APIStatusError) else unreachable(error)
+
+
+def unreachable(error: Exception) -> Waiting:
+    kind = type(error.__cause__ or error).__name__
+    cause = f"{kind}: {code}" if (code := system_code(error)) else kind
+    return Waiting(f"the API cannot be reached ({cause}); it is tried again", reason=UNAVAILABLE)
+
+
+def system_code(error: BaseException | None) -> str:
+    """What the system said to a connection, by its name: EMFILE is mended elsewhere than ECONNREFUSED."""
+    for _ in range(MOST_CAUSES):
+        if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+            return errno.errorcode[error.errno]
+        error = error and (error.__cause__ or error.__context__)
+    return ""
+
+
+def failure_of(error: APIStatusError) -> Failure:
+    return Failure.of(error.status_code, error.type, error.error_code, error.api_message, error.response.headers)
+
+
+def keep_tickets_out_of_the_log() -> None:
+    """The SDK's debug log holds whole request bodies, whatever ANTHROPIC_LOG or the root logger ask for."""
+    sdk = logging.getLogger("anthropic")
+    sdk.setLevel(max(sdk.level, logging.INFO))

@@ -1,0 +1,56 @@
+"""What is read of the API's catalogue of models, and of its count of a prompt's tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from nightsort.adapters.anthropic.wire import NULL, part
+from nightsort.domain.batch import ModelFacts
+
+Size = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
+class Support(Struct, frozen=True):
+    supported: bool = False
+
+
+class ThinkingTypes(Struct, frozen=True):
+    disabled: Support = Support()
+
+
+class Thinking(Struct, frozen=True):
+    supported: bool = False
+    types: ThinkingTypes = ThinkingTypes()
+
+
+class Capabilities(Struct, frozen=True):
+    batch: Support = Support(supported=True)
+    thinking: Thinking = Thinking()
+
+
+class WireModel(Struct, frozen=True):
+    """A model of the catalogue; whatever is odd in it counts as what the API does not say."""
+
+    id: str
+    lifecycle: Raw = NULL
+    capabilities: Raw = NULL
+    max_input_tokens: Raw = NULL
+
+    def facts(self) -> ModelFacts:
+        told = part(self.capabilities, Capabilities)
+        can = told or Capabilities()
+        return ModelFacts(
+            id=self.id,
+            retired=part(self.lifecycle, str) == "retired",
+            batch=can.batch.supported,
+            thinks=can.thinking.supported,
+            can_disable_thinking=can.thinking.supported and can.thinking.types.disabled.supported,
+            max_input_tokens=part(self.max_input_tokens, Size),
+            silent=told is None,
+        )
+
+
+class WireTokens(Struct, frozen=True):
+    input_tokens: Size

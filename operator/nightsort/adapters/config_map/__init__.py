@@ -1,0 +1,1 @@
+"""Tickets and rows in ConfigMaps, wherever these are kept."""

@@ -1,0 +1,171 @@
+"""Results as files in ConfigMaps that belong to the resource: NAME, and NAME-1, NAME-2 … for what does not fit.
+
+NAME also holds `index.json`, which names the parts, and at the end `summary.json`. A crash between two writes loses no
+row: rows stay in their part, parts are found by their names, and the index names only what exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+
+from nightsort.api.resource import Meta
+from nightsort.api.spec import ConfigMapResults
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.formats.rows import (
+    FORMATS,
+    FULL_PART,
+    DamagedFile,
+    Part,
+    Record,
+    merge,
+    readable,
+    size_of,
+    summary_of,
+)
+from nightsort.ports import ConfigMap, ConfigMaps, Rehearsal, Stored, Summary
+
+PLANNED_PARTS = 16
+"""More than this is not begun: a database serves such results better."""
+MOST_PARTS = 64
+"""Rows that turn out longer than planned are still delivered."""
+MOST_NAME_CHARS = 250
+TRIES = 5
+INDEX, SUMMARY = "index.json", "summary.json"
+
+
+class ConfigMapRows:
+    """Sink over the ConfigMaps of one resource."""
+
+    def __init__(self, config_maps: ConfigMaps, owner: Meta, results: ConfigMapResults) -> None:
+        self._config_maps = config_maps
+        self._owner = owner
+        self._name = results.name or f"{owner.name}-results"
+        self._form = FORMATS[results.format]
+
+    async def check(self, rehearsal: Rehearsal) -> None:
+        if len(self._name) > MOST_NAME_CHARS:
+            raise Rejected(
+                f"{self._name} is too long for a ConfigMap and its parts: name one in results.configMap.name",
+                reason="ResultsNameTooLong",
+            )
+        parts = -(-await self._expected_bytes(rehearsal) // FULL_PART)
+        if parts > PLANNED_PARTS:
+            raise Rejected(
+                f"the results of {rehearsal.tickets:,} tickets would need {parts:,} ConfigMaps, more than "
+                f"{PLANNED_PARTS}: use results.database, or several resources",
+                reason="ResultsTooLarge",
+            )
+        for number in range(max(1, parts)):
+            await self._read(number)
+
+    async def _expected_bytes(self, rehearsal: Rehearsal) -> int:
+        """Of all rows; the ids are read only where the rows would fit with ordinary ones."""
+        expected = rehearsal.tickets * self._form.typical
+        if rehearsal.all_ids is None or expected > PLANNED_PARTS * FULL_PART:
+            return expected
+        async for page in rehearsal.all_ids():
+            expected += sum(max(size_of(self._form.record(bare(each))) - self._form.typical, 0) for each in page)
+        return expected
+
+    async def claim(self) -> None:
+        """Makes the first ConfigMap, empty. The store lets only one resource create it, so that only one goes on."""
+        for _ in range(TRIES):
+            if await self._read(0) is not None:
+                return
+            try:
+                await self._put(self._blank(0), {self._form.key: self._form.header, INDEX: self._index([], ())})
+            except Conflict:
+                continue
+            return
+        raise self._contended()
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        fresh = {row.id: self._form.of(row) async for page in rows for row in page}
+        return await self._store(fresh)
+
+    async def finish(self, summary: Summary) -> Stored:
+        return await self._store({}, {SUMMARY: readable(summary_of(summary))})
+
+    async def _store(self, fresh: Mapping[str, Record], beside: Mapping[str, str] | None = None) -> Stored:
+        """Merges records into the parts; read again and done again when somebody else wrote in between."""
+        for _ in range(TRIES):
+            try:
+                return await self._merge(fresh, beside or {})
+            except Conflict:
+                continue
+        raise self._contended()
+
+    def _contended(self) -> Waiting:
+        return Waiting(f"ConfigMap {self._name} is being changed by somebody else", reason="ResultsConflict")
+
+    async def _merge(self, fresh: Mapping[str, Record], beside: Mapping[str, str]) -> Stored:
+        kept = await self._load()
+        merged = merge([self._part(config_map) for config_map in kept], fresh, self._form)
+        if len(merged) > MOST_PARTS:
+            raise Rejected(f"the results need more than {MOST_PARTS} ConfigMaps", reason="ResultsTooLarge")
+        there = {0} | {number for number, config_map in enumerate(kept) if config_map.version}
+        first = await self._put(kept[0], {self._form.key: merged[0].text, INDEX: self._index(merged, there), **beside})
+        for number, part in enumerate(merged[1:], 1):
+            before = kept[number] if number < len(kept) else self._blank(number)
+            await self._put(before, {self._form.key: part.text})
+        await self._put(first, {INDEX: self._index(merged, range(len(merged)))})
+        return Stored(config_maps=tuple(self._name_of(number) for number in range(len(merged))))
+
+    async def _load(self) -> list[ConfigMap]:
+        """The parts, at least the first; one that is not there, or was removed from between others, has no version."""
+        found: list[ConfigMap] = []
+        missing = 0
+        while missing < 2 and len(found) < MOST_PARTS:
+            config_map = await self._read(len(found))
+            missing = 0 if config_map else missing + 1
+            found.append(config_map or self._blank(len(found)))
+        while len(found) > 1 and not found[-1].version:
+            found.pop()
+        return found
+
+    async def _read(self, number: int) -> ConfigMap | None:
+        name = self._name_of(number)
+        found = await self._config_maps.read(self._owner.namespace, name)
+        if found is not None and found.owner_uid != self._owner.uid:
+            raise Stalled(
+                f"ConfigMap {name} exists and does not belong to this resource: remove it, or name another one in "
+                "results.configMap.name of a new resource",
+                reason="ResultsNameTaken",
+            )
+        return found
+
+    async def _put(self, before: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
+        """Writes what differs, if anything does."""
+        after = {**before.data, **data}
+        if before.version and after == before.data:
+            return before
+        return await self._config_maps.write(self._owner, ConfigMap(before.name, after, before.version))
+
+    def _part(self, config_map: ConfigMap) -> Part:
+        try:
+            return Part.of(self._form, config_map.data.get(self._form.key, ""))
+        except DamagedFile as damage:
+            raise Stalled(
+                f"ConfigMap {config_map.name}, key {self._form.key}: {damage}; somebody has changed it. Mend or remove "
+                "the line",
+                reason="ResultsDamaged",
+            ) from None
+
+    def _index(self, parts: Sequence[Part], numbers: Collection[int]) -> str:
+        listed = [
+            {"configMap": self._name_of(number), "key": self._form.key, "rows": len(parts[number].records)}
+            for number in sorted(numbers)
+        ]
+        return readable({"rows": sum(len(parts[number].records) for number in numbers), "parts": listed})
+
+    def _blank(self, number: int) -> ConfigMap:
+        return ConfigMap(self._name_of(number), {})
+
+    def _name_of(self, number: int) -> str:
+        return f"{self._name}-{number}" if number else self._name
+
+
+def bare(ticket_id: str) -> Row:
+    """The least that is stored of a ticket: what is over the typical size comes of its id."""
+    return Row(ticket_id, None, Verdict.LABELED)

@@ -1,0 +1,1 @@
+"""The API server: the ledger, Secrets, ConfigMaps, events, resources."""

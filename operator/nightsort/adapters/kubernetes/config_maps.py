@@ -1,0 +1,62 @@
+"""ConfigMaps of the cluster. kubectl makes `binaryData` of files that are not UTF-8; text in there is read as text."""
+
+from __future__ import annotations
+
+from kubernetes.aio.client import ApiClient, V1ConfigMap, V1ObjectMeta
+
+from nightsort.adapters.kubernetes.client import owned, translated
+from nightsort.adapters.kubernetes.core import CoreObjects
+from nightsort.api.model import GROUP, KIND
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Conflict, Gone
+from nightsort.formats.encoding import told_apart
+from nightsort.ports import ConfigMap
+
+
+class KubeConfigMaps:
+    def __init__(self, client: ApiClient) -> None:
+        self._core = CoreObjects(client)
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None:
+        try:
+            with translated(f"read ConfigMap {namespace}/{name}"):
+                found = await self._core.read_namespaced_config_map(name, namespace)
+        except Gone:
+            return None
+        return parsed(found)
+
+    async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        """The version travels in the metadata: the API server answers 409 when another is there."""
+        metadata = owned(owner, config_map.name, config_map.version or None)
+        body = V1ConfigMap(metadata=metadata, data=dict(config_map.data))
+        place = owner.namespace
+        try:
+            with translated(f"write ConfigMap {place}/{config_map.name}"):
+                written = await (
+                    self._core.replace_namespaced_config_map(config_map.name, place, body)
+                    if config_map.version
+                    else self._core.create_namespaced_config_map(place, body)
+                )
+        except Gone:  # it was deleted since it was read
+            raise Conflict(config_map.name) from None
+        return parsed(written)
+
+
+def parsed(found: V1ConfigMap) -> ConfigMap:
+    metadata = found.metadata or V1ObjectMeta()
+    texts, flaws = told_apart(found.binary_data or {})
+    return ConfigMap(
+        name=metadata.name or "",
+        data=texts | (found.data or {}),
+        version=metadata.resource_version or "",
+        owner_uid=owner_of(metadata),
+        binary={key: flaw.line for key, flaw in flaws.items()},
+        flaws={key: flaw.what for key, flaw in flaws.items()},
+    )
+
+
+def owner_of(metadata: V1ObjectMeta) -> str | None:
+    for reference in metadata.owner_references or ():
+        if reference.kind == KIND and reference.api_version.startswith(f"{GROUP}/"):
+            return reference.uid
+    return None

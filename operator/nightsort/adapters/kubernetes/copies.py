@@ -1,0 +1,86 @@
+"""Copies of runs' records in ConfigMaps that go with their resources. A status that is wiped leaves them alone."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+
+from kubernetes.aio.client import V1ConfigMap
+
+from nightsort.adapters.kubernetes.client import owned, translated
+from nightsort.adapters.kubernetes.core import CoreObjects
+from nightsort.api.resource import Meta
+from nightsort.api.status import Status
+from nightsort.domain.errors import Conflict, Gone, Waiting
+from nightsort.domain.recovery import Kept, may_replace
+from nightsort.formats.record_copies import decoded, encoded
+
+KEY = "record.json.gz"
+TRIES = 5
+MOST_NAME_CHARS = 200
+
+
+class KubeCopies:
+    def __init__(self, core: CoreObjects) -> None:
+        self._core = core
+
+    async def keep(self, meta: Meta, status: Status, *, removing: bool) -> None:
+        await self._write(meta, status, None, removing=removing)
+
+    async def kept(self, meta: Meta) -> Kept:
+        return kept_in(meta, await self._read(meta))
+
+    async def forget(self, meta: Meta, anew: str) -> None:
+        await self._write(meta, None, anew)
+
+    async def _write(self, meta: Meta, status: Status | None, anew: str | None, *, removing: bool = False) -> None:
+        """Guarded by the version that was read; without a word, that of before stays.
+
+        Raises:
+            Conflict: the copy has batches that the status lacks, and is not to be `removing` them.
+        """
+        name = name_of(meta)
+        for _ in range(TRIES):
+            found = await self._read(meta)
+            version = found.metadata.resource_version if found is not None and found.metadata else None
+            kept = kept_in(meta, found)
+            if status is not None and not may_replace(status, kept, removing=removing):
+                raise Conflict(meta.key)
+            word = kept.anew if anew is None else anew
+            data = base64.b64encode(gzip.compress(encoded(status, word), mtime=0)).decode()
+            body = V1ConfigMap(metadata=owned(meta, name, version), binary_data={KEY: data})
+            try:
+                with translated(f"keep a copy of the record of {meta.key} in ConfigMap {name}"):
+                    if found is None:
+                        await self._core.create_namespaced_config_map(meta.namespace, body)
+                    else:
+                        await self._core.replace_namespaced_config_map(name, meta.namespace, body)
+            except (Conflict, Gone):  # somebody has written or removed it since it was read
+                continue
+            return
+        raise Waiting(f"ConfigMap {meta.namespace}/{name} is written by somebody else", reason="RecordConflict")
+
+    async def _read(self, meta: Meta) -> V1ConfigMap | None:
+        name = name_of(meta)
+        try:
+            with translated(f"read ConfigMap {meta.namespace}/{name}"):
+                return await self._core.read_namespaced_config_map(name, meta.namespace)
+        except Gone:
+            return None
+
+
+def name_of(meta: Meta) -> str:
+    """With the beginning of the uid: what was kept of an earlier resource of the name is another's."""
+    return f"{meta.name[:MOST_NAME_CHARS]}-record-{meta.uid[:8]}"
+
+
+def kept_in(meta: Meta, found: V1ConfigMap | None) -> Kept:
+    return decoded(None if found is None else content(found), f"ConfigMap {meta.namespace}/{name_of(meta)}")
+
+
+def content(found: V1ConfigMap) -> bytes:
+    """Empty, which nobody can read, where it is not what was written."""
+    try:
+        return gzip.decompress(base64.b64decode((found.binary_data or {}).get(KEY, "")))
+    except (ValueError, OSError, EOFError):
+        return b""

@@ -1,0 +1,295 @@
+"""The ledger in the cluster: the resource's own status, guarded by its resourceVersion."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from kubernetes.aio.client import (
+    ApiClient,
+    CustomObjectsApi,
+    V1ConfigMap,
+    V1DeleteOptions,
+    V1Preconditions,
+)
+
+from nightsort.adapters.kubernetes.client import TIMEOUT, owned, translated
+from nightsort.adapters.kubernetes.copies import KubeCopies
+from nightsort.adapters.kubernetes.core import CoreObjects
+from nightsort.adapters.kubernetes.pruning import Pruning
+from nightsort.adapters.kubernetes.shared_read import SharedRead
+from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import Status
+from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
+from nightsort.domain.recovery import Kept
+
+logger = logging.getLogger(__name__)
+
+# A status that the schema refuses is written by another version than the schema.
+OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
+FORBIDDEN = "Forbidden"
+# As kubectl does; a page of large resources stays within a response that the API server likes to give.
+PAGE = 100
+# In base64 and with its metadata a part stays under 1 MiB: what a ConfigMap takes, and what aiohttp sends in one piece.
+PART_BYTES = 750_000
+MAX_PARTS = 8
+PARTS_KEY = "parts"
+IDS_KEY = "ids.json.gz"
+
+
+class KubeLedger:
+    """`namespaces` are those whose resources the operator may see; none means all of the cluster."""
+
+    def __init__(self, client: ApiClient, namespaces: Sequence[str] = ()) -> None:
+        self._objects = CustomObjectsApi(client)
+        self._core = CoreObjects(client)
+        self._copies = KubeCopies(self._core)
+        self._pruning = Pruning()
+        self._scopes: Sequence[str | None] = namespaces or (None,)
+        self._left_out: set[str | None] = set()
+        self._lists: dict[str, SharedRead[Sequence[Resource]]] = {}
+
+    async def load(self, meta: Meta) -> Resource | None:
+        found = await self._find(meta)
+        return None if found is None else Resource.served(found)
+
+    async def _find(self, meta: Meta) -> Mapping[str, Any] | None:
+        """The newest version as the API server has it, whether or not it can be parsed."""
+        try:
+            with translated(f"read {meta.key}"):
+                found: Any = await self._objects.get_namespaced_custom_object(
+                    GROUP, VERSION, meta.namespace, PLURAL, meta.name, _request_timeout=TIMEOUT
+                )
+        except Gone:
+            return None
+        return found if Meta.of(found).uid == meta.uid else None
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        """A JSON patch that sets the status and, for the guard, the version that was read.
+
+        Seen on a real API server (1.37): an older version there is answered by 409 and nothing is written. An object
+        that was deleted and created again has another version too, so the guard holds for the incarnation.
+        """
+        sent = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version}
+        async with self._gone_if_replaced(meta):
+            written = await self._patch(meta, [guard, {"op": "add", "path": "/status", "value": sent}])
+        self._pruning.note(meta, sent, written)
+        return Meta.of(written)
+
+    async def ensure_recordable(self, meta: Meta) -> None:
+        await self._pruning.ensure_none(meta, partial(self._rehearse, meta))
+
+    async def _rehearse(self, meta: Meta, status: Mapping[str, Any]) -> Any:
+        """What the API server would store; nothing is written."""
+        return await self._patch(meta, [{"op": "add", "path": "/status", "value": status}], dry_run="All")
+
+    async def _patch(self, meta: Meta, patch: list[dict[str, Any]], **options: Any) -> Any:
+        with translated(f"write the status of {meta.key}", hint=OTHER_CRD):
+            return await self._objects.patch_namespaced_custom_object_status(
+                GROUP,
+                VERSION,
+                meta.namespace,
+                PLURAL,
+                meta.name,
+                patch,
+                _content_type="application/json-patch+json",
+                _request_timeout=TIMEOUT,
+                **options,
+            )
+
+    async def owned_batches(self) -> set[str]:
+        return {batch async for item in self._everywhere() for batch in recorded_ids(item)}
+
+    async def unfinished(self) -> Sequence[Resource]:
+        return await going_on(self._everywhere())
+
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
+        """A thousand that are created at once ask at once: they share lists."""
+        if meta.namespace not in self._lists:
+            self._lists[meta.namespace] = SharedRead(partial(self._unfinished, meta.namespace))
+        found = await self._lists[meta.namespace].get(within)
+        return [resource for resource in found if resource.meta.uid != meta.uid]
+
+    async def _unfinished(self, namespace: str) -> Sequence[Resource]:
+        return await going_on(self._items(namespace))
+
+    async def _everywhere(self) -> AsyncIterator[Mapping[str, Any]]:
+        """All resources that we watch, but those of a namespace that refuses us while another one does not.
+
+        Whoever deletes a namespace, and with it our Role, must not hold up the others. Nothing is paid twice for it: a
+        batch whose record is left out is told from a lost one by its tag, and until that can be read nothing is bought
+        in the lost one's place (flow/adopt.py). The room that it takes under its key is not counted: where there is
+        none the API answers 429, and the shard waits.
+
+        Raises:
+            Stalled: all of them refuse us.
+        """
+        refusals: dict[str | None, Stalled] = {}
+        for scope in self._scopes:
+            try:
+                async for item in self._items(scope):
+                    yield item
+            except Stalled as stalled:
+                if stalled.reason != FORBIDDEN:
+                    raise
+                refusals[scope] = stalled
+        if len(refusals) == len(self._scopes):
+            raise next(iter(refusals.values()))
+        for scope in refusals.keys() - self._left_out:
+            logger.warning("%s. The others go on without its records", refusals[scope].message)
+        self._left_out = set(refusals)
+
+    async def remove(self, meta: Meta) -> None:
+        self._pruning.forget(meta)
+        precondition = V1Preconditions(uid=meta.uid, resource_version=meta.resource_version)
+        async with self._gone_if_replaced(meta):
+            with translated(f"delete {meta.key}"):
+                await self._objects.delete_namespaced_custom_object(
+                    GROUP,
+                    VERSION,
+                    meta.namespace,
+                    PLURAL,
+                    meta.name,
+                    body=V1DeleteOptions(preconditions=precondition),
+                    _request_timeout=TIMEOUT,
+                )
+
+    @asynccontextmanager
+    async def _gone_if_replaced(self, meta: Meta) -> AsyncIterator[None]:
+        """A conflict with another incarnation of the name means that ours is gone."""
+        try:
+            yield
+        except Conflict:
+            if await self._find(meta) is None:
+                raise Gone(meta.key) from None
+            raise
+
+    async def _items(self, namespace: str | None) -> AsyncIterator[Mapping[str, Any]]:
+        """A consistent list, page by page: without a resourceVersion the API server does not answer from its cache."""
+        token: str | None = None
+        what = "list the resources" + (f" of namespace {namespace}" if namespace else "")
+        while token != "":
+            try:
+                with translated(what):
+                    page = await self._page(namespace, token)
+            except Gone:
+                raise Waiting(f"cannot {what}: there is no such kind", reason="KubernetesUnavailable") from None
+            for item in page["items"]:
+                yield item
+            token = page["metadata"].get("continue") or ""
+
+    async def _page(self, namespace: str | None, token: str | None) -> Any:
+        if namespace is None:
+            return await self._objects.list_custom_object_for_all_namespaces(
+                GROUP, VERSION, PLURAL, limit=PAGE, _continue=token, _request_timeout=TIMEOUT
+            )
+        return await self._objects.list_namespaced_custom_object(
+            GROUP, VERSION, namespace, PLURAL, limit=PAGE, _continue=token, _request_timeout=TIMEOUT
+        )
+
+    async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
+        parts = packed(ids)
+        if len(parts) > MAX_PARTS:
+            raise Rejected(
+                f"the ids of the tickets are too long to be kept: more than {MAX_PARTS} ConfigMaps for one shard; "
+                "lower shards.maxRequests or use shorter ids",
+                reason="IdsTooLong",
+            )
+        # The first part says how many there are, so it comes last: who finds it finds them all.
+        for number in reversed(range(len(parts))):
+            with translated(f"keep the ids of {meta.key} in ConfigMap {part_name(meta, tag, number)}"):
+                await self._put(meta, part_name(meta, tag, number), parts[number], len(parts))
+
+    async def _put(self, meta: Meta, name: str, part: bytes, parts: int) -> None:
+        body = V1ConfigMap(
+            metadata=owned(meta, name),
+            data={PARTS_KEY: str(parts)},
+            binary_data={IDS_KEY: base64.b64encode(part).decode()},
+        )
+        try:
+            with translated(f"create ConfigMap {meta.namespace}/{name}"):
+                await self._core.create_namespaced_config_map(meta.namespace, body)
+        except Conflict:  # an earlier try has put it there
+            await self._core.replace_namespaced_config_map(name, meta.namespace, body)
+
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
+        first = await self._part(meta, tag, 0)
+        if first is None:
+            return {}
+        pieces = [content(first)]
+        for number in range(1, int((first.data or {}).get(PARTS_KEY, "1"))):
+            part = await self._part(meta, tag, number)
+            if part is None:
+                name = part_name(meta, tag, number)
+                raise Stalled(f"ConfigMap {name} is missing: it held ids of tickets. Restore it", reason="IdsMissing")
+            pieces.append(content(part))
+        return unpacked(pieces)
+
+    async def _part(self, meta: Meta, tag: str, number: int) -> V1ConfigMap | None:
+        name = part_name(meta, tag, number)
+        try:
+            with translated(f"read ConfigMap {meta.namespace}/{name}"):
+                return await self._core.read_namespaced_config_map(name, meta.namespace)
+        except Gone:
+            return None
+
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
+        await self._copies.keep(meta, status, removing=removing)
+
+    async def kept_record(self, meta: Meta) -> Kept:
+        return await self._copies.kept(meta)
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        await self._copies.forget(meta, anew)
+
+
+async def going_on(items: AsyncIterator[Mapping[str, Any]]) -> Sequence[Resource]:
+    """Those that have not ended and can be parsed."""
+    found = [parsed(item) async for item in items if not has_ended(item)]
+    return [resource for resource in found if resource]
+
+
+def parsed(item: Mapping[str, Any]) -> Resource | None:
+    """A listed resource; None for one that cannot be parsed. (A list leaves out what its items have in common.)"""
+    try:
+        return Resource.served({"apiVersion": API_VERSION, "kind": KIND, **item})
+    except ValueError:
+        return None
+
+
+def has_ended(item: Mapping[str, Any]) -> bool:
+    """Told without parsing: there may be thousands that have."""
+    return bool((item.get("status") or {}).get("completionTime"))
+
+
+def recorded_ids(item: Mapping[str, Any]) -> list[str]:
+    """Ids of a listed resource's batches. Nothing else is parsed: one odd resource must not stop the others."""
+    batches = (item.get("status") or {}).get("batches") or ()
+    return [batch["id"] for batch in batches if batch.get("id")]
+
+
+def part_name(meta: Meta, tag: str, number: int) -> str:
+    return f"{meta.name}-ids-{tag}" + (f"-{number}" if number else "")
+
+
+def packed(ids: Mapping[str, str]) -> list[bytes]:
+    """The map, compressed, in parts that fit a ConfigMap each."""
+    whole = gzip.compress(json.dumps(ids, sort_keys=True).encode(), mtime=0)
+    return [whole[start : start + PART_BYTES] for start in range(0, len(whole), PART_BYTES)]
+
+
+def unpacked(parts: Sequence[bytes]) -> dict[str, str]:
+    ids: dict[str, str] = json.loads(gzip.decompress(b"".join(parts)))
+    return ids
+
+
+def content(part: V1ConfigMap) -> bytes:
+    return base64.b64decode((part.binary_data or {}).get(IDS_KEY, ""))

@@ -1,1 +1,0 @@
-"""Where the record of a run is kept."""

@@ -1,0 +1,1 @@
+"""Local mode: files and the environment in place of the API server."""

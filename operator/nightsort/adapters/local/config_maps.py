@@ -1,0 +1,104 @@
+"""ConfigMaps of local mode: those of the manifest file are read, those that are written become directories of files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from nightsort.api.resource import Meta
+from nightsort.domain.errors import Conflict, Stalled
+from nightsort.formats.encoding import NotBase64, told_apart
+from nightsort.ports import ConfigMap
+from nightsort.system.files import read_if_there, write_whole
+
+# Beside the keys of a ConfigMap, out of sight: whose it is, and how often it was written.
+MARK = ".config-map.json"
+IN_MANIFEST = "manifest"
+
+
+class FileConfigMaps:
+    """A key of a written ConfigMap is the file DIRECTORY/<name>/<key>; `documents` are ConfigMaps as in manifests."""
+
+    def __init__(self, directory: Path, documents: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._directory = directory
+        self._writing = Lock()
+        """Other processes are kept out by the lock of the directory; held from looking at a version to replacing it."""
+        self._documents = {place_of(document): document for document in documents}
+
+    def clear(self) -> None:
+        """Forgets all ConfigMaps that were ever written here."""
+        for mark in self._directory.glob(f"*/{MARK}"):
+            shutil.rmtree(mark.parent)
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None:
+        document = self._documents.get((namespace, name))
+        if document is not None:
+            return in_manifest(name, document)
+        return await asyncio.to_thread(self._read, namespace, name)
+
+    async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        if (owner.namespace, config_map.name) in self._documents:
+            raise Conflict(config_map.name)
+        return await asyncio.to_thread(self._write, owner, config_map)
+
+    def _read(self, namespace: str, name: str) -> ConfigMap | None:
+        found = read_if_there(self._directory / name / MARK)
+        if found is None:
+            return None
+        mark = json.loads(found)
+        paths = [self._directory / name / key for key in mark["keys"]]
+        data = {path.name: (read_if_there(path) or b"").decode(errors="replace") for path in paths}
+        # One directory serves all namespaces: what another namespace has written there belongs to nobody of this one.
+        owner = mark["owner"] if mark["namespace"] == namespace else None
+        return ConfigMap(name, data, str(mark["version"]), owner)
+
+    def _write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        with self._writing:
+            before = self._read(owner.namespace, config_map.name)
+            if config_map.version != (before.version if before else ""):
+                raise Conflict(config_map.name)
+            return self._replace(owner, config_map, before)
+
+    def _replace(self, owner: Meta, config_map: ConfigMap, before: ConfigMap | None) -> ConfigMap:
+        """Keys first, the mark last: what is written anew after a crash is the same."""
+        folder = self._directory / config_map.name
+        version = int(config_map.version or "0") + 1
+        mark = {"namespace": owner.namespace, "owner": owner.uid, "version": version, "keys": sorted(config_map.data)}
+        for key, text in config_map.data.items():
+            write_whole(folder / key, text.encode())
+        write_whole(folder / MARK, json.dumps(mark).encode())
+        for key in (before.data if before else {}).keys() - config_map.data.keys():
+            (folder / key).unlink(missing_ok=True)
+        return ConfigMap(config_map.name, dict(config_map.data), str(version), owner.uid)
+
+
+def place_of(document: Mapping[str, Any]) -> tuple[str, str]:
+    metadata = document.get("metadata") or {}
+    return metadata.get("namespace") or "default", metadata.get("name") or ""
+
+
+def in_manifest(name: str, document: Mapping[str, Any]) -> ConfigMap:
+    try:
+        more, flaws = told_apart(document.get("binaryData") or {})
+    except NotBase64 as wrong:
+        raise Stalled(f"ConfigMap {name}: binaryData.{wrong} must be base64", reason="ConfigMapInvalid") from None
+    return ConfigMap(
+        name,
+        more | texts(name, document.get("data") or {}),
+        IN_MANIFEST,
+        binary={key: flaw.line for key, flaw in flaws.items()},
+        flaws={key: flaw.what for key, flaw in flaws.items()},
+    )
+
+
+def texts(name: str, data: Mapping[str, Any]) -> dict[str, str]:
+    """The API server takes text only, so does local mode: a number that YAML has read may not be what was written."""
+    for key, value in data.items():
+        if not isinstance(value, str):
+            raise Stalled(f"ConfigMap {name}: data.{key} must be text: put it in quotes", reason="ConfigMapInvalid")
+    return dict(data)

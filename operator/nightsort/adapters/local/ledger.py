@@ -1,0 +1,212 @@
+"""The ledger of local mode: one JSON file for each resource in a state directory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nightsort.api.resource import Meta, Resource, parse_status
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status
+from nightsort.domain.errors import Conflict, Gone, Stalled
+from nightsort.domain.record import batch_ids
+from nightsort.domain.recovery import Kept, may_replace
+from nightsort.formats.record_copies import decoded, encoded
+from nightsort.system.files import kept_by_one, read_if_there, write_whole
+
+RECORDS = "*/*/record.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a file holds: how often it was written, marks of the spec that the run began with, and the status."""
+
+    version: int
+    spec: Mapping[str, str]
+    status: Status
+
+
+@contextmanager
+def opened(directory: Path, resources: Iterable[Resource], *, anew: bool = False) -> Iterator[FileLedger]:
+    """The ledger of these resources, while no other process has it; `anew` forgets all earlier runs.
+
+    Raises:
+        Stalled: another process has it, or a run goes on whose spec was another.
+    """
+    with kept_by_one(directory):
+        ledger = FileLedger(directory, resources)
+        if anew:
+            ledger.clear()
+        ledger.begin()
+        yield ledger
+
+
+class FileLedger:
+    """Specs come from the manifests, statuses from the files; a resource that has no manifest is gone."""
+
+    def __init__(self, directory: Path, resources: Iterable[Resource]) -> None:
+        self.resources = {resource.meta.key: resource for resource in resources}
+        self._directory = directory
+
+    def clear(self) -> None:
+        for path in self._directory.glob(RECORDS):
+            shutil.rmtree(path.parent)
+
+    def begin(self) -> None:
+        """What decides what is bought may not change once a batch was bought, here as in the cluster.
+
+        A run that has not come so far begins anew, with the manifest as it is now: nothing would be paid twice.
+
+        Raises:
+            Stalled: it has changed.
+        """
+        for resource in self.resources.values():
+            entry = self._read(resource.meta)
+            if entry is None:
+                continue
+            if not entry.status.batches and self._kept(resource.meta).status is None:
+                self._path(resource.meta).unlink()
+            elif changed := changes(entry.spec, marks(resource.spec)):
+                raise Stalled(
+                    f"{resource.meta.key}: {', '.join(changed)} changed since the run began. "
+                    "Give the resource another name, or name another directory with --state",
+                    reason="SpecChanged",
+                )
+
+    async def load(self, meta: Meta) -> Resource | None:
+        resource = self._known(meta)
+        if resource is None:
+            return None
+        entry = await asyncio.to_thread(self._read, meta)
+        if entry is None:
+            return resource
+        known = replace(resource.meta, resource_version=str(entry.version))
+        return replace(resource, meta=known, status=entry.status)
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        resource = self._known(meta)
+        if resource is None:
+            raise Gone(meta.key)
+        return await asyncio.to_thread(self._write, resource, meta, status)
+
+    async def ensure_recordable(self, meta: Meta) -> None:
+        """A file takes every field."""
+
+    async def owned_batches(self) -> set[str]:
+        return await asyncio.to_thread(self._all_batches)
+
+    async def unfinished(self) -> Sequence[Resource]:
+        found = [await self.load(each.meta) for each in self.resources.values()]
+        return [resource for resource in found if resource and resource.status.completion_time is None]
+
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
+        there = [each.meta for each in self.resources.values() if each.meta.namespace == meta.namespace]
+        found = [await self.load(each) for each in there if each.key != meta.key]
+        return [resource for resource in found if resource and resource.status.completion_time is None]
+
+    async def remove(self, meta: Meta) -> None:
+        """Forgets the resource and what was kept of it."""
+        now = await self.load(meta)
+        if now is None:
+            raise Gone(meta.key)
+        if now.meta.resource_version != meta.resource_version:
+            raise Conflict(meta.key)
+        del self.resources[meta.key]
+        await asyncio.to_thread(shutil.rmtree, self._path(meta).parent, ignore_errors=True)
+
+    async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
+        await asyncio.to_thread(write_whole, self._ids_path(meta, tag), json.dumps(dict(ids)).encode())
+
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
+        found = await asyncio.to_thread(read_if_there, self._ids_path(meta, tag))
+        ids: dict[str, str] = json.loads(found or b"{}")
+        return ids
+
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
+        kept = await self.kept_record(meta)
+        if not may_replace(status, kept, removing=removing):
+            raise Conflict(meta.key)
+        await asyncio.to_thread(write_whole, self._copy_path(meta), encoded(status, kept.anew))
+
+    async def kept_record(self, meta: Meta) -> Kept:
+        return await asyncio.to_thread(self._kept, meta)
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        await asyncio.to_thread(write_whole, self._copy_path(meta), encoded(None, anew))
+
+    def _kept(self, meta: Meta) -> Kept:
+        path = self._copy_path(meta)
+        return decoded(read_if_there(path), str(path))
+
+    def _copy_path(self, meta: Meta) -> Path:
+        return self._path(meta).with_name("copy.json")
+
+    def _known(self, meta: Meta) -> Resource | None:
+        resource = self.resources.get(meta.key)
+        return resource if resource and resource.meta.uid == meta.uid else None
+
+    def _read(self, meta: Meta) -> Entry | None:
+        path = self._path(meta)
+        found = read_if_there(path)
+        return None if found is None else parsed(path, found)
+
+    def _write(self, resource: Resource, meta: Meta, status: Status) -> Meta:
+        before = self._read(meta)
+        if before and str(before.version) != meta.resource_version:
+            raise Conflict(meta.key)
+        version = before.version + 1 if before else 1
+        entry = {
+            "version": version,
+            "spec": before.spec if before else marks(resource.spec),
+            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
+        }
+        write_whole(self._path(meta), json.dumps(entry, indent=1, ensure_ascii=False).encode())
+        return replace(meta, resource_version=str(version))
+
+    def _all_batches(self) -> set[str]:
+        """Of every resource that ever worked in this directory, its manifest being at hand or not."""
+        paths = sorted(self._directory.glob(RECORDS))
+        return {batch for path in paths for batch in batch_ids(parsed(path, path.read_bytes()).status)}
+
+    def _path(self, meta: Meta) -> Path:
+        return self._directory / meta.namespace / meta.name / "record.json"
+
+    def _ids_path(self, meta: Meta, tag: str) -> Path:
+        return self._path(meta).with_name(f"ids-{tag}.json")
+
+
+def parsed(path: Path, content: bytes) -> Entry:
+    try:
+        entry = json.loads(content)
+        return Entry(entry["version"], entry["spec"], parse_status(entry))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Stalled(
+            f"{path} is not a record that this version can read: restore it, or name another directory with --state",
+            reason="RecordUnreadable",
+        ) from error
+
+
+def marks(spec: Spec) -> dict[str, str]:
+    """A digest of each field that may not change; not the field itself, which may hold tickets.
+
+    Defaults are left out, so that a later version with further fields finds the same.
+    """
+    frozen = {name for name, field in Spec.model_fields.items() if is_immutable(field.json_schema_extra)}
+    fields = spec.model_dump(mode="json", by_alias=True, include=frozen, exclude_defaults=True)
+    return {name: hashlib.sha256(json.dumps(field).encode()).hexdigest() for name, field in fields.items()}
+
+
+def is_immutable(extra: Any) -> bool:
+    rules = extra.get("x-kubernetes-validations", ()) if isinstance(extra, dict) else ()
+    return any(rule["rule"] == "self == oldSelf" for rule in rules)
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    return [f"spec.{name}" for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]

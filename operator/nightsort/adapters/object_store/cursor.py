@@ -1,0 +1,61 @@
+"""Places in the objects of a folder: behind which ticket to go on, and whether it is still there."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import NamedTuple
+
+from nightsort.domain.errors import SourceChanged
+from nightsort.formats.ticket_list import NO_TRAIL, changed
+
+PLACE = "source.objectStore"
+MOST_CURSOR_CHARS = 1024
+MOST_NUMBER = 10**12
+
+
+class Cursor(NamedTuple):
+    """Behind which ticket to go on: an object's name in the folder, and the number of its line or entry.
+
+    `trail` is that of the object's tickets up to there; an older version's cursor has none.
+    """
+
+    name: str
+    number: int
+    trail: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> Cursor:
+        number, name, *trail = json.loads(text)
+        return cls(name, number, *trail)
+
+    @classmethod
+    def fits(cls, name: str) -> bool:
+        """Whether a status can hold the cursors of an object."""
+        return len(cls(name, MOST_NUMBER, NO_TRAIL.hex()).text) <= MOST_CURSOR_CHARS
+
+    @property
+    def text(self) -> str:
+        return f'[{self.number},{in_json(self.name)},"{self.trail}"]'
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.name, self.number
+
+    def hold(self, there: Cursor) -> None:
+        """Holds the first ticket that is not in front of the cursor against it.
+
+        Raises:
+            SourceChanged: it is another one, or those in front of it are others.
+        """
+        if there.place != self.place or self.trail not in ("", there.trail):
+            raise self.changed()
+
+    def changed(self) -> SourceChanged:
+        return changed(f"{PLACE}: object {self.name}, line or entry {self.number}")
+
+
+@lru_cache(maxsize=8)
+def in_json(name: str) -> str:
+    """Kept, since thousands of tickets that follow each other stand in the same object."""
+    return json.dumps(name, ensure_ascii=False)

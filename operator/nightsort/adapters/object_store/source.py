@@ -1,0 +1,279 @@
+"""Tickets from files in object storage, streamed in the order of their names; a cursor is a name, a line, a trail."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import get_args
+
+from nightsort.adapters.object_store.cursor import PLACE, Cursor
+from nightsort.adapters.object_store.globs import Glob
+from nightsort.adapters.object_store.options import StorePolicy
+from nightsort.adapters.object_store.store import Folder, refuse_control_characters
+from nightsort.api.model import Format
+from nightsort.api.object_store import ObjectStoreSource
+from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.file_kinds import ENOUGH, flaw_in
+from nightsort.domain.ticket import Ticket
+from nightsort.formats.compression import SUFFIXES, DamagedArchive, unpacked
+from nightsort.formats.ticket_list import (
+    NO_TRAIL,
+    PAGE,
+    IdDigests,
+    flaw,
+    further,
+    id_digest,
+    used_before,
+)
+from nightsort.formats.tickets import (
+    EMPTY,
+    NEWLINES,
+    Entry,
+    InvalidFile,
+    check_fields,
+    entries,
+    refuse_other_kinds,
+)
+
+RIGHTS = "list the bucket and read its objects"
+FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
+MOST_OBJECTS = 50_000
+PAGE_CHARS = 8_000_000
+"""Bounds the memory of a page where tickets are long."""
+WILDCARD = re.compile(r"[*?]")
+CHUNK_BYTES = 256 * 1024
+
+
+class ObjectTickets:
+    """Implements `ports.Source`; the objects are listed and read anew by each call.
+
+    `fields` are those that the template names. To tell that ids are unique takes 16 bytes for each ticket, for the time
+    of the check. Reading goes on behind a cursor by skipping tickets of its object, of which it reads the ids, to see
+    that they are the same: many objects resume faster than one.
+    """
+
+    def __init__(
+        self, source: ObjectStoreSource, options: Mapping[str, str], fields: Collection[str], policy: StorePolicy
+    ) -> None:
+        """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
+        folder, self._pattern = split(source.url)
+        refuse_control_characters(self._pattern, PLACE)
+        self._folder = Folder(folder, options, policy, place=PLACE, rights=RIGHTS)
+        self._glob = Glob(self._pattern)
+        self._format = source.format or FORMATS[without_suffix(source.url).rsplit(".", 1)[-1]]
+        self._fields = fields
+        self._count: int | None = None
+        self._empty: dict[str, None] = {}
+
+    async def check(self) -> Sequence[str]:
+        """Says which of the objects have 0 bytes.
+
+        Raises:
+            Waiting: no object is there, or the store is away. Stalled: what is there cannot be used.
+        """
+        self._empty.clear()
+        self._count = await asyncio.to_thread(self._check)
+        if not self._empty:
+            return ()
+        more = f" and {len(self._empty) - 1:,} more of its kind" if len(self._empty) > 1 else ""
+        return (f"{PLACE}, object {next(iter(self._empty))}{more}: {EMPTY}",)
+
+    async def count(self) -> int:
+        """What the check has counted, else by reading everything."""
+        if self._count is None:
+            self._count = await asyncio.to_thread(lambda: sum(1 for _ in self._entries()))
+        return self._count
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        pages = self._pages(after, through)
+        while page := await asyncio.to_thread(next, pages, ()):
+            yield page
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        """Reads from the start until all are found."""
+        return await asyncio.to_thread(self._find, set(ids)) if ids else []
+
+    def _check(self) -> int:
+        digests, known, count = IdDigests(), set[str](), 0
+        wanted = set(self._fields)
+        for _, entry in self._entries():
+            digests.add(entry.fields["id"])
+            if not wanted <= known:
+                known |= wanted & entry.fields.keys()
+            count += 1
+        if count:
+            self._check_fields(known)
+        repeated = digests.repeated()
+        if repeated is not None:
+            raise self._twice(repeated)
+        return count
+
+    def _check_fields(self, known: Collection[str]) -> None:
+        try:
+            check_fields(self._fields, known)
+        except InvalidFile as invalid:
+            raise self._invalid(str(invalid)) from None
+
+    def _twice(self, digest: bytes) -> Interruption:
+        """Says where an id stands that was seen twice, by reading again."""
+        first: str | None = None
+        for name, entry in self._entries():
+            ticket_id = entry.fields["id"]
+            if id_digest(ticket_id) != digest:
+                continue
+            if first is not None:
+                return self._invalid(f"{place(name, entry)}: {used_before(ticket_id, first)}")
+            first = place(name, entry)
+        return changing()
+
+    def _pages(self, after: str | None, through: str | None) -> Iterator[Sequence[Ticket]]:
+        page: list[Ticket] = []
+        chars = 0
+        for ticket in self._tickets(after, through):
+            page.append(ticket)
+            chars += sum(map(len, ticket.fields.values()))
+            if len(page) == PAGE or chars > PAGE_CHARS:
+                yield page
+                page, chars = [], 0
+        if page:
+            yield page
+
+    def _tickets(self, after: str | None = None, through: str | None = None) -> Iterator[Ticket]:
+        if after is not None and after == through:
+            return
+        last = None if through is None else Cursor.of(through)
+        for cursor, entry in self._behind(None if after is None else Cursor.of(after)):
+            is_last = last is not None and cursor.place >= last.place
+            if last is not None and is_last:
+                last.hold(cursor)
+            yield Ticket(entry.fields["id"], self._fields_of(entry), cursor.text)
+            if is_last:
+                return
+        if last is not None:
+            raise last.changed()
+
+    def _behind(self, last: Cursor | None) -> Iterator[tuple[Cursor, Entry]]:
+        """The tickets behind a cursor, once those up to it were seen to be the same."""
+        name, trail = "", NO_TRAIL
+        for entry_name, entry in self._entries(last):
+            trail = further(trail if entry_name == name else NO_TRAIL, entry.fields["id"])
+            name = entry_name
+            cursor = Cursor(name, entry.number, trail.hex())
+            if last is None:
+                yield cursor, entry
+            elif cursor.place >= last.place:
+                last.hold(cursor)
+                last = None
+        if last is not None:
+            raise last.changed()
+
+    def _fields_of(self, entry: Entry) -> Mapping[str, str]:
+        """The id is a field only where the template asks for it."""
+        return {name: text for name, text in entry.fields.items() if name != "id" or name in self._fields}
+
+    def _find(self, wanted: set[str]) -> Sequence[Ticket]:
+        found = []
+        for ticket in self._tickets():
+            if ticket.id in wanted:
+                wanted.discard(ticket.id)
+                found.append(ticket)
+                if not wanted:
+                    break
+        return found
+
+    def _entries(self, last: Cursor | None = None) -> Iterator[tuple[str, Entry]]:
+        """The tickets with their objects' names, from the object of a cursor on; every id by itself is in order."""
+        for name in self._names():
+            if last is not None and name < last.name:
+                continue
+            for entry in self._parsed(name, last.number if last is not None and name == last.name else 0):
+                if wrong := flaw(entry.fields["id"]):
+                    raise self._invalid(f"{place(name, entry)}: {wrong}")
+                yield name, entry
+
+    def _names(self) -> list[str]:
+        """In the order of their characters' codes, which no change of locale or store changes."""
+        if not WILDCARD.search(self._pattern):
+            return [self._checked_name(self._pattern)]
+        literal = WILDCARD.split(self._pattern)[0]
+        names = []
+        # Listing starts short of the literal beginning, since what is equal to it could match too.
+        for name, _ in self._folder.names(after=literal[:-1]):
+            if self._glob.fits(name):
+                names.append(self._checked_name(name))
+            if len(names) > MOST_OBJECTS:
+                raise self._invalid(f"more than {MOST_OBJECTS:,} objects; name fewer, larger ones")
+        if not names:
+            raise self._missing()
+        return sorted(names)
+
+    def _checked_name(self, name: str) -> str:
+        if not Cursor.fits(name):
+            raise self._invalid(f"the name of object {name[:64]}… is too long")
+        return name
+
+    def _parsed(self, name: str, behind: int) -> Iterator[Entry]:
+        file = self._folder.read(name)
+        if file is None:
+            raise self._missing()
+        with file:
+            try:
+                content = unpacked(file, name)
+                beginning = content.peek(ENOUGH)[:ENOUGH]
+                refuse_other_kinds(beginning)
+                if not beginning:
+                    self._empty[name] = None
+                text = io.TextIOWrapper(content, encoding="utf-8-sig", newline=NEWLINES[self._format])
+                yield from entries(text, self._format, self._fields, behind)
+            except InvalidFile as invalid:
+                raise self._invalid(f"object {name}, {invalid}") from None
+            except DamagedArchive:
+                raise self._damaged(name) from None
+            except UnicodeDecodeError:
+                raise self._not_utf8(name) from None
+
+    def _not_utf8(self, name: str) -> Interruption:
+        """Says in which line, by reading again."""
+        file = self._folder.read(name)
+        if file is None:
+            return self._missing()
+        with file:
+            content = unpacked(file, name)
+            try:
+                flaw = flaw_in(iter(partial(content.read, CHUNK_BYTES), b""))
+            except DamagedArchive:
+                return self._damaged(name)
+        return self._invalid(f"object {name}, {flaw}") if flaw else changing()
+
+    def _damaged(self, name: str) -> Stalled:
+        return self._invalid(f"object {name} is not what its ending says, or was cut")
+
+    def _missing(self) -> Waiting:
+        return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason="SourceMissing")
+
+    def _invalid(self, what: str) -> Stalled:
+        return self._folder.stalled(what, "InvalidSource")
+
+
+def changing() -> Waiting:
+    return Waiting(f"{PLACE}: the objects are being changed", reason="SourceChanging")
+
+
+def place(name: str, entry: Entry) -> str:
+    return f"object {name}, {entry.place}"
+
+
+def split(url: str) -> tuple[str, str]:
+    """The folder before the first wildcard, as a URL, and what is to match below it."""
+    literal = WILDCARD.split(url)[0]
+    at = literal.rindex("/") + 1
+    return url[:at], url[at:]
+
+
+def without_suffix(name: str) -> str:
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name

@@ -1,1 +1,0 @@
-"""Creates ClassificationBatches: what `nightsort create` and the nightly CronJob do."""

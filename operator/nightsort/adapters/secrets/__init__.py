@@ -1,1 +1,0 @@
-"""Where credentials and database URLs come from."""

@@ -1,1 +1,0 @@
-"""Where tickets come from."""

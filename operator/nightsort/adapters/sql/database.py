@@ -1,0 +1,369 @@
+"""Connections to the databases of resources: which are allowed, how long they may take, and how statements are put."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from nightsort.adapters.sql import refusals
+from nightsort.adapters.sql.causes import STRANGER, UNREACHABLE
+from nightsort.adapters.sql.connections import pin, pinned
+from nightsort.adapters.sql.errors import Diagnosis, diagnosed
+from nightsort.adapters.sql.postgresql_state import sqlstate_of
+from nightsort.adapters.sql.times import take_any_time
+from nightsort.domain.errors import Stalled
+from nightsort.system.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 300
+WRITE_SECONDS = 300
+LOCK_SECONDS = 30
+# A server that is gone without a word is given up after this, so that no thread hangs.
+SILENCE_SECONDS = 330
+
+DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
+FAMILIES = {"postgres": "postgresql", "mariadb": "mysql", **{family: family for family in DRIVERS}}
+# Nothing else of a URL's query reaches the client library: libpq's `host` would lead around the allow-list, and
+# PyMySQL's `local_infile` or `read_default_file` would let a stranger's server read files of this machine.
+OPTIONS = {
+    "postgresql": frozenset({"sslmode", "sslrootcert", "channel_binding", "gssencmode", "target_session_attrs"}),
+    "mysql": frozenset({"ssl_ca", "ssl_check_hostname", "charset"}),
+    "sqlite": frozenset[str](),
+}
+CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "postgresql": {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": "nightsort",
+        "client_encoding": "utf-8",
+        "prepare_threshold": None,  # poolers that share sessions lose prepared statements
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    },
+    "mysql": {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": SILENCE_SECONDS,
+        "write_timeout": SILENCE_SECONDS,
+        "charset": "utf8mb4",
+        "local_infile": False,
+    },
+    "sqlite": {"timeout": LOCK_SECONDS},
+}
+
+Result = sa.CursorResult[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasePolicy:
+    """Which databases resources may name: schemes, and patterns of host names (`db.example.com`, `*.svc`, `*`).
+
+    A URL without a host means localhost. `own`: the machine is the user's, so that patterns stand for it as well.
+    """
+
+    schemes: frozenset[str]
+    hosts: tuple[str, ...]
+    own: bool = False
+    resolve: Resolver = look_up
+
+    def allows_scheme(self, family: str) -> bool:
+        return family in {FAMILIES.get(scheme) for scheme in self.schemes}
+
+    def allows_host(self, hosts: str) -> bool:
+        """`hosts` may be a list with commas, all of which libpq tries."""
+        return all(is_allowed(host, self.hosts, own=self.own) for host in hosts.split(","))
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """What to connect to for an allowed host. Raises HostNotAllowed, or OSError where there is nothing."""
+        return addresses(host, port, self.hosts, own=self.own, resolve=self.resolve)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a URL leads, without who goes there."""
+
+    family: str
+    host: str | None
+    port: int | None
+    database: str
+
+
+class Session:
+    """An open transaction; statements are put as the driver reads them, with parameters from `bind`."""
+
+    def __init__(self, connection: sa.Connection, family: str) -> None:
+        self._connection = connection
+        self.family = family
+
+    def raw(self, text: str) -> str:
+        """A piece of somebody else's SQL for use in a statement: its percent signs are no placeholders."""
+        return text if self.family == "sqlite" else text.replace("%", "%%")
+
+    def quote(self, name: str) -> str:
+        """A name for use in a statement, whatever characters it has."""
+        mark = "`" if self.family == "mysql" else '"'
+        return self.raw(f"{mark}{name.replace(mark, mark * 2)}{mark}")
+
+    def size(self, expression: str) -> str:
+        """An expression for a value's bytes (of SQLite's text: characters). PostgreSQL need not read it for that."""
+        length = f"OCTET_LENGTH(CAST({expression} AS TEXT))" if self.family == "postgresql" else f"LENGTH({expression})"
+        return f"COALESCE({length}, 0)"
+
+    def bind(self, name: str) -> str:
+        return f":{name}" if self.family == "sqlite" else f"%({name})s"
+
+    def run(self, statement: str, **parameters: object) -> Result:
+        """Runs one statement. Text goes to PostgreSQL without a type, so that it takes that of its column."""
+        return self._connection.exec_driver_sql(statement, parameters)
+
+    def asked(self, statement: str, **parameters: object) -> Any:
+        """The one value of a statement; None where the database refuses it, and the transaction goes on."""
+        try:
+            with self._connection.begin_nested():
+                return self.run(statement, **parameters).scalar()
+        except DBAPIError:
+            return None
+
+    def run_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Runs it for each row, whose values stand for `?` (SQLite) or `%s`."""
+        self._connection.exec_driver_sql(statement, list(rows))
+
+    def copy(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """PostgreSQL's COPY … FROM STDIN."""
+        connection: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
+        with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def take_any_time(self) -> None:
+        """Dates and times that Python has none of are read as their text."""
+        if self.family == "postgresql":
+            take_any_time(self._connection.connection.driver_connection)  # type: ignore[arg-type]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """What is written in the block is taken back at its end; the transaction goes on."""
+        self.run("SAVEPOINT nightsort_undone")
+        yield
+        self.run("ROLLBACK TO SAVEPOINT nightsort_undone")
+
+    @property
+    def is_mariadb(self) -> bool:
+        return bool(getattr(self._connection.dialect, "is_mariadb", False))
+
+
+class Database:
+    """One database that a resource names; every use has a connection of its own, and no connection outlives it.
+
+    `place` begins every message, `rights` says what its user must be allowed to do.
+    """
+
+    def __init__(self, url: str, policy: DatabasePolicy, place: str, rights: str) -> None:
+        """Connects to nothing yet.
+
+        Raises:
+            Stalled: the URL is none, or not one that the policy allows.
+        """
+        self.place = place
+        self._rights = rights
+        parsed = self._parse(url)
+        self.family = FAMILIES.get(parsed.get_backend_name(), "")
+        self._name = parsed.database or ""
+        self._secrets = (parsed.password, parsed.username, parsed.host, parsed.database)
+        self._hold_against(parsed, policy)
+        self.address = Address(self.family, parsed.host, parsed.port, self._name)
+        self._engine = sa.create_engine(
+            parsed.set(drivername=DRIVERS[self.family]),
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args=CONNECT_ARGUMENTS[self.family],
+            **({"use_native_hstore": False} if self.family == "postgresql" else {}),
+        )
+        self._addresses = policy.addresses
+        pin(self._engine, self.family, self._addresses)
+
+    def _parse(self, url: str) -> sa.URL:
+        try:
+            return sa.make_url(url.strip())
+        except (ArgumentError, ValueError):  # their messages repeat the URL
+            raise self.stalled(
+                "the Secret's value is not a URL like postgresql://user:password@host:5432/name", "InvalidDatabaseUrl"
+            ) from None
+
+    def _hold_against(self, url: sa.URL, policy: DatabasePolicy) -> None:
+        """No message names a part of the URL: where it is badly quoted, any part may be the password's."""
+        if not self.family or not policy.allows_scheme(self.family):
+            allowed = ", ".join(sorted(policy.schemes))
+            raise self.stalled(f"the URL's scheme is not allowed here; allowed: {allowed}", "DatabaseNotAllowed")
+        if self.family != "sqlite" and not policy.allows_host(url.host or "localhost"):
+            raise self._host_not_allowed()
+        if refused := set(url.query) - OPTIONS[self.family]:
+            allowed = ", ".join(sorted(OPTIONS[self.family])) or "none"
+            named = plain_options(refused, url)
+            raise self.stalled(
+                f"the URL has an option that is not allowed{named}; allowed: {allowed}", "DatabaseNotAllowed"
+            )
+        if self.family == "sqlite" and self._name in ("", ":memory:"):
+            raise self.stalled("the URL must name a file, as in sqlite:///tickets.db", "InvalidDatabaseUrl")
+        if "=" in self._name or "://" in self._name:  # libpq would read it as another set of options
+            raise self.stalled("the URL's database has a name that is not allowed", "InvalidDatabaseUrl")
+
+    def stalled(self, message: str, reason: str) -> Stalled:
+        return Stalled(f"{self.place}: {message}", reason=reason)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A read-only transaction, whatever the user's query would do."""
+        if self.family == "sqlite" and not Path(self._name).exists():
+            raise self.stalled("there is no such SQLite file", "DatabaseMissing")
+        with self._session(postgresql_readonly=True) as session:
+            session.take_any_time()
+            limit_reads(session)
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that is committed at the end of the block."""
+        with self._session() as session:
+            limit_writes(session)
+            yield session
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[Session]:
+        """As for writing, but nobody else ever sees what is written, which is taken back at the end of the block."""
+        with self._session(commit=False) as session:
+            limit_writes(session)
+            if session.family == "postgresql":
+                session.run("SET CONSTRAINTS ALL IMMEDIATE")  # those that wait for the commit would never be heard
+            yield session
+
+    @contextmanager
+    def _session(self, *, commit: bool = True, **options: Any) -> Iterator[Session]:
+        try:
+            with self._connect() as connection:
+                connection.execution_options(**options)
+                with connection.begin() as transaction:
+                    yield Session(connection, self.family)
+                    if not commit:
+                        transaction.rollback()
+        except DBAPIError as error:
+            raise self._translated(error.orig) from None  # its own text shows statement and data
+        except (psycopg.Error, UnicodeError) as error:
+            raise self._translated(error) from None
+
+    def _host_not_allowed(self) -> Stalled:
+        return self.stalled(
+            "the URL's host, or the address that its name stands for, is not among those that the operator's settings "
+            "allow",
+            "DatabaseNotAllowed",
+        )
+
+    def _connect(self) -> sa.Connection:
+        try:
+            return self._engine.connect()
+        except HostNotAllowed:
+            raise self._host_not_allowed() from None
+        except OSError:  # the name has no address now
+            raise self._told(Diagnosis(UNREACHABLE)) from None
+        except DBAPIError as error:
+            raise self._told(self._refused(error.orig)) from None
+        except (struct.error, LookupError, ValueError, AssertionError):  # PyMySQL's, of packets that are none
+            raise self._told(Diagnosis(STRANGER)) from None
+        except RuntimeError:
+            raise self.stalled(
+                "MySQL's login needs TLS: name the server's certificate authority in the URL, as ?ssl_ca=FILE",
+                "DatabaseLoginRefused",
+            ) from None
+
+    def _refused(self, error: Any) -> Diagnosis:
+        """Why there is no connection."""
+        if self.family == "sqlite":
+            return diagnosed(error, self.family, self._name)
+        if self.family == "mysql":
+            cause, words = refusals.of_mysql(error)
+            return Diagnosis(cause, words=words)
+        if error.sqlstate is not None:
+            cause, words = refusals.of_postgresql(f"FATAL:  {error.diag.message_primary or ''}", error.sqlstate)
+            return Diagnosis(cause, words=words)
+        text, code = str(error), None
+        if refusals.SERVERS_WORDS.search(text):
+            code = self._sqlstate()
+        cause, words = refusals.of_postgresql(text, code)
+        return Diagnosis(cause, words=words)
+
+    def _sqlstate(self) -> str | None:
+        """The code of the refusal, for which libpq connects once more, to a checked address again."""
+        _, given = self._engine.dialect.create_connect_args(self._engine.url)
+        options = dict(given)
+        try:
+            options |= pinned(options, self._addresses)
+        except (HostNotAllowed, OSError):
+            return None
+        return sqlstate_of({**options, **CONNECT_ARGUMENTS[self.family]}, CONNECT_SECONDS)
+
+    def _translated(self, error: BaseException | None) -> Exception:
+        return self._told(diagnosed(error, self.family, self._name))
+
+    def _told(self, diagnosis: Diagnosis) -> Exception:
+        return diagnosis.told(self.place, self._rights, self._secrets)
+
+
+def plain_options(options: Collection[str], url: sa.URL) -> str:
+    """Their names for a message, unless they may be a part of a password that is not quoted as it should be."""
+    if "@" in url.render_as_string(hide_password=True).partition("?")[2].replace("%40", "@"):
+        return ""
+    names = sorted(name for name in options if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{1,40}", name))
+    return f" ({listed(names)})" if names else ""
+
+
+def limit_reads(session: Session) -> None:
+    match session.family:
+        case "postgresql":
+            session.run(f"SET LOCAL statement_timeout = '{READ_SECONDS}s'")
+        case "mysql":
+            limit_mysql(session, READ_SECONDS)
+            session.run("SET SESSION TRANSACTION READ ONLY")
+        case _:
+            session.run("PRAGMA query_only = ON")
+
+
+def limit_writes(session: Session) -> None:
+    """Also makes MariaDB refuse values that do not fit rather than cut them, and take times as UTC."""
+    match session.family:
+        case "postgresql":
+            session.run(f"SET LOCAL statement_timeout = '{WRITE_SECONDS}s'")
+            session.run(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        case "mysql":
+            session.run(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, lock_wait_timeout = {LOCK_SECONDS}")
+            session.run("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'")
+
+
+def limit_mysql(session: Session, seconds: int) -> None:
+    if session.is_mariadb:
+        session.run(f"SET SESSION max_statement_time = {seconds}")
+    else:
+        session.run(f"SET SESSION max_execution_time = {seconds * 1000}")
+
+
+def resolve(name: str, available: Mapping[str, Any] | Sequence[str]) -> str | None:
+    """The column that is meant: spelled so, or the only one that differs in case."""
+    if name in available:
+        return name
+    alike = [each for each in available if each.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Names for a message."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"

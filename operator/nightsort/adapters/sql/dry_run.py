@@ -1,0 +1,159 @@
+"""A write into the table of the results as it will be, in a transaction that is never committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import cycle, islice
+
+from msgspec.structs import replace
+
+from nightsort.adapters.sql.database import listed
+from nightsort.adapters.sql.keys import joined
+from nightsort.adapters.sql.staging import Transfer, folded
+from nightsort.adapters.sql.statements import as_sent, as_text
+from nightsort.adapters.sql.tables import can_undo
+from nightsort.adapters.sql.values import storable
+from nightsort.domain.answer import Row, Verdict
+from nightsort.ports import Rehearsal
+
+EXAMPLES = 3
+MOST_ROWS = 200
+SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+NEVER_SENT = (Verdict.CANCELED, Verdict.UNSENDABLE)
+
+
+def rehearse(transfer: Transfer, rehearsal: Rehearsal) -> None:
+    """Writes a row for each category and verdict, under ids of the source, and reads back; the caller takes it back.
+
+    Raises:
+        Stalled: a value does not fit, ids collide, an id has several rows, an Update would find no row to fill, or the
+            database drops labels without an error.
+    """
+    labels, failures = labels_of(rehearsal), failures_of(rehearsal)
+    ids: Sequence[str] = [storable(ticket_id) for ticket_id in rehearsal.ids]
+    transfer.stage([replace(row, id=each) for each, row in zip(ids, cycle([*labels, *failures]), strict=False)])
+    transfer.refuse_two_as_one()
+    if transfer.may_find_twice:
+        transfer.refuse_found_twice()
+    if transfer.mode == "Update":
+        ids = fillable_ids(transfer, rehearsal, MOST_ROWS)
+    if not can_undo(transfer.session, transfer.layout.table.name):
+        return
+    for rows in dealt(labels, ids, at_least=len(ids)):
+        with transfer.session.undone():
+            write_and_read_back(transfer, rows)
+    for rows in dealt(failures, ids):
+        with transfer.session.undone():
+            write(transfer, rows)
+            write_and_read_back(
+                transfer, [replace(label, id=row.id) for row, label in zip(rows, cycle(labels), strict=False)]
+            )
+
+
+def labels_of(rehearsal: Rehearsal) -> list[Row]:
+    return [
+        Row("", category, Verdict.LABELED, "", rehearsal.model, "msgbatch_rehearsed", SOME_TIME, 1000, 10)
+        for category in rehearsal.categories
+    ]
+
+
+def failures_of(rehearsal: Rehearsal) -> list[Row]:
+    """A row for each verdict that comes without a category."""
+    return [
+        Row("", None, verdict, "api_error")
+        if verdict in NEVER_SENT
+        else Row("", None, verdict, "api_error", rehearsal.model, "msgbatch_rehearsed", SOME_TIME)
+        for verdict in Verdict
+        if verdict is not Verdict.LABELED
+    ]
+
+
+def dealt(rows: Sequence[Row], ids: Sequence[str], at_least: int = 0) -> Iterator[list[Row]]:
+    """All the rows, some more than once where they are to be more, each under an id that no other of its part has."""
+    many = list(islice(cycle(rows), max(len(rows), at_least))) if rows else []
+    for start in range(0, len(many), len(ids)):
+        yield [replace(row, id=ticket_id) for ticket_id, row in zip(ids, many[start:], strict=False)]
+
+
+def write(transfer: Transfer, rows: Sequence[Row]) -> None:
+    transfer.clear()
+    transfer.stage(rows)
+    transfer.write()
+
+
+def write_and_read_back(transfer: Transfer, labels: Sequence[Row]) -> None:
+    """A count of rows does not tell what became of them: a trigger may give the old row back.
+
+    Raises:
+        Stalled: a label is not there afterwards.
+    """
+    transfer.clear()
+    transfer.stage(labels)
+    before = transfer.categories()
+    transfer.write()
+    dropped = dropped_of(labels, before, transfer.categories(), leave=transfer.mode == "Update")
+    if dropped:
+        raise transfer.stalled(
+            f"table {transfer.layout.table.name!r} does not keep what is written: of {len(labels):,} labels "
+            f"{len(dropped):,} were not there when they were read back, as of {listed(dropped[:EXAMPLES])}. Row-level "
+            "security, a trigger or a rule drops them: allow the URL's user to write these rows",
+            "LabelsDropped",
+        )
+
+
+def dropped_of(
+    labels: Sequence[Row], before: dict[str, str | None], after: dict[str, str | None], *, leave: bool
+) -> list[str]:
+    """Ids of labels that the table has not kept. It may spell them in its own way, as long as it tells them apart.
+
+    `leave`: rows may have left what can be seen, such as a view of those without a category.
+    """
+    written: dict[str, set[str]] = {}
+    for row in labels:
+        if (kept := after.get(row.id)) is not None:
+            written.setdefault(kept, set()).add(folded(row.category))
+    dropped = []
+    for row in labels:
+        kept, wanted = after.get(row.id), folded(row.category)
+        if row.id not in after:
+            lost = not (leave and row.id in before)
+        else:
+            another = folded(kept) != wanted
+            lost = kept is None or (another and (kept == before.get(row.id) or len(written[kept]) > 1))
+        if lost:
+            dropped.append(row.id)
+    return dropped
+
+
+def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequence[str]:
+    """Ids whose rows an Update fills: tickets' of those that are staged, else some of the table.
+
+    Raises:
+        Stalled: no staged id has a row, or no row of the table is still to be filled.
+    """
+    statements = transfer.statements
+    if ids := staged_ids(transfer, statements.found(empty=True), most):
+        return ids
+    table = transfer.layout.table.name
+    if not staged_ids(transfer, statements.found(empty=False), 1):
+        raise transfer.stalled(
+            f"none of the first {len(rehearsal.ids)} tickets has a row in table {table!r}, whose {transfer.layout.key} "
+            f"is to be the ticket's id: {listed(rehearsal.ids[:EXAMPLES])}",
+            "NoRowForTickets",
+        )
+    found = transfer.session.run(f"{statements.fillable()} LIMIT {most}").all()
+    if found:
+        family = transfer.session.family
+        return list(dict.fromkeys(joined([as_text(part, family) for part in parts]) for parts in found))
+    raise transfer.stalled(
+        f"no row of table {table!r} is without a category (NULL), and others are not filled; "
+        "overwrite: true in a new resource fills all",
+        "NothingToFill",
+    )
+
+
+def staged_ids(transfer: Transfer, statement: str, most: int) -> Sequence[str]:
+    """Each id once, however many rows have it."""
+    found = transfer.session.run(f"{statement} LIMIT {most}").scalars()
+    return list(dict.fromkeys(as_sent(each) for each in found))

@@ -1,0 +1,85 @@
+"""A user's query as a table that further statements read, and what its column of ids must be like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nightsort.adapters.sql.database import Result, Session, listed
+from nightsort.adapters.sql.ids import has_nul
+from nightsort.domain.errors import Stalled
+
+MOST_ID_CHARS = 512
+EXAMPLES = 3
+KEY = "nightsort_key"
+"""The column that is made where several are a ticket's id."""
+
+Complain = Callable[[str, str], Stalled]
+"""Makes the error of a message and a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTable:
+    """The query as a table `t`; `key` is the expression of a further column, where several are a ticket's id."""
+
+    query: str
+    key: str | None = None
+
+    def select(self, session: Session, what: str, rest: str = "", rows: int = 1, **values: object) -> Result:
+        """It has always a parameter, which makes PostgreSQL refuse more than one statement."""
+        return session.run(self.statement(session, what, rest), rows=rows, **values)
+
+    def statement(self, session: Session, what: str, rest: str) -> str:
+        """The line break ends a comment at the query's end."""
+        table = f"(\n{session.raw(self.query)}\n) AS t"
+        if self.key is not None:
+            table = f"(SELECT t.*, {self.key} AS {KEY} FROM {table}) AS t"
+        return f"SELECT {what} FROM {table} {rest} LIMIT {session.bind('rows')}"
+
+    def columns(self, session: Session) -> Mapping[str, object]:
+        """The driver's type of each column, by name."""
+        result = self.select(session, "*", rows=0)
+        return dict(zip(result.keys(), (column[1] for column in result.cursor.description), strict=True))
+
+    def count(self, session: Session) -> int:
+        return int(self.select(session, "COUNT(*)").scalar_one())
+
+
+def check_ids(session: Session, table: QueryTable, id_column: str, complain: Complain) -> None:
+    """Holds all ids against what tickets are told apart by.
+
+    Raises:
+        Stalled: one is missing, empty, too long, has a NUL character, or is there more than once.
+    """
+    column = f"t.{session.quote(id_column)}"
+    text = f"CAST({column} AS {'CHAR' if session.family == 'mysql' else 'TEXT'})"
+    length = f"{'CHAR_LENGTH' if session.family == 'mysql' else 'LENGTH'}({text})"
+    types = f"COUNT(DISTINCT typeof({column}))" if session.family == "sqlite" else "1"
+    empty = f"COUNT(CASE WHEN TRIM({text}) = '' THEN 1 END)"
+    nul = f"COUNT(CASE WHEN {has_nul(session.family, column)} THEN 1 END)"
+    aggregates = f"COUNT(*), COUNT({column}), COUNT(DISTINCT {column}), {empty}, MAX({length}), {types}, {nul}"
+    rows, present, distinct, blank, chars, kinds, with_nul = table.select(session, aggregates).one()
+    if missing := rows - present + blank:
+        raise complain(f"column {id_column!r} is NULL or empty in {missing} of {rows} rows", "EmptyIds")
+    if (chars or 0) > MOST_ID_CHARS:
+        raise complain(f"column {id_column!r} has an id of {chars:,} characters, more than {MOST_ID_CHARS}", "LongIds")
+    if with_nul:
+        raise complain(nul_in(id_column), "NulInIds")
+    if kinds > 1:
+        raise complain(f"column {id_column!r} mixes numbers and text; cast it in the query", "IdType")
+    if distinct < rows:
+        repeated = f"GROUP BY {column} HAVING COUNT(*) > 1 ORDER BY {column}"
+        examples = table.select(session, column, repeated, EXAMPLES).scalars()
+        raise complain(
+            f"column {id_column!r} is not unique: {rows} rows, {distinct} different ids; more than once: "
+            f"{listed([shortened(str(each)) for each in examples])}",
+            "DuplicateIds",
+        )
+
+
+def nul_in(id_column: str) -> str:
+    return f"column {id_column!r} has ids with a NUL character: replace it in the query"
+
+
+def shortened(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,130 @@
+"""What it means that a database, or what stands before it, does not let us in.
+
+SQLSTATE and the drivers' error classes decide. Where the code only says that something is wrong, words do that are
+known of proxies. What is known by neither is tried again for a while, and then is for a person to look at.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Collection
+from typing import Any
+
+from nightsort.adapters.sql.causes import (
+    INTERRUPTED,
+    LOGIN,
+    MESSAGE_CHARS,
+    NO_DATABASE,
+    REFUSED_FOR_NOW,
+    STRANGER,
+    TLS_DEMANDED,
+    UNREACHABLE,
+    Cause,
+)
+
+POSTGRESQL = {
+    "28": LOGIN,
+    "3D": NO_DATABASE,
+    "42501": NO_DATABASE,
+    "53": INTERRUPTED,
+    "53400": REFUSED_FOR_NOW,  # a configured limit, such as a quota
+    "57": INTERRUPTED,  # among them an authentication that took too long
+}
+MYSQL = {
+    **dict.fromkeys((1044, 1049), NO_DATABASE),
+    **dict.fromkeys((1045, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3948, 4151), LOGIN),
+    **dict.fromkeys((1040, 1041, 1053, 1203, 1226, 1037, 1038), INTERRUPTED),
+    **dict.fromkeys((2058, 2059, 2061), LOGIN),  # the client's own: ways of logging in that it does not have
+    2026: LOGIN,
+    3159: TLS_DEMANDED,
+}
+CLIENTS_OWN = range(2000, 3000)
+# Words of servers and proxies, for codes that leave it open: https://www.pgbouncer.org/usage.html and others.
+WORDS = (
+    (
+        ("no encryption", "SSL is required", "SSL connection is required", "requires TLS", "insecure transport"),
+        TLS_DEMANDED,
+    ),
+    (("no such database", "Unknown database"), NO_DATABASE),
+    (("server_login_retry", "query_wait_timeout", "login_timeout", "server down", "connect to server"), INTERRUPTED),
+    (("too many", "no more connections", "max_client_conn", "server conn crashed", "shutting down"), INTERRUPTED),
+)
+# libpq's own words, without a server's: they are in English wherever the server speaks another language.
+STRANGERS = re.compile(
+    r"invalid response to SSL negotiation|expected authentication request|invalid .{0,80}authentication"
+)
+LIBPQ = (
+    (("certificate", "SSL was required", "does not support SSL", "sslmode", "channel binding", "no password"), LOGIN),
+    (("SSL error: tlsv1 alert", "SSL error: sslv3 alert"), LOGIN),
+)
+SERVERS_WORDS = re.compile(r"(?:^|: )[^\W\d_]{3,20}:  (?P<words>.+)", re.MULTILINE)
+"""Behind libpq's own: the severity, in the server's language, and two spaces."""
+
+
+def of_postgresql(text: str, sqlstate: str | None) -> tuple[Cause, str]:
+    """The cause and the server's sentence, or libpq's where the server has said nothing."""
+    said = SERVERS_WORDS.search(text)
+    words = said["words"] if said else ""
+    if sqlstate is not None or said:
+        known = (POSTGRESQL.get((sqlstate or "")[:size]) for size in (5, 2))
+        cause = next(filter(None, known), REFUSED_FOR_NOW)
+        if cause in (REFUSED_FOR_NOW, LOGIN):
+            cause = by_words(words, cause)
+        return (by_english(words) if sqlstate is None and cause is REFUSED_FOR_NOW else cause), words
+    words = own_words(text)
+    if STRANGERS.search(text):
+        return STRANGER, ""
+    return next((cause for some, cause in LIBPQ if any(word in text for word in some)), UNREACHABLE), words
+
+
+def own_words(text: str) -> str:
+    """What libpq says of the first address that it tried; the whole text where that is not told as libpq does."""
+    for line in text.split("\n"):
+        _, failed, words = line.rpartition(" failed: ")
+        if not failed:
+            _, _, words = line.partition("is bad: ")
+        if words and words != line:
+            return words
+    return text
+
+
+def by_words(words: str, otherwise: Cause) -> Cause:
+    return next((cause for some, cause in WORDS if any(word in words for word in some)), otherwise)
+
+
+def by_english(words: str) -> Cause:
+    """Where the code cannot be had."""
+    if ("does not exist" in words and words.startswith("database")) or "permission denied for database" in words:
+        return NO_DATABASE
+    login = ("authentication failed", "pg_hba.conf", "does not exist", "not permitted to log in", "no password")
+    if any(word in words for word in login):
+        return LOGIN
+    return INTERRUPTED if "starting up" in words or "due to timeout" in words else REFUSED_FOR_NOW
+
+
+def of_mysql(error: Any) -> tuple[Cause, str]:
+    """`error` is PyMySQL's: its first argument is the number, where there is one."""
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    words = str(error.args[1]) if len(error.args) > 1 else ""
+    if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
+        return LOGIN, str(error.original_exception)
+    if code in MYSQL:
+        cause = MYSQL[code]
+        return (by_words(words, cause) if cause is LOGIN else cause), words
+    if code == 0:
+        return STRANGER, ""  # what came is none of the protocol's packets
+    if code in CLIENTS_OWN:
+        return UNREACHABLE, ""
+    return by_words(words, REFUSED_FOR_NOW), words
+
+
+def sentence(words: str, secrets: Collection[str | None]) -> str:
+    """The first line, bounded, and without any part of the URL: where that is badly quoted, each may be the password's.
+
+    Control characters are the message's matter.
+    """
+    line = next(iter(words.strip().splitlines()), "")
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        line = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)" if len(secret) < 4 else re.escape(secret), "…", line)
+    return line[:MESSAGE_CHARS]

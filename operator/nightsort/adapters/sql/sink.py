@@ -1,0 +1,158 @@
+"""Rows into a table of a database, through a temporary table and one statement for each few thousand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from nightsort.adapters.sql.claims import Claims
+from nightsort.adapters.sql.database import Database, DatabasePolicy, Session
+from nightsort.adapters.sql.dry_run import rehearse
+from nightsort.adapters.sql.id_spool import IdSpool
+from nightsort.adapters.sql.layouts import Mode, Wanted, layout_of, refuse_a_part_of_a_key
+from nightsort.adapters.sql.places import marks
+from nightsort.adapters.sql.staging import Transfer, Written
+from nightsort.api.spec import ResultColumns
+from nightsort.domain.answer import Row
+from nightsort.domain.errors import Stalled
+from nightsort.ports import Rehearsal, Stored, Summary
+
+PLACE = "spec.results.database"
+# SQLite locks the whole file for any write: the fewer transactions the better.
+TRANSACTION_ROWS = {"postgresql": 20_000, "mysql": 10_000, "sqlite": 100_000}
+RIGHTS = {
+    "Update": "SELECT and UPDATE on the columns, and the right to create temporary tables",
+    "Upsert": "SELECT, INSERT and UPDATE on the table, the right to create temporary tables, and CREATE where the "
+    "table is to be made",
+}
+EXAMPLES = 3
+
+
+class DatabaseSink:
+    """Implements `ports.LabeledSink`.
+
+    Update fills the rows of a table that have no category yet, with `overwrite` all; Upsert keeps a table of results.
+    A row without a category never touches a row that has one. `claims` remember for `run`, between writes, whose label
+    stands in which row.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        table: str,
+        mode: Mode,
+        columns: ResultColumns,
+        policy: DatabasePolicy,
+        *,
+        overwrite: bool = False,
+        transaction_rows: int | None = None,
+        claims: Claims | None = None,
+        run: str = "",
+    ) -> None:
+        """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
+        self._database = Database(url, policy, PLACE, RIGHTS[mode])
+        self._transaction_rows = transaction_rows or TRANSACTION_ROWS[self._database.family]
+        named = columns.model_dump(by_alias=False, exclude={"id", "key"})
+        fields: dict[str, str] = {field: name for field, name in named.items() if name is not None}
+        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite)
+        self._claim = partial((claims or Claims()).claim, f"{run}/{table}")
+
+    async def check(self, rehearsal: Rehearsal) -> None:
+        """A write without rows shows table, columns, key and rights; one that is taken back, whether all values fit.
+
+        Where the key's columns may take two ids for one, or an id for several rows, all ids of the run are looked at.
+        """
+        await asyncio.to_thread(self._store, ())
+        if not rehearsal.ids:
+            return
+        confuses: bool = await asyncio.to_thread(self._rehearse, rehearsal)
+        if confuses and rehearsal.all_ids is not None:
+            with IdSpool() as spool:
+                async for ids in rehearsal.all_ids():
+                    spool.add(ids)
+                await asyncio.to_thread(self._check_all, spool)
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        pending: dict[str, Row] = {}
+        written: list[Written] = []
+        async for chunk in rows:
+            for row in chunk:
+                if row.category is not None or row.id not in pending:
+                    pending[row.id] = row
+                if len(pending) >= self._transaction_rows:
+                    written.append(await asyncio.to_thread(self._store, tuple(pending.values())))
+                    pending.clear()
+        if pending:
+            written.append(await asyncio.to_thread(self._store, tuple(pending.values())))
+        foreign = [ticket_id for each in written for ticket_id in each.foreign]
+        missing = sum(each.missing for each in written)
+        return Stored(table=self._wanted.table, without_row=missing, taken=tuple(foreign[:EXAMPLES]))
+
+    async def finish(self, summary: Summary) -> Stored:
+        return Stored(table=self._wanted.table)
+
+    async def place(self) -> Sequence[str]:
+        return await asyncio.to_thread(self._place)
+
+    def _place(self) -> Sequence[str]:
+        with self._database.reading() as session:
+            return marks(session, self._database.address, self._wanted.table)
+
+    async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
+        return await asyncio.to_thread(self._labeled, ids)
+
+    def _labeled(self, ids: Sequence[str]) -> Sequence[str]:
+        """Asked where labels are written: a transaction that only reads may be led to a replica."""
+        found: list[str] = []
+        with self._beforehand() as session:
+            transfer = self._transfer(session)
+            for start in range(0, len(ids), self._transaction_rows):
+                transfer.clear()
+                transfer.stage_ids(ids[start : start + self._transaction_rows])
+                found += [each for each, category in transfer.categories().items() if category is not None]
+        return found
+
+    def _store(self, rows: Sequence[Row]) -> Written:
+        with self._database.writing() as session:
+            transfer = self._transfer(session)
+            transfer.stage(rows)
+            return transfer.write()
+
+    def _rehearse(self, rehearsal: Rehearsal) -> bool:
+        """Whether all ids of the run have to be looked at, since the table may confuse them."""
+        with self._beforehand() as session:
+            transfer = self._transfer(session)
+            if self._wanted.mode == "Update":
+                refuse_a_part_of_a_key(transfer.layout, self._database.stalled)
+            rehearse(transfer, rehearsal)
+            return not transfer.layout.keeps_ids or transfer.may_find_twice
+
+    def _check_all(self, spool: IdSpool) -> None:
+        with self._beforehand() as session:
+            transfer = self._transfer(session)
+            for ids in spool.chunks():
+                transfer.stage_ids(ids)
+            transfer.refuse_two_as_one()
+            if transfer.may_find_twice:
+                transfer.refuse_found_twice()
+
+    @contextmanager
+    def _beforehand(self) -> Iterator[Session]:
+        """A transaction that is taken back; what it refuses is said to be found before anything was bought."""
+        try:
+            with self._database.rehearsing() as session:
+                yield session
+        except Stalled as refusal:
+            if refusal.reason not in ("ValueRefused", "LabelsDropped"):
+                raise
+            told = "in a rehearsal with every category and verdict, before anything was bought"
+            raise Stalled(f"{refusal.message}, {told}", reason=refusal.reason) from None
+
+    def _transfer(self, session: Session) -> Transfer:
+        stalled = self._database.stalled
+        layout = layout_of(session, self._wanted, stalled)
+        return Transfer(
+            session, layout, self._wanted.mode, stalled, overwrite=self._wanted.overwrite, claim=self._claim
+        )

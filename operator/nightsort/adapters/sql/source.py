@@ -1,0 +1,273 @@
+"""Tickets from the rows of a query, read page by page in the order of the id column."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+from nightsort.adapters.sql.database import Database, DatabasePolicy, Session, listed, resolve
+from nightsort.adapters.sql.ids import ID_TYPES, checked, possible
+from nightsort.adapters.sql.keys import joined_key
+from nightsort.adapters.sql.pages import FIRST_PAGE_ROWS, PAGE_ROWS, Layout, Page, Rows, bounded, one_of, quick
+from nightsort.adapters.sql.places import marks
+from nightsort.adapters.sql.query import KEY, QueryTable, check_ids, nul_in
+from nightsort.adapters.sql.query_conditions import Labels, skips_labeled
+from nightsort.adapters.sql.query_parser import paging, unlimited, without_end
+from nightsort.adapters.sql.snapshot import MOST_KEPT_IDS, Choice
+from nightsort.api.spec import TicketColumns
+from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.ticket import Ticket
+from nightsort.ports import Snapshot
+
+PLACE = "spec.source.database"
+JSON_TYPES = (114, 3802)
+"""PostgreSQL's json and jsonb."""
+PADDED_TYPE = 1042
+"""PostgreSQL's char(n), by its number in pg_type. The other families have no such types, or numbers below."""
+
+
+class DatabaseSource:
+    """Implements `ports.ChangingSource`. `fields` are those that the template names; only their columns are read."""
+
+    def __init__(
+        self,
+        url: str,
+        query: str,
+        columns: TicketColumns,
+        fields: frozenset[str],
+        policy: DatabasePolicy,
+        *,
+        page_rows: int = PAGE_ROWS,
+        labels: Labels | None = None,
+        primary: DatabaseSource | None = None,
+    ) -> None:
+        """`labels` is where the run puts them; `primary` the same query in the database that it writes to.
+
+        Raises Stalled when the policy does not allow the URL; connects to nothing yet.
+        """
+        self._database = Database(url, policy, PLACE, "SELECT on what the query reads")
+        self._text = query
+        self._table = QueryTable(without_end(query, self._database.family))
+        self._every: QueryTable | None = None
+        self._columns = columns
+        mapped: dict[str, str] = columns.model_dump(by_alias=False, exclude={"key"})
+        self._wanted: dict[str, str] = {name: mapped.get(name, name) for name in fields}
+        self._page_rows = page_rows
+        self._labels, self._primary = labels, primary
+        self._layout: Layout | None = None
+        self._has_long = False
+
+    async def check(self) -> Sequence[str]:
+        await asyncio.to_thread(self._check)
+        return ()
+
+    async def count(self) -> int:
+        return await asyncio.to_thread(self._count)
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        async for page in self._pages(after, through):
+            yield page
+
+    async def snapshot(self) -> Snapshot:
+        return await asyncio.to_thread(self._snapshot)
+
+    async def among(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
+        if ids:
+            async for page in self._pages(ids=ids):
+                yield page
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        return [ticket async for page in self.among(ids) for ticket in page]
+
+    async def place(self) -> Sequence[str]:
+        return await asyncio.to_thread(self._place)
+
+    def _place(self) -> Sequence[str]:
+        with self._database.reading() as session:
+            return marks(session, self._database.address)
+
+    async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
+        """By what the query says, else by what it gives where labels are written, if it can be asked there."""
+        if self._labels is not None and await asyncio.to_thread(self._skips_labeled, self._labels):
+            return ids
+        if self._primary is None:
+            return ()
+        try:
+            there = {ticket.id for ticket in await self._primary.by_ids(ids)}
+        except Stalled:
+            return ()
+        return [each for each in ids if each not in there]
+
+    def _skips_labeled(self, labels: Labels) -> bool:
+        return skips_labeled(self._text, self._columns.id, labels, self._database.family)
+
+    async def _pages(
+        self, after: str | None = None, through: str | None = None, ids: Sequence[str] | None = None
+    ) -> AsyncIterator[Sequence[Ticket]]:
+        rows = min(FIRST_PAGE_ROWS if ids is None else len(ids), self._page_rows)
+        more = True
+        while more:
+            page, more = await asyncio.to_thread(self._page, after, through, ids, rows)
+            if page:
+                yield page
+                after, rows = page[-1].cursor, self._page_rows
+
+    def _check(self) -> None:
+        with self._database.reading() as session:
+            self._layout = None
+            layout = self._known(session)
+            if layout.json:
+                raise self._json_id(layout.id)
+            check_ids(session, self._table, layout.id, self._stalled)
+
+    def _count(self) -> int:
+        with self._database.reading() as session:
+            return self._table.count(session)
+
+    def _page(
+        self, after: str | None, through: str | None, ids: Sequence[str] | None, rows: int
+    ) -> tuple[Sequence[Ticket], bool]:
+        """The next tickets, of these ids or of all, and whether there may be more behind them."""
+        with self._database.reading() as session:
+            layout = self._known(session)
+            column = f"t.{session.quote(layout.id)}"
+            conditions, values = [f"{column} IS NOT NULL"], dict[str, object]()
+            if after is not None:
+                conditions.append(f"{column} > {session.bind('after')}")
+                values["after"] = self._typed(layout, after)
+            if through is not None:
+                conditions.append(f"{column} <= {session.bind('through')}")
+                values["through"] = self._typed(layout, through)
+            table = self._table
+            if ids is not None:
+                table = self._every_row()
+                wanted = list(possible(layout.typed, ids))
+                if not wanted:
+                    return (), False
+                condition, more_values = one_of(session, column, wanted)
+                conditions.append(condition)
+                values |= more_values
+            rest = f"WHERE {' AND '.join(conditions)} ORDER BY {column}"
+            page = Page(session, table, layout, rest, rows, values)
+            found, more = (None if self._has_long else quick(page)) or self._long(page)
+            asked = {layout.id_of(each): each for each in ids or ()}  # with the spaces behind it, it is given so
+            given = ((layout.id_of(ticket_id), fields) for ticket_id, *fields in found)
+            return [self._ticket(layout, asked.get(each, each), fields) for each, fields in given], more
+
+    def _long(self, page: Page) -> tuple[Rows, bool]:
+        """The first long ticket makes this and all further pages bounded ones."""
+        self._has_long = True
+        return bounded(page, self._stalled)
+
+    def _every_row(self) -> QueryTable:
+        """The query without its LIMIT, by which the rows that were chosen once are read again."""
+        if self._every is None:
+            self._every = QueryTable(unlimited(self._text, self._database.family))
+        return self._every
+
+    def _snapshot(self) -> Snapshot:
+        reading = paging(self._text, self._database.family)
+        if reading.trouble is not None:
+            raise Rejected(f"{PLACE}: {reading.trouble}", reason="RowsChange")
+        with self._database.reading() as session:
+            layout = self._known(session)
+            snapshot = Choice(session, self._table, self._every_row(), layout, self._stalled).snapshot()
+        if snapshot.ids is None and reading.limited:
+            raise Rejected(
+                f"{PLACE}: a query with a LIMIT may give {MOST_KEPT_IDS:,} rows, whose ids are kept, so that no others "
+                "are bought; this one gives more",
+                reason="TooManyRows",
+            )
+        return snapshot
+
+    def _typed(self, layout: Layout, cursor: str) -> object:
+        try:
+            return layout.typed(cursor)
+        except ValueError:
+            raise self._stalled(
+                f"the type of column {layout.id!r} has changed since the run began", "IdTypeChanged"
+            ) from None
+
+    def _ticket(self, layout: Layout, ticket_id: str, values: Sequence[object]) -> Ticket:
+        if "\0" in ticket_id:
+            raise self._stalled(nul_in(layout.id), "NulInIds")
+        fields = {}
+        for name, value in zip(layout.fields, values, strict=True):
+            try:
+                fields[name] = value if type(value) is str else as_text(value)
+            except UnicodeDecodeError:
+                column = layout.fields[name]
+                raise self._stalled(f"column {column!r} of ticket {ticket_id!r} is not UTF-8 text", "NotText") from None
+        return Ticket(ticket_id, fields, cursor=ticket_id)
+
+    def _known(self, session: Session) -> Layout:
+        layout = self._layout or self._learn(session)
+        self._layout = layout if layout.final else None
+        return layout
+
+    def _learn(self, session: Session) -> Layout:
+        # When all that a LIMIT chose are labeled, the query itself may give no row to tell the type from.
+        every = replace(self._every_row(), key=None)
+        types = every.columns(session)
+        names = list(types)
+        wanted = self._columns.key or (self._columns.id,)
+        found = {name: resolve(name, names) for name in (*wanted, *self._wanted.values())}
+        if missing := sorted(name for name, column in found.items() if column is None):
+            raise self._stalled(
+                f"the query has no column {listed(missing)}; its columns are {listed(names)}", "ColumnMissing"
+            )
+        present = {name: column for name, column in found.items() if column is not None}
+        id_column = present[wanted[0]]
+        if self._columns.key is not None:
+            key, id_column = joined_key(session, [present[name] for name in wanted]), KEY
+            every = self._every = replace(every, key=key)
+            self._table = replace(self._table, key=key)
+        quoted = f"t.{session.quote(id_column)}"
+        some_id = every.select(session, quoted, f"WHERE {quoted} IS NOT NULL").scalar()
+        is_json = session.family == "postgresql" and types.get(id_column) in JSON_TYPES
+        return Layout(
+            id=id_column,
+            fields={field: present[column] for field, column in sorted(self._wanted.items())},
+            typed=self._id_type(session, id_column, some_id, json=is_json),
+            final=some_id is not None,
+            padded=types.get(id_column) == PADDED_TYPE,
+            json=is_json,
+        )
+
+    def _id_type(self, session: Session, id_column: str, some_id: object, *, json: bool) -> Callable[[str], object]:
+        for kind, typed in ID_TYPES.items():
+            if isinstance(some_id, kind) and not isinstance(some_id, bool):
+                return checked(typed) if session.family == "postgresql" else typed
+        if json:
+            raise self._json_id(id_column)
+        raise self._stalled(
+            f"column {id_column!r} is of a type ({type(some_id).__name__}) that cannot identify tickets; "
+            "cast it to text or a whole number in the query",
+            "IdType",
+        )
+
+    def _json_id(self, column: str) -> Stalled:
+        return self._stalled(
+            f"column {column!r} is JSON, whose texts, numbers, lists and true are ids of as many kinds; take the text "
+            f"out of it in the query, as by {column} #>> '{{}}' AS {column}",
+            "IdType",
+        )
+
+    def _stalled(self, message: str, reason: str) -> Stalled:
+        return self._database.stalled(message, reason)
+
+
+def as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bytes():
+            return value.decode()
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, default=str)
+        case _:
+            return str(value)

@@ -1,0 +1,218 @@
+"""One transaction's rows on their way into the table of the results: staged, then taken over by one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from nightsort.adapters.sql.database import Session
+from nightsort.adapters.sql.keys import is_list, joined
+from nightsort.adapters.sql.layouts import Layout, Mode
+from nightsort.adapters.sql.statements import STAGE, Statements, as_sent, as_text
+from nightsort.adapters.sql.values import id_values, values_of
+from nightsort.domain.answer import Row
+from nightsort.domain.errors import Stalled
+
+Claim = Callable[[Sequence[str], str], bool]
+"""Whether the row that has this id in the table may have the label of the ticket with that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`missing` labels are not in the table: `foreign` are the ids among them whose row is another ticket's."""
+
+    missing: int
+    foreign: tuple[str, ...] = ()
+
+
+def folded(category: str | None) -> str:
+    """Without what a table may spell in its own way."""
+    return (category or "").strip().casefold()
+
+
+class Transfer:
+    """Its temporary table is made at once, and goes with the transaction or the connection."""
+
+    def __init__(
+        self,
+        session: Session,
+        layout: Layout,
+        mode: Mode,
+        stalled: Callable[[str, str], Stalled],
+        *,
+        overwrite: bool,
+        claim: Claim | None = None,
+    ) -> None:
+        self.session = session
+        self.layout = layout
+        self.statements = Statements.of(session, layout, overwrite=overwrite)
+        self.mode = mode
+        self.stalled = stalled
+        self._claim = claim
+        self._staged = self._labels = 0
+        session.run(self.statements.stage())
+
+    @property
+    def key(self) -> str:
+        """The columns of the table that are the ticket's id, for a message."""
+        return f"{self.layout.key} of table {self.layout.table.name!r}"
+
+    @property
+    def may_find_twice(self) -> bool:
+        """Whether nothing keeps the table from having several rows for a ticket."""
+        return self.mode == "Update" and not self.layout.unique
+
+    def stage(self, rows: Sequence[Row]) -> None:
+        with self._list_needed([row.id for row in rows]):
+            values = [values_of(row, self.layout, self.session.family) for row in rows]
+        self._insert(self.statements.staged, values)
+        self._staged += len(rows)
+        self._labels += sum(row.category is not None for row in rows)
+
+    def stage_ids(self, ids: Sequence[str]) -> None:
+        """Ids alone, to be held against each other and the table."""
+        columns = self.statements.staged[: len(self.layout.keys) + 1]
+        with self._list_needed(ids):
+            values = [id_values(ticket_id, self.layout, self.session.family) for ticket_id in ids]
+        self._insert(columns, values)
+
+    @contextmanager
+    def _list_needed(self, ids: Sequence[str]) -> Iterator[None]:
+        try:
+            yield
+        except ValueError:
+            wrong = next(each for each in ids if not is_list(each, len(self.layout.keys)))
+            raise self.stalled(
+                f"the ticket's id {wrong!r} is not the list of {len(self.layout.keys)} texts that {self.key} need: "
+                "name as many columns under the source's columns.key",
+                "KeyMismatch",
+            ) from None
+
+    def _insert(self, columns: Sequence[str], values: Sequence[tuple[object, ...]]) -> None:
+        session, names = self.session, ", ".join(columns)
+        if session.family == "postgresql":
+            session.copy(f"COPY {STAGE} ({names}) FROM STDIN", values)
+            session.run(f"ANALYZE {STAGE}")  # without it the planner may read the whole table for each few rows
+        elif values:
+            marks = ", ".join("?" if session.family == "sqlite" else "%s" for _ in columns)
+            session.run_many(f"INSERT INTO {STAGE} ({names}) VALUES ({marks})", values)
+
+    def clear(self) -> None:
+        self.session.run(f"DELETE FROM {STAGE}")
+        self._staged = self._labels = 0
+
+    def write(self) -> Written:
+        """Takes over the rows that are staged.
+
+        Raises:
+            Stalled: the table takes two ids for one, so that one of them would get the other's label, or an id for
+                several rows.
+        """
+        foreign = self._leave_to_others()
+        others = self._other_labels()
+        if self.mode == "Update":
+            self._update()
+        else:
+            self._upsert()
+        kept = others.items() & self._other_labels().items() if others else ()
+        return Written(self._missing() + len(kept) + len(foreign), foreign)
+
+    def _other_labels(self) -> dict[str | bytes, str]:
+        """The labels, by id, that stand where another one is to go, if they are to be replaced.
+
+        One that stands there afterwards as well was given back by something that swallows the write.
+        """
+        if not self._labels or not (self.mode == "Upsert" or self.statements.overwrite):
+            return {}
+        found = self.session.run(self.statements.to_replace()).all()
+        return {sent: there for sent, there, new in found if folded(there) != folded(new)}
+
+    def _update(self) -> None:
+        if self.may_find_twice:
+            self.refuse_found_twice()
+        updated = self.session.run(self.statements.update()).rowcount
+        if updated > self._staged:
+            raise self.stalled(
+                f"{self._staged:,} rows were sent and {updated:,} changed: {self.key} does not tell rows apart",
+                "IdNotUnique",
+            )
+        if updated < self._staged or not self.layout.unique:
+            self.refuse_two_as_one()
+
+    def _upsert(self) -> None:
+        keys = self.layout.keys
+        if not self.layout.keeps_ids:
+            self.refuse_two_as_one()
+        self.session.run(self.statements.upsert())
+        if any(key.text and not key.exact for key in keys):
+            self._refuse_another()
+
+    def _missing(self) -> int:
+        """How many staged labels the table has no row for, or has left empty: what swallows a write may count it.
+
+        A view may leave out what has its category: there, rows that cannot be seen any more have left by that.
+        """
+        if not self._labels:
+            return 0
+        seen, filled = self.session.run(self.statements.standing(once=self.layout.unique)).one()
+        leaves = self.layout.table.view and not filled
+        return int(seen if leaves else self._labels) - int(filled)
+
+    def _leave_to_others(self) -> tuple[str, ...]:
+        """Takes labels from what is staged whose row has the label of another ticket of this run; their ids."""
+        if self._claim is None or self.layout.keeps_ids:
+            return ()
+        self.refuse_two_as_one()
+        found = self.session.run(self.statements.kept_as()).all()
+        foreign = [sent for sent, *parts in found if not self._claim(parts, as_sent(sent))]
+        for sent in foreign:
+            self.session.run(f"DELETE FROM {STAGE} WHERE sent = {self.session.bind('sent')}", sent=sent)
+        self._staged -= len(foreign)
+        self._labels -= len(foreign)
+        return tuple(as_sent(sent) for sent in foreign)
+
+    def refuse_two_as_one(self) -> None:
+        """An Update compares letter by letter, an Upsert as the table's key does.
+
+        Raises:
+            Stalled: two of the ids that are staged are one.
+        """
+        found = self.session.run(self.statements.taken_for_one(by_letter=self.mode == "Update")).first()
+        if found is None:
+            return
+        one, other, *became = found
+        half = len(became) // 2
+        least, most = self._shown(became[:half]), self._shown(became[half:])
+        self._collide(as_sent(one), as_sent(other), least if least == most else None)
+
+    def refuse_found_twice(self) -> None:
+        """Raises Stalled where more than one row of the table has one of the ids that are staged."""
+        found = self.session.run(self.statements.found_twice()).scalar()
+        if found is not None:
+            raise self.stalled(
+                f"more than one row has the id {as_sent(found)!r} in {self.key}, and none may get the label of "
+                "another: name all columns of the key under columns.key, in a new resource",
+                "IdNotUnique",
+            )
+
+    def _refuse_another(self) -> None:
+        found = self.session.run(self.statements.taken_for_another()).first()
+        if found is not None:
+            sent, *parts = found
+            self._collide(self._shown(parts), as_sent(sent))
+
+    def _shown(self, parts: Sequence[str]) -> str:
+        return joined([as_text(part, self.session.family) for part in parts])
+
+    def _collide(self, one: str, other: str, became: str | None = None) -> None:
+        if became is None:
+            why = "its collation or type ignores their difference"
+        else:
+            why = f"more than one of the tickets' ids becomes {became!r}"
+        raise self.stalled(f"{self.key} takes the ids {one!r} and {other!r} for one: {why}", "IdsCollide")
+
+    def categories(self) -> dict[str, str | None]:
+        """The category that the table has for each staged ticket, by id."""
+        found = self.session.run(self.statements.categories()).all()
+        return {as_sent(sent): None if category is None else str(category) for sent, category in found}

@@ -1,0 +1,54 @@
+"""Rows as a database's driver takes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nightsort.adapters.sql.keys import parted
+from nightsort.adapters.sql.layouts import Layout
+from nightsort.adapters.sql.tables import REASON_CHARS, Column
+from nightsort.domain.answer import Row
+
+
+def values_of(row: Row, layout: Layout, family: str) -> tuple[object, ...]:
+    """The parts of the id, the id as it was sent, and the other fields, in the layout's order.
+
+    Raises:
+        ValueError: the id is not the list that the key's columns need.
+    """
+    fields = (stored(getattr(row, field), field, column, family) for field, column in layout.fields.items())
+    return (*id_values(row.id, layout, family), *fields)
+
+
+def id_values(ticket_id: str, layout: Layout, family: str) -> tuple[object, ...]:
+    sent = storable(ticket_id)
+    parts = parted(sent, len(layout.keys))
+    return (*parts, sent.encode() if family == "mysql" else sent)
+
+
+def stored(value: object, field: str, column: Column, family: str) -> object:
+    """The value as the driver takes it. Reasons are cut to what fits; an empty one is NULL."""
+    match value:
+        case datetime():
+            return stamp(value, family)
+        case str():
+            text = storable(value)
+            if field == "reason":
+                text = text if column.unicode else text.encode("ascii", "backslashreplace").decode()
+                return text[: min(REASON_CHARS, column.chars or REASON_CHARS)] or None
+            return text
+        case _:
+            return value
+
+
+def stamp(time: datetime, family: str) -> str:
+    """In UTC. MariaDB takes no zone, and its sessions are in UTC."""
+    utc = time.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+    return utc if family == "mysql" else f"{utc}+00:00"
+
+
+def storable(text: str) -> str:
+    """Without what no database takes as text: NUL characters and halves of surrogate pairs."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,1 @@
+"""What adapters need of the machine: files, hosts, the clock."""

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.domain.answer import Verdict
 from nightsort.domain.situation import Standing
-from nightsort.flow.measure import Unmeasured
+from nightsort.flow.run.measure import Unmeasured
 from nightsort.ports import Metrics, Sight
 from tests.fakes.metrics import MemoryMetrics
 

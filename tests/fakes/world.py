@@ -17,7 +17,7 @@ from nightsort.domain.answer import Answer, Row
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run import Tools
+from nightsort.flow.run.run import Tools
 from nightsort.ports import BatchApi, Sink, Source
 from nightsort.wiring.queries import finds_unlabeled_again
 from tests.fakes.batch_api import FakeBatchApi, Respond

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from nightsort.flow.run import Tools
+from nightsort.flow.run.run import Tools
 from tests.simulation.chaos import Chaos
 from tests.simulation.scenario import Scenario
 from tests.simulation.truth import Shelf

@@ -24,12 +24,18 @@ from nightsort.domain.errors import Gone, OutcomeUnknown
 from nightsort.domain.record import Submission, confirmed
 from nightsort.domain.report import progress
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
-from nightsort.flow import adopt, answers, cancel, collect, confirm, poll, reconcile, submit
-from nightsort.flow.answers import MISSING, Judged, own_answers
-from nightsort.flow.pace import Gate, PacedApi
-from nightsort.flow.reading import Reading
-from nightsort.flow.run import Run, Tools
-from nightsort.flow.spool import BodySpool, RowSpool
+from nightsort.flow import reconcile
+from nightsort.flow.adoption import adopt
+from nightsort.flow.collection import collect, poll
+from nightsort.flow.ending import cancel
+from nightsort.flow.purchases import confirm
+from nightsort.flow.results import answers
+from nightsort.flow.results.answers import MISSING, Judged, own_answers
+from nightsort.flow.results.reading import Reading
+from nightsort.flow.run.pace import Gate, PacedApi
+from nightsort.flow.run.run import Run, Tools
+from nightsort.flow.run.spool import BodySpool, RowSpool
+from nightsort.flow.submission import submit
 from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
 from tests.simulation import doors
 from tests.simulation.chaos import Chaos, Pauses, quiet

@@ -15,8 +15,13 @@ from nightsort.domain.account import Kinship, Marks
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import CLOCK_SKEW, Totals, Watch
 from nightsort.domain.moves import Facts
-from nightsort.flow import adopt, cancel, confirm, reconcile, recover, submit
-from nightsort.flow.run import Run
+from nightsort.flow import reconcile
+from nightsort.flow.adoption import adopt
+from nightsort.flow.ending import cancel
+from nightsort.flow.purchases import confirm
+from nightsort.flow.run import recover
+from nightsort.flow.run.run import Run
+from nightsort.flow.submission import submit
 from tests.simulation.chaos import Chaos, Pauses
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Scenario, drawn

@@ -12,7 +12,7 @@ from nightsort.domain.first_rules import FirstLabels
 from nightsort.domain.label import Labels
 from nightsort.domain.request import Encoder, Sent
 from nightsort.domain.ticket import Ticket
-from nightsort.flow import collect
+from nightsort.flow.collection import collect
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Plan, Scenario, draw_tickets, spec_of
 

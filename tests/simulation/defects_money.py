@@ -13,9 +13,11 @@ from nightsort.domain import cost
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.moves import Facts
 from nightsort.domain.verdict import Judgement
-from nightsort.flow import afford, answers, collect
+from nightsort.flow.collection import collect
+from nightsort.flow.money import budget as afford
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run import Run
+from nightsort.flow.results import answers
+from nightsort.flow.run.run import Run
 from tests.simulation.chaos import Chaos, LostAnswer, quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, drawn_blind, limited, spec_of

@@ -12,10 +12,11 @@ from nightsort.domain import moves, room
 from nightsort.domain.errors import RefusedBatch, Rejected
 from nightsort.domain.record import Places, Submission, put, released
 from nightsort.domain.room import Room
-from nightsort.flow import halve, reconcile, submit
-from nightsort.flow.confirm import settle
-from nightsort.flow.run import Run
-from nightsort.flow.spool import BodySpool, RowSpool
+from nightsort.flow import reconcile
+from nightsort.flow.purchases.confirm import settle
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.spool import BodySpool, RowSpool
+from nightsort.flow.submission import halve, submit
 from tests.simulation.chaos import Chaos, quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_tickets, drawn, spec_of

@@ -6,7 +6,7 @@ import dataclasses
 import random
 
 from nightsort.api.status import Status
-from nightsort.flow import store
+from nightsort.flow.results import store
 from nightsort.ports import Stored
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Scenario, drawn

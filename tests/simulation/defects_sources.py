@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightsort.api.status import Plan
-from nightsort.flow import answers, prepare, snapshot, store, submit
-from nightsort.flow.run import Run
+from nightsort.flow.preflight import prepare
+from nightsort.flow.results import answers, store
+from nightsort.flow.run.run import Run
+from nightsort.flow.submission import submit
+from nightsort.flow.tickets import snapshot
 from nightsort.ports import Sink, Snapshot, Source
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import drawn_query

@@ -16,8 +16,9 @@ from nightsort.api.status import BatchRecord
 from nightsort.domain import moves
 from nightsort.domain.answer import Answer
 from nightsort.domain.moves import Facts, Move
-from nightsort.flow import answers, reconcile
-from nightsort.flow.reading import Reading
+from nightsort.flow import reconcile
+from nightsort.flow.results import answers
+from nightsort.flow.results.reading import Reading
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Scenario, drawn, drawn_clumsy
 

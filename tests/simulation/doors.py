@@ -17,8 +17,8 @@ from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.recovery import Kept
 from nightsort.domain.ticket import Ticket
-from nightsort.flow.disk import Scratch
-from nightsort.flow.pace import PacedApi
+from nightsort.flow.run.disk import Scratch
+from nightsort.flow.run.pace import PacedApi
 from nightsort.ports import BatchApi, ChangingSource, Rehearsal, Sink, Snapshot, Source, Stored, Summary
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault

@@ -15,7 +15,7 @@ from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.custom_id import tag_of
 from nightsort.domain.ticket import Ticket
-from nightsort.flow.answers import UNTOLD
+from nightsort.flow.results.answers import UNTOLD
 from tests.fakes.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
 from tests.simulation.ailing import most_tries

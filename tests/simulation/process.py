@@ -11,9 +11,9 @@ from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
-from nightsort.flow.cancel import Farewell
+from nightsort.flow.ending.cancel import Farewell
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run import Tools
+from nightsort.flow.run.run import Tools
 from tests.simulation.chaos import WELL, Blow, Fault, Killed
 from tests.simulation.doors import Connections, EventsDoor, LedgerDoor, ScratchDoor
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from nightsort.flow import cancel
+from nightsort.flow.ending import cancel
 from tests.simulation.defect import CAME_THROUGH, Defect
 from tests.simulation.defects import DEFECTS
 from tests.simulation.defects_adopt import DEFECTS as OF_ADOPTING

@@ -15,8 +15,8 @@ from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.room import Room
-from nightsort.flow.admit import ASK_SECONDS
-from nightsort.flow.run import Tools
+from nightsort.flow.preflight.admit import ASK_SECONDS
+from nightsort.flow.run.run import Tools
 from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import Account

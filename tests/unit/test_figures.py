@@ -24,7 +24,7 @@ from nightsort.cli.progress import Progress, table_of
 from nightsort.domain.breakdown import breakdown, shares_of
 from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.report import progress, report
-from nightsort.flow.finish import outcome
+from nightsort.flow.ending.finish import outcome
 from tests.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from nightsort.adapters.telemetry.tracing import OtelTraces
 from nightsort.domain.errors import Waiting
-from nightsort.flow.pace import PacedApi
+from nightsort.flow.run.pace import PacedApi
 from tests.fakes.world import PRIVATE, World
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 

@@ -20,7 +20,7 @@ from nightsort.adapters.anthropic.client import AnthropicBatches, open_batches
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
-from nightsort.flow.spool import Guarded
+from nightsort.flow.run.spool import Guarded
 from nightsort.simulator import Fault, Simulator, SimulatorOptions
 from tests.wire.conftest import eventually, items
 

@@ -11,7 +11,7 @@ from nightsort.cli.progress import Progress
 from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
 from nightsort.domain.moves import is_in_flight
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run import Tools
+from nightsort.flow.run.run import Tools
 
 
 class Work:

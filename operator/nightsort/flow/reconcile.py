@@ -38,23 +38,24 @@ from nightsort.domain.record import in_state, released
 from nightsort.domain.report import progress, standing_of
 from nightsort.domain.rounds import not_taken, standing_of_held
 from nightsort.domain.situation import Situation, Standing
-from nightsort.flow.accident import ADOPTING, LOOKING, Accidents, batch_of, pause, step_of, until_others
-from nightsort.flow.admit import Admission
-from nightsort.flow.adopt import behind, find_candidates, kinship_of, watch_of
-from nightsort.flow.answers import GONE, UNREADABLE, UNTOLD
-from nightsort.flow.cancel import cancel
-from nightsort.flow.collect import collect
-from nightsort.flow.confirm import confirm, disown_what_came_too_late
-from nightsort.flow.context import about, about_batch
-from nightsort.flow.disk import is_refusal, refused
-from nightsort.flow.finish import finish
-from nightsort.flow.give_up import abandon, conclude, lose
-from nightsort.flow.measure import model_of
-from nightsort.flow.poll import Polls
-from nightsort.flow.prepare import prepare
-from nightsort.flow.recover import recover
-from nightsort.flow.run import Run, Tools
-from nightsort.flow.submit import submit
+from nightsort.flow.adoption.adopt import behind, find_candidates, watch_of
+from nightsort.flow.collection.collect import Collected, collect
+from nightsort.flow.collection.poll import Polls
+from nightsort.flow.ending.cancel import cancel
+from nightsort.flow.ending.finish import finish
+from nightsort.flow.ending.give_up import abandon, conclude, lose
+from nightsort.flow.preflight.admit import Admission
+from nightsort.flow.preflight.prepare import prepare
+from nightsort.flow.purchases.accounts import kinship_of
+from nightsort.flow.purchases.confirm import confirm, disown_what_came_too_late
+from nightsort.flow.results.answers import GONE, UNREADABLE, UNTOLD
+from nightsort.flow.run.accident import ADOPTING, LOOKING, Accidents, batch_of, pause, step_of, until_others
+from nightsort.flow.run.context import about, about_batch
+from nightsort.flow.run.disk import is_refusal, refused
+from nightsort.flow.run.measure import model_of
+from nightsort.flow.run.recover import recover
+from nightsort.flow.run.run import Run, Tools
+from nightsort.flow.submission.submit import submit
 from nightsort.ports import BatchApi
 
 logger = logging.getLogger(__name__)
@@ -286,7 +287,7 @@ class Reconciler:
             case Collect(record, batch):
                 self._collecting[batch.id] += 1
                 with about_batch(batch.id):
-                    await collect(run, record, batch)
+                    await self._record(run, await collect(run, record, batch))
                 del self._collecting[batch.id]
             case Lose(record, unreadable):
                 with about_batch(record.id):
@@ -303,6 +304,16 @@ class Reconciler:
                 await abandon(run, submission)
             case Finish():
                 await finish(run, run.status)
+
+    async def _record(self, run: Run, found: Collected) -> None:
+        """Writes what a batch came to; with the outcome where the run ends with it, which spares a write."""
+        if isinstance(next_move(run.resource.with_status(found.status), Facts(), run.now()), Finish):
+            await finish(run, found.status)
+        else:
+            await run.save_results(found.status, progress(found.status))
+            await run.note("Collected", found.note)
+        for reason, message in found.warnings:
+            await run.warn(reason, message)
 
     async def _release(self, run: Run, record: BatchRecord) -> None:
         if not record.requests:  # its rows are stored again, and no create of it was in vain

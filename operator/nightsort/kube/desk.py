@@ -12,11 +12,11 @@ from typing import Any
 from nightsort.api.resource import InvalidResource, Meta, Resource, parse_status
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
-from nightsort.flow.acknowledge import acknowledge
-from nightsort.flow.cancel import Farewell
+from nightsort.flow.ending.acknowledge import acknowledge
+from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.ending.refuse import refuse
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.refuse import refuse
-from nightsort.flow.run import Tools
+from nightsort.flow.run.run import Tools
 from nightsort.kube.census import Census
 from nightsort.kube.expiry import Expiry
 

@@ -6,7 +6,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from nightsort.flow.context import BATCH, RESOURCE
+from nightsort.flow.run.context import BATCH, RESOURCE
 
 REFUSALS = ("APINotFoundError", "APIForbiddenError")
 """kopf's own, by name: it keeps the classes to itself."""

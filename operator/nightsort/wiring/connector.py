@@ -18,9 +18,9 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
 from nightsort.domain.errors import Stalled
 from nightsort.domain.prompt import placeholders
-from nightsort.flow.measure import Unmeasured
-from nightsort.flow.pace import PacedApi
-from nightsort.flow.trace import Untraced
+from nightsort.flow.run.measure import Unmeasured
+from nightsort.flow.run.pace import PacedApi
+from nightsort.flow.run.trace import Untraced
 from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock

@@ -15,8 +15,8 @@ from nightsort import __version__
 from nightsort.api.resource import Resource
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.prices import PRICE_TABLE
-from nightsort.flow.run import Tools
-from nightsort.flow.trace import Untraced
+from nightsort.flow.run.run import Tools
+from nightsort.flow.run.trace import Untraced
 from nightsort.ports import Events, Ledger, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock

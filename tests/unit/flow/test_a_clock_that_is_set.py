@@ -12,9 +12,9 @@ from nightsort.api.status import Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Waiting
-from nightsort.flow.admit import FORGOTTEN
-from nightsort.flow.cancel import Farewell
-from nightsort.flow.pace import PacedApi
+from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.preflight.admit import FORGOTTEN
+from nightsort.flow.run.pace import PacedApi
 from nightsort.kube.desk import Desk
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock

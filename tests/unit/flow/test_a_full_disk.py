@@ -14,8 +14,8 @@ import pytest
 from nightsort.api.status import BatchState
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled
-from nightsort.flow.disk import SCRATCH, Scratch, refused
-from nightsort.flow.spool import BodySpool, RowSpool
+from nightsort.flow.run.disk import SCRATCH, Scratch, refused
+from nightsort.flow.run.spool import BodySpool, RowSpool
 from tests.fakes.world import World
 
 

@@ -14,7 +14,7 @@ from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import OutcomeUnknown, Waiting
-from nightsort.flow.accident import LONGEST_BACKOFF_SECONDS, MOST_TRIES
+from nightsort.flow.run.accident import LONGEST_BACKOFF_SECONDS, MOST_TRIES
 from tests.fakes.batch_api import Held
 from tests.fakes.world import PRIVATE, World
 from tests.unit.flow.test_lost_answers_and_crashes import raising

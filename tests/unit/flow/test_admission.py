@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nightsort.api.resource import Resource
 from nightsort.domain.errors import Stalled
 from nightsort.domain.queue import SHOWN_PLACES
-from nightsort.flow.admit import ASK_SECONDS, FAR_SECONDS
+from nightsort.flow.preflight.admit import ASK_SECONDS, FAR_SECONDS
 from nightsort.ports import BatchApi, Sink, Source
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.world import EXPIRED, World, first_word

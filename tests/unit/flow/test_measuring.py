@@ -10,8 +10,8 @@ from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.errors import Conflict, Waiting
 from nightsort.domain.situation import Standing
-from nightsort.flow.pace import PacedApi
-from nightsort.flow.refuse import refuse
+from nightsort.flow.ending.refuse import refuse
+from nightsort.flow.run.pace import PacedApi
 from tests.fakes.world import EXPIRED, World
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 

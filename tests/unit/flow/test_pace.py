@@ -13,8 +13,8 @@ import pytest
 from nightsort.api.resource import Resource
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
-from nightsort.flow.cancel import Farewell
-from nightsort.flow.pace import PacedApi
+from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.run.pace import PacedApi
 from tests.fakes.batch_api import MODEL, FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
 from tests.fakes.world import World

@@ -12,7 +12,7 @@ import pytest
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import LIST_TOO_LONG
 from nightsort.domain.errors import Waiting
-from nightsort.flow.poll import Polls
+from nightsort.flow.collection.poll import Polls
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
 from tests.fakes.world import World

@@ -15,7 +15,7 @@ from nightsort.domain.cost import ANSWER_TOKENS
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.ticket import Ticket
-from nightsort.flow.prepare import BOUGHT_AGAIN
+from nightsort.flow.preflight.prepare import BOUGHT_AGAIN
 from tests.fakes.batch_api import MODEL, MODELS, tokens
 from tests.fakes.world import World
 

@@ -16,8 +16,8 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting
 from nightsort.domain.moves import is_in_flight
 from nightsort.domain.verdict import is_asked_again, of_error
-from nightsort.flow.cancel import Farewell
-from nightsort.flow.refuse import refuse
+from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.ending.refuse import refuse
 from tests.fakes.world import EXPIRED, Killed, World, first_word
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 

@@ -17,7 +17,7 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.ticket import Ticket
-from nightsort.flow import sample
+from nightsort.flow.tickets import sample
 from tests.fakes.batch_api import MODEL, MODELS, tokens
 from tests.fakes.world import World
 

@@ -17,7 +17,8 @@ from nightsort.domain.errors import Stalled
 from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
 from nightsort.domain.verdict import Judge
-from nightsort.flow import answers, collect
+from nightsort.flow.collection import collect
+from nightsort.flow.results import answers
 from tests.fakes.world import EXPIRED, World, first_word
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 

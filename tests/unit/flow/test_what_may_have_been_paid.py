@@ -19,7 +19,7 @@ from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown
 from nightsort.domain.prompt import system_prompt
-from nightsort.flow import sample
+from nightsort.flow.tickets import sample
 from tests.fakes.batch_api import MODEL, MODELS, tokens
 from tests.fakes.world import World
 

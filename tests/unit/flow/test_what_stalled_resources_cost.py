@@ -15,7 +15,7 @@ from nightsort.adapters.kubernetes.shared_read import SharedRead
 from nightsort.api.resource import Meta
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Stalled
-from nightsort.flow.accident import OF_SECRETS, pause
+from nightsort.flow.run.accident import OF_SECRETS, pause
 from tests.fakes.world import World
 
 RESOURCES = 200

@@ -17,7 +17,7 @@ from nightsort.api.resource import Resource
 from nightsort.domain.answer import Verdict
 from nightsort.domain.errors import Stalled
 from nightsort.domain.situation import Standing
-from nightsort.flow.context import about, about_batch
+from nightsort.flow.run.context import about, about_batch
 from nightsort.kube.desk import Desk
 from nightsort.kube.logs import JsonLines
 from nightsort.kube.web import serving

@@ -126,8 +126,8 @@ class KubeLedger:
 
         Whoever deletes a namespace, and with it our Role, must not hold up the others. Nothing is paid twice for it: a
         batch whose record is left out is told from a lost one by its tag, and until that can be read nothing is bought
-        in the lost one's place (flow/adopt.py). The room that it takes under its key is not counted: where there is
-        none the API answers 429, and the shard waits.
+        in the lost one's place (flow/adoption/adopt.py). The room that it takes under its key is not counted: where
+        there is none the API answers 429, and the shard waits.
 
         Raises:
             Stalled: all of them refuse us.

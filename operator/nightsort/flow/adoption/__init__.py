@@ -1,0 +1,1 @@
+"""Finds what an intent bought when the create's answer was lost."""

@@ -1,0 +1,1 @@
+"""Polls batches and turns the answers of an ended one into rows."""

@@ -1,0 +1,136 @@
+"""Turns the answers of an ended batch into rows. Repeatable until the sinks have confirmed and the ledger knows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from nightsort.api.status import RULES, BatchRecord, Status, Usage
+from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Waiting
+from nightsort.domain.record import Tally, collected
+from nightsort.domain.report import plural
+from nightsort.domain.verdict import has_price, is_asked_again, is_billed
+from nightsort.flow.results.answers import judged_answers
+from nightsort.flow.results.reading import Reading
+from nightsort.flow.results.rows import NO_ANSWER, row_of
+from nightsort.flow.results.store import store
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.spool import RowSpool
+from nightsort.ports import BatchApi
+
+MOST_READINGS = 4
+"""In one look: one that shows what is odd, one for the best line of each ticket, one without what was not asked."""
+
+
+@dataclass(slots=True)
+class Count:
+    """Adds up what a batch's answers come to."""
+
+    verdicts: Counter[Verdict]
+    categories: Counter[str] = field(default_factory=Counter)
+    retryable: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
+    unpriced: int = 0
+
+    def add(self, answer: Answer) -> None:
+        self.unpriced += not has_price(answer)
+        if not is_billed(answer):
+            return
+        self.input_tokens += answer.input_tokens
+        self.output_tokens += answer.output_tokens
+        self.cache_write_tokens += answer.cache_write_tokens
+        self.cache_read_tokens += answer.cache_read_tokens
+
+    def tally(self, record: BatchRecord) -> Tally:
+        """Tickets that can no longer be named, since they have left the source unanswered, count as failed too."""
+        labeled, unknown = self.verdicts[Verdict.LABELED], self.verdicts[Verdict.UNKNOWN]
+        named = self.verdicts.total() + self.retryable
+        return Tally(
+            labeled=labeled,
+            unknown=unknown,
+            failed=max(record.requests - self.retryable - labeled - unknown, 0),
+            retryable=self.retryable,
+            unnamed=max(record.requests - named, 0),
+            unpriced=min(self.unpriced + max(record.requests - named, 0), record.requests),
+            categories=self.categories,
+            usage=Usage(
+                input_tokens=self.input_tokens,
+                output_tokens=self.output_tokens,
+                cache_write_tokens=self.cache_write_tokens,
+                cache_read_tokens=self.cache_read_tokens,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a batch came to: the status with its figures, which is not written yet, and what users are told of it."""
+
+    status: Status
+    note: str
+    warnings: Sequence[tuple[str, str]]
+    """Reasons and messages."""
+
+
+async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
+    """Stores one row for every ticket of the batch, but those that get another attempt.
+
+    The caller writes the status: with the outcome where the run ends with it, which spares a write.
+
+    Raises:
+        Waiting: the results were cut, or a sink is away; nothing is lost, the next look collects again.
+        Stalled: the record would not keep what it says of them.
+    """
+    await run.tools.ledger.ensure_recordable(run.resource.meta)
+    api = await run.tools.connections.api(run.resource)
+    with RowSpool(run.tools.scratch) as rows:
+        count, reading = await read_through(run, api, record, batch, rows)
+        stored = await store(run, rows)
+    update = {"rules": RULES, "strays": reading.strays, "differing": len(reading.differing)}
+    status = collected(stored, record.model_copy(update=update), count.tally(record), batch.ended_at)
+    again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
+    return Collected(status, f"batch {batch.id}: {plural(rows.rows, 'row')}{again}", list(odd_lines(batch, reading)))
+
+
+async def read_through(
+    run: Run, api: BatchApi, record: BatchRecord, batch: Batch, rows: RowSpool
+) -> tuple[Count, Reading]:
+    """Makes rows of the answers, once more where only the end of the results has shown which lines count.
+
+    Raises:
+        Waiting: they were cut, or are others at each reading.
+    """
+    may_retry, reading = run.status.stop is None, Reading()
+    for _ in range(MOST_READINGS):
+        rows.clear()
+        count = Count(rows.verdicts)
+        async for judged in judged_answers(run, api, record, batch, reading):
+            count.add(judged.answer or NO_ANSWER)
+            if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
+                count.retryable += 1
+            else:
+                row = row_of(run, batch.id, batch.ended_at, judged)
+                if row.category:
+                    count.categories[row.category] += 1
+                rows.add(row)
+        if not reading.unclear:
+            return count, reading
+        reading = reading.again()
+    raise Waiting(
+        f"the results of {batch.id} are not the same at each reading; reading them again", reason="ResultsIncomplete"
+    )
+
+
+def odd_lines(batch: Batch, reading: Reading) -> Iterator[tuple[str, str]]:
+    if reading.strays:
+        lines = plural(reading.strays, "line")
+        yield "StrayAnswers", f"batch {batch.id}: {lines} of its results answer what it did not ask; left out"
+    if reading.differing:
+        tickets = plural(len(reading.differing), "ticket")
+        yield "AnswersDiffer", f"batch {batch.id}: {tickets} with two answers that differ; one of them counts"

@@ -1,0 +1,1 @@
+"""The end of a run: finished, cancelled, refused, given up."""

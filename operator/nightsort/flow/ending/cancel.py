@@ -1,0 +1,96 @@
+"""Cancels what a resource has running, within a deadline, and says what could not be cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from nightsort.api.resource import InvalidResource, Meta, Resource
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.errors import Interruption
+from nightsort.domain.record import in_state, put
+from nightsort.domain.report import standing_of
+from nightsort.flow.run.recover import keep_if_possible, whole_status
+from nightsort.flow.run.run import Run, Tools
+
+logger = logging.getLogger(__name__)
+PAUSE_SECONDS = 2.0
+LAST_TRY_SECONDS = 2.0
+
+
+async def cancel(run: Run, record: BatchRecord) -> None:
+    """Asks for a batch's end and remembers that it was us; what it has done by then is collected when it has ended."""
+    # Noted first: answers that say canceled must be known for ours even if the process ends between the two.
+    status = put(run.status, record.model_copy(update={"canceled": True}))
+    await run.save(status, standing_of(run.resource))
+    await keep_if_possible(run)
+    api = await run.tools.connections.api(run.resource)
+    await api.cancel(record.id or "")
+    run.tools.cancel_asked.add(record.id or "")
+    await run.note("Canceled", f"asked for the end of batch {record.id}")
+
+
+@dataclass(slots=True)
+class Farewell:
+    """Before a deleted resource is let go: its batches are cancelled, so that nobody pays for what nobody will read."""
+
+    tools: Tools
+    deadline: timedelta
+
+    async def say(self, meta: Meta, known: Status) -> None:
+        """Tries until the deadline; then lets go, with an event that names the batches that may still run.
+
+        `known` is the status as the caller saw it, for when no newer one can be read. A call that is not answered is
+        given up at the deadline too; there is always time for one try.
+        """
+        ends = self.tools.clock.monotonic() + self.deadline.total_seconds()
+        left = unsettled(known)
+        while True:
+            try:
+                async with asyncio.timeout(max(ends - self.tools.clock.monotonic(), LAST_TRY_SECONDS)):
+                    resource = await self.tools.ledger.load(meta)
+                    if resource is None:
+                        return None
+                    resource = resource.with_status(await whole_status(self.tools, resource))
+                    left = unsettled(resource.status)
+                    left = await self._cancel(resource)
+            except (Interruption, InvalidResource, TimeoutError):
+                pass
+            except Exception:  # an outermost door: no accident keeps a resource from being deleted
+                logger.exception("%s: unexpected", meta.key)
+            else:
+                if not left:
+                    return None
+            if self.tools.clock.monotonic() >= ends:
+                return await self._tell(meta, left)
+            await self.tools.clock.sleep(PAUSE_SECONDS)
+
+    async def _cancel(self, resource: Resource) -> list[BatchRecord]:
+        """Asks for the end of every batch in flight; those that could not be asked for."""
+        flying = in_state(resource.status, BatchState.SUBMITTED)
+        left = in_state(resource.status, BatchState.INTENDED)
+        if not flying:
+            return left
+        api = await self.tools.connections.api(resource)
+        outcomes = await asyncio.gather(*(api.cancel(record.id or "") for record in flying), return_exceptions=True)
+        for record, outcome in zip(flying, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                left.append(record)
+                if not isinstance(outcome, Interruption):
+                    logger.error("batch %s could not be cancelled", record.id, exc_info=outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        return left
+
+    async def _tell(self, meta: Meta, left: list[BatchRecord]) -> None:
+        names = ", ".join(record.id or f"the one tagged {record.tag}, whose id never came" for record in left)
+        told = f"deleted, but these batches may still run: {names or 'unknown'}"
+        logger.warning("%s: %s", meta.key, told)  # nobody reads a status any more, and an event can be lost
+        await self.tools.events.post(meta, "Warning", "CancelFailed", told)
+
+
+def unsettled(status: Status) -> list[BatchRecord]:
+    """Batches that may be running, whether or not their ids are known."""
+    return in_state(status, BatchState.SUBMITTED) + in_state(status, BatchState.INTENDED)

@@ -1,0 +1,104 @@
+"""Ends a run: the sinks' last word, then the outcome, with the money."""
+
+from __future__ import annotations
+
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status, TicketCounts
+from nightsort.domain.record import ticket_counts
+from nightsort.domain.report import plural, progress
+from nightsort.domain.situation import Situation, Standing
+from nightsort.flow.results.store import with_stored
+from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.snapshot import let_go
+from nightsort.ports import Summary
+
+
+async def finish(run: Run, status: Status) -> None:
+    """Writes the outcome: Complete when a ticket was labeled or there was none, Failed otherwise."""
+    run.demand_no_doubt()
+    if status.stop is None or status.batches:
+        summary = summary_of(run, status)
+        for sink in await run.tools.connections.sinks(run.resource):
+            status = with_stored(status, await sink.finish(summary))
+    status = run.told(status, progress(status))
+    situation = outcome(status, run.spec, await found_again(run, status.tickets))
+    await run.save_results(status, situation)
+    run.tools.traces.ended(run.resource)
+    await let_go(run)
+    post = run.note if situation.standing is Standing.COMPLETE else run.warn
+    await post(situation.reason, situation.message)
+    if unmatched := unmatched_of(status):
+        await run.warn(
+            "RowsWithoutTicket",
+            f"{unmatched}: their tickets were deleted there, or have other ids, or the database drops what is written",
+        )
+
+
+def summary_of(run: Run, status: Status) -> Summary:
+    told = run.told(status, progress(status))
+    return Summary(
+        resource=run.resource.meta.name,
+        model=run.spec.model,
+        tickets=told.tickets.total,
+        categories={count.name: count.tickets for count in told.categories},
+        verdicts={"labeled": told.tickets.labeled, "unknown": told.tickets.unknown, "failed": told.tickets.failed},
+        actual_usd=told.cost.actual_usd,
+        standard_usd=told.cost.standard_usd,
+    )
+
+
+def outcome(status: Status, spec: Spec, again: str) -> Situation:
+    """How the run has ended, in figures that add up."""
+    counts = ticket_counts(status)
+    if status.stop is not None:
+        return Situation(Standing.FAILED, status.stop.reason, status.stop.message)
+    if counts.total == 0:
+        return Situation(
+            Standing.COMPLETE, "Complete", f"the source has no tickets; nothing was bought{remark_of(status)}"
+        )
+    fallback = spec.unknown_label.category
+    unknown = f"unknown (now {fallback})" if fallback else "unknown"
+    parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
+    split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
+    said = (unmatched_of(status), strays_of(status), again, cut_of(counts, spec))
+    notes = [note for note in said if note]
+    message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
+    if counts.failed == counts.total:
+        return Situation(Standing.FAILED, "NoTicketLabeled", message)
+    return Situation(Standing.COMPLETE, "Complete", message)
+
+
+def cut_of(counts: TicketCounts, spec: Spec) -> str:
+    return f"{plural(counts.cut, 'ticket')} cut to {spec.prompt.max_body_chars:,} characters" if counts.cut else ""
+
+
+def remark_of(status: Status) -> str:
+    return f"; {status.plan.remark}" if status.plan and status.plan.remark else ""
+
+
+def unmatched_of(status: Status) -> str:
+    results = status.results
+    return f"{plural(results.unmatched, 'label')} found no row in table {results.table}" if results.unmatched else ""
+
+
+async def found_again(run: Run, counts: TicketCounts) -> str:
+    """Of tickets that the next run over the same table will buy, as every one after it may."""
+    left = counts.failed + (counts.unknown if run.spec.unknown_label.category is None else 0)
+    if not left or not await run.tools.connections.finds_unlabeled_again(run.resource):
+        return ""
+    return f"the next run with this query buys {plural(left, 'ticket')} without a category again"
+
+
+def strays_of(status: Status) -> str:
+    strays = sum(record.strays for record in status.batches)
+    return f"{plural(strays, 'line')} of results answered what was not asked" if strays else ""
+
+
+def money_of(status: Status) -> str:
+    """The cost, and of how many requests it is where that of some is not known."""
+    cost, unpriced = status.cost, status.cost.unpriced or 0
+    requests = sum(record.requests for record in status.batches)
+    if cost.actual_usd is None:
+        return f"; the cost of {plural(unpriced, 'request')} is not known" if unpriced else ""
+    share = f" for {requests - unpriced:,} of {plural(requests, 'request')}" if unpriced else ""
+    return f"; cost ${cost.actual_usd}{share}, at the standard price ${cost.standard_usd}, saved ${cost.saved_usd}"

@@ -1,0 +1,114 @@
+"""After a stop: rows for the tickets that will not be sent, or not be asked again."""
+
+from __future__ import annotations
+
+from nightsort.api.status import BatchRecord, BatchState
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.errors import Interruption, SourceChanged
+from nightsort.domain.moves import ABSENCE
+from nightsort.domain.record import Submission, find, next_turn, put, unseen_tickets, without_retry
+from nightsort.domain.report import plural, progress
+from nightsort.domain.verdict import Judgement
+from nightsort.flow.results.answers import GONE, asked_ids, to_ask_again
+from nightsort.flow.results.rows import row_of
+from nightsort.flow.results.store import store
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.tickets.snapshot import source_of
+
+
+async def conclude(run: Run, record: BatchRecord) -> None:
+    """What an attempt left to be asked again ends with the verdict that it has.
+
+    When the API shows the batch no more, nobody can name these tickets: they only count as failed.
+    """
+    api = await run.tools.connections.api(run.resource)
+    unknown = 0
+    with RowSpool(run.tools.scratch) as rows:
+        async for judged in to_ask_again(run, api, record, ABSENCE):
+            unknown += judged.judgement.verdict is Verdict.UNKNOWN
+            rows.add(row_of(run, record.id, record.ended_at, judged))
+        status = await store(run, rows)
+    update = {
+        "retryable": 0,
+        "unknown": record.unknown + unknown,
+        "failed": record.failed + record.retryable - unknown,
+        "unnamed": record.unnamed + max(record.retryable - rows.rows, 0),
+    }
+    status = put(status, record.model_copy(update=update))
+    await run.save_results(status, progress(status))
+
+
+async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
+    """The tickets of a batch that cannot be had any more, as far as the source can still name them."""
+    api = await run.tools.connections.api(run.resource)
+    with RowSpool(run.tools.scratch) as rows:
+        for ticket_id in sorted(await asked_ids(run, api, record)):
+            rows.add(Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id))
+        status = await store(run, rows)
+    unnamed = record.unnamed + record.requests - rows.rows
+    lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}
+    status = put(status, record.model_copy(update=lost))
+    await run.save_results(status, progress(status))
+    which = f"batch {record.id}" if record.id else f"a batch whose custom_ids begin with {record.tag}, if there is one"
+    await run.warn("BatchLost", f"{plural(record.requests, 'request')} of {which}: {why.reason}")
+
+
+async def abandon(run: Run, submission: Submission) -> None:
+    """A range of the source that is not bought any more: each of its tickets gets a row that says why."""
+    released = find(run.status, submission.shard, submission.attempt)
+    if submission.parents and released is not None:
+        status = without_retry(run.status, released)
+        return await run.save_results(status, progress(status))
+    with RowSpool(run.tools.scratch) as rows:
+        unnamed = await name_the_unsent(run, submission, released, rows)
+        status = await store(run, rows)
+    record = BatchRecord(
+        shard=submission.shard,
+        attempt=0,
+        tag="",
+        state=BatchState.COLLECTED,
+        requests=0,
+        failed=rows.rows + unnamed,
+        unnamed=unnamed,
+        after=submission.after,
+        through=submission.through,
+        intended_at=run.now(),
+        turn=next_turn(run.status),
+    )
+    if record.failed or released:
+        status = put(status, record)
+    if submission.through is None:
+        status = status.model_copy(update={"source_exhausted": True})
+    return await run.save_results(status, progress(status))
+
+
+async def name_the_unsent(run: Run, submission: Submission, released: BatchRecord | None, rows: RowSpool) -> int:
+    """Adds their rows; how many tickets nobody can name: the source was changed, or has been away for an hour.
+
+    Raises:
+        Interruption: it cannot be read now.
+    """
+    place = f"source of {run.resource.meta.uid}"
+    there = released.requests if released else unseen_tickets(run.status)
+    try:
+        await add_unsent(run, submission, rows)
+    except Interruption as interruption:
+        if isinstance(interruption, SourceChanged):
+            rows.clear()  # that it was shows at the end of a range, too
+            return there
+        since = run.tools.absent_since.setdefault(place, run.passed())
+        if run.passed() - since < ABSENCE.total_seconds():
+            raise
+        return max(there - rows.rows, 0)
+    run.tools.absent_since.pop(place, None)
+    return 0
+
+
+async def add_unsent(run: Run, submission: Submission, rows: RowSpool) -> None:
+    source = await source_of(run)
+    stop = run.status.stop
+    reason = f"not sent: {stop.message if stop else 'stopped'}"
+    async for page in source.tickets(submission.after, submission.through):
+        for ticket in page:
+            rows.add(Row(ticket.id, None, Verdict.CANCELED, reason))

@@ -1,0 +1,1 @@
+"""What a purchase costs, held against the limits."""

@@ -1,0 +1,180 @@
+"""Holds what a run costs against spec.maxCostUSD: the estimate in pre-flight, and each batch before it is bought."""
+
+from __future__ import annotations
+
+from decimal import ROUND_UP, Decimal
+
+from nightsort.api.spec import Spec
+from nightsort.api.status import BatchState, Status, Tokens
+from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of, prompt_of
+from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.moves import is_in_flight
+from nightsort.domain.prices import Price
+from nightsort.domain.prompt import system_prompt
+from nightsort.domain.record import Submission
+from nightsort.domain.report import progress
+from nightsort.flow.run.run import Run, TooDear
+from nightsort.flow.tickets.sample import Spread, recounted
+
+AROUND_TOKENS = 100
+"""Of a request, beside its texts."""
+MEASURED_AGAIN = 600.0
+"""A batch that is too dear is not read from the source at each look, only to find the same."""
+
+
+def price_for(run: Run, prompt: int) -> Price | None:
+    """The price of requests whose prompts have so many tokens."""
+    try:
+        return price_of(run.spec.model, run.tools.prices, prompt)
+    except UnknownPrice:
+        return None
+
+
+def estimated(run: Run, tokens: Tokens, requests: int, text_bytes: int) -> Decimal | None:
+    """What so many requests will cost, in USD and unrounded; None where the model's price is not known."""
+    price = price_for(run, tokens.prompt)
+    return batch_price(expected(tokens, requests, text_bytes), price) if price else None
+
+
+def most_tokens(run: Run, status: Status) -> Tokens | None:
+    """What a request of this run comes to at the most; None where its plan has no counts."""
+    plan = status.plan
+    if plan is None:
+        return None
+    tokens = plan.tokens or uncounted(run.spec)
+    return at_most(tokens, status, plan.max_tokens or run.spec.prompt.max_tokens)
+
+
+def uncounted(spec: Spec) -> Tokens:
+    """For a plan of an earlier version, which had no counts: a token is one byte at least."""
+    system = len(system_prompt(spec).encode())
+    return Tokens(prompt=system + AROUND_TOKENS, answer=spec.prompt.max_tokens, sample=1, sample_bytes=1)
+
+
+def hold_estimate(run: Run, amount: Decimal | None) -> None:
+    """Holds what the whole run will cost against the limit, before anything is bought.
+
+    Raises:
+        Stalled: it is above, or cannot be told; the limit may be raised.
+    """
+    limit = limit_of(run)
+    if limit is not None and amount is not None and amount > limit:
+        raise Stalled(
+            f"estimated at ${money(amount, ROUND_UP)}, which is above maxCostUSD {limit}; nothing was bought",
+            reason="CostLimitExceeded",
+        )
+
+
+async def count_texts(run: Run, texts: Spread) -> None:
+    """Lets the API count some of a batch's own texts where a limit is to be held: it is free.
+
+    Those that pre-flight saw may have been of another language, and a byte of one has more tokens than of another.
+    What is learned is kept in the plan, so that it holds for all that is in flight.
+    """
+    plan = run.status.plan
+    if limit_of(run) is None or plan is None or plan.tokens is None or texts.few():
+        return
+    api = await run.tools.connections.api(run.resource)
+    tokens = await recounted(run.spec, api, plan.tokens, texts)
+    if tokens != plan.tokens:
+        status = run.status.model_copy(update={"plan": plan.model_copy(update={"tokens": tokens})})
+        await run.save(status, progress(status))
+
+
+def hold_batch(run: Run, submission: Submission, requests: int, text_bytes: int) -> None:
+    """Holds a batch whose size is known against what the limit leaves.
+
+    Raises:
+        Stalled: it would be above. Waiting: the same, but what is in flight may come to less than was expected.
+    """
+    tokens = most_tokens(run, run.status)
+    if tokens is None or not requests:
+        return
+    amount = estimated(run, tokens, requests, text_bytes)
+    try:
+        refuse_above_limit(run, amount)
+    except Interruption:
+        if amount is not None:
+            known = TooDear(submission.shard, submission.attempt, amount, run.passed())
+            run.tools.too_dear[run.resource.meta.uid] = known
+        raise
+    run.tools.too_dear.pop(run.resource.meta.uid, None)
+
+
+def hold_what_is_known(run: Run, submission: Submission) -> None:
+    """The same for a batch that was measured a moment ago, without reading its tickets again."""
+    known = run.tools.too_dear.get(run.resource.meta.uid)
+    if known is None or (known.shard, known.attempt) != (submission.shard, submission.attempt):
+        return
+    if run.passed() - known.at < MEASURED_AGAIN:
+        refuse_above_limit(run, known.price)
+
+
+def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
+    """Holds what the run has or may have cost, and so much more, against the limit; a limit is never passed."""
+    limit, tokens = limit_of(run), most_tokens(run, run.status)
+    price = price_for(run, tokens.prompt) if tokens else None
+    if limit is None or amount is None or price is None or tokens is None:
+        return
+    before = committed(run.status, price, tokens)
+    if before + amount <= limit:
+        return
+    most = f"${money(before + amount, ROUND_UP)}, above maxCostUSD {limit}"
+    if all(record.state is BatchState.RELEASED for record in run.status.batches):
+        raise Stalled(f"the run may cost {most}; nothing was bought{as_estimated(run)}", reason="CostLimitExceeded")
+    said = f"with the next batch the run may cost {most}"
+    if is_in_flight(run.status):
+        every = run.spec.poll_interval_seconds
+        raise Waiting(f"{said}; what is in flight may cost less", reason="CostLimitNear", every=every)
+    raise Stalled(f"{said}; it is not bought{as_estimated(run)}", reason="CostLimitExceeded")
+
+
+def as_estimated(run: Run) -> str:
+    """Why it may be more than what is estimated."""
+    plan, estimated_usd = run.status.plan, run.status.cost.estimated_usd
+    if plan is None or estimated_usd is None:
+        return ""
+    most = plan.max_tokens or run.spec.prompt.max_tokens
+    return f" (estimated at ${estimated_usd}; an answer that is not there yet counts for all its {most:,} tokens)"
+
+
+async def warn_near_limit(run: Run, requests: int, text_bytes: int) -> None:
+    """Says right after pre-flight that the limit is enough for what is expected, and not for what is possible."""
+    limit, tokens = limit_of(run), most_tokens(run, run.status)
+    amount = estimated(run, tokens, requests, text_bytes) if tokens else None
+    if limit is None or amount is None or amount <= limit:
+        return
+    await run.warn(
+        "CostLimitNear",
+        f"the run may cost ${money(amount, ROUND_UP)}, above maxCostUSD {limit}{as_estimated(run)}: "
+        "a batch that could bring it above waits until the earlier ones have cost less, or is not bought",
+    )
+
+
+def limit_of(run: Run) -> Decimal | None:
+    """spec.maxCostUSD.
+
+    Raises:
+        Stalled: it cannot be held, since the model's price is not known.
+    """
+    if run.spec.max_cost_usd is None:
+        return None
+    if price_for(run, 0) is None:
+        raise Stalled(
+            f"no price of {run.spec.model!r} is known, so maxCostUSD cannot be held; "
+            "remove it, or give the operator a price (NIGHTSORT_PRICES)",
+            reason="PriceUnknown",
+        )
+    return Decimal(run.spec.max_cost_usd)
+
+
+def with_what_is_known(run: Run, status: Status) -> Status:
+    """The status with an estimate that is not below what was measured since."""
+    price, before = price_for(run, prompt_of(status)), status.cost.estimated_usd
+    tokens = status.plan.tokens if status.plan else None
+    if price is None or before is None or tokens is None:
+        return status
+    amount = money(committed(status, price, tokens))
+    if Decimal(amount) <= Decimal(before):
+        return status
+    return status.model_copy(update={"cost": status.cost.model_copy(update={"estimated_usd": amount})})

@@ -1,0 +1,161 @@
+"""Admission: no shard is filled before the account has room for it, and namespaces take turns."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import islice
+from weakref import WeakKeyDictionary
+
+from nightsort.domain.errors import Interruption, Waiting
+from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, has_room, in_words
+from nightsort.domain.record import Submission, unseen_tickets
+from nightsort.flow.run.run import Run, Tools
+from nightsort.ports import BatchApi
+
+ASK_SECONDS = 5.0
+FAR_SECONDS = 30.0
+"""How often who is among the first asks, and who is behind them."""
+FORGOTTEN = 60.0
+
+
+@dataclass(slots=True)
+class Account:
+    """Loads by uid; by namespace those who wait, in the order in which they came."""
+
+    loads: dict[str, Load] = field(default_factory=dict)
+    lines: dict[str, dict[str, Place]] = field(default_factory=dict)
+
+    def has_in_line(self, run: Run) -> bool:
+        meta = run.resource.meta
+        return meta.uid in self.lines.get(meta.namespace, {})
+
+    def leave(self, place: Place) -> None:
+        line = self.lines.get(place.namespace, {})
+        line.pop(place.uid, None)
+        if not line:
+            self.lines.pop(place.namespace, None)
+
+    def front(self, now: float) -> list[Place]:
+        """Who goes first. Who has not asked for a while does something else, or is gone: nobody waits behind it."""
+        for namespace in list(self.lines):
+            for place in [
+                one for one in islice(self.lines[namespace].values(), SHOWN_PLACES) if now - one.asked > FORGOTTEN
+            ]:
+                self.leave(place)
+        lines = {name: list(islice(line.values(), SHOWN_PLACES)) for name, line in self.lines.items()}
+        return front(lines, self.loads.values())
+
+
+class Admission:
+    """Keeps count by account. After a restart the count is made from the statuses before anything is admitted."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._limit = tools.enqueued_requests
+        self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
+        self._counted = False
+        self._counting = asyncio.Lock()
+        self._news: dict[str, int] = {}
+
+    async def admit(self, run: Run, submission: Submission) -> None:
+        """Reserves room for the shard; the reservation lasts until the resource is counted again.
+
+        Raises:
+            Waiting: there is none yet; with the place in the queue.
+        """
+        await self._count_all()
+        requests = expected_requests(run, submission)
+        # Who stands in a line already needs no key before it is its turn: a thousand who wait read no Secrets.
+        for account in self._accounts.values():
+            if account.has_in_line(run):
+                self._take_turn(run, account, requests)
+        account = self._account(await self._tools.connections.api(run.resource))
+        mine = self._take_turn(run, account, requests)
+        for line in self._accounts.values():
+            line.leave(mine)
+        self._tools.metrics.admitted(timedelta(seconds=run.passed() - mine.since))
+        there = account.loads.get(mine.uid, Load(mine.namespace, 0))
+        account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
+
+    def _take_turn(self, run: Run, account: Account, requests: int) -> Place:
+        """The resource's place, which is the first one, and there is room.
+
+        Raises:
+            Waiting: somebody else goes first, or there is no room yet.
+        """
+        mine = stand_in_line(account, run, requests)
+        first = account.front(run.passed())
+        if first[0].uid != mine.uid or not has_room(mine.requests, account.loads.values(), self._limit):
+            raise Waiting(
+                f"{in_words(mine, first)} in the queue for this API key: at most {self._limit:,} requests at once",
+                reason="Queued",
+                every=ASK_SECONDS if mine in first else FAR_SECONDS,
+            )
+        return mine
+
+    def count(self, run: Run) -> None:
+        """Counts what a resource has enqueued now, in the account that it was admitted to."""
+        requests = enqueued(run.status)
+        self._hear(run.resource.meta.uid, requests)
+        for account in self._accounts.values():
+            if run.resource.meta.uid in account.loads:
+                account.loads[run.resource.meta.uid] = Load(run.resource.meta.namespace, requests)
+
+    def forget(self, uid: str) -> None:
+        """The resource is gone, or has ended: nobody waits behind it."""
+        self._hear(uid, 0)
+        for account in self._accounts.values():
+            account.loads.pop(uid, None)
+            for place in [line[uid] for line in account.lines.values() if uid in line]:
+                account.leave(place)
+
+    def _hear(self, uid: str, requests: int) -> None:
+        """What is known better than from the list that is being counted."""
+        if not self._counted:
+            self._news[uid] = requests
+
+    def queued(self, now: float) -> int:
+        """How many resources wait for room."""
+        places = [
+            place for account in self._accounts.values() for line in account.lines.values() for place in line.values()
+        ]
+        return sum(now - place.asked <= FORGOTTEN for place in places)
+
+    async def _count_all(self) -> None:
+        """One look counts, and the others wait for it: none is admitted on half a count, which would then undo it."""
+        async with self._counting:
+            if self._counted:
+                return
+            self._news.clear()
+            for resource in await self._tools.ledger.unfinished():
+                if requests := enqueued(resource.status):
+                    try:
+                        account = self._account(await self._tools.connections.api(resource))
+                    except Interruption:
+                        continue  # its key cannot be read, so that it is not known whose room it takes
+                    uid = resource.meta.uid
+                    if requests := self._news.get(uid, requests):  # it may have ended since the list was read
+                        account.loads[uid] = Load(resource.meta.namespace, requests)
+            self._counted = True
+
+    def _account(self, api: BatchApi) -> Account:
+        return self._accounts.setdefault(api, Account())
+
+
+def stand_in_line(account: Account, run: Run, requests: int) -> Place:
+    """The resource's place, kept from earlier or new at the end of its namespace's line."""
+    meta = run.resource.meta
+    line = account.lines.setdefault(meta.namespace, {})
+    earlier = line.get(meta.uid)
+    since = earlier.since if earlier and run.passed() - earlier.asked <= FORGOTTEN else run.passed()
+    place = line[meta.uid] = Place(meta.uid, meta.namespace, requests, run.passed(), since)
+    return place
+
+
+def expected_requests(run: Run, submission: Submission) -> int:
+    """How many requests the shard will have at the most, as far as that is known before it is filled."""
+    if submission.parents:
+        return sum(parent.left for parent in submission.parents)
+    return max(1, min(run.spec.shards.max_requests, unseen_tickets(run.status)))

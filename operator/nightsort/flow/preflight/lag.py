@@ -1,0 +1,46 @@
+"""Holds a source against the results: a copy that lags shows tickets without the label that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nightsort.domain.errors import Waiting
+from nightsort.domain.report import plural
+from nightsort.flow.run.run import Run
+from nightsort.ports import ChangingSource, LabeledSink, Sink, Snapshot, Source
+
+MOST_HELD_IDS = 1_000
+"""Of labeled tickets, as many are held against the source: one that should not be there tells enough."""
+
+
+async def wait_until_seen(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Snapshot | None) -> None:
+    """What is read from a replica may be older than what was written last: nothing is bought until it is there.
+
+    Of a source whose ids are too many to be kept, the first ones are looked at.
+
+    Raises:
+        Waiting: the source gives tickets only since it does not see their labels yet.
+    """
+    if snapshot is None or not isinstance(source, ChangingSource):
+        return
+    consulted = [sink for sink in sinks if isinstance(sink, LabeledSink)]
+    if not consulted:
+        return
+    ids = snapshot.ids if snapshot.ids is not None else await first_ids(source)
+    for sink in consulted:
+        labeled = await sink.labeled(ids)
+        late = await source.outdated(labeled[:MOST_HELD_IDS]) if labeled else ()
+        if late:
+            raise Waiting(
+                f"the source gives {plural(len(late), 'ticket')} that {'has' if len(late) == 1 else 'have'} a label in "
+                "the table of the results: it is read from a copy that lags, and nothing is bought until it has caught "
+                f"up; one of them is {late[0][:64]!r}",
+                reason="SourceLags",
+                every=run.spec.poll_interval_seconds,
+            )
+
+
+async def first_ids(source: Source) -> Sequence[str]:
+    async for page in source.tickets():
+        return [ticket.id for ticket in page]
+    return ()

@@ -1,0 +1,177 @@
+"""Pre-flight: everything that could keep results from being delivered is looked at before anything is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nightsort.api.spec import Spec
+from nightsort.api.status import Cost, Plan
+from nightsort.domain.batch import ModelFacts
+from nightsort.domain.cost import money
+from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.overlap import before_on_same_source, goes_after_others
+from nightsort.domain.printable import printable
+from nightsort.domain.prompt import most_answer_tokens
+from nightsort.domain.report import plural
+from nightsort.domain.request import Encoder
+from nightsort.domain.room import LEAST_RECORD_BYTES, MOST_BATCHES, bytes_beside, spec_bytes
+from nightsort.domain.situation import Situation
+from nightsort.flow.money.budget import estimated, hold_estimate, warn_near_limit
+from nightsort.flow.preflight.dry_run import rehearse
+from nightsort.flow.preflight.lag import wait_until_seen
+from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.places import with_places
+from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
+from nightsort.flow.tickets.snapshot import keep, snapshot_of
+from nightsort.ports import ClaimedSink, Sink
+
+MOST_REMARK_CHARS = 1000
+GLANCE_SECONDS = 10.0
+"""How old the list of others may be that is looked at first: what is bought by is read anew at the end."""
+
+BOUGHT_AGAIN = (
+    "tickets whose answer is none of the categories stay without one, and the next run with this query buys them "
+    "again: use unknownLabel.action Fallback in the next resource"
+)
+
+
+async def prepare(run: Run) -> None:
+    """Checks source, sinks, model and budget, and writes down the plan.
+
+    Raises:
+        Waiting, Stalled, Rejected: with what is in the way.
+    """
+    encoder = Encoder(run.spec, disable_thinking=False)
+    hold_record(run.spec, run.tools.stored_bytes)
+    await let_others_go_first(run, within=GLANCE_SECONDS)
+    await run.tools.ledger.ensure_recordable(run.resource.meta)
+    connections = run.tools.connections
+    source = await connections.source(run.resource)
+    remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
+    snapshot = await snapshot_of(source)
+    tickets = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
+    refuse_too_many_batches(run.spec.shards.max_requests, tickets)
+    sinks = await connections.sinks(run.resource)
+    await rehearse(run.spec, source, sinks, tickets, None if snapshot is None else snapshot.ids)
+    await wait_until_seen(run, source, sinks, snapshot)
+    api = await connections.api(run.resource)
+    model = usable(run.spec.model, await api.model(run.spec.model))
+    seen = await sample(source, encoder, tickets)
+    tokens = await counted(run.spec, model, api, seen.sampled)
+    requests, text_bytes = seen.of_all(tickets)
+    refuse_too_long(model, tokens, requests, text_bytes)
+    amount = estimated(run, tokens, requests, text_bytes)
+    hold_estimate(run, amount)
+    await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
+    await claim_results(sinks)
+    plan = Plan(
+        tickets=tickets,
+        disable_thinking=model.can_disable_thinking,
+        tokens=tokens,
+        max_tokens=most_answer_tokens(run.spec, model),
+        remark=remarks or None,
+    )
+    plan = await keep(run, snapshot, await with_places(plan, source, sinks))
+    cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
+    falls_back = run.spec.unknown_label.action == "Fallback"
+    again = not falls_back and await run.tools.connections.finds_unlabeled_again(run.resource)
+    words = [
+        f"{plural(tickets, 'ticket')} to submit",
+        *([BOUGHT_AGAIN] if again else []),
+        *([remarks] if remarks else []),
+    ]
+    situation = Situation.working("Submitting", "; ".join(words))
+    await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
+    await hold_plan(run)
+    if remarks:
+        await run.warn("EmptyFile", remarks)
+    if again:
+        await run.warn("UnknownBoughtAgain", BOUGHT_AGAIN)
+    await warn_near_limit(run, requests, text_bytes)
+
+
+async def claim_results(sinks: Sequence[Sink]) -> None:
+    """Last of all, so that a run that fails its pre-flight takes no name from others.
+
+    Raises:
+        Stalled: another resource has the name: only one of the two buys.
+    """
+    for sink in sinks:
+        if isinstance(sink, ClaimedSink):
+            await sink.claim()
+
+
+async def let_others_go_first(run: Run, within: float = 0.0) -> None:
+    """Nightly runs that overlap do not buy the same tickets twice.
+
+    Raises:
+        Waiting: another unfinished resource works on the same source.
+    """
+    if not goes_after_others(run.spec):
+        return
+    other = before_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta, within))
+    if other is not None:
+        raise Waiting(
+            f"{other.meta.name} goes first: it is unfinished and works on the same source",
+            reason="Overlap",
+            every=run.spec.poll_interval_seconds,
+        )
+
+
+async def hold_plan(run: Run) -> None:
+    """A plan of which the store has dropped a part decides nothing: pre-flight makes another one.
+
+    Raises:
+        Stalled: it has.
+    """
+    try:
+        await run.tools.ledger.ensure_recordable(run.resource.meta)
+    except Stalled as stalled:
+        await run.save(run.status.model_copy(update={"plan": None}), Situation.of(stalled))
+        raise
+
+
+def hold_record(spec: Spec, stored_bytes: int | None) -> None:
+    """Holds the spec, and the least that the record of a run needs, against what is stored of a resource.
+
+    Raises:
+        Rejected: what is bought could not be written down beside such a spec.
+    """
+    if stored_bytes is None or bytes_beside(spec, stored_bytes) >= LEAST_RECORD_BYTES:
+        return
+    raise Rejected(
+        f"the spec takes {spec_bytes(spec):,} bytes of the {stored_bytes:,} that Kubernetes stores of a resource, and "
+        "leaves no room for the record of what is bought: name a ConfigMap, a database or a bucket as the source, or "
+        "split the tickets among several resources",
+        reason="SpecTooLarge",
+    )
+
+
+def refuse_too_many_batches(max_requests: int, tickets: int) -> None:
+    """Holds the tickets against the batches that a status takes.
+
+    Raises:
+        Rejected: they are more, so that the run could not end.
+    """
+    needed = -(-tickets // max_requests)
+    if needed > MOST_BATCHES:
+        raise Rejected(
+            f"{tickets:,} tickets would be {needed:,} batches, more than {MOST_BATCHES}: "
+            "raise shards.maxRequests or split the source",
+            reason="TooManyBatches",
+        )
+
+
+def usable(name: str, model: ModelFacts | None) -> ModelFacts:
+    """The model, if batches can be run on it.
+
+    Raises:
+        Rejected: it is unknown, retired or not for batches.
+    """
+    if model is None:
+        raise Rejected(f"spec.model: the API knows no model {name!r}", reason="UnknownModel")
+    if model.retired:
+        raise Rejected(f"spec.model: {name!r} is retired", reason="ModelRetired")
+    if not model.batch:
+        raise Rejected(f"spec.model: {name!r} cannot be used in batches", reason="ModelWithoutBatches")
+    return model

@@ -1,0 +1,1 @@
+"""How an intent came out, and from which account it bought."""

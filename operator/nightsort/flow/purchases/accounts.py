@@ -1,0 +1,37 @@
+"""Whether the account that is asked now is the one that an intent bought from."""
+
+from __future__ import annotations
+
+from nightsort.api.status import BatchRecord, BatchState
+from nightsort.domain.account import Kinship, kinship
+from nightsort.domain.errors import Stalled
+from nightsort.domain.record import in_state
+from nightsort.domain.report import ACCOUNT_CHANGED, standing_of
+from nightsort.flow.run.run import Run
+from nightsort.ports import BatchApi
+
+
+async def kinship_of(run: Run, api: BatchApi, intent: BatchRecord) -> Kinship:
+    """Whether the account that is asked now is the one that the intent bought from.
+
+    The batch that was its newest then is shown to its workspace alone: where another key shows it, the key was only
+    replaced. Other batches of the run tell nothing, since they may have been bought from yet another account.
+    """
+    if intent.seen is None:  # an earlier version's
+        return Kinship.SAME
+    kin = kinship(intent.seen, api.account(intent.tag))
+    if kin is Kinship.UNKNOWN and intent.seen.newest and await api.retrieve(intent.seen.newest) is not None:
+        return Kinship.SAME
+    return kin
+
+
+async def refuse_another_account(run: Run, api: BatchApi) -> None:
+    """Asked of the very account that is about to be bought from: the key may have been replaced since the last look.
+
+    Raises:
+        Stalled: it is not known to be that of an intent whose outcome is open.
+    """
+    for intent in in_state(run.status, BatchState.INTENDED):
+        if await kinship_of(run, api, intent) is not Kinship.SAME:
+            situation = standing_of(run.resource, elsewhere=[intent.tag])
+            raise Stalled(situation.message, reason=ACCOUNT_CHANGED)

@@ -1,0 +1,92 @@
+"""Writes how an intent came out: the id of what was bought, or that it is gone and the batch is to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.errors import Conflict, Gone
+from nightsort.domain.record import batch_ids, confirmed, in_state
+from nightsort.domain.recovery import missing
+from nightsort.domain.report import plural, progress
+from nightsort.domain.situation import Situation
+from nightsort.flow.run.context import about_batch
+from nightsort.flow.run.recover import keep_if_possible
+from nightsort.flow.run.run import Run
+
+
+async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
+    """Writes the id of a batch that is known to be ours.
+
+    Raises:
+        Gone: the resource is not there any more; what was bought for it has been cancelled.
+    """
+    now = run.now()
+    try:
+        await settle(run, record, lambda status, intent: confirmed(status, intent, batch_id, now))
+    except Gone:
+        await disown(run, record, batch_id)
+        raise
+    if batch_id not in batch_ids(run.status):
+        return await disown(run, record, batch_id)
+    run.tools.bought.pop(record.tag, None)
+    await keep_if_possible(run)
+    estimated = run.status.cost.estimated_usd
+    cut = f", {record.cut:,} of them cut to {run.spec.prompt.max_body_chars:,} characters" if record.cut else ""
+    about = f"; the run is estimated at ${estimated}" if estimated else ""
+    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}{cut}{about}")
+    return None
+
+
+async def disown(run: Run, record: BatchRecord, batch_id: str) -> None:
+    """Cancels at once what was bought under an intent that is gone: its tickets may be bought under another by now.
+
+    Raises:
+        Waiting, Stalled: it could not be cancelled; the next look tries again.
+    """
+    api = await run.tools.connections.api(run.resource)
+    await api.cancel(batch_id)
+    run.tools.bought.pop(record.tag, None)
+    await run.warn(
+        "BoughtTooLate",
+        f"batch {batch_id} of {plural(record.requests, 'request')} came when its intent was given up; it was cancelled",
+    )
+
+
+async def disown_what_came_too_late(run: Run) -> None:
+    """What this process has bought, could not write down, and finds no intent for any more.
+
+    Raises:
+        Waiting, Stalled: it could not be cancelled.
+    """
+    uid, ids = run.resource.meta.uid, batch_ids(run.status)
+    open_tags = {record.tag for record in in_state(run.status, BatchState.INTENDED)}
+    for tag, bought in list(run.tools.bought.items()):
+        if bought.uid != uid or tag in open_tags:
+            continue
+        if bought.batch.id in ids:
+            run.tools.bought.pop(tag, None)
+            continue
+        await run.ensure_newest()
+        with about_batch(bought.batch.id):
+            await disown(run, bought.record, bought.batch.id)
+
+
+async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchRecord], Status]) -> None:
+    """Writes how an intent came out; one that another process has settled meanwhile is left as it is.
+
+    Raises:
+        Conflict: its place is gone.
+    """
+
+    def changed(status: Status) -> tuple[Status, Situation] | None:
+        intent = next((one for one in in_state(status, BatchState.INTENDED) if one.tag == record.tag), None)
+        if intent is None:
+            return None
+        settled = change(status, intent)
+        return settled, progress(settled)
+
+    await run.save_surely(changed)
+    if missing(run.status, Status(batches=(record,))):
+        raise Conflict(run.resource.meta.key)  # somebody has taken the record away: the next look puts it back
+    run.tools.watches.pop(record.tag, None)

@@ -1,0 +1,1 @@
+"""What answers mean, and where rows go."""

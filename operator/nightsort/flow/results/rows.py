@@ -1,0 +1,48 @@
+"""Makes the row of a ticket from its answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nightsort.api.status import BatchRecord
+from nightsort.domain.answer import Answer, Row, Verdict
+from nightsort.domain.moves import ABSENCE
+from nightsort.flow.results.answers import Judged, to_ask_again
+from nightsort.flow.results.store import store
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.spool import RowSpool
+
+NO_ANSWER = Answer("", "missing")
+
+
+def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Judged) -> Row:
+    answer, judgement = judged.answer or NO_ANSWER, judged.judgement
+    return Row(
+        id=judged.id,
+        category=judgement.category,
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        model=run.spec.model,
+        batch_id=batch_id,
+        classified_at=ended_at,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+    )
+
+
+async def final_rows(run: Run, record: BatchRecord) -> dict[str, int]:
+    """Stores the rows of what an attempt left, with the verdicts that it has; what becomes of its figures."""
+    api = await run.tools.connections.api(run.resource)
+    unknown = 0
+    with RowSpool(run.tools.scratch) as rows:
+        async for judged in to_ask_again(run, api, record, ABSENCE):
+            unknown += judged.judgement.verdict is Verdict.UNKNOWN
+            rows.add(row_of(run, record.id, record.ended_at, judged))
+        await store(run, rows)
+        named = rows.rows
+    return {
+        "retryable": 0,
+        "unknown": record.unknown + unknown,
+        "failed": record.failed + record.left - unknown,
+        "unnamed": record.unnamed + max(record.left - named, 0),
+    }

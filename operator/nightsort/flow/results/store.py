@@ -1,0 +1,50 @@
+"""Hands rows to every sink of a resource."""
+
+from __future__ import annotations
+
+from nightsort.api.status import Status
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.tickets.places import hold_results
+from nightsort.ports import Stored
+
+
+async def store(run: Run, rows: RowSpool) -> Status:
+    """Writes the rows to every sink; the run's status with where they were put.
+
+    Raises:
+        Conflict: somebody has written the resource meanwhile. A process that was paused for long writes no old rows.
+        Stalled: the rows would go to another place than when the run began.
+    """
+    status = run.status
+    sinks = await run.tools.connections.sinks(run.resource)
+    await hold_results(run, sinks)
+    await run.ensure_newest()
+    for sink in sinks:
+        with run.tools.traces.call("write rows"):
+            stored = await sink.write(rows.chunks())
+        status = with_stored(status, stored)
+        if stored.taken:
+            await run.warn("IdsCollide", collision(stored))
+    run.found += rows.verdicts
+    return status
+
+
+def with_stored(status: Status, stored: Stored) -> Status:
+    """The status with where rows were put; what is known already is kept."""
+    results = status.results.model_copy(
+        update={
+            "config_maps": stored.config_maps or status.results.config_maps,
+            "table": stored.table or status.results.table,
+            "object_store": stored.object_store or status.results.object_store,
+            "unmatched": status.results.unmatched + stored.without_row,
+        }
+    )
+    return status.model_copy(update={"results": results})
+
+
+def collision(stored: Stored) -> str:
+    return (
+        f"table {stored.table} takes the ids of several tickets for one: it keeps the label that stands there, and not "
+        f"those of {', '.join(map(repr, stored.taken))}. Use a type and collation that tell them apart"
+    )

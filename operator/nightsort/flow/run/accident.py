@@ -1,0 +1,118 @@
+"""Failures of a resource's looks: how long to stay away, and what to say of exceptions that nobody foresaw."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from traceback import extract_tb
+
+from nightsort.api.status import BatchRecord, BatchState
+from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.moves import INTERNAL_ERROR, Collect, Move, poll_pause
+from nightsort.domain.record import in_state
+from nightsort.flow.run.run import Run
+
+FIRST_BACKOFF_SECONDS = 2.0
+LONGEST_BACKOFF_SECONDS = 300.0
+MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
+STALLED_SECONDS = 30.0
+LONGEST_STALLED_SECONDS = 240.0
+LONGEST_SECRET_SECONDS = 60.0
+"""A Secret or a key that is put right is seen soon: reads of it are shared, and an account is asked once for all."""
+OF_SECRETS = frozenset(
+    {
+        "SecretMissing",
+        "SecretKeyMissing",
+        "SecretNotAllowed",
+        "SecretInvalid",
+        "CredentialsMissing",
+        "CredentialsRefused",
+    }
+)
+MOST_TRIES = 6
+"""Of a step that ends in an accident, until it is taken for one that ends so each time: about two minutes."""
+LOOKING, ADOPTING = "looking at what is in flight", "looking for what a lost create call bought"
+PACKAGE = Path(__file__).parents[1]
+
+
+class Accidents:
+    """How often in a row each step of a resource has ended in an exception that nobody foresaw.
+
+    A restart counts anew: a later version may know better.
+    """
+
+    def __init__(self) -> None:
+        self._tries: defaultdict[str, dict[str, int]] = defaultdict(dict)
+
+    def happened(self, uid: str, step: str, error: Exception) -> Interruption:
+        """What to say of it: the error's name and place, which tell whoever mends it most, and nothing of its text."""
+        tries = self._tries[uid][step] = self._tries[uid].get(step, 0) + 1
+        what = f"{step}: an unexpected {type(error).__name__}{place_of(error)}, told in the operator's log"
+        if tries < MOST_TRIES:
+            return Waiting(f"{what}; it is tried again", reason=INTERNAL_ERROR)
+        return Stalled(
+            f"{what}, each time that it is tried. Please report it. It goes on by itself where it can; suspend, "
+            "activeDeadlineSeconds, cancel and delete work all the same",
+            reason=INTERNAL_ERROR,
+        )
+
+    def over(self, uid: str, step: str) -> None:
+        self._tries[uid].pop(step, None)
+
+    def known(self, uid: str) -> Collection[str]:
+        """Batches of which collecting has ended so each time."""
+        steps = self._tries.get(uid, {})
+        return {step.removeprefix(COLLECTING) for step, tries in steps.items() if tries >= MOST_TRIES}
+
+    def forget(self, uid: str) -> None:
+        self._tries.pop(uid, None)
+
+
+COLLECTING = "collecting batch "
+
+
+def step_of(move: Move) -> str:
+    """A move in words for people, the same at each try."""
+    if isinstance(move, Collect):
+        return f"{COLLECTING}{move.batch.id}"
+    batch_id = batch_of(move)
+    return type(move).__name__.lower() + (f" of batch {batch_id}" if batch_id else "")
+
+
+def batch_of(move: Move) -> str | None:
+    """The id of the batch that a move is about, where it is about one whose id is known."""
+    record: BatchRecord | None = getattr(move, "record", None)
+    return record.id if record else None
+
+
+def place_of(error: Exception) -> str:
+    """File and line of our own code that it came through last."""
+    own = [frame for frame in extract_tb(error.__traceback__) if PACKAGE in Path(frame.filename).parents]
+    return f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+
+
+def pause(interruption: Interruption, failures: int, jitter: float) -> float:
+    """Seconds until the next look, after so many failures.
+
+    Steady, or twice as long each time and at least what the other side asked for. `jitter` is between 0 and 1.
+    Where a person is waited for, a change of the spec ends the pause; jitter makes it shorter, so that bounds hold.
+    """
+    if isinstance(interruption, Stalled) and interruption.reason != INTERNAL_ERROR:
+        longest = LONGEST_SECRET_SECONDS if interruption.reason in OF_SECRETS else LONGEST_STALLED_SECONDS
+        return min(STALLED_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), longest) * (1 - jitter / 4)
+    if isinstance(interruption, Waiting) and interruption.every is not None:
+        return interruption.every
+    retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None
+    backoff = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_BACKOFF_SECONDS)
+    return max(retry_after or 0.0, backoff) * (1 + jitter / 2)
+
+
+def until_others(run: Run, interruption: Interruption) -> float:
+    """Seconds until another batch is to be looked at, where only the collecting of one has failed; else infinite."""
+    flying = [record for record in in_state(run.status, BatchState.SUBMITTED) if run.step != f"{COLLECTING}{record.id}"]
+    asked_to_wait = isinstance(interruption, Waiting) and interruption.retry_after is not None
+    if not flying or not run.step.startswith(COLLECTING) or asked_to_wait:
+        return math.inf
+    return poll_pause(run.resource, run.now())

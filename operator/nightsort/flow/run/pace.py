@@ -1,0 +1,194 @@
+"""One pace for all resources of an account: when the API is away or full, one of them asks, and the others wait."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import BinaryIO
+
+from nightsort.domain.account import Account
+from nightsort.domain.answer import Answer
+from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.flow.run.measure import Unmeasured
+from nightsort.flow.run.trace import Untraced
+from nightsort.ports import BatchApi, Clock, Metrics, Traces
+
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 300.0
+MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
+STALLED_SECONDS = 20.0
+ABOUT_ONE_CALL = frozenset(
+    {
+        "NotFound",
+        "ResultsCut",
+        "ResultsIncomplete",
+        "TooLate",
+        "SendingCut",
+        "ListTooLong",
+        "ListUnreadable",
+        "ResultsUnavailable",
+        "DiskFull",
+        "DiskReadOnly",
+        "TooManyOpenFiles",
+        "OutOfMemory",
+        "DiskFailed",
+    }
+)
+"""Reasons that say nothing of how the next call will fare: the API has answered, or was not asked at all."""
+
+
+class PacedApi:
+    """A BatchApi that stops calling for a while after a failure that concerns the whole account.
+
+    A refused create (no credit, a spend limit, a full queue) says nothing of batches that are paid for, and holds back
+    creates only; what is asked before a purchase has limits of its own, and a gate of its own. A failed read holds back
+    everything: it needs nothing but the API and the key, and where one of these is away a read finds out. A cancel
+    always goes out: it ends what costs money, and the last moment for it may be now; who asks has a pace of his own.
+    """
+
+    def __init__(
+        self,
+        api: BatchApi,
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        metrics: Metrics | None = None,
+        traces: Traces | None = None,
+    ) -> None:
+        self._api = api
+        self._traces = traces or Untraced()
+        self._metrics = metrics or Unmeasured()
+        self._everything = Gate(clock, jitter)
+        self._buying = Gate(clock, jitter)
+        self._asking_before = Gate(clock, jitter)
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        with self._call("create", self._everything, self._buying):
+            return await self._api.create(body, size, tag)
+
+    async def retrieve(self, batch_id: str) -> Batch | None:
+        with self._call("retrieve", self._everything):
+            return await self._api.retrieve(batch_id)
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        with self._call("recent", self._everything):
+            return await self._api.recent(since)
+
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        with self._call("recent", self._everything):
+            return await self._api.behind(batch_id, until)
+
+    async def newest(self) -> Batch | None:
+        with self._call("newest", self._everything, self._asking_before):
+            return await self._api.newest()
+
+    def account(self, salt: str) -> Account:
+        return self._api.account(salt)
+
+    async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
+        with self._call("results", self._everything):
+            async for chunk in self._api.results(batch):
+                yield chunk
+
+    async def cancel(self, batch_id: str) -> None:
+        with self._call("cancel"):
+            await self._api.cancel(batch_id)
+
+    async def model(self, model: str) -> ModelFacts | None:
+        with self._call("model", self._everything, self._asking_before):
+            return await self._api.model(model)
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        with self._call("count_tokens", self._everything, self._asking_before):
+            return await self._api.count_tokens(model, system, text)
+
+    @contextmanager
+    def _call(self, operation: str, *gates: Gate) -> Iterator[None]:
+        """Goes through all gates; a failure closes the last of them, a success opens all."""
+        with ExitStack() as passed:
+            for gate in gates:
+                passed.enter_context(gate.passed())
+            code = "Aborted"
+            try:
+                with self._traces.call(f"batches {operation}"):
+                    yield
+            except Interruption as interruption:
+                code = interruption.reason
+                if concerns_others(interruption):
+                    for gate in gates[-1:]:
+                        gate.close(interruption)
+                raise
+            else:
+                code = "ok"
+                for gate in gates:
+                    gate.open()
+            finally:
+                self._metrics.called(operation, code)
+
+
+class Gate:
+    """Closed for a while after a failure.
+
+    The pause doubles from one second to five minutes, with jitter, and is at least what `retry-after` says. When it is
+    over, one call goes out first; the others follow when that has succeeded.
+    """
+
+    def __init__(self, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._failures = 0
+        self._closed: Interruption | None = None
+        self._until = clock.monotonic()
+        self._probing = False
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """For as long as a call is under way.
+
+        Raises:
+            Waiting, Stalled: what closed the gate, while it is closed.
+        """
+        probing = self._closed is not None and self._ask_to_probe(self._closed)
+        try:
+            yield
+        finally:
+            if probing:
+                self._probing = False
+
+    def _ask_to_probe(self, closed: Interruption) -> bool:
+        left = self._until - self._clock.monotonic()
+        if left > 0:
+            raise again(closed, left)
+        if self._probing:
+            raise again(closed, FIRST_SECONDS)
+        self._probing = True
+        return True
+
+    def open(self) -> None:
+        self._failures, self._closed = 0, None
+
+    def close(self, interruption: Interruption) -> None:
+        self._failures += 1
+        pause = STALLED_SECONDS
+        if isinstance(interruption, Waiting):
+            doubled = min(FIRST_SECONDS * 2.0 ** min(self._failures - 1, MOST_DOUBLINGS), LONGEST_SECONDS)
+            pause = max(doubled, interruption.retry_after or 0.0)
+        self._closed = interruption
+        self._until = self._clock.monotonic() + pause * (1 + self._jitter() / 2)
+
+
+def concerns_others(interruption: Interruption) -> bool:
+    """Whether the account's next call of the kind is likely to fail the same way."""
+    return not isinstance(interruption, Rejected) and interruption.reason not in ABOUT_ONE_CALL
+
+
+def again(closed: Interruption, seconds: float) -> Interruption:
+    """The same interruption for a call that was not made; it surely had no effect."""
+    if isinstance(closed, Stalled):
+        return Stalled(closed.message, reason=closed.reason)
+    message, reason = closed.message, closed.reason
+    if isinstance(closed, OutcomeUnknown):
+        message, reason = "the API did not answer a call; it is called again in a moment", "ApiUnavailable"
+    return Waiting(message, reason=reason, retry_after=seconds)

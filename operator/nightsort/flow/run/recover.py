@@ -1,0 +1,135 @@
+"""Keeps a copy of the record beside it before anything is bought, and puts back what somebody has taken away."""
+
+from __future__ import annotations
+
+import logging
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import Status
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.errors import Conflict, Interruption
+from nightsort.domain.recovery import (
+    best,
+    from_the_beginning,
+    has_lost_its_beginning,
+    in_flight,
+    is_behind,
+    lost,
+    missing,
+    restored,
+)
+from nightsort.domain.report import plural, progress
+from nightsort.flow.run.run import Known, Run, Tools
+
+logger = logging.getLogger(__name__)
+
+
+async def keep(run: Run) -> None:
+    """Durable before anything is bought under an intent: a status that is wiped afterwards buys nothing again.
+
+    Raises:
+        Conflict: the copy has batches that the record lacks. Waiting, Stalled: it cannot be kept.
+    """
+    await run.keep(run.status)
+
+
+async def keep_if_possible(run: Run) -> None:
+    """What the copy lacks is found out by the tag, or collected again; nothing waits for it."""
+    try:
+        await keep(run)
+    except Conflict as conflict:
+        run.doubt = conflict
+        logger.warning("%s: the copy of the record has more; it is put back at the next look", run.resource.meta.key)
+    except Interruption as interruption:
+        logger.warning("%s: the copy of the record is behind: %s", run.resource.meta.key, interruption.message)
+
+
+async def recover(run: Run) -> None:
+    """At the beginning of a look: puts back batches that the record has lost since this process, or any, knew of them.
+
+    The copy is read at a process's first look at a resource, and whenever anybody else has written that since: what
+    another process has bought may have come and gone between two looks. Where there is a copy, it decides: another
+    process may have summed up what this one remembers. A resource that is finished, or to be deleted, is left as it is.
+
+    Raises:
+        Conflict, Gone, Waiting, Stalled: as reading and writing do.
+    """
+    tools, uid = run.tools, run.resource.meta.uid
+    known = tools.remembered.get(uid)
+    before = known.status if known else None
+    if before is not None and is_behind(run.status, before):
+        await run.reload()  # mostly it is the watch that is behind
+    behind = before is not None and is_behind(run.status, before)
+    if known is not None and not behind and known.version == run.resource.meta.resource_version:
+        rely(run)
+        return
+    if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
+        return
+    try:
+        kept = await tools.ledger.kept_record(run.resource.meta)
+    except Interruption as interruption:
+        if behind or run.status.plan is None:
+            raise
+        # Nothing seems to be missing: what has ended is collected, and nothing is bought before it is surely so.
+        logger.warning("%s: %s", run.resource.meta.key, interruption.message)
+        run.doubt = interruption
+        return
+    base = best(kept.status, before)
+    gone = lost(run.status, kept.status) if kept.status else missing(run.status, before) if before else []
+    if base is None or not gone:
+        await make_whole(run, copied=kept.status is not None)
+    elif await begins_anew(run, kept.anew):
+        return
+    else:
+        await run.ensure_newest()
+        status = restored(run.status, base)
+        await run.save(status, progress(status))
+        await run.warn(
+            "RecordRestored",
+            f"the status had lost {plural(len(gone), 'batch', 'batches')}: put back, and nothing is bought again",
+        )
+    rely(run)
+
+
+async def make_whole(run: Run, *, copied: bool) -> None:
+    """Where neither a copy nor memory has more batches than the record: nothing was bought that it does not know."""
+    if has_lost_its_beginning(run.status):
+        await run.ensure_newest()
+        status = from_the_beginning(run.status)
+        await run.save(status, progress(status))
+        await run.warn(
+            "RecordRestored", "the status had lost all batches before any was bought: its source is read anew"
+        )
+    elif not copied and in_flight(run.status):  # an earlier version's
+        await keep_if_possible(run)
+
+
+def rely(run: Run) -> None:
+    """The record has all that its copy has."""
+    run.checked, run.doubt = True, None
+    run.tools.remembered[run.resource.meta.uid] = Known(run.status, run.resource.meta.resource_version)
+
+
+async def begins_anew(run: Run, word_before: str) -> bool:
+    """Whether a person has said, since the last time, that a run whose status is empty is to begin anew."""
+    word = run.resource.meta.begin_anew
+    if run.status.batches or run.status.plan is not None or word in ("", word_before):
+        return False
+    await run.ensure_newest()
+    await run.tools.ledger.forget_record(run.resource.meta, word)
+    run.tools.remembered.pop(run.resource.meta.uid, None)
+    await run.warn("BegunAnew", "an annotation says so: what was bought before the status was emptied is forgotten")
+    return True
+
+
+async def whole_status(tools: Tools, resource: Resource) -> Status:
+    """A status with what it may have lost, where nothing is to be written any more, and nothing may wait."""
+    known = tools.remembered.get(resource.meta.uid)
+    before = known.status if known else None
+    try:
+        kept = (await tools.ledger.kept_record(resource.meta)).status
+    except Interruption:
+        kept = None
+    base = best(kept, before)
+    gone = lost(resource.status, kept) if kept else missing(resource.status, before) if before else []
+    return restored(resource.status, base) if base is not None and gone else resource.status

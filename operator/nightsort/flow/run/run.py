@@ -1,0 +1,294 @@
+"""One resource under work: its newest version, and the one door through which its status is written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import Spec
+from nightsort.api.status import BatchRecord, Status
+from nightsort.domain.answer import Verdict
+from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import Totals, Watch
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
+from nightsort.domain.prices import PRICE_TABLE, PriceTable
+from nightsort.domain.recovery import lost, removes
+from nightsort.domain.report import report
+from nightsort.domain.room import MOST_BATCHES, STORED_BYTES
+from nightsort.domain.situation import Situation
+from nightsort.flow.run.disk import SCRATCH, Scratch
+from nightsort.flow.run.measure import Unmeasured, measure
+from nightsort.flow.run.trace import Untraced
+from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
+
+logger = logging.getLogger(__name__)
+CONFIRM_TRIES = 5
+TOO_LARGE = "TooLarge"
+OWNED_FOR = 10.0
+
+
+@dataclass(slots=True)
+class Owned:
+    """The batches that any record owns, read at most every ten seconds however many intents are to be settled.
+
+    What was bought meanwhile is missing: one candidate more, which its tag tells apart as soon as it has ended.
+    """
+
+    at: float | None = None
+    ids: set[str] = field(default_factory=set)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def seen(self, ledger: Ledger, now: float) -> set[str]:
+        async with self.reading:
+            if self.at is None or now - self.at >= OWNED_FOR:
+                self.ids, self.at = await ledger.owned_batches(), now
+            return self.ids
+
+
+@dataclass(frozen=True, slots=True)
+class ShortReads:
+    """Since when (monotonic seconds) and how often results lacked lines, and how many the last read had."""
+
+    since: float
+    reads: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooDear:
+    """A batch that was measured and not bought, for so many USD; `at` is in monotonic seconds."""
+
+    shard: int
+    attempt: int
+    price: Decimal
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A batch that this process has bought for a resource, under that intent."""
+
+    uid: str
+    record: BatchRecord
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The newest status of a run that this process has written, or held against its copy, and that version of it."""
+
+    status: Status
+    version: str
+
+
+@dataclass(slots=True)
+class Tools:
+    """What every run works with.
+
+    `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
+    batches at once, `scratch` where bodies and rows lie on their way, `places` how many batches of a source a record
+    may hold, `stored_bytes` how large a resource may be where it is stored, or None where nothing limits it. What
+    follows them is remembered while the process lives: `bought`, by tag, what was bought but could not be confirmed in
+    the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag of a batch after one and after
+    two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `remembered`, by uid, the newest
+    record of a run that was held against its copy; `totals`, how many requests batches were said to hold;
+    `short_reads`, how long results have lacked lines of a kind; `cancel_asked`, batches that were asked to end;
+    `absent_since`, when (in monotonic seconds) the API was first seen not to show a batch; `too_dear`, by uid, the
+    batch that is above a resource's limit.
+    """
+
+    ledger: Ledger
+    connections: Connections
+    events: Events
+    clock: Clock
+    new_tag: Callable[[], str]
+    metrics: Metrics = field(default_factory=Unmeasured)
+    traces: Traces = field(default_factory=Untraced)
+    prices: PriceTable = PRICE_TABLE
+    grace: timedelta = timedelta(minutes=10)
+    enqueued_requests: int = 200_000
+    scratch: Scratch = SCRATCH
+    places: int = MOST_BATCHES
+    stored_bytes: int | None = STORED_BYTES
+    bought: dict[str, Bought] = field(default_factory=dict)
+    owned: Owned = field(default_factory=Owned)
+    suspicions: dict[str, str] = field(default_factory=dict)
+    proofs: dict[str, str] = field(default_factory=dict)
+    watches: dict[str, Watch] = field(default_factory=dict)
+    remembered: dict[str, Known] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
+    short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
+    cancel_asked: set[str] = field(default_factory=set)
+    absent_since: dict[str, float] = field(default_factory=dict)
+    too_dear: dict[str, TooDear] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Run:
+    """`found` are the verdicts of the rows that were stored since the last write, `step` what is being done.
+
+    `checked` is whether the record was held against its copy in this look. `doubt` is why that could not be done, or
+    has to be done once more: until it is, nothing is bought, and no run ends.
+    """
+
+    resource: Resource
+    tools: Tools
+    found: Counter[Verdict] = field(default_factory=Counter)
+    step: str = ""
+    checked: bool = False
+    doubt: Interruption | Conflict | None = None
+
+    @property
+    def spec(self) -> Spec:
+        return self.resource.spec
+
+    @property
+    def status(self) -> Status:
+        return self.resource.status
+
+    def now(self) -> datetime:
+        return self.tools.clock.now()
+
+    def passed(self) -> float:
+        """Seconds of the monotonic clock: for how long something has lasted, whoever sets the other clock."""
+        return self.tools.clock.monotonic()
+
+    def told(self, status: Status, situation: Situation) -> Status:
+        """The status as it would be written, with all that is derived from it."""
+        return report(self.resource, status, situation, self.tools.prices, self.now())
+
+    async def save(self, status: Status, situation: Situation) -> None:
+        """Writes the status, guarded; what is the same already is not written again.
+
+        Whoever writes labels or annotations all the time is no reason to begin anew: what was decided by still holds.
+
+        Raises:
+            Conflict, Gone, Waiting: see Ledger.save. Conflict also where the newest version turned out to be finished,
+                which is never written again.
+        """
+        await self._save(status, situation, lambda newest: newest.spec == self.spec)
+
+    async def save_results(self, status: Status, situation: Situation) -> None:
+        """The same for what follows from answers that are stored: it holds whatever becomes of the spec meanwhile."""
+        await self._save(status, situation, lambda newest: True)
+
+    async def _save(self, status: Status, situation: Situation, holds: Callable[[Resource], bool]) -> None:
+        for attempt in range(CONFIRM_TRIES):
+            if is_finished(self.status):
+                raise Conflict(self.resource.meta.key)
+            told = self.told(status, situation)
+            if told == self.status:
+                break
+            try:
+                if removes(self.status, told):  # the copy first: it is not to bring back what goes for good
+                    await self.keep(told, removing=True)
+                meta = await self.tools.ledger.save(self.resource.meta, told)
+            except Conflict:
+                newest = await self._newest()
+                if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
+                    raise
+                await self._demand_that_nothing_is_lost(newest)
+                self.resource = newest
+            else:
+                self._saved(meta, told)
+                break
+
+    async def _demand_that_nothing_is_lost(self, newest: Resource) -> None:
+        """What looks as it did may have been written to and then been wiped: the copy tells.
+
+        Raises:
+            Conflict: it has batches that the record lacks. Waiting, Stalled: it cannot be read.
+        """
+        kept = (await self.tools.ledger.kept_record(newest.meta)).status
+        if kept is not None and lost(newest.status, kept):
+            raise Conflict(newest.meta.key)
+
+    def demand_no_doubt(self) -> None:
+        """Raises why the record is to be held against its copy first, if it is."""
+        if self.doubt is not None:
+            raise self.doubt
+
+    def _saved(self, meta: Meta, told: Status) -> None:
+        before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
+        if self.checked and self.doubt is None:
+            self.tools.remembered[self.resource.meta.uid] = Known(told, meta.resource_version)
+        found, self.found = self.found, Counter()
+        measure(self.tools.metrics, before, self.resource, found, self.tools.prices)
+
+    async def keep(self, status: Status, *, removing: bool = False) -> None:
+        """Keeps a copy of the record beside it. No run has to wait for one that is too large for its place.
+
+        Raises:
+            Conflict: the copy has batches that this record lacks. Waiting, Stalled: it cannot be kept.
+        """
+        try:
+            await self.tools.ledger.keep_record(self.resource.meta, status, removing=removing)
+        except Stalled as stalled:
+            if stalled.reason != TOO_LARGE:
+                raise
+            logger.warning("%s: no copy of the record is kept: %s", self.resource.meta.key, stalled.message)
+
+    def _has_the_record_of(self, newest: Resource) -> bool:
+        """Whether nobody has written the record since it was read, and the resource is not to go."""
+        if newest.meta.resource_version == self.resource.meta.resource_version:
+            return True
+        same = as_kept(newest.status) == as_kept(self.status)
+        return same and newest.meta.deletion_timestamp == self.resource.meta.deletion_timestamp
+
+    async def save_surely(self, change: Callable[[Status], tuple[Status, Situation] | None]) -> None:
+        """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought.
+
+        `change` makes it of the newest status, or None where that needs it no longer.
+        """
+        for attempt in range(CONFIRM_TRIES):
+            wanted = change(self.status)
+            if wanted is None:
+                return None
+            try:
+                return await self.save(*wanted)
+            except Conflict:
+                if attempt == CONFIRM_TRIES - 1:
+                    raise
+                await self.reload()
+        return None
+
+    async def ensure_newest(self) -> None:
+        """Where no guarded write stands between a decision and its effect.
+
+        Raises:
+            Conflict: the record was written since it was read. Gone: the resource is not there any more.
+        """
+        newest = await self._newest()
+        if not self._has_the_record_of(newest):
+            raise Conflict(self.resource.meta.key)
+        if newest.meta.resource_version != self.resource.meta.resource_version:
+            await self._demand_that_nothing_is_lost(newest)
+        self.resource = newest
+
+    async def reload(self) -> None:
+        self.resource = await self._newest()
+        self.doubt = Conflict(self.resource.meta.key)  # what was written meanwhile may be less than what was known
+
+    async def _newest(self) -> Resource:
+        newest = await self.tools.ledger.load(self.resource.meta)
+        if newest is None:
+            raise Gone(self.resource.meta.key)
+        return newest
+
+    async def note(self, reason: str, message: str) -> None:
+        await self.tools.events.post(self.resource.meta, "Normal", reason, message)
+
+    async def warn(self, reason: str, message: str) -> None:
+        await self.tools.events.post(self.resource.meta, "Warning", reason, message)
+
+
+def as_kept(status: Status) -> str:
+    """A status in the form in which it is stored, where times have no fractions of a second."""
+    return status.model_dump_json(by_alias=True, exclude_none=True)

@@ -1,0 +1,182 @@
+"""Files on disk for what is too large for memory: the body of a batch, and the rows on their way to the sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from threading import Thread
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+import msgspec
+
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.request import CLOSING, OPENING, SEPARATOR
+from nightsort.flow.run.disk import SCRATCH, Scratch, refused
+
+LARGE_BYTES = 10_000_000
+"""From here on the loop does not wait for the kernel to free the file: 256 MB take it a tenth of a second."""
+SYNCED_AT_ONCE = 1_000_000
+"""Bytes that the loop waits for until they are on the disk; for more, a thread does."""
+ROWS_PER_CHUNK = 1_000
+
+
+class _Spool:
+    """A file that is written once and then read; every failure of the system comes out as a Stalled that names it."""
+
+    def __init__(self, scratch: Scratch = SCRATCH) -> None:
+        self._scratch = scratch
+        self._written = 0
+        try:
+            self._file = scratch.open()
+        except OSError as error:
+            raise refused(error, scratch.place) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._written < LARGE_BYTES:
+            self._close()
+        else:
+            Thread(target=self._close).start()
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # what a full disk did not take is written once more, and is not needed
+            self._file.close()
+
+    def _write(self, content: bytes) -> int:
+        self._written += len(content)
+        try:
+            return self._file.write(content)
+        except (OSError, MemoryError) as error:
+            raise refused(error, self._scratch.place, self._written) from error
+
+    async def seal(self) -> None:
+        """Everything is on the disk when this returns: a disk that is full shows before anything is intended.
+
+        Raises:
+            Stalled: it is not, by the name of what is in the way.
+        """
+        try:
+            if self._written < SYNCED_AT_ONCE:
+                self._scratch.sync(self._file)
+            else:
+                await asyncio.to_thread(self._scratch.sync, self._file)
+        except (OSError, MemoryError) as error:
+            raise refused(error, self._scratch.place, self._written) from error
+
+
+class BodySpool(_Spool):
+    """The body of one create call, request by request. `size` is in bytes, with everything that stands around them.
+
+    `handed_out` are the bytes that were read from the body: as long as they are fewer than `size`, nobody has it whole.
+    """
+
+    def __init__(self, scratch: Scratch = SCRATCH) -> None:
+        super().__init__(scratch)
+        self.requests = 0
+        self.handed_out = 0
+        self.size = self._write(OPENING) + len(CLOSING)
+
+    def fits(self, request: bytes, max_requests: int, max_bytes: int) -> bool:
+        return self.requests < max_requests and self.size + len(SEPARATOR) + len(request) <= max_bytes
+
+    def add(self, request: bytes) -> None:
+        if self.requests:
+            self.size += self._write(SEPARATOR)
+        self.size += self._write(request)
+        self.requests += 1
+
+    async def seal(self) -> None:
+        """Nothing can be added afterwards."""
+        self._write(CLOSING)
+        await super().seal()
+
+    def body(self) -> BinaryIO:
+        """The whole body of a sealed spool, to be read from its start."""
+        self._file.seek(0)
+        return cast(BinaryIO, self)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes of the body."""
+        try:
+            content = self._file.read(size)
+        except (OSError, MemoryError) as error:
+            raise refused(error, self._scratch.place, self.size) from error
+        self.handed_out += len(content)
+        return content
+
+    @property
+    def surely_unsent(self) -> bool:
+        """A body without its end is none: whoever was handed no more than that has accepted nothing."""
+        return self.handed_out < self.size
+
+
+class Guarded:
+    """A file of so many bytes that is to be read once; `may_go_on` hears how many were read, and raises to end it.
+
+    Asked before every read, but not once all is read: what is cut off in between is surely no whole body.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, may_go_on: Callable[[int], None]) -> None:
+        self._file = file
+        self._size = size
+        self._read = 0
+        self._may_go_on = may_go_on
+
+    def read(self, size: int = -1) -> bytes:
+        if self._read < self._size:
+            self._may_go_on(self._read)
+        piece = self._file.read(size)
+        self._read += len(piece)
+        return piece
+
+
+class RowSpool(_Spool):
+    """Rows, written once and read once by each sink; a line of the file holds a chunk of them."""
+
+    def __init__(self, scratch: Scratch = SCRATCH) -> None:
+        super().__init__(scratch)
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(list[Row]).decode
+        self._chunk: list[Row] = []
+        self.rows = 0
+        self.verdicts: Counter[Verdict] = Counter()
+
+    def add(self, row: Row) -> None:
+        self._chunk.append(row)
+        self.rows += 1
+        self.verdicts[row.verdict] += 1
+        if len(self._chunk) == ROWS_PER_CHUNK:
+            self._write_chunk()
+
+    def clear(self) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._chunk.clear()
+        self.rows = 0
+        self.verdicts.clear()
+
+    async def seal(self) -> None:
+        self._write_chunk()
+        await super().seal()
+
+    async def chunks(self) -> AsyncIterator[Sequence[Row]]:
+        self._write_chunk()
+        try:
+            self._file.seek(0)
+            for line in self._file:
+                yield self._decode(line)
+                await asyncio.sleep(0)  # nothing else here gives way to the loop
+        except OSError as error:
+            raise refused(error, self._scratch.place, self._written) from error
+
+    def _write_chunk(self) -> None:
+        if self._chunk:
+            self._write(self._encode(self._chunk) + b"\n")
+            self._chunk.clear()

@@ -1,0 +1,119 @@
+"""Finds what the API refuses of a batch: it is sent in smaller parts, until a request that is refused stands alone."""
+
+from __future__ import annotations
+
+import logging
+
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain import custom_id
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.errors import RefusedBatch, Rejected
+from nightsort.domain.record import find, parents_of, put, put_retry, released, without_retry
+from nightsort.domain.report import plural
+from nightsort.flow.purchases.confirm import settle
+from nightsort.flow.results.rows import final_rows
+from nightsort.flow.results.store import store
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.spool import RowSpool
+
+logger = logging.getLogger(__name__)
+MOST_REFUSALS = 200
+"""Creates of a run that may be refused: some ten requests among 100,000 are found with them."""
+MOST_WITHOUT_A_SALE = 40
+"""The same where the API has taken nothing yet: it may well be something that all requests have."""
+SHOWN_ID_CHARS = 64
+
+
+async def halve(run: Run, record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> None:
+    """Releases the intent so that its tickets are sent in parts; a request that is refused alone is Unsendable.
+
+    `sent` are the ids of the batch's tickets, in the order of its requests. Each part is an intent of its own.
+
+    Raises:
+        Rejected: too much was refused already.
+    """
+    logger.warning("%s: %s", run.resource.meta.key, refusal.message)
+    any_sold = any(one.id for one in run.status.batches)
+    if run.status.refusals >= (MOST_REFUSALS if any_sold else MOST_WITHOUT_A_SALE):
+        await settle(run, record, released)
+        raise Rejected(
+            f"{refusal.message}, {run.status.refusals:,} create calls so far", reason=refusal.reason
+        ) from refusal
+    if record.attempt:
+        return await halve_retry(run, record, refusal)
+    if record.requests == 1:
+        return await leave_out(run, record, sent[0], refusal)
+    at = position(record, sent, refusal)
+    # All before the one that the API has named, that one alone, or a half.
+    most = record.requests // 2 if at is None else max(at, 1)
+    update = {"state": BatchState.RELEASED, "seen": None, "most": most}
+    await settle(run, record, lambda status, intent: counted(put(status, intent.model_copy(update=update))))
+    what = f"a batch of {plural(record.requests, 'request')} ({refusal.answer}){pointed_at(sent, at)}"
+    return await run.warn("BatchSplit", f"the API refuses {what}; it is sent in parts, to find what is refused")
+
+
+def position(record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> int | None:
+    """Of the request that the API has named, by its index or its custom_id."""
+    if refusal.custom_id is not None:
+        for index, ticket_id in enumerate(sent):
+            if custom_id.encode(record.tag, ticket_id) == refusal.custom_id:
+                return index
+    return refusal.index if refusal.index is not None and refusal.index < len(sent) else None
+
+
+def pointed_at(sent: list[str], at: int | None) -> str:
+    return "" if at is None else f", and names request {at:,}, ticket {sent[at][:SHOWN_ID_CHARS]!r}"
+
+
+def counted(status: Status) -> Status:
+    return status.model_copy(update={"refusals": status.refusals + 1})
+
+
+async def leave_out(run: Run, record: BatchRecord, ticket_id: str, refusal: RefusedBatch) -> None:
+    """The one request that is refused alone gets its row; nothing was bought for it."""
+    reason = f"the API refuses this request ({refusal.answer})"
+    with RowSpool(run.tools.scratch) as rows:
+        rows.add(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model))
+        await store(run, rows)
+
+    def without(status: Status, intent: BatchRecord) -> Status:
+        update = {
+            "state": BatchState.COLLECTED,
+            "seen": None,
+            "ids_digest": None,
+            "requests": 0,
+            "text_bytes": 0,
+            "cut": 0,
+            "failed": intent.failed + 1,
+        }
+        return counted(put(status, intent.model_copy(update=update)))
+
+    await settle(run, record, without)
+    await run.warn("TicketRefused", f"ticket {ticket_id[:SHOWN_ID_CHARS]!r}: {reason}; the others are sent")
+
+
+async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> None:
+    """Of attempts that travelled together each half goes on its own; one alone ends with the verdicts that it has.
+
+    Its tickets were taken once: what is refused now is not one of them, but what the batch became.
+    """
+    parents = parents_of(run.status, record)
+    half = parents[: len(parents) // 2]
+    ends = {} if half else {(parent.shard, parent.attempt): await final_rows(run, parent) for parent in parents}
+
+    def apart(status: Status, intent: BatchRecord) -> Status:
+        alone = without_retry(status, intent)
+        for place, figures in ends.items():
+            if (parent := find(alone, *place)) is not None:
+                alone = put(alone, parent.model_copy(update=figures))
+        if half:
+            requests = sum(parent.left for parent in half)
+            again = intent.model_copy(update={"state": BatchState.RELEASED, "seen": None, "requests": requests})
+            alone = put_retry(alone, again, half)
+        return counted(alone)
+
+    await settle(run, record, apart)
+    await run.warn(
+        "BatchSplit",
+        f"the API refuses {plural(record.requests, 'ticket')} that were to be asked again ({refusal.answer})",
+    )

@@ -1,0 +1,183 @@
+"""The tickets of a run, where its source may have other ones later: those that pre-flight has counted, and no others.
+
+Their ids are kept beside the resource, since a pod has no lasting disk, in blocks: a shard reads those that it needs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from nightsort.api.resource import Meta
+from nightsort.api.status import Plan
+from nightsort.domain.errors import Conflict, Gone, Interruption, SourceChanged, Stalled
+from nightsort.domain.ticket import Ticket
+from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.places import hold_source
+from nightsort.ports import ChangingSource, Ledger, Snapshot, Source
+
+logger = logging.getLogger(__name__)
+
+BLOCK_IDS = 10_000
+IDS_PER_READ = 5_000
+
+
+async def source_of(run: Run) -> Source:
+    """The source as the run reads it: with a plan, the tickets that the plan counts.
+
+    Raises:
+        Stalled: it is in another place than when they were counted.
+    """
+    source = await run.tools.connections.source(run.resource)
+    await hold_source(run, source)
+    plan = run.status.plan
+    if plan is None or not isinstance(source, ChangingSource):
+        return source
+    if plan.snapshot is not None:
+        return KeptTickets(source, run.tools.ledger, run.resource.meta, plan.snapshot, plan.tickets)
+    return UpToLast(source, plan.last) if plan.last is not None else source
+
+
+async def snapshot_of(source: Source) -> Snapshot | None:
+    """Which tickets there are now, of a source that may have other ones later."""
+    return await source.snapshot() if isinstance(source, ChangingSource) else None
+
+
+async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
+    """Keeps the ids durably; the plan with where they are.
+
+    Each try has a tag of its own: a process that was paused before it wrote its plan replaces nobody's ids.
+    """
+    if snapshot is None:
+        return plan
+    if snapshot.ids is None:
+        return plan.model_copy(update={"last": snapshot.last})
+    tag = run.tools.new_tag()
+    for block, ids in blocks(snapshot.ids):
+        await run.tools.ledger.keep_long_ids(run.resource.meta, block_tag(tag, block), ids)
+    return plan.model_copy(update={"snapshot": tag})
+
+
+async def let_go(run: Run) -> None:
+    """Empties what kept the ids, once the run has ended: its resource may stay for years. What is left goes with it."""
+    plan = run.status.plan
+    if plan is None or plan.snapshot is None:
+        return
+    try:
+        for block in range(-(-plan.tickets // BLOCK_IDS)):
+            await run.tools.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot, block), {})
+    except (Interruption, Conflict, Gone) as error:
+        logger.info("%s: the ids of its tickets are kept on: %s", run.resource.meta.key, error)
+
+
+def blocks(ids: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The ids by their places, a block at a time."""
+    for block, start in enumerate(range(0, len(ids), BLOCK_IDS)):
+        yield block, {str(start + place): each for place, each in enumerate(ids[start : start + BLOCK_IDS])}
+
+
+def block_tag(tag: str, block: int) -> str:
+    return f"{tag}b{block}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTickets:
+    """Implements `ports.Source` over the ids that were kept.
+
+    A ticket's cursor is its id, as the source itself has it: an earlier version, after a rollback, goes on from there.
+    """
+
+    source: ChangingSource
+    ledger: Ledger
+    meta: Meta
+    tag: str
+    total: int
+
+    async def check(self) -> Sequence[str]:
+        return await self.source.check()
+
+    async def count(self) -> int:
+        return self.total
+
+    async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        """Every kept ticket of the range; one that has left the source comes as `gone`."""
+        first = 0 if after is None else await self._place(after) + 1
+        end = self.total if through is None else await self._place(through) + 1
+        for block in range(first // BLOCK_IDS, -(-end // BLOCK_IDS)):
+            ids = await self._block(block)
+            begin, stop = max(first, block * BLOCK_IDS), min(end, (block + 1) * BLOCK_IDS)
+            for start in range(begin, stop, IDS_PER_READ):
+                some = [ids[str(place)] for place in range(start, min(start + IDS_PER_READ, stop))]
+                async for page in self._read(some):
+                    yield page
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        return await self.source.by_ids(ids)
+
+    async def _read(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
+        """These tickets in the order of their places, since a load that is full ends anywhere among them."""
+        places = {each: place for place, each in enumerate(ids)}
+        done = 0
+        async for page in self.source.among(ids):
+            found = {each.id: replace(each, cursor=each.id) for each in page if each.id in places}
+            if not found:
+                continue
+            if min(places[each] for each in found) < done:
+                raise SourceChanged(
+                    "the source gives its ids in another order than when they were counted: bring the former order "
+                    "(type, collation) of its column back, or cancel this run, which keeps what was bought"
+                )
+            end = max(places[each] for each in found) + 1
+            yield [found.get(each) or gone(each) for each in ids[done:end]]
+            done = end
+        if done < len(ids):
+            yield [gone(each) for each in ids[done:]]
+
+    async def _place(self, ticket_id: str) -> int:
+        for block in range(-(-self.total // BLOCK_IDS)):
+            for place, each in (await self._block(block)).items():
+                if each == ticket_id:
+                    return int(place)
+        raise Stalled(
+            f"ticket {ticket_id[:64]!r}, up to which the run has come, is not among the ids that were kept: restore "
+            f"ConfigMaps {self.meta.name}-ids-{self.tag}…; or cancel this run, which keeps what was bought",
+            reason="IdsMissing",
+        )
+
+    async def _block(self, block: int) -> Mapping[str, str]:
+        kept = await self.ledger.long_ids(self.meta, block_tag(self.tag, block))
+        if not kept:
+            raise Stalled(
+                f"the ids of the tickets that were counted were kept in ConfigMap {self.meta.name}-ids-"
+                f"{block_tag(self.tag, block)}, which is gone. Restore it; or cancel this run, which keeps what was "
+                "bought, and create another resource for the other tickets",
+                reason="IdsMissing",
+            )
+        return kept
+
+
+def gone(ticket_id: str) -> Ticket:
+    return Ticket(ticket_id, {}, ticket_id, gone=True)
+
+
+@dataclass(frozen=True, slots=True)
+class UpToLast:
+    """Implements `ports.Source` without what has come behind the last ticket that was counted."""
+
+    source: Source
+    last: str
+
+    async def check(self) -> Sequence[str]:
+        return await self.source.check()
+
+    async def count(self) -> int:
+        return await self.source.count()
+
+    def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
+        return self.source.tickets(after, through or self.last)
+
+    async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        return await self.source.by_ids(ids)

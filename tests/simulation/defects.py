@@ -35,7 +35,7 @@ from nightsort.flow.results.reading import Reading
 from nightsort.flow.run.pace import Gate, PacedApi
 from nightsort.flow.run.run import Run, Tools
 from nightsort.flow.run.spool import BodySpool, RowSpool
-from nightsort.flow.submission import submit
+from nightsort.flow.submission import intent, send, shard
 from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
 from tests.simulation import doors
 from tests.simulation.chaos import Chaos, Pauses, quiet
@@ -49,13 +49,13 @@ from tests.simulation.truth import Shelf
 async def submit_intent_last(run: Run, submission: Submission) -> None:
     tag = run.tools.new_tag()
     with BodySpool() as spool, RowSpool() as unsendable:
-        load = await submit.fill(run, submission, tag, submit.Load(spool, unsendable))
+        filled = await shard.fill(run, submission, tag, shard.Shard(spool, unsendable))
         batch = None
         if spool.requests:
             await spool.seal()
             api = await run.tools.connections.api(run.resource)
             batch = await api.create(spool.body(), spool.size, tag)
-        record = await submit.intend(run, submission, load, tag)
+        record = await intent.intend(run, submission, filled, tag)
         if record is not None and batch is not None:
             await confirm.confirm(run, record, batch.id)
 
@@ -318,22 +318,20 @@ DEFECTS = (
     Defect(
         "an old intent is still bought under",
         r"I1: \S+ was bought under a settled intent",
-        [(submit, "refuse_when_late", lambda run, record, sent=0: None)],
+        [(send, "refuse_when_late", lambda run, record, sent=0: None)],
         chaos=paused,
     ),
     Defect(
         "an old leader settles what was settled",
         UNDONE,
-        [(where, "settle", settle_whatever_stands_there) for where in (confirm, submit)],
+        [(where, "settle", settle_whatever_stands_there) for where in (confirm, send)],
         chaos=paused,
     ),
-    Defect(
-        "all tickets are asked again instead of the failed", BOUGHT_AGAIN, [(submit, "to_ask_again", ask_all_again)]
-    ),
+    Defect("all tickets are asked again instead of the failed", BOUGHT_AGAIN, [(shard, "to_ask_again", ask_all_again)]),
     Defect(
         "missing answers are bought again",
         BOUGHT_AGAIN,
-        [(answers, "MISSING", replace(MISSING, may_pass=True)), (submit, "to_ask_again", ask_the_missing_too)],
+        [(answers, "MISSING", replace(MISSING, may_pass=True)), (shard, "to_ask_again", ask_the_missing_too)],
         scenario=lossy,
     ),
     Defect(

@@ -21,7 +21,7 @@ from nightsort.flow.ending import cancel
 from nightsort.flow.purchases import confirm
 from nightsort.flow.run import recover
 from nightsort.flow.run.run import Run
-from nightsort.flow.submission import submit
+from nightsort.flow.submission import send
 from tests.simulation.chaos import Chaos, Pauses
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Scenario, drawn
@@ -110,7 +110,7 @@ def paused(rng: random.Random) -> Chaos:
 AGAIN = r"I2: .+ was bought again"
 RELEASED = r"I2: \S+ released \S+, which was bought"
 
-KEPT_BY = ((submit, "keep"), (confirm, "keep_if_possible"), (cancel, "keep_if_possible"), (recover, "keep_if_possible"))
+KEPT_BY = ((send, "keep"), (confirm, "keep_if_possible"), (cancel, "keep_if_possible"), (recover, "keep_if_possible"))
 
 DEFECTS: tuple[Defect, ...] = (
     Defect(
@@ -144,7 +144,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "an upload is asked for its time at its beginning only",
         r"I1: \S+ was bought under a settled intent",
-        [(submit, "Guarded", AskedOnce)],
+        [(send, "Guarded", AskedOnce)],
         chaos=paused,
     ),
     Defect(

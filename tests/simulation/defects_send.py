@@ -16,7 +16,7 @@ from nightsort.flow import reconcile
 from nightsort.flow.purchases.confirm import settle
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import BodySpool, RowSpool
-from nightsort.flow.submission import halve, submit
+from nightsort.flow.submission import halve, intent, send, shard, submit
 from tests.simulation.chaos import Chaos, quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_tickets, drawn, spec_of
@@ -26,12 +26,12 @@ async def submit_with_the_disk_last(run: Run, submission: Submission) -> None:
     """Writes the body to the disk when its intent stands already."""
     tag = run.tools.new_tag()
     with BodySpool(run.tools.scratch) as spool, RowSpool(run.tools.scratch) as unsendable:
-        load = await submit.fill(run, submission, tag, submit.Load(spool, unsendable))
-        record = await submit.intend(run, submission, load, tag)
+        filled = await shard.fill(run, submission, tag, shard.Shard(spool, unsendable))
+        record = await intent.intend(run, submission, filled, tag)
         await spool.seal()
         await unsendable.seal()
         if record is not None:
-            await submit.carry_out(run, await run.tools.connections.api(run.resource), record, load)
+            await send.carry_out(run, await run.tools.connections.api(run.resource), record, filled)
 
 
 def of_disks_mostly(rng: random.Random) -> Chaos:
@@ -112,13 +112,13 @@ DEFECTS = (
     Defect(
         "a batch that is refused for one ticket ends the run",
         r"I4: \S+ gives up all tickets for one that the API refuses",
-        [(submit, "halve", give_up_what_is_refused)],
+        [(send, "halve", give_up_what_is_refused)],
         scenario=refusing,
     ),
     Defect(
         "all tickets of a refused batch are left out",
         r"I4: \S+ (\S+ was never sent and has|has no row for )",
-        [(submit, "halve", leave_out_the_whole)],
+        [(send, "halve", leave_out_the_whole)],
         scenario=refusing,
     ),
     Defect(
@@ -148,7 +148,7 @@ DEFECTS = (
     Defect(
         "tickets that travel with another shard's are asked once more",
         r"I2: .+ was bought again ",
-        [(submit, "put_retry", forget_the_parents)],
+        [(intent, "put_retry", forget_the_parents)],
     ),
     Defect(
         "the body is written out after its intent",

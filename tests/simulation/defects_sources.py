@@ -8,7 +8,7 @@ from nightsort.api.status import Plan
 from nightsort.flow.preflight import prepare
 from nightsort.flow.results import answers, store
 from nightsort.flow.run.run import Run
-from nightsort.flow.submission import submit
+from nightsort.flow.submission import shard
 from nightsort.flow.tickets import snapshot
 from nightsort.ports import Sink, Snapshot, Source
 from tests.simulation.defect import Defect
@@ -43,7 +43,7 @@ DEFECTS = (
     Defect(
         "the ids of a query are kept and not read",
         r"Q[12]: \S+ has ",
-        [(submit, "source_of", as_it_is), (answers, "source_of", as_it_is)],
+        [(shard, "source_of", as_it_is), (answers, "source_of", as_it_is)],
         scenario=drawn_query,
     ),
     Defect(
@@ -55,7 +55,7 @@ DEFECTS = (
     Defect(
         "rows go wherever the Secret leads",
         r"Q4: .+ have labels in a database that is another",
-        [(store, "hold_results", go_along), (submit, "hold_results", go_along), (snapshot, "hold_source", go_along)],
+        [(store, "hold_results", go_along), (shard, "hold_results", go_along), (snapshot, "hold_source", go_along)],
         scenario=drawn_query,
     ),
 )

@@ -1,0 +1,114 @@
+"""Sends a shard under its intent, and settles the intent by the answer."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import BinaryIO, cast
+
+from nightsort.api.status import BatchRecord, BatchState
+from nightsort.domain.batch import Batch
+from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Waiting
+from nightsort.domain.record import put, released
+from nightsort.domain.rounds import not_taken
+from nightsort.flow.purchases.confirm import confirm, settle
+from nightsort.flow.results.store import store
+from nightsort.flow.run.context import about_batch
+from nightsort.flow.run.recover import keep
+from nightsort.flow.run.run import Bought, Run
+from nightsort.flow.run.spool import Guarded
+from nightsort.flow.submission.halve import halve
+from nightsort.flow.submission.shard import Shard
+from nightsort.ports import BatchApi
+
+logger = logging.getLogger(__name__)
+MOST_ANSWER_CHARS = 128
+SOONEST_LATE = timedelta(seconds=30)
+
+
+async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) -> None:
+    """Does what was intended. When the answer is lost, the intent stays until it is known what was bought.
+
+    Raises:
+        Interruption: nothing was bought, and the intent is released; or it was, and could not be written down.
+        Exception: whatever it was, the body had not left as a whole, and the intent is released.
+    """
+    try:
+        batch = await send(run, api, record, shard)
+    except OutcomeUnknown as unknown:
+        if shard.spool.surely_unsent:
+            await settle(run, record, released)
+            raise Waiting(
+                "the call broke off before the whole batch had left; it is sent again", reason="SendingCut"
+            ) from unknown
+        return await leave_open(run, record, unknown)
+    except RefusedBatch as refusal:
+        return await halve(run, record, shard.sent, refusal)
+    except NotTaken as refusal:
+        await settle(run, record, partial(not_taken, answer=refusal.answer[:MOST_ANSWER_CHARS]))
+        raise
+    except Interruption:
+        await settle(run, record, released)
+        raise
+    except Exception:  # an accident of any kind must not make its tickets wait for the grace
+        if shard.spool.surely_unsent:
+            await settle(run, record, released)
+        raise
+    if batch is None:
+        return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))
+    run.tools.bought[record.tag] = Bought(run.resource.meta.uid, record, batch)
+    with about_batch(batch.id):
+        return await confirm(run, record, batch.id)
+
+
+async def leave_open(run: Run, record: BatchRecord, unknown: OutcomeUnknown) -> None:
+    """The intent stays, with the API's answer where there was one: what it bought is found out."""
+    answer = unknown.answer[:MOST_ANSWER_CHARS] or None
+    said = f"the answer to a create call of {record.requests:,} requests was lost"
+    if answer:
+        said = f"{said}: {answer}"
+    logger.warning("%s: %s", run.resource.meta.key, said)
+    await run.warn("CreateUnanswered", said)
+    await settle(run, record, lambda status, intent: put(status, intent.model_copy(update={"answer": answer})))
+
+
+async def send(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) -> Batch | None:
+    """Gives their rows to tickets that cannot be sent, and buys a batch for the others; None where there are none.
+
+    The rows come after the intent, whose guarded write has shown that the ledger knows nothing newer of these tickets.
+    """
+    if shard.unsendable.rows:
+        await store(run, shard.unsendable)
+    if not record.requests:
+        return None
+    refuse_when_late(run, record)
+    await keep(run)
+    await run.tools.ledger.ensure_recordable(run.resource.meta)  # whether the intent itself was kept as a whole
+    refuse_when_late(run, record)
+    body = Guarded(shard.spool.body(), shard.spool.size, partial(refuse_when_late, run, record))
+    return await api.create(cast(BinaryIO, body), shard.spool.size, record.tag)
+
+
+def refuse_when_late(run: Run, record: BatchRecord, sent: int = 0) -> None:
+    """A process that was paused does not go on buying: another one may be about to release the intent.
+
+    Most of the grace is left for the call itself, and for the list to show what it bought. Asked again before every
+    piece of the body, of which so many bytes were `sent`: a process can be paused between any two instructions. The
+    monotonic clock may stand still while a machine sleeps, and the other one may be set: the later one counts.
+
+    Raises:
+        Waiting: the intent is too old.
+    """
+    grace = run.tools.grace
+    limit = min(max(grace / 10, SOONEST_LATE), grace / 2)
+    if sent:  # a large body may take as long as a create may
+        limit = min(limit + grace / 2, grace * 3 / 4)
+    watch = run.tools.watches.get(record.tag)
+    waited = timedelta(seconds=run.tools.clock.monotonic() - watch.since) if watch else timedelta(0)
+    if max(run.now() - record.intended_at, waited) > limit:
+        raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")
+
+
+def as_collected(record: BatchRecord) -> BatchRecord:
+    return record.model_copy(update={"state": BatchState.COLLECTED})

@@ -1,0 +1,167 @@
+"""The tickets that travel in one batch: their requests in a spool, and rows for those that cannot be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from nightsort.api.status import BatchRecord
+from nightsort.domain import custom_id
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.asked import IdDigest
+from nightsort.domain.errors import Rejected
+from nightsort.domain.record import Submission, find
+from nightsort.domain.request import Encoder, bytes_of
+from nightsort.domain.ticket import Ticket
+from nightsort.flow.results.answers import to_ask_again
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.spool import BodySpool, RowSpool
+from nightsort.flow.tickets.places import hold_results
+from nightsort.flow.tickets.sample import Spread
+from nightsort.flow.tickets.snapshot import source_of
+from nightsort.ports import Source
+
+IDS_PER_READ = 1_000
+TICKETS_AT_ONCE = 500
+CHARS_AT_ONCE = 1_000_000
+"""Encoded before the event loop has its turn: a few milliseconds' work, or of HTML a few more."""
+EMPTY = "the ticket has no text that the template could use"
+TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
+GROWN = "the tickets to be sent again have grown beyond shards.maxBytes"
+GONE = "the ticket left the source before it could be sent"
+LEFT = "the ticket left the source before it could be sent again"
+
+
+@dataclass(slots=True)
+class Shard:
+    """What a shard will carry: requests in the spool, rows for tickets that cannot be sent, the source's cursor."""
+
+    spool: BodySpool
+    unsendable: RowSpool
+    long_ids: dict[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+    full: bool = False
+    text_bytes: int = 0
+    some_texts: Spread = field(default_factory=Spread)
+    cut: int = 0
+    ids: IdDigest = field(default_factory=IdDigest)
+    sent: list[str] = field(default_factory=list)
+    """The tickets' ids in the order of the requests."""
+
+    @property
+    def tickets(self) -> int:
+        return self.spool.requests + self.unsendable.rows
+
+    def refuse(self, ticket_id: str, verdict: Verdict, reason: str) -> None:
+        self.unsendable.add(Row(ticket_id, None, verdict, reason))
+
+
+async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shard:
+    """Encodes tickets into the spool until it is full or there are no more."""
+    source = await source_of(run)
+    await hold_results(run, await run.tools.connections.sinks(run.resource))
+    plan = run.status.plan
+    encoder = Encoder(
+        run.spec,
+        disable_thinking=plan is not None and plan.disable_thinking,
+        max_tokens=plan.max_tokens if plan else None,
+    )
+    earlier = find(run.status, submission.shard, submission.attempt)
+    builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else None)
+    if submission.parents:
+        await builder.take_again(source, submission.parents)
+    else:
+        await builder.take_range(source, submission)
+    return shard
+
+
+def batched(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, size)):
+        yield some
+
+
+class ShardBuilder:
+    """Puts tickets into a shard."""
+
+    def __init__(self, run: Run, encoder: Encoder, tag: str, shard: Shard, most: int | None = None) -> None:
+        self._run, self._encoder, self._tag, self._shard = run, encoder, tag, shard
+        self._shards = run.spec.shards
+        self._most = most or self._shards.max_requests
+        self._ids: set[str] = set()
+
+    async def take_range(self, source: Source, submission: Submission) -> None:
+        async for page in source.tickets(submission.after, submission.through):
+            for some in portions(page):
+                if not all(map(self.take, some)):
+                    self._shard.full = True
+                    return
+                await asyncio.sleep(0)
+
+    async def take_again(self, source: Source, parents: Sequence[BatchRecord]) -> None:
+        """Takes the tickets that earlier attempts left; those that have left the source get a row that says so."""
+        api = await self._run.tools.connections.api(self._run.resource)
+        wanted: dict[str, None] = {}  # two attempts may have asked for one id, which is answered once
+        for parent in parents:
+            async for judged in to_ask_again(self._run, api, parent):
+                wanted[judged.id] = None
+        for ids in batched(wanted, IDS_PER_READ):
+            found = {ticket.id: ticket for ticket in await source.by_ids(ids)}
+            for ticket_id in ids:
+                if ticket_id not in found:
+                    self._shard.refuse(ticket_id, Verdict.MISSING, LEFT)
+                elif not self.take(found[ticket_id]):
+                    self._shard.refuse(ticket_id, Verdict.UNSENDABLE, GROWN)
+
+    def take(self, ticket: Ticket) -> bool:
+        """Whether there was room for the ticket.
+
+        Raises:
+            Rejected: its id was there before, so that its answer could not be told from the other's.
+        """
+        if self._shard.tickets >= self._shards.max_requests or self._shard.spool.requests >= self._most:
+            return False
+        if ticket.gone:
+            self._shard.refuse(ticket.id, Verdict.MISSING, GONE)
+            self._remember(ticket)
+            return True
+        spool, sent = self._shard.spool, self._encoder.sent(ticket)
+        if sent is None:
+            self._shard.refuse(ticket.id, Verdict.UNSENDABLE, EMPTY)
+        else:
+            request = self._encoder.request(self._tag, ticket.id, sent.text)
+            if spool.fits(request, self._shards.max_requests, self._shards.max_bytes):
+                spool.add(request)
+                self._shard.text_bytes += bytes_of(sent.text)
+                self._shard.some_texts.note(sent.text)
+                self._shard.cut += sent.cut
+                self._shard.ids.add(ticket.id)
+                self._shard.sent.append(ticket.id)
+            elif spool.requests:
+                return False
+            else:
+                self._shard.refuse(ticket.id, Verdict.UNSENDABLE, TOO_LARGE)
+        self._remember(ticket)
+        return True
+
+    def _remember(self, ticket: Ticket) -> None:
+        if ticket.id in self._ids:
+            raise Rejected(f"the source has two tickets with the id {ticket.id[:64]!r}", reason="DuplicateTicket")
+        self._ids.add(ticket.id)
+        self._shard.cursor = ticket.cursor
+        if custom_id.is_long(ticket.id):
+            self._shard.long_ids[custom_id.digest(ticket.id)] = ticket.id
+
+
+def portions(page: Sequence[Ticket]) -> Iterator[Sequence[Ticket]]:
+    """Some tickets at a time, and fewer where they are long."""
+    start = chars = 0
+    for end, ticket in enumerate(page, 1):
+        chars += sum(map(len, ticket.fields.values()))
+        if end - start == TICKETS_AT_ONCE or chars > CHARS_AT_ONCE:
+            yield page[start:end]
+            start, chars = end, 0
+    if start < len(page):
+        yield page[start:]

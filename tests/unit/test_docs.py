@@ -41,7 +41,7 @@ def test_the_limits_that_pages_promise_are_those_of_the_code() -> None:
 
 
 def test_every_link_of_the_documentation_leads_somewhere() -> None:
-    pages = [TOP / "README.md", TOP / "charts" / "nightsort" / "README.md", *(TOP / "docs").rglob("*.md")]
+    pages = [*TOP.glob("*.md"), TOP / "charts" / "nightsort" / "README.md", *(TOP / "docs").rglob("*.md")]
     links = [(page, link) for page in pages for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())]
 
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []

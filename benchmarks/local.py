@@ -25,7 +25,7 @@ async def main() -> None:
     from nightsort.domain.conditions import is_finished
     from nightsort.flow.reconcile import Reconciler
     from nightsort.settings import Settings
-    from nightsort.wiring.tools import local_tools
+    from nightsort.wiring.services import local_services
 
     resource = Resource.of(database_resource())
     secret = {"kind": "Secret", "metadata": {"name": "bench", "namespace": "bench"}}
@@ -33,12 +33,12 @@ async def main() -> None:
     settings = Settings.model_validate({"anthropic_base_url": os.environ["BENCH_API"], "anthropic_api_key": "bench"})
     imports, watch = time.perf_counter() - STARTED, Watch()
     folder = Path(os.environ["BENCH_STATE"])
-    async with local_tools(settings, [resource], [], [secret], folder) as tools, watched_loop() as lag:
-        reconciler = Reconciler(tools)
+    async with local_services(settings, [resource], [], [secret], folder) as services, watched_loop() as lag:
+        reconciler = Reconciler(services)
         stages: dict[str, float] = {}
         while not is_finished(resource.status):
-            pause = await reconciler.look(await tools.ledger.load(resource.meta) or resource)
-            resource = await tools.ledger.load(resource.meta) or resource
+            pause = await reconciler.look(await services.ledger.load(resource.meta) or resource)
+            resource = await services.ledger.load(resource.meta) or resource
             stages.setdefault(f"{resource.status.phase}", round(watch.wall, 3))
             if pause is not None:
                 watch.waited += pause

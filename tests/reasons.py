@@ -1,6 +1,6 @@
 """The reasons that the code can give in conditions, events and metrics, read from its syntax trees.
 
-A reason is a CamelCase word that is handed to whatever makes an interruption, a situation or an event; names of
+A reason is a CamelCase word that is handed to whatever makes an interruption, a summary or an event; names of
 constants are followed, to other modules too. Who moves next follows from the class, as in `domain.errors`.
 """
 
@@ -43,8 +43,8 @@ MAKERS = {
     "refuse": YOU,
     "complain": YOU,
 }
-"""By what is called, or by the first argument of a Cause and a Situation."""
-BY_FIRST_ARGUMENT = frozenset({"Cause", "Situation"})
+"""By what is called, or by the first argument of a Cause and a ConditionSummary."""
+BY_FIRST_ARGUMENT = frozenset({"Cause", "ConditionSummary"})
 WITH_A_DEFAULT = frozenset(
     {"Waiting", "OutcomeUnknown", "Stalled", "SourceChanged", "NotTaken", "Rejected", "RefusedBatch"}
 )

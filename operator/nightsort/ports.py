@@ -16,7 +16,7 @@ from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.recovery import Kept
-from nightsort.domain.situation import Standing
+from nightsort.domain.run_state import RunState
 from nightsort.domain.ticket import Ticket
 
 
@@ -381,7 +381,7 @@ class Events(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ResourceStats:
     """What the operator has before it: counts of resources by (phase, standing), and of batches in flight by state."""
 
     resources: Mapping[tuple[str, str], int]
@@ -402,7 +402,7 @@ class Metrics(Protocol):
         """So many more tickets have their row."""
         ...
 
-    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None:
+    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         """One more run is Complete or Failed."""
         ...
 
@@ -424,7 +424,7 @@ class Metrics(Protocol):
         """This replica is the active one from now on, until its process ends."""
         ...
 
-    def sees(self, sight: Sight) -> None: ...
+    def sees(self, sight: ResourceStats) -> None: ...
 
     def unreachable(self, namespaces: int) -> None:
         """So many of the watched namespaces do not let the operator in."""

@@ -14,8 +14,8 @@ import pytest
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.pair import TROUBLES, Trouble, pair
 from tests.cluster.trouble import Eyes, Table, quickly, settled
+from tests.cluster.two_operators import TROUBLES, Trouble, pair
 from tests.processes import Server, free_ports
 from tests.waiting import eventually
 

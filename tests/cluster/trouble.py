@@ -17,7 +17,7 @@ import psycopg
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.nursery import Fork, Nursery
+from tests.cluster.crowd import Fork, Nursery
 from tests.waiting import eventually
 
 GRACE_SECONDS = 3

@@ -11,8 +11,8 @@ import pytest
 
 from tests.cluster.bench import SimulatedApi, User
 from tests.cluster.controlplane.plane import ControlPlane
+from tests.cluster.crowd import Nursery
 from tests.cluster.fixtures import CRDS, numbers
-from tests.cluster.nursery import Nursery
 from tests.cluster.trouble import Eyes, Pod, Table
 
 

@@ -12,15 +12,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.domain.answer import Verdict
-from nightsort.domain.situation import Standing
-from nightsort.flow.run.measure import Unmeasured
-from nightsort.ports import Metrics, Sight
+from nightsort.domain.run_state import RunState
+from nightsort.flow.run.measure import NullMetrics
+from nightsort.ports import Metrics, ResourceStats
 from tests.fakes.metrics import MemoryMetrics
 
 RUN = ("support", "claude-haiku-4-5")
 OTHER = ("sales", "claude-sonnet-4-5")
-OUTCOMES = (Standing.COMPLETE, Standing.FAILED)
-NOTHING = Sight({}, {}, 0, 0, timedelta(0))
+OUTCOMES = (RunState.COMPLETE, RunState.FAILED)
+NOTHING = ResourceStats({}, {}, 0, 0, timedelta(0))
 
 
 class Reader(ABC):
@@ -50,7 +50,7 @@ class Reader(ABC):
         """Count and sum in seconds of batches and waits."""
 
     @abstractmethod
-    def sight(self) -> Sight: ...
+    def sight(self) -> ResourceStats: ...
 
     @abstractmethod
     def leads(self) -> bool: ...
@@ -87,7 +87,7 @@ class Memory(Reader):
         lists = {"batches": self.metrics.durations, "waits": self.metrics.waits}
         return {name: (len(found), sum(found, timedelta()).total_seconds()) for name, found in lists.items()}
 
-    def sight(self) -> Sight:
+    def sight(self) -> ResourceStats:
         return self.metrics.sight or NOTHING
 
     def leads(self) -> bool:
@@ -128,8 +128,8 @@ class Page(Reader):
         names = {"batches": "batch_duration_seconds", "waits": "queue_wait_seconds"}
         return {of: (self.series(f"{name}_count")[()], self.series(f"{name}_sum")[()]) for of, name in names.items()}
 
-    def sight(self) -> Sight:
-        return Sight(
+    def sight(self) -> ResourceStats:
+        return ResourceStats(
             {(phase, standing): int(count) for (phase, standing), count in self.series("resources").items()},
             {state: int(count) for (state,), count in self.series("batches").items() if count},
             int(self.series("stalled_resources")[()]),
@@ -186,9 +186,9 @@ def test_tickets_add_up_by_namespace_model_and_verdict(reader: Reader) -> None:
 def test_runs_are_counted_by_how_they_ended(reader: Reader) -> None:
     for run in (RUN, OTHER):
         reader.metrics.expect(*run)
-    reader.metrics.run_ended(*RUN, Standing.FAILED)
-    reader.metrics.run_ended(*RUN, Standing.FAILED)
-    reader.metrics.run_ended(*OTHER, Standing.COMPLETE)
+    reader.metrics.run_ended(*RUN, RunState.FAILED)
+    reader.metrics.run_ended(*RUN, RunState.FAILED)
+    reader.metrics.run_ended(*OTHER, RunState.COMPLETE)
 
     assert reader.runs(*RUN) == {"Complete": 0, "Failed": 2}
     assert reader.runs(*OTHER) == {"Complete": 1, "Failed": 0}
@@ -228,8 +228,10 @@ def test_durations_and_waits_are_counted_and_summed(reader: Reader) -> None:
 
 
 def test_the_last_sight_is_all_that_there_is(reader: Reader) -> None:
-    first = Sight({("Processing", "Working"): 2, ("Failed", "Failed"): 1}, {"Submitted": 4}, 1, 3, timedelta(hours=1))
-    second = Sight({("Complete", "Complete"): 3}, {"Intended": 1}, 0, 0, timedelta(minutes=5))
+    first = ResourceStats(
+        {("Processing", "Working"): 2, ("Failed", "Failed"): 1}, {"Submitted": 4}, 1, 3, timedelta(hours=1)
+    )
+    second = ResourceStats({("Complete", "Complete"): 3}, {"Intended": 1}, 0, 0, timedelta(minutes=5))
 
     reader.metrics.sees(first)
     assert reader.sight() == first
@@ -251,10 +253,10 @@ def test_namespaces_that_do_not_let_us_in_are_as_many_as_was_said_last(reader: R
 
 
 def test_where_nobody_measures_every_word_is_taken_and_none_is_kept() -> None:
-    metrics: Metrics = Unmeasured()
+    metrics: Metrics = NullMetrics()
     metrics.expect(*RUN)
     metrics.ended(*RUN, Verdict.LABELED, 3)
-    metrics.run_ended(*RUN, Standing.FAILED)
+    metrics.run_ended(*RUN, RunState.FAILED)
     metrics.spent(*RUN, Decimal(1), Decimal(1))
     metrics.batch_ended(timedelta(hours=2))
     metrics.called("create", "ok")

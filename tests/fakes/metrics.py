@@ -7,8 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from nightsort.domain.answer import Verdict
-from nightsort.domain.situation import Standing
-from nightsort.ports import Sight
+from nightsort.domain.run_state import RunState
+from nightsort.ports import ResourceStats
 
 
 class MemoryMetrics:
@@ -17,7 +17,7 @@ class MemoryMetrics:
     def __init__(self) -> None:
         self.expected: set[tuple[str, str]] = set()
         self.tickets: Counter[tuple[str, str, Verdict]] = Counter()
-        self.runs: Counter[tuple[str, str, Standing]] = Counter()
+        self.runs: Counter[tuple[str, str, RunState]] = Counter()
         self.actual: Counter[tuple[str, str]] = Counter()
         self.saved: Counter[tuple[str, str]] = Counter()
         self.durations: list[timedelta] = []
@@ -25,7 +25,7 @@ class MemoryMetrics:
         self.waits: list[timedelta] = []
         self.looks: Counter[str] = Counter()
         self.leader = False
-        self.sight: Sight | None = None
+        self.sight: ResourceStats | None = None
         self.namespaces_unreachable = 0
 
     @property
@@ -43,7 +43,7 @@ class MemoryMetrics:
         assert tickets > 0, "counters only rise"
         self.tickets[namespace, model, verdict] += tickets
 
-    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None:
+    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         self.runs[namespace, model, outcome] += 1
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
@@ -66,7 +66,7 @@ class MemoryMetrics:
     def leads(self) -> None:
         self.leader = True
 
-    def sees(self, sight: Sight) -> None:
+    def sees(self, sight: ResourceStats) -> None:
         self.sight = sight
 
     def unreachable(self, namespaces: int) -> None:

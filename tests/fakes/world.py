@@ -17,7 +17,7 @@ from nightsort.domain.answer import Answer, Row
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Tools
+from nightsort.flow.run.run import Services
 from nightsort.ports import BatchApi, Sink, Source
 from nightsort.wiring.queries import finds_unlabeled_again
 from tests.fakes.batch_api import FakeBatchApi, Respond
@@ -88,7 +88,7 @@ class World:
 
     def restart(self) -> None:
         """The process ends and another begins: only the ledger, the account and the sinks remember."""
-        self.tools = Tools(
+        self.services = Services(
             ledger=self.ledger,
             connections=self.connections,
             events=self.events,
@@ -97,7 +97,7 @@ class World:
             new_tag=lambda: f"t{next(self._tags):05d}",
             enqueued_requests=self.enqueued_requests,
         )
-        self.reconciler = Reconciler(self.tools, jitter=lambda: 0.0)
+        self.reconciler = Reconciler(self.services, jitter=lambda: 0.0)
 
     def apply(self, *bodies: str, name: str = "tickets", **spec: Any) -> Resource:
         """A resource over tickets with these bodies, whose ids are 0, 1, 2 …; their first words are the answers."""
@@ -144,7 +144,7 @@ class World:
 
     async def look(self, resource: Resource) -> float | None:
         """One look at the newest version, as the operator's timer has it; then what is said is looked through."""
-        seconds = await self.reconciler.look(self.ledger.current(resource.meta))
+        seconds = await self.reconciler.reconcile(self.ledger.current(resource.meta))
         self.audit(resource)
         return seconds
 

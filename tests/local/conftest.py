@@ -1,4 +1,4 @@
-"""A desk for each test; the simulated API behind it forgets everything in between."""
+"""A shell for each test; the simulated API behind it forgets everything in between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import SimulatedApi
-from tests.local.desk import Desk
+from tests.local.shell import Shell
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +26,12 @@ def patient_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedA
 
 
 @pytest.fixture
-def desk(tmp_path: Path, quick_api: SimulatedApi) -> Desk:
+def shell(tmp_path: Path, quick_api: SimulatedApi) -> Shell:
     quick_api.ask("reset", {})
-    return Desk(tmp_path, quick_api)
+    return Shell(tmp_path, quick_api)
 
 
 @pytest.fixture
-def patient_desk(tmp_path: Path, patient_api: SimulatedApi) -> Desk:
+def patient_desk(tmp_path: Path, patient_api: SimulatedApi) -> Shell:
     patient_api.ask("reset", {})
-    return Desk(tmp_path, patient_api)
+    return Shell(tmp_path, patient_api)

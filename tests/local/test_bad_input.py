@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.bench import batch, inline
 from tests.contract.databases import TestDatabase
-from tests.local.desk import Desk, config_map, from_config_map, from_database, into_database, secret
+from tests.local.shell import Shell, config_map, from_config_map, from_database, into_database, secret
 
 FINE = inline("I was charged twice", "The app crashes")
 TOO_LARGE = "request_too_large"
@@ -252,23 +252,23 @@ CASES = FILES | TICKETS | OUTSIDE
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_bad_input_is_told_with_its_place_and_nothing_is_bought_or_lost(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, case: Case
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, case: Case
 ) -> None:
-    monkeypatch.chdir(desk.folder)
+    monkeypatch.chdir(shell.folder)
     for statement in case.made:
-        desk.table(statement)
-    before = desk.table("SELECT * FROM tickets") if case.made else []
+        shell.table(statement)
+    before = shell.table("SELECT * FROM tickets") if case.made else []
     if case.faults:
-        desk.api.ask("faults", list(case.faults))
+        shell.api.ask("faults", list(case.faults))
 
-    outcome = desk.local(desk.write(*case.documents))
+    outcome = shell.local(shell.write(*case.documents))
 
     assert outcome.code == case.code, outcome.told
     for words in case.told:
         assert words in outcome.err
     assert "Traceback" not in outcome.told
-    assert desk.bought()["created"] == 0
-    assert (desk.table("SELECT * FROM tickets") if case.made else []) == before
+    assert shell.bought()["created"] == 0
+    assert (shell.table("SELECT * FROM tickets") if case.made else []) == before
 
 
 # Tables for results, and what is told of them.
@@ -296,7 +296,7 @@ UNFIT = {
 
 @pytest.mark.parametrize("case", UNFIT.values(), ids=UNFIT)
 def test_a_table_that_cannot_take_the_results_is_told_before_anything_is_bought(
-    desk: Desk, postgres_database: str, case: tuple[str, ...]
+    shell: Shell, postgres_database: str, case: tuple[str, ...]
 ) -> None:
     make, *told = case
     tables = TestDatabase("postgresql", postgres_database)
@@ -308,8 +308,8 @@ def test_a_table_that_cannot_take_the_results_is_told_before_anything_is_bought(
         make,
     )
 
-    outcome = desk.local(
-        desk.write(
+    outcome = shell.local(
+        shell.write(
             batch("tickets", from_database(), results=into_database("labels", mode="Upsert")),
             secret(url=postgres_database),
         )
@@ -319,24 +319,24 @@ def test_a_table_that_cannot_take_the_results_is_told_before_anything_is_bought(
     assert "ValueRefused: spec.results.database: " in outcome.err
     for words in told:
         assert words in outcome.err
-    assert desk.bought()["created"] == 0
+    assert shell.bought()["created"] == 0
     assert tables.rows("SELECT * FROM labels") == []
 
 
-def test_a_file_that_is_not_utf_8_is_told_with_the_line(desk: Desk) -> None:
-    path = desk.write(batch("tickets", FINE))
+def test_a_file_that_is_not_utf_8_is_told_with_the_line(shell: Shell) -> None:
+    path = shell.write(batch("tickets", FINE))
     path.write_bytes(path.read_bytes() + b"# caf\xe9\n")
 
-    outcome = desk.local(path)
+    outcome = shell.local(path)
 
     assert outcome.code == 2
     lines = path.read_bytes().count(b"\n")
     assert f"tickets.yaml: line {lines}: not UTF-8 text" in outcome.err
 
 
-def test_a_file_that_is_missing_or_a_folder_is_told(desk: Desk) -> None:
-    assert "nothing.yaml: no such file" in desk.local(desk.folder / "nothing.yaml").err
-    assert "cannot be read: Is a directory" in desk.local(desk.folder).err
+def test_a_file_that_is_missing_or_a_folder_is_told(shell: Shell) -> None:
+    assert "nothing.yaml: no such file" in shell.local(shell.folder / "nothing.yaml").err
+    assert "cannot be read: Is a directory" in shell.local(shell.folder).err
 
 
 MENDED = {
@@ -348,58 +348,60 @@ MENDED = {
 
 
 @pytest.mark.parametrize("wrong", MENDED.values(), ids=MENDED)
-def test_what_is_mended_in_the_file_runs_under_the_same_name(desk: Desk, wrong: tuple[Document, ...]) -> None:
-    assert desk.local(desk.write(*wrong)).code == 1
+def test_what_is_mended_in_the_file_runs_under_the_same_name(shell: Shell, wrong: tuple[Document, ...]) -> None:
+    assert shell.local(shell.write(*wrong)).code == 1
 
     mended = file("tickets.csv", "id,subject,body\n1,Money,I was charged twice\n2,App,It crashes\n")
-    outcome = desk.local(desk.write(*mended))
+    outcome = shell.local(shell.write(*mended))
 
     assert outcome.code == 0, outcome.told
-    assert {row["id"] for row in desk.rows()} == {"1", "2"}
-    assert desk.bought()["accepted"] == 2
+    assert {row["id"] for row in shell.rows()} == {"1", "2"}
+    assert shell.bought()["accepted"] == 2
 
 
 @pytest.mark.parametrize("source", [inline(), from_config_map("tickets.csv")], ids=["inline", "configMap"])
-def test_zero_tickets_are_complete_with_zero_rows_and_nothing_is_bought(desk: Desk, source: Mapping[str, Any]) -> None:
-    outcome = desk.local(desk.write(batch("tickets", source), config_map("tickets.csv", "id,subject,body\n")))
+def test_zero_tickets_are_complete_with_zero_rows_and_nothing_is_bought(
+    shell: Shell, source: Mapping[str, Any]
+) -> None:
+    outcome = shell.local(shell.write(batch("tickets", source), config_map("tickets.csv", "id,subject,body\n")))
 
     assert outcome.code == 0
     assert "the source has no tickets; nothing was bought" in outcome.out
-    assert desk.rows() == []
-    assert desk.bought()["created"] == 0
+    assert shell.rows() == []
+    assert shell.bought()["created"] == 0
 
 
-def test_long_ids_and_ids_of_emoji_make_the_round_trip(desk: Desk) -> None:
+def test_long_ids_and_ids_of_emoji_make_the_round_trip(shell: Shell) -> None:
     given = ["x" * 500, "🎟️ 7", "ü" * 500, 'a,b\n"c"', "plain-1"]
 
-    assert desk.local(desk.write(batch("tickets", ids(*given)))).code == 0
+    assert shell.local(shell.write(batch("tickets", ids(*given)))).code == 0
 
-    assert sorted(row["id"] for row in desk.rows()) == sorted(given)
-    assert {row["verdict"] for row in desk.rows()} == {"Labeled"}
-    assert desk.bought()["accepted"] == len(given)
+    assert sorted(row["id"] for row in shell.rows()) == sorted(given)
+    assert {row["verdict"] for row in shell.rows()} == {"Labeled"}
+    assert shell.bought()["accepted"] == len(given)
 
 
-def test_an_empty_body_is_sent_with_its_subject_and_an_empty_ticket_is_not_sent(desk: Desk) -> None:
+def test_an_empty_body_is_sent_with_its_subject_and_an_empty_ticket_is_not_sent(shell: Shell) -> None:
     tickets = [{"id": "subject", "subject": "Refund my invoice"}, {"id": "empty", "subject": " ", "body": "\n"}]
 
-    outcome = desk.local(desk.write(batch("tickets", {"inline": {"tickets": tickets}})))
+    outcome = shell.local(shell.write(batch("tickets", {"inline": {"tickets": tickets}})))
 
     assert outcome.code == 0, outcome.told
-    rows = {row["id"]: row for row in desk.rows()}
+    rows = {row["id"]: row for row in shell.rows()}
     assert rows["subject"]["category"] == "billing"
     assert rows["empty"]["verdict"] == "Unsendable"
     assert "no text" in rows["empty"]["reason"]
-    assert desk.bought()["accepted"] == 1
+    assert shell.bought()["accepted"] == 1
 
 
-def test_a_body_of_ten_megabytes_is_cut(desk: Desk) -> None:
-    desk.table(TABLE[0])
-    desk.table("INSERT INTO tickets VALUES (?, ?, ?, NULL)", [(1, "Refund", "invoice " * 1_310_720)])
+def test_a_body_of_ten_megabytes_is_cut(shell: Shell) -> None:
+    shell.table(TABLE[0])
+    shell.table("INSERT INTO tickets VALUES (?, ?, ?, NULL)", [(1, "Refund", "invoice " * 1_310_720)])
     document = batch("tickets", from_database(), results=into_database(), prompt={"maxBodyChars": 500})
 
-    outcome = desk.local(desk.write(document, secret(url=desk.url)))
+    outcome = shell.local(shell.write(document, secret(url=shell.url)))
 
     assert outcome.code == 0, outcome.told
-    assert desk.table("SELECT category FROM tickets") == [("billing",)]
-    [bought] = desk.bought()["batches"]
+    assert shell.table("SELECT category FROM tickets") == [("billing",)]
+    [bought] = shell.bought()["batches"]
     assert bought["input_tokens"] < 1000

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import NIGHTSORT, batch, inline
-from tests.local.desk import KEY, Desk, from_database, into_database, run, secret
+from tests.local.shell import KEY, Shell, from_database, into_database, run, secret
 from tests.processes import Server, free_ports
 from tests.waiting import eventually
 
@@ -23,65 +23,65 @@ TWO = inline("I was charged twice", "The app crashes")
 # --- what is missing --------------------------------------------------------------------------------------------------
 
 
-def test_without_an_api_key_the_variable_is_named(desk: Desk) -> None:
-    path = desk.write(batch("tickets", TWO))
+def test_without_an_api_key_the_variable_is_named(shell: Shell) -> None:
+    path = shell.write(batch("tickets", TWO))
     for env in ({}, {"ANTHROPIC_API_KEY": ""}):
-        outcome = desk.local(path, env=env)
+        outcome = shell.local(path, env=env)
         assert outcome.code == 1
         assert "CredentialsMissing: there is no API key: set the environment variable ANTHROPIC_API_KEY" in outcome.err
 
-    assert desk.local(path).code == 0
+    assert shell.local(path).code == 0
 
 
-def test_a_key_in_a_file_goes_before_the_environment_and_a_simulated_run_needs_none(desk: Desk) -> None:
-    path = desk.write(batch("tickets", TWO))
-    key = desk.folder / "api-key"
+def test_a_key_in_a_file_goes_before_the_environment_and_a_simulated_run_needs_none(shell: Shell) -> None:
+    path = shell.write(batch("tickets", TWO))
+    key = shell.folder / "api-key"
     env = KEY | {"NIGHTSORT_ANTHROPIC_API_KEY_FILE": str(key)}
 
-    assert desk.local(path, "--simulate", "--seconds", "0", env=env).code == 0, "a simulated run needs none"
-    outcome = desk.local(path, env=env)
+    assert shell.local(path, "--simulate", "--seconds", "0", env=env).code == 0, "a simulated run needs none"
+    outcome = shell.local(path, env=env)
     assert outcome.code == 1
     assert f"the operator has no key of its own: {key}, which NIGHTSORT_ANTHROPIC_API_KEY_FILE names" in outcome.err
 
     key.write_text("another-key\n")
-    assert desk.local(path, env=env).code == 0
+    assert shell.local(path, env=env).code == 0
 
 
-def test_an_address_that_is_none_is_refused_at_once(desk: Desk) -> None:
-    path = desk.write(batch("tickets", TWO))
+def test_an_address_that_is_none_is_refused_at_once(shell: Shell) -> None:
+    path = shell.write(batch("tickets", TWO))
 
     for url in ("nonsense", "127.0.0.1:80", "ftp://host", "http://host/v1/"):
-        outcome = desk.local(path, "--api-url", url)
+        outcome = shell.local(path, "--api-url", url)
         assert outcome.code == 2
         assert outcome.err.startswith("--api-url (or NIGHTSORT_ANTHROPIC_BASE_URL): must be ")
-    assert "--simulate starts an API of its own" in desk.local(path, "--simulate", "--api-url", "http://host").err
+    assert "--simulate starts an API of its own" in shell.local(path, "--simulate", "--api-url", "http://host").err
 
 
-def test_the_sdks_own_variable_says_where_the_api_is_and_results_are_read_there_too(desk: Desk) -> None:
-    path = desk.write(batch("tickets", TWO))
-    desk.api.ask("faults", [{"kind": "foreign-results-url", "host": "http://127.0.0.1:9", "times": None}])
+def test_the_sdks_own_variable_says_where_the_api_is_and_results_are_read_there_too(shell: Shell) -> None:
+    path = shell.write(batch("tickets", TWO))
+    shell.api.ask("faults", [{"kind": "foreign-results-url", "host": "http://127.0.0.1:9", "times": None}])
 
-    outcome = run("local", str(path), "--state", str(desk.folder / "state"), env=address(desk.api.url))
+    outcome = run("local", str(path), "--state", str(shell.folder / "state"), env=address(shell.api.url))
 
     assert outcome.code == 0, outcome.told
-    assert len(desk.bought()["batches"]) == 1
-    assert len(desk.rows()) == 2
+    assert len(shell.bought()["batches"]) == 1
+    assert len(shell.rows()) == 2
 
 
-def test_our_own_address_and_a_simulation_go_before_the_sdks_variable(desk: Desk) -> None:
-    path, nowhere = desk.write(batch("tickets", TWO)), address("http://127.0.0.1:9")
-    ours = {"NIGHTSORT_ANTHROPIC_BASE_URL": desk.api.url}
+def test_our_own_address_and_a_simulation_go_before_the_sdks_variable(shell: Shell) -> None:
+    path, nowhere = shell.write(batch("tickets", TWO)), address("http://127.0.0.1:9")
+    ours = {"NIGHTSORT_ANTHROPIC_BASE_URL": shell.api.url}
     command = ("local", str(path), "--state")
 
-    assert desk.local(path, env=nowhere).code == 0, "the flag"
-    assert run(*command, str(desk.folder / "ours"), env=nowhere | ours).code == 0
-    assert len(desk.bought()["batches"]) == 2
-    assert desk.local(path, "--simulate", "--seconds", "0", env=address("nonsense")).code == 0
-    assert len(desk.bought()["batches"]) == 2
+    assert shell.local(path, env=nowhere).code == 0, "the flag"
+    assert run(*command, str(shell.folder / "ours"), env=nowhere | ours).code == 0
+    assert len(shell.bought()["batches"]) == 2
+    assert shell.local(path, "--simulate", "--seconds", "0", env=address("nonsense")).code == 0
+    assert len(shell.bought()["batches"]) == 2
 
 
-def test_an_address_of_the_environment_that_is_none_is_refused_by_its_name(desk: Desk) -> None:
-    outcome = run("local", str(desk.write(batch("tickets", TWO))), env=address("nonsense"))
+def test_an_address_of_the_environment_that_is_none_is_refused_by_its_name(shell: Shell) -> None:
+    outcome = run("local", str(shell.write(batch("tickets", TWO))), env=address("nonsense"))
 
     assert outcome.code == 2
     assert outcome.err.startswith("NIGHTSORT_ANTHROPIC_BASE_URL (or ANTHROPIC_BASE_URL): must be a URL such as ")
@@ -91,21 +91,21 @@ def address(url: str) -> dict[str, str]:
     return KEY | {"ANTHROPIC_BASE_URL": url}
 
 
-def test_a_setting_that_is_wrong_is_named(desk: Desk) -> None:
-    outcome = desk.local(desk.write(batch("tickets", TWO)), env={"NIGHTSORT_ADOPTION_GRACE_SECONDS": "soon"})
+def test_a_setting_that_is_wrong_is_named(shell: Shell) -> None:
+    outcome = shell.local(shell.write(batch("tickets", TWO)), env={"NIGHTSORT_ADOPTION_GRACE_SECONDS": "soon"})
 
     assert outcome.code == 2
     assert outcome.err.startswith("NIGHTSORT_ADOPTION_GRACE_SECONDS: Input should be a valid number")
 
 
-def test_prices_of_ones_own_stand_in_the_cost(desk: Desk) -> None:
+def test_prices_of_ones_own_stand_in_the_cost(shell: Shell) -> None:
     free = {"input": "0", "output": "0", "cache_write": "0", "cache_read": "0"}
     prices = json.dumps({"claude-haiku-4-5": free | {"input": "1000000"}})
 
-    outcome = desk.local(desk.write(batch("tickets", TWO)), env=KEY | {"NIGHTSORT_PRICES": prices})
+    outcome = shell.local(shell.write(batch("tickets", TWO)), env=KEY | {"NIGHTSORT_PRICES": prices})
 
     assert outcome.code == 0, outcome.told
-    cost, usage = desk.record()["cost"], desk.record()["batches"][0]["usage"]
+    cost, usage = shell.record()["cost"], shell.record()["batches"][0]["usage"]
     assert float(cost["standardUSD"]) == usage["inputTokens"]
     assert float(cost["actualUSD"]) == usage["inputTokens"] / 2
 
@@ -121,72 +121,72 @@ def test_prices_of_ones_own_stand_in_the_cost(desk: Desk) -> None:
         ),
     ],
 )
-def test_prices_that_are_none_are_refused_at_once(desk: Desk, prices: str, told: str) -> None:
-    outcome = desk.local(desk.write(batch("tickets", TWO)), env=KEY | {"NIGHTSORT_PRICES": prices})
+def test_prices_that_are_none_are_refused_at_once(shell: Shell, prices: str, told: str) -> None:
+    outcome = shell.local(shell.write(batch("tickets", TWO)), env=KEY | {"NIGHTSORT_PRICES": prices})
 
     assert outcome.code == 2
     assert outcome.err.startswith(told)
 
 
-def test_an_api_that_is_not_there_is_told_and_waited_for(desk: Desk) -> None:
+def test_an_api_that_is_not_there_is_told_and_waited_for(shell: Shell) -> None:
     [port] = free_ports(1)
-    process = desk.start(desk.write(batch("tickets", TWO)), "--api-url", f"http://127.0.0.1:{port}")
+    process = shell.start(shell.write(batch("tickets", TWO)), "--api-url", f"http://127.0.0.1:{port}")
     eventually(lambda: "tickets  Pending: the API cannot be reached" in process.tail())
 
-    with Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], desk.folder / "late.log"):
+    with Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], shell.folder / "late.log"):
         assert process.process.wait(60) == 0, process.tail()
 
 
-def test_a_suspended_resource_is_not_waited_for(desk: Desk) -> None:
-    outcome = desk.local(desk.write(batch("tickets", TWO, suspend=True)))
+def test_a_suspended_resource_is_not_waited_for(shell: Shell) -> None:
+    outcome = shell.local(shell.write(batch("tickets", TWO, suspend=True)))
 
     assert outcome.code == 1
     assert "tickets  Suspended: spec.suspend is true: nothing is bought" in outcome.err
 
 
-def test_resources_that_wait_for_one_that_was_given_up_are_given_up_too(desk: Desk) -> None:
-    desk.tickets(2)
+def test_resources_that_wait_for_one_that_was_given_up_are_given_up_too(shell: Shell) -> None:
+    shell.tickets(2)
     stuck = batch("a", from_database(), results=into_database("nowhere"))
     others = [batch(name, from_database()) for name in ("b", "c")]
 
-    outcome = desk.local(desk.write(stuck, *others, secret(url=desk.url)))
+    outcome = shell.local(shell.write(stuck, *others, secret(url=shell.url)))
 
     assert outcome.code == 1
     assert "a  TableMissing: " in outcome.err
     assert "c  Pending: " in outcome.told
-    assert desk.bought()["created"] == 0
+    assert shell.bought()["created"] == 0
 
 
-def test_resources_on_the_same_source_run_one_after_the_other(desk: Desk) -> None:
-    desk.tickets(2)
+def test_resources_on_the_same_source_run_one_after_the_other(shell: Shell) -> None:
+    shell.tickets(2)
 
-    outcome = desk.local(desk.write(*(batch(name, from_database()) for name in "ab"), secret(url=desk.url)))
+    outcome = shell.local(shell.write(*(batch(name, from_database()) for name in "ab"), secret(url=shell.url)))
 
     assert outcome.code == 0, outcome.told
     assert "b  Pending: a goes first: it is unfinished and works on the same source" in outcome.out
 
 
-def test_what_a_cluster_has_added_to_an_exported_resource_is_left_out(desk: Desk) -> None:
+def test_what_a_cluster_has_added_to_an_exported_resource_is_left_out(shell: Shell) -> None:
     exported = batch("tickets", TWO)
     exported["metadata"] |= {"uid": "1-2", "creationTimestamp": "2026-11-22T00:00:00Z", "generation": 3}
     exported["status"] = {"conditions": [{"type": "Finished", "status": "True", "reason": "Complete"}]}
-    text = desk.write(exported)
+    text = shell.write(exported)
     text.write_text(text.read_text().replace("'2026-11-22T00:00:00Z'", "2026-11-22T00:00:00Z"))
 
-    assert desk.local(text).code == 0
-    assert desk.bought()["accepted"] == 2
+    assert shell.local(text).code == 0
+    assert shell.bought()["accepted"] == 2
 
 
 # --- the simulator beside a run ---------------------------------------------------------------------------------------
 
 
-def test_a_simulated_run_needs_no_key_and_starts_anew_each_time(desk: Desk) -> None:
-    path = desk.write(batch("tickets", TWO))
-    kept = desk.folder / "state" / "simulated" / "notes"
+def test_a_simulated_run_needs_no_key_and_starts_anew_each_time(shell: Shell) -> None:
+    path = shell.write(batch("tickets", TWO))
+    kept = shell.folder / "state" / "simulated" / "notes"
     kept.mkdir(parents=True)
 
     for _ in range(2):
-        outcome = desk.local(path, "--simulate", "--seconds", "0", env={})
+        outcome = shell.local(path, "--simulate", "--seconds", "0", env={})
         assert outcome.code == 0, outcome.told
         assert "finished before" not in outcome.out
     assert kept.exists()
@@ -204,9 +204,9 @@ def ended(process: Path) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="children are read from /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
-def test_the_simulator_ends_with_its_run_however_that_ends(desk: Desk, how: signal.Signals) -> None:
-    path = desk.write(batch("tickets", TWO))
-    process = desk.start(path, "--simulate", "--seconds", "600")
+def test_the_simulator_ends_with_its_run_however_that_ends(shell: Shell, how: signal.Signals) -> None:
+    path = shell.write(batch("tickets", TWO))
+    process = shell.start(path, "--simulate", "--seconds", "600")
     eventually(lambda: "Submitted" in process.tail())
     [simulator] = children(process.pid)
 
@@ -216,13 +216,13 @@ def test_the_simulator_ends_with_its_run_however_that_ends(desk: Desk, how: sign
     assert "Traceback" not in process.tail(200)
 
 
-def test_two_simulated_runs_at_once_do_not_remove_each_others_record(desk: Desk) -> None:
-    path = desk.write(batch("tickets", TWO))
-    first = desk.start(path, "--simulate", "--seconds", "600")
+def test_two_simulated_runs_at_once_do_not_remove_each_others_record(shell: Shell) -> None:
+    path = shell.write(batch("tickets", TWO))
+    first = shell.start(path, "--simulate", "--seconds", "600")
     eventually(lambda: "Submitted" in first.tail())
 
-    outcome = desk.local(path, "--simulate")
-    kept = list((desk.folder / "state" / "simulated").rglob("record.json"))
+    outcome = shell.local(path, "--simulate")
+    kept = list((shell.folder / "state" / "simulated").rglob("record.json"))
     first.stop(signal.SIGKILL)
 
     assert outcome.code == 2
@@ -230,8 +230,8 @@ def test_two_simulated_runs_at_once_do_not_remove_each_others_record(desk: Desk)
     assert kept
 
 
-def test_a_port_that_is_taken_is_told(desk: Desk) -> None:
-    port = desk.api.url.rsplit(":", 1)[-1]
+def test_a_port_that_is_taken_is_told(shell: Shell) -> None:
+    port = shell.api.url.rsplit(":", 1)[-1]
 
     outcome = run("simulate", "--port", port)
 
@@ -242,10 +242,10 @@ def test_a_port_that_is_taken_is_told(desk: Desk) -> None:
 # --- the terminal -----------------------------------------------------------------------------------------------------
 
 
-def test_on_a_terminal_ctrl_c_leaves_the_cursor_and_no_trace(patient_desk: Desk) -> None:
-    desk = patient_desk
+def test_on_a_terminal_ctrl_c_leaves_the_cursor_and_no_trace(patient_desk: Shell) -> None:
+    shell = patient_desk
     master, slave = pty.openpty()
-    arguments = desk.arguments(desk.write(batch("tickets", TWO)))
+    arguments = shell.arguments(shell.write(batch("tickets", TWO)))
     environment = os.environ | {"ANTHROPIC_API_KEY": "k", "TERM": "xterm", "COLUMNS": "100"}
     process = subprocess.Popen(
         [*NIGHTSORT, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.bench import batch
-from tests.local.desk import Desk, Outcome, from_database, into_database, secret
+from tests.local.shell import Outcome, Shell, from_database, into_database, secret
 
 CONTROLS = "\x1b]0;owned\x07\x1b[2J\u202e"
 ORDERS = [
@@ -51,14 +51,14 @@ def tickets() -> dict[str, Any]:
 
 @pytest.mark.parametrize("obeys", [False, True], ids=["the model resists", "the model obeys"])
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_a_ticket_that_asks_for_another_category_gets_a_declared_one(desk: Desk, form: str, obeys: bool) -> None:
+def test_a_ticket_that_asks_for_another_category_gets_a_declared_one(shell: Shell, form: str, obeys: bool) -> None:
     if obeys:
-        desk.api.ask("faults", [{"kind": "items", "outcome": "unknown", "times": None}])
+        shell.api.ask("faults", [{"kind": "items", "outcome": "unknown", "times": None}])
 
-    outcome = desk.local(desk.write(batch("tickets", tickets(), results={"configMap": {"format": form}})))
+    outcome = shell.local(shell.write(batch("tickets", tickets(), results={"configMap": {"format": form}})))
 
     assert outcome.code == 0, outcome.told
-    text = (desk.folder / "state" / "tickets-results" / f"results.{form}").read_bytes().decode()
+    text = (shell.folder / "state" / "tickets-results" / f"results.{form}").read_bytes().decode()
     rows = (
         list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         if form == "csv"
@@ -67,38 +67,40 @@ def test_a_ticket_that_asks_for_another_category_gets_a_declared_one(desk: Desk,
     assert sorted(row["id"] for row in rows) == sorted(IDS), "as they are: results are joined with tickets by them"
     assert {row["category"] or None for row in rows} <= (NOTHING if obeys else DECLARED)
     assert {row["verdict"] for row in rows} == ({"Unknown"} if obeys else {"Labeled"})
-    assert desk.bought()["accepted"] == len(IDS)
+    assert shell.bought()["accepted"] == len(IDS)
     assert only_printable(outcome)
 
 
 @pytest.mark.parametrize("obeys", [False, True], ids=["the model resists", "the model obeys"])
-def test_nothing_but_a_declared_category_is_written_into_the_table(desk: Desk, obeys: bool) -> None:
+def test_nothing_but_a_declared_category_is_written_into_the_table(shell: Shell, obeys: bool) -> None:
     if obeys:
-        desk.api.ask("faults", [{"kind": "items", "outcome": "unknown", "times": None}])
-    desk.table("CREATE TABLE tickets (id TEXT PRIMARY KEY, subject TEXT, body TEXT, category TEXT)")
-    desk.table("INSERT INTO tickets VALUES (?, 'Help', ?, NULL)", list(zip(IDS, ORDERS, strict=True)))
+        shell.api.ask("faults", [{"kind": "items", "outcome": "unknown", "times": None}])
+    shell.table("CREATE TABLE tickets (id TEXT PRIMARY KEY, subject TEXT, body TEXT, category TEXT)")
+    shell.table("INSERT INTO tickets VALUES (?, 'Help', ?, NULL)", list(zip(IDS, ORDERS, strict=True)))
 
-    outcome = desk.local(desk.write(batch("tickets", from_database(), results=into_database()), secret(url=desk.url)))
+    outcome = shell.local(
+        shell.write(batch("tickets", from_database(), results=into_database()), secret(url=shell.url))
+    )
 
     assert outcome.code == 0, outcome.told
-    kept = desk.table("SELECT id, body, category FROM tickets")
+    kept = shell.table("SELECT id, body, category FROM tickets")
     assert {(one, body) for one, body, _ in kept} == set(zip(IDS, ORDERS, strict=True))
     assert {category for _, _, category in kept} <= (NOTHING if obeys else DECLARED)
     assert only_printable(outcome)
 
 
-def test_names_of_others_are_shown_on_the_terminal_and_not_obeyed(desk: Desk) -> None:
+def test_names_of_others_are_shown_on_the_terminal_and_not_obeyed(shell: Shell) -> None:
     name = f"a{CONTROLS}z"
     categories = [{"name": name, "description": "invoice"}, {"name": "other"}]
     source = {"inline": {"tickets": [{"id": CONTROLS, "body": "My invoice"}]}}
 
-    shown = desk.local(desk.write(batch("shown", source, categories=categories)))
+    shown = shell.local(shell.write(batch("shown", source, categories=categories)))
     twice = {"inline": {"tickets": [{"id": CONTROLS, "body": "x"}] * 2}}
-    told = desk.local(desk.write(batch("told", twice)))
-    missing = desk.local(
-        desk.write(batch("missing", from_database(f'SELECT * FROM "{CONTROLS}"')), secret(url=desk.url))
+    told = shell.local(shell.write(batch("told", twice)))
+    missing = shell.local(
+        shell.write(batch("missing", from_database(f'SELECT * FROM "{CONTROLS}"')), secret(url=shell.url))
     )
-    given_twice = desk.local(desk.write('"\\e[2J": 1\n"\\e[2J": 2\n'))
+    given_twice = shell.local(shell.write('"\\e[2J": 1\n"\\e[2J": 2\n'))
 
     assert shown.code == 0, shown.told
     assert "\\x1b[2J" in shown.told
@@ -107,10 +109,10 @@ def test_names_of_others_are_shown_on_the_terminal_and_not_obeyed(desk: Desk) ->
         assert only_printable(outcome), repr(outcome.told)
 
 
-def test_a_bomb_on_the_command_line_is_told_in_one_line(desk: Desk) -> None:
+def test_a_bomb_on_the_command_line_is_told_in_one_line(shell: Shell) -> None:
     laughs = "".join(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 12))
 
-    outcome = desk.local(desk.write("a0: &a0 [lol, lol]\n" + laughs))
+    outcome = shell.local(shell.write("a0: &a0 [lol, lol]\n" + laughs))
 
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain import custom_id, moves
+from nightsort.domain import actions, custom_id
 from nightsort.domain.answer import Row
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Candidate, Watch, may_be_ours
@@ -32,12 +32,12 @@ from nightsort.flow.purchases import confirm
 from nightsort.flow.results import answers
 from nightsort.flow.results.answers import MISSING, Judged, own_answers
 from nightsort.flow.results.reading import Reading
-from nightsort.flow.run.pace import Gate, PacedApi
-from nightsort.flow.run.run import Run, Tools
+from nightsort.flow.run.circuit_breaker import CircuitBreaker, CircuitBreakerApi
+from nightsort.flow.run.run import Run, Services
 from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.submission import intent, send, shard
 from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
-from tests.simulation import doors
+from tests.simulation import faulty_ports
 from tests.simulation.chaos import Chaos, Pauses, quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Scenario, drawn, drawn_dry
@@ -47,13 +47,13 @@ from tests.simulation.truth import Shelf
 
 
 async def submit_intent_last(run: Run, submission: Submission) -> None:
-    tag = run.tools.new_tag()
+    tag = run.services.new_tag()
     with BodySpool() as spool, RowSpool() as unsendable:
         filled = await shard.fill(run, submission, tag, shard.Shard(spool, unsendable))
         batch = None
         if spool.requests:
             await spool.seal()
-            api = await run.tools.connections.api(run.resource)
+            api = await run.services.connections.api(run.resource)
             batch = await api.create(spool.body(), spool.size, tag)
         record = await intent.intend(run, submission, filled, tag)
         if record is not None and batch is not None:
@@ -90,12 +90,12 @@ class InsistentConnections:
         return self._apis.setdefault(id(api), Insistent(api))
 
 
-def retry_creates(tools: Tools) -> None:
-    tools.connections = InsistentConnections(tools.connections)
+def retry_creates(services: Services) -> None:
+    services.connections = InsistentConnections(services.connections)
 
 
 async def take_any_unowned(run: Run, api: BatchApi, intents: Any, recent: Sequence[Batch]) -> Any:
-    owned = await run.tools.ledger.owned_batches()
+    owned = await run.services.ledger.owned_batches()
     return {
         one.tag: [Candidate(b, one.tag) for b in recent if b.id not in owned and may_be_ours(b, one, Watch(0.0))]
         for one in intents
@@ -113,8 +113,8 @@ async def first_line(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collect
     return Counter(), []
 
 
-def without_grace(tools: Tools) -> None:
-    tools.grace *= 0
+def without_grace(services: Services) -> None:
+    services.grace *= 0
 
 
 async def settle_whatever_stands_there(run: Run, record: BatchRecord, change: Any) -> None:
@@ -126,7 +126,9 @@ async def settle_whatever_stands_there(run: Run, record: BatchRecord, change: An
     await run.save_surely(changed)
 
 
-async def see_seldom(self: Any, api: BatchApi, since: datetime, now: float, newer_than: float) -> poll.Sight:
+async def see_seldom(
+    self: Any, api: BatchApi, since: datetime, now: float, newer_than: float
+) -> poll.BatchListSnapshot:
     """Takes a list of up to an hour ago for a new one."""
     return await SEE(self, api, since, now, min(newer_than, now - 3600.0))
 
@@ -151,18 +153,18 @@ async def ask_the_missing_too(run: Run, api: BatchApi, parent: BatchRecord) -> A
 
 
 def without(policy: Any) -> tuple[Any, str, Any]:
-    return (moves, "POLICIES", tuple(one for one in moves.POLICIES if one is not policy))
+    return (actions, "POLICIES", tuple(one for one in actions.POLICIES if one is not policy))
 
 
 async def say_nothing(self: Any, meta: Meta, known: Status) -> None:
     """A farewell that cancels nothing."""
 
 
-class OneGate(PacedApi):
+class OneGate(CircuitBreakerApi):
     """Whatever fails closes the account for everything."""
 
     @contextlib.contextmanager
-    def _call(self, operation: str, *gates: Gate) -> Iterator[None]:
+    def _call(self, operation: str, *gates: CircuitBreaker) -> Iterator[None]:
         with super()._call(operation, self._everything):
             yield
 
@@ -187,8 +189,8 @@ class Unguarded:
         return saved
 
 
-def unguard(tools: Tools) -> None:
-    tools.ledger = Unguarded(tools.ledger)
+def unguard(services: Services) -> None:
+    services.ledger = Unguarded(services.ledger)
 
 
 class Heap(Shelf):
@@ -242,10 +244,10 @@ class Keeping:
 async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -> None:
     # Nothing is patched here: lives are interleaved and end in the middle, so that a patch would outlive them.
     kept = Kept()
-    held = Run(run.resource, dataclasses.replace(run.tools, connections=Keeping(run.tools.connections, kept)))
+    held = Run(run.resource, dataclasses.replace(run.services, connections=Keeping(run.services.connections, kept)))
     await collect.collect(held, record, batch)
     run.resource = held.resource
-    for sink in await run.tools.connections.sinks(run.resource):
+    for sink in await run.services.connections.sinks(run.resource):
         await sink.write(kept.all())
 
 
@@ -337,17 +339,17 @@ DEFECTS = (
     Defect(
         "a suspended resource goes on buying",
         r"I9: \S+ goes on buying though it is to stop",
-        [without(moves.hold_while_suspended)],
+        [without(actions.hold_while_suspended)],
     ),
     Defect(
         "a deleted resource runs on",
         r"I9: \S+ of \S+ runs on, untold",
-        [(cancel.Farewell, "say", say_nothing)],
+        [(cancel.Finalizer, "say", say_nothing)],
     ),
     Defect(
         "a refused create closes the account",
         r"I3: \S+ has ended long ago and is not collected",
-        [(doors, "PacedApi", OneGate)],
+        [(faulty_ports, "CircuitBreakerApi", OneGate)],
         scenario=drawn_dry,
         chaos=quiet,
     ),

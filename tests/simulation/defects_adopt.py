@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, Status
-from nightsort.domain import candidate, moves
+from nightsort.domain import actions, candidate
 from nightsort.domain.account import Kinship, Marks
+from nightsort.domain.actions import Facts
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import CLOCK_SKEW, Totals, Watch
-from nightsort.domain.moves import Facts
 from nightsort.flow import reconcile
 from nightsort.flow.adoption import adopt
 from nightsort.flow.ending import cancel
@@ -41,7 +41,7 @@ def earliest_by_the_operators_clock(record: BatchRecord) -> datetime:
 
 def watch_by_the_clock(run: Run, intent: BatchRecord) -> Watch:
     """Takes the intent to be as old as this process's clock says."""
-    return Watch(run.tools.clock.monotonic() - (run.now() - intent.intended_at).total_seconds())
+    return Watch(run.services.clock.monotonic() - (run.now() - intent.intended_at).total_seconds())
 
 
 class AskedOnce:
@@ -150,7 +150,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "an intent is released under another account's key",
         RELEASED,
-        [(moves, "may_be_released", release_under_any_key)],
+        [(actions, "may_be_released", release_under_any_key)],
         scenario=with_switched_accounts,
         chaos=troubled,
     ),

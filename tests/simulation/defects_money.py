@@ -10,8 +10,8 @@ from nightsort.api.resource import Resource
 from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status, Tokens
 from nightsort.domain import cost
+from nightsort.domain.actions import Facts
 from nightsort.domain.answer import Answer, Verdict
-from nightsort.domain.moves import Facts
 from nightsort.domain.verdict import Judgement
 from nightsort.flow.collection import collect
 from nightsort.flow.money import budget as afford

@@ -7,7 +7,7 @@ import random
 
 from nightsort.api.resource import Meta
 from tests.simulation.defect import Defect
-from tests.simulation.doors import LedgerDoor
+from tests.simulation.faulty_ports import LedgerDoor
 from tests.simulation.scenario import Scenario, drawn
 
 

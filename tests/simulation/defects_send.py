@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain import moves, room
+from nightsort.domain import actions, room
 from nightsort.domain.errors import RefusedBatch, Rejected
 from nightsort.domain.record import Places, Submission, put, released
 from nightsort.domain.room import Room
@@ -24,14 +24,14 @@ from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_ti
 
 async def submit_with_the_disk_last(run: Run, submission: Submission) -> None:
     """Writes the body to the disk when its intent stands already."""
-    tag = run.tools.new_tag()
-    with BodySpool(run.tools.scratch) as spool, RowSpool(run.tools.scratch) as unsendable:
+    tag = run.services.new_tag()
+    with BodySpool(run.services.scratch) as spool, RowSpool(run.services.scratch) as unsendable:
         filled = await shard.fill(run, submission, tag, shard.Shard(spool, unsendable))
         record = await intent.intend(run, submission, filled, tag)
         await spool.seal()
         await unsendable.seal()
         if record is not None:
-            await send.carry_out(run, await run.tools.connections.api(run.resource), record, filled)
+            await send.carry_out(run, await run.services.connections.api(run.resource), record, filled)
 
 
 def of_disks_mostly(rng: random.Random) -> Chaos:
@@ -105,7 +105,7 @@ DEFECTS = (
     Defect(
         "a create that is not taken is sent again at once",
         r"I13: \S+ has sent \d+ creates that were not taken",
-        [(moves, "held_back", lambda status, now: [])],
+        [(actions, "held_back", lambda status, now: [])],
         scenario=ailing,
         chaos=quiet,
     ),

@@ -17,7 +17,7 @@ from tests.simulation.scenario import drawn_query
 
 async def as_it_is(run: Run) -> Source:
     """Asks the query anew for each shard."""
-    return await run.tools.connections.source(run.resource)
+    return await run.services.connections.source(run.resource)
 
 
 async def forget(run: Run, kept: Snapshot | None, plan: Plan) -> Plan:

@@ -13,9 +13,9 @@ from nightsort.adapters.anthropic import wire as anthropic_wire
 from nightsort.adapters.anthropic.wire import Line, decoded
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord
-from nightsort.domain import moves
+from nightsort.domain import actions
+from nightsort.domain.actions import Action, Facts
 from nightsort.domain.answer import Answer
-from nightsort.domain.moves import Facts, Move
 from nightsort.flow import reconcile
 from nightsort.flow.results import answers
 from nightsort.flow.results.reading import Reading
@@ -51,12 +51,12 @@ def behind_a_gateway(rng: random.Random) -> Scenario:
     return dataclasses.replace(drawn(rng), page=(0.0, 20_000.0))
 
 
-def first_of_all(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def first_of_all(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """Collects batches in their order, whatever keeps the first from being collected."""
     return COLLECT(resource, dataclasses.replace(facts, tries={}), now)
 
 
-COLLECT = moves.collect_what_ended
+COLLECT = actions.collect_what_ended
 UNJUST = r"I3: \S+ .* has Row\(.*, but \S+ answered"
 
 DEFECTS = (
@@ -90,15 +90,15 @@ DEFECTS = (
     Defect(
         "a batch that cannot be collected holds up the others",
         r"I3: \S+ has ended long ago and is not collected",
-        [(moves, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in moves.POLICIES))],
+        [(actions, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in actions.POLICIES))],
         scenario=drawn_clumsy,
     ),
     Defect(
         "an accident keeps a suspended run from being cancelled",
         r"I9: \S+ runs on though \S+ is suspended",
         [
-            (reconcile, "urgent_move", lambda resource, facts, now: None),
-            (moves, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in moves.POLICIES)),
+            (reconcile, "urgent_action", lambda resource, facts, now: None),
+            (actions, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in actions.POLICIES)),
         ],
         scenario=drawn_clumsy,
     ),

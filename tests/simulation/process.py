@@ -11,11 +11,11 @@ from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
-from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Tools
+from nightsort.flow.run.run import Services
 from tests.simulation.chaos import WELL, Blow, Fault, Killed
-from tests.simulation.doors import Connections, EventsDoor, LedgerDoor, ScratchDoor
+from tests.simulation.faulty_ports import Connections, EventsDoor, LedgerDoor, ScratchDoor
 
 if TYPE_CHECKING:
     from nightsort.domain.answer import Answer
@@ -29,13 +29,13 @@ PIECES = 3
 
 
 class Process:
-    """All that it knows is in `tools` and `reconciler`, and ends with it."""
+    """All that it knows is in `services` and `reconciler`, and ends with it."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
         self.number = number
         self.dead = False
-        self.tools = Tools(
+        self.services = Services(
             ledger=LedgerDoor(self, world.truth),
             connections=Connections(self),
             events=EventsDoor(self),
@@ -47,9 +47,9 @@ class Process:
         )
         self.blows = 0
         self.disk_faults = 0
-        world.spoil(self.tools)
-        self.reconciler = Reconciler(self.tools, jitter=world.rng.random)
-        self.farewell = Farewell(self.tools, timedelta(seconds=FAREWELL_SECONDS))
+        world.spoil(self.services)
+        self.reconciler = Reconciler(self.services, jitter=world.rng.random)
+        self.farewell = Finalizer(self.services, timedelta(seconds=FAREWELL_SECONDS))
 
     def start(self) -> None:
         for meta in self.world.created:
@@ -79,7 +79,7 @@ class Process:
         self.world.count_look()
         blows, disk_faults = self.blows, self.disk_faults
         before = self.world.oracle.open_intents(meta)
-        seconds = await self.reconciler.look(resource)
+        seconds = await self.reconciler.reconcile(resource)
         if disk_faults < self.disk_faults and blows == self.blows and self.world.is_alone(self):
             self.world.oracle.left_nothing_unsent(meta, before)
         if seconds is None and self.world.is_unsettled(meta):
@@ -87,9 +87,9 @@ class Process:
         return seconds
 
     async def _say_farewell(self, meta: Meta, known: Status) -> float | None:
-        begun = self.tools.clock.now()
+        begun = self.services.clock.now()
         await self.farewell.say(meta, known)
-        self.world.oracle.farewell_took(meta, (self.tools.clock.now() - begun).total_seconds())
+        self.world.oracle.farewell_took(meta, (self.services.clock.now() - begun).total_seconds())
         self.reconciler.forget(meta.uid)
         self.world.lose(meta)
         return None

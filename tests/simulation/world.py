@@ -16,7 +16,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.room import Room
 from nightsort.flow.preflight.admit import ASK_SECONDS
-from nightsort.flow.run.run import Tools
+from nightsort.flow.run.run import Services
 from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import Account
@@ -41,10 +41,10 @@ AWAY = "away"
 """Of another organization."""
 COUNTS = ("labeled", "unknown", "failed", "retryable")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-Spoil = Callable[[Tools], None]
+Spoil = Callable[[Services], None]
 
 
-def honest(tools: Tools) -> None:
+def honest(services: Services) -> None:
     """Spoils nothing."""
 
 

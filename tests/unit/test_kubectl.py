@@ -35,12 +35,12 @@ from nightsort.api.status import (
     StoredResults,
     TicketCounts,
 )
-from nightsort.cli.again import FORMS, Again, again, leaves_out_labeled, next_name, spec_again
 from nightsort.cli.create import order_of
 from nightsort.cli.duration import seconds_of
 from nightsort.cli.json_on_terminals import as_json
 from nightsort.cli.manifests import InvalidManifest
 from nightsort.cli.results import Printer, elsewhere
+from nightsort.cli.retry_plan import FORMS, RetryPlan, again, leaves_out_labeled, next_name, spec_again
 from nightsort.cli.tickets import Wishes
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Rejected, Stalled
@@ -144,7 +144,7 @@ def test_what_can_be_printed_is_left_as_it_is() -> None:
 # --- a file of tickets becomes a resource -----------------------------------------------------------------------------
 
 
-def order(path: Path, wishes: Wishes = WISHES, **more: Any) -> Any:
+def bundle(path: Path, wishes: Wishes = WISHES, **more: Any) -> Any:
     given = {"template": None, "namespace": None, "fallback": None, **more}
     return order_of(path, wishes, given["template"], NOW, given["namespace"], given["fallback"])
 
@@ -154,7 +154,7 @@ def test_a_file_of_tickets_gives_a_resource_and_its_config_map(tmp_path: Path) -
     file.write_text("id,subject,body\n1,a,b\n")
     wishes = replace(WISHES, categories=("billing, technical", "other"), max_cost="2.00")
 
-    made = order(file, wishes, namespace="support")
+    made = bundle(file, wishes, namespace="support")
 
     assert made.manifest["metadata"] == {"name": "night-shift", "namespace": "support"}
     spec = made.manifest["spec"]
@@ -183,7 +183,7 @@ def test_tickets_that_cannot_be_used_are_refused_before_anything_is_made(
 ) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidManifest, match="a\\.") as refused:
-        order(tmp_path / name)
+        bundle(tmp_path / name)
     assert complaint in str(refused.value)
 
 
@@ -191,12 +191,12 @@ def test_json_may_be_a_manifest_or_tickets(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(manifest("night")))
     (tmp_path / "tickets.json").write_text(json.dumps([{"id": "1", "subject": "a", "body": "b"}]))
 
-    assert order(tmp_path / "manifest.json", Wishes()).tickets is None
-    assert order(tmp_path / "tickets.json").tickets is not None
+    assert bundle(tmp_path / "manifest.json", Wishes()).tickets is None
+    assert bundle(tmp_path / "tickets.json").tickets is not None
     with pytest.raises(InvalidManifest, match="--model is for files of tickets"):
-        order(tmp_path / "manifest.json")
+        bundle(tmp_path / "manifest.json")
     with pytest.raises(InvalidManifest, match="has tickets and no model"):
-        order(tmp_path / "tickets.json", Wishes())
+        bundle(tmp_path / "tickets.json", Wishes())
 
 
 def test_the_namespace_is_the_flags_the_manifests_the_contexts_or_left_open(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_the_namespace_is_the_flags_the_manifests_the_contexts_or_left_open(tmp_
         written = manifest("night")
         written["metadata"] |= {"namespace": own} if own else {}
         file.write_text(json.dumps(written))
-        return order(file, Wishes(), **more).manifest["metadata"].get("namespace")
+        return bundle(file, Wishes(), **more).manifest["metadata"].get("namespace")
 
     assert namespace("own", namespace="flag", fallback="context") == "flag"
     assert namespace("own", fallback="context") == "own"
@@ -218,7 +218,7 @@ def test_the_namespace_is_the_flags_the_manifests_the_contexts_or_left_open(tmp_
 def test_a_name_that_is_none_is_refused_as_such(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.csv").write_text("id,subject,body\n1,a,b\n")
     with pytest.raises(InvalidManifest, match="--name may have small letters, digits"):
-        order(tmp_path / "a.csv", template=name)
+        bundle(tmp_path / "a.csv", template=name)
 
 
 async def test_a_cluster_without_the_crd_is_told_from_one_without_the_resource() -> None:
@@ -302,7 +302,7 @@ def ended(total: int = 3, failed: int = 1, **more: Any) -> Status:
 
 async def retried(
     status: Status, config_maps: MemoryConfigMaps | None = None, *, everything: bool = False, **spec: Any
-) -> Again:
+) -> RetryPlan:
     written = stored_manifest("tickets")
     written["metadata"]["uid"] = OWNER.uid
     written["spec"] |= spec

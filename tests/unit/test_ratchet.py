@@ -104,7 +104,7 @@ async def look_for(world: World, resources: Sequence[Resource], seconds: float) 
     while due and due[0][0] < ends:
         at, number = heappop(due)
         world.clock.advance(at - world.clock.now().timestamp())
-        pause = await world.reconciler.look(world.ledger.current(resources[number].meta))
+        pause = await world.reconciler.reconcile(world.ledger.current(resources[number].meta))
         looks += 1
         if pause is not None:
             heappush(due, (at + pause, number))
@@ -137,7 +137,7 @@ async def test_resources_of_every_age_share_their_list_calls(world: World) -> No
     for number in range(50):
         seconds = INTERVAL + 50 - number
         resources.append(world.apply("billing", name=f"tickets-{number}", pollIntervalSeconds=seconds))
-        await world.reconciler.look(world.ledger.current(resources[-1].meta))
+        await world.reconciler.reconcile(world.ledger.current(resources[-1].meta))
         world.clock.advance(5 * INTERVAL)
     before = world.api.calls["recent"]
 
@@ -155,11 +155,11 @@ async def test_a_hundred_lost_answers_share_one_reading_of_what_is_owned(world: 
     world.api.after = lost
     resources = [world.apply("billing", name=f"tickets-{number}") for number in range(100)]
     for resource in resources:
-        await world.reconciler.look(world.ledger.current(resource.meta))
+        await world.reconciler.reconcile(world.ledger.current(resource.meta))
     world.restart()
 
     for resource in resources:
-        await world.reconciler.look(world.ledger.current(resource.meta))
+        await world.reconciler.reconcile(world.ledger.current(resource.meta))
 
     assert world.ledger.calls["owned_batches"] <= 2
 
@@ -172,7 +172,7 @@ async def test_ten_thousand_finished_resources_cost_no_call_at_all(world: World)
 
     for number in range(10_000):
         each = replace(one, meta=replace(one.meta, name=f"tickets-{number}", uid=f"uid-{number}"))
-        assert await world.reconciler.look(each) is None
+        assert await world.reconciler.reconcile(each) is None
 
     assert not world.api.calls
     assert world.ledger.calls == calls

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from nightsort.adapters.telemetry.tracing import OtelTraces
 from nightsort.domain.errors import Waiting
-from nightsort.flow.run.pace import PacedApi
+from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from tests.fakes.world import PRIVATE, World
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 
@@ -23,8 +23,8 @@ def spans(world: World) -> Iterator[InMemorySpanExporter]:
     """What was traced of the world."""
     exporter = InMemorySpanExporter()
     traces = OtelTraces(SimpleSpanProcessor(exporter), "test")
-    world.tools.traces = traces
-    world.connections.account = PacedApi(world.api, world.clock, traces=traces)
+    world.services.traces = traces
+    world.connections.account = CircuitBreakerApi(world.api, world.clock, traces=traces)
     yield exporter
     traces.close()
 
@@ -58,8 +58,8 @@ async def test_processes_that_follow_each_other_tell_of_one_trace(world: World, 
     await world.look(resource)
     account, later = world.connections.account, InMemorySpanExporter()
     world.restart()
-    world.tools.traces = OtelTraces(SimpleSpanProcessor(later), "test")
-    world.connections.account = PacedApi(world.api, world.clock, traces=world.tools.traces)
+    world.services.traces = OtelTraces(SimpleSpanProcessor(later), "test")
+    world.connections.account = CircuitBreakerApi(world.api, world.clock, traces=world.services.traces)
 
     await world.run_until_finished(resource)
 

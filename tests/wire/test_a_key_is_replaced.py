@@ -20,7 +20,7 @@ from nightsort.flow.reconcile import Reconciler
 from nightsort.settings import Settings
 from nightsort.simulator import Fault, Simulator, SimulatorOptions
 from nightsort.wiring.connector import Connector
-from nightsort.wiring.tools import tools_of
+from nightsort.wiring.services import services_of
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.events import MemoryEvents
 from tests.fakes.ledger import MemoryLedger
@@ -42,11 +42,11 @@ class Shop:
     reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reconciler = Reconciler(tools_of(self.connector.settings, self.connector, self.ledger, MemoryEvents()))
+        self.reconciler = Reconciler(services_of(self.connector.settings, self.connector, self.ledger, MemoryEvents()))
 
     async def look(self) -> Status:
         """The status after one more look."""
-        await self.reconciler.look(self.ledger.current(self.resource.meta))
+        await self.reconciler.reconcile(self.ledger.current(self.resource.meta))
         return self.ledger.current(self.resource.meta).status
 
     async def until_bought(self) -> Status:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nightsort.cli.cluster import Context, Door, Kubeconfig, Name, Namespace, Timeout, announce, parsed
+from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Name, Namespace, Timeout, announce, parsed
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
@@ -40,8 +40,8 @@ def cancel(
     in time, and the run ends as Failed (DeadlineExceeded). Requests that did not run are not billed. `retry` runs the
     rest later; to pause instead, use `suspend`. Under GitOps change the spec in Git: what is set here is set back.
     """
-    door = Door(namespace, context, kubeconfig)
-    before = change(door, name, canceling)
+    options = ClusterOptions(namespace, context, kubeconfig)
+    before = change(options, name, canceling)
     if finished(before):
         announce(before.meta.name, f"is {before.status.phase} already: there is nothing to cancel")
         return
@@ -49,7 +49,7 @@ def cancel(
     if wait:
         from nightsort.cli.watch import follow_through
 
-        follow_through(door, name, timeout)
+        follow_through(options, name, timeout)
 
 
 def suspend(name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
@@ -57,7 +57,7 @@ def suspend(name: Name, namespace: Namespace = None, context: Context = None, ku
 
     Sets spec.suspend: what is running is cancelled, and nothing more is bought until it is resumed.
     """
-    pause(Door(namespace, context, kubeconfig), name, suspended=True)
+    pause(ClusterOptions(namespace, context, kubeconfig), name, suspended=True)
 
 
 def resume(name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
@@ -65,11 +65,13 @@ def resume(name: Name, namespace: Namespace = None, context: Context = None, kub
 
     What was cancelled is sent again.
     """
-    pause(Door(namespace, context, kubeconfig), name, suspended=False)
+    pause(ClusterOptions(namespace, context, kubeconfig), name, suspended=False)
 
 
-def pause(door: Door, name: str, *, suspended: bool) -> None:
-    before = change(door, name, lambda resource: {"suspend": suspended} if resource.spec.suspend != suspended else {})
+def pause(options: ClusterOptions, name: str, *, suspended: bool) -> None:
+    before = change(
+        options, name, lambda resource: {"suspend": suspended} if resource.spec.suspend != suspended else {}
+    )
     if finished(before):
         announce(before.meta.name, f"is {before.status.phase} already")
     elif before.spec.suspend == suspended:
@@ -82,7 +84,7 @@ def canceling(_: Resource) -> dict[str, Any]:
     return {"activeDeadlineSeconds": CANCELED_AFTER}
 
 
-def change(door: Door, name: str, wanted: Any) -> Resource:
+def change(options: ClusterOptions, name: str, wanted: Any) -> Resource:
     """The resource as it was before; if it is unfinished, what is wanted of its spec is set."""
 
     async def work(cluster: Cluster, namespace: str) -> Resource:
@@ -91,7 +93,7 @@ def change(door: Door, name: str, wanted: Any) -> Resource:
             await cluster.resources.change(namespace, name, spec)
         return before
 
-    return door.enter(work)
+    return options.run(work)
 
 
 def finished(resource: Resource) -> bool:

@@ -10,7 +10,7 @@ import typer
 
 from nightsort.cli.completion import contexts, names, namespaces
 from nightsort.cli.duration import seconds_of
-from nightsort.cli.ending import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, stop
+from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +46,14 @@ Timeout = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ClusterOptions:
     """Which cluster and namespace a command is for; what is None is as the kubeconfig has it."""
 
     namespace: str | None = None
     context: str | None = None
     kubeconfig: str | None = None
 
-    def enter(self, work: Callable[[Cluster, str], Awaitable[T]], interrupted: str = "interrupted") -> T:
+    def run(self, work: Callable[[Cluster, str], Awaitable[T]], interrupted: str = "interrupted") -> T:
         """Does the work with the cluster and the namespace; ends the command where that cannot be done."""
         import asyncio
 
@@ -62,11 +62,11 @@ class Door:
         try:
             return asyncio.run(self._inside(work))
         except Interruption as interruption:
-            stop(interruption.message, NOT_COMPLETE if isinstance(interruption, Waiting) else BAD_INPUT)
+            fail(interruption.message, NOT_COMPLETE if isinstance(interruption, Waiting) else BAD_INPUT)
         except Conflict:
-            stop("somebody else has changed it meanwhile: try again", NOT_COMPLETE)
+            fail("somebody else has changed it meanwhile: try again", NOT_COMPLETE)
         except KeyboardInterrupt:
-            stop(interrupted, INTERRUPTED)
+            fail(interrupted, INTERRUPTED)
 
     async def _inside(self, work: Callable[[Cluster, str], Awaitable[T]]) -> T:
         from nightsort.wiring.cluster import cluster

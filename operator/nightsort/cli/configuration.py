@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nightsort.cli.ending import BAD_INPUT, stop
+from nightsort.cli.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings
@@ -19,7 +19,7 @@ def settings_of(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        stop("\n".join(map(told, error.errors())), BAD_INPUT)
+        fail("\n".join(map(told, error.errors())), BAD_INPUT)
 
 
 def told(item: Any) -> str:

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from nightsort.cli.cluster import Context, Door, Kubeconfig, announce
-from nightsort.cli.ending import BAD_INPUT, stop
+from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, announce
+from nightsort.cli.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nightsort.cli.order import Order
+    from nightsort.cli.manifest_bundle import ManifestBundle
     from nightsort.cli.tickets import Wishes
     from nightsort.wiring.cluster import Cluster
 
@@ -79,15 +79,15 @@ def create(
 
     wishes = Wishes(model, tuple(categories or ()), template, max_cost)
     moment = scheduled_or_stop(job_name, time_zone)
-    door = Door(namespace, context, kubeconfig)
+    options = ClusterOptions(namespace, context, kubeconfig)
 
-    def order_in(fallback: str | None) -> Order:
+    def bundle_in(fallback: str | None) -> ManifestBundle:
         return order_of(source, wishes, name_template, moment, namespace, fallback)
 
     if dry_run == "client":
-        order, created = order_or_stop(order_in), True
+        order, created = bundle_or_fail(bundle_in), True
     else:
-        order, created = make(door, order_in, dry_run=dry_run == "server")
+        order, created = make(options, bundle_in, dry_run=dry_run == "server")
     if output == "yaml":
         typer.echo(order.as_yaml(), nl=False)
     else:
@@ -95,23 +95,25 @@ def create(
         announce(order.manifest["metadata"]["name"], f"{done}{'' if dry_run == 'none' else ' (dry run)'}")
 
 
-def make(door: Door, order_in: Callable[[str | None], Order], *, dry_run: bool) -> tuple[Order, bool]:
+def make(
+    options: ClusterOptions, bundle_in: Callable[[str | None], ManifestBundle], *, dry_run: bool
+) -> tuple[ManifestBundle, bool]:
     """What was ordered, and whether it was not there before."""
 
-    async def work(cluster: Cluster, namespace: str) -> tuple[Order, bool]:
-        order = order_or_stop(order_in, namespace)
+    async def work(cluster: Cluster, namespace: str) -> tuple[ManifestBundle, bool]:
+        order = bundle_or_fail(bundle_in, namespace)
         return order, await order.deliver(cluster, dry_run=dry_run)
 
-    return door.enter(work)
+    return options.run(work)
 
 
-def order_or_stop(order_in: Callable[[str | None], Order], namespace: str | None = None) -> Order:
+def bundle_or_fail(bundle_in: Callable[[str | None], ManifestBundle], namespace: str | None = None) -> ManifestBundle:
     from nightsort.cli.manifests import InvalidManifest
 
     try:
-        return order_in(namespace)
+        return bundle_in(namespace)
     except InvalidManifest as error:
-        stop(str(error), BAD_INPUT)
+        fail(str(error), BAD_INPUT)
 
 
 def scheduled_or_stop(job_name: str, time_zone: str) -> datetime:
@@ -120,19 +122,19 @@ def scheduled_or_stop(job_name: str, time_zone: str) -> datetime:
     try:
         return scheduled(job_name, time_zone)
     except InvalidManifest as error:
-        stop(str(error), BAD_INPUT)
+        fail(str(error), BAD_INPUT)
 
 
 def order_of(
     path: Path, wishes: Wishes, template: str | None, moment: datetime, namespace: str | None, fallback: str | None
-) -> Order:
+) -> ManifestBundle:
     """What a file asks for. The namespace is the flag's, else the manifest's, else `fallback`, else left open.
 
     Raises:
         InvalidManifest: it cannot be made of this file.
     """
+    from nightsort.cli.manifest_bundle import ManifestBundle
     from nightsort.cli.manifests import InvalidManifest
-    from nightsort.cli.order import Order
     from nightsort.cli.tickets import is_tickets, manifest_of, with_tickets
 
     if is_tickets(path):
@@ -143,7 +145,7 @@ def order_of(
             raise InvalidManifest(f"{wishes.given[0]} is for files of tickets: {path} is a manifest, which says it")
         written = read_one(path)
         own = (written.get("metadata") or {}).get("namespace")
-        order = Order(with_name(written, template, moment, namespace or own or fallback))
+        order = ManifestBundle(with_name(written, template, moment, namespace or own or fallback))
         namespace = namespace or own
     if not namespace and not fallback:
         del order.manifest["metadata"]["namespace"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightsort.cli.configuration import settings_of
-from nightsort.cli.ending import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, stop
+from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from nightsort.cli.manifests import Manifests
@@ -45,12 +45,12 @@ def local(
     130 interrupted.
     """
     if simulate and api_url:
-        stop("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
+        fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
     manifests = manifests_of(file)
     settings = settings_of(anthropic_base_url=ITS_OWN if simulate else api_url)
     job = Job(manifests, settings, state / "simulated" if simulate else state, seconds if simulate else None)
     if not finished(job):
-        stop(f"not complete: when that is mended, {AGAIN}" if job.can_be_mended else "not complete", NOT_COMPLETE)
+        fail(f"not complete: when that is mended, {AGAIN}" if job.can_be_mended else "not complete", NOT_COMPLETE)
 
 
 def manifests_of(file: Path) -> Manifests:
@@ -59,7 +59,7 @@ def manifests_of(file: Path) -> Manifests:
     try:
         return read(file)
     except InvalidManifest as error:
-        stop(str(error), BAD_INPUT)
+        fail(str(error), BAD_INPUT)
 
 
 @dataclass(slots=True)
@@ -85,33 +85,33 @@ def finished(job: Job) -> bool:
     try:
         return asyncio.run(run_all(job))
     except Interruption as interruption:
-        stop(interruption.message, BAD_INPUT)
+        fail(interruption.message, BAD_INPUT)
     except KeyboardInterrupt:
         kept = AGAIN if job.simulated is None else "a simulated run starts anew"
-        stop(f"interrupted: {kept}", INTERRUPTED)
+        fail(f"interrupted: {kept}", INTERRUPTED)
 
 
 async def run_all(job: Job) -> bool:
     """Works on every resource of the file until there is nothing more to do; whether all are Complete."""
+    from nightsort.cli.local_runner import LocalRunner
     from nightsort.cli.progress import Progress
-    from nightsort.cli.work import Work
     from nightsort.domain.conditions import COMPLETE, is_finished, is_true
-    from nightsort.wiring.tools import local_tools
+    from nightsort.wiring.services import local_services
 
     given = job.manifests
     with Progress(job.state) as progress:
         async with (
             settings_with_api(job) as settings,
-            local_tools(
+            local_services(
                 settings,
                 given.resources,
                 given.config_maps,
                 given.secrets,
                 job.state,
                 anew=job.simulated is not None,
-            ) as tools,
+            ) as services,
         ):
-            ended = await Work(tools, progress).until_the_end(given.resources)
+            ended = await LocalRunner(services, progress).run(given.resources)
     for resource in ended:
         progress.end(resource)
     job.can_be_mended = any(not (is_finished(one.status) and one.status.batches) for one in ended)

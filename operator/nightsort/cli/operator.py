@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightsort.cli.configuration import settings_of
-from nightsort.cli.ending import BAD_INPUT, stop
+from nightsort.cli.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings
@@ -40,6 +40,6 @@ def add_to(app: typer.Typer, start: Callable[[Settings], None]) -> None:
         try:
             start(settings)
         except Interruption as interruption:
-            stop(interruption.message, BAD_INPUT)
+            fail(interruption.message, BAD_INPUT)
 
     app.command("operator")(operator)

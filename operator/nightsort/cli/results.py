@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster import Context, Door, Kubeconfig, Name, Namespace, parsed
-from nightsort.cli.ending import BAD_INPUT, NOT_COMPLETE, stop
+from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Name, Namespace, parsed
+from nightsort.cli.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
@@ -64,7 +64,7 @@ def results(
         resource = parsed(await cluster.resources.read(namespace, name))
         stored = resource.status.results.config_maps
         if not stored:
-            stop(elsewhere(resource), NOT_COMPLETE)
+            fail(elsewhere(resource), NOT_COMPLETE)
         printer = Printer(output, terminal=sys.stdout.isatty())
         async for rows in cluster.rows(resource.meta, stored[0]):
             printer.show([row for row in rows if not wanted or row.verdict in wanted])
@@ -72,7 +72,7 @@ def results(
         if note := caution(resource):
             typer.echo(note, err=True)
 
-    Door(namespace, context, kubeconfig).enter(work)
+    ClusterOptions(namespace, context, kubeconfig).run(work)
 
 
 def chosen(words: Sequence[str]) -> frozenset[str]:
@@ -83,7 +83,7 @@ def chosen(words: Sequence[str]) -> frozenset[str]:
     parts = [part.strip() for word in words for part in word.split(",")]
     for part in parts:
         if part.casefold() not in known:
-            stop(f"--verdict: {part} is none of {', '.join(known.values())}", BAD_INPUT)
+            fail(f"--verdict: {part} is none of {', '.join(known.values())}", BAD_INPUT)
     return frozenset(known[part.casefold()] for part in parts)
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster import Context, Door, Kubeconfig, Name, Namespace, announce, parsed
-from nightsort.cli.ending import NOT_COMPLETE, stop
+from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Name, Namespace, announce, parsed
+from nightsort.cli.exit_codes import NOT_COMPLETE, fail
 from nightsort.cli.results import Verdicts, chosen
 from nightsort.domain.printable import printable
 
 if TYPE_CHECKING:
-    from nightsort.cli.again import Again
+    from nightsort.cli.retry_plan import RetryPlan
     from nightsort.wiring.cluster import Cluster
 
 
@@ -45,18 +45,18 @@ def retry(
     """
     wanted = chosen(verdict or ())
 
-    async def work(cluster: Cluster, namespace: str) -> Again:
-        from nightsort.cli.again import again
+    async def work(cluster: Cluster, namespace: str) -> RetryPlan:
+        from nightsort.cli.retry_plan import again
 
         manifest = await cluster.resources.read(namespace, name)
         made = await again(cluster, parsed(manifest), manifest, new_name, wanted, everything=everything)
         if made.order is not None and dry_run != "client":
             is_new = await made.order.deliver(cluster, dry_run=dry_run == "server")
             if not is_new:
-                stop(f"{made.name} is there already: retry that one, or give another --name", NOT_COMPLETE)
+                fail(f"{made.name} is there already: retry that one, or give another --name", NOT_COMPLETE)
         return made
 
-    made = Door(namespace, context, kubeconfig).enter(work)
+    made = ClusterOptions(namespace, context, kubeconfig).run(work)
     for note in made.notes:
         typer.echo(printable(note), err=True)
     if made.order is None:

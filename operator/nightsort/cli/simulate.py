@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nightsort.cli.ending import BAD_INPUT, stop
+from nightsort.cli.exit_codes import BAD_INPUT, fail
 
 Rate = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the requests of a batch, from 0 to 1.")]
 
@@ -58,7 +58,7 @@ def simulate(
     try:
         run(options, host, port, ready)
     except OSError as error:
-        stop(f"cannot listen on {host}, port {port}: {reason_of(error)}", BAD_INPUT)
+        fail(f"cannot listen on {host}, port {port}: {reason_of(error)}", BAD_INPUT)
 
 
 def end_with_input() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
+from nightsort.cli.manifest_bundle import ManifestBundle
 from nightsort.cli.manifests import InvalidManifest, refuse_bad_name, text_of
-from nightsort.cli.order import Order
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import placeholders
 from nightsort.ports import ConfigMap
@@ -73,7 +73,7 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
 
 
-def with_tickets(manifest: dict[str, Any], path: Path) -> Order:
+def with_tickets(manifest: dict[str, Any], path: Path) -> ManifestBundle:
     """The order for a named manifest and its file.
 
     Raises:
@@ -89,7 +89,7 @@ def with_tickets(manifest: dict[str, Any], path: Path) -> Order:
     name = f"{manifest['metadata']['name']}-tickets"
     manifest["spec"]["source"]["configMap"]["name"] = name
     refuse_unusable(manifest, path, text)
-    return Order(manifest, ConfigMap(name, {f"tickets{path.suffix}": text}))
+    return ManifestBundle(manifest, ConfigMap(name, {f"tickets{path.suffix}": text}))
 
 
 def refuse_unusable(manifest: dict[str, Any], path: Path, text: str) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster import Context, Door, Kubeconfig, Namespace, Timeout, plain
+from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Namespace, Timeout, plain
 from nightsort.cli.completion import names
-from nightsort.cli.ending import BAD_INPUT, NOT_COMPLETE, TIMED_OUT, stop
+from nightsort.cli.exit_codes import BAD_INPUT, NOT_COMPLETE, TIMED_OUT, fail
 
 if TYPE_CHECKING:
     from nightsort.cli.follow import Followed
@@ -45,20 +45,22 @@ def watch(
     Exit codes: 0 Complete, 1 Failed or deleted, 2 it cannot be watched, 124 not finished within --timeout.
     """
     if name is not None and all_namespaces:
-        stop("a name is looked for in one namespace: leave --all-namespaces out", BAD_INPUT)
-    followed = follow_through(Door(namespace, context, kubeconfig), name, timeout, everywhere=all_namespaces)
+        fail("a name is looked for in one namespace: leave --all-namespaces out", BAD_INPUT)
+    followed = follow_through(ClusterOptions(namespace, context, kubeconfig), name, timeout, everywhere=all_namespaces)
     if not followed.complete:
         raise typer.Exit(NOT_COMPLETE)
 
 
-def follow_through(door: Door, name: str | None, timeout: float | None, *, everywhere: bool = False) -> Followed:
+def follow_through(
+    options: ClusterOptions, name: str | None, timeout: float | None, *, everywhere: bool = False
+) -> Followed:
     """Follows until the end; ends the command where that does not come."""
     from nightsort.cli.follow import follow
 
     async def work(cluster: Cluster, namespace: str) -> Followed:
         return await follow(cluster, None if everywhere else namespace, name, timeout)
 
-    followed = door.enter(work, interrupted="interrupted: what was watched goes on")
+    followed = options.run(work, interrupted="interrupted: what was watched goes on")
     if followed.unfinished:
-        stop(f"not finished in time: {', '.join(sorted(followed.unfinished))}", TIMED_OUT)
+        fail(f"not finished in time: {', '.join(sorted(followed.unfinished))}", TIMED_OUT)
     return followed

@@ -11,25 +11,25 @@ from datetime import datetime
 from typing import Literal
 
 from nightsort.api.status import Condition, Status
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.run_state import ConditionSummary, RunState
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 COMPLETE, FAILED, SUSPENDED, FINISHED = "Complete", "Failed", "Suspended", "Finished"
 
-_TRUE_WHEN: dict[Standing, tuple[str, ...]] = {
-    Standing.WORKING: (RECONCILING,),
-    Standing.STALLED: (STALLED,),
-    Standing.SUSPENDED: (SUSPENDED,),
-    Standing.COMPLETE: (READY, COMPLETE, FINISHED),
-    Standing.FAILED: (STALLED, FAILED, FINISHED),
+_TRUE_WHEN: dict[RunState, tuple[str, ...]] = {
+    RunState.WORKING: (RECONCILING,),
+    RunState.STALLED: (STALLED,),
+    RunState.SUSPENDED: (SUSPENDED,),
+    RunState.COMPLETE: (READY, COMPLETE, FINISHED),
+    RunState.FAILED: (STALLED, FAILED, FINISHED),
 }
 
 
 def conditions_of(
-    situation: Situation, before: Sequence[Condition], generation: int, now: datetime
+    summary: ConditionSummary, before: Sequence[Condition], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
-    """The conditions of a situation; a transition time moves only when the condition's status flips."""
-    true = _TRUE_WHEN[situation.standing]
+    """The conditions of a summary; a transition time moves only when the condition's status flips."""
+    true = _TRUE_WHEN[summary.state]
     wanted = true if READY in true else (READY, *true)
     since = {condition.type: condition for condition in before}
     made = []
@@ -42,8 +42,8 @@ def conditions_of(
                 status=status,
                 observed_generation=generation,
                 last_transition_time=old.last_transition_time if old and old.status == status else now,
-                reason=situation.reason,
-                message=situation.message,
+                reason=summary.reason,
+                message=summary.message,
             )
         )
     return tuple(made)

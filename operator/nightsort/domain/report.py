@@ -1,4 +1,4 @@
-"""What the status shows to readers, derived from the record and the situation: the only place that computes it."""
+"""What the status shows to readers, derived from the record and the summary: the only place that computes it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import by_declaration, in_state, next_submission, ticket_counts
-from nightsort.domain.rounds import standing_of_held
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.rounds import summary_of_held
+from nightsort.domain.run_state import ConditionSummary, RunState
 
 ACCOUNT_CHANGED = "AccountChanged"
 
 
-def report(resource: Resource, status: Status, situation: Situation, prices: PriceTable, now: datetime) -> Status:
+def report(resource: Resource, status: Status, summary: ConditionSummary, prices: PriceTable, now: datetime) -> Status:
     """The status as it is written: counts, cost, phase and conditions follow from the rest.
 
     Times are cut to seconds, which is what Kubernetes stores.
@@ -35,24 +35,24 @@ def report(resource: Resource, status: Status, situation: Situation, prices: Pri
     return status.model_copy(
         update={
             "observed_generation": generation,
-            "phase": phase_of(status, situation),
-            "message": situation.message,
+            "phase": phase_of(status, summary),
+            "message": summary.message,
             # As a Job's: the deadline counts anew when the run is resumed.
-            "start_time": None if situation.standing is Standing.SUSPENDED else status.start_time or now,
-            "completion_time": (status.completion_time or now) if situation.finished else None,
+            "start_time": None if summary.state is RunState.SUSPENDED else status.start_time or now,
+            "completion_time": (status.completion_time or now) if summary.finished else None,
             "tickets": tickets,
             "results": status.results.model_copy(update={"rows": rows}),
             "categories": by_declaration(status.categories, resource.spec.categories),
             "cost": cost,
-            "conditions": conditions_of(situation, status.conditions, generation, now),
+            "conditions": conditions_of(summary, status.conditions, generation, now),
         }
     )
 
 
-def phase_of(status: Status, situation: Situation) -> str:
+def phase_of(status: Status, summary: ConditionSummary) -> str:
     """One word for people; nothing is decided from it."""
-    if situation.standing is not Standing.WORKING:
-        return situation.standing.value
+    if summary.state is not RunState.WORKING:
+        return summary.state.value
     if status.plan is None:
         return "Pending"
     if in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED):
@@ -60,7 +60,7 @@ def phase_of(status: Status, situation: Situation) -> str:
     return "Submitting" if next_submission(status) else "Collecting"
 
 
-def standing_of(
+def summary_of_state(
     resource: Resource,
     hidden: Sequence[str] = (),
     elsewhere: Sequence[str] = (),
@@ -68,7 +68,7 @@ def standing_of(
     untold: bool = False,
     late: Sequence[str] = (),
     now: datetime | None = None,
-) -> Situation:
+) -> ConditionSummary:
     """A run that is not finished, in words; `hidden` are batches that the API has not shown for long.
 
     `elsewhere` are the tags of intents that may have bought from another account than the key is of now; `untold` where
@@ -76,8 +76,8 @@ def standing_of(
     """
     if elsewhere:
         tag = elsewhere[0]
-        return Situation(
-            Standing.STALLED,
+        return ConditionSummary(
+            RunState.STALLED,
             ACCOUNT_CHANGED,
             f"the answer to the create call tagged {tag} was lost, and the API key may now be another account's: "
             "nothing is bought until the former one is back. If that account will not come back, "
@@ -86,15 +86,15 @@ def standing_of(
     if untold:
         return nothing_can_be_told(resource)
     if hidden:
-        return Situation(
-            Standing.STALLED,
+        return ConditionSummary(
+            RunState.STALLED,
             "BatchNotFound",
             f"the API has not shown {', '.join(hidden[:3])} for an hour. If the key was changed for one of another "
             "workspace, bring the former one back: a day after they were bought, such batches are given up",
         )
     if late:
-        return Situation(
-            Standing.STALLED,
+        return ConditionSummary(
+            RunState.STALLED,
             "BatchOverdue",
             f"{', '.join(late[:3])} still runs, an hour after the API was to end it. Ask the API's support about it; "
             "it is looked at as before, and its answers are stored when it ends. "
@@ -102,10 +102,12 @@ def standing_of(
             "it go",
         )
     if resource.spec.suspend and resource.status.stop is None:
-        return Situation(Standing.SUSPENDED, "Suspended", f"spec.suspend is true: {what_may_run(resource.status)}")
+        return ConditionSummary(
+            RunState.SUSPENDED, "Suspended", f"spec.suspend is true: {what_may_run(resource.status)}"
+        )
     if resource.status.stop is not None and in_state(resource.status, BatchState.INTENDED):
-        return Situation.working("Adopting", f"{resource.status.stop.message}: {what_may_run(resource.status)}")
-    if now is not None and resource.status.stop is None and (held := standing_of_held(resource.status, now)):
+        return ConditionSummary.working("Adopting", f"{resource.status.stop.message}: {what_may_run(resource.status)}")
+    if now is not None and resource.status.stop is None and (held := summary_of_held(resource.status, now)):
         return held
     return progress(resource.status)
 
@@ -126,7 +128,7 @@ def what_may_run(status: Status) -> str:
     return "; ".join(parts)
 
 
-def nothing_can_be_told(resource: Resource) -> Situation:
+def nothing_can_be_told(resource: Resource) -> ConditionSummary:
     """An intent that nobody but a person can look for any more; it is told once all others are collected."""
     status, record = resource.status, in_state(resource.status, BatchState.INTENDED)[0]
     flying = len(in_state(status, BatchState.SUBMITTED))
@@ -136,11 +138,11 @@ def nothing_can_be_told(resource: Resource) -> Situation:
         "to look for what it bought"
     )
     if flying:
-        return Situation.working(
+        return ConditionSummary.working(
             "Adopting", f"{lost}; {plural(flying, 'other batch', 'other batches')} are collected first"
         )
-    return Situation(
-        Standing.STALLED,
+    return ConditionSummary(
+        RunState.STALLED,
         "ListTooLong",
         f"{lost}. Look for a batch of that size and time whose custom_ids begin with {record.tag}. If there is none, "
         f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={record.tag}` buys these tickets once more; else "
@@ -148,25 +150,25 @@ def nothing_can_be_told(resource: Resource) -> Situation:
     )
 
 
-def progress(status: Status) -> Situation:
+def progress(status: Status) -> ConditionSummary:
     """A working run in words."""
     flying = in_state(status, BatchState.SUBMITTED)
     unclear = in_state(status, BatchState.INTENDED)
     if unclear:
         answers = ", ".join(sorted({record.answer for record in unclear if record.answer}))
-        return Situation.working(
+        return ConditionSummary.working(
             "Adopting",
             f"the answer to {plural(len(unclear), 'create call')} was lost{f' ({answers})' if answers else ''}; "
             "looking for what was bought, nothing is bought twice",
         )
     if flying:
         requests = sum(record.requests for record in flying)
-        return Situation.working(
+        return ConditionSummary.working(
             "Processing", f"waiting for {plural(len(flying), 'batch', 'batches')} of {plural(requests, 'request')}"
         )
     if next_submission(status):
-        return Situation.working("Submitting", "preparing the next batch")
-    return Situation.working("Collecting", "all answers are stored; finishing")
+        return ConditionSummary.working("Submitting", "preparing the next batch")
+    return ConditionSummary.working("Collecting", "all answers are stored; finishing")
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.record import in_state, put
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.run_state import ConditionSummary, RunState
 
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -61,7 +61,7 @@ def holds_all(status: Status, held: list[BatchRecord]) -> bool:
     return len(vain) > 1 or any(record.rounds < OTHERS_AFTER for record in held)
 
 
-def standing_of_held(status: Status, now: datetime) -> Situation | None:
+def summary_of_held(status: Status, now: datetime) -> ConditionSummary | None:
     """What is said while something is held back, or has been tried in vain so often that it may be held back again."""
     tried = [record for record in in_state(status, BatchState.RELEASED) if record.rounds]
     if not tried or not held_back(status, now):
@@ -73,9 +73,9 @@ def standing_of_held(status: Status, now: datetime) -> Situation | None:
         f"its last answer: {answer}. It is sent again by itself, at longer intervals"
     )
     if worst.rounds < PATIENCE and not answer.startswith(("3", "4")):
-        return Situation.working("CreateFailing", said)
-    return Situation(
-        Standing.STALLED,
+        return ConditionSummary.working("CreateFailing", said)
+    return ConditionSummary(
+        RunState.STALLED,
         "CreateRefused",
         f"{said}, an hour at the most. Check the base URL, and what stands between the operator and the API",
     )

@@ -1,4 +1,4 @@
-"""Looks at a resource: gathers facts, lets `next_move` decide, performs it, until there is nothing to do for now."""
+"""Looks at a resource: gathers facts, lets `next_action` decide, performs it, until there is nothing to do for now."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from datetime import datetime, timedelta
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Stop
 from nightsort.domain.account import Kinship
-from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import CLOCK_SKEW, Candidate, earliest
-from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
-from nightsort.domain.moves import (
-    Abandon,
+from nightsort.domain.actions import (
+    Action,
     Cancel,
+    CloseRetries,
     Collect,
-    Conclude,
     Confirm,
     Facts,
     Finish,
     Halt,
-    Lose,
-    Move,
+    MarkLost,
     Prepare,
     Release,
-    Rest,
+    Requeue,
+    SkipRemaining,
     Submit,
-    next_move,
+    next_action,
     poll_pause,
-    urgent_move,
+    urgent_action,
 )
+from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import CLOCK_SKEW, Candidate, earliest
+from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
 from nightsort.domain.record import in_state, released
-from nightsort.domain.report import progress, standing_of
-from nightsort.domain.rounds import not_taken, standing_of_held
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.report import progress, summary_of_state
+from nightsort.domain.rounds import not_taken, summary_of_held
+from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.flow.adoption.adopt import behind, find_candidates, watch_of
 from nightsort.flow.collection.collect import Collected, collect
 from nightsort.flow.collection.poll import Polls
@@ -54,7 +54,7 @@ from nightsort.flow.run.context import about, about_batch
 from nightsort.flow.run.disk import is_refusal, refused
 from nightsort.flow.run.measure import model_of
 from nightsort.flow.run.recover import recover
-from nightsort.flow.run.run import Run, Tools
+from nightsort.flow.run.run import Run, Services
 from nightsort.flow.submission.submit import submit
 from nightsort.ports import BatchApi
 
@@ -65,35 +65,35 @@ SOON_SECONDS = 1.0
 class Reconciler:
     """Level-triggered: every look starts from the record and the world, and any look may be the last of its process."""
 
-    def __init__(self, tools: Tools, jitter: Callable[[], float] = random.random) -> None:
-        self._tools = tools
+    def __init__(self, services: Services, jitter: Callable[[], float] = random.random) -> None:
+        self._services = services
         self._jitter = jitter
         self._polls = Polls()
-        self._admission = Admission(tools)
+        self._admission = Admission(services)
         self._failures: dict[str, int] = {}
         self._accidents = Accidents()
         self._collecting = Counter[str]()
         self._urged: set[str] = set()
         """Resources of which the last that was tried was urgent, and failed."""
 
-    async def look(self, resource: Resource, stopped: Callable[[], bool] = lambda: False) -> float | None:
+    async def reconcile(self, resource: Resource, stopped: Callable[[], bool] = lambda: False) -> float | None:
         """Does what can be done now. Seconds until the next look; None when there is nothing more to do, ever.
 
-        No further move is begun once `stopped`: the process is about to end, or the resource to go.
+        No further action is begun once `stopped`: the process is about to end, or the resource to go.
         """
-        metrics, began = self._tools.metrics, self._tools.clock.monotonic()
+        metrics, began = self._services.metrics, self._services.clock.monotonic()
         if resource.status.plan is not None:
             metrics.expect(resource.meta.namespace, model_of(resource))
         with about(resource.meta.key):
-            outcome, seconds = await self._look(Run(resource, self._tools), stopped)
-        metrics.looked(outcome, timedelta(seconds=self._tools.clock.monotonic() - began))
+            outcome, seconds = await self._reconcile(Run(resource, self._services), stopped)
+        metrics.looked(outcome, timedelta(seconds=self._services.clock.monotonic() - began))
         return seconds
 
     def queued(self) -> int:
         """How many resources wait for their account to have room."""
-        return self._admission.queued(self._tools.clock.monotonic())
+        return self._admission.queued(self._services.clock.monotonic())
 
-    async def _look(self, run: Run, stopped: Callable[[], bool]) -> tuple[str, float | None]:
+    async def _reconcile(self, run: Run, stopped: Callable[[], bool]) -> tuple[str, float | None]:
         """How it came out, in a word, and the seconds until the next look."""
         meta = run.resource.meta
         try:
@@ -112,7 +112,7 @@ class Reconciler:
         except Exception as error:  # the outermost door: one resource's accident must not stop its timer for good
             logger.exception("%s: unexpected", meta.key)
             if isinstance(error, (OSError, MemoryError)) and is_refusal(error):
-                return "stalled", await self._interrupted(run, refused(error, self._tools.scratch.place))
+                return "stalled", await self._interrupted(run, refused(error, self._services.scratch.place))
             return "error", await self._interrupted(run, self._accidents.happened(meta.uid, run.step, error))
         self._failures.pop(meta.uid, None)
         self._accidents.forget(meta.uid)
@@ -122,20 +122,20 @@ class Reconciler:
         trouble: Interruption | None = None
         await recover(run)
         while not stopped():
-            move = self._urgent(run)
-            if move is None:
+            action = self._urgent(run)
+            if action is None:
                 run.step = LOOKING
                 await disown_what_came_too_late(run)
                 now = run.now()
                 facts = await self._facts(run, now, trouble)
                 trouble = facts.trouble
-                move = next_move(run.resource, facts, now)
-                if isinstance(move, Rest):
-                    return await self._rest(run, move, facts)
-            run.step = step_of(move)
+                action = next_action(run.resource, facts, now)
+                if isinstance(action, Requeue):
+                    return await self._requeue(run, action, facts)
+            run.step = step_of(action)
             try:
-                with self._tools.traces.step(run.resource.meta, type(move).__name__.lower(), batch_of(move)):
-                    await self._perform(run, move)
+                with self._services.traces.step(run.resource.meta, type(action).__name__.lower(), batch_of(action)):
+                    await self._perform(run, action)
                 self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
                 self._accidents.over(run.resource.meta.uid, run.step)
                 self._urged.discard(run.resource.meta.uid)
@@ -145,31 +145,31 @@ class Reconciler:
                 self._admission.count(run)
         return SOON_SECONDS
 
-    def _urgent(self, run: Run) -> Move | None:
+    def _urgent(self, run: Run) -> Action | None:
         """What users ask for and a failure must not keep from them; the rest has its turn where this is what fails."""
         uid = run.resource.meta.uid
         if uid not in self._failures or uid in self._urged:
             self._urged.discard(uid)
             return None
-        move = urgent_move(run.resource, Facts(cancel_asked=self._tools.cancel_asked), run.now())
-        if move is not None:
+        action = urgent_action(run.resource, Facts(cancel_asked=self._services.cancel_asked), run.now())
+        if action is not None:
             self._urged.add(uid)
-        return move
+        return action
 
     def forget(self, uid: str) -> None:
         """The resource is gone: it takes no room and has no failures any more."""
         self._failures.pop(uid, None)
         self._accidents.forget(uid)
         self._urged.discard(uid)
-        self._tools.remembered.pop(uid, None)
+        self._services.remembered.pop(uid, None)
         self._admission.forget(uid)
 
-    async def _rest(self, run: Run, rest: Rest, facts: Facts) -> float | None:
-        if rest.seconds is not None:
+    async def _requeue(self, run: Run, requeue: Requeue, facts: Facts) -> float | None:
+        if requeue.after is not None:
             if facts.trouble is not None and not facts.untold():
                 raise facts.trouble
             now = run.now()
-            situation = standing_of(
+            summary = summary_of_state(
                 run.resource,
                 facts.hidden(),
                 facts.elsewhere(),
@@ -179,10 +179,10 @@ class Reconciler:
             )
             # Whatever was in the way before is not any more; nothing is written when that was said already.
             before = run.status.message
-            await run.save(run.status, situation)
-            if situation.standing is Standing.STALLED and before != situation.message:
-                await run.warn(situation.reason, situation.message)
-        return rest.seconds
+            await run.save(run.status, summary)
+            if summary.state is RunState.STALLED and before != summary.message:
+                await run.warn(summary.reason, summary.message)
+        return requeue.after
 
     async def _facts(self, run: Run, now: datetime, trouble: Interruption | None = None) -> Facts:
         """What the decision needs of the world; nothing is asked where nothing is in flight.
@@ -192,9 +192,9 @@ class Reconciler:
         flying = in_state(run.status, BatchState.SUBMITTED)
         intents = in_state(run.status, BatchState.INTENDED)
         if not flying and not intents:
-            return Facts(places=self._tools.places)
-        api = await self._tools.connections.api(run.resource)
-        read, ids = self._tools.clock.monotonic(), [record.id for record in flying if record.id]
+            return Facts(places=self._services.places)
+        api = await self._services.connections.api(run.resource)
+        read, ids = self._services.clock.monotonic(), [record.id for record in flying if record.id]
         newer_than = read - poll_pause(run.resource, now)
         batches: Mapping[str, Batch] = {}
         if ids:
@@ -206,10 +206,10 @@ class Reconciler:
         known = Facts(
             batches,
             candidates,
-            self._tools.cancel_asked,
+            self._services.cancel_asked,
             absent,
             trouble=trouble if unclear else None,
-            places=self._tools.places,
+            places=self._services.places,
             tries=self._collecting,
             unreadable=self._accidents.known(run.resource.meta.uid),
         )
@@ -235,7 +235,7 @@ class Reconciler:
 
         What shows that nothing was bought is a list that was read when the grace was over, not one from before.
         """
-        now, grace, every = self._tools.clock.monotonic(), self._tools.grace, len(unclear)
+        now, grace, every = self._services.clock.monotonic(), self._services.grace, len(unclear)
         watches = {intent.tag: watch_of(run, intent) for intent in unclear}
         overdue = {tag for tag, watch in watches.items() if watch.is_over(now, grace)}
         newer_than = max([newer_than, *(watches[tag].since + grace.total_seconds() for tag in overdue)])
@@ -256,7 +256,7 @@ class Reconciler:
 
     def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch]) -> dict[str, timedelta]:
         """For how long the API has not shown these batches, as far as this process knows."""
-        since, now = self._tools.absent_since, self._tools.clock.monotonic()
+        since, now = self._services.absent_since, self._services.clock.monotonic()
         for batch_id in ids:
             if batch_id in batches:
                 since.pop(batch_id, None)
@@ -266,14 +266,14 @@ class Reconciler:
 
     def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
         """Whether this process itself bought the batch and only could not write it down."""
-        bought = self._tools.bought.get(intent.tag)
+        bought = self._services.bought.get(intent.tag)
         if bought is None:
             return False
         candidates[intent.tag] = [Candidate(bought.batch, intent.tag)]
         return True
 
-    async def _perform(self, run: Run, move: Move) -> None:
-        match move:
+    async def _perform(self, run: Run, action: Action) -> None:
+        match action:
             case Prepare():
                 await prepare(run)
             case Submit(submission):
@@ -289,7 +289,7 @@ class Reconciler:
                 with about_batch(batch.id):
                     await self._record(run, await collect(run, record, batch))
                 del self._collecting[batch.id]
-            case Lose(record, unreadable):
+            case MarkLost(record, unreadable):
                 with about_batch(record.id):
                     await lose(run, record, UNREADABLE if unreadable else GONE if record.id else UNTOLD)
             case Halt(stop):
@@ -297,17 +297,17 @@ class Reconciler:
             case Cancel(record):
                 with about_batch(record.id):
                     await cancel(run, record)
-            case Conclude(record):
+            case CloseRetries(record):
                 with about_batch(record.id):
                     await conclude(run, record)
-            case Abandon(submission):
+            case SkipRemaining(submission):
                 await abandon(run, submission)
             case Finish():
                 await finish(run, run.status)
 
     async def _record(self, run: Run, found: Collected) -> None:
         """Writes what a batch came to; with the outcome where the run ends with it, which spares a write."""
-        if isinstance(next_move(run.resource.with_status(found.status), Facts(), run.now()), Finish):
+        if isinstance(next_action(run.resource.with_status(found.status), Facts(), run.now()), Finish):
             await finish(run, found.status)
         else:
             await run.save_results(found.status, progress(found.status))
@@ -320,8 +320,8 @@ class Reconciler:
             status = released(run.status, record)
             return await run.save(status, progress(status))
         status = not_taken(run.status, record)
-        await run.save(status, standing_of_held(status, run.now()) or progress(status))
-        self._tools.watches.pop(record.tag, None)
+        await run.save(status, summary_of_held(status, run.now()) or progress(status))
+        self._services.watches.pop(record.tag, None)
         return await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
 
     async def _stop(self, run: Run, rejected: Rejected) -> None:
@@ -336,7 +336,7 @@ class Reconciler:
 
     async def _halt(self, run: Run, stop: Stop) -> None:
         status = run.status.model_copy(update={"stop": stop})
-        await run.save(status, Situation.working(stop.reason, stop.message))
+        await run.save(status, ConditionSummary.working(stop.reason, stop.message))
 
     async def _interrupted(self, run: Run, interruption: Interruption) -> float:
         """Says in the status what is in the way, and comes back later: sooner at first, with jitter."""
@@ -346,7 +346,7 @@ class Reconciler:
             interruption = interruption.after(failures)
         try:
             before = run.status.message
-            await run.save(run.status, Situation.of(interruption))
+            await run.save(run.status, ConditionSummary.of(interruption))
             if isinstance(interruption, Stalled) and before != interruption.message:
                 await run.warn(interruption.reason, interruption.message)
         except (Conflict, Gone):

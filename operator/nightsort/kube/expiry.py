@@ -11,7 +11,7 @@ from typing import Any
 from nightsort.api.resource import Meta, parse_status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
-from nightsort.flow.run.run import Tools
+from nightsort.flow.run.run import Services
 
 logger = logging.getLogger(__name__)
 AGAIN_SECONDS = 30.0
@@ -20,8 +20,8 @@ AGAIN_SECONDS = 30.0
 class Expiry:
     """What was last seen of a resource decides; an alarm that is overtaken by a change of the spec is set anew."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._alarms: dict[str, asyncio.TimerHandle] = {}
         self._removals: set[asyncio.Task[None]] = set()
 
@@ -34,7 +34,7 @@ class Expiry:
             return
         status = parse_status(body)  # not the spec: it may be what the run has failed for
         if status.completion_time is not None and is_finished(status):
-            left = status.completion_time + timedelta(seconds=ttl) - self._tools.clock.now()
+            left = status.completion_time + timedelta(seconds=ttl) - self._services.clock.now()
             self._set(meta, max(left.total_seconds(), 0.0))
 
     def forget(self, uid: str) -> None:
@@ -53,7 +53,7 @@ class Expiry:
     async def _remove(self, meta: Meta) -> None:
         self._alarms.pop(meta.uid, None)
         try:
-            await self._tools.ledger.remove(meta)
+            await self._services.ledger.remove(meta)
         except (Conflict, Gone):
             return  # it has changed, so that it is seen, and considered, again
         except Interruption as interruption:

@@ -7,7 +7,7 @@ from typing import Any
 import kopf
 
 from nightsort.api.model import GROUP, PLURAL, VERSION
-from nightsort.kube.desk import Desk
+from nightsort.kube.scheduler import ResourceScheduler
 
 RESOURCE = (GROUP, VERSION, PLURAL)
 TICK_SECONDS = 1.0
@@ -21,26 +21,26 @@ def unfinished(status: kopf.Status, **_: Any) -> bool:
 
 def first_look(memo: kopf.Memo, **_: Any) -> float:
     """Spreads the looks after a restart, when all timers start at once. It must not raise."""
-    desk: Desk = memo.desk
-    return desk.turn()
+    scheduler: ResourceScheduler = memo.scheduler
+    return scheduler.turn()
 
 
 @kopf.timer(*RESOURCE, interval=TICK_SECONDS, initial_delay=first_look, when=unfinished)
 async def look(body: kopf.Body, memo: kopf.Memo, **more: Any) -> None:
-    desk: Desk = memo.desk
+    scheduler: ResourceScheduler = memo.scheduler
     stopped: kopf.DaemonStopped = more["stopped"]
-    await desk.look(body, stopped.is_set)
-    await desk.rest(str(body["metadata"]["uid"]), TICK_SECONDS, stopped.wait)
+    await scheduler.reconcile(body, stopped.is_set)
+    await scheduler.rest(str(body["metadata"]["uid"]), TICK_SECONDS, stopped.wait)
 
 
 # PERMANENT: an accident that nobody foresaw is logged, and must not hold up the deletion for ever.
 @kopf.on.delete(*RESOURCE, when=unfinished, errors=kopf.ErrorsMode.PERMANENT)
-async def farewell(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
-    desk: Desk = memo.desk
-    await desk.farewell(body)
+async def finalize(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
+    scheduler: ResourceScheduler = memo.scheduler
+    await scheduler.finalize(body)
 
 
 @kopf.on.event(*RESOURCE)
 async def seen(event: kopf.RawEvent, body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
-    desk: Desk = memo.desk
-    desk.see(event["type"], body)
+    scheduler: ResourceScheduler = memo.scheduler
+    scheduler.see(event["type"], body)

@@ -1,4 +1,4 @@
-"""The operator's process: kopf with our settings around one desk."""
+"""The operator's process: kopf with our settings around one scheduler."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import kopf
 from nightsort.api.model import GROUP
 from nightsort.domain.errors import Stalled
 from nightsort.kube import handlers, login
-from nightsort.kube.desk import Desk
 from nightsort.kube.leader import first_of, lead
 from nightsort.kube.logs import spare_tracebacks, write_json
+from nightsort.kube.scheduler import ResourceScheduler
 from nightsort.kube.scopes import Scopes
 from nightsort.kube.storages import NoDiffBase
 from nightsort.kube.web import serving
 from nightsort.settings import Settings
-from nightsort.wiring.tools import cluster_client, cluster_tools
+from nightsort.wiring.services import cluster_client, cluster_services
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +42,21 @@ def run(settings: Settings) -> None:
 
 
 async def serve(settings: Settings) -> None:
-    async with cluster_tools(settings) as (tools, text):
+    async with cluster_services(settings) as (services, text):
         gc.freeze()  # what imports have made stays: looking through it costs a start over many resources a tenth
-        desk = Desk(tools, timedelta(seconds=settings.farewell_seconds))
+        scheduler = ResourceScheduler(services, timedelta(seconds=settings.farewell_seconds))
 
         def metrics() -> bytes:
-            desk.measure()
+            scheduler.measure()
             return text()
 
         async def work() -> None:
-            scopes = Scopes(client, settings.namespaces, tools.metrics)
+            scopes = Scopes(client, settings.namespaces, services.metrics)
             await scopes.opened()
-            tools.metrics.leads()
-            await watch(settings, desk, scopes)
+            services.metrics.leads()
+            await watch(settings, scheduler, scopes)
 
-        async with cluster_client() as client, serving(settings.liveness_port, desk.ailments, metrics):
+        async with cluster_client() as client, serving(settings.liveness_port, scheduler.ailments, metrics):
             if settings.lease is None:
                 await work()
                 return
@@ -69,7 +69,7 @@ def identity() -> str:
     return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
-async def watch(settings: Settings, desk: Desk, scopes: Scopes) -> None:
+async def watch(settings: Settings, scheduler: ResourceScheduler, scopes: Scopes) -> None:
     """Works until the process is asked to end.
 
     Raises:
@@ -78,7 +78,7 @@ async def watch(settings: Settings, desk: Desk, scopes: Scopes) -> None:
     where = ", ".join(scopes.namespaces) or "all namespaces"
     logger.info("watching %s; batches go to %s", where, settings.anthropic_base_url)
     keeping = asyncio.create_task(scopes.keep())  # the first of the two: kopf ends what began after it
-    working = asyncio.create_task(operate(settings, desk, scopes))
+    working = asyncio.create_task(operate(settings, scheduler, scopes))
     try:
         await first_of(working, keeping)
     finally:
@@ -87,12 +87,12 @@ async def watch(settings: Settings, desk: Desk, scopes: Scopes) -> None:
         await asyncio.gather(keeping, working, return_exceptions=True)
 
 
-async def operate(settings: Settings, desk: Desk, scopes: Scopes) -> None:
+async def operate(settings: Settings, scheduler: ResourceScheduler, scopes: Scopes) -> None:
     try:
         await kopf.operator(
             settings=kopf_settings(),
             registry=kopf.get_default_registry(),
-            memo=kopf.Memo(desk=desk, watches=len(settings.namespaces) or 1),
+            memo=kopf.Memo(scheduler=scheduler, watches=len(settings.namespaces) or 1),
             clusterwide=not settings.namespaces,
             namespaces=scopes.namespaces,
             insights=scopes.insights,
@@ -127,4 +127,4 @@ def kopf_settings() -> kopf.OperatorSettings:
 
 
 # kopf knows them since their modules were imported; here somebody says so.
-HANDLERS = (handlers.look, handlers.farewell, handlers.seen, login.login)
+HANDLERS = (handlers.look, handlers.finalize, handlers.seen, login.login)

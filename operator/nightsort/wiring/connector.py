@@ -18,9 +18,9 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
 from nightsort.domain.errors import Stalled
 from nightsort.domain.prompt import placeholders
-from nightsort.flow.run.measure import Unmeasured
-from nightsort.flow.run.pace import PacedApi
-from nightsort.flow.run.trace import Untraced
+from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
+from nightsort.flow.run.measure import NullMetrics
+from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock
@@ -48,9 +48,9 @@ class Connector:
     config_maps: ConfigMaps
     closing: AsyncExitStack
     local: bool = False
-    metrics: Metrics = field(default_factory=Unmeasured)
-    traces: Traces = field(default_factory=Untraced)
-    accounts: dict[str, PacedApi] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=NullMetrics)
+    traces: Traces = field(default_factory=NullTraces)
+    accounts: dict[str, CircuitBreakerApi] = field(default_factory=dict)
     last_keys: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     claims: Claims | None = None
@@ -62,7 +62,7 @@ class Connector:
                 # In a thread: the SDK takes 2 s to import, and each client 0.1 s to read the certificates.
                 account = await asyncio.to_thread(self._open, key)
                 self.closing.push_async_callback(account.aclose)
-                self.accounts[key] = PacedApi(account, SystemClock(), metrics=self.metrics, traces=self.traces)
+                self.accounts[key] = CircuitBreakerApi(account, SystemClock(), metrics=self.metrics, traces=self.traces)
         return self.accounts[key]
 
     def _open(self, key: str) -> AnthropicBatches:

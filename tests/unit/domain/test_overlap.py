@@ -12,7 +12,7 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.run_state import ConditionSummary, RunState
 from tests.manifests import CONFIG_MAP, INLINE, manifest
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -20,10 +20,10 @@ SAME: dict[str, Any] = {"configMap": CONFIG_MAP}
 
 
 def resource(
-    name: str, minutes: int | None, source: dict[str, Any] = SAME, standing: Standing = Standing.WORKING
+    name: str, minutes: int | None, source: dict[str, Any] = SAME, standing: RunState = RunState.WORKING
 ) -> Resource:
     created = None if minutes is None else NOON + timedelta(minutes=minutes)
-    status = Status(conditions=conditions_of(Situation(standing, "R", "m"), (), 1, NOON))
+    status = Status(conditions=conditions_of(ConditionSummary(standing, "R", "m"), (), 1, NOON))
     spec = Spec.model_validate(manifest(source=source)["spec"])
     return Resource(Meta("support", name, uid=name, created_at=created), spec, status)
 
@@ -35,14 +35,14 @@ NEW = resource("new", 0)
     ("other", "goes_first"),
     [
         (resource("old", -1), True),
-        (resource("old", -1, standing=Standing.STALLED), True),
-        (resource("old", -1, standing=Standing.SUSPENDED), True),
+        (resource("old", -1, standing=RunState.STALLED), True),
+        (resource("old", -1, standing=RunState.SUSPENDED), True),
         (resource("of unknown age", None), True),
         (resource("a uid that sorts before", 0), True),
         (resource("z uid that sorts behind", 0), False),
         (resource("younger", 1), False),
-        (resource("old", -1, standing=Standing.COMPLETE), False),
-        (resource("old", -1, standing=Standing.FAILED), False),
+        (resource("old", -1, standing=RunState.COMPLETE), False),
+        (resource("old", -1, standing=RunState.FAILED), False),
         (resource("old", -1, source={"configMap": CONFIG_MAP | {"key": "other.csv"}}), False),
         (resource("old", -1, source={"inline": INLINE}), False),
     ],

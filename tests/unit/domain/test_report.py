@@ -11,14 +11,14 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord, BatchState, CategoryCount, Cost, Plan, Status, Stop, TicketCounts, Usage
 from nightsort.domain.prices import PRICE_TABLE
-from nightsort.domain.report import plural, progress, report, standing_of
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.report import plural, progress, report, summary_of_state
+from nightsort.domain.run_state import ConditionSummary, RunState
 from tests.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 20, 0, 1, 234567, tzinfo=UTC)
 SECOND = NOW.replace(microsecond=0)
-WORKING = Situation.working("Processing", "words")
-COMPLETE = Situation(Standing.COMPLETE, "Complete", "done")
+WORKING = ConditionSummary.working("Processing", "words")
+COMPLETE = ConditionSummary(RunState.COMPLETE, "Complete", "done")
 
 
 def resource(status: Status | None = None, **spec: Any) -> Resource:
@@ -34,8 +34,8 @@ def record(state: BatchState, **more: Any) -> BatchRecord:
     return BatchRecord(state=state, **given)
 
 
-def told(status: Status, situation: Situation = WORKING, now: datetime = NOW) -> Status:
-    return report(resource(), status, situation, PRICE_TABLE, now)
+def told(status: Status, summary: ConditionSummary = WORKING, now: datetime = NOW) -> Status:
+    return report(resource(), status, summary, PRICE_TABLE, now)
 
 
 COLLECTED = Status(
@@ -76,20 +76,20 @@ def test_before_the_plan_nothing_is_said_of_money() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "situation", "phase"),
+    ("status", "summary", "phase"),
     [
         (Status(), WORKING, "Pending"),
         (Status(plan=Plan(tickets=2)), WORKING, "Submitting"),
         (Status(plan=Plan(tickets=2), batches=(record(BatchState.RELEASED),)), WORKING, "Submitting"),
         (Status(plan=Plan(tickets=2), batches=(record(BatchState.INTENDED),)), WORKING, "Processing"),
         (Status(plan=Plan(tickets=2), batches=(record(BatchState.SUBMITTED),)), WORKING, "Processing"),
-        (Status(), Situation(Standing.STALLED, "SecretMissing", ""), "Stalled"),
+        (Status(), ConditionSummary(RunState.STALLED, "SecretMissing", ""), "Stalled"),
         (COLLECTED, COMPLETE, "Complete"),
-        (Status(), Situation(Standing.FAILED, "UnknownModel", ""), "Failed"),
+        (Status(), ConditionSummary(RunState.FAILED, "UnknownModel", ""), "Failed"),
     ],
 )
-def test_the_phase_is_one_word_for_people(status: Status, situation: Situation, phase: str) -> None:
-    assert told(status, situation).phase == phase
+def test_the_phase_is_one_word_for_people(status: Status, summary: ConditionSummary, phase: str) -> None:
+    assert told(status, summary).phase == phase
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_the_phase_is_one_word_for_people(status: Status, situation: Situation, 
     ],
 )
 def test_progress_is_told_in_words(batches: tuple[BatchRecord, ...], reason: str, words: str) -> None:
-    assert progress(Status(batches=batches)) == Situation.working(reason, words)
+    assert progress(Status(batches=batches)) == ConditionSummary.working(reason, words)
 
 
 def test_a_suspended_run_says_so_until_it_is_stopped() -> None:
     suspended, stopped = resource(suspend=True), resource(Status(stop=Stop(reason="Deadline")), suspend=True)
 
-    assert standing_of(suspended).standing is Standing.SUSPENDED
-    assert standing_of(stopped).standing is Standing.WORKING
-    assert standing_of(resource()).standing is Standing.WORKING
+    assert summary_of_state(suspended).state is RunState.SUSPENDED
+    assert summary_of_state(stopped).state is RunState.WORKING
+    assert summary_of_state(resource()).state is RunState.WORKING
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from nightsort.api.status import Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Waiting
-from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.preflight.admit import FORGOTTEN
-from nightsort.flow.run.pace import PacedApi
-from nightsort.kube.desk import Desk
+from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
+from nightsort.kube.scheduler import ResourceScheduler
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
 from tests.fakes.world import World
@@ -55,7 +55,7 @@ def status_of(world: World, resource: Resource) -> Status:
 async def test_a_pause_after_a_failure_lasts_as_long_as_it_was_to(seconds: float) -> None:
     clock = VirtualClock()
     api = FakeBatchApi(clock)
-    paced = PacedApi(api, clock, jitter=lambda: 0.0)
+    paced = CircuitBreakerApi(api, clock, jitter=lambda: 0.0)
     api.before = raising(Waiting("away", retry_after=100.0), "retrieve")
     with pytest.raises(Waiting):
         await paced.retrieve("x")
@@ -108,7 +108,7 @@ async def test_who_is_gone_leaves_its_line_at_once(world: World) -> None:
 
 @pytest.mark.parametrize("seconds", HOURS)
 async def test_a_resource_is_looked_at_when_it_is_due(world: World, seconds: float) -> None:
-    desk = Desk(world.tools, timedelta(seconds=30))
+    scheduler = ResourceScheduler(world.services, timedelta(seconds=30))
     meta = world.apply("billing").meta
     body = {
         **manifest(),
@@ -120,20 +120,20 @@ async def test_a_resource_is_looked_at_when_it_is_due(world: World, seconds: flo
             "generation": 1,
         },
     }
-    desk.see("ADDED", body)
-    await desk.look(body)
+    scheduler.see("ADDED", body)
+    await scheduler.reconcile(body)
     asked = world.api.calls.total()
 
     world.clock.set(seconds)
-    assert desk.ailments() == []
-    await desk.look(body)
+    assert scheduler.ailments() == []
+    await scheduler.reconcile(body)
     assert world.api.calls.total() == asked, "not due yet"
     world.clock.advance(600)
-    await desk.look(body)
+    await scheduler.reconcile(body)
 
     assert world.api.calls.total() > asked
-    assert desk.ailments() == []
-    assert desk.turn() < 1
+    assert scheduler.ailments() == []
+    assert scheduler.turn() < 1
 
 
 @pytest.mark.parametrize("seconds", HOURS)
@@ -152,7 +152,7 @@ async def test_a_farewell_takes_no_longer_than_it_may(world: World, seconds: flo
             raise Waiting("away")
 
     world.api.before = away
-    await Farewell(world.tools, timedelta(seconds=30)).say(resource.meta, status_of(world, resource))
+    await Finalizer(world.services, timedelta(seconds=30)).say(resource.meta, status_of(world, resource))
 
     assert 30 <= world.clock.monotonic() - began <= 35
     assert tries > 10

@@ -64,8 +64,8 @@ class DevFull(Scratch):
 
 @pytest.fixture
 def scratch(world: World) -> FailingScratch:
-    world.tools.scratch = FailingScratch()
-    return world.tools.scratch
+    world.services.scratch = FailingScratch()
+    return world.services.scratch
 
 
 def system(code: int) -> OSError:
@@ -74,7 +74,7 @@ def system(code: int) -> OSError:
 
 async def test_a_disk_that_is_full_stalls_before_the_intent_with_its_path_and_sizes(world: World) -> None:
     resource = world.apply("billing", "technical")
-    world.tools.scratch = DevFull()
+    world.services.scratch = DevFull()
 
     await world.look(resource)
 
@@ -91,9 +91,9 @@ async def test_a_disk_that_is_full_stalls_before_the_intent_with_its_path_and_si
 
 async def test_when_there_is_room_again_the_run_goes_on_by_itself_and_pays_once(world: World) -> None:
     resource = world.apply("billing", "technical", "account", shards={"maxRequests": 1})
-    world.tools.scratch = DevFull()
+    world.services.scratch = DevFull()
     await world.look(resource)
-    world.tools.scratch = SCRATCH
+    world.services.scratch = SCRATCH
 
     resource = await world.run_until_finished(resource)
 

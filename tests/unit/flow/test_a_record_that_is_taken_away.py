@@ -88,13 +88,13 @@ async def test_what_another_process_bought_between_two_looks_is_put_back_though_
     resource = world.apply("billing", "technical")
     world.connections.errors_of["tickets"] = Waiting("the Secret cannot be read")
     await world.look(resource)
-    here = world.tools
+    here = world.services
     world.restart()
     world.connections.errors_of.clear()
     await world.look(resource)
     assert world.api.calls["create"] == 1
     wiped(world, resource, wipe)
-    world.tools = here
+    world.services = here
     world.reconciler = Reconciler(here, jitter=lambda: 0.0)
 
     resource = await world.run_until_finished(resource)
@@ -107,7 +107,7 @@ async def test_what_another_process_bought_between_two_looks_is_put_back_though_
 async def test_a_wipe_in_the_middle_of_a_look_is_seen_before_anything_is_bought(world: World) -> None:
     """The record looks as it did when the look began, and another process has bought under it meanwhile."""
     resource = world.apply("billing", "technical")
-    here = world.tools
+    here = world.services
 
     async def meanwhile(operation: str, *about: object) -> None:
         if operation == "save":
@@ -115,10 +115,10 @@ async def test_a_wipe_in_the_middle_of_a_look_is_seen_before_anything_is_bought(
             world.restart()
             await world.look(resource)
             world.ledger.wipe(resource.meta)
-            world.tools, world.reconciler = here, Reconciler(here, jitter=lambda: 0.0)
+            world.services, world.reconciler = here, Reconciler(here, jitter=lambda: 0.0)
 
     world.ledger.before = meanwhile
-    await world.reconciler.look(world.ledger.current(resource.meta), lambda: False)
+    await world.reconciler.reconcile(world.ledger.current(resource.meta), lambda: False)
 
     resource = await world.run_until_finished(resource)
 

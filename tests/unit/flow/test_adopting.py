@@ -86,7 +86,7 @@ async def test_a_batch_that_has_ended_with_other_counts_is_looked_into_at_once(w
     resource = world.apply(*["billing"] * 5)
     world.api.after = raising(LOST, "create")
 
-    await look_for(world, resource, world.tools.grace.total_seconds() - 60)
+    await look_for(world, resource, world.services.grace.total_seconds() - 60)
     await world.run_until_finished(resource, max_looks=2000)
 
     assert world.api.calls["create"] == 1
@@ -123,7 +123,7 @@ async def never_accepted(world: World, tickets: int, foreign: int) -> Resource:
 async def test_a_running_batch_of_another_steady_size_holds_nothing_up(world: World, foreign: int) -> None:
     resource = await never_accepted(world, 5, foreign)
 
-    await look_for(world, resource, world.tools.grace.total_seconds() + 120)
+    await look_for(world, resource, world.services.grace.total_seconds() + 120)
 
     assert world.api.calls["create"] == 2
     assert world.paid()["0"] == 1
@@ -153,7 +153,7 @@ async def test_two_leaders_whose_clocks_differ_do_not_buy_twice(world: World, ho
         await world.run_until_finished(resource)
     world.api.after = raising(Killed(), "nothing")
     world.restart()
-    world.tools.clock = WrongClock(world.clock, timedelta(hours=hours))
+    world.services.clock = WrongClock(world.clock, timedelta(hours=hours))
 
     await world.run_until_finished(resource, max_looks=4000)
 
@@ -163,7 +163,7 @@ async def test_two_leaders_whose_clocks_differ_do_not_buy_twice(world: World, ho
 
 @pytest.mark.parametrize("hours", [-30, 30])
 async def test_an_api_whose_clock_differs_shows_what_was_bought(world: World, hours: float) -> None:
-    world.tools.clock = WrongClock(world.clock, timedelta(hours=hours))
+    world.services.clock = WrongClock(world.clock, timedelta(hours=hours))
     resource = world.apply("billing")
     world.api.after = raising(LOST, "create")
 
@@ -179,7 +179,7 @@ async def test_a_clock_that_is_set_while_an_answer_is_lost_ends_no_grace(world: 
     world.api.after = raising(LOST, "create")
     await world.look(resource)
     wrong = WrongClock(world.clock, timedelta(seconds=seconds))
-    world.tools.clock = wrong
+    world.services.clock = wrong
 
     await world.run_until_finished(resource, max_looks=4000)
 
@@ -328,7 +328,7 @@ async def test_a_batch_whose_resource_is_gone_when_it_comes_is_cancelled(world: 
 
     world.api.after = gone
 
-    assert await world.reconciler.look(current) is None
+    assert await world.reconciler.reconcile(current) is None
     assert world.api.held["msgbatch_0001"].canceling
 
 
@@ -393,7 +393,7 @@ async def test_a_key_that_was_only_rotated_is_not_taken_for_another_account(
     await world.look(resource)
     elsewhere.come_back("a new key")
 
-    await look_for(world, resource, world.tools.grace.total_seconds() + 120)
+    await look_for(world, resource, world.services.grace.total_seconds() + 120)
 
     assert "AccountChanged" not in world.events.reasons
     assert "Released" in world.events.reasons

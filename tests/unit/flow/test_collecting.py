@@ -356,7 +356,7 @@ async def test_a_look_at_the_account_that_is_refused_does_not_end_a_run_with_bat
     resource = world.apply("billing")
     await world.look(resource)
     world.clock.advance(60)
-    world.api._listed_after = world.tools.grace * 100
+    world.api._listed_after = world.services.grace * 100
     world.api.before = raising(Rejected("the API refused the request", reason="Refused"), operation, times=3)
     await world.look(resource)
     assert not is_finished(world.ledger.current(resource.meta).status)

@@ -122,7 +122,7 @@ async def test_what_was_never_accepted_is_bought_once_after_the_grace(world: Wor
     began = world.clock.now()
     await world.look(resource)
 
-    while world.clock.now() < began + world.tools.grace:
+    while world.clock.now() < began + world.services.grace:
         assert world.api.held == {}
         world.clock.advance(await world.look(resource) or 0)
     resource = await world.run_until_finished(resource)
@@ -193,7 +193,7 @@ async def test_results_that_are_cut_down_to_a_stray_line_prove_nothing_yet(world
     """However often: the tag of that line is another's, and taking it for the batch's would buy the tickets again."""
     resource = world.apply("billing", "technical")
     world.api.after = raising(OutcomeUnknown("no answer"), "create")
-    whole_again = world.clock.now() + 3 * world.tools.grace
+    whole_again = world.clock.now() + 3 * world.services.grace
     stray = Answer("alien1-1", "succeeded", "billing", "end_turn")
     world.api.shorten = lambda answers: answers if world.clock.now() > whole_again else [stray]
 
@@ -337,7 +337,7 @@ async def test_who_writes_labels_all_the_time_holds_up_no_purchase(world: World)
     world.ledger.touch(resource.meta)
     world.ledger.before = touching(world, resource, "save", times=3)
 
-    await world.reconciler.look(stale)
+    await world.reconciler.reconcile(stale)
 
     assert world.ledger.current(resource.meta).status.batches[0].id == "msgbatch_0001"
     await world.run_until_finished(resource)
@@ -352,7 +352,7 @@ async def test_a_change_of_the_spec_before_the_intent_buys_nothing_and_looks_aga
     stale = world.ledger.current(resource.meta)
     world.ledger.touch(resource.meta, **change)
 
-    assert await world.reconciler.look(stale) == 1
+    assert await world.reconciler.reconcile(stale) == 1
     await world.look(resource)
 
     assert world.api.calls["create"] == 0
@@ -365,7 +365,7 @@ async def test_a_record_that_another_process_wrote_before_the_intent_buys_nothin
     stale = world.ledger.current(resource.meta)
     await world.ledger.save(stale.meta, stale.status.model_copy(update={"message": "another was here"}))
 
-    assert await world.reconciler.look(stale) == 1
+    assert await world.reconciler.reconcile(stale) == 1
 
     assert world.api.calls["create"] == 0
     await world.run_until_finished(resource)
@@ -399,7 +399,7 @@ async def test_a_resource_that_is_gone_is_left_alone(world: World) -> None:
     before = world.ledger.current(resource.meta)
     world.ledger._kept.pop(resource.meta.key)
 
-    assert await world.reconciler.look(before) is None
+    assert await world.reconciler.reconcile(before) is None
 
 
 async def test_a_resource_that_is_gone_when_its_batch_is_confirmed_is_left_alone(world: World) -> None:
@@ -414,7 +414,7 @@ async def test_a_resource_that_is_gone_when_its_batch_is_confirmed_is_left_alone
 
     world.api.after = world.ledger.before = gone
 
-    assert await world.reconciler.look(current) is None
+    assert await world.reconciler.reconcile(current) is None
 
 
 # --- surely not accepted ----------------------------------------------------------------------------------------------
@@ -541,7 +541,7 @@ async def test_a_process_that_was_paused_on_the_way_to_the_api_buys_nothing_any_
 
     async def paused(operation: str, *about: Any) -> None:
         if operation == "create" and world.api.calls["create"] == 1:
-            world.clock.advance(world.tools.grace.total_seconds() + 1)
+            world.clock.advance(world.services.grace.total_seconds() + 1)
 
     world.api.before = paused
     resource = world.apply("billing")
@@ -555,7 +555,7 @@ async def test_a_process_that_was_paused_on_the_way_to_the_api_buys_nothing_any_
 
 @pytest.mark.parametrize("grace", [1, 5, 60, 600])
 async def test_an_intent_is_too_old_to_be_bought_under_long_before_it_may_be_released(world: World, grace: int) -> None:
-    world.tools.grace = timedelta(seconds=grace)
+    world.services.grace = timedelta(seconds=grace)
 
     async def late(operation: str, *about: Any) -> None:
         if operation == "save" and in_state(about[1], BatchState.INTENDED):
@@ -607,7 +607,7 @@ class WrongClock:
 
 @pytest.mark.parametrize("minutes", [-55, -3, 3, 55])
 async def test_a_clock_that_is_wrong_does_not_make_a_lost_answer_a_second_purchase(world: World, minutes: int) -> None:
-    world.tools.clock = WrongClock(world.clock, timedelta(minutes=minutes))
+    world.services.clock = WrongClock(world.clock, timedelta(minutes=minutes))
     resource = world.apply("billing", "technical")
     world.api.after = raising(OutcomeUnknown("no answer"), "create")
 
@@ -619,7 +619,7 @@ async def test_a_clock_that_is_wrong_does_not_make_a_lost_answer_a_second_purcha
 async def test_what_was_seen_by_a_clock_that_was_set_back_proves_nothing(world: World) -> None:
     """The list that was read before the purchase bears a time behind it."""
     clock = WrongClock(world.clock, timedelta(minutes=40))
-    world.tools.clock = clock
+    world.services.clock = clock
     world.api._duration = timedelta(minutes=2)
     first = world.apply("billing", name="first")
     await world.look(first)

@@ -9,9 +9,9 @@ import pytest
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.errors import Conflict, Waiting
-from nightsort.domain.situation import Standing
+from nightsort.domain.run_state import RunState
 from nightsort.flow.ending.refuse import refuse
-from nightsort.flow.run.pace import PacedApi
+from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from tests.fakes.world import EXPIRED, World
 from tests.unit.flow.test_lost_answers_and_crashes import raising
 
@@ -49,26 +49,26 @@ async def test_each_run_is_counted_once_by_its_outcome_when_that_is_written(worl
         await world.look(resource)
 
     run = ("support", good.spec.model)
-    assert world.metrics.runs == {(*run, Standing.COMPLETE): 1, (*run, Standing.FAILED): 1}
+    assert world.metrics.runs == {(*run, RunState.COMPLETE): 1, (*run, RunState.FAILED): 1}
 
 
 async def test_a_run_that_fails_before_its_model_is_known_counts_under_no_models_name(world: World) -> None:
     await world.run_until_finished(world.apply("billing", model="retired-or-made-up"))
 
-    assert world.metrics.runs == {("support", "unknown", Standing.FAILED): 1}
+    assert world.metrics.runs == {("support", "unknown", RunState.FAILED): 1}
 
 
 async def test_a_run_whose_spec_is_none_counts_as_failed_once(world: World) -> None:
     meta = world.apply("billing").meta
     world.ledger.before = raising(Conflict("away"), "save")
 
-    assert await refuse(world.tools, meta, Status(), "spec.model: is missing") is not None
+    assert await refuse(world.services, meta, Status(), "spec.model: is missing") is not None
     assert world.metrics.runs == {}
-    assert await refuse(world.tools, meta, Status(), "spec.model: is missing") is None
+    assert await refuse(world.services, meta, Status(), "spec.model: is missing") is None
     ended = world.ledger.current(meta)
-    await refuse(world.tools, ended.meta, ended.status, "spec.model: is missing in other words")
+    await refuse(world.services, ended.meta, ended.status, "spec.model: is missing in other words")
 
-    assert world.metrics.runs == {("support", "unknown", Standing.FAILED): 1}
+    assert world.metrics.runs == {("support", "unknown", RunState.FAILED): 1}
 
 
 async def test_money_is_counted_as_the_status_has_it(world: World) -> None:
@@ -129,7 +129,7 @@ async def test_counts_begin_at_zero_as_soon_as_the_model_is_known_to_exist(world
 
 
 async def test_calls_are_counted_by_operation_and_reason_and_those_not_made_are_not(world: World) -> None:
-    paced = PacedApi(world.api, world.clock, jitter=lambda: 0.0, metrics=world.metrics)
+    paced = CircuitBreakerApi(world.api, world.clock, jitter=lambda: 0.0, metrics=world.metrics)
     await paced.recent(world.clock.now())
     world.api.before = raising(Waiting("full", reason="RateLimited"), "recent")
     for _ in range(3):

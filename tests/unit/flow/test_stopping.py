@@ -11,12 +11,12 @@ import pytest
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.actions import is_in_flight
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting
-from nightsort.domain.moves import is_in_flight
 from nightsort.domain.verdict import is_asked_again, of_error
-from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.ending.refuse import refuse
 from tests.fakes.world import EXPIRED, Killed, World, first_word
 from tests.unit.flow.test_lost_answers_and_crashes import raising
@@ -239,8 +239,8 @@ async def test_a_candidate_whose_results_are_empty_for_now_proves_nothing_yet(wo
 # --- deletion ---------------------------------------------------------------------------------------------------------
 
 
-def farewell(world: World) -> Farewell:
-    return Farewell(world.tools, timedelta(seconds=30))
+def farewell(world: World) -> Finalizer:
+    return Finalizer(world.services, timedelta(seconds=30))
 
 
 async def test_deleting_a_running_resource_cancels_its_batches(world: World) -> None:
@@ -347,7 +347,7 @@ async def test_a_resource_that_is_being_deleted_is_not_worked_on(world: World) -
     resource = world.apply("billing")
     deleted = replace(resource, meta=replace(resource.meta, deletion_timestamp=world.clock.now()))
 
-    assert await world.reconciler.look(deleted) is None
+    assert await world.reconciler.reconcile(deleted) is None
     assert world.api.calls["create"] == 0
 
 
@@ -357,7 +357,7 @@ async def test_a_resource_that_is_being_deleted_is_not_worked_on(world: World) -
 async def test_a_spec_that_is_none_ends_failed_with_what_is_wrong(world: World) -> None:
     meta = world.apply("billing").meta
 
-    assert await refuse(world.tools, meta, Status(), "spec.model: is missing") is None
+    assert await refuse(world.services, meta, Status(), "spec.model: is missing") is None
 
     status = world.ledger.current(meta).status
     assert is_true(status, "Failed")
@@ -372,16 +372,16 @@ async def test_a_refusal_that_cannot_be_written_is_tried_again(world: World, err
     meta = world.apply("billing").meta
     world.ledger.before = raising(error, "save")
 
-    assert await refuse(world.tools, meta, Status(), "wrong") == 5
+    assert await refuse(world.services, meta, Status(), "wrong") == 5
     assert world.events.told == []
-    assert await refuse(world.tools, meta, Status(), "wrong") is None
+    assert await refuse(world.services, meta, Status(), "wrong") is None
 
 
 async def test_a_refused_resource_that_is_gone_is_left_alone(world: World) -> None:
     meta: Any = world.apply("billing").meta
     await world.ledger.remove(meta)
 
-    assert await refuse(world.tools, meta, Status(), "wrong") is None
+    assert await refuse(world.services, meta, Status(), "wrong") is None
 
 
 async def test_a_run_that_has_begun_keeps_its_record_whatever_becomes_of_its_spec(world: World) -> None:
@@ -392,7 +392,7 @@ async def test_a_run_that_has_begun_keeps_its_record_whatever_becomes_of_its_spe
 
     for _ in range(2):
         now = world.ledger.current(resource.meta)
-        assert await refuse(world.tools, now.meta, now.status, "spec.overlapPolicy: no such word") == 30
+        assert await refuse(world.services, now.meta, now.status, "spec.overlapPolicy: no such word") == 30
 
     status = status_of(world, resource)
     assert is_true(status, "Stalled")

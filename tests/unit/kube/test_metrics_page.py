@@ -1,4 +1,4 @@
-"""The metrics as Prometheus reads them, from what the desk has in sight."""
+"""The metrics as Prometheus reads them, from what the scheduler has in sight."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.api.resource import Resource
 from nightsort.domain.answer import Verdict
 from nightsort.domain.errors import Stalled
-from nightsort.domain.situation import Standing
+from nightsort.domain.run_state import RunState
 from nightsort.flow.run.context import about, about_batch
-from nightsort.kube.desk import Desk
 from nightsort.kube.logs import JsonLines
+from nightsort.kube.scheduler import ResourceScheduler
 from nightsort.kube.web import serving
-from nightsort.ports import Metrics, Sight
+from nightsort.ports import Metrics, ResourceStats
 from tests.fakes.world import PRIVATE, World
 from tests.manifests import manifest
 from tests.processes import free_ports
@@ -64,14 +64,14 @@ def metrics() -> PrometheusMetrics:
 def fill(metrics: Metrics) -> None:
     metrics.expect("support", "claude-haiku-4-5")
     metrics.ended("support", "claude-haiku-4-5", Verdict.LABELED, 3)
-    metrics.run_ended("support", "claude-haiku-4-5", Standing.FAILED)
+    metrics.run_ended("support", "claude-haiku-4-5", RunState.FAILED)
     metrics.spent("support", "claude-haiku-4-5", Decimal("0.25"), Decimal("0.25"))
     metrics.batch_ended(timedelta(hours=2))
     metrics.called("recent", "RateLimited")
     metrics.admitted(timedelta(minutes=2))
     metrics.looked("rested", timedelta(seconds=2))
     metrics.leads()
-    metrics.sees(Sight({("Processing", "Working"): 2}, {"Submitted": 4}, 1, 3, timedelta(hours=1)))
+    metrics.sees(ResourceStats({("Processing", "Working"): 2}, {"Submitted": 4}, 1, 3, timedelta(hours=1)))
 
 
 def test_what_is_counted_stands_on_the_page(metrics: PrometheusMetrics) -> None:
@@ -111,7 +111,7 @@ def test_one_who_waits_for_its_turn_says_so(metrics: PrometheusMetrics) -> None:
 
 def test_what_is_no_more_is_not_told_any_longer(metrics: PrometheusMetrics) -> None:
     fill(metrics)
-    metrics.sees(Sight({}, {}, 0, 0, timedelta(0)))
+    metrics.sees(ResourceStats({}, {}, 0, 0, timedelta(0)))
 
     assert value(metrics.text(), "nightsort_resources", phase="Processing", standing="Working") is None
     assert value(metrics.text(), "nightsort_batches", state="Submitted") == 0
@@ -124,14 +124,14 @@ def seen(resource: Resource) -> dict[str, Any]:
     return {**manifest(), "metadata": meta, "status": status}
 
 
-def sight(world: World, desk: Desk) -> Sight:
-    desk.measure()
+def sight(world: World, scheduler: ResourceScheduler) -> ResourceStats:
+    scheduler.measure()
     assert world.metrics.sight is not None
     return world.metrics.sight
 
 
 async def test_the_desk_counts_resources_and_batches_as_they_come_and_go(world: World) -> None:
-    desk = Desk(world.tools, timedelta(seconds=1))
+    scheduler = ResourceScheduler(world.services, timedelta(seconds=1))
     done = await world.run_until_finished(world.apply("billing", name="done"))
     flying, stuck = world.apply("billing", name="flying"), world.apply("billing", name="stuck")
     began = world.clock.now()
@@ -141,9 +141,9 @@ async def test_the_desk_counts_resources_and_batches_as_they_come_and_go(world: 
     world.clock.advance(3600)
 
     for resource in (done, flying, stuck):
-        desk.see("MODIFIED", seen(world.ledger.current(resource.meta)))
+        scheduler.see("MODIFIED", seen(world.ledger.current(resource.meta)))
 
-    assert sight(world, desk) == Sight(
+    assert sight(world, scheduler) == ResourceStats(
         resources={("Complete", "Complete"): 1, ("Processing", "Working"): 1, ("Stalled", "Stalled"): 1},
         batches={"Submitted": 1},
         stalled=1,
@@ -152,17 +152,17 @@ async def test_the_desk_counts_resources_and_batches_as_they_come_and_go(world: 
     )
 
     for resource in (done, flying, stuck):
-        desk.see("DELETED", seen(resource))
-    assert sight(world, desk) == Sight({}, {}, 0, 0, timedelta(0))
+        scheduler.see("DELETED", seen(resource))
+    assert sight(world, scheduler) == ResourceStats({}, {}, 0, 0, timedelta(0))
 
 
 async def test_a_phase_that_somebody_made_up_is_no_label(world: World) -> None:
-    desk = Desk(world.tools, timedelta(seconds=1))
+    scheduler = ResourceScheduler(world.services, timedelta(seconds=1))
     made_up = seen(world.apply("billing"))
     made_up["status"]["phase"] = "Whatever"
-    desk.see("ADDED", made_up)
+    scheduler.see("ADDED", made_up)
 
-    assert sight(world, desk).resources == {("Pending", "Working"): 1}
+    assert sight(world, scheduler).resources == {("Pending", "Working"): 1}
 
 
 async def test_the_page_is_served_beside_the_probe(metrics: PrometheusMetrics) -> None:

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 
 from nightsort.domain.answer import Verdict
-from nightsort.domain.situation import Standing
-from nightsort.ports import Sight
+from nightsort.domain.run_state import RunState
+from nightsort.ports import ResourceStats
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 LOOK_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 30, 2 * MINUTE, 10 * MINUTE)
@@ -18,7 +18,7 @@ WAIT_BUCKETS = (1, 10, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
 BATCH_BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, 24 * HOUR)
 OPERATIONS = ("create", "retrieve", "recent", "results", "cancel", "model", "count_tokens")
 OUTCOMES = ("rested", "waiting", "stalled", "conflict", "gone", "error")
-ENDS = (Standing.COMPLETE, Standing.FAILED)
+ENDS = (RunState.COMPLETE, RunState.FAILED)
 STATES = ("Intended", "Released", "Submitted")
 
 
@@ -72,7 +72,7 @@ class PrometheusMetrics:
             self._calls.labels(operation, "ok")
         for outcome in OUTCOMES:
             self._looks.labels(outcome)
-        self.sees(Sight({}, {}, 0, 0, timedelta(0)))
+        self.sees(ResourceStats({}, {}, 0, 0, timedelta(0)))
 
     def text(self) -> bytes:
         """All of it, in the text format."""
@@ -89,7 +89,7 @@ class PrometheusMetrics:
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
         self._tickets.labels(namespace, model, verdict.value).inc(max(tickets, 0))
 
-    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None:
+    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         self._runs.labels(namespace, model, outcome.value).inc()
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
@@ -115,7 +115,7 @@ class PrometheusMetrics:
     def unreachable(self, namespaces: int) -> None:
         self._unreachable.set(namespaces)
 
-    def sees(self, sight: Sight) -> None:
+    def sees(self, sight: ResourceStats) -> None:
         self._resources.clear()
         for (phase, standing), count in sight.resources.items():
             self._resources.labels(phase, standing).set(count)

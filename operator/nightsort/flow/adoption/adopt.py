@@ -19,19 +19,19 @@ async def find_candidates(
     run: Run, api: BatchApi, intents: Iterable[BatchRecord], recent: Sequence[Batch]
 ) -> Mapping[str, Sequence[Candidate]]:
     """For each intent's tag the batches that it may have bought; one that another record owns is none of them."""
-    owned = await run.tools.owned.seen(run.tools.ledger, run.passed())
-    intents, now, tools = list(intents), run.tools.clock.monotonic(), run.tools
+    owned = await run.services.owned.seen(run.services.ledger, run.passed())
+    intents, now, services = list(intents), run.services.clock.monotonic(), run.services
     own = {intent.tag for intent in intents}
     found: dict[str, list[Candidate]] = {}
     for intent in intents:
         watch = watch_of(run, intent)
         may_be = [batch for batch in recent if batch.id not in owned and may_be_ours(batch, intent, watch)]
         for batch in may_be:
-            tools.totals.note(batch, now)
+            services.totals.note(batch, now)
         found[intent.tag] = [
             Candidate(batch, await proof(run, api, batch, own, intent.requests))
             for batch in may_be
-            if not tools.totals.exclude(batch, intent.requests, now, tools.grace)
+            if not services.totals.exclude(batch, intent.requests, now, services.grace)
         ]
     return found
 
@@ -58,7 +58,7 @@ async def behind(
 
 def watch_of(run: Run, intent: BatchRecord) -> Watch:
     """Begun at this process's first look at the intent: what other clocks say of its age is not relied on."""
-    return run.tools.watches.setdefault(intent.tag, Watch(run.tools.clock.monotonic()))
+    return run.services.watches.setdefault(intent.tag, Watch(run.services.clock.monotonic()))
 
 
 async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], asked: int) -> str | None:
@@ -68,11 +68,11 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
     not ours two reads have to say: where the one line of a small batch was cut off, what is left may be a stray one.
     Where its counts do not tell how many lines there are to be, as many as were `asked` for are waited for.
     """
-    if batch.id in run.tools.proofs:
-        return run.tools.proofs[batch.id]
+    if batch.id in run.services.tag_confirmed:
+        return run.services.tag_confirmed[batch.id]
     if not batch.ended:
         return None
-    wanted = run.tools.totals.lines_of(batch, asked)
+    wanted = run.services.totals.lines_of(batch, asked)
     try:
         lines, ids = await lines_by_tag(api, batch)
         if not ids:
@@ -82,10 +82,10 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
             wait_for_the_rest(run, batch, sum(custom_id.tag_of(one) == tag for one in ids), wanted)
     except Waiting:
         return None
-    if tag not in own and run.tools.suspicions.get(batch.id) != tag:
-        run.tools.suspicions[batch.id] = tag
+    if tag not in own and run.services.tag_seen_once.get(batch.id) != tag:
+        run.services.tag_seen_once[batch.id] = tag
         return None
-    run.tools.proofs[batch.id] = tag
+    run.services.tag_confirmed[batch.id] = tag
     return tag
 
 

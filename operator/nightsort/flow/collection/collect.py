@@ -87,9 +87,9 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
         Waiting: the results were cut, or a sink is away; nothing is lost, the next look collects again.
         Stalled: the record would not keep what it says of them.
     """
-    await run.tools.ledger.ensure_recordable(run.resource.meta)
-    api = await run.tools.connections.api(run.resource)
-    with RowSpool(run.tools.scratch) as rows:
+    await run.services.ledger.ensure_recordable(run.resource.meta)
+    api = await run.services.connections.api(run.resource)
+    with RowSpool(run.services.scratch) as rows:
         count, reading = await read_through(run, api, record, batch, rows)
         stored = await store(run, rows)
     update = {"rules": RULES, "strays": reading.strays, "differing": len(reading.differing)}

@@ -18,7 +18,7 @@ NO_LIST = (LIST_TOO_LONG, "ListUnreadable")
 
 
 @dataclass(slots=True)
-class Sight:
+class BatchListSnapshot:
     """What an account's list showed, back to `since`; `wanted` is how far back it was asked for meanwhile.
 
     `at` is in seconds of the monotonic clock, as all moments of reading are: no list may look newer than it is.
@@ -37,11 +37,11 @@ class Account:
     Back to `too_long` the list has more batches than are listed, and from now on never less.
     """
 
-    sight: Sight | None = None
+    sight: BatchListSnapshot | None = None
     too_long: datetime | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def see(self, api: BatchApi, since: datetime, now: float, newer_than: float) -> Sight:
+    async def see(self, api: BatchApi, since: datetime, now: float, newer_than: float) -> BatchListSnapshot:
         async with self.reading:
             sight = self.sight
             if self.too_long is not None and since <= self.too_long:
@@ -50,7 +50,7 @@ class Account:
                 # As far back as the last one was needed: else resources of different age would ask in turns.
                 back = min(since, sight.wanted) if sight and self.too_long is None else since
                 batches = await self._read(api, back)
-                self.sight = sight = Sight(now, back, since, {batch.id: batch for batch in batches})
+                self.sight = sight = BatchListSnapshot(now, back, since, {batch.id: batch for batch in batches})
             sight.wanted = min(sight.wanted, since)
             return sight
 

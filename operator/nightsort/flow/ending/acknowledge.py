@@ -5,12 +5,12 @@ from __future__ import annotations
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Interruption
-from nightsort.flow.run.run import Tools
+from nightsort.flow.run.run import Services
 
 AGAIN_SECONDS = 30.0
 
 
-async def acknowledge(tools: Tools, meta: Meta, status: Status) -> None:
+async def acknowledge(services: Services, meta: Meta, status: Status) -> None:
     """Writes the generation that was seen: while it lags, `kubectl wait`, Argo CD and Flux take a run for unfinished.
 
     It goes on until the ledger has it. Who wrote the resource meanwhile makes it be seen, and this be done, again.
@@ -19,10 +19,10 @@ async def acknowledge(tools: Tools, meta: Meta, status: Status) -> None:
     seen = status.model_copy(update={"observed_generation": meta.generation, "conditions": conditions})
     while True:
         try:
-            await tools.ledger.save(meta, seen)
+            await services.ledger.save(meta, seen)
         except (Conflict, Gone):
             return
         except Interruption:
-            await tools.clock.sleep(AGAIN_SECONDS)
+            await services.clock.sleep(AGAIN_SECONDS)
         else:
             return

@@ -11,9 +11,9 @@ from nightsort.api.resource import InvalidResource, Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.errors import Interruption
 from nightsort.domain.record import in_state, put
-from nightsort.domain.report import standing_of
+from nightsort.domain.report import summary_of_state
 from nightsort.flow.run.recover import keep_if_possible, whole_status
-from nightsort.flow.run.run import Run, Tools
+from nightsort.flow.run.run import Run, Services
 
 logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 2.0
@@ -24,19 +24,19 @@ async def cancel(run: Run, record: BatchRecord) -> None:
     """Asks for a batch's end and remembers that it was us; what it has done by then is collected when it has ended."""
     # Noted first: answers that say canceled must be known for ours even if the process ends between the two.
     status = put(run.status, record.model_copy(update={"canceled": True}))
-    await run.save(status, standing_of(run.resource))
+    await run.save(status, summary_of_state(run.resource))
     await keep_if_possible(run)
-    api = await run.tools.connections.api(run.resource)
+    api = await run.services.connections.api(run.resource)
     await api.cancel(record.id or "")
-    run.tools.cancel_asked.add(record.id or "")
+    run.services.cancel_asked.add(record.id or "")
     await run.note("Canceled", f"asked for the end of batch {record.id}")
 
 
 @dataclass(slots=True)
-class Farewell:
+class Finalizer:
     """Before a deleted resource is let go: its batches are cancelled, so that nobody pays for what nobody will read."""
 
-    tools: Tools
+    services: Services
     deadline: timedelta
 
     async def say(self, meta: Meta, known: Status) -> None:
@@ -45,15 +45,15 @@ class Farewell:
         `known` is the status as the caller saw it, for when no newer one can be read. A call that is not answered is
         given up at the deadline too; there is always time for one try.
         """
-        ends = self.tools.clock.monotonic() + self.deadline.total_seconds()
+        ends = self.services.clock.monotonic() + self.deadline.total_seconds()
         left = unsettled(known)
         while True:
             try:
-                async with asyncio.timeout(max(ends - self.tools.clock.monotonic(), LAST_TRY_SECONDS)):
-                    resource = await self.tools.ledger.load(meta)
+                async with asyncio.timeout(max(ends - self.services.clock.monotonic(), LAST_TRY_SECONDS)):
+                    resource = await self.services.ledger.load(meta)
                     if resource is None:
                         return None
-                    resource = resource.with_status(await whole_status(self.tools, resource))
+                    resource = resource.with_status(await whole_status(self.services, resource))
                     left = unsettled(resource.status)
                     left = await self._cancel(resource)
             except (Interruption, InvalidResource, TimeoutError):
@@ -63,9 +63,9 @@ class Farewell:
             else:
                 if not left:
                     return None
-            if self.tools.clock.monotonic() >= ends:
+            if self.services.clock.monotonic() >= ends:
                 return await self._tell(meta, left)
-            await self.tools.clock.sleep(PAUSE_SECONDS)
+            await self.services.clock.sleep(PAUSE_SECONDS)
 
     async def _cancel(self, resource: Resource) -> list[BatchRecord]:
         """Asks for the end of every batch in flight; those that could not be asked for."""
@@ -73,7 +73,7 @@ class Farewell:
         left = in_state(resource.status, BatchState.INTENDED)
         if not flying:
             return left
-        api = await self.tools.connections.api(resource)
+        api = await self.services.connections.api(resource)
         outcomes = await asyncio.gather(*(api.cancel(record.id or "") for record in flying), return_exceptions=True)
         for record, outcome in zip(flying, outcomes, strict=True):
             if isinstance(outcome, Exception):
@@ -88,7 +88,7 @@ class Farewell:
         names = ", ".join(record.id or f"the one tagged {record.tag}, whose id never came" for record in left)
         told = f"deleted, but these batches may still run: {names or 'unknown'}"
         logger.warning("%s: %s", meta.key, told)  # nobody reads a status any more, and an event can be lost
-        await self.tools.events.post(meta, "Warning", "CancelFailed", told)
+        await self.services.events.post(meta, "Warning", "CancelFailed", told)
 
 
 def unsettled(status: Status) -> list[BatchRecord]:

@@ -6,7 +6,7 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Status, TicketCounts
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.flow.results.store import with_stored
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import let_go
@@ -17,16 +17,16 @@ async def finish(run: Run, status: Status) -> None:
     """Writes the outcome: Complete when a ticket was labeled or there was none, Failed otherwise."""
     run.demand_no_doubt()
     if status.stop is None or status.batches:
-        summary = summary_of(run, status)
-        for sink in await run.tools.connections.sinks(run.resource):
-            status = with_stored(status, await sink.finish(summary))
-    status = run.told(status, progress(status))
-    situation = outcome(status, run.spec, await found_again(run, status.tickets))
-    await run.save_results(status, situation)
-    run.tools.traces.ended(run.resource)
+        figures = summary_of(run, status)
+        for sink in await run.services.connections.sinks(run.resource):
+            status = with_stored(status, await sink.finish(figures))
+    status = run.render_status(status, progress(status))
+    summary = outcome(status, run.spec, await found_again(run, status.tickets))
+    await run.save_results(status, summary)
+    run.services.traces.ended(run.resource)
     await let_go(run)
-    post = run.note if situation.standing is Standing.COMPLETE else run.warn
-    await post(situation.reason, situation.message)
+    post = run.note if summary.state is RunState.COMPLETE else run.warn
+    await post(summary.reason, summary.message)
     if unmatched := unmatched_of(status):
         await run.warn(
             "RowsWithoutTicket",
@@ -35,7 +35,7 @@ async def finish(run: Run, status: Status) -> None:
 
 
 def summary_of(run: Run, status: Status) -> Summary:
-    told = run.told(status, progress(status))
+    told = run.render_status(status, progress(status))
     return Summary(
         resource=run.resource.meta.name,
         model=run.spec.model,
@@ -47,14 +47,14 @@ def summary_of(run: Run, status: Status) -> Summary:
     )
 
 
-def outcome(status: Status, spec: Spec, again: str) -> Situation:
+def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
     """How the run has ended, in figures that add up."""
     counts = ticket_counts(status)
     if status.stop is not None:
-        return Situation(Standing.FAILED, status.stop.reason, status.stop.message)
+        return ConditionSummary(RunState.FAILED, status.stop.reason, status.stop.message)
     if counts.total == 0:
-        return Situation(
-            Standing.COMPLETE, "Complete", f"the source has no tickets; nothing was bought{remark_of(status)}"
+        return ConditionSummary(
+            RunState.COMPLETE, "Complete", f"the source has no tickets; nothing was bought{remark_of(status)}"
         )
     fallback = spec.unknown_label.category
     unknown = f"unknown (now {fallback})" if fallback else "unknown"
@@ -64,8 +64,8 @@ def outcome(status: Status, spec: Spec, again: str) -> Situation:
     notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed == counts.total:
-        return Situation(Standing.FAILED, "NoTicketLabeled", message)
-    return Situation(Standing.COMPLETE, "Complete", message)
+        return ConditionSummary(RunState.FAILED, "NoTicketLabeled", message)
+    return ConditionSummary(RunState.COMPLETE, "Complete", message)
 
 
 def cut_of(counts: TicketCounts, spec: Spec) -> str:
@@ -84,7 +84,7 @@ def unmatched_of(status: Status) -> str:
 async def found_again(run: Run, counts: TicketCounts) -> str:
     """Of tickets that the next run over the same table will buy, as every one after it may."""
     left = counts.failed + (counts.unknown if run.spec.unknown_label.category is None else 0)
-    if not left or not await run.tools.connections.finds_unlabeled_again(run.resource):
+    if not left or not await run.services.connections.finds_unlabeled_again(run.resource):
         return ""
     return f"the next run with this query buys {plural(left, 'ticket')} without a category again"
 

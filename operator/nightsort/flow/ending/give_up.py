@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState
+from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, SourceChanged
-from nightsort.domain.moves import ABSENCE
 from nightsort.domain.record import Submission, find, next_turn, put, unseen_tickets, without_retry
 from nightsort.domain.report import plural, progress
 from nightsort.domain.verdict import Judgement
@@ -22,9 +22,9 @@ async def conclude(run: Run, record: BatchRecord) -> None:
 
     When the API shows the batch no more, nobody can name these tickets: they only count as failed.
     """
-    api = await run.tools.connections.api(run.resource)
+    api = await run.services.connections.api(run.resource)
     unknown = 0
-    with RowSpool(run.tools.scratch) as rows:
+    with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
             unknown += judged.judgement.verdict is Verdict.UNKNOWN
             rows.add(row_of(run, record.id, record.ended_at, judged))
@@ -41,8 +41,8 @@ async def conclude(run: Run, record: BatchRecord) -> None:
 
 async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     """The tickets of a batch that cannot be had any more, as far as the source can still name them."""
-    api = await run.tools.connections.api(run.resource)
-    with RowSpool(run.tools.scratch) as rows:
+    api = await run.services.connections.api(run.resource)
+    with RowSpool(run.services.scratch) as rows:
         for ticket_id in sorted(await asked_ids(run, api, record)):
             rows.add(Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id))
         status = await store(run, rows)
@@ -60,7 +60,7 @@ async def abandon(run: Run, submission: Submission) -> None:
     if submission.parents and released is not None:
         status = without_retry(run.status, released)
         return await run.save_results(status, progress(status))
-    with RowSpool(run.tools.scratch) as rows:
+    with RowSpool(run.services.scratch) as rows:
         unnamed = await name_the_unsent(run, submission, released, rows)
         status = await store(run, rows)
     record = BatchRecord(
@@ -97,11 +97,11 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
         if isinstance(interruption, SourceChanged):
             rows.clear()  # that it was shows at the end of a range, too
             return there
-        since = run.tools.absent_since.setdefault(place, run.passed())
+        since = run.services.absent_since.setdefault(place, run.passed())
         if run.passed() - since < ABSENCE.total_seconds():
             raise
         return max(there - rows.rows, 0)
-    run.tools.absent_since.pop(place, None)
+    run.services.absent_since.pop(place, None)
     return 0
 
 

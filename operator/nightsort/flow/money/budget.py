@@ -6,9 +6,9 @@ from decimal import ROUND_UP, Decimal
 
 from nightsort.api.spec import Spec
 from nightsort.api.status import BatchState, Status, Tokens
+from nightsort.domain.actions import is_in_flight
 from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of, prompt_of
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.domain.moves import is_in_flight
 from nightsort.domain.prices import Price
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.record import Submission
@@ -25,7 +25,7 @@ MEASURED_AGAIN = 600.0
 def price_for(run: Run, prompt: int) -> Price | None:
     """The price of requests whose prompts have so many tokens."""
     try:
-        return price_of(run.spec.model, run.tools.prices, prompt)
+        return price_of(run.spec.model, run.services.prices, prompt)
     except UnknownPrice:
         return None
 
@@ -51,7 +51,7 @@ def uncounted(spec: Spec) -> Tokens:
     return Tokens(prompt=system + AROUND_TOKENS, answer=spec.prompt.max_tokens, sample=1, sample_bytes=1)
 
 
-def hold_estimate(run: Run, amount: Decimal | None) -> None:
+def check_estimate(run: Run, amount: Decimal | None) -> None:
     """Holds what the whole run will cost against the limit, before anything is bought.
 
     Raises:
@@ -74,14 +74,14 @@ async def count_texts(run: Run, texts: Spread) -> None:
     plan = run.status.plan
     if limit_of(run) is None or plan is None or plan.tokens is None or texts.few():
         return
-    api = await run.tools.connections.api(run.resource)
+    api = await run.services.connections.api(run.resource)
     tokens = await recounted(run.spec, api, plan.tokens, texts)
     if tokens != plan.tokens:
         status = run.status.model_copy(update={"plan": plan.model_copy(update={"tokens": tokens})})
         await run.save(status, progress(status))
 
 
-def hold_batch(run: Run, submission: Submission, requests: int, text_bytes: int) -> None:
+def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int) -> None:
     """Holds a batch whose size is known against what the limit leaves.
 
     Raises:
@@ -96,14 +96,14 @@ def hold_batch(run: Run, submission: Submission, requests: int, text_bytes: int)
     except Interruption:
         if amount is not None:
             known = TooDear(submission.shard, submission.attempt, amount, run.passed())
-            run.tools.too_dear[run.resource.meta.uid] = known
+            run.services.too_dear[run.resource.meta.uid] = known
         raise
-    run.tools.too_dear.pop(run.resource.meta.uid, None)
+    run.services.too_dear.pop(run.resource.meta.uid, None)
 
 
-def hold_what_is_known(run: Run, submission: Submission) -> None:
+def check_what_is_known(run: Run, submission: Submission) -> None:
     """The same for a batch that was measured a moment ago, without reading its tickets again."""
-    known = run.tools.too_dear.get(run.resource.meta.uid)
+    known = run.services.too_dear.get(run.resource.meta.uid)
     if known is None or (known.shard, known.attempt) != (submission.shard, submission.attempt):
         return
     if run.passed() - known.at < MEASURED_AGAIN:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, has_room, in_words
 from nightsort.domain.record import Submission, unseen_tickets
-from nightsort.flow.run.run import Run, Tools
+from nightsort.flow.run.run import Run, Services
 from nightsort.ports import BatchApi
 
 ASK_SECONDS = 5.0
@@ -51,9 +51,9 @@ class Account:
 class Admission:
     """Keeps count by account. After a restart the count is made from the statuses before anything is admitted."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
-        self._limit = tools.enqueued_requests
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limit = services.enqueued_requests
         self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
         self._counted = False
         self._counting = asyncio.Lock()
@@ -71,11 +71,11 @@ class Admission:
         for account in self._accounts.values():
             if account.has_in_line(run):
                 self._take_turn(run, account, requests)
-        account = self._account(await self._tools.connections.api(run.resource))
+        account = self._account(await self._services.connections.api(run.resource))
         mine = self._take_turn(run, account, requests)
         for line in self._accounts.values():
             line.leave(mine)
-        self._tools.metrics.admitted(timedelta(seconds=run.passed() - mine.since))
+        self._services.metrics.admitted(timedelta(seconds=run.passed() - mine.since))
         there = account.loads.get(mine.uid, Load(mine.namespace, 0))
         account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
 
@@ -129,10 +129,10 @@ class Admission:
             if self._counted:
                 return
             self._news.clear()
-            for resource in await self._tools.ledger.unfinished():
+            for resource in await self._services.ledger.unfinished():
                 if requests := enqueued(resource.status):
                     try:
-                        account = self._account(await self._tools.connections.api(resource))
+                        account = self._account(await self._services.connections.api(resource))
                     except Interruption:
                         continue  # its key cannot be read, so that it is not known whose room it takes
                     uid = resource.meta.uid

@@ -15,8 +15,8 @@ from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.room import LEAST_RECORD_BYTES, MOST_BATCHES, bytes_beside, spec_bytes
-from nightsort.domain.situation import Situation
-from nightsort.flow.money.budget import estimated, hold_estimate, warn_near_limit
+from nightsort.domain.run_state import ConditionSummary
+from nightsort.flow.money.budget import check_estimate, estimated, warn_near_limit
 from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.lag import wait_until_seen
 from nightsort.flow.run.run import Run
@@ -42,10 +42,10 @@ async def prepare(run: Run) -> None:
         Waiting, Stalled, Rejected: with what is in the way.
     """
     encoder = Encoder(run.spec, disable_thinking=False)
-    hold_record(run.spec, run.tools.stored_bytes)
+    hold_record(run.spec, run.services.stored_bytes)
     await let_others_go_first(run, within=GLANCE_SECONDS)
-    await run.tools.ledger.ensure_recordable(run.resource.meta)
-    connections = run.tools.connections
+    await run.services.ledger.ensure_recordable(run.resource.meta)
+    connections = run.services.connections
     source = await connections.source(run.resource)
     remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
     snapshot = await snapshot_of(source)
@@ -61,7 +61,7 @@ async def prepare(run: Run) -> None:
     requests, text_bytes = seen.of_all(tickets)
     refuse_too_long(model, tokens, requests, text_bytes)
     amount = estimated(run, tokens, requests, text_bytes)
-    hold_estimate(run, amount)
+    check_estimate(run, amount)
     await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
     await claim_results(sinks)
     plan = Plan(
@@ -72,16 +72,16 @@ async def prepare(run: Run) -> None:
         remark=remarks or None,
     )
     plan = await keep(run, snapshot, await with_places(plan, source, sinks))
-    cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.tools.prices.day)
+    cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.services.prices.day)
     falls_back = run.spec.unknown_label.action == "Fallback"
-    again = not falls_back and await run.tools.connections.finds_unlabeled_again(run.resource)
+    again = not falls_back and await run.services.connections.finds_unlabeled_again(run.resource)
     words = [
         f"{plural(tickets, 'ticket')} to submit",
         *([BOUGHT_AGAIN] if again else []),
         *([remarks] if remarks else []),
     ]
-    situation = Situation.working("Submitting", "; ".join(words))
-    await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), situation)
+    summary = ConditionSummary.working("Submitting", "; ".join(words))
+    await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), summary)
     await hold_plan(run)
     if remarks:
         await run.warn("EmptyFile", remarks)
@@ -109,7 +109,7 @@ async def let_others_go_first(run: Run, within: float = 0.0) -> None:
     """
     if not goes_after_others(run.spec):
         return
-    other = before_on_same_source(run.resource, await run.tools.ledger.others(run.resource.meta, within))
+    other = before_on_same_source(run.resource, await run.services.ledger.others(run.resource.meta, within))
     if other is not None:
         raise Waiting(
             f"{other.meta.name} goes first: it is unfinished and works on the same source",
@@ -125,9 +125,9 @@ async def hold_plan(run: Run) -> None:
         Stalled: it has.
     """
     try:
-        await run.tools.ledger.ensure_recordable(run.resource.meta)
+        await run.services.ledger.ensure_recordable(run.resource.meta)
     except Stalled as stalled:
-        await run.save(run.status.model_copy(update={"plan": None}), Situation.of(stalled))
+        await run.save(run.status.model_copy(update={"plan": None}), ConditionSummary.of(stalled))
         raise
 
 

@@ -6,7 +6,7 @@ from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.account import Kinship, kinship
 from nightsort.domain.errors import Stalled
 from nightsort.domain.record import in_state
-from nightsort.domain.report import ACCOUNT_CHANGED, standing_of
+from nightsort.domain.report import ACCOUNT_CHANGED, summary_of_state
 from nightsort.flow.run.run import Run
 from nightsort.ports import BatchApi
 
@@ -33,5 +33,5 @@ async def refuse_another_account(run: Run, api: BatchApi) -> None:
     """
     for intent in in_state(run.status, BatchState.INTENDED):
         if await kinship_of(run, api, intent) is not Kinship.SAME:
-            situation = standing_of(run.resource, elsewhere=[intent.tag])
-            raise Stalled(situation.message, reason=ACCOUNT_CHANGED)
+            summary = summary_of_state(run.resource, elsewhere=[intent.tag])
+            raise Stalled(summary.message, reason=ACCOUNT_CHANGED)

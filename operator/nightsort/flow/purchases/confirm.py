@@ -9,7 +9,7 @@ from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.record import batch_ids, confirmed, in_state
 from nightsort.domain.recovery import missing
 from nightsort.domain.report import plural, progress
-from nightsort.domain.situation import Situation
+from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.run.context import about_batch
 from nightsort.flow.run.recover import keep_if_possible
 from nightsort.flow.run.run import Run
@@ -29,7 +29,7 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
         raise
     if batch_id not in batch_ids(run.status):
         return await disown(run, record, batch_id)
-    run.tools.bought.pop(record.tag, None)
+    run.services.bought.pop(record.tag, None)
     await keep_if_possible(run)
     estimated = run.status.cost.estimated_usd
     cut = f", {record.cut:,} of them cut to {run.spec.prompt.max_body_chars:,} characters" if record.cut else ""
@@ -44,9 +44,9 @@ async def disown(run: Run, record: BatchRecord, batch_id: str) -> None:
     Raises:
         Waiting, Stalled: it could not be cancelled; the next look tries again.
     """
-    api = await run.tools.connections.api(run.resource)
+    api = await run.services.connections.api(run.resource)
     await api.cancel(batch_id)
-    run.tools.bought.pop(record.tag, None)
+    run.services.bought.pop(record.tag, None)
     await run.warn(
         "BoughtTooLate",
         f"batch {batch_id} of {plural(record.requests, 'request')} came when its intent was given up; it was cancelled",
@@ -61,11 +61,11 @@ async def disown_what_came_too_late(run: Run) -> None:
     """
     uid, ids = run.resource.meta.uid, batch_ids(run.status)
     open_tags = {record.tag for record in in_state(run.status, BatchState.INTENDED)}
-    for tag, bought in list(run.tools.bought.items()):
+    for tag, bought in list(run.services.bought.items()):
         if bought.uid != uid or tag in open_tags:
             continue
         if bought.batch.id in ids:
-            run.tools.bought.pop(tag, None)
+            run.services.bought.pop(tag, None)
             continue
         await run.ensure_newest()
         with about_batch(bought.batch.id):
@@ -79,7 +79,7 @@ async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchR
         Conflict: its place is gone.
     """
 
-    def changed(status: Status) -> tuple[Status, Situation] | None:
+    def changed(status: Status) -> tuple[Status, ConditionSummary] | None:
         intent = next((one for one in in_state(status, BatchState.INTENDED) if one.tag == record.tag), None)
         if intent is None:
             return None
@@ -89,4 +89,4 @@ async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchR
     await run.save_surely(changed)
     if missing(run.status, Status(batches=(record,))):
         raise Conflict(run.resource.meta.key)  # somebody has taken the record away: the next look puts it back
-    run.tools.watches.pop(record.tag, None)
+    run.services.watches.pop(record.tag, None)

@@ -68,7 +68,7 @@ async def judged_answers(
         return
     what = ANSWERS if reading.asked is None else ASKED_ANSWERS
     if reading.is_whole(record):
-        run.tools.short_reads.pop((batch.id, what), None)
+        run.services.short_reads.pop((batch.id, what), None)
         return
     seen = reading.seen.keys()
     if len(seen) < record.requests:
@@ -104,7 +104,7 @@ async def long_ids_of(run: Run, api: BatchApi, record: BatchRecord) -> Mapping[s
     Raises:
         Stalled: it was taken away, and the source lacks some of these tickets by now.
     """
-    kept = await run.tools.ledger.long_ids(run.resource.meta, record.tag)
+    kept = await run.services.ledger.long_ids(run.resource.meta, record.tag)
     if len(kept) >= record.long_ids:
         return kept
     made = {custom_id.digest(one): one async for one in sent_ids(run, api, record) if custom_id.is_long(one)}
@@ -143,9 +143,9 @@ def wait_for_the_rest(
         Waiting: as long as `patience`, and for a handful of reads.
     """
     fresh = ShortReads(run.passed(), 0, found)
-    before = run.tools.short_reads.get((batch.id, what), fresh)
+    before = run.services.short_reads.get((batch.id, what), fresh)
     now = ShortReads(before.since, before.reads + 1, found) if found >= before.found else fresh
-    run.tools.short_reads[batch.id, what] = now
+    run.services.short_reads[batch.id, what] = now
     if run.passed() - now.since < patience.total_seconds() or now.reads <= SHORT_READS:
         raise Waiting(
             f"the results of {batch.id} have {found:,} of {wanted:,} {what}; reading them again",
@@ -159,7 +159,7 @@ def wait_for_it(run: Run, record: BatchRecord, patience: timedelta) -> None:
     Raises:
         Waiting: as long as `patience`.
     """
-    since = run.tools.absent_since.setdefault(record.id or "", run.passed())
+    since = run.services.absent_since.setdefault(record.id or "", run.passed())
     if run.passed() - since < patience.total_seconds():
         raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
 
@@ -174,7 +174,7 @@ async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: tim
     if batch is None:
         wait_for_it(run, record, patience)
     else:
-        run.tools.absent_since.pop(batch.id, None)
+        run.services.absent_since.pop(batch.id, None)
     return batch
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from nightsort.api.status import BatchRecord
+from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Answer, Row, Verdict
-from nightsort.domain.moves import ABSENCE
 from nightsort.flow.results.answers import Judged, to_ask_again
 from nightsort.flow.results.store import store
 from nightsort.flow.run.run import Run
@@ -32,9 +32,9 @@ def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Ju
 
 async def final_rows(run: Run, record: BatchRecord) -> dict[str, int]:
     """Stores the rows of what an attempt left, with the verdicts that it has; what becomes of its figures."""
-    api = await run.tools.connections.api(run.resource)
+    api = await run.services.connections.api(run.resource)
     unknown = 0
-    with RowSpool(run.tools.scratch) as rows:
+    with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
             unknown += judged.judgement.verdict is Verdict.UNKNOWN
             rows.add(row_of(run, record.id, record.ended_at, judged))

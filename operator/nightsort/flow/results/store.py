@@ -17,11 +17,11 @@ async def store(run: Run, rows: RowSpool) -> Status:
         Stalled: the rows would go to another place than when the run began.
     """
     status = run.status
-    sinks = await run.tools.connections.sinks(run.resource)
+    sinks = await run.services.connections.sinks(run.resource)
     await hold_results(run, sinks)
     await run.ensure_newest()
     for sink in sinks:
-        with run.tools.traces.call("write rows"):
+        with run.services.traces.call("write rows"):
             stored = await sink.write(rows.chunks())
         status = with_stored(status, stored)
         if stored.taken:

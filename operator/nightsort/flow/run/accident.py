@@ -9,8 +9,8 @@ from pathlib import Path
 from traceback import extract_tb
 
 from nightsort.api.status import BatchRecord, BatchState
+from nightsort.domain.actions import INTERNAL_ERROR, Action, Collect, poll_pause
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.domain.moves import INTERNAL_ERROR, Collect, Move, poll_pause
 from nightsort.domain.record import in_state
 from nightsort.flow.run.run import Run
 
@@ -73,17 +73,17 @@ class Accidents:
 COLLECTING = "collecting batch "
 
 
-def step_of(move: Move) -> str:
-    """A move in words for people, the same at each try."""
-    if isinstance(move, Collect):
-        return f"{COLLECTING}{move.batch.id}"
-    batch_id = batch_of(move)
-    return type(move).__name__.lower() + (f" of batch {batch_id}" if batch_id else "")
+def step_of(action: Action) -> str:
+    """A action in words for people, the same at each try."""
+    if isinstance(action, Collect):
+        return f"{COLLECTING}{action.batch.id}"
+    batch_id = batch_of(action)
+    return type(action).__name__.lower() + (f" of batch {batch_id}" if batch_id else "")
 
 
-def batch_of(move: Move) -> str | None:
-    """The id of the batch that a move is about, where it is about one whose id is known."""
-    record: BatchRecord | None = getattr(move, "record", None)
+def batch_of(action: Action) -> str | None:
+    """The id of the batch that a action is about, where it is about one whose id is known."""
+    record: BatchRecord | None = getattr(action, "record", None)
     return record.id if record else None
 
 

@@ -14,21 +14,21 @@ from nightsort.domain.conditions import FAILED, is_finished, is_true
 from nightsort.domain.cost import UnknownPrice, batch_price, price_of, prompt_of, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import in_state
-from nightsort.domain.situation import Standing
-from nightsort.ports import Metrics, Sight
+from nightsort.domain.run_state import RunState
+from nightsort.ports import Metrics, ResourceStats
 
 NO_MODEL = "unknown"
 NO_TIME = timedelta(0)
 
 
-class Unmeasured:
+class NullMetrics:
     """Counts nothing, where nobody asks."""
 
     def expect(self, namespace: str, model: str) -> None: ...
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None: ...
 
-    def run_ended(self, namespace: str, model: str, outcome: Standing) -> None: ...
+    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None: ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
 
@@ -42,7 +42,7 @@ class Unmeasured:
 
     def leads(self) -> None: ...
 
-    def sees(self, sight: Sight) -> None: ...
+    def sees(self, sight: ResourceStats) -> None: ...
 
     def unreachable(self, namespaces: int) -> None: ...
 
@@ -85,8 +85,8 @@ def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Cou
     return +ended
 
 
-def outcome_of(status: Status) -> Standing:
-    return Standing.FAILED if is_true(status, FAILED) else Standing.COMPLETE
+def outcome_of(status: Status) -> RunState:
+    return RunState.FAILED if is_true(status, FAILED) else RunState.COMPLETE
 
 
 def ends(status: Status) -> tuple[int, int, int]:

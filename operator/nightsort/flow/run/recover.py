@@ -19,7 +19,7 @@ from nightsort.domain.recovery import (
     restored,
 )
 from nightsort.domain.report import plural, progress
-from nightsort.flow.run.run import Known, Run, Tools
+from nightsort.flow.run.run import Known, Run, Services
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ async def recover(run: Run) -> None:
     Raises:
         Conflict, Gone, Waiting, Stalled: as reading and writing do.
     """
-    tools, uid = run.tools, run.resource.meta.uid
-    known = tools.remembered.get(uid)
+    services, uid = run.services, run.resource.meta.uid
+    known = services.remembered.get(uid)
     before = known.status if known else None
     if before is not None and is_behind(run.status, before):
         await run.reload()  # mostly it is the watch that is behind
@@ -66,7 +66,7 @@ async def recover(run: Run) -> None:
     if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
         return
     try:
-        kept = await tools.ledger.kept_record(run.resource.meta)
+        kept = await services.ledger.kept_record(run.resource.meta)
     except Interruption as interruption:
         if behind or run.status.plan is None:
             raise
@@ -107,7 +107,7 @@ async def make_whole(run: Run, *, copied: bool) -> None:
 def rely(run: Run) -> None:
     """The record has all that its copy has."""
     run.checked, run.doubt = True, None
-    run.tools.remembered[run.resource.meta.uid] = Known(run.status, run.resource.meta.resource_version)
+    run.services.remembered[run.resource.meta.uid] = Known(run.status, run.resource.meta.resource_version)
 
 
 async def begins_anew(run: Run, word_before: str) -> bool:
@@ -116,18 +116,18 @@ async def begins_anew(run: Run, word_before: str) -> bool:
     if run.status.batches or run.status.plan is not None or word in ("", word_before):
         return False
     await run.ensure_newest()
-    await run.tools.ledger.forget_record(run.resource.meta, word)
-    run.tools.remembered.pop(run.resource.meta.uid, None)
+    await run.services.ledger.forget_record(run.resource.meta, word)
+    run.services.remembered.pop(run.resource.meta.uid, None)
     await run.warn("BegunAnew", "an annotation says so: what was bought before the status was emptied is forgotten")
     return True
 
 
-async def whole_status(tools: Tools, resource: Resource) -> Status:
+async def whole_status(services: Services, resource: Resource) -> Status:
     """A status with what it may have lost, where nothing is to be written any more, and nothing may wait."""
-    known = tools.remembered.get(resource.meta.uid)
+    known = services.remembered.get(resource.meta.uid)
     before = known.status if known else None
     try:
-        kept = (await tools.ledger.kept_record(resource.meta)).status
+        kept = (await services.ledger.kept_record(resource.meta)).status
     except Interruption:
         kept = None
     base = best(kept, before)

@@ -22,10 +22,10 @@ from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.recovery import lost, removes
 from nightsort.domain.report import report
 from nightsort.domain.room import MOST_BATCHES, STORED_BYTES
-from nightsort.domain.situation import Situation
+from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.run.disk import SCRATCH, Scratch
-from nightsort.flow.run.measure import Unmeasured, measure
-from nightsort.flow.run.trace import Untraced
+from nightsort.flow.run.measure import NullMetrics, measure
+from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
 
 logger = logging.getLogger(__name__)
@@ -89,14 +89,14 @@ class Known:
 
 
 @dataclass(slots=True)
-class Tools:
+class Services:
     """What every run works with.
 
     `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
     batches at once, `scratch` where bodies and rows lie on their way, `places` how many batches of a source a record
     may hold, `stored_bytes` how large a resource may be where it is stored, or None where nothing limits it. What
     follows them is remembered while the process lives: `bought`, by tag, what was bought but could not be confirmed in
-    the ledger; `owned`, the batches of all records; `suspicions` and `proofs`, the tag of a batch after one and after
+    the ledger; `owned`, the batches of all records; `tag_seen_once` and `tag_confirmed`, the tag of a batch after one and after
     two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `remembered`, by uid, the newest
     record of a run that was held against its copy; `totals`, how many requests batches were said to hold;
     `short_reads`, how long results have lacked lines of a kind; `cancel_asked`, batches that were asked to end;
@@ -109,8 +109,8 @@ class Tools:
     events: Events
     clock: Clock
     new_tag: Callable[[], str]
-    metrics: Metrics = field(default_factory=Unmeasured)
-    traces: Traces = field(default_factory=Untraced)
+    metrics: Metrics = field(default_factory=NullMetrics)
+    traces: Traces = field(default_factory=NullTraces)
     prices: PriceTable = PRICE_TABLE
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000
@@ -119,8 +119,8 @@ class Tools:
     stored_bytes: int | None = STORED_BYTES
     bought: dict[str, Bought] = field(default_factory=dict)
     owned: Owned = field(default_factory=Owned)
-    suspicions: dict[str, str] = field(default_factory=dict)
-    proofs: dict[str, str] = field(default_factory=dict)
+    tag_seen_once: dict[str, str] = field(default_factory=dict)
+    tag_confirmed: dict[str, str] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
     remembered: dict[str, Known] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
@@ -139,7 +139,7 @@ class Run:
     """
 
     resource: Resource
-    tools: Tools
+    services: Services
     found: Counter[Verdict] = field(default_factory=Counter)
     step: str = ""
     checked: bool = False
@@ -154,17 +154,17 @@ class Run:
         return self.resource.status
 
     def now(self) -> datetime:
-        return self.tools.clock.now()
+        return self.services.clock.now()
 
     def passed(self) -> float:
         """Seconds of the monotonic clock: for how long something has lasted, whoever sets the other clock."""
-        return self.tools.clock.monotonic()
+        return self.services.clock.monotonic()
 
-    def told(self, status: Status, situation: Situation) -> Status:
+    def render_status(self, status: Status, summary: ConditionSummary) -> Status:
         """The status as it would be written, with all that is derived from it."""
-        return report(self.resource, status, situation, self.tools.prices, self.now())
+        return report(self.resource, status, summary, self.services.prices, self.now())
 
-    async def save(self, status: Status, situation: Situation) -> None:
+    async def save(self, status: Status, summary: ConditionSummary) -> None:
         """Writes the status, guarded; what is the same already is not written again.
 
         Whoever writes labels or annotations all the time is no reason to begin anew: what was decided by still holds.
@@ -173,23 +173,23 @@ class Run:
             Conflict, Gone, Waiting: see Ledger.save. Conflict also where the newest version turned out to be finished,
                 which is never written again.
         """
-        await self._save(status, situation, lambda newest: newest.spec == self.spec)
+        await self._save(status, summary, lambda newest: newest.spec == self.spec)
 
-    async def save_results(self, status: Status, situation: Situation) -> None:
+    async def save_results(self, status: Status, summary: ConditionSummary) -> None:
         """The same for what follows from answers that are stored: it holds whatever becomes of the spec meanwhile."""
-        await self._save(status, situation, lambda newest: True)
+        await self._save(status, summary, lambda newest: True)
 
-    async def _save(self, status: Status, situation: Situation, holds: Callable[[Resource], bool]) -> None:
+    async def _save(self, status: Status, summary: ConditionSummary, holds: Callable[[Resource], bool]) -> None:
         for attempt in range(CONFIRM_TRIES):
             if is_finished(self.status):
                 raise Conflict(self.resource.meta.key)
-            told = self.told(status, situation)
+            told = self.render_status(status, summary)
             if told == self.status:
                 break
             try:
                 if removes(self.status, told):  # the copy first: it is not to bring back what goes for good
                     await self.keep(told, removing=True)
-                meta = await self.tools.ledger.save(self.resource.meta, told)
+                meta = await self.services.ledger.save(self.resource.meta, told)
             except Conflict:
                 newest = await self._newest()
                 if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
@@ -206,7 +206,7 @@ class Run:
         Raises:
             Conflict: it has batches that the record lacks. Waiting, Stalled: it cannot be read.
         """
-        kept = (await self.tools.ledger.kept_record(newest.meta)).status
+        kept = (await self.services.ledger.kept_record(newest.meta)).status
         if kept is not None and lost(newest.status, kept):
             raise Conflict(newest.meta.key)
 
@@ -218,9 +218,9 @@ class Run:
     def _saved(self, meta: Meta, told: Status) -> None:
         before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
         if self.checked and self.doubt is None:
-            self.tools.remembered[self.resource.meta.uid] = Known(told, meta.resource_version)
+            self.services.remembered[self.resource.meta.uid] = Known(told, meta.resource_version)
         found, self.found = self.found, Counter()
-        measure(self.tools.metrics, before, self.resource, found, self.tools.prices)
+        measure(self.services.metrics, before, self.resource, found, self.services.prices)
 
     async def keep(self, status: Status, *, removing: bool = False) -> None:
         """Keeps a copy of the record beside it. No run has to wait for one that is too large for its place.
@@ -229,7 +229,7 @@ class Run:
             Conflict: the copy has batches that this record lacks. Waiting, Stalled: it cannot be kept.
         """
         try:
-            await self.tools.ledger.keep_record(self.resource.meta, status, removing=removing)
+            await self.services.ledger.keep_record(self.resource.meta, status, removing=removing)
         except Stalled as stalled:
             if stalled.reason != TOO_LARGE:
                 raise
@@ -242,7 +242,7 @@ class Run:
         same = as_kept(newest.status) == as_kept(self.status)
         return same and newest.meta.deletion_timestamp == self.resource.meta.deletion_timestamp
 
-    async def save_surely(self, change: Callable[[Status], tuple[Status, Situation] | None]) -> None:
+    async def save_surely(self, change: Callable[[Status], tuple[Status, ConditionSummary] | None]) -> None:
         """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought.
 
         `change` makes it of the newest status, or None where that needs it no longer.
@@ -277,16 +277,16 @@ class Run:
         self.doubt = Conflict(self.resource.meta.key)  # what was written meanwhile may be less than what was known
 
     async def _newest(self) -> Resource:
-        newest = await self.tools.ledger.load(self.resource.meta)
+        newest = await self.services.ledger.load(self.resource.meta)
         if newest is None:
             raise Gone(self.resource.meta.key)
         return newest
 
     async def note(self, reason: str, message: str) -> None:
-        await self.tools.events.post(self.resource.meta, "Normal", reason, message)
+        await self.services.events.post(self.resource.meta, "Normal", reason, message)
 
     async def warn(self, reason: str, message: str) -> None:
-        await self.tools.events.post(self.resource.meta, "Warning", reason, message)
+        await self.services.events.post(self.resource.meta, "Warning", reason, message)
 
 
 def as_kept(status: Status) -> str:

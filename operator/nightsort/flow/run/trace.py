@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from nightsort.api.resource import Meta, Resource
 
 
-class Untraced:
+class NullTraces:
     """Tells nothing."""
 
     def step(self, meta: Meta, name: str, batch: str | None) -> AbstractContextManager[None]:

@@ -72,7 +72,7 @@ def counted(status: Status) -> Status:
 async def leave_out(run: Run, record: BatchRecord, ticket_id: str, refusal: RefusedBatch) -> None:
     """The one request that is refused alone gets its row; nothing was bought for it."""
     reason = f"the API refuses this request ({refusal.answer})"
-    with RowSpool(run.tools.scratch) as rows:
+    with RowSpool(run.services.scratch) as rows:
         rows.add(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model))
         await store(run, rows)
 

@@ -6,7 +6,7 @@ from nightsort.api.status import BatchRecord, BatchState, Seen, Status
 from nightsort.domain.candidate import Watch
 from nightsort.domain.record import Submission, find, next_shard, next_turn, put, put_retry
 from nightsort.domain.report import plural, progress
-from nightsort.domain.situation import Situation
+from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.money.budget import with_what_is_known
 from nightsort.flow.purchases.accounts import refuse_another_account
 from nightsort.flow.run.run import Run
@@ -43,7 +43,7 @@ async def intend(
         await run.save(without_tickets(run.status, submission), progress(run.status))
         return None
     if shard.long_ids:
-        await run.tools.ledger.keep_long_ids(run.resource.meta, tag, shard.long_ids)
+        await run.services.ledger.keep_long_ids(run.resource.meta, tag, shard.long_ids)
     earlier = find(run.status, submission.shard, submission.attempt)
     # Of an earlier attempt, whose results are gone by now.
     lost = max(sum(parent.left for parent in submission.parents) - shard.tickets, 0)
@@ -69,11 +69,11 @@ async def intend(
         turn=next_turn(run.status),
         seen=seen,
     )
-    watch = Watch(run.tools.clock.monotonic())
+    watch = Watch(run.services.clock.monotonic())
     status = advanced(run.status, put_retry(run.status, record, submission.parents), submission, shard, record)
     status = with_what_is_known(run, status)
-    await run.save(status, Situation.working("Submitting", f"sending {plural(record.requests, 'request')}"))
-    run.tools.watches[tag] = watch
+    await run.save(status, ConditionSummary.working("Submitting", f"sending {plural(record.requests, 'request')}"))
+    run.services.watches[tag] = watch
     return record if shard.tickets else None
 
 

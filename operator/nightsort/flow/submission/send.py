@@ -57,7 +57,7 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) 
         raise
     if batch is None:
         return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))
-    run.tools.bought[record.tag] = Bought(run.resource.meta.uid, record, batch)
+    run.services.bought[record.tag] = Bought(run.resource.meta.uid, record, batch)
     with about_batch(batch.id):
         return await confirm(run, record, batch.id)
 
@@ -84,7 +84,7 @@ async def send(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) -> Ba
         return None
     refuse_when_late(run, record)
     await keep(run)
-    await run.tools.ledger.ensure_recordable(run.resource.meta)  # whether the intent itself was kept as a whole
+    await run.services.ledger.ensure_recordable(run.resource.meta)  # whether the intent itself was kept as a whole
     refuse_when_late(run, record)
     body = Guarded(shard.spool.body(), shard.spool.size, partial(refuse_when_late, run, record))
     return await api.create(cast(BinaryIO, body), shard.spool.size, record.tag)
@@ -100,12 +100,12 @@ def refuse_when_late(run: Run, record: BatchRecord, sent: int = 0) -> None:
     Raises:
         Waiting: the intent is too old.
     """
-    grace = run.tools.grace
+    grace = run.services.grace
     limit = min(max(grace / 10, SOONEST_LATE), grace / 2)
     if sent:  # a large body may take as long as a create may
         limit = min(limit + grace / 2, grace * 3 / 4)
-    watch = run.tools.watches.get(record.tag)
-    waited = timedelta(seconds=run.tools.clock.monotonic() - watch.since) if watch else timedelta(0)
+    watch = run.services.watches.get(record.tag)
+    waited = timedelta(seconds=run.services.clock.monotonic() - watch.since) if watch else timedelta(0)
     if max(run.now() - record.intended_at, waited) > limit:
         raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")
 

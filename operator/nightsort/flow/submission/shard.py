@@ -61,7 +61,7 @@ class Shard:
 async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shard:
     """Encodes tickets into the spool until it is full or there are no more."""
     source = await source_of(run)
-    await hold_results(run, await run.tools.connections.sinks(run.resource))
+    await hold_results(run, await run.services.connections.sinks(run.resource))
     plan = run.status.plan
     encoder = Encoder(
         run.spec,
@@ -102,7 +102,7 @@ class ShardBuilder:
 
     async def take_again(self, source: Source, parents: Sequence[BatchRecord]) -> None:
         """Takes the tickets that earlier attempts left; those that have left the source get a row that says so."""
-        api = await self._run.tools.connections.api(self._run.resource)
+        api = await self._run.services.connections.api(self._run.resource)
         wanted: dict[str, None] = {}  # two attempts may have asked for one id, which is answered once
         for parent in parents:
             async for judged in to_ask_again(self._run, api, parent):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nightsort.domain.record import Submission, find
 from nightsort.domain.report import progress
 from nightsort.domain.room import Room, with_room
-from nightsort.flow.money.budget import count_texts, hold_batch, hold_what_is_known
+from nightsort.flow.money.budget import check_batch, check_what_is_known, count_texts
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.submission.intent import intend, seen_of
@@ -20,18 +20,18 @@ async def submit(run: Run, submission: Submission) -> None:
         Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
     """
     run.demand_no_doubt()
-    await run.tools.ledger.ensure_recordable(run.resource.meta)
-    hold_what_is_known(run, submission)
+    await run.services.ledger.ensure_recordable(run.resource.meta)
+    check_what_is_known(run, submission)
     await make_room(run, submission)
-    tag = run.tools.new_tag()
-    scratch = run.tools.scratch
+    tag = run.services.new_tag()
+    scratch = run.services.scratch
     with BodySpool(scratch) as spool, RowSpool(scratch) as unsendable:
         shard = await fill(run, submission, tag, Shard(spool, unsendable))
         await count_texts(run, shard.some_texts)
-        hold_batch(run, submission, spool.requests, shard.text_bytes)
+        check_batch(run, submission, spool.requests, shard.text_bytes)
         await spool.seal()
         await unsendable.seal()
-        api = await run.tools.connections.api(run.resource)
+        api = await run.services.connections.api(run.resource)
         seen = await seen_of(run, api, tag) if spool.requests else None
         record = await intend(run, submission, shard, tag, seen)
         if record is not None:
@@ -47,7 +47,7 @@ async def make_room(run: Run, submission: Submission) -> None:
     earlier = find(run.status, submission.shard, submission.attempt)
     if earlier is not None and earlier.most is None:
         return
-    room = Room.beside(run.spec, run.tools.places)
+    room = Room.beside(run.spec, run.services.places)
     # What is sent again has its entry already, and its half at the most another one.
     again = submission.parents or submission.through is not None
     status = with_room(run.status, room.for_retries() if again else room)

@@ -31,13 +31,13 @@ async def source_of(run: Run) -> Source:
     Raises:
         Stalled: it is in another place than when they were counted.
     """
-    source = await run.tools.connections.source(run.resource)
+    source = await run.services.connections.source(run.resource)
     await hold_source(run, source)
     plan = run.status.plan
     if plan is None or not isinstance(source, ChangingSource):
         return source
     if plan.snapshot is not None:
-        return KeptTickets(source, run.tools.ledger, run.resource.meta, plan.snapshot, plan.tickets)
+        return KeptTickets(source, run.services.ledger, run.resource.meta, plan.snapshot, plan.tickets)
     return UpToLast(source, plan.last) if plan.last is not None else source
 
 
@@ -55,9 +55,9 @@ async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
         return plan
     if snapshot.ids is None:
         return plan.model_copy(update={"last": snapshot.last})
-    tag = run.tools.new_tag()
+    tag = run.services.new_tag()
     for block, ids in blocks(snapshot.ids):
-        await run.tools.ledger.keep_long_ids(run.resource.meta, block_tag(tag, block), ids)
+        await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(tag, block), ids)
     return plan.model_copy(update={"snapshot": tag})
 
 
@@ -68,7 +68,7 @@ async def let_go(run: Run) -> None:
         return
     try:
         for block in range(-(-plan.tickets // BLOCK_IDS)):
-            await run.tools.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot, block), {})
+            await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot, block), {})
     except (Interruption, Conflict, Gone) as error:
         logger.info("%s: the ids of its tickets are kept on: %s", run.resource.meta.key, error)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ManifestBundle:
     """`manifest` has a name and a namespace; its source is the ConfigMap `tickets`, where there is one."""
 
     manifest: dict[str, Any]

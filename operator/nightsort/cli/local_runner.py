@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.cli.progress import Progress
+from nightsort.domain.actions import is_in_flight
 from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
-from nightsort.domain.moves import is_in_flight
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Tools
+from nightsort.flow.run.run import Services
 
 
-class Work:
+class LocalRunner:
     """Nothing outside the file changes while we wait: better to say what is missing and to be run again."""
 
-    def __init__(self, tools: Tools, progress: Progress) -> None:
-        self._tools = tools
+    def __init__(self, services: Services, progress: Progress) -> None:
+        self._services = services
         self._progress = progress
-        self._reconciler = Reconciler(tools)
+        self._reconciler = Reconciler(services)
         self._running: set[str] = set()
         self._waiting: set[str] = set()
         self._blocked = False
 
-    async def until_the_end(self, resources: Sequence[Resource]) -> list[Resource]:
+    async def run(self, resources: Sequence[Resource]) -> list[Resource]:
         """The resources as they stand then, in the same order."""
         self._running = {resource.meta.key for resource in resources}
         return list(await asyncio.gather(*(self._run(resource) for resource in resources)))
@@ -34,7 +34,7 @@ class Work:
         newest = await self._load(resource)
         self._progress.begin(newest)
         while True:
-            seconds = await self._reconciler.look(newest)
+            seconds = await self._reconciler.reconcile(newest)
             newest = await self._load(newest)
             missing = seconds is not None and self._waits_in_vain(newest)
             self._progress.tell(newest, trouble=missing)
@@ -42,10 +42,10 @@ class Work:
                 self._running.discard(newest.meta.key)
                 self._blocked = self._blocked or missing
                 return newest
-            await self._tools.clock.sleep(seconds)
+            await self._services.clock.sleep(seconds)
 
     async def _load(self, resource: Resource) -> Resource:
-        return await self._tools.ledger.load(resource.meta) or resource
+        return await self._services.ledger.load(resource.meta) or resource
 
     def _waits_in_vain(self, resource: Resource) -> bool:
         if needs_a_person(resource.status):

@@ -12,8 +12,8 @@ from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
-from nightsort.flow.run.measure import Unmeasured
-from nightsort.flow.run.trace import Untraced
+from nightsort.flow.run.measure import NullMetrics
+from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import BatchApi, Clock, Metrics, Traces
 
 FIRST_SECONDS = 1.0
@@ -40,7 +40,7 @@ ABOUT_ONE_CALL = frozenset(
 """Reasons that say nothing of how the next call will fare: the API has answered, or was not asked at all."""
 
 
-class PacedApi:
+class CircuitBreakerApi:
     """A BatchApi that stops calling for a while after a failure that concerns the whole account.
 
     A refused create (no credit, a spend limit, a full queue) says nothing of batches that are paid for, and holds back
@@ -58,11 +58,11 @@ class PacedApi:
         traces: Traces | None = None,
     ) -> None:
         self._api = api
-        self._traces = traces or Untraced()
-        self._metrics = metrics or Unmeasured()
-        self._everything = Gate(clock, jitter)
-        self._buying = Gate(clock, jitter)
-        self._asking_before = Gate(clock, jitter)
+        self._traces = traces or NullTraces()
+        self._metrics = metrics or NullMetrics()
+        self._everything = CircuitBreaker(clock, jitter)
+        self._buying = CircuitBreaker(clock, jitter)
+        self._asking_before = CircuitBreaker(clock, jitter)
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
         with self._call("create", self._everything, self._buying):
@@ -105,7 +105,7 @@ class PacedApi:
             return await self._api.count_tokens(model, system, text)
 
     @contextmanager
-    def _call(self, operation: str, *gates: Gate) -> Iterator[None]:
+    def _call(self, operation: str, *gates: CircuitBreaker) -> Iterator[None]:
         """Goes through all gates; a failure closes the last of them, a success opens all."""
         with ExitStack() as passed:
             for gate in gates:
@@ -128,7 +128,7 @@ class PacedApi:
                 self._metrics.called(operation, code)
 
 
-class Gate:
+class CircuitBreaker:
     """Closed for a while after a failure.
 
     The pause doubles from one second to five minutes, with jitter, and is at least what `retry-after` says. When it is

@@ -13,12 +13,12 @@ from nightsort.api.resource import InvalidResource, Meta, Resource, parse_status
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.flow.ending.acknowledge import acknowledge
-from nightsort.flow.ending.cancel import Farewell
+from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.ending.refuse import refuse
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Tools
-from nightsort.kube.census import Census
+from nightsort.flow.run.run import Services
 from nightsort.kube.expiry import Expiry
+from nightsort.kube.gauges import ResourceGauges
 
 logger = logging.getLogger(__name__)
 SILENCE = timedelta(minutes=2)
@@ -31,22 +31,22 @@ SETTLING_SECONDS = 0.25
 """Until the finalizer of a new resource is on: a look before would end in a conflict with it, prepared for nothing."""
 
 
-class Desk:
+class ResourceScheduler:
     """Schedules live in memory only: after a restart every unfinished resource is looked at once."""
 
-    def __init__(self, tools: Tools, farewell: timedelta) -> None:
-        self._tools = tools
-        self._reconciler = Reconciler(tools)
-        self._farewell = farewell
-        self._expiry = Expiry(tools)
-        self._census = Census()
+    def __init__(self, services: Services, farewell: timedelta) -> None:
+        self._services = services
+        self._reconciler = Reconciler(services)
+        self._finalizer_seconds = farewell
+        self._expiry = Expiry(services)
+        self._gauges = ResourceGauges()
         self._ticks: dict[str, float] = {}
         self._due: dict[str, tuple[int, float | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._work: dict[str, asyncio.Task[float | None]] = {}
         self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._bells: dict[str, asyncio.Event] = {}
-        self._next_turn = tools.clock.monotonic()
+        self._next_turn = services.clock.monotonic()
         self._background: set[asyncio.Task[None]] = set()
 
     def turn(self) -> float:
@@ -58,9 +58,9 @@ class Desk:
 
     def _passed(self) -> float:
         """Seconds that nobody sets: a clock that is set back would keep every resource from being looked at."""
-        return self._tools.clock.monotonic()
+        return self._services.clock.monotonic()
 
-    async def look(self, body: Mapping[str, Any], stopped: Callable[[], bool] = lambda: False) -> None:
+    async def reconcile(self, body: Mapping[str, Any], stopped: Callable[[], bool] = lambda: False) -> None:
         """Looks at a resource if it is due, or if its spec has changed since the last look."""
         meta = Meta.of(body)
         self._ticks[meta.uid] = self._passed()
@@ -102,18 +102,18 @@ class Desk:
         try:
             resource = Resource.served(body)
         except InvalidResource as invalid:
-            return await refuse(self._tools, meta, parse_status(body), str(invalid))
-        return await self._reconciler.look(resource, stopped)
+            return await refuse(self._services, meta, parse_status(body), str(invalid))
+        return await self._reconciler.reconcile(resource, stopped)
 
-    async def farewell(self, body: Mapping[str, Any]) -> None:
+    async def finalize(self, body: Mapping[str, Any]) -> None:
         """Cancels what a deleted resource has running; takes no longer than its deadline, even if a look hangs."""
         meta = Meta.of(body)
-        ends = self._passed() + self._farewell.total_seconds()
+        ends = self._passed() + self._finalizer_seconds.total_seconds()
         if work := self._work.get(meta.uid):
-            await asyncio.wait({work}, timeout=self._farewell.total_seconds())
+            await asyncio.wait({work}, timeout=self._finalizer_seconds.total_seconds())
             work.cancel()  # no effect on a look that has ended
         async with self._locks[meta.uid]:
-            await Farewell(self._tools, timedelta(seconds=ends - self._passed())).say(meta, parse_status(body))
+            await Finalizer(self._services, timedelta(seconds=ends - self._passed())).say(meta, parse_status(body))
         self.forget(meta.uid)
 
     def see(self, kind: str | None, body: Mapping[str, Any]) -> None:
@@ -125,7 +125,7 @@ class Desk:
         self._expiry.consider(body)
         self._wake(uid, int(body["metadata"].get("generation", 1)))
         status = parse_status(body)
-        self._census.note(uid, status)
+        self._gauges.note(uid, status)
         if is_finished(status) or body["metadata"].get("deletionTimestamp"):
             self._ticks.pop(uid, None)
         else:
@@ -138,13 +138,13 @@ class Desk:
         """What has finished has no timer, but parts of its spec may change, such as how long it is kept."""
         if meta.generation == status.observed_generation or meta.deletion_timestamp is not None:
             return
-        task = asyncio.ensure_future(acknowledge(self._tools, meta, status))
+        task = asyncio.ensure_future(acknowledge(self._services, meta, status))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
     def measure(self) -> None:
         """Tells the metrics what there is now."""
-        self._tools.metrics.sees(self._census.sight(self._tools.clock.now(), self._reconciler.queued()))
+        self._services.metrics.sees(self._gauges.sight(self._services.clock.now(), self._reconciler.queued()))
 
     def _wake(self, uid: str, generation: int) -> None:
         """Ends the rest of a resource whose spec has changed, or that is being deleted: both count generations up."""
@@ -164,7 +164,7 @@ class Desk:
 
     def forget(self, uid: str) -> None:
         self._expiry.forget(uid)
-        self._census.forget(uid)
+        self._gauges.forget(uid)
         self._reconciler.forget(uid)
         self._ticks.pop(uid, None)
         self._due.pop(uid, None)

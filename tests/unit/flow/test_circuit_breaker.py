@@ -13,15 +13,15 @@ import pytest
 from nightsort.api.resource import Resource
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
-from nightsort.flow.ending.cancel import Farewell
-from nightsort.flow.run.pace import PacedApi
+from nightsort.flow.ending.cancel import Finalizer
+from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from tests.fakes.batch_api import MODEL, FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
 from tests.fakes.world import World
 from tests.unit.flow.test_lost_answers_and_crashes import Hook, raising
 
 BODY = b'{"requests":[{"custom_id":"t00000-0","params":{"messages":[{"content":"x"}]}}]}'
-Call = Callable[[PacedApi], Coroutine[Any, Any, object]]
+Call = Callable[[CircuitBreakerApi], Coroutine[Any, Any, object]]
 STALLED = Stalled("the account's spend limit is reached", reason="SpendLimitReached")
 REFUSALS = (
     Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=120),
@@ -41,7 +41,7 @@ class Account:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.api = FakeBatchApi(self.clock)
-        self.paced = PacedApi(self.api, self.clock, jitter=lambda: 0.0)
+        self.paced = CircuitBreakerApi(self.api, self.clock, jitter=lambda: 0.0)
 
     async def fails(self, hook: Hook | None = None) -> Interruption:
         """How a look at a batch is refused."""
@@ -68,27 +68,27 @@ def always(error: BaseException, *operations: str) -> Hook:
     return hook
 
 
-async def buy(api: PacedApi) -> object:
+async def buy(api: CircuitBreakerApi) -> object:
     return await api.create(io.BytesIO(BODY), len(BODY), "t00000")
 
 
-async def look_up(api: PacedApi) -> object:
+async def look_up(api: CircuitBreakerApi) -> object:
     return await api.retrieve("msgbatch_0001")
 
 
-async def list_them(api: PacedApi) -> object:
+async def list_them(api: CircuitBreakerApi) -> object:
     return await api.recent(NIGHT)
 
 
-async def ask_model(api: PacedApi) -> object:
+async def ask_model(api: CircuitBreakerApi) -> object:
     return await api.model(MODEL)
 
 
-async def estimate(api: PacedApi) -> object:
+async def estimate(api: CircuitBreakerApi) -> object:
     return await api.count_tokens(MODEL, "system", "text")
 
 
-async def results(api: PacedApi, batch_id: str) -> list[object]:
+async def results(api: CircuitBreakerApi, batch_id: str) -> list[object]:
     batch = await api.retrieve(batch_id)
     assert batch is not None
     return [answer async for chunk in api.results(batch) for answer in chunk]
@@ -281,7 +281,7 @@ async def test_what_concerns_one_batch_does_not_stop_the_others(account: Account
 
 
 async def test_a_run_under_a_pace_ends_as_without(world: World) -> None:
-    world.connections.account = PacedApi(world.api, world.clock, jitter=lambda: 0.0)
+    world.connections.account = CircuitBreakerApi(world.api, world.clock, jitter=lambda: 0.0)
     world.api.before = raising(Waiting("529"), "recent", times=5)
     resource = world.apply(*["billing"] * 4, shards={"maxRequests": 2})
     world.api.after = raising(OutcomeUnknown("no answer"), "create")
@@ -313,7 +313,7 @@ async def finish_beside(world: World, first: Resource, others: Sequence[Resource
 async def test_whose_creates_are_refused_keeps_nobody_from_collecting(
     world: World, refusal: Interruption, others: int
 ) -> None:
-    world.connections.account = PacedApi(world.api, world.clock, jitter=lambda: 0.5)
+    world.connections.account = CircuitBreakerApi(world.api, world.clock, jitter=lambda: 0.5)
     bought = world.apply("billing", name="bought")
     await world.look(bought)
     world.api.before = always(refusal, "create")
@@ -328,7 +328,7 @@ async def test_whose_creates_are_refused_keeps_nobody_from_collecting(
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.reason)
 async def test_whose_creates_are_refused_keeps_no_deadline_from_cancelling(world: World, refusal: Interruption) -> None:
-    world.connections.account = PacedApi(world.api, world.clock, jitter=lambda: 0.5)
+    world.connections.account = CircuitBreakerApi(world.api, world.clock, jitter=lambda: 0.5)
     bought = world.apply("billing", name="bought", activeDeadlineSeconds=30)
     await world.look(bought)
     world.api.before = always(refusal, "create")
@@ -343,14 +343,14 @@ async def test_whose_creates_are_refused_keeps_no_deadline_from_cancelling(world
 
 
 async def test_a_delete_while_creates_are_refused_cancels_at_once(world: World) -> None:
-    world.connections.account = PacedApi(world.api, world.clock, jitter=lambda: 0.0)
+    world.connections.account = CircuitBreakerApi(world.api, world.clock, jitter=lambda: 0.0)
     bought = world.apply("billing", name="bought")
     await world.look(bought)
     world.api.before = always(REFUSALS[0], "create")
     await world.look(world.apply("billing", name="waiting"))
     newest = world.ledger.current(bought.meta)
 
-    await Farewell(world.tools, timedelta(seconds=30)).say(newest.meta, newest.status)
+    await Finalizer(world.services, timedelta(seconds=30)).say(newest.meta, newest.status)
 
     assert world.api.calls["cancel"] == 1
     assert not [told for told in world.events.told if "CancelFailed" in told]

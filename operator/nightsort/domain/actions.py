@@ -1,4 +1,4 @@
-"""Which move is next: gathered facts in, one decision out. The order of the policies is the specification."""
+"""Which action is next: gathered facts in, one decision out. The order of the policies is the specification."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Collect:
 
 
 @dataclass(frozen=True, slots=True)
-class Lose:
+class MarkLost:
     """The batch, or whatever an intent bought, cannot be had any more: its tickets get rows that say so.
 
     `unreadable`: the API shows it, and its results end in an accident each time.
@@ -143,14 +143,14 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class Conclude:
+class CloseRetries:
     """Give their rows to tickets that would have been asked again."""
 
     record: BatchRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Abandon:
+class SkipRemaining:
     """Give their rows to tickets that will not be sent any more."""
 
     submission: Submission
@@ -162,25 +162,38 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing to do before `seconds` have passed; None: never again."""
+class Requeue:
+    """Nothing to do before `after` have passed; None: never again."""
 
-    seconds: float | None
-
-
-Move = Prepare | Confirm | Release | Collect | Lose | Submit | Halt | Cancel | Conclude | Abandon | Finish | Rest
-Policy = Callable[[Resource, Facts, datetime], Move | None]
+    after: float | None
 
 
-def leave_finished_alone(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    return Rest(None) if is_finished(resource.status) else None
+Action = (
+    Prepare
+    | Confirm
+    | Release
+    | Collect
+    | MarkLost
+    | Submit
+    | Halt
+    | Cancel
+    | CloseRetries
+    | SkipRemaining
+    | Finish
+    | Requeue
+)
+Policy = Callable[[Resource, Facts, datetime], Action | None]
 
 
-def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetime) -> Move | None:
-    return Rest(None) if resource.meta.deletion_timestamp else None
+def leave_finished_alone(resource: Resource, facts: Facts, now: datetime) -> Action | None:
+    return Requeue(None) if is_finished(resource.status) else None
 
 
-def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetime) -> Action | None:
+    return Requeue(None) if resource.meta.deletion_timestamp else None
+
+
+def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """As a Job's, the clock stands while the run is suspended. A deadline of 0 is over at any time."""
     if resource.status.stop is not None or deadline_seconds(resource, now) > 0:
         return None
@@ -189,11 +202,11 @@ def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Move | 
     return Halt(Stop(reason=DEADLINE_EXCEEDED, message=late if limit else "canceled: activeDeadlineSeconds is 0"))
 
 
-def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     return Prepare() if resource.status.plan is None and resource.status.stop is None else None
 
 
-def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     for record in in_state(resource.status, BatchState.INTENDED):
         if not record.requests:  # rows for what cannot be sent: no batch can have come of it
             return Release(record)
@@ -226,26 +239,26 @@ def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: 
             return resource.meta.buy_again == record.tag
 
 
-def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """Where a user has ended the run: a mistake of our own does not keep it from its end."""
     stop = resource.status.stop
     if stop is None or stop.reason != DEADLINE_EXCEEDED:
         return None
     flying = in_state(resource.status, BatchState.SUBMITTED)
-    return next((Lose(record, unreadable=True) for record in flying if record.id in facts.unreadable), None)
+    return next((MarkLost(record, unreadable=True) for record in flying if record.id in facts.unreadable), None)
 
 
-def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """First those of which nothing has kept us yet: what is wrong with one batch holds up no other."""
     ended = [
         Collect(record, batch)
         for record in in_state(resource.status, BatchState.SUBMITTED)
         if (batch := facts.batches.get(record.id or "")) is not None and batch.ended
     ]
-    return min(ended, key=lambda move: facts.tries.get(move.batch.id, 0), default=None)
+    return min(ended, key=lambda action: facts.tries.get(action.batch.id, 0), default=None)
 
 
-def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """A 404 can pass, and results can be late; a day after the create every batch is over, and what is gone is gone.
 
     Nothing is bought again for it: it may have been paid.
@@ -253,7 +266,7 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move |
     for record in in_state(resource.status, BatchState.SUBMITTED):
         absent = facts.absent.get(record.id or "")
         if absent is not None and absent >= ABSENCE and now >= record.intended_at + ALL_OVER:
-            return Lose(record)
+            return MarkLost(record)
     for record in in_state(resource.status, BatchState.INTENDED):
         if record.tag in facts.elsewhere():
             continue
@@ -265,13 +278,13 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Move |
             and resource.status.stop
             and now >= record.intended_at + ABSENCE
         ):
-            return Lose(record)
+            return MarkLost(record)
         if over and now >= record.intended_at + ALL_OVER + ABSENCE:
-            return Lose(record)
+            return MarkLost(record)
     return None
 
 
-def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     stop = resource.status.stop
     too_late = deadline_seconds(resource, now) <= 0 or (stop is not None and stop.reason == DEADLINE_EXCEEDED)
     if not resource.spec.suspend and not too_late:
@@ -282,40 +295,40 @@ def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) ->
     return None
 
 
-def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     if resource.spec.suspend and resource.status.stop is None:
-        return Rest(resource.spec.poll_interval_seconds)
+        return Requeue(resource.spec.poll_interval_seconds)
     return None
 
 
-def hold_under_another_account(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def hold_under_another_account(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """Nothing more is bought with a key that may be another account's while the outcome of a create is open.
 
     Nor is anything given up: that account's batches are hidden, and not gone.
     """
-    return Rest(resource.spec.poll_interval_seconds) if facts.elsewhere() else None
+    return Requeue(resource.spec.poll_interval_seconds) if facts.elsewhere() else None
 
 
-def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """What keeps intents from being looked for keeps nothing from being collected, but nothing more is bought.
 
     A list that is too long stays so: whoever waited for it would wait for good.
     """
-    return Rest(resource.spec.poll_interval_seconds) if facts.trouble and not facts.untold() else None
+    return Requeue(resource.spec.poll_interval_seconds) if facts.trouble and not facts.untold() else None
 
 
-def submit_next(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def submit_next(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     submission = due_submission(resource, facts.places, now) if resource.status.stop is None else None
     return Submit(submission) if submission else None
 
 
-def hold_what_was_not_taken(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def hold_what_was_not_taken(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """A create that was tried in vain is tried again, but not at once: until then the run is not at its end."""
     held = held_back(resource.status, now) if resource.status.stop is None else []
     if not held:
         return None
     until_due = (min(map(due_at, held)) - now).total_seconds()
-    return Rest(min(until_due, poll_pause(resource, now), max(deadline_seconds(resource, now), FIRST_POLL_SECONDS)))
+    return Requeue(min(until_due, poll_pause(resource, now), max(deadline_seconds(resource, now), FIRST_POLL_SECONDS)))
 
 
 def due_submission(resource: Resource, places: int, now: datetime) -> Submission | None:
@@ -334,7 +347,7 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
     return due_retry(status, resource.spec, room) or rest
 
 
-def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """After a stop: what was never bought, and what would have been asked again, still gets its rows.
 
     A run that was stopped before its first intent has promised no rows.
@@ -343,12 +356,12 @@ def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Move | 
     if status.stop is None or not status.batches:
         return None
     for record in waiting_for_retry(status):
-        return Conclude(record)
+        return CloseRetries(record)
     submission = next_submission(status)
-    return Abandon(submission) if submission else None
+    return SkipRemaining(submission) if submission else None
 
 
-def finish_when_all_is_collected(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def finish_when_all_is_collected(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     return None if is_in_flight(resource.status) else Finish()
 
 
@@ -380,19 +393,19 @@ URGENT: tuple[Policy, ...] = (
 )
 
 
-def urgent_move(resource: Resource, facts: Facts, now: datetime) -> Move | None:
+def urgent_action(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """What needs to know nothing of the world: a failure to look at it must not keep a run from being ended."""
-    found = next((move for policy in URGENT if (move := policy(resource, facts, now))), None)
-    return None if isinstance(found, Rest) else found
+    found = next((action for policy in URGENT if (action := policy(resource, facts, now))), None)
+    return None if isinstance(found, Requeue) else found
 
 
-def next_move(resource: Resource, facts: Facts, now: datetime) -> Move:
+def next_action(resource: Resource, facts: Facts, now: datetime) -> Action:
     """The first policy that has an answer decides; otherwise the run rests until the next poll."""
     for policy in POLICIES:
-        if move := policy(resource, facts, now):
-            return move
+        if action := policy(resource, facts, now):
+            return action
     pause, left = poll_pause(resource, now), deadline_seconds(resource, now)
-    return Rest(min(pause, left) if left > 0 else pause)
+    return Requeue(min(pause, left) if left > 0 else pause)
 
 
 def deadline_seconds(resource: Resource, now: datetime) -> float:

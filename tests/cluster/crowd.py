@@ -52,7 +52,7 @@ class Nursery:
     """The process that forks; it ends with this one, and its forks with it."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        command = [sys.executable, "-m", "tests.cluster.nursery"]
+        command = [sys.executable, "-m", "tests.cluster.crowd"]
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}  # the client library reads it when it is imported
         self._process = subprocess.Popen(
             command, cwd=TOP, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.nursery import Fork, Nursery
+from tests.cluster.crowd import Fork, Nursery
 from tests.cluster.proxy import Network, network
 from tests.cluster.trouble import GRACE_SECONDS
 from tests.waiting import eventually

@@ -1,4 +1,4 @@
-"""The desk between kopf and the flow: who is looked at when, and what the liveness probe hears of it."""
+"""The scheduler between kopf and the flow: who is looked at when, and what the liveness probe hears of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nightsort.api.resource import Meta
-from nightsort.kube.desk import LOOKS_AT_ONCE, Desk
+from nightsort.kube.scheduler import LOOKS_AT_ONCE, ResourceScheduler
 from tests.fakes.world import World
 from tests.manifests import manifest
 
@@ -19,8 +19,8 @@ LATER = timedelta(minutes=3).total_seconds()
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world.tools, DEADLINE)
+def scheduler(world: World) -> ResourceScheduler:
+    return ResourceScheduler(world.services, DEADLINE)
 
 
 def body(world: World, name: str = "tickets", **metadata: Any) -> dict[str, Any]:
@@ -36,76 +36,80 @@ def body(world: World, name: str = "tickets", **metadata: Any) -> dict[str, Any]
     return {**manifest(), "metadata": {**seen, **metadata}}
 
 
-async def test_a_resource_that_is_looked_at_is_no_ailment(desk: Desk, world: World) -> None:
+async def test_a_resource_that_is_looked_at_is_no_ailment(scheduler: ResourceScheduler, world: World) -> None:
     seen = body(world)
-    desk.see("ADDED", seen)
+    scheduler.see("ADDED", seen)
     world.clock.advance(LATER)
-    await desk.look(seen)
+    await scheduler.reconcile(seen)
 
-    assert desk.ailments() == []
+    assert scheduler.ailments() == []
 
 
-async def test_a_timer_that_has_died_is_an_ailment(desk: Desk, world: World) -> None:
-    desk.see("ADDED", body(world))
+async def test_a_timer_that_has_died_is_an_ailment(scheduler: ResourceScheduler, world: World) -> None:
+    scheduler.see("ADDED", body(world))
     world.clock.advance(LATER)
 
-    assert desk.ailments() == ["1 unfinished resources are not looked at any more"]
+    assert scheduler.ailments() == ["1 unfinished resources are not looked at any more"]
 
 
-async def test_a_look_that_takes_long_is_no_ailment(desk: Desk, world: World) -> None:
+async def test_a_look_that_takes_long_is_no_ailment(scheduler: ResourceScheduler, world: World) -> None:
     seen = body(world)
-    desk.see("ADDED", seen)
-    hanging = asyncio.create_task(looking_for_ever(desk, world, seen))
+    scheduler.see("ADDED", seen)
+    hanging = asyncio.create_task(looking_for_ever(scheduler, world, seen))
     await asyncio.sleep(0.01)
     world.clock.advance(LATER)
 
-    assert desk.ailments() == []
+    assert scheduler.ailments() == []
     hanging.cancel()
 
 
 @pytest.mark.parametrize("gone", ["deleted", "being deleted", "finished"])
-async def test_what_needs_no_timer_any_more_is_no_ailment(desk: Desk, world: World, gone: str) -> None:
+async def test_what_needs_no_timer_any_more_is_no_ailment(
+    scheduler: ResourceScheduler, world: World, gone: str
+) -> None:
     seen = body(world)
-    desk.see("ADDED", seen)
+    scheduler.see("ADDED", seen)
     if gone == "being deleted":
         seen["metadata"]["deletionTimestamp"] = "2026-11-22T20:00:00Z"
     if gone == "finished":
         now = {"lastTransitionTime": "2026-11-22T20:00:00Z", "reason": "Complete", "message": ""}
         seen["status"] = {"conditions": [{"type": "Finished", "status": "True", **now}]}
-    desk.see("DELETED" if gone == "deleted" else "MODIFIED", seen)
+    scheduler.see("DELETED" if gone == "deleted" else "MODIFIED", seen)
     world.clock.advance(LATER)
 
-    assert desk.ailments() == []
+    assert scheduler.ailments() == []
 
 
-async def test_the_first_looks_at_a_thousand_resources_are_spread_over_ten_seconds(desk: Desk) -> None:
-    turns = [desk.turn() for _ in range(1000)]
+async def test_the_first_looks_at_a_thousand_resources_are_spread_over_ten_seconds(
+    scheduler: ResourceScheduler,
+) -> None:
+    turns = [scheduler.turn() for _ in range(1000)]
 
     assert turns[0] < 0.5, "a single one waits for nobody"
     assert 9 < turns[-1] < 11
     assert max(later - sooner for sooner, later in pairwise(turns)) < 0.02
 
 
-async def looking_for_ever(desk: Desk, world: World, seen: dict[str, Any]) -> None:
+async def looking_for_ever(scheduler: ResourceScheduler, world: World, seen: dict[str, Any]) -> None:
     async def hang(operation: str, *about: Any) -> None:
         await asyncio.Event().wait()
 
     world.api.before = hang
-    await desk.look(seen)
+    await scheduler.reconcile(seen)
 
 
-async def test_a_farewell_does_not_wait_for_a_look_that_hangs(desk: Desk, world: World) -> None:
+async def test_a_farewell_does_not_wait_for_a_look_that_hangs(scheduler: ResourceScheduler, world: World) -> None:
     seen = body(world)
-    hanging = asyncio.create_task(looking_for_ever(desk, world, seen))
+    hanging = asyncio.create_task(looking_for_ever(scheduler, world, seen))
     await asyncio.sleep(0.01)
 
     async with asyncio.timeout(5):
-        await desk.farewell(seen)
+        await scheduler.finalize(seen)
         await hanging
 
 
-async def test_no_move_is_begun_when_the_process_is_about_to_end(desk: Desk, world: World) -> None:
-    await desk.look(body(world), stopped=lambda: True)
+async def test_no_move_is_begun_when_the_process_is_about_to_end(scheduler: ResourceScheduler, world: World) -> None:
+    await scheduler.reconcile(body(world), stopped=lambda: True)
 
     assert not world.api.calls
 
@@ -120,66 +124,70 @@ async def never() -> None:
     await asyncio.Event().wait()
 
 
-async def resting(desk: Desk, world: World) -> tuple[dict[str, Any], asyncio.Task[None]]:
+async def resting(scheduler: ResourceScheduler, world: World) -> tuple[dict[str, Any], asyncio.Task[None]]:
     """A resource whose batch is in flight for long, and its timer's rest."""
     world.api._duration *= 600
     seen = body(world)
-    await desk.look(seen)
+    await scheduler.reconcile(seen)
     world.clock.advance(LATER)
-    await desk.look({**seen, "status": world.ledger.current(Meta.of(seen)).status.model_dump(by_alias=True)})
-    rest = asyncio.create_task(desk.rest(seen["metadata"]["uid"], TICK, never))
+    await scheduler.reconcile({**seen, "status": world.ledger.current(Meta.of(seen)).status.model_dump(by_alias=True)})
+    rest = asyncio.create_task(scheduler.rest(seen["metadata"]["uid"], TICK, never))
     await asyncio.sleep(0.01)
     return seen, rest
 
 
-async def test_a_timer_rests_while_its_resource_is_not_due(desk: Desk, world: World) -> None:
-    _, rest = await resting(desk, world)
+async def test_a_timer_rests_while_its_resource_is_not_due(scheduler: ResourceScheduler, world: World) -> None:
+    _, rest = await resting(scheduler, world)
 
     assert not rest.done()
     rest.cancel()
 
 
 @pytest.mark.parametrize("change", [{"generation": 2}, {"generation": 2, "deletionTimestamp": "2026-11-22T20:00:00Z"}])
-async def test_a_changed_resource_wakes_its_timer(desk: Desk, world: World, change: dict[str, Any]) -> None:
-    seen, rest = await resting(desk, world)
+async def test_a_changed_resource_wakes_its_timer(
+    scheduler: ResourceScheduler, world: World, change: dict[str, Any]
+) -> None:
+    seen, rest = await resting(scheduler, world)
 
-    desk.see("MODIFIED", {**seen, "metadata": seen["metadata"] | change})
+    scheduler.see("MODIFIED", {**seen, "metadata": seen["metadata"] | change})
 
     await asyncio.wait_for(rest, 1)
 
 
-async def test_a_status_of_our_own_wakes_no_timer(desk: Desk, world: World) -> None:
-    seen, rest = await resting(desk, world)
+async def test_a_status_of_our_own_wakes_no_timer(scheduler: ResourceScheduler, world: World) -> None:
+    seen, rest = await resting(scheduler, world)
 
-    desk.see("MODIFIED", seen)
+    scheduler.see("MODIFIED", seen)
     await asyncio.sleep(0.01)
 
     assert not rest.done()
     rest.cancel()
 
 
-async def test_a_timer_that_is_to_stop_does_not_rest(desk: Desk, world: World) -> None:
-    seen, rest = await resting(desk, world)
+async def test_a_timer_that_is_to_stop_does_not_rest(scheduler: ResourceScheduler, world: World) -> None:
+    seen, rest = await resting(scheduler, world)
     rest.cancel()
     stopped = asyncio.Event()
     stopped.set()
 
-    await asyncio.wait_for(desk.rest(seen["metadata"]["uid"], TICK, stopped.wait), 1)
+    await asyncio.wait_for(scheduler.rest(seen["metadata"]["uid"], TICK, stopped.wait), 1)
 
 
-async def test_a_resource_that_is_due_at_the_next_tick_is_not_kept_waiting(desk: Desk, world: World) -> None:
-    seen, rest = await resting(desk, world)
+async def test_a_resource_that_is_due_at_the_next_tick_is_not_kept_waiting(
+    scheduler: ResourceScheduler, world: World
+) -> None:
+    seen, rest = await resting(scheduler, world)
     rest.cancel()
     due_in, tick = 45, 30  # the next ring is at 30 s, and the one after it too late
     world.clock.advance(INTERVAL - due_in)
 
-    rest = asyncio.create_task(desk.rest(seen["metadata"]["uid"], tick, never))
+    rest = asyncio.create_task(scheduler.rest(seen["metadata"]["uid"], tick, never))
     await asyncio.sleep(0.01)
 
     assert rest.done()
 
 
-async def test_of_many_resources_only_some_are_looked_at_at_once(desk: Desk, world: World) -> None:
+async def test_of_many_resources_only_some_are_looked_at_at_once(scheduler: ResourceScheduler, world: World) -> None:
     begun: list[str] = []
 
     async def hang(operation: str, *about: object) -> None:
@@ -187,7 +195,10 @@ async def test_of_many_resources_only_some_are_looked_at_at_once(desk: Desk, wor
         await never()
 
     world.api.before = hang
-    looks = [asyncio.create_task(desk.look(body(world, f"tickets-{number}"))) for number in range(LOOKS_AT_ONCE + 10)]
+    looks = [
+        asyncio.create_task(scheduler.reconcile(body(world, f"tickets-{number}")))
+        for number in range(LOOKS_AT_ONCE + 10)
+    ]
     await asyncio.sleep(0.1)
 
     assert len(begun) == LOOKS_AT_ONCE
@@ -200,17 +211,17 @@ async def test_of_many_resources_only_some_are_looked_at_at_once(desk: Desk, wor
 async def test_what_another_leader_has_ended_takes_no_room_any_more(world: World, end: str) -> None:
     world.enqueued_requests = 1
     world.restart()
-    desk = Desk(world.tools, DEADLINE)
+    scheduler = ResourceScheduler(world.services, DEADLINE)
     running, waiting = body(world, "running"), body(world, "waiting")
-    await desk.look(running)
-    await desk.look(waiting)
+    await scheduler.reconcile(running)
+    await scheduler.reconcile(waiting)
     assert world.api.calls["create"] == 1
 
     now = {"lastTransitionTime": "2026-11-22T20:00:00Z", "reason": "Complete", "message": ""}
     finished = {"conditions": [{"type": "Finished", "status": "True", **now}]}
-    desk.see(end, {**running, "status": finished})
+    scheduler.see(end, {**running, "status": finished})
     world.clock.advance(60)
-    await desk.look(seen_again(world, waiting))
+    await scheduler.reconcile(seen_again(world, waiting))
 
     assert world.api.calls["create"] == 2
 

@@ -8,24 +8,24 @@ from datetime import datetime, timedelta
 
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import COMPLETE, FAILED, STALLED, SUSPENDED, is_true
-from nightsort.domain.situation import Standing
-from nightsort.ports import Sight
+from nightsort.domain.run_state import RunState
+from nightsort.ports import ResourceStats
 
-PHASES = frozenset({"Pending", "Submitting", "Processing", "Collecting", *Standing})
-FIRST = {FAILED: Standing.FAILED, COMPLETE: Standing.COMPLETE, SUSPENDED: Standing.SUSPENDED, STALLED: Standing.STALLED}
+PHASES = frozenset({"Pending", "Submitting", "Processing", "Collecting", *RunState})
+FIRST = {FAILED: RunState.FAILED, COMPLETE: RunState.COMPLETE, SUSPENDED: RunState.SUSPENDED, STALLED: RunState.STALLED}
 """The first condition that is true decides: a failed run is stalled in Flux' words as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     phase: str
-    standing: Standing
+    state: RunState
     states: tuple[BatchState, ...] = ()
     since: datetime | None = None
     """When the oldest batch that may be running was intended."""
 
 
-class Census:
+class ResourceGauges:
     """What was last seen of each resource, by uid."""
 
     def __init__(self) -> None:
@@ -41,23 +41,23 @@ class Census:
     def forget(self, uid: str) -> None:
         self._entries.pop(uid, None)
 
-    def sight(self, now: datetime, queued: int) -> Sight:
+    def sight(self, now: datetime, queued: int) -> ResourceStats:
         entries = self._entries.values()
         since = min((entry.since for entry in entries if entry.since is not None), default=now)
-        return Sight(
-            resources=Counter((entry.phase, entry.standing.value) for entry in entries),
+        return ResourceStats(
+            resources=Counter((entry.phase, entry.state.value) for entry in entries),
             batches=Counter(state.value for entry in entries for state in entry.states),
-            stalled=sum(entry.standing is Standing.STALLED for entry in entries),
+            stalled=sum(entry.state is RunState.STALLED for entry in entries),
             queued=queued,
             oldest_batch=max(now - since, timedelta(0)),
         )
 
 
 def entry_of(status: Status) -> Entry:
-    standing = next((standing for kind, standing in FIRST.items() if is_true(status, kind)), Standing.WORKING)
+    state = next((state for kind, state in FIRST.items() if is_true(status, kind)), RunState.WORKING)
     phase = status.phase if status.phase and status.phase in PHASES else "Pending"
-    if standing in (Standing.COMPLETE, Standing.FAILED):
-        return Entry(phase, standing)
+    if state in (RunState.COMPLETE, RunState.FAILED):
+        return Entry(phase, state)
     open_ones = [record for record in status.batches if record.state is not BatchState.COLLECTED]
     running = [record.intended_at for record in open_ones if record.state is not BatchState.RELEASED]
-    return Entry(phase, standing, tuple(record.state for record in open_ones), min(running, default=None))
+    return Entry(phase, state, tuple(record.state for record in open_ones), min(running, default=None))

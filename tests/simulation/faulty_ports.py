@@ -17,8 +17,8 @@ from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.recovery import Kept
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from nightsort.flow.run.disk import Scratch
-from nightsort.flow.run.pace import PacedApi
 from nightsort.ports import BatchApi, ChangingSource, Rehearsal, Sink, Snapshot, Source, Stored, Summary
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault
@@ -310,7 +310,7 @@ class Connections:
         """Mostly as in a cluster, where what ails an account makes all of its resources wait; else each for itself."""
         world = self._process.world
         door = ApiDoor(self._process, world.accounts[account])
-        return PacedApi(door, world.clock, world.rng.random) if world.scenario.paced else door
+        return CircuitBreakerApi(door, world.clock, world.rng.random) if world.scenario.paced else door
 
     async def source(self, resource: Resource) -> Source:
         source = self._process.world.source_of(resource)

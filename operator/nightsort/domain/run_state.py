@@ -8,7 +8,7 @@ from enum import StrEnum
 from nightsort.domain.errors import Interruption, Rejected, Stalled
 
 
-class Standing(StrEnum):
+class RunState(StrEnum):
     WORKING = "Working"
     STALLED = "Stalled"
     SUSPENDED = "Suspended"
@@ -17,24 +17,24 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    standing: Standing
+class ConditionSummary:
+    state: RunState
     reason: str
     message: str
 
     @classmethod
-    def working(cls, reason: str, message: str) -> Situation:
-        return cls(Standing.WORKING, reason, message)
+    def working(cls, reason: str, message: str) -> ConditionSummary:
+        return cls(RunState.WORKING, reason, message)
 
     @classmethod
-    def of(cls, interruption: Interruption) -> Situation:
-        standing = Standing.WORKING
+    def of(cls, interruption: Interruption) -> ConditionSummary:
+        state = RunState.WORKING
         if isinstance(interruption, Stalled):
-            standing = Standing.STALLED
+            state = RunState.STALLED
         elif isinstance(interruption, Rejected):
-            standing = Standing.FAILED
-        return cls(standing, interruption.reason, interruption.message)
+            state = RunState.FAILED
+        return cls(state, interruption.reason, interruption.message)
 
     @property
     def finished(self) -> bool:
-        return self.standing in (Standing.COMPLETE, Standing.FAILED)
+        return self.state in (RunState.COMPLETE, RunState.FAILED)

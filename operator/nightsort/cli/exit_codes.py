@@ -14,7 +14,7 @@ INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C has ended."""
 
 
-def stop(message: str, code: int) -> NoReturn:
+def fail(message: str, code: int) -> NoReturn:
     from nightsort.domain.printable import printable
 
     for line in message.split("\n"):

@@ -1,4 +1,4 @@
-"""The flow's tools, in a cluster and without one."""
+"""The flow's services, in a cluster and without one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nightsort import __version__
 from nightsort.api.resource import Resource
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.prices import PRICE_TABLE
-from nightsort.flow.run.run import Tools
-from nightsort.flow.run.trace import Untraced
+from nightsort.flow.run.run import Services
+from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import Events, Ledger, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock
@@ -45,7 +45,7 @@ def cluster_client() -> AbstractAsyncContextManager[Any]:
 async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
     """Loaded where it is asked for: the exporter's imports take 0.2 s and 10 MB."""
     if settings.traces == "none":
-        return Untraced()
+        return NullTraces()
     from nightsort.adapters.telemetry.tracing import open_traces
 
     traces = open_traces(__version__)
@@ -54,7 +54,7 @@ async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
 
 
 @asynccontextmanager
-async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callable[[], bytes]]]:
+async def cluster_services(settings: Settings) -> AsyncIterator[tuple[Services, Callable[[], bytes]]]:
     """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
     # Loaded now rather than in the first resource's first look, which would wait seconds for them.
     from nightsort.adapters.anthropic import client as batches_api  # noqa: F401
@@ -76,11 +76,11 @@ async def cluster_tools(settings: Settings) -> AsyncIterator[tuple[Tools, Callab
             settings, KubeSecrets(client), KubeConfigMaps(client), closing, metrics=metrics, traces=traces
         )
         ledger, events = KubeLedger(client, settings.namespaces), KubeEvents(client)
-        yield tools_of(settings, connector, ledger, events), metrics.text
+        yield services_of(settings, connector, ledger, events), metrics.text
 
 
 @asynccontextmanager
-async def local_tools(
+async def local_services(
     settings: Settings,
     resources: Sequence[Resource],
     config_maps: Sequence[Document],
@@ -88,7 +88,7 @@ async def local_tools(
     folder: Path,
     *,
     anew: bool = False,
-) -> AsyncIterator[Tools]:
+) -> AsyncIterator[Services]:
     """The flow's tools without a cluster: ConfigMaps and Secrets are documents, what is written becomes files.
 
     `anew` forgets what earlier runs have left in the folder.
@@ -109,11 +109,11 @@ async def local_tools(
         if anew:
             files.clear()
         connector = Connector(settings, EnvSecrets(secrets, os.environ), files, closing, local=True)
-        yield replace(tools_of(settings, connector, ledger, LogEvents()), stored_bytes=None)
+        yield replace(services_of(settings, connector, ledger, LogEvents()), stored_bytes=None)
 
 
-def tools_of(settings: Settings, connector: Connector, ledger: Ledger, events: Events) -> Tools:
-    return Tools(
+def services_of(settings: Settings, connector: Connector, ledger: Ledger, events: Events) -> Services:
+    return Services(
         ledger=ledger,
         connections=connector,
         events=events,

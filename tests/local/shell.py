@@ -1,4 +1,4 @@
-"""Somebody at a desk: a folder with manifest files, the command line, and a simulated API that keeps a bill."""
+"""Somebody at a shell: a folder with manifest files, the command line, and a simulated API that keeps a bill."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Shell:
     folder: Path
     api: SimulatedApi
 
@@ -75,7 +75,7 @@ class Desk:
         return json.loads(path.read_text())["status"] if path.exists() else None
 
     def table(self, statement: str, rows: Sequence[tuple[object, ...]] = ()) -> list[Any]:
-        """Runs a statement on the desk's SQLite file, once or for each row; what it selects."""
+        """Runs a statement on the shell's SQLite file, once or for each row; what it selects."""
         with contextlib.closing(sqlite3.connect(self.folder / "tickets.db")) as connection, connection:
             if rows:
                 connection.executemany(statement, rows)

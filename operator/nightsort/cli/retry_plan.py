@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nightsort.api.model import API_VERSION, GROUP, KIND, Format
 from nightsort.api.resource import Resource
 from nightsort.cli.cancel import CANCELED_AFTER
-from nightsort.cli.order import Order
+from nightsort.cli.manifest_bundle import ManifestBundle
 from nightsort.domain.answer import Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.cost import money
@@ -34,11 +34,11 @@ ALL = "give --all to send, and pay, all its tickets again"
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryPlan:
     """`order` is None where there is nothing to do; `notes` are for the person who asked."""
 
     name: str
-    order: Order | None = None
+    order: ManifestBundle | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -61,7 +61,7 @@ async def again(
     wanted: Collection[str],
     *,
     everything: bool,
-) -> Again:
+) -> RetryPlan:
     """What a retry makes, and what is to be said of it.
 
     Raises:
@@ -73,26 +73,28 @@ async def again(
     if everything or not resource.status.batches:
         total = resource.status.tickets.total
         what = f"{plural(total, 'ticket')} sent, and paid, again" if everything else "nothing was bought before"
-        return Again(name, order(resource, name, spec), (f"{what}{cost_of(resource, total)}", *places(name, spec)))
+        return RetryPlan(name, bundle(resource, name, spec), (f"{what}{cost_of(resource, total)}", *places(name, spec)))
     if not without_category(resource):
-        return Again(name, notes=(f"nothing to retry: every ticket of {resource.meta.name} has its category",))
+        return RetryPlan(name, notes=(f"nothing to retry: every ticket of {resource.meta.name} has its category",))
     if leaves_out_labeled(resource):
         count = without_category(resource)
         note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
-        return Again(name, order(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
+        return RetryPlan(name, bundle(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
     return await of_the_failed(cluster, resource, name, spec, wanted)
 
 
 async def of_the_failed(
     cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], wanted: Collection[str]
-) -> Again:
+) -> RetryPlan:
     failed = await failed_tickets(cluster, resource, wanted)
     if not failed.ids:
         kinds = f" with the verdict {' or '.join(sorted(wanted))}" if wanted else " that has any text"
-        return Again(name, notes=(f"nothing to retry: no ticket of {resource.meta.name} without a category{kinds}",))
+        return RetryPlan(
+            name, notes=(f"nothing to retry: no ticket of {resource.meta.name} without a category{kinds}",)
+        )
     if resource.spec.source.inline is not None:
         kept = [ticket for ticket in spec["source"]["inline"]["tickets"] if ticket["id"] in failed.ids]
-        count, made = len(kept), order(resource, name, {**spec, "source": {"inline": {"tickets": kept}}})
+        count, made = len(kept), bundle(resource, name, {**spec, "source": {"inline": {"tickets": kept}}})
     else:
         count, made = await with_the_failed(cluster, resource, name, spec, failed.ids)
     if not count:
@@ -101,21 +103,21 @@ async def of_the_failed(
     total = resource.status.tickets.total
     notes = [f"{plural(count, 'ticket')} of {total:,} sent again ({failed}){cost_of(resource, count)}"]
     notes += [f"{plural(gone, 'ticket')} more not in the source any more"] if gone else []
-    return Again(name, made, (*notes, *places(name, spec)))
+    return RetryPlan(name, made, (*notes, *places(name, spec)))
 
 
 async def with_the_failed(
     cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], ids: Collection[str]
-) -> tuple[int, Order]:
+) -> tuple[int, ManifestBundle]:
     """How many of these tickets are still in the run's ConfigMap, and an order with a ConfigMap of them alone."""
     tickets = await tickets_of_run(cluster, resource)
     chosen = [ticket for ticket in tickets if ticket["id"] in ids]
     if len(chosen) == len(tickets):
-        return len(chosen), order(resource, name, spec)
+        return len(chosen), bundle(resource, name, spec)
     kind = kind_of(resource)
     file = ConfigMap(f"{name}-tickets", {f"tickets.{kind}": FORMS[kind](chosen)})
     source = {"configMap": {"name": file.name, "key": f"tickets.{kind}"}}
-    return len(chosen), order(resource, name, {**spec, "source": source}, file)
+    return len(chosen), bundle(resource, name, {**spec, "source": source}, file)
 
 
 def refuse_unfinished(resource: Resource) -> None:
@@ -216,11 +218,11 @@ def spec_again(spec: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def order(resource: Resource, name: str, spec: Mapping[str, Any], tickets: ConfigMap | None = None) -> Order:
+def bundle(resource: Resource, name: str, spec: Mapping[str, Any], tickets: ConfigMap | None = None) -> ManifestBundle:
     """No labels and annotations are taken over: they may be those of Argo CD or Helm."""
     annotations = {RETRY_OF: resource.meta.name}
     metadata = {"name": name, "namespace": resource.meta.namespace, "annotations": annotations}
-    return Order({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(spec)}, tickets)
+    return ManifestBundle({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(spec)}, tickets)
 
 
 def next_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Which move is next. `next_move` is the specification: each case shows one situation and the move that follows."""
+"""Which action is next. `next_action` is the specification: each case shows one summary and the action that follows."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord, BatchState, Plan, Status, Stop
 from nightsort.domain.account import Kinship
-from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import ALL_OVER, Candidate
-from nightsort.domain.conditions import conditions_of
-from nightsort.domain.moves import (
+from nightsort.domain.actions import (
     DEADLINE_EXCEEDED,
-    Abandon,
+    Action,
     Cancel,
+    CloseRetries,
     Collect,
-    Conclude,
     Confirm,
     Facts,
     Finish,
     Halt,
-    Move,
     Prepare,
     Release,
-    Rest,
+    Requeue,
+    SkipRemaining,
     Submit,
-    next_move,
+    next_action,
 )
+from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import ALL_OVER, Candidate
+from nightsort.domain.conditions import conditions_of
 from nightsort.domain.record import Submission
-from nightsort.domain.situation import Situation, Standing
+from nightsort.domain.run_state import ConditionSummary, RunState
 from tests.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
@@ -76,8 +76,8 @@ def overdue(*candidates: Candidate, kin: Kinship = Kinship.SAME) -> Facts:
     return replace(looked_for(*candidates), overdue={INTENDED.tag}, kinship={INTENDED.tag: kin})
 
 
-def finished(standing: Standing) -> Status:
-    return Status(conditions=conditions_of(Situation(standing, "R", "m"), (), 1, NOW))
+def finished(standing: RunState) -> Status:
+    return Status(conditions=conditions_of(ConditionSummary(standing, "R", "m"), (), 1, NOW))
 
 
 def run(*batches: BatchRecord, exhausted: bool = True, **more: Any) -> Status:
@@ -85,9 +85,9 @@ def run(*batches: BatchRecord, exhausted: bool = True, **more: Any) -> Status:
     return Status(plan=PLAN, batches=batches, source_exhausted=exhausted, **more)
 
 
-def move(status: Status, facts: Facts | None = None, now: datetime = NOW, meta: Meta = META, **spec: Any) -> Move:
+def action(status: Status, facts: Facts | None = None, now: datetime = NOW, meta: Meta = META, **spec: Any) -> Action:
     resource = Resource(meta, Spec.model_validate(manifest(**spec)["spec"]), status)
-    return next_move(resource, facts or Facts(), now)
+    return next_action(resource, facts or Facts(), now)
 
 
 OWN = batch(ended=True)
@@ -97,135 +97,135 @@ FOREIGN = Candidate(batch("foreign", ended=True), "other1")
 PROVEN = Candidate(OURS, INTENDED.tag)
 LATE = NOW + GRACE
 
-CASES: dict[str, tuple[Move, Move]] = {
-    "a new resource is prepared": (move(Status()), Prepare()),
-    "a complete run is left alone": (move(finished(Standing.COMPLETE)), Rest(None)),
-    "a failed run is left alone": (move(finished(Standing.FAILED)), Rest(None)),
-    "a prepared run submits": (move(run(exhausted=False)), Submit(Submission(0, 0))),
+CASES: dict[str, tuple[Action, Action]] = {
+    "a new resource is prepared": (action(Status()), Prepare()),
+    "a complete run is left alone": (action(finished(RunState.COMPLETE)), Requeue(None)),
+    "a failed run is left alone": (action(finished(RunState.FAILED)), Requeue(None)),
+    "a prepared run submits": (action(run(exhausted=False)), Submit(Submission(0, 0))),
     "the next shard goes on behind the cursor": (
-        move(run(SUBMITTED, exhausted=False, cursor="1")),
+        action(run(SUBMITTED, exhausted=False, cursor="1")),
         Submit(Submission(1, 0, after="1")),
     ),
     "what was released is submitted before anything new": (
-        move(run(RELEASED, exhausted=False, cursor="1")),
+        action(run(RELEASED, exhausted=False, cursor="1")),
         Submit(Submission(0, 0, after=None, through="1")),
     ),
-    "what can pass is asked again": (move(run(RETRYABLE)), Submit(Submission(0, 1, parents=(RETRYABLE,)))),
+    "what can pass is asked again": (action(run(RETRYABLE)), Submit(Submission(0, 1, parents=(RETRYABLE,)))),
     "a retry that was released is submitted with what it repeats": (
-        move(run(RETRYABLE, record(BatchState.RELEASED, attempt=1, through=None))),
+        action(run(RETRYABLE, record(BatchState.RELEASED, attempt=1, through=None))),
         Submit(Submission(0, 1, parents=(RETRYABLE,))),
     ),
-    "what was asked again is not asked once more": (move(run(RETRYABLE, RETRIED)), Finish()),
-    "a fresh batch is looked at soon": (move(run(FRESH), seen(batch())), Rest(2)),
-    "later the pause is half its age": (move(run(FRESH), seen(batch()), now=NOW + timedelta(seconds=30)), Rest(15)),
-    "and at most what the resource says": (move(run(SUBMITTED), seen(batch()), now=LATE), Rest(60)),
-    "which may be less": (move(run(SUBMITTED), seen(batch()), pollIntervalSeconds=1), Rest(1)),
-    "an ended batch is collected": (move(run(SUBMITTED), seen(OWN)), Collect(SUBMITTED, OWN)),
-    "a batch that the API does not show is waited for": (move(run(SUBMITTED), seen(), now=LATE), Rest(60)),
+    "what was asked again is not asked once more": (action(run(RETRYABLE, RETRIED)), Finish()),
+    "a fresh batch is looked at soon": (action(run(FRESH), seen(batch())), Requeue(2)),
+    "later the pause is half its age": (action(run(FRESH), seen(batch()), now=NOW + timedelta(seconds=30)), Requeue(15)),
+    "and at most what the resource says": (action(run(SUBMITTED), seen(batch()), now=LATE), Requeue(60)),
+    "which may be less": (action(run(SUBMITTED), seen(batch()), pollIntervalSeconds=1), Requeue(1)),
+    "an ended batch is collected": (action(run(SUBMITTED), seen(OWN)), Collect(SUBMITTED, OWN)),
+    "a batch that the API does not show is waited for": (action(run(SUBMITTED), seen(), now=LATE), Requeue(60)),
     "collecting goes before submitting": (
-        move(run(SUBMITTED, exhausted=False), seen(OWN)),
+        action(run(SUBMITTED, exhausted=False), seen(OWN)),
         Collect(SUBMITTED, OWN),
     ),
-    "when all is collected the run finishes": (move(run(COLLECTED)), Finish()),
-    "a run without tickets finishes": (move(run()), Finish()),
-    "an intent that was not looked for is waited for": (move(run(INTENDED), now=LATE), Rest(60)),
+    "when all is collected the run finishes": (action(run(COLLECTED)), Finish()),
+    "a run without tickets finishes": (action(run()), Finish()),
+    "an intent that was not looked for is waited for": (action(run(INTENDED), now=LATE), Requeue(60)),
     "an intent is given its batch by the tag": (
-        move(run(INTENDED), looked_for(FOREIGN, PROVEN)),
+        action(run(INTENDED), looked_for(FOREIGN, PROVEN)),
         Confirm(INTENDED, OURS),
     ),
     "an intent is given its batch even after the grace": (
-        move(run(INTENDED), overdue(PROVEN), LATE),
+        action(run(INTENDED), overdue(PROVEN), LATE),
         Confirm(INTENDED, OURS),
     ),
     "without a candidate an intent waits through the grace, whatever the clock says": (
-        move(run(INTENDED), looked_for(), LATE + timedelta(hours=20)),
-        Rest(60),
+        action(run(INTENDED), looked_for(), LATE + timedelta(hours=20)),
+        Requeue(60),
     ),
     "without a candidate an intent is released after the grace": (
-        move(run(INTENDED), overdue(), LATE),
+        action(run(INTENDED), overdue(), LATE),
         Release(INTENDED),
     ),
     "with foreign candidates only an intent is released": (
-        move(run(INTENDED), overdue(FOREIGN), LATE),
+        action(run(INTENDED), overdue(FOREIGN), LATE),
         Release(INTENDED),
     ),
     "a candidate that may yet be proven keeps the intent": (
-        move(run(INTENDED), overdue(FOREIGN, UNPROVEN), LATE + timedelta(hours=20)),
-        Rest(60),
+        action(run(INTENDED), overdue(FOREIGN, UNPROVEN), LATE + timedelta(hours=20)),
+        Requeue(60),
     ),
     "other shards are submitted while an intent is unclear": (
-        move(run(INTENDED, exhausted=False, cursor="1"), looked_for(UNPROVEN)),
+        action(run(INTENDED, exhausted=False, cursor="1"), looked_for(UNPROVEN)),
         Submit(Submission(1, 0, after="1")),
     ),
     "an intent of another account is kept for as long as it takes": (
-        move(run(INTENDED), overdue(kin=Kinship.OTHER), NOW + 9 * ALL_OVER),
-        Rest(60),
+        action(run(INTENDED), overdue(kin=Kinship.OTHER), NOW + 9 * ALL_OVER),
+        Requeue(60),
     ),
     "an intent of an account that cannot be told is kept": (
-        move(run(INTENDED), overdue(kin=Kinship.UNKNOWN), NOW + ALL_OVER),
-        Rest(60),
+        action(run(INTENDED), overdue(kin=Kinship.UNKNOWN), NOW + ALL_OVER),
+        Requeue(60),
     ),
     "an intent of an account that cannot be told is released when all is over": (
-        move(run(INTENDED), overdue(kin=Kinship.UNKNOWN), NOW + ALL_OVER + timedelta(hours=1)),
+        action(run(INTENDED), overdue(kin=Kinship.UNKNOWN), NOW + ALL_OVER + timedelta(hours=1)),
         Release(INTENDED),
     ),
     "strange batches of another account do not make an intent lost": (
-        move(run(INTENDED), overdue(FOREIGN, kin=Kinship.OTHER), NOW + 9 * ALL_OVER),
-        Rest(60),
+        action(run(INTENDED), overdue(FOREIGN, kin=Kinship.OTHER), NOW + 9 * ALL_OVER),
+        Requeue(60),
     ),
     "a person releases an intent of another account by its tag": (
-        move(run(INTENDED), overdue(kin=Kinship.OTHER), meta=replace(META, buy_again=INTENDED.tag)),
+        action(run(INTENDED), overdue(kin=Kinship.OTHER), meta=replace(META, buy_again=INTENDED.tag)),
         Release(INTENDED),
     ),
     "another tag is no word on it": (
-        move(run(INTENDED), overdue(kin=Kinship.OTHER), meta=replace(META, buy_again="other1")),
-        Rest(60),
+        action(run(INTENDED), overdue(kin=Kinship.OTHER), meta=replace(META, buy_again="other1")),
+        Requeue(60),
     ),
     "a person's word does not shorten the grace where the account is there": (
-        move(run(INTENDED), looked_for(), meta=replace(META, buy_again=INTENDED.tag)),
-        Rest(60),
+        action(run(INTENDED), looked_for(), meta=replace(META, buy_again=INTENDED.tag)),
+        Requeue(60),
     ),
     "the tag proves it under any key": (
-        move(run(INTENDED), overdue(PROVEN, kin=Kinship.UNKNOWN)),
+        action(run(INTENDED), overdue(PROVEN, kin=Kinship.UNKNOWN)),
         Confirm(INTENDED, OURS),
     ),
     "nothing more is bought while an intent is of another account": (
-        move(run(INTENDED, exhausted=False, cursor="1"), overdue(kin=Kinship.OTHER)),
-        Rest(60),
+        action(run(INTENDED, exhausted=False, cursor="1"), overdue(kin=Kinship.OTHER)),
+        Requeue(60),
     ),
-    "a stop before any batch finishes": (move(Status(stop=STOP)), Finish()),
+    "a stop before any batch finishes": (action(Status(stop=STOP)), Finish()),
     "a stop buys nothing, whatever is left": (
-        move(run(SUBMITTED, record(BatchState.RELEASED, shard=1), stop=STOP), seen(batch())),
-        Abandon(Submission(1, 0, through="1")),
+        action(run(SUBMITTED, record(BatchState.RELEASED, shard=1), stop=STOP), seen(batch())),
+        SkipRemaining(Submission(1, 0, through="1")),
     ),
     "a stop still collects what was bought": (
-        move(run(SUBMITTED, stop=STOP), seen(OWN)),
+        action(run(SUBMITTED, stop=STOP), seen(OWN)),
         Collect(SUBMITTED, OWN),
     ),
-    "a stop lets a batch run to its end": (move(run(SUBMITTED, stop=STOP), seen(batch()), now=LATE), Rest(60)),
+    "a stop lets a batch run to its end": (action(run(SUBMITTED, stop=STOP), seen(batch()), now=LATE), Requeue(60)),
     "a stop concludes what would have been asked again": (
-        move(run(RETRYABLE, stop=STOP, exhausted=False)),
-        Conclude(RETRYABLE),
+        action(run(RETRYABLE, stop=STOP, exhausted=False)),
+        CloseRetries(RETRYABLE),
     ),
     "a stop abandons the rest of the source": (
-        move(run(COLLECTED, stop=STOP, exhausted=False, cursor="1")),
-        Abandon(Submission(1, 0, after="1")),
+        action(run(COLLECTED, stop=STOP, exhausted=False, cursor="1")),
+        SkipRemaining(Submission(1, 0, after="1")),
     ),
-    "after a stop a settled run finishes": (move(run(COLLECTED, stop=STOP)), Finish()),
-    "suspended, a running batch is cancelled": (move(run(SUBMITTED), seen(batch()), suspend=True), Cancel(SUBMITTED)),
+    "after a stop a settled run finishes": (action(run(COLLECTED, stop=STOP)), Finish()),
+    "suspended, a running batch is cancelled": (action(run(SUBMITTED), seen(batch()), suspend=True), Cancel(SUBMITTED)),
     "suspended, an ended batch is collected": (
-        move(run(SUBMITTED), seen(OWN), suspend=True),
+        action(run(SUBMITTED), seen(OWN), suspend=True),
         Collect(SUBMITTED, OWN),
     ),
     "suspended, a batch is asked to end once": (
-        move(run(SUBMITTED), replace(seen(batch()), cancel_asked={"batch-0-0"}), suspend=True),
-        Rest(60),
+        action(run(SUBMITTED), replace(seen(batch()), cancel_asked={"batch-0-0"}), suspend=True),
+        Requeue(60),
     ),
-    "suspended, nothing is prepared": (move(Status(), suspend=True), Rest(60)),
-    "suspended, nothing is submitted": (move(run(exhausted=False), suspend=True), Rest(60)),
-    "suspended, nothing is finished": (move(run(COLLECTED), suspend=True), Rest(60)),
-    "suspended, an intent is settled": (move(run(INTENDED), looked_for(PROVEN), suspend=True), Confirm(INTENDED, OURS)),
-    "suspended, a stopped run finishes": (move(run(COLLECTED, stop=STOP), suspend=True), Finish()),
+    "suspended, nothing is prepared": (action(Status(), suspend=True), Requeue(60)),
+    "suspended, nothing is submitted": (action(run(exhausted=False), suspend=True), Requeue(60)),
+    "suspended, nothing is finished": (action(run(COLLECTED), suspend=True), Requeue(60)),
+    "suspended, an intent is settled": (action(run(INTENDED), looked_for(PROVEN), suspend=True), Confirm(INTENDED, OURS)),
+    "suspended, a stopped run finishes": (action(run(COLLECTED, stop=STOP), suspend=True), Finish()),
 }  # fmt: skip
 
 
@@ -236,27 +236,27 @@ def test_next_move(case: str) -> None:
     assert given == expected
 
 
-def deadline(status: Status, seconds: int, facts: Facts | None = None) -> Move:
+def deadline(status: Status, seconds: int, facts: Facts | None = None) -> Action:
     status = status.model_copy(update={"start_time": NOW})
-    return move(status, facts, NOW + timedelta(seconds=seconds), activeDeadlineSeconds=100)
+    return action(status, facts, NOW + timedelta(seconds=seconds), activeDeadlineSeconds=100)
 
 
 def test_a_run_stops_at_its_deadline() -> None:
-    assert deadline(run(SUBMITTED), 99, seen(batch())) == Rest(1), "it is looked at in time"
-    assert deadline(run(SUBMITTED), 10, seen(batch())) == Rest(60)
+    assert deadline(run(SUBMITTED), 99, seen(batch())) == Requeue(1), "it is looked at in time"
+    assert deadline(run(SUBMITTED), 10, seen(batch())) == Requeue(60)
     assert deadline(run(SUBMITTED), 100, seen(batch())) == Halt(
         Stop(reason=DEADLINE_EXCEEDED, message="not finished within activeDeadlineSeconds (100)")
     )
 
 
 def test_a_run_that_never_started_has_no_deadline() -> None:
-    assert move(Status(), now=NOW + timedelta(days=9), activeDeadlineSeconds=1) == Prepare()
+    assert action(Status(), now=NOW + timedelta(days=9), activeDeadlineSeconds=1) == Prepare()
 
 
 def test_a_suspended_run_has_no_deadline() -> None:
     status = run(SUBMITTED).model_copy(update={"start_time": NOW})
 
-    assert move(status, seen(batch(ended=True)), NOW + timedelta(days=9), activeDeadlineSeconds=1, suspend=True) == (
+    assert action(status, seen(batch(ended=True)), NOW + timedelta(days=9), activeDeadlineSeconds=1, suspend=True) == (
         Collect(SUBMITTED, batch(ended=True))
     )
 
@@ -264,7 +264,7 @@ def test_a_suspended_run_has_no_deadline() -> None:
 @pytest.mark.parametrize("suspended", [True, False])
 @pytest.mark.parametrize("status", [Status(), run(SUBMITTED)], ids=["before its first look", "in flight"])
 def test_a_deadline_of_zero_is_over_at_any_time(status: Status, suspended: bool) -> None:
-    assert move(status, seen(batch()), activeDeadlineSeconds=0, suspend=suspended) == Halt(
+    assert action(status, seen(batch()), activeDeadlineSeconds=0, suspend=suspended) == Halt(
         Stop(reason=DEADLINE_EXCEEDED, message="canceled: activeDeadlineSeconds is 0")
     )
 
@@ -278,10 +278,10 @@ def test_a_run_stops_once() -> None:
 def test_after_the_deadline_a_running_batch_is_cancelled() -> None:
     late = run(SUBMITTED, stop=Stop(reason=DEADLINE_EXCEEDED))
 
-    assert move(late, seen(batch())) == Cancel(SUBMITTED)
+    assert action(late, seen(batch())) == Cancel(SUBMITTED)
 
 
 def test_a_resource_that_is_being_deleted_is_left_to_the_farewell() -> None:
     deleted = replace(META, deletion_timestamp=NOW)
 
-    assert move(run(SUBMITTED), seen(OWN), meta=deleted) == Rest(None)
+    assert action(run(SUBMITTED), seen(OWN), meta=deleted) == Requeue(None)

@@ -241,14 +241,16 @@ class Keeping:
         return await self.connections.finds_unlabeled_again(resource)
 
 
-async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -> None:
+async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -> collect.Collected:
     # Nothing is patched here: lives are interleaved and end in the middle, so that a patch would outlive them.
     kept = Kept()
     held = Run(run.resource, dataclasses.replace(run.services, connections=Keeping(run.services.connections, kept)))
-    await collect.collect(held, record, batch)
+    found = await collect.collect(held, record, batch)
+    await held.save_results(found.status, progress(found.status))
     run.resource = held.resource
     for sink in await run.services.connections.sinks(run.resource):
         await sink.write(kept.all())
+    return found
 
 
 async def what_came(

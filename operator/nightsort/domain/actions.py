@@ -182,6 +182,8 @@ Action = (
     | Finish
     | Requeue
 )
+NAMES = {MarkLost: "lose", CloseRetries: "conclude", SkipRemaining: "abandon", Requeue: "rest"}
+"""Users see these in traces and messages, so that they stay when a class gets another name."""
 Policy = Callable[[Resource, Facts, datetime], Action | None]
 
 
@@ -397,6 +399,11 @@ def urgent_action(resource: Resource, facts: Facts, now: datetime) -> Action | N
     """What needs to know nothing of the world: a failure to look at it must not keep a run from being ended."""
     found = next((action for policy in URGENT if (action := policy(resource, facts, now))), None)
     return None if isinstance(found, Requeue) else found
+
+
+def name_of(action: Action) -> str:
+    """An action's name in traces and messages."""
+    return NAMES.get(type(action)) or type(action).__name__.lower()
 
 
 def next_action(resource: Resource, facts: Facts, now: datetime) -> Action:

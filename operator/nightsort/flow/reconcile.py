@@ -27,6 +27,7 @@ from nightsort.domain.actions import (
     Requeue,
     SkipRemaining,
     Submit,
+    name_of,
     next_action,
     poll_pause,
     urgent_action,
@@ -134,7 +135,7 @@ class Reconciler:
                     return await self._requeue(run, action, facts)
             run.step = step_of(action)
             try:
-                with self._services.traces.step(run.resource.meta, type(action).__name__.lower(), batch_of(action)):
+                with self._services.traces.step(run.resource.meta, name_of(action), batch_of(action)):
                     await self._perform(run, action)
                 self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
                 self._accidents.over(run.resource.meta.uid, run.step)

@@ -117,7 +117,7 @@ CASES: dict[str, tuple[Action, Action]] = {
     ),
     "what was asked again is not asked once more": (action(run(RETRYABLE, RETRIED)), Finish()),
     "a fresh batch is looked at soon": (action(run(FRESH), seen(batch())), Requeue(2)),
-    "later the pause is half its age": (action(run(FRESH), seen(batch()), now=NOW + timedelta(seconds=30)), Requeue(15)),
+    "later it pauses half its age": (action(run(FRESH), seen(batch()), now=NOW + timedelta(seconds=30)), Requeue(15)),
     "and at most what the resource says": (action(run(SUBMITTED), seen(batch()), now=LATE), Requeue(60)),
     "which may be less": (action(run(SUBMITTED), seen(batch()), pollIntervalSeconds=1), Requeue(1)),
     "an ended batch is collected": (action(run(SUBMITTED), seen(OWN)), Collect(SUBMITTED, OWN)),
@@ -224,7 +224,7 @@ CASES: dict[str, tuple[Action, Action]] = {
     "suspended, nothing is prepared": (action(Status(), suspend=True), Requeue(60)),
     "suspended, nothing is submitted": (action(run(exhausted=False), suspend=True), Requeue(60)),
     "suspended, nothing is finished": (action(run(COLLECTED), suspend=True), Requeue(60)),
-    "suspended, an intent is settled": (action(run(INTENDED), looked_for(PROVEN), suspend=True), Confirm(INTENDED, OURS)),
+    "suspended, intents settle": (action(run(INTENDED), looked_for(PROVEN), suspend=True), Confirm(INTENDED, OURS)),
     "suspended, a stopped run finishes": (action(run(COLLECTED, stop=STOP), suspend=True), Finish()),
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nightsort.api.status import RULES, BatchRecord, Status, Usage
 from nightsort.domain.answer import Answer, Verdict
@@ -68,14 +69,20 @@ class Count:
         )
 
 
+class Warned(NamedTuple):
+    """A Warning event that is to be posted."""
+
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What a batch came to: the status with its figures, which is not written yet, and what users are told of it."""
 
     status: Status
     note: str
-    warnings: Sequence[tuple[str, str]]
-    """Reasons and messages."""
+    warnings: Sequence[Warned]
 
 
 async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
@@ -127,10 +134,12 @@ async def read_through(
     )
 
 
-def odd_lines(batch: Batch, reading: Reading) -> Iterator[tuple[str, str]]:
+def odd_lines(batch: Batch, reading: Reading) -> Iterator[Warned]:
     if reading.strays:
         lines = plural(reading.strays, "line")
-        yield "StrayAnswers", f"batch {batch.id}: {lines} of its results answer what it did not ask; left out"
+        message = f"batch {batch.id}: {lines} of its results answer what it did not ask; left out"
+        yield Warned("StrayAnswers", message)
     if reading.differing:
         tickets = plural(len(reading.differing), "ticket")
-        yield "AnswersDiffer", f"batch {batch.id}: {tickets} with two answers that differ; one of them counts"
+        message = f"batch {batch.id}: {tickets} with two answers that differ; one of them counts"
+        yield Warned("AnswersDiffer", message)

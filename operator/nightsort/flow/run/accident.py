@@ -9,7 +9,7 @@ from pathlib import Path
 from traceback import extract_tb
 
 from nightsort.api.status import BatchRecord, BatchState
-from nightsort.domain.actions import INTERNAL_ERROR, Action, Collect, poll_pause
+from nightsort.domain.actions import INTERNAL_ERROR, Action, Collect, name_of, poll_pause
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.record import in_state
 from nightsort.flow.run.run import Run
@@ -78,7 +78,7 @@ def step_of(action: Action) -> str:
     if isinstance(action, Collect):
         return f"{COLLECTING}{action.batch.id}"
     batch_id = batch_of(action)
-    return type(action).__name__.lower() + (f" of batch {batch_id}" if batch_id else "")
+    return name_of(action) + (f" of batch {batch_id}" if batch_id else "")
 
 
 def batch_of(action: Action) -> str | None:

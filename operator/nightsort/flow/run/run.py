@@ -96,9 +96,9 @@ class Services:
     batches at once, `scratch` where bodies and rows lie on their way, `places` how many batches of a source a record
     may hold, `stored_bytes` how large a resource may be where it is stored, or None where nothing limits it. What
     follows them is remembered while the process lives: `bought`, by tag, what was bought but could not be confirmed in
-    the ledger; `owned`, the batches of all records; `tag_seen_once` and `tag_confirmed`, the tag of a batch after one and after
-    two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `remembered`, by uid, the newest
-    record of a run that was held against its copy; `totals`, how many requests batches were said to hold;
+    the ledger; `owned`, the batches of all records; `tag_seen_once` and `tag_confirmed`, the tag of a batch after one
+    and after two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `remembered`, by uid,
+    the newest record of a run that was held against its copy; `totals`, how many requests batches were said to hold;
     `short_reads`, how long results have lacked lines of a kind; `cancel_asked`, batches that were asked to end;
     `absent_since`, when (in monotonic seconds) the API was first seen not to show a batch; `too_dear`, by uid, the
     batch that is above a resource's limit.

@@ -1,0 +1,178 @@
+"""Which characters a text file is written in: by its mark, by being UTF-8, or Windows-1252 where that is no guess.
+
+Windows-1252 shares its bytes with a dozen other code pages. It is believed only where the letters beyond ASCII are
+those of one language that it is for; a file in Polish, Czech or Turkish reads as letters that no such language has.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightsort.domain.file_kinds import ENOUGH, kind_of
+from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unusable import UnusableFile
+
+CHUNK = 1 << 20
+MARKS = (  # UTF-32's little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+WESTERN = "cp1252"
+LETTERS = {
+    "German": "äöüßÄÖÜ",
+    "French": "àâæçéèêëîïôœùûüÿÀÂÆÇÉÈÊËÎÏÔŒÙÛÜ",
+    "Spanish": "áéíóúüñÁÉÍÓÚÜÑ¿¡ºª",
+    "Portuguese": "áâãàçéêíóôõúüÁÂÃÀÇÉÊÍÓÔÕÚºª",
+    "Italian": "àèéìòùÀÈÉÌÒÙ",
+    "Dutch": "éëèïóöüáÉË",
+    "Scandinavian": "åäöæøéÅÄÖÆØÉ",
+}
+SIGNS = frozenset("€‚„“”‘’…–—•«»°§£©®™´·\xa0")  # noqa: RUF001
+LEAST_SHARE = 0.97
+"""Of the letters beyond ASCII that one language must have: the others are in names."""
+MOST_SHARE = 0.3
+"""Of letters beyond ASCII in all of them, in a language that Windows-1252 is for."""
+BINARY = "this is binary and no text: export it as CSV, or name what it is with --format"
+MOST_ZEROS = 0.7
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+SIGN_IN_A_WORD = re.compile(r"[A-Za-z][€‚„“”…•«»][A-Za-z]")  # noqa: RUF001
+"""As where `ä` of the code page of DOS is read as `„`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """How a file's bytes become text: Python's codec, the mark in front of it, and what a person is to be told."""
+
+    codec: str
+    mark: bytes = b""
+    note: str = ""
+
+
+def charset_of(file: UnchangedFile, told: str | None = None) -> Charset:
+    """Reads the file once, to its end.
+
+    Raises:
+        UnusableFile: it is empty or no text, is not what was told, or its characters would be a guess.
+    """
+    with file.content() as content:
+        beginning = content.read(ENOUGH)
+    found = by_mark(file.path, beginning) if told is None else told_charset(file.path, told, beginning)
+    if not beginning[len(found.mark) :]:
+        raise UnusableFile(file.path, "the file is empty: did its export fail?")
+    if told is None and not found.mark.startswith(b"\xff") and not found.mark.startswith(b"\xfe"):
+        refuse_other_kinds(file.path, beginning)
+    if told is None and found.codec == "utf-8" and b"\0" in beginning:
+        raise UnusableFile(file.path, BINARY)
+    flaw = flaw_of(file, found)
+    if flaw is None:
+        return found
+    if told is None and found.codec == "utf-8" and not found.mark and is_western(file):
+        return Charset(WESTERN, note="read as Windows-1252, since it is not UTF-8 (--encoding says otherwise)")
+    raise UnusableFile(file.path, remedy(found, told), f"line {flaw:,}")
+
+
+def by_mark(path: Path, beginning: bytes) -> Charset:
+    if beginning.startswith(UTF32):
+        raise UnusableFile(path, "this is UTF-32 text: read it with --encoding utf-32")
+    for mark, codec in MARKS:
+        if beginning.startswith(mark):
+            return Charset(codec, mark)
+    if unmarked := unmarked_utf16(beginning):
+        raise UnusableFile(path, f"this seems to be UTF-16 without a mark: read it with --encoding {unmarked}")
+    return Charset("utf-8")
+
+
+def unmarked_utf16(beginning: bytes) -> str | None:
+    """UTF-16 by the zero bytes beside the letters of ASCII, which are most of a header."""
+    for codec, high in (("utf-16-be", beginning[::2]), ("utf-16-le", beginning[1::2])):
+        if len(high) > 1 and high.count(0) >= MOST_ZEROS * len(high) and beginning.count(0) == high.count(0):
+            return codec
+    return None
+
+
+def told_charset(path: Path, told: str, beginning: bytes) -> Charset:
+    try:
+        codec = codecs.lookup(told).name
+        "".encode(codec)
+    except (LookupError, UnicodeError, ValueError):
+        raise UnusableFile(
+            path, f"there is no encoding {told!r}: name one such as utf-8, utf-16, cp1252, iso8859-15"
+        ) from None
+    codec = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(codec, codec)
+    for mark, marked in ((UTF32[0], "utf-32-le"), (UTF32[1], "utf-32-be"), *MARKS):
+        if beginning.startswith(mark) and codec[:6] == marked[:6]:
+            return Charset(marked, mark)
+    return Charset(codec)
+
+
+def refuse_other_kinds(path: Path, beginning: bytes) -> None:
+    if kind := kind_of(beginning):
+        hint = " If it is a spreadsheet, let its name end in .xlsx" if beginning.startswith(b"PK") else ""
+        hint = " Let its name end in .parquet" if beginning.startswith(b"PAR1") else hint
+        raise UnusableFile(path, f"{kind}.{hint}" if hint else kind, "line 1")
+
+
+def flaw_of(file: UnchangedFile, charset: Charset) -> int | None:
+    """The first line that is not written in these characters; None where all are.
+
+    Raises:
+        UnusableFile: the text has NUL characters.
+    """
+    line = 1
+    try:
+        for text in texts(file, charset):
+            if (zero := text.find("\0")) >= 0:
+                line += text.count("\n", 0, zero)
+                raise UnusableFile(
+                    file.path, "a NUL character: this is no text, or it is damaged; export it anew", f"line {line:,}"
+                )
+            line += text.count("\n")
+    except UnicodeDecodeError as error:
+        return line + error.object[: error.start].decode(charset.codec, "replace").count("\n")
+    except UnicodeError:
+        return line
+    return None
+
+
+def texts(file: UnchangedFile, charset: Charset) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(charset.codec)()
+    with file.content() as content:
+        content.read(len(charset.mark))
+        while chunk := content.read(CHUNK):
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)
+
+
+def is_western(file: UnchangedFile) -> bool:
+    """Whether Windows-1252 is what it is written in beyond doubt."""
+    found: Counter[str] = Counter()
+    chars = in_words = 0
+    try:
+        for text in texts(file, Charset(WESTERN)):
+            chars += len(text)
+            in_words += len(SIGN_IN_A_WORD.findall(text))
+            found.update(BEYOND_ASCII.findall(text))
+    except UnicodeDecodeError:
+        return False
+    letters = {character: count for character, count in found.items() if character not in SIGNS}
+    total = sum(letters.values())
+    covered = max(sum(letters.get(letter, 0) for letter in alphabet) for alphabet in LETTERS.values())
+    return covered >= LEAST_SHARE * total and total <= MOST_SHARE * chars and in_words * 10 <= found.total()
+
+
+def remedy(charset: Charset, told: str | None) -> str:
+    if told is not None:
+        return f"not {told} text: name its encoding with --encoding, or leave that away"
+    if charset.mark:
+        return f"not {charset.codec} text, as its beginning says: was the file cut, or put together from two?"
+    return (
+        "not UTF-8 text, and which code page it is would be a guess: name it with --encoding, such as "
+        "--encoding cp1252 (Western Europe) or --encoding cp1250 (Central Europe)"
+    )

@@ -1,0 +1,226 @@
+"""CSV and its kin as a table: rows with the text that they were written in, so that they are written back unchanged."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from nightsort.formats.charsets import Charset
+from nightsort.formats.dialects import NAMES, Dialect, UnknownDelimiter, dialect_of
+from nightsort.formats.kinds import Kind
+from nightsort.formats.table import MOST_COLUMNS, Options, Role, Row, Values, ragged, unique_names
+from nightsort.formats.tickets import MOST_FIELD_CHARS, InvalidFile, Lines
+from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unusable import UnusableFile
+
+SAMPLE_CHARS = 64 * 1024
+NEVER_CLOSED = "a quote is opened in this row and never closed: close it, or double it where it is part of the text"
+NOT_DOUBLED = (
+    'a quote within quotes must be doubled, as in "12"" screen", and behind a closing one a separator must follow'
+)
+NO_HEADER = "no header: the first line must have the names of the columns"
+
+
+class WrittenLines(Lines):
+    """Lines that are kept until the record that they make up has been taken."""
+
+    def __init__(self, file: TextIO) -> None:
+        super().__init__(file)
+        self._kept: list[str] = []
+
+    def __next__(self) -> str:
+        line = super().__next__()
+        self._kept.append(line)
+        return line
+
+    def taken(self) -> str:
+        self.let_go()
+        raw = self._kept[0] if len(self._kept) == 1 else "".join(self._kept)
+        self._kept.clear()
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """A text file with a header, whose columns one sign separates."""
+
+    file: UnchangedFile
+    kind: Kind
+    charset: Charset
+    dialect: Dialect
+    fill: bool = False
+    header: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unit: str = "line"
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    @property
+    def digest(self) -> str | None:
+        return self.file.digest
+
+    @property
+    def encoding(self) -> tuple[str, bytes]:
+        return self.charset.codec, self.charset.mark
+
+    def records(self) -> Iterator[Row]:
+        width, first, own = len(self.header), True, self.own_header()
+        for number, cells, raw in self._parsed():
+            if not any(cell.strip() for cell in cells):
+                yield Row(number, (), raw, Role.BLANK)
+            elif first:
+                first = False
+            else:
+                yield self._row(number, cells, raw, width, own)
+
+    def _row(self, number: int, cells: list[str], raw: str, width: int, own: Sequence[str]) -> Row:
+        if len(cells) == width:
+            return Row(number, tuple(cells), raw, Role.HEADER if cells == own else Role.TICKET)
+        if len(cells) > width:
+            over = any(cell.strip() for cell in cells[width:])
+            return Row(number, tuple(cells[:width]), role=Role.LONG if over else Role.TICKET)
+        filled = (*cells, *[""] * (width - len(cells)))
+        return Row(number, filled, role=Role.TICKET if self.fill else Role.SHORT)
+
+    def own_header(self) -> list[str]:
+        """The header as it stands in the file.
+
+        Raises:
+            UnusableFile: there is none.
+        """
+        for number, cells, _ in self._parsed():
+            if any(cell.strip() for cell in cells):
+                if len(cells) > MOST_COLUMNS:
+                    raise UnusableFile(
+                        self.path, f"more than {MOST_COLUMNS:,} columns: is this a table?", f"line {number:,}"
+                    )
+                return cells
+        raise UnusableFile(self.path, f"{NO_HEADER}, and all lines are empty", "line 1")
+
+    def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
+        yield self.dialect.hint
+        first, own = True, self.own_header()
+        width, empty = len(own), [""] * len(names)
+        for number, cells, raw in self._parsed():
+            if not any(cell.strip() for cell in cells):
+                # An empty line stays one; a spreadsheet's row of empty cells stays as wide as the others.
+                exact = raw if len(cells) == width else ""
+                yield raw if len(cells) < width else self._extended(cells[:width], exact, empty, ending_of(raw))
+                continue
+            if first:
+                first = False
+                yield self._extended(cells, raw, names, ending_of(raw))
+                continue
+            row = self._row(number, cells, raw, width, own)
+            if row.role in (Role.SHORT, Role.LONG):
+                raise ragged(self, row.role, [number], 1)
+            added = names if row.role is Role.HEADER else values(row)
+            yield self._extended(row.cells, row.raw, added, ending_of(raw))
+
+    def _extended(self, cells: Sequence[str], raw: str, added: Sequence[str | None], ending: str) -> str:
+        """A record's own text where it has one, and further cells behind it."""
+        delimiter = self.dialect.delimiter
+        text = raw[: len(raw) - len(ending)] if raw else delimiter.join(quoted(cell, delimiter) for cell in cells)
+        return delimiter.join((text, *(quoted(value or "", delimiter) for value in added))) + ending
+
+    def _parsed(self) -> Iterator[tuple[int, list[str], str]]:
+        """Each record: its first line's number, its cells and its text."""
+        csv.field_size_limit(MOST_FIELD_CHARS)
+        skipped = 1 if self.dialect.hint else 0
+        with self._text() as text:
+            if skipped:
+                text.readline()
+            lines = WrittenLines(text)
+            reader = csv.reader(
+                lines, delimiter=self.dialect.delimiter, skipinitialspace=self.dialect.spaced, strict=True
+            )
+            number = 1
+            try:
+                for cells in reader:
+                    raw = lines.taken()
+                    if not any(cells):
+                        lines.is_empty(len(raw))
+                    else:
+                        lines.is_ticket()
+                    yield number + skipped, cells, raw
+                    number = reader.line_num + 1
+            except csv.Error as error:
+                raise UnusableFile(self.path, explained(error), f"line {number + skipped:,}") from None
+            except UnusableFile:
+                raise
+            except InvalidFile as error:
+                raise UnusableFile(self.path, str(error)) from None
+
+    @contextmanager
+    def _text(self) -> Iterator[io.TextIOWrapper]:
+        with opened_text(self.file, self.charset, newline="") as text:
+            yield text
+
+
+@contextmanager
+def opened_text(file: UnchangedFile, charset: Charset, newline: str) -> Iterator[io.TextIOWrapper]:
+    """A file's text behind its mark.
+
+    Raises:
+        UnusableFile: it cannot be read, or has changed.
+    """
+    with file.content() as content:
+        content.read(len(charset.mark))
+        text = io.TextIOWrapper(content, charset.codec, newline=newline)
+        try:
+            yield text
+        except UnicodeError:
+            raise UnusableFile(file.path, "its characters cannot be read: has it changed meanwhile?") from None
+        finally:
+            text.detach()
+
+
+def open_delimited(file: UnchangedFile, kind: Kind, charset: Charset, options: Options) -> Delimited:
+    """Looks at the file's beginning for its dialect, and takes its header.
+
+    Raises:
+        UnusableFile: it has no header.
+    """
+    with opened_text(file, charset, newline="") as text:
+        beginning = text.read(SAMPLE_CHARS)
+        whole = len(beginning) < SAMPLE_CHARS
+    first = "\t" if kind is Kind.TSV else ","
+    try:
+        dialect = dialect_of(beginning, whole, options.delimiter, first)
+    except UnknownDelimiter as error:
+        raise UnusableFile(file.path, str(error)) from None
+    table = Delimited(file, kind, charset, dialect, options.fill_short_rows)
+    own = table.own_header()
+    notes = [charset.note] if charset.note else []
+    if dialect.delimiter != first:
+        notes.append(f"{NAMES.get(dialect.delimiter, repr(dialect.delimiter))} separate its columns")
+    return replace(table, header=unique_names(own), notes=tuple(notes))
+
+
+def explained(error: csv.Error) -> str:
+    said = str(error)
+    if "unexpected end" in said:
+        return NEVER_CLOSED
+    if "expected after" in said:
+        return NOT_DOUBLED
+    if "field larger" in said:
+        return f"a cell of more than {MOST_FIELD_CHARS:,} characters: is a quote open?"
+    return f"no valid CSV ({said}): export it anew"
+
+
+def ending_of(raw: str) -> str:
+    return raw[len(raw.rstrip("\r\n")) :]
+
+
+def quoted(value: str, delimiter: str) -> str:
+    """A cell as CSV has it: in quotes where it must be, or where spaces at its ends might be lost."""
+    if delimiter in value or any(sign in value for sign in '"\r\n') or value != value.strip():
+        return '"' + value.replace('"', '""') + '"'
+    return value

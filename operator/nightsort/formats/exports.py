@@ -1,0 +1,204 @@
+"""Tickets of an export: rows through the columns that were found, and what must be right before anything is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import msgspec
+
+from nightsort.domain.mail_history import without_history
+from nightsort.domain.markup import MOST_HTML_CHARS, is_html, plain_text
+from nightsort.formats.columns import Columns
+from nightsort.formats.table import Role, Row, Table, ragged, rows
+from nightsort.formats.ticket_list import DIGEST_BYTES, flaw, id_digest, shown
+from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, counted
+
+BETWEEN = "\n\n"
+"""Between the columns that make up one body."""
+HASH_CHARS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the text of a ticket is taken: HTML as text, and with or without the mails that it quotes."""
+
+    html: bool = True
+    strip_quotes: bool = False
+
+
+AS_TEXT = Reading()
+
+
+class FileTicket(msgspec.Struct, frozen=True, gc=False):
+    """A ticket and where it stands. `fields` has subject and body, and every column under its own name."""
+
+    id: str
+    number: int
+    subject: str
+    body: str
+    row: Row
+    header: tuple[str, ...]
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What a prompt's template can name: the columns of the file, and `id`, `subject`, `body`."""
+        return dict(zip(self.header, self.row.cells, strict=True)) | {
+            "id": self.id,
+            "subject": self.subject,
+            "body": self.body,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a whole file holds. Counts are of tickets; `notes` is what a person should be told."""
+
+    tickets: int
+    without_text: int = 0
+    html: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def tickets_of(table: Table, columns: Columns, reading: Reading = AS_TEXT) -> Iterator[FileTicket]:
+    """The file's tickets in their order, as they are read.
+
+    Raises:
+        UnusableFile: as of `rows`. Ids are held against each other by `survey` alone.
+    """
+    for row in rows(table):
+        yield ticket_of(row, columns, reading)
+
+
+def ticket_of(row: Row, columns: Columns, reading: Reading = AS_TEXT) -> FileTicket:
+    subject = "" if columns.subject is None else as_read(row.cells[columns.subject], reading)
+    parts = [as_read(row.cells[place], reading) for place in columns.text]
+    body = parts[0] if len(parts) == 1 else BETWEEN.join(part for part in parts if part.strip())
+    return FileTicket(id_of(row, columns), row.number, subject, body, row, columns.header)
+
+
+def as_read(text: str, reading: Reading) -> str:
+    text = plain_text(text, MOST_HTML_CHARS) if reading.html else text
+    return without_history(text) if reading.strip_quotes else text
+
+
+def id_of(row: Row, columns: Columns) -> str:
+    """The row's id; without a column for it, its number and a hash of the text as it stands in the file."""
+    if columns.id is not None:
+        return row.cells[columns.id].strip()
+    places = columns.text if columns.subject is None else (columns.subject, *columns.text)
+    said = "\0".join(row.cells[place] for place in places)
+    return f"{row.number}-{blake2b(said.encode(), digest_size=HASH_CHARS // 2).hexdigest()}"
+
+
+@dataclass(slots=True)
+class Seen:
+    """The first places of something, and how many there are."""
+
+    total: int = 0
+    numbers: list[int] = field(default_factory=list)
+
+    def add(self, number: int) -> None:
+        self.total += 1
+        if len(self.numbers) < SHOWN_PLACES:
+            self.numbers.append(number)
+
+
+def survey(table: Table, columns: Columns) -> Survey:
+    """Reads the whole file and says what is in it; ids take 16 bytes each.
+
+    Raises:
+        UnusableFile: there are no tickets, rows are wider or narrower than the header, ids are missing or double.
+    """
+    odd: dict[Role, Seen] = {role: Seen() for role in (Role.SHORT, Role.LONG, Role.HEADER)}
+    digests = bytearray()
+    bad_ids, bad_id = Seen(), ""
+    tickets = without_text = html = 0
+    for row in table.records():
+        if row.role in odd:
+            odd[row.role].add(row.number)
+        if row.role is not Role.TICKET:
+            continue
+        tickets += 1
+        places = columns.text if columns.subject is None else (columns.subject, *columns.text)
+        without_text += not any(row.cells[place].strip() for place in places)
+        html += any(is_html(row.cells[place]) for place in columns.text if "<" in row.cells[place])
+        if columns.id is None:
+            continue
+        ticket_id = id_of(row, columns)
+        if wrong := flaw(ticket_id):
+            bad_id = bad_id or wrong
+            bad_ids.add(row.number)
+        else:
+            digests += id_digest(ticket_id)
+    for role in (Role.LONG, Role.SHORT):
+        if odd[role].total:
+            raise ragged(table, role, odd[role].numbers, odd[role].total)
+    if not tickets:
+        raise UnusableFile(
+            table.path, "only a header and no tickets below it: did its export or its filter leave them out?"
+        )
+    if bad_ids.total:
+        raise bad(table, columns, bad_ids, bad_id)
+    refuse_doubles(table, columns, bytes(digests))
+    return Survey(tickets, without_text, html, tuple(notes_of(table, odd[Role.HEADER], without_text, html)))
+
+
+def bad(table: Table, columns: Columns, seen: Seen, wrong: str) -> UnusableFile:
+    place = f"{counted(seen.numbers, seen.total, table.unit)}, column {columns.header[columns.id or 0]!r}"
+    return UnusableFile(table.path, f"{wrong}: give each ticket one, or name another column with --id", place)
+
+
+def refuse_doubles(table: Table, columns: Columns, digests: bytes) -> None:
+    """Counts the tickets whose id an earlier one has, and shows the first of them with both places."""
+    doubled = repeated(digests)
+    if not doubled or columns.id is None:
+        return
+    first: dict[bytes, int] = {}
+    shown_first: list[str] = []
+    total = 0
+    for row in rows(table):
+        ticket_id = id_of(row, columns)
+        digest = id_digest(ticket_id)
+        if digest not in doubled:
+            continue
+        if digest not in first:
+            first[digest] = row.number
+            continue
+        total += 1
+        if len(shown_first) < SHOWN_PLACES:
+            shown_first.append(f"{shown(ticket_id)} ({table.unit}s {first[digest]:,} and {row.number:,})")
+    more = f" and {total - len(shown_first):,} more" if total > len(shown_first) else ""
+    raise UnusableFile(
+        table.path,
+        f"{total:,} {'ticket has' if total == 1 else 'tickets have'} the id of an earlier one: "
+        f"{', '.join(shown_first)}{more}; leave one of each, or name another column with --id",
+        f"column {columns.header[columns.id]!r}",
+    )
+
+
+def repeated(digests: bytes) -> set[bytes]:
+    """Those that stand there more than once: a bucket at a time, so that memory stays a fraction of a set of all."""
+    buckets: list[bytearray] = [bytearray() for _ in range(256)]
+    for start in range(0, len(digests), DIGEST_BYTES):
+        buckets[digests[start]] += digests[start : start + DIGEST_BYTES]
+    found: set[bytes] = set()
+    for bucket in buckets:
+        seen: set[bytes] = set()
+        for start in range(0, len(bucket), DIGEST_BYTES):
+            digest = bytes(bucket[start : start + DIGEST_BYTES])
+            (found if digest in seen else seen).add(digest)
+    return found
+
+
+def notes_of(table: Table, headers: Seen, without_text: int, html: int) -> Sequence[str]:
+    notes = list(table.notes)
+    if headers.total:
+        places = counted(headers.numbers, headers.total, table.unit)
+        notes.append(f"the header stands again in {places}, where files were put one behind the other: no ticket")
+    if html:
+        notes.append(f"{html:,} {'body is' if html == 1 else 'bodies are'} HTML and read as text")
+    if without_text:
+        notes.append(f"{without_text:,} {'ticket has' if without_text == 1 else 'tickets have'} no text")
+    return notes

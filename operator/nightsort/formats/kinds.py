@@ -1,0 +1,69 @@
+"""What kind of table a file is by its name, how it is packed, and where its labelled copy goes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from nightsort.formats.compression import SUFFIXES
+from nightsort.formats.unusable import UnusableFile
+
+
+class Kind(StrEnum):
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    JSON = "json"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
+
+
+ENDINGS = {
+    ".csv": Kind.CSV,
+    ".txt": Kind.CSV,
+    ".tsv": Kind.TSV,
+    ".tab": Kind.TSV,
+    ".jsonl": Kind.JSONL,
+    ".ndjson": Kind.JSONL,
+    ".json": Kind.JSON,
+    ".xlsx": Kind.XLSX,
+    ".xlsm": Kind.XLSX,
+    ".parquet": Kind.PARQUET,
+}
+READABLE = ".csv, .tsv, .txt, .jsonl, .json, .xlsx and .parquet, each also with .gz or .zst behind it"
+AS_TEXT = frozenset({Kind.CSV, Kind.TSV, Kind.JSONL, Kind.JSON})
+"""Kinds that are written; the others become CSV."""
+
+
+def kind_of_name(path: Path, told: str | None = None) -> Kind:
+    """The kind by the name's ending, or as it was told.
+
+    Raises:
+        UnusableFile: neither says one.
+    """
+    if told is not None:
+        if told not in set(Kind):
+            raise UnusableFile(path, f"there is no format {told!r}: name one of {', '.join(Kind)}")
+        return Kind(told)
+    ending = unpacked_name(path.name).suffix.lower()
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    what = f"files that end in {ending} are not read" if ending else "its name has no ending that says what it is"
+    raise UnusableFile(path, f"{what}: these are: {READABLE}; or say what it is with --format")
+
+
+def packing(name: str) -> str:
+    """`.gz`, `.zst` or nothing."""
+    return next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
+
+
+def unpacked_name(name: str) -> Path:
+    """The name without the ending of its packing."""
+    return Path(name[: len(name) - len(packing(name))])
+
+
+def labeled_path(path: Path) -> Path:
+    """Where the labelled copy goes: `tickets.csv.gz` becomes `tickets.labeled.csv.gz`, a spreadsheet becomes CSV."""
+    inner = unpacked_name(path.name)
+    written = ENDINGS.get(inner.suffix.lower(), Kind.CSV) in AS_TEXT and inner.suffix
+    return path.with_name(f"{inner.stem}.labeled{inner.suffix if written else '.csv'}{packing(path.name)}")

@@ -1,0 +1,35 @@
+"""Opens a file of tickets as people have them: the one place that knows all kinds of tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nightsort.formats.charsets import charset_of
+from nightsort.formats.delimited import open_delimited
+from nightsort.formats.kinds import Kind, kind_of_name
+from nightsort.formats.objects import open_json_lines, open_json_list
+from nightsort.formats.table import Options, Table
+from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unusable import UnusableFile
+
+DEFAULTS = Options()
+
+
+def open_table(path: Path, options: Options = DEFAULTS) -> Table:
+    """A file as a table, read once for what it is written in and for its header.
+
+    Raises:
+        UnusableFile: there is no such file, it is empty, is not of its kind, has no header …
+    """
+    kind = kind_of_name(path, options.format)
+    file = UnchangedFile(path)
+    charset = charset_of(file, options.encoding)
+    match kind:
+        case Kind.CSV | Kind.TSV:
+            return open_delimited(file, kind, charset, options)
+        case Kind.JSONL:
+            return open_json_lines(file, charset)
+        case Kind.JSON:
+            return open_json_list(file, charset)
+        case Kind.XLSX | Kind.PARQUET:
+            raise UnusableFile(path, "spreadsheets and Parquet are not read yet: save it as CSV in UTF-8")

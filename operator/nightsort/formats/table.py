@@ -1,0 +1,157 @@
+"""A file as a table: a header, rows in their order, and the same rows written back with further columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from nightsort.domain.column_names import plain
+from nightsort.formats.kinds import Kind
+from nightsort.formats.unusable import UnusableFile, counted
+
+MOST_COLUMNS = 16_384
+"""As many as a spreadsheet has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person says of a file that does not say it itself, or says it wrongly.
+
+    `fill_short_rows` takes the missing cells at the end of a row for empty ones; without it short rows are refused.
+    """
+
+    format: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    fill_short_rows: bool = False
+
+
+class Role(StrEnum):
+    TICKET = "ticket"
+    BLANK = "blank"
+    HEADER = "header"
+    """The header once more, where files were put one behind the other."""
+    SHORT = "short"
+    LONG = "long"
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One record of the file: where it stands, its cells beside the header's names, and its text as it was written.
+
+    `raw` is empty where the cells are not those that stand in the file: missing ones filled, empty ones cut off.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    raw: str = ""
+    role: Role = Role.TICKET
+
+
+Values = Callable[[Row], Sequence[str | None]]
+"""What is written behind a row of a ticket; as many as there are names."""
+
+
+class Table(Protocol):
+    """An opened file. `unit` is what its rows are numbered by: line, entry, row; `notes` are for people."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def header(self) -> tuple[str, ...]: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    @property
+    def digest(self) -> str | None:
+        """Of the file's bytes as hex, once they were read to their end."""
+
+    @property
+    def encoding(self) -> tuple[str, bytes]:
+        """Python's name of the codec, and the mark in front of the text."""
+
+    def records(self) -> Iterator[Row]:
+        """Every record of the file, also those that are no ticket.
+
+        Raises:
+            UnusableFile: it cannot be read, or has changed since it was opened.
+        """
+
+    def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
+        """The file's text, record by record as it is written, with further columns at the end of each.
+
+        Raises:
+            UnusableFile: as above.
+        """
+
+
+def rows(table: Table) -> Iterator[Row]:
+    """The rows of tickets.
+
+    Raises:
+        UnusableFile: also where a row has more or fewer cells than the header.
+    """
+    for row in table.records():
+        if row.role is Role.TICKET:
+            yield row
+        elif row.role in (Role.SHORT, Role.LONG):
+            raise ragged(table, row.role, [row.number], 1)
+
+
+def ragged(table: Table, role: Role, numbers: Sequence[int], total: int) -> UnusableFile:
+    """What to say of rows that have fewer or more cells than the header."""
+    place = counted(numbers, total, table.unit)
+    columns = len(table.header)
+    last = table.header[-1]
+    if role is Role.SHORT:
+        return UnusableFile(
+            table.path,
+            f"fewer cells than the header's {columns:,} columns, the last of which is {last!r}: a line break outside "
+            "quotes cuts a row in two; write empty cells for no value, or take the missing ones for empty with "
+            "--fill-short-rows",
+            place,
+        )
+    return UnusableFile(
+        table.path,
+        f"more cells than the header's {columns:,} columns, the last of which is {last!r}: a value in which the "
+        "separator, a quote or a line break stands must stand in quotes",
+        place,
+    )
+
+
+def unique_names(cells: Iterable[str]) -> tuple[str, ...]:
+    """The names of columns, told apart: `Comment`, `Comment (2)`; `column 4` where the fourth has none."""
+    taken: dict[str, int] = {}
+    names: list[str] = []
+    cells = [" ".join(cell.split()) for cell in cells]
+    for number, cell in enumerate(cells, 1):
+        name = cell or f"column {number}"
+        while name in taken or (name != cell and name in cells):
+            taken[cell] = taken.get(cell, 1) + 1
+            name = f"{cell or f'column {number}'} ({taken[cell]})"
+        taken[name] = 1
+        names.append(name)
+    return tuple(names)
+
+
+def added_names(header: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Names for further columns that no column of the file has: all get `nightsort_` where one is taken."""
+    known = {plain(name) for name in header}
+    prefix, number = "", 1
+    while any(plain(prefix + name) in known for name in names):
+        prefix = f"nightsort_{number}_" if number > 1 else "nightsort_"
+        number += 1
+    return tuple(prefix + name for name in names)

@@ -1,0 +1,130 @@
+"""A file that is read more than once, and must be the same each time.
+
+Two passes that see two files would show a price for one and buy the other, or write labels beside other rows.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from nightsort.formats.compression import DamagedArchive, unpacked
+from nightsort.formats.kinds import packing
+from nightsort.formats.unusable import UnusableFile
+
+BUFFER_BYTES = 256 * 1024
+DIRECTORY = "this is a directory: name a file in it"
+CHANGED = "it changes while it is read: wait until whoever writes it has finished, and run this again"
+
+
+class Watched(io.RawIOBase):
+    """A file's bytes, and a digest of those that were read."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._digest = blake2b(digest_size=16)
+        self.ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = self._file.readinto(buffer) or 0
+        self._digest.update(memoryview(buffer)[:size])
+        self.ended = size == 0
+        return size
+
+    def digest(self) -> bytes:
+        return self._digest.digest()
+
+
+class UnchangedFile:
+    """A file on disk, unpacked as it is read; its first whole pass says what the others must find."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._digest: bytes | None = None
+        self._seen: tuple[int, ...] | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """Of its bytes on disk, as hex; None before it was read to its end."""
+        return None if self._digest is None else self._digest.hex()
+
+    @contextmanager
+    def content(self) -> Iterator[io.BufferedReader]:
+        """The file's content from its beginning.
+
+        Raises:
+            UnusableFile: it cannot be opened or unpacked, or is another than before.
+        """
+        try:
+            with self._opened() as file:
+                watched = Watched(file)
+                yield unpacked(io.BufferedReader(watched, BUFFER_BYTES), packing(self.path.name))
+                self._compare(watched)
+        except DamagedArchive:
+            self._refuse_change()
+            raise UnusableFile(self.path, damaged(self.path)) from None
+        except UnusableFile:
+            self._refuse_change()
+            raise
+        except OSError as error:
+            raise UnusableFile(self.path, cannot_read(error)) from None
+
+    @contextmanager
+    def _opened(self) -> Iterator[io.FileIO]:
+        # A pipe would hold the process up until somebody writes into it.
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with io.FileIO(descriptor) as file:
+            found = os.fstat(descriptor)
+            if stat.S_ISDIR(found.st_mode):
+                raise UnusableFile(self.path, DIRECTORY)
+            if not stat.S_ISREG(found.st_mode):
+                raise UnusableFile(self.path, "this is no file that can be read twice: save it to one first")
+            self._seen = self._seen or marks(found)
+            yield file
+
+    def _compare(self, watched: Watched) -> None:
+        if not watched.ended:
+            return
+        digest = watched.digest()
+        self._digest = self._digest or digest
+        if digest != self._digest:
+            raise UnusableFile(self.path, CHANGED)
+
+    def _refuse_change(self) -> None:
+        """What is wrong with half of a file is not what a person must hear of."""
+        try:
+            now = marks(self.path.stat())
+        except OSError:
+            return
+        if self._seen is not None and now != self._seen:
+            raise UnusableFile(self.path, CHANGED) from None
+
+
+def marks(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def damaged(path: Path) -> str:
+    packed = {".gz": "gzip", ".zst": "zstd"}[packing(path.name)]
+    return f"it is no whole {packed} file: was it cut? Fetch it anew, or take the ending away if it is not packed"
+
+
+def cannot_read(error: OSError) -> str:
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return "there is no such file: check its name and folder"
+        case IsADirectoryError():
+            return DIRECTORY
+        case PermissionError():
+            return "no permission to read it: chmod u+r it, or ask its owner for a copy"
+        case _:
+            return f"it cannot be read ({error.strerror or type(error).__name__}): copy it to another disk"

@@ -23,6 +23,7 @@ from nightsort.kube.scopes import Scopes
 from nightsort.kube.storages import NoDiffBase
 from nightsort.kube.web import serving
 from nightsort.settings import Settings
+from nightsort.system.threads import OWN_THREADS, DaemonThreads
 from nightsort.wiring.services import cluster_client, cluster_services
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ def run(settings: Settings) -> None:
 
 
 async def serve(settings: Settings) -> None:
+    # For what is nobody's in particular: names are looked up, clients opened, bodies flushed to the disk.
+    asyncio.get_running_loop().set_default_executor(DaemonThreads(OWN_THREADS, "own"))
     async with cluster_services(settings) as (services, text):
         gc.freeze()  # what imports have made stays: looking through it costs a start over many resources a tenth
         scheduler = ResourceScheduler(services, timedelta(seconds=settings.farewell_seconds))

@@ -1,1 +1,1 @@
-"""What adapters need of the machine: files, hosts, the clock."""
+"""What is had of the machine: files, hosts, the clock, threads and how they are shared."""

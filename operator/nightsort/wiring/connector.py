@@ -7,7 +7,7 @@ import gc
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.adapters.config_map.source import ConfigMapTickets
@@ -24,6 +24,7 @@ from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock
+from nightsort.system.threads import InThread, ThreadPools, server_of
 from nightsort.wiring.queries import finds_unlabeled_again
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Connector:
     accounts: dict[str, CircuitBreakerApi] = field(default_factory=dict)
     last_keys: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Waits for nothing but this process: a client is made, and nobody is called."""
+    threads: ThreadPools = field(default_factory=ThreadPools)
     claims: Claims | None = None
 
     async def api(self, resource: Resource) -> BatchApi:
@@ -118,18 +121,23 @@ class Connector:
 
         url = await self.secrets.read(resource.meta.namespace, source.url_secret_ref)
         results = resource.spec.results.database
+
+        def tickets(url: str, **more: Any) -> Tickets:
+            in_thread = self._share(resource, url)
+            return Tickets(url, source.query, source.columns, fields, self._policy(), in_thread=in_thread, **more)
+
         if results is None:
-            return Tickets(url, source.query, source.columns, fields, self._policy())
+            return tickets(url)
         written = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
-        primary = Tickets(written, source.query, source.columns, fields, self._policy()) if written != url else None
-        labels = labels_of(results)
-        return Tickets(url, source.query, source.columns, fields, self._policy(), labels=labels, primary=primary)
+        primary = tickets(written) if written != url else None
+        return tickets(url, labels=labels_of(results), primary=primary)
 
     async def _object_source(self, resource: Resource, source: ObjectStoreSource, fields: frozenset[str]) -> Source:
         from nightsort.adapters.object_store.source import ObjectTickets
 
         options = await self._store_options(resource, source.secret_ref)
-        return ObjectTickets(source, options, fields, self._store_policy())
+        in_thread = self._share(resource, source.url, options)
+        return ObjectTickets(source, options, fields, self._store_policy(), in_thread=in_thread)
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         results = resource.spec.results
@@ -144,7 +152,13 @@ class Connector:
         return sinks
 
     async def finds_unlabeled_again(self, resource: Resource) -> bool:
-        return await asyncio.to_thread(finds_unlabeled_again, resource.spec)  # the parser's import takes half a second
+        """In a thread: the parser's import takes half a second, and a query may be long."""
+        return await self.threads.share(resource.meta.namespace, "queries")(finds_unlabeled_again, resource.spec)
+
+    def _share(self, resource: Resource, url: str, options: Mapping[str, str] | None = None) -> InThread:
+        """The threads of this namespace for the server that a URL names, or a Secret's endpoint."""
+        endpoints = (value for key, value in (options or {}).items() if "endpoint" in key.lower())
+        return self.threads.share(resource.meta.namespace, server_of(next(endpoints, url)))
 
     async def _database_sink(self, resource: Resource, results: DatabaseResults) -> Sink:
         from nightsort.adapters.sql.sink import DatabaseSink
@@ -159,6 +173,7 @@ class Connector:
             overwrite=results.overwrite,
             claims=self._claimed(),
             run=resource.meta.uid,
+            in_thread=self._share(resource, url),
         )
 
     def _claimed(self) -> Claims:
@@ -172,7 +187,8 @@ class Connector:
         from nightsort.adapters.object_store.sink import ObjectRows
 
         options = await self._store_options(resource, results.secret_ref)
-        return ObjectRows(results, options, self._store_policy(), resource.meta)
+        in_thread = self._share(resource, results.url, options)
+        return ObjectRows(results, options, self._store_policy(), resource.meta, in_thread=in_thread)
 
     async def _store_options(self, resource: Resource, ref: LocalObjectReference | None) -> Mapping[str, str]:
         return {} if ref is None else await self.secrets.read_all(resource.meta.namespace, ref.name)

@@ -24,6 +24,7 @@ from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.formats.rows import FORMATS, DamagedFile, readable, summary_of
 from nightsort.ports import Rehearsal, Stored, Summary
+from nightsort.system.threads import InThread
 
 PLACE = "results.objectStore"
 RIGHTS = "list the bucket, and to read, write and delete objects in the folder"
@@ -74,33 +75,40 @@ class ObjectRows:
     """Implements `ports.Sink`. The index names the objects of this run; an earlier resource's of the name stay."""
 
     def __init__(
-        self, results: ObjectStoreResults, options: Mapping[str, str], policy: StorePolicy, owner: Meta
+        self,
+        results: ObjectStoreResults,
+        options: Mapping[str, str],
+        policy: StorePolicy,
+        owner: Meta,
+        *,
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
         self._url = f"{results.url.rstrip('/')}/{owner.name}/"
         self._folder = Folder(self._url, options, policy, place=PLACE, rights=RIGHTS, make=True)
+        self._in_thread = in_thread
         self._form = FORMATS[results.format]
         self._prefix = f"rows-{blake2b(owner.uid.encode(), digest_size=4).hexdigest()}-"
         self._unsent = self._name_of(None)
 
     async def check(self, rehearsal: Rehearsal) -> None:
         """Rehearses a write: an empty object is put, read, listed and deleted."""
-        await asyncio.to_thread(self._rehearse)
+        await self._in_thread(self._rehearse)
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         with Piece() as piece:
             async for chunk in rows:
                 for row in chunk:
                     if not piece.takes(row):
-                        await asyncio.to_thread(self._store, piece)
+                        await self._in_thread(self._store, piece)
                         piece.clear()
                     piece.add(row, self._form.record(row))
             if piece.ids:
-                await asyncio.to_thread(self._store, piece)
+                await self._in_thread(self._store, piece)
         return Stored(object_store=self._url)
 
     async def finish(self, summary: Summary) -> Stored:
-        await asyncio.to_thread(self._finish, summary)
+        await self._in_thread(self._finish, summary)
         return Stored(object_store=self._url)
 
     def _rehearse(self) -> None:

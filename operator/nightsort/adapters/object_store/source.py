@@ -37,6 +37,7 @@ from nightsort.formats.tickets import (
     entries,
     refuse_other_kinds,
 )
+from nightsort.system.threads import InThread
 
 RIGHTS = "list the bucket and read its objects"
 FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
@@ -56,12 +57,19 @@ class ObjectTickets:
     """
 
     def __init__(
-        self, source: ObjectStoreSource, options: Mapping[str, str], fields: Collection[str], policy: StorePolicy
+        self,
+        source: ObjectStoreSource,
+        options: Mapping[str, str],
+        fields: Collection[str],
+        policy: StorePolicy,
+        *,
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
         folder, self._pattern = split(source.url)
         refuse_control_characters(self._pattern, PLACE)
         self._folder = Folder(folder, options, policy, place=PLACE, rights=RIGHTS)
+        self._in_thread = in_thread
         self._glob = Glob(self._pattern)
         self._format = source.format or FORMATS[without_suffix(source.url).rsplit(".", 1)[-1]]
         self._fields = fields
@@ -75,7 +83,7 @@ class ObjectTickets:
             Waiting: no object is there, or the store is away. Stalled: what is there cannot be used.
         """
         self._empty.clear()
-        self._count = await asyncio.to_thread(self._check)
+        self._count = await self._in_thread(self._check)
         if not self._empty:
             return ()
         more = f" and {len(self._empty) - 1:,} more of its kind" if len(self._empty) > 1 else ""
@@ -84,17 +92,17 @@ class ObjectTickets:
     async def count(self) -> int:
         """What the check has counted, else by reading everything."""
         if self._count is None:
-            self._count = await asyncio.to_thread(lambda: sum(1 for _ in self._entries()))
+            self._count = await self._in_thread(lambda: sum(1 for _ in self._entries()))
         return self._count
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
         pages = self._pages(after, through)
-        while page := await asyncio.to_thread(next, pages, ()):
+        while page := await self._in_thread(next, pages, ()):
             yield page
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
         """Reads from the start until all are found."""
-        return await asyncio.to_thread(self._find, set(ids)) if ids else []
+        return await self._in_thread(self._find, set(ids)) if ids else []
 
     def _check(self) -> int:
         digests, known, count = IdDigests(), set[str](), 0

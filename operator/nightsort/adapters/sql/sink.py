@@ -18,6 +18,7 @@ from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Rehearsal, Stored, Summary
+from nightsort.system.threads import InThread
 
 PLACE = "spec.results.database"
 # SQLite locks the whole file for any write: the fewer transactions the better.
@@ -50,9 +51,11 @@ class DatabaseSink:
         transaction_rows: int | None = None,
         claims: Claims | None = None,
         run: str = "",
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
         self._database = Database(url, policy, PLACE, RIGHTS[mode])
+        self._in_thread = in_thread
         self._transaction_rows = transaction_rows or TRANSACTION_ROWS[self._database.family]
         named = columns.model_dump(by_alias=False, exclude={"id", "key"})
         fields: dict[str, str] = {field: name for field, name in named.items() if name is not None}
@@ -64,15 +67,15 @@ class DatabaseSink:
 
         Where the key's columns may take two ids for one, or an id for several rows, all ids of the run are looked at.
         """
-        await asyncio.to_thread(self._store, ())
+        await self._in_thread(self._store, ())
         if not rehearsal.ids:
             return
-        confuses: bool = await asyncio.to_thread(self._rehearse, rehearsal)
+        confuses: bool = await self._in_thread(self._rehearse, rehearsal)
         if confuses and rehearsal.all_ids is not None:
             with IdSpool() as spool:
                 async for ids in rehearsal.all_ids():
                     spool.add(ids)
-                await asyncio.to_thread(self._check_all, spool)
+                await self._in_thread(self._check_all, spool)
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         pending: dict[str, Row] = {}
@@ -82,10 +85,10 @@ class DatabaseSink:
                 if row.category is not None or row.id not in pending:
                     pending[row.id] = row
                 if len(pending) >= self._transaction_rows:
-                    written.append(await asyncio.to_thread(self._store, tuple(pending.values())))
+                    written.append(await self._in_thread(self._store, tuple(pending.values())))
                     pending.clear()
         if pending:
-            written.append(await asyncio.to_thread(self._store, tuple(pending.values())))
+            written.append(await self._in_thread(self._store, tuple(pending.values())))
         foreign = [ticket_id for each in written for ticket_id in each.foreign]
         missing = sum(each.missing for each in written)
         return Stored(table=self._wanted.table, without_row=missing, taken=tuple(foreign[:EXAMPLES]))
@@ -94,14 +97,14 @@ class DatabaseSink:
         return Stored(table=self._wanted.table)
 
     async def place(self) -> Sequence[str]:
-        return await asyncio.to_thread(self._place)
+        return await self._in_thread(self._place)
 
     def _place(self) -> Sequence[str]:
         with self._database.reading() as session:
             return marks(session, self._database.address, self._wanted.table)
 
     async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
-        return await asyncio.to_thread(self._labeled, ids)
+        return await self._in_thread(self._labeled, ids)
 
     def _labeled(self, ids: Sequence[str]) -> Sequence[str]:
         """Asked where labels are written: a transaction that only reads may be led to a replica."""

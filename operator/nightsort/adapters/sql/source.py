@@ -20,6 +20,7 @@ from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import Snapshot
+from nightsort.system.threads import InThread
 
 PLACE = "spec.source.database"
 JSON_TYPES = (114, 3802)
@@ -42,12 +43,14 @@ class DatabaseSource:
         page_rows: int = PAGE_ROWS,
         labels: Labels | None = None,
         primary: DatabaseSource | None = None,
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         """`labels` is where the run puts them; `primary` the same query in the database that it writes to.
 
         Raises Stalled when the policy does not allow the URL; connects to nothing yet.
         """
         self._database = Database(url, policy, PLACE, "SELECT on what the query reads")
+        self._in_thread = in_thread
         self._text = query
         self._table = QueryTable(without_end(query, self._database.family))
         self._every: QueryTable | None = None
@@ -60,18 +63,18 @@ class DatabaseSource:
         self._has_long = False
 
     async def check(self) -> Sequence[str]:
-        await asyncio.to_thread(self._check)
+        await self._in_thread(self._check)
         return ()
 
     async def count(self) -> int:
-        return await asyncio.to_thread(self._count)
+        return await self._in_thread(self._count)
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
         async for page in self._pages(after, through):
             yield page
 
     async def snapshot(self) -> Snapshot:
-        return await asyncio.to_thread(self._snapshot)
+        return await self._in_thread(self._snapshot)
 
     async def among(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
         if ids:
@@ -82,7 +85,7 @@ class DatabaseSource:
         return [ticket async for page in self.among(ids) for ticket in page]
 
     async def place(self) -> Sequence[str]:
-        return await asyncio.to_thread(self._place)
+        return await self._in_thread(self._place)
 
     def _place(self) -> Sequence[str]:
         with self._database.reading() as session:
@@ -90,7 +93,7 @@ class DatabaseSource:
 
     async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
         """By what the query says, else by what it gives where labels are written, if it can be asked there."""
-        if self._labels is not None and await asyncio.to_thread(self._skips_labeled, self._labels):
+        if self._labels is not None and await self._in_thread(self._skips_labeled, self._labels):
             return ids
         if self._primary is None:
             return ()
@@ -109,7 +112,7 @@ class DatabaseSource:
         rows = min(FIRST_PAGE_ROWS if ids is None else len(ids), self._page_rows)
         more = True
         while more:
-            page, more = await asyncio.to_thread(self._page, after, through, ids, rows)
+            page, more = await self._in_thread(self._page, after, through, ids, rows)
             if page:
                 yield page
                 after, rows = page[-1].cursor, self._page_rows

@@ -1,0 +1,124 @@
+"""Places for what is going on at once, of which each namespace has a share, and in it each target."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """For whom something is done, and where. Two spellings of a server are two: the namespace's share bounds both."""
+
+    namespace: str
+    name: str
+
+
+class FairRoom:
+    """So many places; a namespace takes one as long as it holds fewer than are free.
+
+    One namespace alone gets half of them, two get a third each, and so on. These are the dynamic thresholds by which
+    switches share their memory (Choudhury and Hahne, IEEE/ACM Transactions on Networking, 1998). A quarter is kept out
+    of that, for the first place of whoever holds none: those who keep theirs for long may have come one after the
+    other, each taking half of what was left. No target of a namespace gets more than `of_target`.
+
+    For one event loop; its calls do not block.
+    """
+
+    def __init__(self, places: int, of_target: int | None = None) -> None:
+        self._places = places
+        self._shared = places - places // 4
+        self._of_target = of_target or places
+        self._taken = 0
+        self._by_namespace: Counter[str] = Counter()
+        self._by_target: Counter[Target] = Counter()
+        self._lines: dict[str, dict[Target, dict[asyncio.Future[None], None]]] = {}
+        """Who waits, by namespace and target. The namespace, and in it the target, that was served last comes last."""
+
+    @property
+    def taken(self) -> int:
+        return self._taken
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody holds a place or waits for one, and nothing is remembered of anybody."""
+        return not (self._taken or self._by_namespace or self._by_target or self._lines)
+
+    @asynccontextmanager
+    async def place(self, target: Target) -> AsyncIterator[None]:
+        """A place for as long as the context lasts."""
+        await self.enter(target)
+        try:
+            yield
+        finally:
+            self.leave(target)
+
+    async def enter(self, target: Target) -> None:
+        """Waits for a place, which is the caller's until `leave`; who stops waiting has none."""
+        if target not in self._lines.get(target.namespace, {}) and self._has_place_for(target):
+            self._take(target)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(target.namespace, {}).setdefault(target, {})[turn] = None
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._drop(target, turn)
+            else:  # its turn came at the same moment
+                self.leave(target)
+            raise
+
+    def leave(self, target: Target) -> None:
+        """Gives the place back, to whoever of those who wait holds the least."""
+        self._taken -= 1
+        self._by_namespace[target.namespace] -= 1
+        self._by_target[target] -= 1
+        self._by_namespace += Counter()  # forgets who has none any more
+        self._by_target += Counter()
+        while (following := self._next()) is not None:
+            turn = next(iter(self._lines[following.namespace][following]))
+            self._drop(following, turn)
+            if not turn.cancelled():
+                self._put_last(following)
+                self._take(following)
+                turn.set_result(None)
+
+    def _take(self, target: Target) -> None:
+        self._taken += 1
+        self._by_namespace[target.namespace] += 1
+        self._by_target[target] += 1
+
+    def _has_place_for(self, target: Target) -> bool:
+        return self._by_target[target] < self._of_target and self._left_to(target.namespace) > 0
+
+    def _left_to(self, namespace: str) -> int:
+        """How many more places the namespace may take now: of those that the others leave, half in all."""
+        own = self._by_namespace[namespace]
+        first = int(own == 0 and self._taken < self._places)
+        return max((self._shared - (self._taken - own) + 1) // 2 - own, first)
+
+    def _next(self) -> Target | None:
+        """Whose turn it is: of the namespaces that may have a place the one that holds the least, and so its target."""
+        able = (target for lines in self._lines.values() for target in lines if self._has_place_for(target))
+        return min(able, key=lambda each: (self._by_namespace[each.namespace], self._by_target[each]), default=None)
+
+    def _put_last(self, target: Target) -> None:
+        if (lines := self._lines.pop(target.namespace, None)) is None:
+            return
+        if target in lines:
+            lines[target] = lines.pop(target)
+        self._lines[target.namespace] = lines
+
+    def _drop(self, target: Target, turn: asyncio.Future[None]) -> None:
+        """Takes one out of its line, if it still stands there."""
+        lines = self._lines.get(target.namespace, {})
+        line = lines.get(target, {})
+        line.pop(turn, None)
+        if not line:
+            lines.pop(target, None)
+        if not lines:
+            self._lines.pop(target.namespace, None)

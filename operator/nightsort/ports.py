@@ -349,7 +349,7 @@ class ConfigMap:
     """`data` by key; `version` is the store's mark for guarded writes, empty for one that is to be created.
 
     `binary` are the keys whose content is no UTF-8 text, each with the line that is not; `flaws` say what it
-    is in words. Neither is ever written.
+    is in words. `holder` says in words whose it is. None of them is ever written.
     """
 
     name: str
@@ -358,6 +358,7 @@ class ConfigMap:
     owner_uid: str | None = None
     binary: Mapping[str, int] = field(default_factory=dict)
     flaws: Mapping[str, str] = field(default_factory=dict)
+    holder: str | None = field(default=None, compare=False)
 
 
 class ConfigMaps(Protocol):

@@ -17,7 +17,9 @@ import pytest
 from nightsort.adapters.kubernetes.client import connected
 from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
 from nightsort.adapters.local.config_maps import FileConfigMaps
-from nightsort.api.resource import Meta
+from nightsort.adapters.local.ledger import opened
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Stalled, Waiting
 from nightsort.ports import ConfigMap, ConfigMaps
 from tests.cluster.controlplane.plane import ControlPlane
@@ -88,6 +90,8 @@ async def test_what_was_written_is_read_to_the_letter(place: Place) -> None:
     read = await place.store.read(place.owner.namespace, "results")
 
     assert read == written == ConfigMap("results", ROWS, written.version, place.owner.uid)
+    assert "ClassificationBatch" in (read.holder or "")
+    assert place.owner.name in (read.holder or "")
     assert written.version
 
 
@@ -337,7 +341,7 @@ async def test_a_value_that_is_no_text_is_told(tmp_path: Path) -> None:
 async def test_each_key_is_a_file_that_people_can_open(tmp_path: Path) -> None:
     await FileConfigMaps(tmp_path).write(OWNER, ConfigMap("results", ROWS))
 
-    assert (tmp_path / "results" / "results.jsonl").read_text() == ROWS["results.jsonl"]
+    assert (tmp_path / "default" / "results" / "results.jsonl").read_text() == ROWS["results.jsonl"]
 
 
 async def test_another_run_reads_what_the_first_has_written(tmp_path: Path) -> None:
@@ -348,26 +352,85 @@ async def test_another_run_reads_what_the_first_has_written(tmp_path: Path) -> N
 
 async def test_two_namespaces_do_not_mix_their_results(tmp_path: Path) -> None:
     store = FileConfigMaps(tmp_path)
-    await store.write(OWNER, ConfigMap("results", ROWS))
+    first = await store.write(OWNER, ConfigMap("results", ROWS))
 
-    found = await store.read("support", "results")
+    second = await store.write(somebody("tickets"), ConfigMap("results", {"results.jsonl": "other"}))
 
-    assert found is not None
-    assert found.owner_uid is None
+    assert await store.read("default", "results") == first
+    assert await store.read("support", "results") == second
+
+
+@pytest.mark.parametrize("namespace", ["lock", "simulated", "results", "default"])
+@pytest.mark.parametrize("name", ["lock", "results", "tickets", "record.json", "copy.json"])
+async def test_no_name_meets_a_file_of_our_own(tmp_path: Path, namespace: str, name: str) -> None:
+    resource = Resource.of({**manifest(name), "metadata": {"name": name, "namespace": namespace, "uid": "it"}})
+    meta = resource.meta
+    with opened(tmp_path, [resource]) as ledger:
+        store = FileConfigMaps(tmp_path)
+        await ledger.keep_record(meta, Status())
+        saved = await ledger.save(meta, Status(phase="Processing"))
+        written = await store.write(meta, ConfigMap(name, ROWS))
+        await ledger.keep_long_ids(meta, "abcdef", {"digest": "id"})
+
+        with pytest.raises(Stalled, match="another run works in"), opened(tmp_path, []):
+            pass
+        assert await store.read(namespace, name) == written
+        loaded = await ledger.load(meta)
+        assert loaded is not None
+        assert loaded.status.phase == "Processing"
+
+        await ledger.remove(saved)
+        assert await store.read(namespace, name) == written, "rows outlive the record"
+    store.clear()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+
+
+def in_the_former_layout(state: Path, namespace: str, name: str) -> Path:
+    """As version 0.1 has written it: without the namespace."""
+    folder = state / name
+    (state / namespace / name).rename(folder)
+    return folder
+
+
+async def test_results_that_an_earlier_version_has_begun_go_on_where_they_are(tmp_path: Path) -> None:
+    first = await FileConfigMaps(tmp_path).write(OWNER, ConfigMap("results", ROWS))
+    folder = in_the_former_layout(tmp_path, "default", "results")
+    store = FileConfigMaps(tmp_path)
+
+    assert await store.read("default", "results") == first
+    after = await store.write(OWNER, replace(first, data={"results.jsonl": "new"}))
+
+    assert await FileConfigMaps(tmp_path).read("default", "results") == after
+    assert (folder / "results.jsonl").read_text() == "new"
+    assert store.folder_of("default", "results") == folder
+    with pytest.raises(Conflict):
+        await store.write(replace(OWNER, uid="default/other"), ConfigMap("results", {}))
+
+
+async def test_another_namespace_leaves_alone_what_an_earlier_version_has_written(tmp_path: Path) -> None:
+    first = await FileConfigMaps(tmp_path).write(OWNER, ConfigMap("results", ROWS))
+    in_the_former_layout(tmp_path, "default", "results")
+    store = FileConfigMaps(tmp_path)
+
+    other = await store.write(somebody("tickets"), ConfigMap("results", {"results.jsonl": "other"}))
+
+    assert await store.read("default", "results") == first
+    assert await store.read("support", "results") == other
 
 
 async def test_a_file_of_the_users_own_beside_the_results_stays(tmp_path: Path) -> None:
     store = FileConfigMaps(tmp_path)
     first = await store.write(OWNER, ConfigMap("results", ROWS))
-    (tmp_path / "results" / "notes.txt").write_text("mine")
+    folder = tmp_path / "default" / "results"
+    (folder / "notes.txt").write_text("mine")
 
     await store.write(OWNER, replace(first, data={"results.jsonl": "new"}))
 
-    assert sorted(path.name for path in (tmp_path / "results").glob("[!.]*")) == ["notes.txt", "results.jsonl"]
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["notes.txt", "results.jsonl"]
 
 
 async def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
-    (tmp_path / "results").write_text("a file where a directory is wanted")
+    (tmp_path / "default").write_text("a file where a directory is wanted")
 
     with pytest.raises(Stalled, match=r"cannot write .*results"):
         await FileConfigMaps(tmp_path).write(OWNER, ConfigMap("results", ROWS))

@@ -33,6 +33,7 @@ class MemoryConfigMaps:
         if sum(len(text.encode()) for text in config_map.data.values()) > MIB:
             raise Stalled("too large", reason="StoreRefused")
         self._versions += 1
-        self.kept[place] = replace(config_map, version=str(self._versions), owner_uid=owner.uid)
+        holder = f"ClassificationBatch {owner.name}"
+        self.kept[place] = replace(config_map, version=str(self._versions), owner_uid=owner.uid, holder=holder)
         self.written.append(config_map.name)
         return self.kept[place]

@@ -66,7 +66,7 @@ class Shell:
         return bill
 
     def rows(self, name: str = "tickets") -> list[dict[str, Any]]:
-        text = (self.folder / "state" / f"{name}-results" / "results.jsonl").read_text()
+        text = (self.folder / "state" / "default" / f"{name}-results" / "results.jsonl").read_text()
         return [json.loads(line) for line in text.splitlines()]
 
     def record(self, name: str = "tickets") -> Any:

@@ -182,7 +182,7 @@ def test_what_a_cluster_has_added_to_an_exported_resource_is_left_out(shell: She
 
 def test_a_simulated_run_needs_no_key_and_starts_anew_each_time(shell: Shell) -> None:
     path = shell.write(batch("tickets", TWO))
-    kept = shell.folder / "state" / "simulated" / "notes"
+    kept = shell.folder / "state" / "_simulated" / "notes"
     kept.mkdir(parents=True)
 
     for _ in range(2):
@@ -222,7 +222,7 @@ def test_two_simulated_runs_at_once_do_not_remove_each_others_record(shell: Shel
     eventually(lambda: "Submitted" in first.tail())
 
     outcome = shell.local(path, "--simulate")
-    kept = list((shell.folder / "state" / "simulated").rglob("record.json"))
+    kept = list((shell.folder / "state" / "_simulated").rglob("record.json"))
     first.stop(signal.SIGKILL)
 
     assert outcome.code == 2

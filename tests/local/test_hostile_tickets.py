@@ -58,7 +58,7 @@ def test_a_ticket_that_asks_for_another_category_gets_a_declared_one(shell: Shel
     outcome = shell.local(shell.write(batch("tickets", tickets(), results={"configMap": {"format": form}})))
 
     assert outcome.code == 0, outcome.told
-    text = (shell.folder / "state" / "tickets-results" / f"results.{form}").read_bytes().decode()
+    text = (shell.folder / "state" / "default" / "tickets-results" / f"results.{form}").read_bytes().decode()
     rows = (
         list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         if form == "csv"

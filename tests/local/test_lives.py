@@ -62,7 +62,7 @@ def test_results_can_be_a_csv_file(shell: Shell) -> None:
     outcome = shell.local(shell.write(batch("tickets", TWO, results={"configMap": {"name": "out", "format": "csv"}})))
 
     path = Path(outcome.out.splitlines()[-1].removeprefix("rows are in "))
-    assert path == shell.folder / "state" / "out" / "results.csv"
+    assert path == shell.folder / "state" / "default" / "out" / "results.csv"
     assert sorted(row["id"] for row in csv.DictReader(path.read_text().splitlines())) == ["1", "2"]
 
 

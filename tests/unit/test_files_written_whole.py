@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.store import Folder
+from nightsort.domain.errors import Stalled
 from nightsort.system import files
 from nightsort.system.files import write_whole
 
@@ -46,9 +51,11 @@ def test_a_process_that_ends_in_the_middle_of_a_write_leaves_the_old_content(tmp
     assert interrupted(path, "killed").returncode == -signal.SIGXFSZ
     assert path.read_bytes() == OLD
 
-    write_whole(path, NEW)
+    with files.kept_by_one(tmp_path):
+        write_whole(path, NEW)
     assert path.read_bytes() == NEW
-    assert list(tmp_path.iterdir()) == [path], "nothing of the earlier attempt is left"
+    left = sorted(one.name for one in tmp_path.iterdir())
+    assert left == ["lock", "tickets.json"], "nothing of the earlier attempt is left"
 
 
 def test_a_write_that_finds_no_room_stalls_and_leaves_the_old_content(tmp_path: Path) -> None:
@@ -65,6 +72,43 @@ def test_a_first_write_that_does_not_come_to_its_end_leaves_no_file(tmp_path: Pa
 
     assert interrupted(path, how).returncode != 0
     assert not path.exists()
+
+
+def test_a_write_that_is_refused_leaves_nothing_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.json"
+    path.mkdir()
+
+    with pytest.raises(Stalled, match="cannot write"):
+        write_whole(path, NEW)
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writes_of_one_file_at_once_never_mix(tmp_path: Path) -> None:
+    path = tmp_path / "tickets.json"
+    contents = [bytes([letter]) * 300_000 for letter in b"abcdefgh"]
+
+    with ThreadPoolExecutor(len(contents)) as threads:
+        for _ in range(20):
+            list(threads.map(partial(write_whole, path), contents))
+            assert path.read_bytes() in contents
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [".nightsort-0000000000000000.part", "tickets.json.part", "lock"])
+def test_no_file_elsewhere_is_written_to_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "00" * size)
+    (state := tmp_path / "state").mkdir()
+    (victim := tmp_path / "victim").write_text("mine")
+    (state / name).symlink_to(victim)
+
+    with contextlib.suppress(Stalled), files.kept_by_one(state):
+        write_whole(state / "tickets.json", NEW)
+
+    assert victim.read_text() == "mine"
 
 
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ITS_OWN = "http://127.0.0.1"
 """The address of the simulator, until it has told its port; whatever the environment says does not count."""
+SIMULATED = "_simulated"
+"""The folder of simulated runs in that of the state, beside those of namespaces, whose names begin otherwise."""
 AGAIN = "run the same command again, and it goes on where it was"
 
 
@@ -48,7 +50,7 @@ def local(
         fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
     manifests = manifests_of(file)
     settings = settings_of(anthropic_base_url=ITS_OWN if simulate else api_url)
-    job = Job(manifests, settings, state / "simulated" if simulate else state, seconds if simulate else None)
+    job = Job(manifests, settings, state / SIMULATED if simulate else state, seconds if simulate else None)
     if not finished(job):
         fail(f"not complete: when that is mended, {AGAIN}" if job.can_be_mended else "not complete", NOT_COMPLETE)
 
@@ -99,7 +101,8 @@ async def run_all(job: Job) -> bool:
     from nightsort.wiring.services import local_services
 
     given = job.manifests
-    with Progress(job.state) as progress:
+    several = len({resource.meta.namespace for resource in given.resources}) > 1
+    with Progress(job.state, keys=several) as progress:
         async with (
             settings_with_api(job) as settings,
             local_services(

@@ -63,7 +63,7 @@ class Progress:
 
     def begin(self, resource: Resource) -> None:
         """Says what an earlier run has left."""
-        status, name = resource.status, resource.meta.name
+        status, name = resource.status, self.name_of(resource)
         if is_finished(status):
             self.line(
                 f"{name}  was finished before, at {status.completion_time:%Y-%m-%d %H:%M:%S} UTC, and is left as it "
@@ -112,11 +112,18 @@ class Progress:
                 f"saved ${status.cost.saved_usd} (prices of {status.cost.prices_of})"
             )
         for name in status.results.config_maps:
-            self.line(f"rows are in {self._state / name / file_of(resource) if self._state else f'ConfigMap {name}'}")
+            self.line(f"rows are in {self._place(resource, name)}")
         if status.results.table:
             self.line(f"rows are in table {status.results.table}")
         if status.results.object_store:
             self.line(f"rows are in {status.results.object_store}")
+
+    def _place(self, resource: Resource, config_map: str) -> str:
+        from nightsort.wiring.services import folder_of_config_map
+
+        if self._state is None:
+            return f"ConfigMap {config_map}"
+        return str(folder_of_config_map(self._state, resource.meta.namespace, config_map) / file_of(resource))
 
 
 def file_of(resource: Resource) -> str:

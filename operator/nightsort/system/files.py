@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from nightsort.domain.errors import Stalled
+
+LOCK = "lock"
+PART = ".nightsort-{}.part"
+FOLDERS_WITH_PARTS = ("", "*/", "*/*/")
+"""Where state is kept below its directory. Deeper ones are not looked through: somebody may keep it at home."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -17,14 +23,18 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         Stalled: the disk is full, or the place cannot be written to.
     """
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(PART.format(secrets.token_hex(8)))
     try:
         make_folder(path.parent)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        try:
+            with part.open("xb") as file:  # of nobody else, and through no link that somebody has laid there
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         flush_directory(path.parent)
     except OSError as error:
         raise Stalled(f"cannot write {path}: {error.strerror}", reason="NotWritable") from error
@@ -71,15 +81,17 @@ def read_if_there(path: Path) -> bytes | None:
 def kept_by_one(directory: Path) -> Iterator[None]:
     """Keeps other processes out of the directory; the kernel lets go when ours ends, however it ends.
 
+    What a process has left that was ended in the middle of a write is removed.
+
     Raises:
         Stalled: another process is at work there, or nothing can be written there.
     """
     try:
         make_folder(directory)
-        lock = (directory / "lock").open("w")
+        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise Stalled(f"cannot keep a record in {directory}: {error.strerror}", reason="NotWritable") from error
-    with lock:
+    try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -87,4 +99,13 @@ def kept_by_one(directory: Path) -> Iterator[None]:
                 f"another run works in {directory}: wait for its end, or name another directory with --state",
                 reason="StateInUse",
             ) from None
+        remove_parts(directory)
         yield
+    finally:
+        os.close(lock)
+
+
+def remove_parts(directory: Path) -> None:
+    for folder in FOLDERS_WITH_PARTS:
+        for part in directory.glob(folder + PART.format("*")):
+            part.unlink(missing_ok=True)

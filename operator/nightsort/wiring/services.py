@@ -112,6 +112,13 @@ async def local_services(
         yield replace(services_of(settings, connector, ledger, LogEvents()), stored_bytes=None)
 
 
+def folder_of_config_map(state: Path, namespace: str, name: str) -> Path:
+    """Where local mode has the keys of a ConfigMap of results, each of them a file."""
+    from nightsort.adapters.local.config_maps import FileConfigMaps
+
+    return FileConfigMaps(state).folder_of(namespace, name)
+
+
 def services_of(settings: Settings, connector: Connector, ledger: Ledger, events: Events) -> Services:
     return Services(
         ledger=ledger,

@@ -128,9 +128,10 @@ class ConfigMapRows:
         name = self._name_of(number)
         found = await self._config_maps.read(self._owner.namespace, name)
         if found is not None and found.owner_uid != self._owner.uid:
+            whose = f"it is of {found.holder}" if found.holder else "no ClassificationBatch owns it"
             raise Stalled(
-                f"ConfigMap {name} exists and does not belong to this resource: remove it, or name another one in "
-                "results.configMap.name of a new resource",
+                f"ConfigMap {name} exists and does not belong to this resource: {whose}. Remove it, or name another "
+                "one in results.configMap.name of a new resource",
                 reason="ResultsNameTaken",
             )
         return found

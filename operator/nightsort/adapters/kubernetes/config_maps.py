@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubernetes.aio.client import ApiClient, V1ConfigMap, V1ObjectMeta
+from kubernetes.aio.client import ApiClient, V1ConfigMap, V1ObjectMeta, V1OwnerReference
 
 from nightsort.adapters.kubernetes.client import owned, translated
 from nightsort.adapters.kubernetes.core import CoreObjects
@@ -45,18 +45,20 @@ class KubeConfigMaps:
 def parsed(found: V1ConfigMap) -> ConfigMap:
     metadata = found.metadata or V1ObjectMeta()
     texts, flaws = told_apart(found.binary_data or {})
+    owner = owner_of(metadata)
     return ConfigMap(
         name=metadata.name or "",
         data=texts | (found.data or {}),
         version=metadata.resource_version or "",
-        owner_uid=owner_of(metadata),
+        owner_uid=owner.uid if owner else None,
         binary={key: flaw.line for key, flaw in flaws.items()},
         flaws={key: flaw.what for key, flaw in flaws.items()},
+        holder=f"{KIND} {owner.name}" if owner else None,
     )
 
 
-def owner_of(metadata: V1ObjectMeta) -> str | None:
+def owner_of(metadata: V1ObjectMeta) -> V1OwnerReference | None:
     for reference in metadata.owner_references or ():
         if reference.kind == KIND and reference.api_version.startswith(f"{GROUP}/"):
-            return reference.uid
+            return reference
     return None

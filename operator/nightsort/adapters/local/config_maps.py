@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from nightsort.adapters.local.places import folder_of, remove
+from nightsort.api.model import KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Stalled
 from nightsort.formats.encoding import NotBase64, told_apart
@@ -22,7 +23,11 @@ IN_MANIFEST = "manifest"
 
 
 class FileConfigMaps:
-    """A key of a written ConfigMap is the file DIRECTORY/<name>/<key>; `documents` are ConfigMaps as in manifests."""
+    """A key of a written ConfigMap is the file DIRECTORY/<namespace>/<name>/<key>.
+
+    Earlier versions left out the namespace: what they have begun is found, and goes on, where it is. `documents` are
+    ConfigMaps as in manifests.
+    """
 
     def __init__(self, directory: Path, documents: Iterable[Mapping[str, Any]] = ()) -> None:
         self._directory = directory
@@ -32,8 +37,17 @@ class FileConfigMaps:
 
     def clear(self) -> None:
         """Forgets all ConfigMaps that were ever written here."""
-        for mark in self._directory.glob(f"*/{MARK}"):
-            shutil.rmtree(mark.parent)
+        for pattern in (f"*/{MARK}", f"*/*/{MARK}"):
+            for path in self._directory.glob(pattern):
+                keys = mark_in(path)["keys"]
+                remove(path.parent, [*(path.with_name(key) for key in keys), path])
+
+    def folder_of(self, namespace: str, name: str) -> Path:
+        """Where the keys of a ConfigMap are files, or will be."""
+        former = self._directory / name
+        found = read_if_there(former / MARK)
+        began_there = found is not None and json.loads(found)["namespace"] == namespace
+        return former if began_there else folder_of(self._directory, namespace, name)
 
     async def read(self, namespace: str, name: str) -> ConfigMap | None:
         document = self._documents.get((namespace, name))
@@ -47,15 +61,16 @@ class FileConfigMaps:
         return await asyncio.to_thread(self._write, owner, config_map)
 
     def _read(self, namespace: str, name: str) -> ConfigMap | None:
-        found = read_if_there(self._directory / name / MARK)
+        folder = self.folder_of(namespace, name)
+        found = read_if_there(folder / MARK)
         if found is None:
             return None
         mark = json.loads(found)
-        paths = [self._directory / name / key for key in mark["keys"]]
-        data = {path.name: (read_if_there(path) or b"").decode(errors="replace") for path in paths}
-        # One directory serves all namespaces: what another namespace has written there belongs to nobody of this one.
-        owner = mark["owner"] if mark["namespace"] == namespace else None
-        return ConfigMap(name, data, str(mark["version"]), owner)
+        data = {key: (read_if_there(folder / key) or b"").decode(errors="replace") for key in mark["keys"]}
+        # Earlier versions did not write down the name.
+        return ConfigMap(
+            name, data, str(mark["version"]), mark["owner"], holder=f"{KIND} {mark.get('name', mark['owner'])}"
+        )
 
     def _write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
         with self._writing:
@@ -66,15 +81,26 @@ class FileConfigMaps:
 
     def _replace(self, owner: Meta, config_map: ConfigMap, before: ConfigMap | None) -> ConfigMap:
         """Keys first, the mark last: what is written anew after a crash is the same."""
-        folder = self._directory / config_map.name
+        folder = self.folder_of(owner.namespace, config_map.name)
         version = int(config_map.version or "0") + 1
-        mark = {"namespace": owner.namespace, "owner": owner.uid, "version": version, "keys": sorted(config_map.data)}
+        mark = {
+            "namespace": owner.namespace,
+            "name": owner.name,
+            "owner": owner.uid,
+            "version": version,
+            "keys": sorted(config_map.data),
+        }
         for key, text in config_map.data.items():
             write_whole(folder / key, text.encode())
         write_whole(folder / MARK, json.dumps(mark).encode())
         for key in (before.data if before else {}).keys() - config_map.data.keys():
             (folder / key).unlink(missing_ok=True)
-        return ConfigMap(config_map.name, dict(config_map.data), str(version), owner.uid)
+        return ConfigMap(config_map.name, dict(config_map.data), str(version), owner.uid, holder=f"{KIND} {owner.name}")
+
+
+def mark_in(path: Path) -> dict[str, Any]:
+    mark: dict[str, Any] = json.loads(path.read_bytes())
+    return mark
 
 
 def place_of(document: Mapping[str, Any]) -> tuple[str, str]:

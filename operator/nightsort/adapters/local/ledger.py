@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
+from nightsort.adapters.local.places import folder_of, remove
 from nightsort.api.resource import Meta, Resource, parse_status
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
@@ -21,7 +22,8 @@ from nightsort.domain.recovery import Kept, may_replace
 from nightsort.formats.record_copies import decoded, encoded
 from nightsort.system.files import kept_by_one, read_if_there, write_whole
 
-RECORDS = "*/*/record.json"
+RECORD, COPY, LONG_IDS = "record.json", "copy.json", "ids-{}.json"
+RECORDS = f"*/*/{RECORD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,12 @@ class FileLedger:
     def __init__(self, directory: Path, resources: Iterable[Resource]) -> None:
         self.resources = {resource.meta.key: resource for resource in resources}
         self._directory = directory
+        self._writing = Lock()
+        """Other processes are kept out by the lock of the directory; held from a look to the write that rests on it."""
 
     def clear(self) -> None:
-        for path in self._directory.glob(RECORDS):
-            shutil.rmtree(path.parent)
+        for folder in {path.parent for name in (RECORD, COPY) for path in self._directory.glob(f"*/*/{name}")}:
+            forget(folder)
 
     def begin(self) -> None:
         """What decides what is bought may not change once a batch was bought, here as in the cluster.
@@ -119,7 +123,7 @@ class FileLedger:
         if now.meta.resource_version != meta.resource_version:
             raise Conflict(meta.key)
         del self.resources[meta.key]
-        await asyncio.to_thread(shutil.rmtree, self._path(meta).parent, ignore_errors=True)
+        await asyncio.to_thread(forget, self._path(meta).parent)
 
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
         await asyncio.to_thread(write_whole, self._ids_path(meta, tag), json.dumps(dict(ids)).encode())
@@ -130,10 +134,7 @@ class FileLedger:
         return ids
 
     async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
-        kept = await self.kept_record(meta)
-        if not may_replace(status, kept, removing=removing):
-            raise Conflict(meta.key)
-        await asyncio.to_thread(write_whole, self._copy_path(meta), encoded(status, kept.anew))
+        await asyncio.to_thread(self._keep, meta, status, removing)
 
     async def kept_record(self, meta: Meta) -> Kept:
         return await asyncio.to_thread(self._kept, meta)
@@ -141,12 +142,19 @@ class FileLedger:
     async def forget_record(self, meta: Meta, anew: str) -> None:
         await asyncio.to_thread(write_whole, self._copy_path(meta), encoded(None, anew))
 
+    def _keep(self, meta: Meta, status: Status, removing: bool) -> None:
+        with self._writing:
+            kept = self._kept(meta)
+            if not may_replace(status, kept, removing=removing):
+                raise Conflict(meta.key)
+            write_whole(self._copy_path(meta), encoded(status, kept.anew))
+
     def _kept(self, meta: Meta) -> Kept:
         path = self._copy_path(meta)
         return decoded(read_if_there(path), str(path))
 
     def _copy_path(self, meta: Meta) -> Path:
-        return self._path(meta).with_name("copy.json")
+        return self._path(meta).with_name(COPY)
 
     def _known(self, meta: Meta) -> Resource | None:
         resource = self.resources.get(meta.key)
@@ -158,28 +166,34 @@ class FileLedger:
         return None if found is None else parsed(path, found)
 
     def _write(self, resource: Resource, meta: Meta, status: Status) -> Meta:
-        before = self._read(meta)
-        if before and str(before.version) != meta.resource_version:
-            raise Conflict(meta.key)
-        version = before.version + 1 if before else 1
-        entry = {
-            "version": version,
-            "spec": before.spec if before else marks(resource.spec),
-            "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
-        }
-        write_whole(self._path(meta), json.dumps(entry, indent=1, ensure_ascii=False).encode())
+        with self._writing:
+            before = self._read(meta)
+            if before and str(before.version) != meta.resource_version:
+                raise Conflict(meta.key)
+            version = before.version + 1 if before else 1
+            entry = {
+                "version": version,
+                "spec": before.spec if before else marks(resource.spec),
+                "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
+            }
+            write_whole(self._path(meta), json.dumps(entry, indent=1, ensure_ascii=False).encode())
         return replace(meta, resource_version=str(version))
 
     def _all_batches(self) -> set[str]:
         """Of every resource that ever worked in this directory, its manifest being at hand or not."""
-        paths = sorted(self._directory.glob(RECORDS))
+        paths = sorted(path for path in self._directory.glob(RECORDS) if path.is_file())
         return {batch for path in paths for batch in batch_ids(parsed(path, path.read_bytes()).status)}
 
     def _path(self, meta: Meta) -> Path:
-        return self._directory / meta.namespace / meta.name / "record.json"
+        return folder_of(self._directory, meta.namespace, meta.name) / RECORD
 
     def _ids_path(self, meta: Meta, tag: str) -> Path:
-        return self._path(meta).with_name(f"ids-{tag}.json")
+        return self._path(meta).with_name(LONG_IDS.format(tag))
+
+
+def forget(folder: Path) -> None:
+    """Removes what is kept of a resource, the record last: nothing that is left is taken for a run's without it."""
+    remove(folder, [*folder.glob(LONG_IDS.format("*")), folder / COPY, folder / RECORD])
 
 
 def parsed(path: Path, content: bytes) -> Entry:

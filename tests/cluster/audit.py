@@ -47,6 +47,10 @@ class Audit:
     def refused(self, namespace: str, service_account: str) -> set[Right]:
         return {right(event) for event in self._asked(namespace, service_account) if forbidden(event)}
 
+    def asked(self, namespace: str, service_account: str) -> list[Right]:
+        """Each request, in order; a watch is there twice, as it begins and as it ends."""
+        return [right(event) for event in self._asked(namespace, service_account)]
+
     def _asked(self, namespace: str, service_account: str) -> list[Any]:
         """Requests for objects; those for the list of kinds are allowed to everybody by the cluster itself."""
         user = f"system:serviceaccount:{namespace}:{service_account}"

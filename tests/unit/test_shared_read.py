@@ -64,3 +64,15 @@ async def test_who_stops_waiting_takes_it_from_nobody() -> None:
     shelf.door.set()
 
     assert await patient == 1
+
+
+async def test_whom_an_older_read_serves_shares_the_one_under_way() -> None:
+    """Two hundred that begin together make one list, and not a second one for those who came a moment later."""
+    shelf = Shelf()
+    shared = SharedRead(shelf.read)
+    [first] = await asking(shared, 1)
+    later = [asyncio.create_task(shared.get(within=10)) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    shelf.door.set()
+
+    assert [await task for task in (first, *later)] == [1] * 51

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from kubernetes.aio.client import ApiException, V1ObjectMeta, V1Secret
 
 from nightsort.adapters.kubernetes.ledger import KubeLedger
+from nightsort.adapters.kubernetes.pruning import REFUSED_SECONDS, Pruning
 from nightsort.adapters.kubernetes.secrets import ALLOW, SHARED_SECONDS, KubeSecrets
 from nightsort.adapters.kubernetes.shared_read import SharedRead
 from nightsort.api.resource import Meta
@@ -84,7 +86,7 @@ async def test_two_hundred_stalled_resources_make_few_reads_and_lists(core: Core
             await secrets.read("support", REF)
         due[number] = (now[0] + pause(told.value, failures + 1, (number % 7) / 7), failures + 1)
 
-    assert looks <= 4 * RESOURCES
+    assert looks <= 3 * RESOURCES
     assert core.calls["secret"] <= SECONDS / SHARED_SECONDS + 1
     assert lists <= SECONDS / 10 + 1
 
@@ -114,11 +116,54 @@ async def test_a_secret_that_nobody_reads_any_more_is_not_remembered(core: Core,
 def test_pauses_of_stalled_resources_grow_to_a_bound(jitter: float) -> None:
     of_tables = [pause(Stalled("no table", reason="TableMissing"), tries, jitter) for tries in range(1, 2000)]
     assert of_tables == sorted(of_tables)
-    assert 22 <= of_tables[0] <= 30
-    assert 180 <= of_tables[-1] <= 240
+    assert 30 <= of_tables[0] <= 37.5
+    assert 60 <= of_tables[1] <= 75
+    assert 240 <= of_tables[-1] <= 300
 
     for reason in OF_SECRETS:
-        assert 45 <= pause(Stalled("no Secret", reason=reason), 2000, jitter) <= 60
+        assert 60 <= pause(Stalled("no Secret", reason=reason), 2000, jitter) <= 75
+
+
+async def test_whoever_stalls_lists_the_others_once_and_again_before_it_begins(world: World) -> None:
+    resource = world.apply("billing", overlapPolicy="Wait")
+    world.connections.error = Stalled("the Secret is missing", reason="SecretMissing")
+    for _ in range(5):
+        world.clock.advance(await world.look(resource) or 0)
+    assert world.ledger.calls["others"] == 1
+
+    world.connections.error = None
+    await world.look(resource)
+
+    assert world.ledger.calls["others"] == 2
+
+
+async def test_whoever_stalls_for_its_key_asks_nobody_else(world: World) -> None:
+    resource = world.apply("billing")
+    world.connections.error = Stalled("the Secret is missing", reason="SecretMissing")
+    world.sink.error = world.source.error = Stalled("was asked", reason="Asked")
+
+    await world.look(resource)
+
+    assert world.ledger.current(resource.meta).status.conditions[0].reason == "SecretMissing"
+
+
+async def test_under_an_older_crd_those_who_ask_share_a_try() -> None:
+    time, tries = 0.0, 0
+
+    async def rehearse(status: Mapping[str, Any]) -> Any:
+        nonlocal tries
+        tries += 1
+        return {"status": status if time > 60 else {}}
+
+    pruning = Pruning(lambda: time)
+    for _ in range(200):
+        with pytest.raises(Stalled, match="Apply the CRD"):
+            await pruning.ensure_none(Meta("support", "run", "uid"), rehearse)
+        time += 0.25
+
+    assert tries <= 50 / REFUSED_SECONDS + 1
+    time = 61.0
+    await pruning.ensure_none(Meta("support", "run", "uid"), rehearse)
 
 
 async def test_a_look_that_succeeds_begins_the_pauses_anew(world: World) -> None:

@@ -14,6 +14,8 @@ from nightsort.domain.specimen import dropped, full_status, in_words
 
 logger = logging.getLogger(__name__)
 TRUSTED_SECONDS = 60.0
+REFUSED_SECONDS = 10.0
+"""So long those who ask share a try in which fields were lost; a CRD that is put right counts so much later."""
 REASON = "CrdOutdated"
 
 
@@ -26,6 +28,9 @@ class Pruning:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._until = clock()
+        self._refused_until = clock()
+        self._missing: Sequence[str] = ()
+        """What the last try has lost."""
         self._trying = asyncio.Lock()
         self._lacking: dict[str, Sequence[str]] = {}
         """By uid what the last write of a record lost, until that was told."""
@@ -54,10 +59,13 @@ class Pruning:
         async with self._trying:
             if self._clock() < self._until:
                 return
-            status = full_status()
-            written = await rehearse(status)
-            if missing := dropped(status, written.get("status")):
-                raise Stalled(told(missing), reason=REASON)
+            if self._clock() >= self._refused_until:
+                status = full_status()
+                written = await rehearse(status)
+                self._missing = dropped(status, written.get("status"))
+                self._refused_until = self._clock() + REFUSED_SECONDS
+            if self._missing:
+                raise Stalled(told(self._missing), reason=REASON)
             self._until = self._clock() + TRUSTED_SECONDS
 
 

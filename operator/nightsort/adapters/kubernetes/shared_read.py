@@ -19,11 +19,14 @@ class SharedRead(Generic[T]):
         self._last: tuple[float, T] | None = None
         self._under_way = asyncio.Lock()
         self._next: asyncio.Task[T] | None = None
+        self._now: tuple[float, asyncio.Task[T]] | None = None
 
     async def get(self, within: float = 0.0) -> T:
-        """`within`: a read that was begun so many seconds ago is as good."""
+        """`within`: a read that was begun so many seconds ago is as good, also one that is under way."""
         if self._last is not None and self._clock() - self._last[0] < within:
             return self._last[1]
+        if self._now is not None and self._clock() - self._now[0] < within:
+            return await asyncio.shield(self._now[1])
         if self._next is None:
             self._next = asyncio.create_task(self._begin())
             self._next.add_done_callback(seen)
@@ -31,9 +34,13 @@ class SharedRead(Generic[T]):
 
     async def _begin(self) -> T:
         async with self._under_way:
-            self._next = None
+            task, self._next = self._next, None
             began = self._clock()
-            found = await self._read()
+            self._now = (began, task) if task is not None else None
+            try:
+                found = await self._read()
+            finally:
+                self._now = None
             self._last = (began, found)
             return found
 

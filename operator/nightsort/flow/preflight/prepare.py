@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nightsort.api.spec import Spec
 from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
+from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
@@ -43,9 +44,11 @@ async def prepare(run: Run) -> None:
     """
     encoder = Encoder(run.spec, disable_thinking=False)
     hold_record(run.spec, run.services.stored_bytes)
-    await let_others_go_first(run, within=GLANCE_SECONDS)
+    if not is_true(run.status, STALLED):  # whoever stalls has looked already, and goes on looking for days
+        await let_others_go_first(run, within=GLANCE_SECONDS)
     await run.services.ledger.ensure_recordable(run.resource.meta)
     connections = run.services.connections
+    api = await connections.api(run.resource)  # first, since it asks others for nothing but a Secret, which many share
     source = await connections.source(run.resource)
     remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
     snapshot = await snapshot_of(source)
@@ -54,7 +57,6 @@ async def prepare(run: Run) -> None:
     sinks = await connections.sinks(run.resource)
     await rehearse(run.spec, source, sinks, tickets, None if snapshot is None else snapshot.ids)
     await wait_until_seen(run, source, sinks, snapshot)
-    api = await connections.api(run.resource)
     model = usable(run.spec.model, await api.model(run.spec.model))
     seen = await sample(source, encoder, tickets)
     tokens = await counted(run.spec, model, api, seen.sampled)

@@ -97,11 +97,12 @@ def pause(interruption: Interruption, failures: int, jitter: float) -> float:
     """Seconds until the next look, after so many failures.
 
     Steady, or twice as long each time and at least what the other side asked for. `jitter` is between 0 and 1.
-    Where a person is waited for, a change of the spec ends the pause; jitter makes it shorter, so that bounds hold.
+    Where a person is waited for, a change of the spec ends the pause; after the first one there is a look a minute at
+    the most, which jitter makes rarer.
     """
     if isinstance(interruption, Stalled) and interruption.reason != INTERNAL_ERROR:
         longest = LONGEST_SECRET_SECONDS if interruption.reason in OF_SECRETS else LONGEST_STALLED_SECONDS
-        return min(STALLED_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), longest) * (1 - jitter / 4)
+        return min(STALLED_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), longest) * (1 + jitter / 4)
     if isinstance(interruption, Waiting) and interruption.every is not None:
         return interruption.every
     retry_after = interruption.retry_after if isinstance(interruption, Waiting) else None

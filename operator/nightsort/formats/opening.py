@@ -8,6 +8,8 @@ from nightsort.formats.charsets import charset_of
 from nightsort.formats.delimited import open_delimited
 from nightsort.formats.kinds import Kind, kind_of_name
 from nightsort.formats.objects import open_json_lines, open_json_list
+from nightsort.formats.parquet import open_parquet
+from nightsort.formats.spreadsheets import open_spreadsheet
 from nightsort.formats.table import Options, Table
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile
@@ -23,13 +25,23 @@ def open_table(path: Path, options: Options = DEFAULTS) -> Table:
     """
     kind = kind_of_name(path, options.format)
     file = UnchangedFile(path)
+    if options.sheet is not None and kind is not Kind.XLSX:
+        raise UnusableFile(path, f"{kind} has no sheets: leave --sheet away")
+    match kind:
+        case Kind.XLSX:
+            return open_spreadsheet(file, options)
+        case Kind.PARQUET:
+            return open_parquet(file)
+        case _:
+            return open_text(file, kind, options)
+
+
+def open_text(file: UnchangedFile, kind: Kind, options: Options) -> Table:
     charset = charset_of(file, options.encoding)
     match kind:
-        case Kind.CSV | Kind.TSV:
-            return open_delimited(file, kind, charset, options)
         case Kind.JSONL:
             return open_json_lines(file, charset)
         case Kind.JSON:
             return open_json_list(file, charset)
-        case Kind.XLSX | Kind.PARQUET:
-            raise UnusableFile(path, "spreadsheets and Parquet are not read yet: save it as CSV in UTF-8")
+        case _:
+            return open_delimited(file, kind, charset, options)

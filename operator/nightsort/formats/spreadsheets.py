@@ -1,0 +1,211 @@
+"""A spreadsheet's sheet as a table, through calamine: 3 MB, and ten times as fast as openpyxl.
+
+Cells have the values that the spreadsheet program has last computed; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nightsort.formats.formulas import DamagedSheet, uncomputed_cells
+from nightsort.formats.kinds import Kind
+from nightsort.formats.table import MOST_COLUMNS, Options, Role, Row, Values, unique_names
+from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, listed
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+MOST_UNPACKED_BYTES = 2 * 1024**3
+"""A few kilobytes of zip may stand for as much as a disk holds."""
+MOST_BYTES = 512 * 1024**2
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+DAMAGED = "it is damaged: open it and save it anew, or export it as CSV"
+MISSING = "reading spreadsheets needs python-calamine: pip install python-calamine, or save it as CSV in UTF-8"
+NO_SPREADSHEET = (
+    "this is no spreadsheet, whatever its name says: was it renamed? Name what it is with --format, such as csv"
+)
+PROTECTED = "a password protects it: save it without one, or as CSV in UTF-8"
+OLD = "this is a spreadsheet of an old kind (.xls): save it as .xlsx, or as CSV in UTF-8"
+EXACT = 1e15
+"""Beyond it, a spreadsheet has lost digits of whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spreadsheet:
+    """One sheet of a workbook; its rows are numbered as the spreadsheet program does."""
+
+    file: UnchangedFile
+    sheet: str
+    header: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    kind: Kind = Kind.XLSX
+    unit: str = "row"
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    @property
+    def digest(self) -> str | None:
+        return self.file.digest
+
+    @property
+    def encoding(self) -> tuple[str, bytes]:
+        return "utf-8", b""
+
+    def records(self) -> Iterator[Row]:
+        width, first = len(self.header), True
+        for number, cells in self._rows():
+            if first:
+                first = False
+                continue
+            role = Role.HEADER if unique_names(cells[:width]) == self.header else Role.TICKET
+            yield Row(number, tuple(cells[:width]), role=role)
+
+    def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
+        raise UnusableFile(self.path, "spreadsheets are not written: let the output's name end in .csv")
+
+    def own_header(self) -> list[str]:
+        for _, cells in self._rows():
+            while cells and not cells[-1]:
+                cells.pop()
+            return cells[:MOST_COLUMNS]
+        raise UnusableFile(self.path, f"the sheet {self.sheet!r} is empty")
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        """The rows that are not empty, with their numbers."""
+        with opened(self.file) as (workbook, _):
+            for number, values in enumerate(workbook.get_sheet_by_name(self.sheet).iter_rows(), 1):
+                cells = [as_text(value) for value in values]
+                if any(cell.strip() for cell in cells):
+                    yield number, cells
+
+
+def open_spreadsheet(file: UnchangedFile, options: Options) -> Spreadsheet:
+    """Takes the one sheet with something in it, or the one that was named.
+
+    Raises:
+        UnusableFile: it is protected, is no spreadsheet, has several sheets or cells that were never computed.
+    """
+    with opened(file) as (workbook, content):
+        name = sheet_of(file.path, workbook, options.sheet)
+        refuse_uncomputed(file.path, content, name)
+        others = len(workbook.sheet_names) - 1
+    table = Spreadsheet(file, name, notes=(f"the sheet {name!r} is read, of {others + 1}",) if others else ())
+    return replace(table, header=unique_names(table.own_header()))
+
+
+@contextmanager
+def opened(file: UnchangedFile) -> Iterator[tuple[CalamineWorkbook, bytes]]:
+    try:
+        import python_calamine as calamine
+    except ImportError:
+        raise UnusableFile(file.path, MISSING) from None
+    with file.content() as stream:
+        content = stream.read(MOST_BYTES + 1)
+        refuse_content(file.path, content)
+        try:
+            workbook = calamine.CalamineWorkbook.from_object(io.BytesIO(content))
+        except calamine.PasswordError:
+            raise UnusableFile(file.path, PROTECTED) from None
+        except (calamine.CalamineError, calamine.ZipError, calamine.XmlError):
+            raise UnusableFile(file.path, f"{NO_SPREADSHEET}; or it is damaged: export it anew") from None
+        try:
+            yield workbook, content
+        except (calamine.CalamineError, calamine.XmlError):
+            raise UnusableFile(file.path, DAMAGED) from None
+
+
+def refuse_content(path: Path, content: bytes) -> None:
+    """What is seen without opening it.
+
+    Raises:
+        UnusableFile: as it says.
+    """
+    if not content:
+        raise UnusableFile(path, "the file is empty: did its export fail?")
+    if len(content) > MOST_BYTES:
+        raise UnusableFile(path, f"a spreadsheet of more than {MOST_BYTES:,} bytes: save it as CSV in UTF-8")
+    if content.startswith(OLE):
+        raise UnusableFile(path, PROTECTED if ENCRYPTED in content else OLD)
+    if not content.startswith(b"PK"):
+        raise UnusableFile(path, NO_SPREADSHEET)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+        raise UnusableFile(path, "it is damaged or was cut: export it anew") from None
+    if unpacked > MOST_UNPACKED_BYTES:
+        raise UnusableFile(path, f"it unpacks to {unpacked:,} bytes: save it as CSV in UTF-8")
+
+
+def sheet_of(path: Path, workbook: CalamineWorkbook, told: str | None) -> str:
+    """The sheet to read.
+
+    Raises:
+        UnusableFile: there are several with something in them, or none of the name that was told.
+    """
+    names = workbook.sheet_names
+    if told is not None:
+        same = [name for name in names if name == told] or [
+            name for name in names if name.casefold() == told.casefold()
+        ]
+        if not same:
+            raise UnusableFile(path, f"there is no sheet {told!r}: it has {listed(names)}")
+        return same[0]
+    filled = [name for name in names if is_filled(workbook.get_sheet_by_name(name))]
+    if not filled:
+        raise UnusableFile(path, "its sheets are all empty")
+    if len(filled) > 1:
+        raise UnusableFile(path, f"it has several sheets, {listed(filled)}: name one with --sheet")
+    return filled[0]
+
+
+def is_filled(sheet: CalamineSheet) -> bool:
+    return sheet.height > 0 and sheet.width > 0
+
+
+def refuse_uncomputed(path: Path, content: bytes, sheet: str) -> None:
+    """Refuses a sheet with formulas that have no value, as programs write them that do not compute.
+
+    Raises:
+        UnusableFile: with the first of the cells.
+    """
+    try:
+        found = uncomputed_cells(content, sheet)
+    except DamagedSheet:
+        raise UnusableFile(path, DAMAGED) from None
+    if not found:
+        return
+    more = f" and {len(found) - SHOWN_PLACES:,} more" if len(found) > SHOWN_PLACES else ""
+    raise UnusableFile(
+        path,
+        "a formula that was never computed: open it in a spreadsheet program and save it, or paste values in its place",
+        f"sheet {sheet!r}, {'cell' if len(found) == 1 else 'cells'} {', '.join(found[:SHOWN_PLACES])}{more}",
+    )
+
+
+def as_text(value: Any) -> str:
+    """A cell's value as a person reads it: whole numbers without a point, times in ISO 8601."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case float() if value.is_integer() and abs(value) < EXACT:
+            return str(int(value))
+        case datetime.datetime():
+            return value.isoformat(" ")
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case _:
+            return str(value)

@@ -154,7 +154,7 @@ def sheet_of(path: Path, workbook: CalamineWorkbook, told: str | None) -> str:
     Raises:
         UnusableFile: there are several with something in them, or none of the name that was told.
     """
-    names = workbook.sheet_names
+    names: list[str] = workbook.sheet_names
     if told is not None:
         same = [name for name in names if name == told] or [
             name for name in names if name.casefold() == told.casefold()
@@ -162,7 +162,7 @@ def sheet_of(path: Path, workbook: CalamineWorkbook, told: str | None) -> str:
         if not same:
             raise UnusableFile(path, f"there is no sheet {told!r}: it has {listed(names)}")
         return same[0]
-    filled = [name for name in names if is_filled(workbook.get_sheet_by_name(name))]
+    filled: list[str] = [name for name in names if is_filled(workbook.get_sheet_by_name(name))]
     if not filled:
         raise UnusableFile(path, "its sheets are all empty")
     if len(filled) > 1:
@@ -171,7 +171,7 @@ def sheet_of(path: Path, workbook: CalamineWorkbook, told: str | None) -> str:
 
 
 def is_filled(sheet: CalamineSheet) -> bool:
-    return sheet.height > 0 and sheet.width > 0
+    return bool(sheet.height > 0 and sheet.width > 0)
 
 
 def refuse_uncomputed(path: Path, content: bytes, sheet: str) -> None:

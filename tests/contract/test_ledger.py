@@ -15,6 +15,8 @@ import pytest
 from nightsort.adapters.kubernetes.client import connected
 from nightsort.adapters.kubernetes.ledger import MAX_PARTS, PART_BYTES, KubeLedger
 from nightsort.adapters.local.ledger import FileLedger, opened
+from nightsort.adapters.local.state import opened as opened_state
+from nightsort.adapters.local.state_ledger import StateLedger
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Condition, Cost, Status, TicketCounts
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
@@ -64,6 +66,18 @@ async def file(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
+async def state(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    with opened_state(request.getfixturevalue("tmp_path") / "state.sqlite", "a test") as state:
+        ledger = StateLedger(state)
+
+        def add(name: str) -> Meta:
+            made = Resource.of(stored(name, str(uuid4())))
+            return ledger.add(made.meta, made.spec, "tickets.csv").meta
+
+        yield Place(ledger, add, lambda meta: ledger.forget(meta.uid))
+
+
+@asynccontextmanager
 async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     plane: ControlPlane = request.getfixturevalue("plane")
     namespace: str = request.getfixturevalue("namespace")
@@ -82,7 +96,9 @@ async def kube(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
 Open = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Place]]
 
 
-@pytest.fixture(params=[memory, file, pytest.param(kube, marks=pytest.mark.cluster)], ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[memory, file, state, pytest.param(kube, marks=pytest.mark.cluster)], ids=lambda kind: kind.__name__
+)
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     kind: Open = request.param
     async with kind(request) as place:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import SimulatedApi
+from tests.local.office import Office
 from tests.local.shell import Shell
 
 
@@ -35,3 +36,15 @@ def shell(tmp_path: Path, quick_api: SimulatedApi) -> Shell:
 def patient_desk(tmp_path: Path, patient_api: SimulatedApi) -> Shell:
     patient_api.ask("reset", {})
     return Shell(tmp_path, patient_api)
+
+
+@pytest.fixture
+def office(tmp_path: Path, quick_api: SimulatedApi) -> Office:
+    quick_api.ask("reset", {})
+    return Office(tmp_path, quick_api)
+
+
+@pytest.fixture
+def patient_office(tmp_path: Path, patient_api: SimulatedApi) -> Office:
+    patient_api.ask("reset", {})
+    return Office(tmp_path, patient_api)

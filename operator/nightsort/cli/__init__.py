@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nightsort.cli import cancel, completion, crds, create, local, operator, results, retry, simulate, version, watch
+from nightsort.cli import (
+    cancel,
+    classify,
+    completion,
+    crds,
+    create,
+    local,
+    operator,
+    results,
+    retry,
+    simulate,
+    version,
+    watch,
+)
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings
@@ -28,6 +41,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
         rich_markup_mode=None,  # Rich takes three times as long to import as everything else that --help needs
     )
     operator.add_to(app, start_operator)
+    classify.add_to(app)
     local.add_to(app)
     simulate.add_to(app)
     create.add_to(app)

@@ -9,6 +9,9 @@ from nightsort.cli.exit_codes import BAD_INPUT, fail
 if TYPE_CHECKING:
     from nightsort.settings import Settings
 
+ITS_OWN = "http://127.0.0.1"
+"""The address of the simulator, until it has told its port; whatever the environment says does not count."""
+
 
 def settings_of(**flags: Any) -> Settings:
     """Ends the command where one of them is wrong; flags that are None were not given."""

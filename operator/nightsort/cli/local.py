@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.configuration import settings_of
+from nightsort.cli.configuration import ITS_OWN, settings_of
 from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from nightsort.cli.manifests import Manifests
     from nightsort.settings import Settings
 
-ITS_OWN = "http://127.0.0.1"
-"""The address of the simulator, until it has told its port; whatever the environment says does not count."""
 SIMULATED = "_simulated"
 """The folder of simulated runs in that of the state, beside those of namespaces, whose names begin otherwise."""
 AGAIN = "run the same command again, and it goes on where it was"
@@ -97,6 +93,7 @@ async def run_all(job: Job) -> bool:
     """Works on every resource of the file until there is nothing more to do; whether all are Complete."""
     from nightsort.cli.local_runner import LocalRunner
     from nightsort.cli.progress import Progress
+    from nightsort.cli.simulated import settings_with_api
     from nightsort.domain.conditions import COMPLETE, is_finished, is_true
     from nightsort.wiring.services import local_services
 
@@ -104,7 +101,7 @@ async def run_all(job: Job) -> bool:
     several = len({resource.meta.namespace for resource in given.resources}) > 1
     with Progress(job.state, keys=several) as progress:
         async with (
-            settings_with_api(job) as settings,
+            settings_with_api(job.settings, job.simulated) as settings,
             local_services(
                 settings,
                 given.resources,
@@ -119,18 +116,3 @@ async def run_all(job: Job) -> bool:
         progress.end(resource)
     job.can_be_mended = any(not (is_finished(one.status) and one.status.batches) for one in ended)
     return all(is_true(resource.status, COMPLETE) for resource in ended)
-
-
-@asynccontextmanager
-async def settings_with_api(job: Job) -> AsyncIterator[Settings]:
-    """Settings that point at the API: the one that is there, or a simulator for as long as the job runs."""
-    if job.simulated is None:
-        yield job.settings
-        return
-    from pydantic import SecretStr
-
-    from nightsort.cli.simulated import simulator
-
-    async with simulator(job.simulated) as url:
-        own = {"anthropic_api_key": SecretStr("simulated"), "anthropic_api_key_file": None}
-        yield job.settings.model_copy(update={"anthropic_base_url": url, **own})

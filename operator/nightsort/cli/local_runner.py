@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
-from nightsort.cli.progress import Progress
 from nightsort.domain.actions import is_in_flight
 from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run.run import Services
 
 
+class Teller(Protocol):
+    """Who tells people how their resources stand."""
+
+    def begin(self, resource: Resource) -> None: ...
+
+    def tell(self, resource: Resource, *, trouble: bool = False) -> None: ...
+
+
 class LocalRunner:
     """Nothing outside the file changes while we wait: better to say what is missing and to be run again."""
 
-    def __init__(self, services: Services, progress: Progress) -> None:
+    def __init__(self, services: Services, progress: Teller) -> None:
         self._services = services
         self._progress = progress
         self._reconciler = Reconciler(services)

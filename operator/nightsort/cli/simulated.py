@@ -8,9 +8,23 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from pydantic import SecretStr
+
 from nightsort.domain.errors import Stalled
+from nightsort.settings import Settings
 
 FAREWELL_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def settings_with_api(settings: Settings, simulated: float | None) -> AsyncIterator[Settings]:
+    """Settings that point at the API: the one that is there, or a simulator whose batches take so many seconds."""
+    if simulated is None:
+        yield settings
+        return
+    async with simulator(simulated) as url:
+        own = {"anthropic_api_key": SecretStr("simulated"), "anthropic_api_key_file": None}
+        yield settings.model_copy(update={"anthropic_base_url": url, **own})
 
 
 @asynccontextmanager

@@ -1,0 +1,215 @@
+"""What a file of tickets has, held against what the state knows: answered, under way, or to be asked.
+
+The file's tickets stand in a temporary table, so that a hundred thousand of them take no memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from uuid import uuid4
+
+import msgspec
+
+from nightsort.adapters.local.state import State, now
+from nightsort.adapters.local.state_ledger import NAMESPACE, StateLedger
+from nightsort.adapters.local.state_tickets import StateTickets
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import Spec
+
+CHUNK = 1000
+PRESENT = """
+CREATE TEMP TABLE IF NOT EXISTS present (
+    position INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    text BLOB NOT NULL,
+    fields BLOB NOT NULL,
+    standing TEXT,
+    fresh INTEGER
+)
+"""
+# The first that holds. An answer counts for the same ticket, the same text and the same settings alone.
+STANDING = """
+UPDATE temp.present AS p SET standing = CASE
+    WHEN EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
+        THEN 'under way'
+    WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings
+                 AND (l.category IS NOT NULL OR l.verdict = 'Unsendable' OR NOT :retry)) THEN 'answered'
+    WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings) THEN 'retried'
+    WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.settings = :settings) THEN 'other text'
+    WHEN EXISTS (SELECT 1 FROM labels l JOIN settings s ON s.digest = l.settings
+                 WHERE l.id = p.id AND s.simulated = :simulated) THEN 'other settings'
+    ELSE 'new' END
+"""
+FRESH = "UPDATE temp.present SET fresh = standing NOT IN ('under way', 'answered')"
+LATER = """
+UPDATE temp.present SET fresh = 0, standing = 'later' WHERE fresh AND position >= :most
+"""
+TICKETS = """
+INSERT INTO run_tickets SELECT :run, position, id, text, :settings, fields FROM temp.present WHERE fresh
+"""
+LABELS = """
+SELECT p.position, p.id, l.category, l.verdict, l.reason, l.model, l.batch_id, l.classified_at,
+       l.input_tokens, l.output_tokens
+FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings
+WHERE p.position > :done ORDER BY p.position LIMIT :most
+"""
+OUTCOME = """
+SELECT l.category, l.verdict, count(*)
+FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings
+GROUP BY l.category, l.verdict
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A ticket of the file: a digest of the text that is sent of it, and the fields that it is made of."""
+
+    id: str
+    text: bytes
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Tickets of the file by what is to be done with them; all of them together are the file's."""
+
+    answered: int = 0
+    under_way: int = 0
+    retried: int = 0
+    other_text: int = 0
+    other_settings: int = 0
+    new: int = 0
+    later: int = 0
+
+    @property
+    def fresh(self) -> int:
+        """To be asked now."""
+        return self.retried + self.other_text + self.other_settings + self.new
+
+    @property
+    def total(self) -> int:
+        return self.fresh + self.answered + self.under_way + self.later
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is known of a ticket of the file; without a verdict it was not asked."""
+
+    id: str
+    category: str | None
+    verdict: str | None
+    reason: str
+    model: str
+    batch_id: str | None
+    classified_at: str | None
+    input_tokens: int
+    output_tokens: int
+
+
+class ResourceGauges:
+    """The tickets of one file under one set of settings, whose digest is `settings`.
+
+    Those of simulated runs have a digest of their own, so that their labels count for no other run.
+    """
+
+    def __init__(self, state: State, settings: bytes, *, simulated: bool = False) -> None:
+        self._state, self._settings, self._simulated = state, settings, simulated
+
+    def take(self, tickets: Iterable[Present], *, retry: bool = False, limit: int | None = None) -> Counts:
+        """Reads the tickets once, in their order, and says how they stand."""
+        self._state.rows(PRESENT)
+        encode = msgspec.json.Encoder().encode
+        rows = ((place, each.id, each.text, encode(dict(each.fields))) for place, each in enumerate(tickets))
+        with self._state.transaction() as connection:
+            connection.execute("DELETE FROM temp.present")
+            while chunk := list(islice(rows, CHUNK)):
+                connection.executemany("INSERT INTO temp.present (position, id, text, fields) VALUES (?,?,?,?)", chunk)
+            connection.execute(STANDING, {"settings": self._settings, "retry": retry, "simulated": self._simulated})
+            connection.execute(FRESH)
+            if limit is not None:
+                connection.execute(LATER, {"most": limit})
+        found = dict(self._state.rows("SELECT standing, count(*) FROM temp.present GROUP BY standing"))
+        return Counts(**{standing.replace(" ", "_"): count for standing, count in found.items()})
+
+    def source(self) -> StateTickets:
+        """The tickets that are to be asked."""
+        return StateTickets.to_be_asked(self._state)
+
+    def begin(self, name: str, spec: Spec, file: str) -> Resource:
+        """Makes a run of them, durably. Nothing was bought for it yet."""
+        meta = Meta(NAMESPACE, name, uuid4().hex)
+        with self._state.transaction() as connection:
+            run = StateLedger(self._state).add(meta, spec, file, simulated=self._simulated)
+            connection.execute(TICKETS, {"run": meta.uid, "settings": self._settings})
+        return run
+
+    def under_way(self) -> list[Resource]:
+        """The unfinished runs that some of the file's tickets are in."""
+        found = self._state.rows(
+            "SELECT DISTINCT t.run FROM temp.present p JOIN run_tickets t ON t.id = p.id AND t.text = p.text "
+            "WHERE t.settings = :settings",
+            {"settings": self._settings},
+        )
+        runs = {run for (run,) in found}
+        return [each for each in StateLedger(self._state).all_unfinished() if each.meta.uid in runs]
+
+    def labels(self) -> Iterator[Label]:
+        """One for each ticket of the file, in its order."""
+        done = -1
+        while chunk := self._state.rows(LABELS, {"settings": self._settings, "done": done, "most": CHUNK}):
+            for _, ticket_id, category, verdict, reason, model, batch_id, at, inputs, outputs in chunk:
+                yield Label(
+                    ticket_id, category, verdict, reason or "", model or "", batch_id, at, inputs or 0, outputs or 0
+                )
+            done = chunk[-1][0]
+
+    def outcome(self) -> list[tuple[str | None, str | None, int]]:
+        """Category, verdict, and how many of the file's tickets have them."""
+        return self._state.rows(OUTCOME, {"settings": self._settings})
+
+    def former_settings(self) -> Mapping[str, object] | None:
+        """What other settings were used last, if there were any."""
+        found = self._state.rows(
+            "SELECT settings FROM settings WHERE digest <> ? AND simulated = ? ORDER BY used_at DESC LIMIT 1",
+            (self._settings, self._simulated),
+        )
+        return json.loads(found[0][0]) if found else None
+
+    def keep_settings(self, settings: str) -> None:
+        """Remembers what the digest stands for."""
+        self._state.rows(
+            "INSERT INTO settings VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET used_at = excluded.used_at",
+            (self._settings, settings, self._simulated, now()),
+        )
+
+
+def settle(state: State) -> Sequence[Resource]:
+    """Tidies up what former processes have left; the runs that are under way.
+
+    A run that has ended needs its tickets no more, and one that has bought nothing begins anew with the next command,
+    at the price of then. So does a simulated one: the simulator that had its batches is gone.
+    """
+    ledger = StateLedger(state)
+    under_way = []
+    for run in ledger.all_unfinished():
+        [(copy, simulated)] = state.rows("SELECT copy, simulated FROM runs WHERE uid = ?", (run.meta.uid,))
+        if simulated or (not run.status.batches and copy is None):
+            ledger.forget(run.meta.uid)
+        else:
+            under_way.append(run)
+    kept = json.dumps([run.meta.uid for run in under_way])
+    with state.transaction() as connection:
+        for table in ("run_tickets", "long_ids"):
+            connection.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT value FROM json_each(?))", (kept,))  # noqa: S608
+    return under_way
+
+
+def ended(state: State, run: Resource) -> None:
+    """Lets go of the tickets of a run that has ended."""
+    if run.status.completion_time is not None:
+        with state.transaction() as connection:
+            connection.execute("DELETE FROM run_tickets WHERE run = ?", (run.meta.uid,))
+            connection.execute("DELETE FROM long_ids WHERE run = ?", (run.meta.uid,))

@@ -1,0 +1,222 @@
+"""The state of `nightsort classify`: one SQLite file, that one process at a time works in.
+
+A commit is on the disk when it returns (write-ahead log, synchronous=FULL): after a kill at any instruction the file
+has what was committed, and nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any, TextIO
+
+from nightsort.domain.errors import Stalled
+from nightsort.system.files import flush_directory, make_folder
+
+VERSION = 1
+"""Of the tables. A later version reads what an earlier one has written, and not the other way round."""
+BUSY_SECONDS = 10.0
+"""How long a program that looks into the file, such as a database browser, is waited for."""
+IGNORED = "# What nightsort remembers; it belongs to this folder and not into a repository.\n*\n"
+TABLES = """
+CREATE TABLE settings (
+    digest BLOB PRIMARY KEY,
+    settings TEXT NOT NULL,
+    simulated INTEGER NOT NULL,
+    used_at TEXT NOT NULL
+);
+CREATE TABLE runs (
+    uid TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    file TEXT NOT NULL,
+    began_at TEXT NOT NULL,
+    simulated INTEGER NOT NULL DEFAULT 0,
+    spec TEXT NOT NULL,
+    version INTEGER NOT NULL DEFAULT 0,
+    status TEXT,
+    copy BLOB
+);
+CREATE TABLE run_tickets (
+    run TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    text BLOB NOT NULL,
+    settings BLOB NOT NULL,
+    fields BLOB NOT NULL,
+    PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+CREATE INDEX run_tickets_by_id ON run_tickets (id, run);
+CREATE TABLE long_ids (
+    run TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    ids TEXT NOT NULL,
+    PRIMARY KEY (run, tag)
+);
+CREATE TABLE labels (
+    id TEXT NOT NULL,
+    text BLOB NOT NULL,
+    settings BLOB NOT NULL,
+    category TEXT,
+    verdict TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    model TEXT NOT NULL,
+    batch_id TEXT,
+    classified_at TEXT,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    PRIMARY KEY (id, text, settings)
+) WITHOUT ROWID;
+CREATE TABLE outputs (
+    path TEXT PRIMARY KEY,
+    digest BLOB,
+    pending BLOB
+);
+"""
+
+
+class State:
+    """The file while it is open. Whoever asks from several threads is served one after the other."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = RLock()
+
+    def rows(self, statement: str, values: Sequence[object] | dict[str, object] = ()) -> list[tuple[Any, ...]]:
+        """What a statement selects; a statement that changes something is committed.
+
+        Raises:
+            Stalled: the file cannot be read or written, by the name of what is in the way.
+        """
+        with self._lock, translated(self.path):
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it, durably, or nothing.
+
+        Raises:
+            Stalled: as `rows`.
+        """
+        with self._lock, translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """The library's errors as one that says what to do."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise Stalled(
+            f"cannot work in {path}: {error}; mend that, and the same command goes on where it was",
+            reason="StateNotWritable",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise Stalled(
+            f"{path} is no state that this version can read ({error}): restore it from a backup, or name another "
+            "directory with --state, where everything is new",
+            reason="StateUnreadable",
+        ) from error
+
+
+@contextmanager
+def opened(path: Path, work: str) -> Iterator[State]:
+    """The state, made if it is missing, while no other process has it. `work` tells others what is done meanwhile.
+
+    Raises:
+        Stalled: another process has it, it was written by a newer version, or it cannot be read or written.
+    """
+    with kept_by_one(path, work), translated(path):
+        make_private(path)
+        with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)) as connection:
+            refuse_newer(connection, path)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            state = State(connection, path)
+            lay_out(state)
+            yield state
+
+
+def make_private(path: Path) -> None:
+    """Its tickets are for its owner alone, and so are the files that SQLite keeps beside it."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise Stalled(f"cannot write {path}: {error.strerror}", reason="NotWritable") from error
+
+
+def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise Stalled(
+            f"{path} was written by a newer version of nightsort (state {version}, this one reads up to {VERSION}): "
+            "use that version, or name another directory with --state, where everything is new",
+            reason="StateTooNew",
+        )
+
+
+def lay_out(state: State) -> None:
+    """Makes the tables of a new file, all of them or none."""
+    [(version,)] = state.rows("PRAGMA user_version")
+    if version:
+        return
+    with state.transaction() as connection:
+        for statement in filter(str.strip, TABLES.split(";")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={VERSION}")
+    flush_directory(state.path.parent)
+
+
+@contextmanager
+def kept_by_one(path: Path, work: str) -> Iterator[None]:
+    """Keeps other processes out of the state; the kernel lets go when ours ends, however it ends."""
+    lock = path.with_suffix(".lock")
+    try:
+        make_folder(path.parent)
+        ignore = path.parent / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text(IGNORED)
+        file = lock.open("a+")
+    except OSError as error:
+        raise Stalled(f"cannot keep a state in {path.parent}: {error.strerror}", reason="NotWritable") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stalled(
+                f"{worker(file)} works with {path}: wait for its end, or name another directory with --state",
+                reason="StateInUse",
+            ) from None
+        file.truncate(0)
+        json.dump({"pid": os.getpid(), "since": now(), "work": work}, file)
+        file.flush()
+        yield
+
+
+def worker(file: TextIO) -> str:
+    """Who has the lock, as it has written there."""
+    try:
+        file.seek(0)
+        told = json.load(file)
+        return f"process {told['pid']} ({told['work']}, since {told['since']})"
+    except (ValueError, LookupError, TypeError, OSError):
+        return "another process"
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

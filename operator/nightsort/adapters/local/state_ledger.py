@@ -1,0 +1,138 @@
+"""The ledger of `nightsort classify`: runs are rows of its state."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from nightsort.adapters.local.state import State, now
+from nightsort.api.resource import Meta, Resource, parse_status
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status
+from nightsort.domain.errors import Conflict, Gone, Stalled
+from nightsort.domain.record import batch_ids
+from nightsort.domain.recovery import Kept, may_replace
+from nightsort.formats.record_copies import decoded, encoded
+
+NAMESPACE = "default"
+
+
+class StateLedger:
+    """Implements `ports.Ledger`. A run's spec is what it began with, whatever the command line says later."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def load(self, meta: Meta) -> Resource | None:
+        return await asyncio.to_thread(self._load, meta.uid)
+
+    async def save(self, meta: Meta, status: Status) -> Meta:
+        return await asyncio.to_thread(self._save, meta, status)
+
+    async def ensure_recordable(self, meta: Meta) -> None:
+        """The state takes every field."""
+
+    async def owned_batches(self) -> set[str]:
+        return await asyncio.to_thread(self._owned_batches)
+
+    async def unfinished(self) -> Sequence[Resource]:
+        return await asyncio.to_thread(self.all_unfinished)
+
+    async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
+        return [each for each in await self.unfinished() if each.meta.uid != meta.uid]
+
+    async def remove(self, meta: Meta) -> None:
+        await asyncio.to_thread(self._remove, meta)
+
+    async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
+        statement = "INSERT INTO long_ids VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ids = excluded.ids"
+        await asyncio.to_thread(self._state.rows, statement, (meta.uid, tag, json.dumps(dict(ids))))
+
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
+        statement = "SELECT ids FROM long_ids WHERE run = ? AND tag = ?"
+        found = await asyncio.to_thread(self._state.rows, statement, (meta.uid, tag))
+        ids: dict[str, str] = json.loads(found[0][0]) if found else {}
+        return ids
+
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
+        kept = await self.kept_record(meta)
+        if not may_replace(status, kept, removing=removing):
+            raise Conflict(meta.key)
+        await asyncio.to_thread(self._keep, meta, encoded(status, kept.anew))
+
+    async def kept_record(self, meta: Meta) -> Kept:
+        found = await asyncio.to_thread(self._state.rows, "SELECT copy FROM runs WHERE uid = ?", (meta.uid,))
+        return decoded(found[0][0] if found else None, str(self._state.path))
+
+    async def forget_record(self, meta: Meta, anew: str) -> None:
+        await asyncio.to_thread(self._keep, meta, encoded(None, anew))
+
+    def all_unfinished(self) -> list[Resource]:
+        found = self._state.rows("SELECT uid, name, began_at, spec, version, status FROM runs ORDER BY began_at, uid")
+        return [each for each in map(self._resource, found) if each.status.completion_time is None]
+
+    def add(self, meta: Meta, spec: Spec, file: str, *, simulated: bool = False) -> Resource:
+        """Makes a run of which nothing was bought yet."""
+        words = spec.model_dump_json(by_alias=True, exclude_defaults=True)
+        self._state.rows(
+            "INSERT INTO runs (uid, name, file, began_at, simulated, spec) VALUES (?, ?, ?, ?, ?, ?)",
+            (meta.uid, meta.name, file, now(), simulated, words),
+        )
+        return self._found(meta.uid)[0]
+
+    def _load(self, uid: str) -> Resource | None:
+        return next(iter(self._found(uid)), None)
+
+    def _found(self, uid: str) -> list[Resource]:
+        found = self._state.rows("SELECT uid, name, began_at, spec, version, status FROM runs WHERE uid = ?", (uid,))
+        return list(map(self._resource, found))
+
+    def _resource(self, row: tuple[str, str, str, str, int, str | None]) -> Resource:
+        uid, name, began_at, spec, version, status = row
+        try:
+            meta = Meta.of(
+                {"metadata": {"namespace": NAMESPACE, "name": name, "uid": uid, "creationTimestamp": began_at}}
+            )
+            known = parse_status({"status": json.loads(status)} if status else {})
+            return Resource(
+                replace(meta, resource_version=str(version)), Spec.model_validate_json(spec, extra="ignore"), known
+            )
+        except ValueError as error:
+            raise Stalled(
+                f"{self._state.path}: the record of run {name} cannot be read by this version: restore the file, or "
+                "name another directory with --state",
+                reason="RecordUnreadable",
+            ) from error
+
+    def _save(self, meta: Meta, status: Status) -> Meta:
+        words = status.model_dump_json(by_alias=True, exclude_none=True)
+        written = self._state.rows(
+            "UPDATE runs SET status = ?, version = version + 1 WHERE uid = ? AND version = ? RETURNING version",
+            (words, meta.uid, int(meta.resource_version or -1)),
+        )
+        if written:
+            return replace(meta, resource_version=str(written[0][0]))
+        raise Conflict(meta.key) if self._load(meta.uid) else Gone(meta.key)
+
+    def _keep(self, meta: Meta, copy: bytes) -> None:
+        self._state.rows("UPDATE runs SET copy = ? WHERE uid = ?", (copy, meta.uid))
+
+    def _remove(self, meta: Meta) -> None:
+        known = self._load(meta.uid)
+        if known is None:
+            raise Gone(meta.key)
+        if known.meta.resource_version != meta.resource_version:
+            raise Conflict(meta.key)
+        self.forget(meta.uid)
+
+    def forget(self, uid: str) -> None:
+        """As if the run had never begun. Labels stay."""
+        with self._state.transaction() as connection:
+            for table, column in (("runs", "uid"), ("run_tickets", "run"), ("long_ids", "run")):
+                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (uid,))  # noqa: S608 - names of ours
+
+    def _owned_batches(self) -> set[str]:
+        found = self._state.rows("SELECT status FROM runs WHERE status IS NOT NULL")
+        return {batch for (status,) in found for batch in batch_ids(parse_status({"status": json.loads(status)}))}

@@ -1,0 +1,63 @@
+"""Rows of a run as labels in the state of `nightsort classify`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from nightsort.adapters.local.state import State
+from nightsort.api.status import rfc3339
+from nightsort.domain.answer import Row
+from nightsort.ports import Rehearsal, Stored, Summary
+
+# What has a category is final: a row without one does not replace it. A ticket that the run has not asked about has no
+# mark of what its answer depends on, so that nothing is stored of it.
+PUT = """
+INSERT INTO labels
+SELECT id, text, settings, :category, :verdict, :reason, :model, :batch_id, :classified_at,
+       :input_tokens, :output_tokens
+FROM run_tickets WHERE run = :run AND id = :id
+ON CONFLICT DO UPDATE SET
+    category = excluded.category, verdict = excluded.verdict, reason = excluded.reason, model = excluded.model,
+    batch_id = excluded.batch_id, classified_at = excluded.classified_at,
+    input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens
+WHERE labels.category IS NULL OR excluded.category IS NOT NULL
+"""
+
+
+class StateRows:
+    """Implements `ports.Sink`."""
+
+    def __init__(self, state: State, run: str) -> None:
+        self._state, self._run = state, run
+
+    async def check(self, rehearsal: Rehearsal) -> None:
+        """The file is open for writing already."""
+
+    async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
+        async for chunk in rows:
+            await asyncio.to_thread(self._write, chunk)
+        return Stored()
+
+    async def finish(self, summary: Summary) -> Stored:
+        return Stored()
+
+    def _write(self, chunk: Sequence[Row]) -> None:
+        with self._state.transaction() as connection:
+            connection.executemany(PUT, values_of(self._run, chunk))
+
+
+def values_of(run: str, chunk: Sequence[Row]) -> Iterator[dict[str, object]]:
+    for row in chunk:
+        yield {
+            "run": run,
+            "id": row.id,
+            "category": row.category,
+            "verdict": row.verdict.value,
+            "reason": row.reason,
+            "model": row.model,
+            "batch_id": row.batch_id,
+            "classified_at": rfc3339(row.classified_at) if row.classified_at else None,
+            "input_tokens": row.input_tokens,
+            "output_tokens": row.output_tokens,
+        }

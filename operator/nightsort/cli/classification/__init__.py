@@ -1,0 +1,1 @@
+"""`nightsort classify`: a file of tickets becomes a file of labels."""

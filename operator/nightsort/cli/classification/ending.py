@@ -1,0 +1,90 @@
+"""What a run has come to: a table that adds up, the cost, where the file is, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from nightsort.api.resource import Resource
+from nightsort.domain.breakdown import shares_of
+from nightsort.domain.cost import money
+from nightsort.domain.printable import printable
+
+UNKNOWN, FAILED, UNDER_WAY, NOT_ASKED = "(none: unknown)", "(none: failed)", "(under way)", "(not asked)"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Tickets of the file by what they have come to."""
+
+    categories: dict[str, int] = field(default_factory=dict)
+    unknown: int = 0
+    failed: int = 0
+    under_way: int = 0
+    not_asked: int = 0
+
+    def add(self, category: str | None, verdict: str | None, count: int = 1) -> None:
+        if category is not None:
+            self.categories[category] = self.categories.get(category, 0) + count
+        elif verdict == "Unknown":
+            self.unknown += count
+        elif verdict is not None:
+            self.failed += count
+        else:
+            self.not_asked += count
+
+    @property
+    def parts(self) -> list[tuple[str, int]]:
+        """Largest category first; what has none comes last. Empty parts are left out."""
+        found = sorted(self.categories.items(), key=lambda part: -part[1])
+        others = [
+            (UNKNOWN, self.unknown),
+            (FAILED, self.failed),
+            (UNDER_WAY, self.under_way),
+            (NOT_ASKED, self.not_asked),
+        ]
+        return [(name, count) for name, count in (*found, *others) if count]
+
+
+def table_of(tally: Tally, *, lines: bool) -> Table:
+    table = Table(box=box.HEAVY_HEAD if lines else None, pad_edge=lines, show_footer=True)
+    parts = tally.parts
+    total = sum(count for _, count in parts)
+    table.add_column("category", "total", overflow="fold")
+    table.add_column("tickets", f"{total:,}", justify="right")
+    table.add_column("share", "100.0%", justify="right")
+    shares = shares_of([count for _, count in parts])
+    for (name, count), share in zip(parts, shares, strict=True):
+        table.add_row(printable(name), f"{count:,}", f"{share // 10}.{share % 10}%")
+    return table
+
+
+def cost_of(runs: Sequence[Resource]) -> str:
+    """What these runs have cost, in a sentence; empty where nothing was paid."""
+    costs = [run.status.cost for run in runs]
+    paid = [cost for cost in costs if cost.actual_usd is not None]
+    unpriced = sum(cost.unpriced or 0 for cost in costs)
+    without = f" without {unpriced:,} requests whose cost is not known" if unpriced else ""
+    if not paid:
+        return f"the cost of {unpriced:,} requests is not known" if unpriced else ""
+    actual, standard = total(cost.actual_usd for cost in paid), total(cost.standard_usd for cost in paid)
+    return (
+        f"cost ${money(actual)}{without}, at the standard price ${money(standard, beside=actual)}, "
+        f"saved ${money(standard - actual, beside=actual)} (prices of {paid[0].prices_of})"
+    )
+
+
+def total(amounts: Iterable[str | None]) -> Decimal:
+    return sum((Decimal(amount or 0) for amount in amounts), Decimal(0))
+
+
+def show(console: Console, tally: Tally, runs: Sequence[Resource]) -> None:
+    console.print()
+    console.print(table_of(tally, lines=console.is_terminal))
+    if said := cost_of(runs):
+        console.print(said, soft_wrap=True)

@@ -1,0 +1,105 @@
+"""The price, shown before anything is bought, and whether it is agreed to."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+
+from nightsort.api.spec import Spec
+from nightsort.cli.classification.order import InvalidOrder, Order
+from nightsort.domain.cost import money
+from nightsort.domain.printable import printable
+from nightsort.domain.prompt import system_prompt
+from nightsort.domain.report import plural
+from nightsort.flow.preflight.estimate import Estimate
+
+NIGHTS = 30
+SHOWN_LINES = 12
+SHOWN_CHARS = 400
+
+
+def show(console: Console, order: Order, spec: Spec, price: Estimate, prices_of: str) -> None:
+    """What would be bought, in figures, and one prompt as the model reads it."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in figures(spec, price, prices_of):
+        table.add_row(f"  {name}", value)
+    console.print()
+    console.print(table)
+    if price.example is not None:
+        console.print("\n  a prompt, as the model reads it:")
+        show_text(console, system_prompt(spec), whole=order.estimate)
+        console.print("  │ ---")
+        show_text(console, price.example, whole=order.estimate)
+    console.print()
+
+
+def figures(spec: Spec, price: Estimate, prices_of: str) -> list[tuple[str, str]]:
+    unsent = price.tickets - price.requests
+    told = [("tickets to ask about", f"{price.tickets:,}")]
+    if unsent:
+        told.append(("of them without any text, and free", f"{unsent:,}"))
+    told += [
+        ("model", spec.model),
+        ("input tokens, about", f"{price.input_tokens:,}"),
+        ("output tokens, about", f"{price.output_tokens:,}"),
+    ]
+    if price.batch is None or price.standard is None:
+        return [*told, ("price", f"not known for {spec.model} (NIGHTSORT_PRICES can tell it)")]
+    least = price.batch
+    return [
+        *told,
+        ("price as a batch", f"${money(price.batch)}"),
+        ("standard price", f"${money(price.standard, beside=least)}"),
+        (f"{NIGHTS} such nights, as batches", f"${money(price.batch * NIGHTS)}"),
+        ("prices of", prices_of),
+    ]
+
+
+def show_text(console: Console, text: str, *, whole: bool) -> None:
+    """A text behind a rule; its beginning, unless the whole was asked for."""
+    lines = text.splitlines()
+    shown = lines if whole else [line[:SHOWN_CHARS] for line in lines[:SHOWN_LINES]]
+    for line in shown:
+        console.print(f"  │ {printable(line)}", soft_wrap=True)
+    if len(lines) > len(shown):
+        console.print(f"  │ … and {plural(len(lines) - len(shown), 'line')} more (--estimate shows all)")
+
+
+def agreed(order: Order, price: Estimate) -> bool:
+    """Whether it is to be bought; a person at a terminal is asked.
+
+    Raises:
+        InvalidOrder: it is above --max-cost, or there is nobody to ask.
+    """
+    refuse_above(order, price)
+    if order.yes or order.max_cost is not None or order.is_simulated:
+        return True
+    if not sys.stdin.isatty():
+        least = "" if price.batch is None else f" {money(price.batch * 2)}"
+        raise InvalidOrder(
+            f"nothing was bought: there is no terminal to ask at. Give --yes, or the most that it may cost, such as "
+            f"--max-cost{least or ' 5.00'}"
+        )
+    cost = "an unknown price" if price.batch is None else f"about ${money(price.batch)}"
+    answer = input(f"Ask about {plural(price.tickets, 'ticket')} for {cost}? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
+
+
+def refuse_above(order: Order, price: Estimate) -> None:
+    if order.max_cost is None:
+        return
+    if price.batch is None:
+        raise InvalidOrder(
+            "nothing was bought: the model's price is not known, so that --max-cost cannot be held. Leave it out, or "
+            "tell the price (NIGHTSORT_PRICES)"
+        )
+    if price.batch > Decimal(order.max_cost):
+        raise InvalidOrder(
+            f"nothing was bought: it is estimated at ${money(price.batch)}, which is above --max-cost "
+            f"{order.max_cost}; --limit asks about fewer tickets"
+        )

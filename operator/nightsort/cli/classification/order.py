@@ -1,0 +1,152 @@
+"""What was ordered on the command line, and the spec that it comes to."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+
+from nightsort.api.categories import DEFAULT_CATEGORIES
+from nightsort.api.model import API_VERSION, KIND
+from nightsort.api.resource import InvalidResource, Resource
+from nightsort.api.spec import Spec
+from nightsort.cli.manifests import InvalidManifest, text_of
+from nightsort.cli.yaml_documents import load, place_of, problem_of
+
+CATEGORIES_FILE = "categories.yaml"
+KNOWN = ("categories", "instructions", "unknownLabel")
+WHOLE_BODY = "$body"
+
+
+class InvalidOrder(ValueError):
+    """What was given cannot be used; the message says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`simulated` is how many seconds a simulated batch takes, None for an API that is there. Times are in seconds."""
+
+    file: Path
+    categories: tuple[str, ...] = ()
+    categories_file: Path | None = None
+    model: str = ""
+    instructions: str | None = None
+    yes: bool = False
+    max_cost: str | None = None
+    estimate: bool = False
+    limit: int | None = None
+    retry: bool = False
+    output: Path | None = None
+    timeout: float | None = None
+    simulated: float | None = None
+    state: Path = Path(".nightsort")
+    api_url: str | None = None
+
+    @property
+    def state_file(self) -> Path:
+        return self.state / "classify.sqlite"
+
+    @property
+    def is_simulated(self) -> bool:
+        return self.simulated is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be asked, and a sentence that says where the categories come from."""
+
+    spec: Spec
+    told: str
+
+
+def wanted(order: Order, template: str) -> Wanted:
+    """The spec of a run.
+
+    Raises:
+        InvalidOrder: with the flag or the place in a file.
+    """
+    given, source, told = categories_of(order)
+    prompt: dict[str, Any] = {"template": template}
+    if instructions := order.instructions or given.get("instructions"):
+        prompt["instructions"] = instructions
+    spec: dict[str, Any] = {
+        "model": order.model,
+        "source": {"inline": {"tickets": []}},  # the tickets themselves stand in the state
+        "categories": given["categories"],
+        "prompt": prompt,
+        "pollIntervalSeconds": 1 if order.is_simulated else 60,
+    }
+    if "unknownLabel" in given:
+        spec["unknownLabel"] = given["unknownLabel"]
+    if order.max_cost is not None:
+        spec["maxCostUSD"] = order.max_cost
+    try:
+        made = Resource.of({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "run"}, "spec": spec}).spec
+    except InvalidResource as error:
+        raise InvalidOrder(in_flags(str(error), source)) from None
+    names = ", ".join(category.name for category in made.categories)
+    return Wanted(made, f"categories{told}: {names}")
+
+
+def categories_of(order: Order) -> tuple[Mapping[str, Any], str, str]:
+    """The categories and what else a file says of them, what to call their source in a message, and in what is told."""
+    if order.categories:
+        names = [name.strip() for given in order.categories for name in given.split(",") if name.strip()]
+        return {"categories": [{"name": name} for name in names]}, "--categories", ""
+    beside = order.file.with_name(CATEGORIES_FILE)
+    path = order.categories_file or (beside if beside.is_file() else None)
+    if path is not None:
+        return file_of_categories(path), str(path), f" from {path}"
+    given = [category.model_dump(mode="json", by_alias=True, exclude_defaults=True) for category in DEFAULT_CATEGORIES]
+    return (
+        {"categories": given},
+        "--categories",
+        " (none were given; --categories names others)",
+    )
+
+
+def file_of_categories(path: Path) -> Mapping[str, Any]:
+    try:
+        documents = [each for each in load(text_of(path)) if each is not None]
+    except InvalidManifest as error:
+        raise InvalidOrder(str(error)) from None
+    except yaml.YAMLError as error:
+        raise InvalidOrder(f"{path}: {place_of(error)}not valid YAML{problem_of(error)}") from None
+    form = "expected a list of categories, as in `- name: billing`, or such a list under `categories:`"
+    if len(documents) != 1:
+        raise InvalidOrder(f"{path}: {form}")
+    [found] = documents
+    if isinstance(found, list):
+        found = {"categories": found}
+    if not isinstance(found, dict) or not isinstance(found.get("categories"), list):
+        raise InvalidOrder(f"{path}: {form}")
+    if unknown := [str(name) for name in found if name not in KNOWN]:
+        raise InvalidOrder(f"{path}: unknown field {unknown[0]}; it may have {', '.join(KNOWN)}")
+    named = [{"name": each} if isinstance(each, str) else each for each in found["categories"]]
+    return {**found, "categories": named}
+
+
+def in_flags(message: str, source: str) -> str:
+    """A message about a spec in the words of the command line."""
+    words = {
+        "spec.maxCostUSD": "--max-cost",
+        "spec.model": "--model",
+        "spec.prompt.instructions": "--instructions",
+        "spec.categories": f"{source}: categories",
+        "spec.unknownLabel": f"{source}: unknownLabel",
+        "spec: ": f"{source}: ",
+    }
+    for path, flag in words.items():
+        message = message.replace(path, flag)
+    return message
+
+
+def same_command(without: Sequence[str] = (), *, more: Sequence[str] = ()) -> str:
+    """What to type to come back."""
+    kept = [word for word in sys.argv[1:] if word not in without]
+    return shlex.join([PurePath(sys.argv[0]).name, *kept, *more])

@@ -1,0 +1,255 @@
+"""The steps of `nightsort classify`: read, say what it costs, ask, buy, wait, write."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from nightsort.api.resource import Meta, Resource
+from nightsort.api.spec import Spec
+from nightsort.api.status import Status
+from nightsort.cli.classification import ending, offer
+from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same_command, wanted
+from nightsort.cli.classification.output import Output
+from nightsort.cli.classification.reading import TicketFile, labeled_path, opened
+from nightsort.cli.classification.waiting import Journal
+from nightsort.cli.configuration import ITS_OWN, settings_of
+from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
+from nightsort.cli.local_runner import LocalRunner
+from nightsort.cli.progress import console
+from nightsort.cli.simulated import settings_with_api
+from nightsort.domain.conditions import COMPLETE, is_finished, is_true
+from nightsort.domain.dependence import as_words, digest_of_settings, digest_of_text
+from nightsort.domain.dependence import settings_of as settings_of_spec
+from nightsort.domain.errors import Interruption
+from nightsort.domain.printable import printable
+from nightsort.domain.prompt import placeholders
+from nightsort.domain.report import plural
+from nightsort.domain.request import Encoder
+from nightsort.domain.ticket import Ticket
+from nightsort.flow.preflight.estimate import Estimate, estimate
+from nightsort.flow.run.run import Services
+from nightsort.formats.tickets import InvalidFile
+from nightsort.settings import Settings
+from nightsort.wiring import classify as wiring
+
+COLUMNS = ("category", "verdict", "reason")
+
+
+def carry_out(order: Order) -> None:
+    """The whole command; ends the process with a message where something is in the way."""
+    threading.Thread(target=wiring.import_client, daemon=True).start()  # it takes 2 s, and reading takes no SDK
+    settings = settings_of(anthropic_base_url=ITS_OWN if order.is_simulated else order.api_url)
+    try:
+        table = opened(order.file)
+        asked = wanted(order, table.template)
+        with (
+            wiring.opened(order.state_file, f"nightsort classify {order.file}") as state,
+            asyncio.Runner() as runner,
+            Tooling(runner, order, settings, state) as tooling,
+        ):
+            Classification(order, table, asked, state, tooling).run()
+    except (InvalidOrder, InvalidFile) as error:
+        fail(str(error), BAD_INPUT)
+    except Interruption as interruption:
+        fail(interruption.message, BAD_INPUT)
+    except KeyboardInterrupt:
+        fail(f"interrupted: {come_back(order)}", INTERRUPTED)
+
+
+def come_back(order: Order) -> str:
+    if order.is_simulated:
+        return "a simulated run starts anew"
+    return f"nothing is lost and nothing is bought twice; to come back, type  {same_command(('--retry',))}"
+
+
+class Tooling:
+    """The flow's tools and a loop to run them in; the simulator and the client are begun when they are first needed."""
+
+    def __init__(self, runner: asyncio.Runner, order: Order, settings: Settings, state: wiring.State) -> None:
+        self._runner, self._order, self._settings, self._state = runner, order, settings, state
+        self._closing = AsyncExitStack()
+        self._services: Services | None = None
+
+    def __enter__(self) -> Tooling:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._closing.aclose())
+
+    def estimate(self, spec: Spec, census: wiring.ResourceGauges) -> tuple[Estimate, str]:
+        """What the tickets of a census that are to be asked will cost, and the day of the prices."""
+        return self._runner.run(self._estimate(spec, census))
+
+    def follow(self, runs: Sequence[Resource], journal: Journal) -> list[Resource]:
+        """Works on runs until there is nothing more to do, or the time is over; how they stand then."""
+        return self._runner.run(self._follow(runs, journal))
+
+    async def _ready(self) -> Services:
+        if self._services is None:
+            settings = await self._closing.enter_async_context(settings_with_api(self._settings, self._order.simulated))
+            self._services = await self._closing.enter_async_context(wiring.state_tools(settings, self._state))
+        return self._services
+
+    async def _estimate(self, spec: Spec, census: wiring.ResourceGauges) -> tuple[Estimate, str]:
+        services = await self._ready()
+        api = await services.connections.api(Resource(Meta("default", "estimate", ""), spec, Status()))
+        return await estimate(spec, census.source(), api, services.prices), services.prices.day
+
+    async def _follow(self, runs: Sequence[Resource], journal: Journal) -> list[Resource]:
+        services = await self._ready()
+        reminding = asyncio.create_task(journal.remind())
+        try:
+            async with asyncio.timeout(self._order.timeout):
+                return await LocalRunner(services, journal).run(runs)
+        except TimeoutError:
+            return [await services.ledger.load(run.meta) or run for run in runs]
+        finally:
+            reminding.cancel()
+
+
+@dataclass(slots=True)
+class Classification:
+    """One file on its way to labels."""
+
+    order: Order
+    table: TicketFile
+    asked: Wanted
+    state: wiring.State
+    tooling: Tooling
+    out: Console = field(default_factory=console)
+    err: Console = field(default_factory=lambda: console(stderr=True))
+
+    def run(self) -> None:
+        """Raises InvalidOrder, InvalidFile, Interruption: what is in the way, with nothing bought."""
+        settings = settings_of_spec(self.asked.spec, simulated=self.order.is_simulated)
+        census = wiring.ResourceGauges(self.state, digest_of_settings(settings), simulated=self.order.is_simulated)
+        output = Output(self.state, self.order.output or labeled_path(self.order.file))
+        wiring.settle(self.state)
+        output.refuse_strange()
+        self.say(*self.table.told, self.asked.told)
+        counts = census.take(self.present(), retry=self.order.retry, limit=self.order.limit)
+        self.say(*told(counts, changes(census.former_settings(), settings)))
+        bought = self.buy(census, counts) if counts.fresh else None
+        if self.order.estimate:
+            return
+        census.keep_settings(as_words(settings))
+        runs = census.under_way()
+        if bought is False and not runs:
+            fail("nothing was bought", NOT_COMPLETE)
+        ended = self.wait(runs) if runs else []
+        self.write(census, output)
+        self.end(census, counts, output, ended)
+
+    def present(self) -> Iterator[wiring.Present]:
+        """The file's tickets, with the fields that the template names."""
+        encoder = Encoder(self.asked.spec, disable_thinking=False)
+        names = placeholders(self.asked.spec.prompt)
+        for ticket_id, fields in self.table.tickets():
+            text = encoder.text(Ticket(ticket_id, fields, ""))
+            yield wiring.Present(ticket_id, digest_of_text(text), {name: fields.get(name, "") for name in names})
+
+    def buy(self, census: wiring.ResourceGauges, counts: wiring.Counts) -> bool:
+        """Shows the price and makes a run, where that is agreed to. Nothing is bought before the flow has it."""
+        price, day = self.tooling.estimate(self.asked.spec, census)
+        offer.show(self.out, self.order, self.asked.spec, price, day)
+        if self.order.estimate:
+            return False
+        if not offer.agreed(self.order, price):
+            return False
+        census.begin(name_of(self.order.file), self.asked.spec, str(self.order.file))
+        return True
+
+    def wait(self, runs: Sequence[Resource]) -> list[Resource]:
+        back = None if self.order.is_simulated else same_command(("--retry",))
+        with Journal(self.out, self.err, back) as journal:
+            ended = self.tooling.follow(runs, journal)
+        for run in ended:
+            wiring.ended(self.state, run)
+        return ended
+
+    def write(self, census: wiring.ResourceGauges, output: Output) -> None:
+        cells = ((one.category or "", one.verdict or "", one.reason) for one in census.labels())
+        output.write(piece.encode() for piece in self.table.labeled(COLUMNS, cells))
+
+    def end(
+        self, census: wiring.ResourceGauges, counts: wiring.Counts, output: Output, runs: Sequence[Resource]
+    ) -> None:
+        tally = ending.Tally()
+        for category, verdict, count in census.outcome():
+            tally.add(category, verdict, count)
+        open_runs = [run for run in runs if not is_finished(run.status)]
+        if open_runs:
+            tally.under_way, tally.not_asked = tally.not_asked - counts.later, counts.later
+        ending.show(self.out, tally, runs)
+        self.say(f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(COLUMNS)}")
+        self.say(*next_steps(self.order, counts, tally))
+        if open_runs:
+            fail(f"not complete: {come_back(self.order)}", NOT_COMPLETE if self.order.timeout is None else TIMED_OUT)
+        if not all(is_true(run.status, COMPLETE) for run in runs):
+            fail("not complete", NOT_COMPLETE)
+
+    def say(self, *lines: str) -> None:
+        for line in lines:
+            self.out.print(printable(line), soft_wrap=True)
+
+
+def told(counts: wiring.Counts, changed: str) -> Iterator[str]:
+    """What is to be done with the file's tickets."""
+    if not counts.fresh and not counts.under_way:
+        yield f"nothing to buy: all {plural(counts.total - counts.later, 'ticket')} have their answer"
+        return
+    parts = [
+        (counts.answered, "answered before, and not bought again"),
+        (counts.under_way, "under way already"),
+        (counts.new, "new"),
+        (counts.other_text, "whose text has changed"),
+        (counts.other_settings, f"to be asked anew, since {changed}"),
+        (counts.retried, "to be asked again, since they got no category"),
+        (counts.later, "left for later by --limit"),
+    ]
+    yield f"{plural(counts.total, 'ticket')}: " + ", ".join(f"{count:,} {what}" for count, what in parts if count)
+
+
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
+    """What is asked otherwise than the last time."""
+    if before is None:
+        return "the settings have changed"
+    words = []
+    if before.get("model") != after["model"]:
+        words.append(f"the model was {before.get('model')}")
+    old, new = ({each["name"]: each for each in one.get("categories", [])} for one in (before, after))
+    gone, come = [name for name in old if name not in new], [name for name in new if name not in old]
+    other = [name for name in new if name in old and old[name] != new[name]]
+    for names, what in ((come, "new"), (gone, "gone"), (other, "described otherwise")):
+        if names:
+            words.append(f"{'category' if len(names) == 1 else 'categories'} {', '.join(names)} {what}")
+    if not words and list(old) != list(new):
+        words.append("the categories stand in another order")
+    if before.get("prompt") != after["prompt"] or before.get("unknownLabel") != after["unknownLabel"]:
+        words.append("the instructions or the template are others")
+    return "; ".join(words) or "the settings have changed"
+
+
+def next_steps(order: Order, counts: wiring.Counts, tally: ending.Tally) -> Iterator[str]:
+    if counts.later:
+        yield f"next: without --limit the same command asks about the other {plural(counts.later, 'ticket')}"
+    without = tally.unknown + tally.failed
+    if without:
+        again = same_command(("--retry",), more=("--retry",))
+        yield f"next: {again}  asks again about the {without:,} without a category"
+    if order.is_simulated:
+        yield "these labels are simulated: for real ones set ANTHROPIC_API_KEY, and leave out --simulate"
+
+
+def name_of(file: Path) -> str:
+    """Of a run, as messages call it."""
+    return re.sub(r"[^a-z0-9.]+", "-", file.stem.lower()).strip("-.") or "tickets"

@@ -1,0 +1,133 @@
+"""What is shown while runs are under way, for seconds or for hours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import rich.progress
+from rich.console import Console
+
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchState, Status
+from nightsort.cli.progress import EVENTS
+from nightsort.domain.conditions import is_finished
+from nightsort.domain.printable import printable
+from nightsort.domain.record import in_state
+from nightsort.domain.report import plural
+
+LONGEST = timedelta(hours=24)
+"""What a batch has not answered by then expires (vendor's documentation, 2026-11-22)."""
+REMINDER_SECONDS = 1800.0
+MINUTE = "%Y-%m-%d %H:%M UTC"
+TOLD_BY_THE_TABLE = frozenset({"Complete", "NoTicketLabeled"})
+
+
+class Journal(logging.Handler):
+    """Tells of runs, each change once; use it as a context. `back` is the command that comes back to them.
+
+    Events of the flow are log records of (resource, reason, message).
+    """
+
+    def __init__(self, out: Console, err: Console, back: str | None) -> None:
+        super().__init__(logging.INFO)
+        self._out, self._err, self._back = out, err, back
+        self._told = ""
+        self._hinted = False
+        self._statuses: dict[str, Status] = {}
+        self._live = rich.progress.Progress(
+            rich.progress.SpinnerColumn(),
+            rich.progress.TextColumn("{task.description}", markup=False),
+            rich.progress.TimeElapsedColumn(),
+            console=out,
+            transient=True,
+            disable=not out.is_terminal,
+        )
+        self._task = self._live.add_task("preparing", total=None)
+
+    def __enter__(self) -> Self:
+        EVENTS.addHandler(self)
+        EVENTS.setLevel(logging.INFO)
+        EVENTS.propagate = False
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+        EVENTS.removeHandler(self)
+        EVENTS.propagate = True
+
+    def begin(self, resource: Resource) -> None:
+        """Says what an earlier process has left."""
+        self._note(resource)
+        flying = in_state(resource.status, BatchState.SUBMITTED)
+        if resource.status.batches:
+            what = f": {of(resource.status)}" if flying else ""
+            self.line(f"going on with the run of {moment(resource.meta.created_at)}{what}")
+        self._hint(resource.status)
+
+    def tell(self, resource: Resource, *, trouble: bool = False) -> None:
+        self._note(resource)
+        message = resource.status.message or ""
+        if trouble:
+            self.line(message, trouble=True)
+        elif message and not is_finished(resource.status):
+            self._live.update(self._task, description=printable(message))
+            self._once(message)
+        self._hint(resource.status)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not isinstance(record.args, tuple) or len(record.args) != 3:
+            return
+        _, reason, message = map(str, record.args)
+        if reason in TOLD_BY_THE_TABLE:
+            return
+        trouble = record.levelno >= logging.WARNING
+        self._once(f"{reason}: {message}" if trouble else message, trouble=trouble)
+
+    async def remind(self) -> None:
+        """Where no terminal shows the time, a line now and then says that all is well."""
+        while not self._out.is_terminal:
+            await asyncio.sleep(REMINDER_SECONDS)
+            flying = [of(status) for status in self._statuses.values() if in_state(status, BatchState.SUBMITTED)]
+            if flying:
+                self.line(f"{moment(datetime.now(UTC))}: {'; '.join(flying)}")
+
+    def line(self, text: str, *, trouble: bool = False) -> None:
+        (self._err if trouble else self._out).print(printable(text), soft_wrap=True)
+
+    def _note(self, resource: Resource) -> None:
+        self._statuses[resource.meta.uid] = resource.status
+
+    def _once(self, text: str, *, trouble: bool = False) -> None:
+        if text != self._told:
+            self._told = text
+            self.line(text, trouble=trouble)
+
+    def _hint(self, status: Status) -> None:
+        """How long it may take, and that nobody has to wait for it here."""
+        flying = in_state(status, BatchState.SUBMITTED)
+        if self._hinted or self._back is None or not flying:
+            return
+        self._hinted = True
+        last = max(record.submitted_at or record.intended_at for record in flying) + LONGEST
+        self.line(f"most batches end within an hour; what is not answered by {moment(last)} expires, and is not paid")
+        self.line(f"this terminal may be closed: to come back, type  {self._back}")
+
+
+def of(status: Status) -> str:
+    """What is under way, since when."""
+    flying = in_state(status, BatchState.SUBMITTED)
+    requests = sum(record.requests for record in flying)
+    since = min(record.submitted_at or record.intended_at for record in flying)
+    batches = plural(len(flying), "batch", "batches")
+    return f"{batches} of {plural(requests, 'request')} under way since {moment(since)}"
+
+
+def moment(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime(MINUTE) if at else "an unknown time"

@@ -1,0 +1,96 @@
+"""`nightsort classify`: labels the tickets of a file, at half price, and writes them beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nightsort.cli.duration import seconds_of
+from nightsort.cli.exit_codes import BAD_INPUT, fail
+
+MODEL = "claude-haiku-5-5"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("classify")(classify)
+
+
+def classify(
+    file: Annotated[Path, typer.Argument(help="A file of tickets, such as a help desk's export.")],
+    categories: Annotated[
+        list[str] | None,
+        typer.Option(help="Names of categories, with commas in between."),
+    ] = None,
+    categories_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A YAML file of categories with descriptions, aliases and examples; by default categories.yaml "
+            "beside the file, if it is there.",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="The model that reads the tickets.")] = MODEL,
+    instructions: Annotated[
+        str | None,
+        typer.Option(help="What else the model is told, such as 'A password problem is account'."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")] = False,
+    max_cost: Annotated[
+        str | None,
+        typer.Option(help="The most that this run may cost, in USD; up to that it buys without asking."),
+    ] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Show the price and buy nothing.")] = False,
+    limit: Annotated[int | None, typer.Option(help="Ask about the first LIMIT tickets alone.", min=1)] = None,
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Ask again about tickets that got no category."),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Where the labelled file goes; by default NAME.labeled.csv beside the file.")
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
+    ] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")] = False,
+    seconds: Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)] = 2.0,
+    state: Annotated[Path, typer.Option(help="The directory in which nightsort remembers what was bought.")] = Path(
+        ".nightsort"
+    ),
+    api_url: Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")] = None,
+) -> None:
+    """Label the tickets of a file.
+
+    The price is shown before anything is bought. What was bought is remembered: the next run buys only what is new or
+    changed. An interrupted run goes on where it was when the same command is given again. The API key is read from
+    ANTHROPIC_API_KEY.
+
+    Exit codes: 0 done, 1 not complete or not bought, 2 bad input, 124 timed out, 130 interrupted.
+    """
+    if simulate and api_url:
+        fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
+    if categories and categories_file:
+        fail("--categories and --categories-file both say what the categories are: give one of them", BAD_INPUT)
+    from nightsort.cli.classification.order import Order
+    from nightsort.cli.classification.run import carry_out
+
+    carry_out(
+        Order(
+            file=file,
+            categories=tuple(categories or ()),
+            categories_file=categories_file,
+            model=model,
+            instructions=instructions,
+            yes=yes,
+            max_cost=max_cost,
+            estimate=estimate,
+            limit=limit,
+            retry=retry,
+            output=output,
+            timeout=timeout,
+            simulated=seconds if simulate else None,
+            state=state,
+            api_url=api_url,
+        )
+    )

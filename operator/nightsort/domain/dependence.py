@@ -1,0 +1,46 @@
+"""What the answer to a ticket depends on, in few bytes: as long as it is the same, no answer is bought again."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any
+
+from nightsort.api.model import Model
+from nightsort.api.spec import Spec
+
+DIGEST_BYTES = 16
+UNSENDABLE = b""
+"""The digest of a ticket without any text."""
+
+
+def settings_of(spec: Spec, *, simulated: bool = False) -> dict[str, Any]:
+    """What all tickets of a run share: what a user writes, and not the words that a version of ours puts around it.
+
+    Defaults are left out, so that a later version with further fields finds the same. An answer that was simulated is
+    none to the question that was not.
+    """
+
+    def written(part: Model) -> dict[str, Any]:
+        return part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    return {
+        **({"simulated": True} if simulated else {}),
+        "model": spec.model,
+        "categories": [written(category) for category in spec.categories],
+        "unknownLabel": written(spec.unknown_label),
+        "prompt": written(spec.prompt),
+    }
+
+
+def as_words(settings: dict[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True, ensure_ascii=False)
+
+
+def digest_of_settings(settings: dict[str, Any]) -> bytes:
+    return blake2b(as_words(settings).encode(), digest_size=DIGEST_BYTES).digest()
+
+
+def digest_of_text(text: bytes | None) -> bytes:
+    """Of the ticket's text as it is sent."""
+    return UNSENDABLE if text is None else blake2b(text, digest_size=DIGEST_BYTES).digest()

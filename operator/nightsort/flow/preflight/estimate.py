@@ -1,0 +1,56 @@
+"""What tickets will cost, for whoever asks before there is a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from nightsort.api.spec import Spec
+from nightsort.domain.cost import UnknownPrice, batch_price, expected, price_of, standard_price
+from nightsort.domain.prices import PriceTable
+from nightsort.domain.request import Encoder
+from nightsort.flow.preflight.prepare import usable
+from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
+from nightsort.ports import BatchApi, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`requests` are the tickets that have a text. Tokens are counts, money is USD; None where no price is known."""
+
+    tickets: int
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    batch: Decimal | None
+    standard: Decimal | None
+    example: str | None
+    """The text of one ticket as it is sent."""
+
+
+async def estimate(spec: Spec, source: Source, api: BatchApi, prices: PriceTable) -> Estimate:
+    """By what the API counts of some of the tickets, which costs nothing.
+
+    Raises:
+        Waiting, Stalled: the API cannot be asked. Rejected: the model or the prompt cannot be used.
+    """
+    tickets = await source.count()
+    model = usable(spec.model, await api.model(spec.model))
+    seen = await sample(source, Encoder(spec, disable_thinking=False), tickets)
+    tokens = await counted(spec, model, api, seen.sampled)
+    requests, text_bytes = seen.of_all(tickets)
+    refuse_too_long(model, tokens, requests, text_bytes)
+    usage = expected(tokens, requests, text_bytes)
+    try:
+        price = price_of(spec.model, prices, tokens.prompt)
+    except UnknownPrice:
+        price = None
+    return Estimate(
+        tickets=tickets,
+        requests=requests,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        batch=batch_price(usage, price) if price else None,
+        standard=standard_price(usage, price) if price else None,
+        example=seen.sampled[0] if seen.sampled else None,
+    )

@@ -1,0 +1,72 @@
+"""What `nightsort classify` works with: its state, and the flow's tools over it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+
+from nightsort.adapters.local.census import Counts, Label, Present, ResourceGauges, ended, settle
+from nightsort.adapters.local.config_maps import FileConfigMaps
+from nightsort.adapters.local.environment_secrets import EnvSecrets
+from nightsort.adapters.local.events import LogEvents
+from nightsort.adapters.local.state import State, opened
+from nightsort.adapters.local.state_ledger import StateLedger
+from nightsort.adapters.local.state_rows import StateRows
+from nightsort.adapters.local.state_tickets import StateTickets
+from nightsort.api.resource import Resource
+from nightsort.flow.run.run import Services
+from nightsort.ports import BatchApi, Sink, Source
+from nightsort.settings import Settings
+from nightsort.wiring.connector import Connector
+from nightsort.wiring.services import services_of
+
+__all__ = [
+    "Counts",
+    "Label",
+    "Present",
+    "ResourceGauges",
+    "State",
+    "ended",
+    "import_client",
+    "opened",
+    "settle",
+    "state_tools",
+]
+
+
+def import_client() -> None:
+    """The client of the API takes 2 s to import: begun early, it is there when it is needed."""
+    from nightsort.adapters.anthropic import client  # noqa: F401
+
+
+@dataclass(frozen=True, slots=True)
+class StateConnections:
+    """Implements `ports.Connections`: tickets come from the state, labels go into it."""
+
+    connector: Connector
+    state: State
+
+    async def api(self, resource: Resource) -> BatchApi:
+        return await self.connector.api(resource)
+
+    async def source(self, resource: Resource) -> Source:
+        return StateTickets.of_run(self.state, resource.meta.uid)
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]:
+        return (StateRows(self.state, resource.meta.uid),)
+
+    async def finds_unlabeled_again(self, resource: Resource) -> bool:
+        return False
+
+
+@asynccontextmanager
+async def state_tools(settings: Settings, state: State) -> AsyncIterator[Services]:
+    """The flow's tools over a state."""
+    from nightsort.adapters.telemetry.logs import keep_words_of_exceptions_out_of_the_log
+
+    keep_words_of_exceptions_out_of_the_log()
+    async with AsyncExitStack() as closing:
+        connector = Connector(settings, EnvSecrets((), {}), FileConfigMaps(state.path.parent), closing, local=True)
+        services = services_of(settings, connector, StateLedger(state), LogEvents())
+        yield replace(services, connections=StateConnections(connector, state), stored_bytes=None)

@@ -1,0 +1,226 @@
+"""The state of `nightsort classify` as a source and a sink, and what a file comes to when it is held against it."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from hashlib import blake2b
+from pathlib import Path
+
+import pytest
+
+from nightsort.adapters.local import state as states
+from nightsort.adapters.local.census import Counts, Present, ResourceGauges, ended, settle
+from nightsort.adapters.local.state import State, opened
+from nightsort.adapters.local.state_ledger import StateLedger
+from nightsort.adapters.local.state_rows import StateRows
+from nightsort.adapters.local.state_tickets import StateTickets
+from nightsort.api.resource import Resource
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.answer import Row
+from nightsort.domain.errors import Stalled
+from nightsort.ports import Sink, Source
+from tests.contract.sink_contract import CLASSIFIED, SinkContract, chunks, failed, labeled
+from tests.contract.source_contract import MakeSource, SourceContract
+from tests.manifests import stored
+
+SETTINGS, OTHERS = b"settings", b"others"
+SPEC = Resource.of(stored("tickets", "uid")).spec
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    with opened(tmp_path / "state" / "classify.sqlite", "a test") as state:
+        yield state
+
+
+def present(tickets: Mapping[str, str]) -> list[Present]:
+    return [
+        Present(name, blake2b(text.encode(), digest_size=16).digest(), {"body": text}) for name, text in tickets.items()
+    ]
+
+
+def begun(state: State, tickets: Sequence[Present], settings: bytes = SETTINGS) -> Resource:
+    census = ResourceGauges(state, settings)
+    census.keep_settings(settings.decode())
+    census.take(tickets)
+    return census.begin("tickets", SPEC, "tickets.csv")
+
+
+async def answered(state: State, tickets: Mapping[str, str], *rows: Row, settings: bytes = SETTINGS) -> None:
+    """A run over tickets that has ended with these rows."""
+    run = begun(state, present(tickets), settings)
+    await StateRows(state, run.meta.uid).write(chunks(*rows))
+    meta = await StateLedger(state).save(run.meta, Status(completion_time=CLASSIFIED, phase="Complete"))
+    loaded = await StateLedger(state).load(meta)
+    assert loaded is not None
+    state.rows("DELETE FROM run_tickets WHERE run = ?", (meta.uid,))
+
+
+class TestTicketsOfARun(SourceContract):
+    @pytest.fixture(params=["of a run", "to be asked"])
+    def make_source(self, state: State, request: pytest.FixtureRequest) -> MakeSource:
+        def make(tickets: Mapping[str, Mapping[str, str]]) -> Source:
+            census = ResourceGauges(state, SETTINGS)
+            settle(state)
+            census.take(Present(name, name.encode(), fields) for name, fields in tickets.items())
+            if request.param == "to be asked":
+                return census.source()
+            return StateTickets.of_run(state, census.begin("tickets", SPEC, "tickets.csv").meta.uid)
+
+        return make
+
+
+class Bench:
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.run = begun(state, present({"1": "a", "2": "b", "3": "c"})).meta.uid
+
+    def sink(self) -> Sink:
+        return StateRows(self.state, self.run)
+
+    def read(self) -> dict[str, tuple[str | None, str]]:
+        found = self.state.rows("SELECT id, category, verdict FROM labels")
+        return {name: (category, verdict) for name, category, verdict in found}
+
+
+class TestLabels(SinkContract):
+    @pytest.fixture
+    def store(self, state: State) -> Bench:
+        return Bench(state)
+
+    async def test_a_row_without_a_category_does_not_replace_one_that_has_one(self, store: Bench) -> None:
+        await store.sink().write(chunks(labeled("1"), failed("2")))
+        await store.sink().write(chunks(failed("1"), labeled("2")))
+
+        assert store.read() == {"1": ("billing", "Labeled"), "2": ("billing", "Labeled")}
+
+    async def test_of_a_ticket_that_the_run_has_not_asked_about_nothing_is_stored(self, store: Bench) -> None:
+        await store.sink().write(chunks(labeled("1"), labeled("stranger")))
+
+        assert list(store.read()) == ["1"]
+
+
+# --- what a file comes to ---------------------------------------------------------------------------------------------
+
+FILE = {"1": "refund", "2": "crash", "3": "login"}
+
+
+async def test_what_is_answered_is_asked_again_only_where_its_answer_depends_on_something_else(state: State) -> None:
+    await answered(state, FILE, labeled("1"), failed("2"), labeled("3"))
+
+    assert ResourceGauges(state, SETTINGS).take(present(FILE)) == Counts(answered=3)
+    assert ResourceGauges(state, SETTINGS).take(present({**FILE, "3": "password", "4": "more"})) == Counts(
+        answered=2, other_text=1, new=1
+    )
+    assert ResourceGauges(state, OTHERS).take(present({**FILE, "4": "more"})) == Counts(other_settings=3, new=1)
+
+
+async def test_only_a_retry_asks_again_about_what_got_no_category(state: State) -> None:
+    await answered(state, FILE, labeled("1"), failed("2"), labeled("3"))
+
+    assert ResourceGauges(state, SETTINGS).take(present(FILE), retry=True) == Counts(answered=2, retried=1)
+
+
+async def test_a_limit_leaves_what_is_behind_it_for_later(state: State) -> None:
+    census = ResourceGauges(state, SETTINGS)
+
+    assert census.take(present(FILE), limit=2) == Counts(new=2, later=1)
+    assert await census.source().count() == 2
+
+
+async def test_tickets_of_an_unfinished_run_are_under_way_and_not_asked_again(state: State) -> None:
+    run = begun(state, present(FILE))
+
+    census = ResourceGauges(state, SETTINGS)
+    assert census.take(present({**FILE, "4": "more"})) == Counts(under_way=3, new=1)
+    assert [each.meta.uid for each in census.under_way()] == [run.meta.uid]
+    assert ResourceGauges(state, OTHERS).take(present(FILE)) == Counts(new=3)
+
+
+async def test_labels_stand_in_the_order_of_the_file(state: State) -> None:
+    await answered(state, FILE, labeled("3"), failed("2"))
+
+    census = ResourceGauges(state, SETTINGS)
+    census.take(present({"new": "?", "3": "login", "2": "crash"}))
+    assert [(one.id, one.category, one.verdict) for one in census.labels()] == [
+        ("new", None, None),
+        ("3", "billing", "Labeled"),
+        ("2", None, "Errored"),
+    ]
+    assert set(census.outcome()) == {(None, None, 1), ("billing", "Labeled", 1), (None, "Errored", 1)}
+
+
+# --- what former processes have left ----------------------------------------------------------------------------------
+
+
+async def test_a_run_that_has_bought_nothing_is_forgotten_and_one_that_may_have_is_not(state: State) -> None:
+    begun(state, present({"1": "a"}))
+    bought = begun(state, present({"2": "b"}))
+    intent = BatchRecord(
+        shard=0, attempt=0, tag="k3f9a2", state=BatchState.INTENDED, requests=1, intended_at=CLASSIFIED
+    )
+    await StateLedger(state).save(bought.meta, Status(batches=(intent,)))
+
+    assert [run.meta.uid for run in settle(state)] == [bought.meta.uid]
+    assert state.rows("SELECT id FROM run_tickets") == [("2",)]
+
+
+async def test_a_simulated_run_is_forgotten_with_its_simulator(state: State) -> None:
+    census = ResourceGauges(state, SETTINGS, simulated=True)
+    census.take(present(FILE))
+    run = census.begin("tickets", SPEC, "tickets.csv")
+    intent = BatchRecord(
+        shard=0, attempt=0, tag="k3f9a2", state=BatchState.INTENDED, requests=1, intended_at=CLASSIFIED
+    )
+    await StateLedger(state).save(run.meta, Status(batches=(intent,)))
+
+    assert settle(state) == []
+    assert state.rows("SELECT id FROM run_tickets") == []
+
+
+async def test_a_run_that_has_ended_keeps_no_text_of_its_tickets(state: State) -> None:
+    run = begun(state, present(FILE))
+    await StateLedger(state).save(run.meta, Status(completion_time=CLASSIFIED, phase="Complete"))
+    loaded = await StateLedger(state).load(run.meta)
+    assert loaded is not None
+
+    ended(state, loaded)
+
+    assert state.rows("SELECT id FROM run_tickets") == []
+
+
+def test_the_state_is_for_its_owner_alone_and_no_file_of_a_repository(state: State) -> None:
+    assert stat.S_IMODE(state.path.stat().st_mode) == 0o600
+    assert "*" in (state.path.parent / ".gitignore").read_text().splitlines()
+
+
+def test_a_state_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "classify.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version={states.VERSION + 1}")
+
+    before = path.read_bytes()
+    with (
+        pytest.raises(Stalled, match="newer version of nightsort"),
+        opened(path, ""),
+    ):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_state_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "classify.sqlite"
+    path.write_text("something else")
+
+    with pytest.raises(Stalled, match="is no state that this version can read"), opened(path, ""):
+        pass
+    assert path.read_text() == "something else"
+
+
+def test_the_second_to_open_a_state_is_told_who_works_with_it(state: State) -> None:
+    told = r"process \d+ \(a test, since 20.*Z\) works with .*classify.sqlite: wait for its end"
+    with pytest.raises(Stalled, match=told), opened(state.path, "another test"):
+        pass

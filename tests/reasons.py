@@ -37,6 +37,7 @@ MAKERS = {
     "note": EVENT,
     "warn": EVENT,
     "post": EVENT,
+    "post_event": EVENT,
     "Warned": EVENT,
     # These make a Stalled of a message and a reason.
     "stalled": YOU,

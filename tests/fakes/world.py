@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -17,7 +17,7 @@ from nightsort.domain.answer import Answer, Row
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi, Sink, Source
 from nightsort.wiring.queries import finds_unlabeled_again
 from tests.fakes.batch_api import FakeBatchApi, Respond
@@ -98,6 +98,11 @@ class World:
             enqueued_requests=self.enqueued_requests,
         )
         self.reconciler = Reconciler(self.services, jitter=lambda: 0.0)
+
+    def use(self, **services: Any) -> None:
+        """The process goes on with other ports or settings, and remembers what it knew."""
+        self.services = replace(self.services, **services)
+        self.reconciler = Reconciler(self.services, jitter=lambda: 0.0, memory=self.reconciler.memory)
 
     def apply(self, *bodies: str, name: str = "tickets", **spec: Any) -> Resource:
         """A resource over tickets with these bodies, whose ids are 0, 1, 2 …; their first words are the answers."""

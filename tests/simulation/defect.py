@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from tests.simulation.chaos import Chaos
 from tests.simulation.scenario import Scenario
 from tests.simulation.truth import Shelf
@@ -30,7 +30,7 @@ class Defect:
     name: str
     breaks: str
     instead: Sequence[tuple[Any, str, Any]] = ()
-    spoil: Callable[[Services], None] = honest
+    spoil: Callable[[Services], Services] = honest
     shelf: Callable[[], Shelf] = Shelf
     scenario: Callable[[random.Random], Scenario] | None = None
     chaos: Callable[[random.Random], Chaos] | None = None

@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
 from msgspec.structs import replace
@@ -24,7 +24,7 @@ from nightsort.domain.errors import Gone, OutcomeUnknown
 from nightsort.domain.record import Submission, confirmed
 from nightsort.domain.report import progress
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
-from nightsort.flow import reconcile
+from nightsort.flow import gather, reconcile
 from nightsort.flow.adoption import adopt
 from nightsort.flow.collection import collect, poll
 from nightsort.flow.ending import cancel
@@ -33,7 +33,8 @@ from nightsort.flow.results import answers
 from nightsort.flow.results.answers import MISSING, Judged, own_answers
 from nightsort.flow.results.reading import Reading
 from nightsort.flow.run.circuit_breaker import CircuitBreaker, CircuitBreakerApi
-from nightsort.flow.run.run import Run, Services
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.services import Services
 from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.submission import intent, send, shard
 from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
@@ -90,8 +91,8 @@ class InsistentConnections:
         return self._apis.setdefault(id(api), Insistent(api))
 
 
-def retry_creates(services: Services) -> None:
-    services.connections = InsistentConnections(services.connections)
+def retry_creates(services: Services) -> Services:
+    return dataclasses.replace(services, connections=InsistentConnections(services.connections))
 
 
 async def take_any_unowned(run: Run, api: BatchApi, intents: Any, recent: Sequence[Batch]) -> Any:
@@ -113,8 +114,8 @@ async def first_line(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collect
     return Counter(), []
 
 
-def without_grace(services: Services) -> None:
-    services.grace *= 0
+def without_grace(services: Services) -> Services:
+    return dataclasses.replace(services, grace=timedelta(0))
 
 
 async def settle_whatever_stands_there(run: Run, record: BatchRecord, change: Any) -> None:
@@ -189,8 +190,8 @@ class Unguarded:
         return saved
 
 
-def unguard(services: Services) -> None:
-    services.ledger = Unguarded(services.ledger)
+def unguard(services: Services) -> Services:
+    return dataclasses.replace(services, ledger=Unguarded(services.ledger))
 
 
 class Heap(Shelf):
@@ -244,7 +245,8 @@ class Keeping:
 async def collect_confirmed_first(run: Run, record: BatchRecord, batch: Batch) -> collect.Collected:
     # Nothing is patched here: lives are interleaved and end in the middle, so that a patch would outlive them.
     kept = Kept()
-    held = Run(run.resource, dataclasses.replace(run.services, connections=Keeping(run.services.connections, kept)))
+    services = dataclasses.replace(run.services, connections=Keeping(run.services.connections, kept))
+    held = Run(run.resource, services, run.memory)
     found = await collect.collect(held, record, batch)
     await held.save_results(found.status, progress(found.status))
     run.resource = held.resource
@@ -314,8 +316,8 @@ DEFECTS = (
         [(reconcile, "submit", submit_intent_last)],
     ),
     Defect("a create is sent again by the client when its answer is lost", BOUGHT_TWICE, spoil=retry_creates),
-    Defect("a batch is adopted without proof", TAKEN, [(reconcile, "find_candidates", take_any_unowned)]),
-    Defect("a batch is adopted that another record owns", TAKEN, [(reconcile, "find_candidates", take_any)]),
+    Defect("a batch is adopted without proof", TAKEN, [(gather, "find_candidates", take_any_unowned)]),
+    Defect("a batch is adopted that another record owns", TAKEN, [(gather, "find_candidates", take_any)]),
     Defect("one line is proof enough", RELEASED, [(adopt, "lines_by_tag", first_line)], scenario=noisy),
     Defect("an intent is released without grace", RELEASED, spoil=without_grace),
     Defect("an intent is released by an old list", RELEASED, [(poll.Account, "see", see_seldom)]),

@@ -14,8 +14,8 @@ from nightsort.domain.actions import Facts
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.verdict import Judgement
 from nightsort.flow.collection import collect
+from nightsort.flow.gather import Gatherer
 from nightsort.flow.money import budget as afford
-from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.results import answers
 from nightsort.flow.run.run import Run
 from tests.simulation.chaos import Chaos, LostAnswer, quiet
@@ -97,7 +97,7 @@ def of_the_same_version(self: Run, newest: Resource) -> bool:
     return newest.meta.resource_version == self.resource.meta.resource_version
 
 
-async def facts_or_nothing(self: Reconciler, run: Run, *about: Any) -> Facts:
+async def facts_or_nothing(self: Gatherer, run: Run, *about: Any) -> Facts:
     """Where one intent cannot be settled, nothing else is looked at."""
     facts = await FACTS(self, run, *about)
     if facts.trouble is not None:
@@ -105,14 +105,14 @@ async def facts_or_nothing(self: Reconciler, run: Run, *about: Any) -> Facts:
     return facts
 
 
-FACTS = Reconciler._facts
+FACTS = Gatherer.facts
 
 
 DEFECTS = (
     Defect(
         "an intent that cannot be settled holds up what has ended",
         r"I3: \S+ has ended long ago and is not collected",
-        [(Reconciler, "_facts", facts_or_nothing)],
+        [(Gatherer, "facts", facts_or_nothing)],
         scenario=drawn_blind,
         chaos=LostAnswer,
     ),

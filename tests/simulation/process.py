@@ -13,7 +13,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from tests.simulation.chaos import WELL, Blow, Fault, Killed
 from tests.simulation.faulty_ports import Connections, EventsDoor, LedgerDoor, ScratchDoor
 
@@ -47,9 +47,9 @@ class Process:
         )
         self.blows = 0
         self.disk_faults = 0
-        world.spoil(self.services)
+        self.services = world.spoil(self.services)
         self.reconciler = Reconciler(self.services, jitter=world.rng.random)
-        self.farewell = Finalizer(self.services, timedelta(seconds=FAREWELL_SECONDS))
+        self.farewell = Finalizer(self.services, self.reconciler.memory, timedelta(seconds=FAREWELL_SECONDS))
 
     def start(self) -> None:
         for meta in self.world.created:

@@ -16,7 +16,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.room import Room
 from nightsort.flow.preflight.admit import ASK_SECONDS
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from tests.fakes.batch_api import Held
 from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import Account
@@ -41,11 +41,12 @@ AWAY = "away"
 """Of another organization."""
 COUNTS = ("labeled", "unknown", "failed", "retryable")
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-Spoil = Callable[[Services], None]
+Spoil = Callable[[Services], Services]
 
 
-def honest(services: Services) -> None:
+def honest(services: Services) -> Services:
     """Spoils nothing."""
+    return services
 
 
 class World:

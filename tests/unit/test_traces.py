@@ -23,7 +23,7 @@ def spans(world: World) -> Iterator[InMemorySpanExporter]:
     """What was traced of the world."""
     exporter = InMemorySpanExporter()
     traces = OtelTraces(SimpleSpanProcessor(exporter), "test")
-    world.services.traces = traces
+    world.use(traces=traces)
     world.connections.account = CircuitBreakerApi(world.api, world.clock, traces=traces)
     yield exporter
     traces.close()
@@ -58,7 +58,7 @@ async def test_processes_that_follow_each_other_tell_of_one_trace(world: World, 
     await world.look(resource)
     account, later = world.connections.account, InMemorySpanExporter()
     world.restart()
-    world.services.traces = OtelTraces(SimpleSpanProcessor(later), "test")
+    world.use(traces=OtelTraces(SimpleSpanProcessor(later), "test"))
     world.connections.account = CircuitBreakerApi(world.api, world.clock, traces=world.services.traces)
 
     await world.run_until_finished(resource)

@@ -11,7 +11,7 @@ from nightsort.api.status import Status
 from nightsort.domain.actions import is_in_flight
 from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 
 
 class Teller(Protocol):

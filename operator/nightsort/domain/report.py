@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from nightsort.api.resource import BUY_AGAIN, Resource
+from nightsort.api.resource import BUY_AGAIN, Meta, Resource
 from nightsort.api.status import BatchState, Status, rfc3339
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
@@ -22,8 +22,6 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
 
     Times are cut to seconds, which is what Kubernetes stores.
     """
-    now = now.replace(microsecond=0)
-    generation = resource.meta.generation
     usage = total(record.usage for record in status.batches)
     tickets = ticket_counts(status)
     unnamed = sum(record.unnamed for record in status.batches)
@@ -32,19 +30,31 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
     cost = settled(status.cost, usage, resource.spec.model, prices, prompt_of(status)).model_copy(
         update={"unpriced": unpriced}
     )
-    return status.model_copy(
+    told = summarized(status, resource.meta, summary, now)
+    return told.model_copy(
         update={
-            "observed_generation": generation,
             "phase": phase_of(status, summary),
-            "message": summary.message,
             # As a Job's: the deadline counts anew when the run is resumed.
-            "start_time": None if summary.state is RunState.SUSPENDED else status.start_time or now,
-            "completion_time": (status.completion_time or now) if summary.finished else None,
+            "start_time": None if summary.state is RunState.SUSPENDED else told.start_time,
             "tickets": tickets,
             "results": status.results.model_copy(update={"rows": rows}),
             "categories": by_declaration(status.categories, resource.spec.categories),
             "cost": cost,
-            "conditions": conditions_of(summary, status.conditions, generation, now),
+        }
+    )
+
+
+def summarized(status: Status, meta: Meta, summary: ConditionSummary, now: datetime) -> Status:
+    """The status with what a summary alone says of it, which needs no valid spec."""
+    now = now.replace(microsecond=0)
+    return status.model_copy(
+        update={
+            "observed_generation": meta.generation,
+            "phase": summary.state.value,
+            "message": summary.message,
+            "start_time": status.start_time or now,
+            "completion_time": (status.completion_time or now) if summary.finished else None,
+            "conditions": conditions_of(summary, status.conditions, meta.generation, now),
         }
     )
 

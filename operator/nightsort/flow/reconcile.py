@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Stop
-from nightsort.domain.account import Kinship
+from nightsort.api.status import BatchRecord, Stop
 from nightsort.domain.actions import (
     Action,
     Cancel,
@@ -29,35 +26,31 @@ from nightsort.domain.actions import (
     Submit,
     name_of,
     next_action,
-    poll_pause,
     urgent_action,
 )
-from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import CLOCK_SKEW, Candidate, earliest
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
-from nightsort.domain.record import in_state, released
+from nightsort.domain.record import released
 from nightsort.domain.report import progress, summary_of_state
 from nightsort.domain.rounds import not_taken, summary_of_held
 from nightsort.domain.run_state import ConditionSummary, RunState
-from nightsort.flow.adoption.adopt import behind, find_candidates, watch_of
 from nightsort.flow.collection.collect import Collected, collect
-from nightsort.flow.collection.poll import Polls
 from nightsort.flow.ending.cancel import cancel
 from nightsort.flow.ending.finish import finish
 from nightsort.flow.ending.give_up import abandon, conclude, lose
+from nightsort.flow.gather import Gatherer
 from nightsort.flow.preflight.admit import Admission
 from nightsort.flow.preflight.prepare import prepare
-from nightsort.flow.purchases.accounts import kinship_of
 from nightsort.flow.purchases.confirm import confirm, disown_what_came_too_late
 from nightsort.flow.results.answers import GONE, UNREADABLE, UNTOLD
-from nightsort.flow.run.accident import ADOPTING, LOOKING, Accidents, batch_of, pause, step_of, until_others
+from nightsort.flow.run.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.run.context import about, about_batch
 from nightsort.flow.run.disk import is_refusal, refused
 from nightsort.flow.run.measure import model_of
+from nightsort.flow.run.memory import Memory
 from nightsort.flow.run.recover import recover
-from nightsort.flow.run.run import Run, Services
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.services import Services
 from nightsort.flow.submission.submit import submit
-from nightsort.ports import BatchApi
 
 logger = logging.getLogger(__name__)
 SOON_SECONDS = 1.0
@@ -66,14 +59,16 @@ SOON_SECONDS = 1.0
 class Reconciler:
     """Level-triggered: every look starts from the record and the world, and any look may be the last of its process."""
 
-    def __init__(self, services: Services, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, services: Services, jitter: Callable[[], float] = random.random, memory: Memory | None = None
+    ) -> None:
         self._services = services
         self._jitter = jitter
-        self._polls = Polls()
+        self.memory = memory or Memory()
         self._admission = Admission(services)
         self._failures: dict[str, int] = {}
         self._accidents = Accidents()
-        self._collecting = Counter[str]()
+        self._gatherer = Gatherer(services, self.memory, self._accidents)
         self._urged: set[str] = set()
         """Resources of which the last that was tried was urgent, and failed."""
 
@@ -86,7 +81,7 @@ class Reconciler:
         if resource.status.plan is not None:
             metrics.expect(resource.meta.namespace, model_of(resource))
         with about(resource.meta.key):
-            outcome, seconds = await self._reconcile(Run(resource, self._services), stopped)
+            outcome, seconds = await self._reconcile(Run(resource, self._services, self.memory), stopped)
         metrics.looked(outcome, timedelta(seconds=self._services.clock.monotonic() - began))
         return seconds
 
@@ -128,7 +123,7 @@ class Reconciler:
                 run.step = LOOKING
                 await disown_what_came_too_late(run)
                 now = run.now()
-                facts = await self._facts(run, now, trouble)
+                facts = await self._gatherer.facts(run, now, trouble)
                 trouble = facts.trouble
                 action = next_action(run.resource, facts, now)
                 if isinstance(action, Requeue):
@@ -152,7 +147,7 @@ class Reconciler:
         if uid not in self._failures or uid in self._urged:
             self._urged.discard(uid)
             return None
-        action = urgent_action(run.resource, Facts(cancel_asked=self._services.cancel_asked), run.now())
+        action = urgent_action(run.resource, Facts(cancel_asked=self.memory.cancel_asked), run.now())
         if action is not None:
             self._urged.add(uid)
         return action
@@ -162,7 +157,7 @@ class Reconciler:
         self._failures.pop(uid, None)
         self._accidents.forget(uid)
         self._urged.discard(uid)
-        self._services.remembered.pop(uid, None)
+        self.memory.forget(uid)
         self._admission.forget(uid)
 
     async def _requeue(self, run: Run, requeue: Requeue, facts: Facts) -> float | None:
@@ -185,94 +180,6 @@ class Reconciler:
                 await run.warn(summary.reason, summary.message)
         return requeue.after
 
-    async def _facts(self, run: Run, now: datetime, trouble: Interruption | None = None) -> Facts:
-        """What the decision needs of the world; nothing is asked where nothing is in flight.
-
-        What has kept intents from being looked for is not tried again in the same look.
-        """
-        flying = in_state(run.status, BatchState.SUBMITTED)
-        intents = in_state(run.status, BatchState.INTENDED)
-        if not flying and not intents:
-            return Facts(places=self._services.places)
-        api = await self._services.connections.api(run.resource)
-        read, ids = self._services.clock.monotonic(), [record.id for record in flying if record.id]
-        newer_than = read - poll_pause(run.resource, now)
-        batches: Mapping[str, Batch] = {}
-        if ids:
-            since = min(record.intended_at for record in flying) - CLOCK_SKEW
-            batches = await self._polls.snapshots(api, ids, since, read, newer_than)
-        absent = self._absent(ids, batches)
-        candidates: dict[str, list[Candidate]] = {}
-        unclear = [intent for intent in intents if intent.requests and not self._is_known(intent, candidates)]
-        known = Facts(
-            batches,
-            candidates,
-            self._services.cancel_asked,
-            absent,
-            trouble=trouble if unclear else None,
-            places=self._services.places,
-            tries=self._collecting,
-            unreadable=self._accidents.known(run.resource.meta.uid),
-        )
-        if not unclear or trouble is not None:
-            return known
-        uid = run.resource.meta.uid
-        try:
-            facts = await self._with_candidates(run, api, unclear, known, newer_than)
-        except Interruption as interruption:
-            return replace(known, trouble=interruption)
-        except (Conflict, Gone):
-            raise
-        except Exception as error:  # a door, too: what a stranger's batch holds keeps no own one from being collected
-            logger.exception("%s: unexpected", run.resource.meta.key)
-            return replace(known, trouble=self._accidents.happened(uid, ADOPTING, error))
-        self._accidents.over(uid, ADOPTING)
-        return facts
-
-    async def _with_candidates(
-        self, run: Run, api: BatchApi, unclear: Sequence[BatchRecord], known: Facts, newer_than: float
-    ) -> Facts:
-        """Facts, and what the intents may have bought.
-
-        What shows that nothing was bought is a list that was read when the grace was over, not one from before.
-        """
-        now, grace, every = self._services.clock.monotonic(), self._services.grace, len(unclear)
-        watches = {intent.tag: watch_of(run, intent) for intent in unclear}
-        overdue = {tag for tag, watch in watches.items() if watch.is_over(now, grace)}
-        newer_than = max([newer_than, *(watches[tag].since + grace.total_seconds() for tag in overdue)])
-        try:
-            recent = await self._polls.recent(api, min(map(earliest, unclear)), now, newer_than)
-        except Waiting as waiting:
-            unclear, recent = await behind(api, unclear, waiting)
-            known = replace(known, trouble=waiting if len(unclear) < every else None)
-        kin = {intent.tag: await kinship_of(run, api, intent) for intent in unclear}
-        for tag, watch in ((intent.tag, watches[intent.tag]) for intent in unclear):
-            if kin[tag] is not Kinship.SAME:
-                watch.since = now  # a list of another account shows nothing: the grace begins when it is back
-            elif tag in overdue:
-                watch.close(recent)
-        found = await find_candidates(run, api, unclear, recent)
-        candidates = {**known.candidates, **found}
-        return replace(known, candidates=candidates, overdue=overdue, kinship=kin)
-
-    def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch]) -> dict[str, timedelta]:
-        """For how long the API has not shown these batches, as far as this process knows."""
-        since, now = self._services.absent_since, self._services.clock.monotonic()
-        for batch_id in ids:
-            if batch_id in batches:
-                since.pop(batch_id, None)
-            else:
-                since.setdefault(batch_id, now)
-        return {batch_id: timedelta(seconds=now - since[batch_id]) for batch_id in ids if batch_id in since}
-
-    def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
-        """Whether this process itself bought the batch and only could not write it down."""
-        bought = self._services.bought.get(intent.tag)
-        if bought is None:
-            return False
-        candidates[intent.tag] = [Candidate(bought.batch, intent.tag)]
-        return True
-
     async def _perform(self, run: Run, action: Action) -> None:
         match action:
             case Prepare():
@@ -286,10 +193,10 @@ class Reconciler:
             case Release(record):
                 await self._release(run, record)
             case Collect(record, batch):
-                self._collecting[batch.id] += 1
+                self._gatherer.collecting[batch.id] += 1
                 with about_batch(batch.id):
                     await self._record(run, await collect(run, record, batch))
-                del self._collecting[batch.id]
+                del self._gatherer.collecting[batch.id]
             case MarkLost(record, unreadable):
                 with about_batch(record.id):
                     await lose(run, record, UNREADABLE if unreadable else GONE if record.id else UNTOLD)
@@ -322,7 +229,7 @@ class Reconciler:
             return await run.save(status, progress(status))
         status = not_taken(run.status, record)
         await run.save(status, summary_of_held(status, run.now()) or progress(status))
-        self._services.watches.pop(record.tag, None)
+        self.memory.watches.end(record.tag)
         return await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
 
     async def _stop(self, run: Run, rejected: Rejected) -> None:

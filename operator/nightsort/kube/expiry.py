@@ -11,7 +11,7 @@ from typing import Any
 from nightsort.api.resource import Meta, parse_status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
 AGAIN_SECONDS = 30.0

@@ -16,7 +16,7 @@ from nightsort.flow.ending.acknowledge import acknowledge
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.ending.refuse import refuse
 from nightsort.flow.reconcile import Reconciler
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from nightsort.kube.expiry import Expiry
 from nightsort.kube.gauges import ResourceGauges
 
@@ -113,7 +113,9 @@ class ResourceScheduler:
             await asyncio.wait({work}, timeout=self._finalizer_seconds.total_seconds())
             work.cancel()  # no effect on a look that has ended
         async with self._locks[meta.uid]:
-            await Finalizer(self._services, timedelta(seconds=ends - self._passed())).say(meta, parse_status(body))
+            await Finalizer(self._services, self._reconciler.memory, timedelta(seconds=ends - self._passed())).say(
+                meta, parse_status(body)
+            )
         self.forget(meta.uid)
 
     def see(self, kind: str | None, body: Mapping[str, Any]) -> None:

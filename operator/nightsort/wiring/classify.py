@@ -15,7 +15,7 @@ from nightsort.adapters.local.state_ledger import StateLedger
 from nightsort.adapters.local.state_rows import StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Resource
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi, Sink, Source
 from nightsort.settings import Settings
 from nightsort.wiring.connector import Connector

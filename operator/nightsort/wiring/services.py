@@ -15,7 +15,7 @@ from nightsort import __version__
 from nightsort.api.resource import Resource
 from nightsort.domain.custom_id import TAG_LENGTH
 from nightsort.domain.prices import PRICE_TABLE
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import Events, Ledger, Traces
 from nightsort.settings import Settings

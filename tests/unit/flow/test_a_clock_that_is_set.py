@@ -152,7 +152,9 @@ async def test_a_farewell_takes_no_longer_than_it_may(world: World, seconds: flo
             raise Waiting("away")
 
     world.api.before = away
-    await Finalizer(world.services, timedelta(seconds=30)).say(resource.meta, status_of(world, resource))
+    await Finalizer(world.services, world.reconciler.memory, timedelta(seconds=30)).say(
+        resource.meta, status_of(world, resource)
+    )
 
     assert 30 <= world.clock.monotonic() - began <= 35
     assert tries > 10

@@ -64,8 +64,9 @@ class DevFull(Scratch):
 
 @pytest.fixture
 def scratch(world: World) -> FailingScratch:
-    world.services.scratch = FailingScratch()
-    return world.services.scratch
+    failing = FailingScratch()
+    world.use(scratch=failing)
+    return failing
 
 
 def system(code: int) -> OSError:
@@ -74,7 +75,7 @@ def system(code: int) -> OSError:
 
 async def test_a_disk_that_is_full_stalls_before_the_intent_with_its_path_and_sizes(world: World) -> None:
     resource = world.apply("billing", "technical")
-    world.services.scratch = DevFull()
+    world.use(scratch=DevFull())
 
     await world.look(resource)
 
@@ -91,9 +92,9 @@ async def test_a_disk_that_is_full_stalls_before_the_intent_with_its_path_and_si
 
 async def test_when_there_is_room_again_the_run_goes_on_by_itself_and_pays_once(world: World) -> None:
     resource = world.apply("billing", "technical", "account", shards={"maxRequests": 1})
-    world.services.scratch = DevFull()
+    world.use(scratch=DevFull())
     await world.look(resource)
-    world.services.scratch = SCRATCH
+    world.use(scratch=SCRATCH)
 
     resource = await world.run_until_finished(resource)
 

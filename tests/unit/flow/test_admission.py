@@ -207,7 +207,7 @@ async def test_what_ends_while_it_is_counted_takes_no_room(world: World) -> None
     running, waiting = world.apply("a", name="running"), world.apply("b", name="waiting")
     await world.look(running)
     world.restart()
-    world.services.connections = EndsMeanwhile(world, running.meta.uid)
+    world.use(connections=EndsMeanwhile(world, running.meta.uid))
 
     await world.look(waiting)
 

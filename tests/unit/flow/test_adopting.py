@@ -153,7 +153,7 @@ async def test_two_leaders_whose_clocks_differ_do_not_buy_twice(world: World, ho
         await world.run_until_finished(resource)
     world.api.after = raising(Killed(), "nothing")
     world.restart()
-    world.services.clock = WrongClock(world.clock, timedelta(hours=hours))
+    world.use(clock=WrongClock(world.clock, timedelta(hours=hours)))
 
     await world.run_until_finished(resource, max_looks=4000)
 
@@ -163,7 +163,7 @@ async def test_two_leaders_whose_clocks_differ_do_not_buy_twice(world: World, ho
 
 @pytest.mark.parametrize("hours", [-30, 30])
 async def test_an_api_whose_clock_differs_shows_what_was_bought(world: World, hours: float) -> None:
-    world.services.clock = WrongClock(world.clock, timedelta(hours=hours))
+    world.use(clock=WrongClock(world.clock, timedelta(hours=hours)))
     resource = world.apply("billing")
     world.api.after = raising(LOST, "create")
 
@@ -179,7 +179,7 @@ async def test_a_clock_that_is_set_while_an_answer_is_lost_ends_no_grace(world: 
     world.api.after = raising(LOST, "create")
     await world.look(resource)
     wrong = WrongClock(world.clock, timedelta(seconds=seconds))
-    world.services.clock = wrong
+    world.use(clock=wrong)
 
     await world.run_until_finished(resource, max_looks=4000)
 

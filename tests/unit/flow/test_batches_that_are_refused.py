@@ -239,7 +239,7 @@ async def test_tickets_without_a_text_among_them_keep_their_own_rows(world: Worl
 async def test_a_stop_in_the_middle_gives_every_ticket_its_row(world: World) -> None:
     sizes = refusing(world, any_of("5"))
     resource = world.apply(*["billing"] * 16)
-    world.services.enqueued_requests = 1
+    world.use(enqueued_requests=1)
     world.restart()
     await world.look(resource)
     assert len(sizes) < 12

@@ -555,7 +555,7 @@ async def test_a_process_that_was_paused_on_the_way_to_the_api_buys_nothing_any_
 
 @pytest.mark.parametrize("grace", [1, 5, 60, 600])
 async def test_an_intent_is_too_old_to_be_bought_under_long_before_it_may_be_released(world: World, grace: int) -> None:
-    world.services.grace = timedelta(seconds=grace)
+    world.use(grace=timedelta(seconds=grace))
 
     async def late(operation: str, *about: Any) -> None:
         if operation == "save" and in_state(about[1], BatchState.INTENDED):
@@ -607,7 +607,7 @@ class WrongClock:
 
 @pytest.mark.parametrize("minutes", [-55, -3, 3, 55])
 async def test_a_clock_that_is_wrong_does_not_make_a_lost_answer_a_second_purchase(world: World, minutes: int) -> None:
-    world.services.clock = WrongClock(world.clock, timedelta(minutes=minutes))
+    world.use(clock=WrongClock(world.clock, timedelta(minutes=minutes)))
     resource = world.apply("billing", "technical")
     world.api.after = raising(OutcomeUnknown("no answer"), "create")
 
@@ -619,7 +619,7 @@ async def test_a_clock_that_is_wrong_does_not_make_a_lost_answer_a_second_purcha
 async def test_what_was_seen_by_a_clock_that_was_set_back_proves_nothing(world: World) -> None:
     """The list that was read before the purchase bears a time behind it."""
     clock = WrongClock(world.clock, timedelta(minutes=40))
-    world.services.clock = clock
+    world.use(clock=clock)
     world.api._duration = timedelta(minutes=2)
     first = world.apply("billing", name="first")
     await world.look(first)

@@ -106,7 +106,7 @@ async def test_more_tickets_than_pre_flight_counted_find_room_when_earlier_batch
     world: World,
 ) -> None:
     """A table grows while it is read: its run goes on instead of dying when the record is full."""
-    world.services.places = 10
+    world.use(places=10)
     resource = world.apply(*(f"billing {n}" for n in range(40)), shards={"maxRequests": 1})
 
     resource = await world.run_until_finished(resource, max_looks=1_000)
@@ -119,7 +119,7 @@ async def test_more_tickets_than_pre_flight_counted_find_room_when_earlier_batch
 
 
 async def test_all_that_waits_for_a_retry_in_a_full_record_gets_it(world: World) -> None:
-    world.services.places = 10
+    world.use(places=10)
     seen: Counter[str] = Counter()
 
     def respond(text: str) -> str | Answer:

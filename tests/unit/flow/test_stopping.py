@@ -240,7 +240,7 @@ async def test_a_candidate_whose_results_are_empty_for_now_proves_nothing_yet(wo
 
 
 def farewell(world: World) -> Finalizer:
-    return Finalizer(world.services, timedelta(seconds=30))
+    return Finalizer(world.services, world.reconciler.memory, timedelta(seconds=30))
 
 
 async def test_deleting_a_running_resource_cancels_its_batches(world: World) -> None:

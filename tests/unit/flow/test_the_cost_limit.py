@@ -217,7 +217,7 @@ async def test_a_limit_of_a_model_that_has_lost_its_price_buys_nothing_more(worl
     resource = world.apply(*["billing"] * 4, shards={"maxRequests": 2}, maxCostUSD="1.00")
     world.api.before = refuse_second_create(world)
     await world.look(resource)
-    world.services.prices = replace(world.services.prices, prices={})
+    world.use(prices=replace(world.services.prices, prices={}))
     for _ in range(5):
         await world.clock.sleep(await world.look(resource) or 0)
 

@@ -30,7 +30,7 @@ async def test_a_spec_that_leaves_no_room_for_the_record_is_refused_before_anyth
 
 
 async def test_without_a_limit_as_in_local_mode_a_large_spec_is_no_reason(world: World) -> None:
-    world.services.stored_bytes = None
+    world.use(stored_bytes=None)
     resource = world.apply("billing", prompt={"instructions": "y" * 4_000})
 
     assert is_true((await world.run_until_finished(resource)).status, COMPLETE)

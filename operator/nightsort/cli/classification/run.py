@@ -36,7 +36,7 @@ from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.preflight.estimate import Estimate, estimate
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 from nightsort.formats.tickets import InvalidFile
 from nightsort.settings import Settings
 from nightsort.wiring import classify as wiring

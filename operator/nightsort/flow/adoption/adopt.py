@@ -19,7 +19,7 @@ async def find_candidates(
     run: Run, api: BatchApi, intents: Iterable[BatchRecord], recent: Sequence[Batch]
 ) -> Mapping[str, Sequence[Candidate]]:
     """For each intent's tag the batches that it may have bought; one that another record owns is none of them."""
-    owned = await run.services.owned.seen(run.services.ledger, run.passed())
+    owned = await run.memory.owned.seen(run.services.ledger, run.passed())
     intents, now, services = list(intents), run.services.clock.monotonic(), run.services
     own = {intent.tag for intent in intents}
     found: dict[str, list[Candidate]] = {}
@@ -27,11 +27,11 @@ async def find_candidates(
         watch = watch_of(run, intent)
         may_be = [batch for batch in recent if batch.id not in owned and may_be_ours(batch, intent, watch)]
         for batch in may_be:
-            services.totals.note(batch, now)
+            run.memory.totals.note(batch, now)
         found[intent.tag] = [
             Candidate(batch, await proof(run, api, batch, own, intent.requests))
             for batch in may_be
-            if not services.totals.exclude(batch, intent.requests, now, services.grace)
+            if not run.memory.totals.exclude(batch, intent.requests, now, services.grace)
         ]
     return found
 
@@ -58,7 +58,7 @@ async def behind(
 
 def watch_of(run: Run, intent: BatchRecord) -> Watch:
     """Begun at this process's first look at the intent: what other clocks say of its age is not relied on."""
-    return run.services.watches.setdefault(intent.tag, Watch(run.services.clock.monotonic()))
+    return run.memory.watches.of(intent.tag, run.passed())
 
 
 async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], asked: int) -> str | None:
@@ -68,11 +68,12 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
     not ours two reads have to say: where the one line of a small batch was cut off, what is left may be a stray one.
     Where its counts do not tell how many lines there are to be, as many as were `asked` for are waited for.
     """
-    if batch.id in run.services.tag_confirmed:
-        return run.services.tag_confirmed[batch.id]
+    known = run.memory.proofs.of(batch.id)
+    if known is not None:
+        return known
     if not batch.ended:
         return None
-    wanted = run.services.totals.lines_of(batch, asked)
+    wanted = run.memory.totals.lines_of(batch, asked)
     try:
         lines, ids = await lines_by_tag(api, batch)
         if not ids:
@@ -82,11 +83,7 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
             wait_for_the_rest(run, batch, sum(custom_id.tag_of(one) == tag for one in ids), wanted)
     except Waiting:
         return None
-    if tag not in own and run.services.tag_seen_once.get(batch.id) != tag:
-        run.services.tag_seen_once[batch.id] = tag
-        return None
-    run.services.tag_confirmed[batch.id] = tag
-    return tag
+    return run.memory.proofs.found(batch.id, tag, own)
 
 
 async def lines_by_tag(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:

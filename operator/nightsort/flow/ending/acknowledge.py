@@ -5,7 +5,8 @@ from __future__ import annotations
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Interruption
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.door import write_status
+from nightsort.flow.run.services import Services
 
 AGAIN_SECONDS = 30.0
 
@@ -13,13 +14,13 @@ AGAIN_SECONDS = 30.0
 async def acknowledge(services: Services, meta: Meta, status: Status) -> None:
     """Writes the generation that was seen: while it lags, `kubectl wait`, Argo CD and Flux take a run for unfinished.
 
-    It goes on until the ledger has it. Who wrote the resource meanwhile makes it be seen, and this be done, again.
+    It tries until the ledger has it. A concurrent write triggers another event, which retries this.
     """
     conditions = tuple(one.model_copy(update={"observed_generation": meta.generation}) for one in status.conditions)
     seen = status.model_copy(update={"observed_generation": meta.generation, "conditions": conditions})
     while True:
         try:
-            await services.ledger.save(meta, seen)
+            await write_status(services, meta, seen)
         except (Conflict, Gone):
             return
         except Interruption:

@@ -12,8 +12,11 @@ from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.errors import Interruption
 from nightsort.domain.record import in_state, put
 from nightsort.domain.report import summary_of_state
+from nightsort.flow.run.door import post_event
+from nightsort.flow.run.memory import BatchId, Memory
 from nightsort.flow.run.recover import keep_if_possible, whole_status
-from nightsort.flow.run.run import Run, Services
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 2.0
@@ -28,7 +31,7 @@ async def cancel(run: Run, record: BatchRecord) -> None:
     await keep_if_possible(run)
     api = await run.services.connections.api(run.resource)
     await api.cancel(record.id or "")
-    run.services.cancel_asked.add(record.id or "")
+    run.memory.cancel_asked.add(BatchId(record.id or ""))
     await run.note("Canceled", f"asked for the end of batch {record.id}")
 
 
@@ -37,6 +40,7 @@ class Finalizer:
     """Before a deleted resource is let go: its batches are cancelled, so that nobody pays for what nobody will read."""
 
     services: Services
+    memory: Memory
     deadline: timedelta
 
     async def say(self, meta: Meta, known: Status) -> None:
@@ -53,7 +57,7 @@ class Finalizer:
                     resource = await self.services.ledger.load(meta)
                     if resource is None:
                         return None
-                    resource = resource.with_status(await whole_status(self.services, resource))
+                    resource = resource.with_status(await whole_status(self.services, self.memory, resource))
                     left = unsettled(resource.status)
                     left = await self._cancel(resource)
             except (Interruption, InvalidResource, TimeoutError):
@@ -88,7 +92,7 @@ class Finalizer:
         names = ", ".join(record.id or f"the one tagged {record.tag}, whose id never came" for record in left)
         told = f"deleted, but these batches may still run: {names or 'unknown'}"
         logger.warning("%s: %s", meta.key, told)  # nobody reads a status any more, and an event can be lost
-        await self.services.events.post(meta, "Warning", "CancelFailed", told)
+        await post_event(self.services, meta, "Warning", "CancelFailed", told)
 
 
 def unsettled(status: Status) -> list[BatchRecord]:

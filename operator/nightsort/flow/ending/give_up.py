@@ -89,7 +89,6 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
     Raises:
         Interruption: it cannot be read now.
     """
-    place = f"source of {run.resource.meta.uid}"
     there = released.requests if released else unseen_tickets(run.status)
     try:
         await add_unsent(run, submission, rows)
@@ -97,11 +96,10 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
         if isinstance(interruption, SourceChanged):
             rows.clear()  # that it was shows at the end of a range, too
             return there
-        since = run.services.absent_since.setdefault(place, run.passed())
-        if run.passed() - since < ABSENCE.total_seconds():
+        if run.memory.absences.of_source(run.resource.meta.uid, run.passed()) < ABSENCE.total_seconds():
             raise
         return max(there - rows.rows, 0)
-    run.services.absent_since.pop(place, None)
+    run.memory.absences.source_is_there(run.resource.meta.uid)
     return 0
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
-from nightsort.domain.conditions import conditions_of, is_finished
+from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
+from nightsort.domain.report import summarized
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.flow.run.accident import STALLED_SECONDS
+from nightsort.flow.run.door import post_event, write_status
 from nightsort.flow.run.measure import NO_MODEL
-from nightsort.flow.run.run import Services
+from nightsort.flow.run.services import Services
 
 AGAIN_SECONDS = 5.0
 REASON = "InvalidSpec"
@@ -28,20 +30,10 @@ async def refuse(services: Services, meta: Meta, known: Status, message: str) ->
 
 
 async def write(services: Services, meta: Meta, known: Status, summary: ConditionSummary) -> float | None:
-    now = services.clock.now().replace(microsecond=0)
-    ended = {"completion_time": now} if summary.finished else {}
-    told = {
-        "observed_generation": meta.generation,
-        "phase": summary.state.value,
-        "message": summary.message,
-        "start_time": known.start_time or now,
-        "conditions": conditions_of(summary, known.conditions, meta.generation, now),
-        **ended,
-    }
-    status = known.model_copy(update=told)
+    status = summarized(known, meta, summary, services.clock.now())
     if status != known:
         try:
-            await services.ledger.save(meta, status)
+            await write_status(services, meta, status)
         except (Conflict, Interruption):
             return AGAIN_SECONDS
         except Gone:
@@ -49,5 +41,5 @@ async def write(services: Services, meta: Meta, known: Status, summary: Conditio
         if summary.finished and not is_finished(known):
             services.metrics.run_ended(meta.namespace, NO_MODEL, summary.state)
     if known.message != summary.message:
-        await services.events.post(meta, "Warning", summary.reason, summary.message)
+        await post_event(services, meta, "Warning", summary.reason, summary.message)
     return None if summary.finished else STALLED_SECONDS

@@ -13,7 +13,8 @@ from nightsort.domain.prices import Price
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.record import Submission
 from nightsort.domain.report import progress
-from nightsort.flow.run.run import Run, TooDear
+from nightsort.flow.run.memory import TooDear, Uid
+from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.sample import Spread, recounted
 
 AROUND_TOKENS = 100
@@ -96,14 +97,14 @@ def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int
     except Interruption:
         if amount is not None:
             known = TooDear(submission.shard, submission.attempt, amount, run.passed())
-            run.services.too_dear[run.resource.meta.uid] = known
+            run.memory.too_dear[Uid(run.resource.meta.uid)] = known
         raise
-    run.services.too_dear.pop(run.resource.meta.uid, None)
+    run.memory.too_dear.pop(Uid(run.resource.meta.uid), None)
 
 
 def check_what_is_known(run: Run, submission: Submission) -> None:
     """The same for a batch that was measured a moment ago, without reading its tickets again."""
-    known = run.services.too_dear.get(run.resource.meta.uid)
+    known = run.memory.too_dear.get(Uid(run.resource.meta.uid))
     if known is None or (known.shard, known.attempt) != (submission.shard, submission.attempt):
         return
     if run.passed() - known.at < MEASURED_AGAIN:

@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, has_room, in_words
 from nightsort.domain.record import Submission, unseen_tickets
-from nightsort.flow.run.run import Run, Services
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi
 
 ASK_SECONDS = 5.0

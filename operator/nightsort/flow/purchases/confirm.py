@@ -29,7 +29,7 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
         raise
     if batch_id not in batch_ids(run.status):
         return await disown(run, record, batch_id)
-    run.services.bought.pop(record.tag, None)
+    run.memory.purchases.settle(record.tag)
     await keep_if_possible(run)
     estimated = run.status.cost.estimated_usd
     cut = f", {record.cut:,} of them cut to {run.spec.prompt.max_body_chars:,} characters" if record.cut else ""
@@ -46,7 +46,7 @@ async def disown(run: Run, record: BatchRecord, batch_id: str) -> None:
     """
     api = await run.services.connections.api(run.resource)
     await api.cancel(batch_id)
-    run.services.bought.pop(record.tag, None)
+    run.memory.purchases.settle(record.tag)
     await run.warn(
         "BoughtTooLate",
         f"batch {batch_id} of {plural(record.requests, 'request')} came when its intent was given up; it was cancelled",
@@ -61,11 +61,11 @@ async def disown_what_came_too_late(run: Run) -> None:
     """
     uid, ids = run.resource.meta.uid, batch_ids(run.status)
     open_tags = {record.tag for record in in_state(run.status, BatchState.INTENDED)}
-    for tag, bought in list(run.services.bought.items()):
-        if bought.uid != uid or tag in open_tags:
+    for bought in run.memory.purchases.of(uid):
+        if bought.record.tag in open_tags:
             continue
         if bought.batch.id in ids:
-            run.services.bought.pop(tag, None)
+            run.memory.purchases.settle(bought.record.tag)
             continue
         await run.ensure_newest()
         with about_batch(bought.batch.id):
@@ -89,4 +89,4 @@ async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchR
     await run.save_surely(changed)
     if missing(run.status, Status(batches=(record,))):
         raise Conflict(run.resource.meta.key)  # somebody has taken the record away: the next look puts it back
-    run.services.watches.pop(record.tag, None)
+    run.memory.watches.end(record.tag)

@@ -20,7 +20,7 @@ from nightsort.domain.record import parents_of
 from nightsort.domain.request import as_sent
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.results.reading import Reading
-from nightsort.flow.run.run import Run, ShortReads
+from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import source_of
 from nightsort.ports import BatchApi, Source
 
@@ -68,7 +68,7 @@ async def judged_answers(
         return
     what = ANSWERS if reading.asked is None else ASKED_ANSWERS
     if reading.is_whole(record):
-        run.services.short_reads.pop((batch.id, what), None)
+        run.memory.short_reads.over(batch.id, what)
         return
     seen = reading.seen.keys()
     if len(seen) < record.requests:
@@ -137,15 +137,10 @@ def wait_for_the_rest(
 ) -> None:
     """Counts a read that lacked lines; what else kept a run from reading them does not count.
 
-    A read that lacks more than one before it was cut: it says nothing, and the wait begins anew.
-
     Raises:
         Waiting: as long as `patience`, and for a handful of reads.
     """
-    fresh = ShortReads(run.passed(), 0, found)
-    before = run.services.short_reads.get((batch.id, what), fresh)
-    now = ShortReads(before.since, before.reads + 1, found) if found >= before.found else fresh
-    run.services.short_reads[batch.id, what] = now
+    now = run.memory.short_reads.note(batch.id, what, found, run.passed())
     if run.passed() - now.since < patience.total_seconds() or now.reads <= SHORT_READS:
         raise Waiting(
             f"the results of {batch.id} have {found:,} of {wanted:,} {what}; reading them again",
@@ -159,8 +154,7 @@ def wait_for_it(run: Run, record: BatchRecord, patience: timedelta) -> None:
     Raises:
         Waiting: as long as `patience`.
     """
-    since = run.services.absent_since.setdefault(record.id or "", run.passed())
-    if run.passed() - since < patience.total_seconds():
+    if run.memory.absences.of_batch(record.id or "", run.passed()) < patience.total_seconds():
         raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
 
 
@@ -174,7 +168,7 @@ async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: tim
     if batch is None:
         wait_for_it(run, record, patience)
     else:
-        run.services.absent_since.pop(batch.id, None)
+        run.memory.absences.batch_is_there(batch.id)
     return batch
 
 

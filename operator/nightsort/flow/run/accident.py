@@ -34,7 +34,7 @@ OF_SECRETS = frozenset(
 MOST_TRIES = 6
 """Of a step that ends in an accident, until it is taken for one that ends so each time: about two minutes."""
 LOOKING, ADOPTING = "looking at what is in flight", "looking for what a lost create call bought"
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 
 class Accidents:

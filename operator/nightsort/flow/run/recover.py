@@ -19,7 +19,9 @@ from nightsort.domain.recovery import (
     restored,
 )
 from nightsort.domain.report import plural, progress
-from nightsort.flow.run.run import Known, Run, Services
+from nightsort.flow.run.memory import Known, Memory, Uid
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ async def recover(run: Run) -> None:
         Conflict, Gone, Waiting, Stalled: as reading and writing do.
     """
     services, uid = run.services, run.resource.meta.uid
-    known = services.remembered.get(uid)
+    known = run.memory.records.get(Uid(uid))
     before = known.status if known else None
     if before is not None and is_behind(run.status, before):
         await run.reload()  # mostly it is the watch that is behind
@@ -107,7 +109,7 @@ async def make_whole(run: Run, *, copied: bool) -> None:
 def rely(run: Run) -> None:
     """The record has all that its copy has."""
     run.checked, run.doubt = True, None
-    run.services.remembered[run.resource.meta.uid] = Known(run.status, run.resource.meta.resource_version)
+    run.memory.records[Uid(run.resource.meta.uid)] = Known(run.status, run.resource.meta.resource_version)
 
 
 async def begins_anew(run: Run, word_before: str) -> bool:
@@ -117,14 +119,14 @@ async def begins_anew(run: Run, word_before: str) -> bool:
         return False
     await run.ensure_newest()
     await run.services.ledger.forget_record(run.resource.meta, word)
-    run.services.remembered.pop(run.resource.meta.uid, None)
+    run.memory.records.pop(Uid(run.resource.meta.uid), None)
     await run.warn("BegunAnew", "an annotation says so: what was bought before the status was emptied is forgotten")
     return True
 
 
-async def whole_status(services: Services, resource: Resource) -> Status:
+async def whole_status(services: Services, memory: Memory, resource: Resource) -> Status:
     """A status with what it may have lost, where nothing is to be written any more, and nothing may wait."""
-    known = services.remembered.get(resource.meta.uid)
+    known = memory.records.get(Uid(resource.meta.uid))
     before = known.status if known else None
     try:
         kept = (await services.ledger.kept_record(resource.meta)).status

@@ -2,132 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
-from nightsort.api.status import BatchRecord, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Verdict
-from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import Totals, Watch
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
-from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.recovery import lost, removes
 from nightsort.domain.report import report
-from nightsort.domain.room import MOST_BATCHES, STORED_BYTES
 from nightsort.domain.run_state import ConditionSummary
-from nightsort.flow.run.disk import SCRATCH, Scratch
-from nightsort.flow.run.measure import NullMetrics, measure
-from nightsort.flow.run.trace import NullTraces
-from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
+from nightsort.flow.run.door import post_event, write_status
+from nightsort.flow.run.measure import measure
+from nightsort.flow.run.memory import Known, Memory, Uid
+from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
 CONFIRM_TRIES = 5
 TOO_LARGE = "TooLarge"
-OWNED_FOR = 10.0
-
-
-@dataclass(slots=True)
-class Owned:
-    """The batches that any record owns, read at most every ten seconds however many intents are to be settled.
-
-    What was bought meanwhile is missing: one candidate more, which its tag tells apart as soon as it has ended.
-    """
-
-    at: float | None = None
-    ids: set[str] = field(default_factory=set)
-    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def seen(self, ledger: Ledger, now: float) -> set[str]:
-        async with self.reading:
-            if self.at is None or now - self.at >= OWNED_FOR:
-                self.ids, self.at = await ledger.owned_batches(), now
-            return self.ids
-
-
-@dataclass(frozen=True, slots=True)
-class ShortReads:
-    """Since when (monotonic seconds) and how often results lacked lines, and how many the last read had."""
-
-    since: float
-    reads: int
-    found: int
-
-
-@dataclass(frozen=True, slots=True)
-class TooDear:
-    """A batch that was measured and not bought, for so many USD; `at` is in monotonic seconds."""
-
-    shard: int
-    attempt: int
-    price: Decimal
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Bought:
-    """A batch that this process has bought for a resource, under that intent."""
-
-    uid: str
-    record: BatchRecord
-    batch: Batch
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The newest status of a run that this process has written, or held against its copy, and that version of it."""
-
-    status: Status
-    version: str
-
-
-@dataclass(slots=True)
-class Services:
-    """What every run works with.
-
-    `grace` is how long the API's list may lag behind a create, `enqueued_requests` how many an account may have in
-    batches at once, `scratch` where bodies and rows lie on their way, `places` how many batches of a source a record
-    may hold, `stored_bytes` how large a resource may be where it is stored, or None where nothing limits it. What
-    follows them is remembered while the process lives: `bought`, by tag, what was bought but could not be confirmed in
-    the ledger; `owned`, the batches of all records; `tag_seen_once` and `tag_confirmed`, the tag of a batch after one
-    and after two looks into it; `watches`, by tag, how long an intent's outcome was looked for; `remembered`, by uid,
-    the newest record of a run that was held against its copy; `totals`, how many requests batches were said to hold;
-    `short_reads`, how long results have lacked lines of a kind; `cancel_asked`, batches that were asked to end;
-    `absent_since`, when (in monotonic seconds) the API was first seen not to show a batch; `too_dear`, by uid, the
-    batch that is above a resource's limit.
-    """
-
-    ledger: Ledger
-    connections: Connections
-    events: Events
-    clock: Clock
-    new_tag: Callable[[], str]
-    metrics: Metrics = field(default_factory=NullMetrics)
-    traces: Traces = field(default_factory=NullTraces)
-    prices: PriceTable = PRICE_TABLE
-    grace: timedelta = timedelta(minutes=10)
-    enqueued_requests: int = 200_000
-    scratch: Scratch = SCRATCH
-    places: int = MOST_BATCHES
-    stored_bytes: int | None = STORED_BYTES
-    bought: dict[str, Bought] = field(default_factory=dict)
-    owned: Owned = field(default_factory=Owned)
-    tag_seen_once: dict[str, str] = field(default_factory=dict)
-    tag_confirmed: dict[str, str] = field(default_factory=dict)
-    watches: dict[str, Watch] = field(default_factory=dict)
-    remembered: dict[str, Known] = field(default_factory=dict)
-    totals: Totals = field(default_factory=Totals)
-    short_reads: dict[tuple[str, str], ShortReads] = field(default_factory=dict)
-    cancel_asked: set[str] = field(default_factory=set)
-    absent_since: dict[str, float] = field(default_factory=dict)
-    too_dear: dict[str, TooDear] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -140,6 +37,7 @@ class Run:
 
     resource: Resource
     services: Services
+    memory: Memory
     found: Counter[Verdict] = field(default_factory=Counter)
     step: str = ""
     checked: bool = False
@@ -189,7 +87,7 @@ class Run:
             try:
                 if removes(self.status, told):  # the copy first: it is not to bring back what goes for good
                     await self.keep(told, removing=True)
-                meta = await self.services.ledger.save(self.resource.meta, told)
+                meta = await write_status(self.services, self.resource.meta, told)
             except Conflict:
                 newest = await self._newest()
                 if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
@@ -218,7 +116,7 @@ class Run:
     def _saved(self, meta: Meta, told: Status) -> None:
         before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
         if self.checked and self.doubt is None:
-            self.services.remembered[self.resource.meta.uid] = Known(told, meta.resource_version)
+            self.memory.records[Uid(self.resource.meta.uid)] = Known(told, meta.resource_version)
         found, self.found = self.found, Counter()
         measure(self.services.metrics, before, self.resource, found, self.services.prices)
 
@@ -283,10 +181,10 @@ class Run:
         return newest
 
     async def note(self, reason: str, message: str) -> None:
-        await self.services.events.post(self.resource.meta, "Normal", reason, message)
+        await post_event(self.services, self.resource.meta, "Normal", reason, message)
 
     async def warn(self, reason: str, message: str) -> None:
-        await self.services.events.post(self.resource.meta, "Warning", reason, message)
+        await post_event(self.services, self.resource.meta, "Warning", reason, message)
 
 
 def as_kept(status: Status) -> str:

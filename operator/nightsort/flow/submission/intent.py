@@ -73,7 +73,7 @@ async def intend(
     status = advanced(run.status, put_retry(run.status, record, submission.parents), submission, shard, record)
     status = with_what_is_known(run, status)
     await run.save(status, ConditionSummary.working("Submitting", f"sending {plural(record.requests, 'request')}"))
-    run.services.watches[tag] = watch
+    run.memory.watches.begin(tag, watch)
     return record if shard.tickets else None
 
 

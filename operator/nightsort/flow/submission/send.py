@@ -15,8 +15,9 @@ from nightsort.domain.rounds import not_taken
 from nightsort.flow.purchases.confirm import confirm, settle
 from nightsort.flow.results.store import store
 from nightsort.flow.run.context import about_batch
+from nightsort.flow.run.memory import Bought
 from nightsort.flow.run.recover import keep
-from nightsort.flow.run.run import Bought, Run
+from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import Guarded
 from nightsort.flow.submission.halve import halve
 from nightsort.flow.submission.shard import Shard
@@ -57,7 +58,7 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) 
         raise
     if batch is None:
         return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))
-    run.services.bought[record.tag] = Bought(run.resource.meta.uid, record, batch)
+    run.memory.purchases.note(Bought(run.resource.meta.uid, record, batch))
     with about_batch(batch.id):
         return await confirm(run, record, batch.id)
 
@@ -104,7 +105,7 @@ def refuse_when_late(run: Run, record: BatchRecord, sent: int = 0) -> None:
     limit = min(max(grace / 10, SOONEST_LATE), grace / 2)
     if sent:  # a large body may take as long as a create may
         limit = min(limit + grace / 2, grace * 3 / 4)
-    watch = run.services.watches.get(record.tag)
+    watch = run.memory.watches.under_way(record.tag)
     waited = timedelta(seconds=run.services.clock.monotonic() - watch.since) if watch else timedelta(0)
     if max(run.now() - record.intended_at, waited) > limit:
         raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")

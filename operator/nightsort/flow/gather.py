@@ -1,0 +1,128 @@
+"""Gathers what a decision needs of the world: batches in flight, and what open intents may have bought."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from nightsort.api.status import BatchRecord, BatchState
+from nightsort.domain.account import Kinship
+from nightsort.domain.actions import Facts, poll_pause
+from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import CLOCK_SKEW, Candidate, earliest
+from nightsort.domain.errors import Conflict, Gone, Interruption, Waiting
+from nightsort.domain.record import in_state
+from nightsort.flow.adoption.adopt import behind, find_candidates, watch_of
+from nightsort.flow.collection.poll import Polls
+from nightsort.flow.purchases.accounts import kinship_of
+from nightsort.flow.run.accident import ADOPTING, Accidents
+from nightsort.flow.run.memory import Memory
+from nightsort.flow.run.run import Run
+from nightsort.flow.run.services import Services
+from nightsort.ports import BatchApi
+
+logger = logging.getLogger(__name__)
+
+
+class Gatherer:
+    """Lists of batches are shared by all resources of an account: one call per interval serves them all.
+
+    `collecting` counts how often each batch was begun to be collected: after a restart it is counted anew.
+    """
+
+    def __init__(self, services: Services, memory: Memory, accidents: Accidents) -> None:
+        self._services = services
+        self._memory = memory
+        self._accidents = accidents
+        self._polls = Polls()
+        self.collecting = Counter[str]()
+
+    async def facts(self, run: Run, now: datetime, trouble: Interruption | None = None) -> Facts:
+        """What the decision needs of the world; nothing is asked where nothing is in flight.
+
+        What has kept intents from being looked for is not tried again in the same look.
+        """
+        flying = in_state(run.status, BatchState.SUBMITTED)
+        intents = in_state(run.status, BatchState.INTENDED)
+        if not flying and not intents:
+            return Facts(places=self._services.places)
+        api = await self._services.connections.api(run.resource)
+        read, ids = self._services.clock.monotonic(), [record.id for record in flying if record.id]
+        newer_than = read - poll_pause(run.resource, now)
+        batches: Mapping[str, Batch] = {}
+        if ids:
+            since = min(record.intended_at for record in flying) - CLOCK_SKEW
+            batches = await self._polls.snapshots(api, ids, since, read, newer_than)
+        absent = self._absent(ids, batches)
+        candidates: dict[str, list[Candidate]] = {}
+        unclear = [intent for intent in intents if intent.requests and not self._is_known(intent, candidates)]
+        known = Facts(
+            batches,
+            candidates,
+            self._memory.cancel_asked,
+            absent,
+            trouble=trouble if unclear else None,
+            places=self._services.places,
+            tries=self.collecting,
+            unreadable=self._accidents.known(run.resource.meta.uid),
+        )
+        if not unclear or trouble is not None:
+            return known
+        uid = run.resource.meta.uid
+        try:
+            facts = await self._with_candidates(run, api, unclear, known, newer_than)
+        except Interruption as interruption:
+            return replace(known, trouble=interruption)
+        except (Conflict, Gone):
+            raise
+        except Exception as error:  # a door, too: what a stranger's batch holds keeps no own one from being collected
+            logger.exception("%s: unexpected", run.resource.meta.key)
+            return replace(known, trouble=self._accidents.happened(uid, ADOPTING, error))
+        self._accidents.over(uid, ADOPTING)
+        return facts
+
+    async def _with_candidates(
+        self, run: Run, api: BatchApi, unclear: Sequence[BatchRecord], known: Facts, newer_than: float
+    ) -> Facts:
+        """Facts, and what the intents may have bought.
+
+        What shows that nothing was bought is a list that was read when the grace was over, not one from before.
+        """
+        now, grace, every = self._services.clock.monotonic(), self._services.grace, len(unclear)
+        watches = {intent.tag: watch_of(run, intent) for intent in unclear}
+        overdue = {tag for tag, watch in watches.items() if watch.is_over(now, grace)}
+        newer_than = max([newer_than, *(watches[tag].since + grace.total_seconds() for tag in overdue)])
+        try:
+            recent = await self._polls.recent(api, min(map(earliest, unclear)), now, newer_than)
+        except Waiting as waiting:
+            unclear, recent = await behind(api, unclear, waiting)
+            known = replace(known, trouble=waiting if len(unclear) < every else None)
+        kin = {intent.tag: await kinship_of(run, api, intent) for intent in unclear}
+        for tag, watch in ((intent.tag, watches[intent.tag]) for intent in unclear):
+            if kin[tag] is not Kinship.SAME:
+                watch.since = now  # a list of another account shows nothing: the grace begins when it is back
+            elif tag in overdue:
+                watch.close(recent)
+        found = await find_candidates(run, api, unclear, recent)
+        candidates = {**known.candidates, **found}
+        return replace(known, candidates=candidates, overdue=overdue, kinship=kin)
+
+    def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch]) -> dict[str, timedelta]:
+        """For how long the API has not shown these batches, as far as this process knows."""
+        absences, now = self._memory.absences, self._services.clock.monotonic()
+        for batch_id in ids:
+            if batch_id in batches:
+                absences.batch_is_there(batch_id)
+        absent = [batch_id for batch_id in ids if batch_id not in batches]
+        return {batch_id: timedelta(seconds=absences.of_batch(batch_id, now)) for batch_id in absent}
+
+    def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
+        """Whether this process itself bought the batch and only could not write it down."""
+        bought = self._memory.purchases.under(intent.tag)
+        if bought is None:
+            return False
+        candidates[intent.tag] = [Candidate(bought.batch, intent.tag)]
+        return True

@@ -1,0 +1,201 @@
+"""What a process remembers of its runs between looks. Each class says what a restart costs: time at most."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NewType
+
+from nightsort.api.status import BatchRecord, Status
+from nightsort.domain.batch import Batch
+from nightsort.domain.candidate import Totals, Watch
+from nightsort.ports import Ledger
+
+Uid = NewType("Uid", str)
+Tag = NewType("Tag", str)
+BatchId = NewType("BatchId", str)
+OWNED_FOR = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A batch that this process has bought for a resource, under that intent."""
+
+    uid: str
+    record: BatchRecord
+    batch: Batch
+
+
+@dataclass(slots=True)
+class Purchases:
+    """What was bought and could not be written down yet. After a restart the intent's tag finds it again."""
+
+    _by_tag: dict[Tag, Bought] = field(default_factory=dict)
+
+    def note(self, bought: Bought) -> None:
+        self._by_tag[Tag(bought.record.tag)] = bought
+
+    def under(self, tag: str) -> Bought | None:
+        return self._by_tag.get(Tag(tag))
+
+    def of(self, uid: str) -> Sequence[Bought]:
+        return [bought for bought in self._by_tag.values() if bought.uid == uid]
+
+    def settle(self, tag: str) -> None:
+        self._by_tag.pop(Tag(tag), None)
+
+
+@dataclass(slots=True)
+class Watches:
+    """For how long an intent's outcome was looked for. After a restart its grace begins anew."""
+
+    _by_tag: dict[Tag, Watch] = field(default_factory=dict)
+
+    def begin(self, tag: str, watch: Watch) -> None:
+        self._by_tag[Tag(tag)] = watch
+
+    def of(self, tag: str, now: float) -> Watch:
+        """Begun now (monotonic seconds) where it is not under way."""
+        return self._by_tag.setdefault(Tag(tag), Watch(now))
+
+    def under_way(self, tag: str) -> Watch | None:
+        return self._by_tag.get(Tag(tag))
+
+    def end(self, tag: str) -> None:
+        self._by_tag.pop(Tag(tag), None)
+
+
+@dataclass(slots=True)
+class Owned:
+    """The batches that any record owns, read at most every ten seconds however many intents are to be settled.
+
+    What was bought meanwhile is missing: one candidate more, which its tag tells apart as soon as it has ended. After
+    a restart it is read anew.
+    """
+
+    at: float | None = None
+    ids: set[str] = field(default_factory=set)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def seen(self, ledger: Ledger, now: float) -> set[str]:
+        async with self.reading:
+            if self.at is None or now - self.at >= OWNED_FOR:
+                self.ids, self.at = await ledger.owned_batches(), now
+            return self.ids
+
+
+@dataclass(slots=True)
+class Proofs:
+    """Under which tag batches were bought that may be ours. After a restart their results are read anew."""
+
+    _seen_once: dict[BatchId, str] = field(default_factory=dict)
+    _confirmed: dict[BatchId, str] = field(default_factory=dict)
+
+    def of(self, batch_id: str) -> str | None:
+        return self._confirmed.get(BatchId(batch_id))
+
+    def found(self, batch_id: str, tag: str, own: Collection[str]) -> str | None:
+        """The tag, once it is sure: one of our own at once, another one when two reads have shown it."""
+        key = BatchId(batch_id)
+        if tag not in own and self._seen_once.get(key) != tag:
+            self._seen_once[key] = tag
+            return None
+        self._confirmed[key] = tag
+        return tag
+
+
+@dataclass(frozen=True, slots=True)
+class ShortRead:
+    """Since when (monotonic seconds) and how often results lacked lines, and how many the last read had."""
+
+    since: float
+    reads: int
+    found: int
+
+
+@dataclass(slots=True)
+class ShortReads:
+    """Results that lacked lines, by batch and by what was missing. After a restart they are waited for once more."""
+
+    _reads: dict[tuple[BatchId, str], ShortRead] = field(default_factory=dict)
+
+    def note(self, batch_id: str, what: str, found: int, now: float) -> ShortRead:
+        """A read that lacks more than one before it was cut: it says nothing, and the wait begins anew."""
+        fresh = ShortRead(now, 0, found)
+        before = self._reads.get((BatchId(batch_id), what), fresh)
+        read = ShortRead(before.since, before.reads + 1, found) if found >= before.found else fresh
+        self._reads[BatchId(batch_id), what] = read
+        return read
+
+    def over(self, batch_id: str, what: str) -> None:
+        self._reads.pop((BatchId(batch_id), what), None)
+
+
+@dataclass(slots=True)
+class Absences:
+    """Since when (monotonic seconds) something has not been there. After a restart it is waited for once more."""
+
+    _batches: dict[BatchId, float] = field(default_factory=dict)
+    _sources: dict[Uid, float] = field(default_factory=dict)
+
+    def of_batch(self, batch_id: str, now: float) -> float:
+        """For how many seconds the API has not shown a batch."""
+        return now - self._batches.setdefault(BatchId(batch_id), now)
+
+    def batch_is_there(self, batch_id: str) -> None:
+        self._batches.pop(BatchId(batch_id), None)
+
+    def of_source(self, uid: str, now: float) -> float:
+        """For how many seconds the source of a resource could not be read."""
+        return now - self._sources.setdefault(Uid(uid), now)
+
+    def source_is_there(self, uid: str) -> None:
+        self._sources.pop(Uid(uid), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TooDear:
+    """A batch that was measured and not bought, for so many USD; `at` is in monotonic seconds."""
+
+    shard: int
+    attempt: int
+    price: Decimal
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The newest status of a run that this process has written, or held against its copy, and that version of it."""
+
+    status: Status
+    version: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """The memories of one process, each in the class that decides with it.
+
+    `records` holds, by resource, the newest record that was held against its copy: after a restart the copy is read
+    again. `too_dear` holds the batch that is above a resource's limit: after a restart it is measured again.
+    `cancel_asked` holds the batches that were asked to end: after a restart they are asked again, which is harmless.
+    `totals` holds how many requests batches were said to have: after a restart they are watched anew.
+    """
+
+    purchases: Purchases = field(default_factory=Purchases)
+    watches: Watches = field(default_factory=Watches)
+    owned: Owned = field(default_factory=Owned)
+    proofs: Proofs = field(default_factory=Proofs)
+    totals: Totals = field(default_factory=Totals)
+    short_reads: ShortReads = field(default_factory=ShortReads)
+    absences: Absences = field(default_factory=Absences)
+    records: dict[Uid, Known] = field(default_factory=dict)
+    too_dear: dict[Uid, TooDear] = field(default_factory=dict)
+    cancel_asked: set[BatchId] = field(default_factory=set)
+
+    def forget(self, uid: str) -> None:
+        """A resource is gone, and with it what was remembered under its own name."""
+        self.records.pop(Uid(uid), None)
+        self.too_dear.pop(Uid(uid), None)
+        self.absences.source_is_there(uid)

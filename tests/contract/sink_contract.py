@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from nightsort.domain.answer import Row, Verdict
-from nightsort.ports import Rehearsal, Sink, Summary
+from nightsort.domain.stored import Rehearsal, Summary
+from nightsort.ports import Sink
 
 SUMMARY = Summary("support/tickets", "claude-haiku-4-5", 3, {"billing": 2}, {"Labeled": 2, "Errored": 1}, None, None)
 REHEARSAL = Rehearsal(3, ("billing", "account"), ("1", "2", "3"), "claude-haiku-4-5")

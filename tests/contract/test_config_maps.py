@@ -20,8 +20,9 @@ from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.ledger import opened
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Stalled, Waiting
-from nightsort.ports import ConfigMap, ConfigMaps
+from nightsort.ports import ConfigMaps
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.manifests import manifest

@@ -10,8 +10,8 @@ import pytest
 from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.domain.errors import Stalled
+from nightsort.domain.stored import Rehearsal
 from nightsort.domain.ticket import Ticket
-from nightsort.ports import Rehearsal
 from tests.cases import statements
 from tests.contract.databases import ANY_HOST, TestDatabase, database
 from tests.contract.sink_contract import chunks, labeled

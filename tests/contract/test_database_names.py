@@ -9,7 +9,7 @@ import pytest
 from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.domain.errors import Stalled
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from tests.cases import statements
 from tests.contract.databases import (
     ANY_HOST,

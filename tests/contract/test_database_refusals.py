@@ -10,7 +10,7 @@ import pytest
 
 from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_mariadb, only_postgresql
 from tests.contract.test_database_sink import a_user_with, refusal, sink_of
 from tests.servers import refusers

@@ -9,7 +9,7 @@ import pytest
 
 from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from tests.contract.databases import TestDatabase, database, only_mariadb, only_postgresql, only_servers, only_sqlite
 from tests.contract.sink_contract import chunks, failed, labeled
 from tests.contract.test_database_sink import TEXT, Mode, sink_of

@@ -17,7 +17,8 @@ from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.ports import Rehearsal, Sink, Stored
+from nightsort.domain.stored import Rehearsal, Stored
+from nightsort.ports import Sink
 from tests.contract.databases import (
     ANY_HOST,
     TestDatabase,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from nightsort.domain.errors import Stalled
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from tests.cases import statements
 from tests.contract.databases import TestDatabase, database, only_mariadb, only_postgresql, only_sqlite
 from tests.contract.sink_contract import chunks, failed, labeled

@@ -11,7 +11,7 @@ from nightsort.adapters.sql.claims import Claims
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.errors import Stalled
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from tests.cases import statements
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_mariadb, only_postgresql, only_servers
 from tests.contract.sink_contract import chunks, failed, labeled

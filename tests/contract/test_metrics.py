@@ -12,9 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.domain.answer import Verdict
+from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
 from nightsort.flow.run.measure import NullMetrics
-from nightsort.ports import Metrics, ResourceStats
+from nightsort.ports import Metrics
 from tests.fakes.metrics import MemoryMetrics
 
 RUN = ("support", "claude-haiku-4-5")

@@ -18,7 +18,7 @@ from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Stalled, Waiting
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from tests.contract.object_places import Place, place, s3_place
 from tests.contract.sink_contract import STORED, SUMMARY, THREE, SinkContract, chunks, failed, labeled
 from tests.servers import s3

@@ -18,9 +18,11 @@ from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.domain.stored import Rehearsal, Summary
 from nightsort.formats.rows import COLUMNS, FORMATS, FULL_PART
-from nightsort.ports import ConfigMap, Rehearsal, Sink, Summary
+from nightsort.ports import Sink
 from tests.contract.sink_contract import SinkContract
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.sinks import MemorySink

@@ -15,11 +15,12 @@ from nightsort.adapters.config_map.source import ConfigMapTickets
 from nightsort.adapters.inline.source import InlineTickets
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapSource, InlineSource
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.file_kinds import flaw_in
 from nightsort.domain.ticket import Ticket
 from nightsort.formats.tickets import EMPTY
-from nightsort.ports import ConfigMap, Source
+from nightsort.ports import Source
 from tests.contract.source_contract import NAMED, FileContract, MakeSource, SourceContract, read
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.sources import MemorySource

@@ -12,7 +12,7 @@ from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, Table, TicketColumns
 from nightsort.domain.answer import Row, Verdict
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_postgresql, only_servers
 
 __all__ = ["database"]

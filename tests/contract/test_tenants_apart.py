@@ -17,7 +17,7 @@ from nightsort.api.spec import SecretRef, Spec
 from nightsort.api.status import Status
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 from nightsort.settings import Settings
 from nightsort.wiring.connector import Connector
 from tests.fakes.config_maps import MemoryConfigMaps

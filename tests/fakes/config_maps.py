@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from nightsort.api.resource import Meta
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Stalled
-from nightsort.ports import ConfigMap
 
 MIB = 1024 * 1024
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from nightsort.domain.answer import Verdict
+from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
-from nightsort.ports import ResourceStats
 
 
 class MemoryMetrics:

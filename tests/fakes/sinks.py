@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 from nightsort.domain.answer import Row
-from nightsort.ports import Rehearsal, Stored, Summary
+from nightsort.domain.stored import Rehearsal, Stored, Summary
 
 
 class MemorySink:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
+from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
-from nightsort.ports import Snapshot
 
 MOST_IDS = 1000
 

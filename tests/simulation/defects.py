@@ -23,6 +23,7 @@ from nightsort.domain.candidate import Candidate, Watch, may_be_ours
 from nightsort.domain.errors import Gone, OutcomeUnknown
 from nightsort.domain.record import Submission, confirmed
 from nightsort.domain.report import progress
+from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow import gather, reconcile
 from nightsort.flow.adoption import adopt
@@ -37,7 +38,7 @@ from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
 from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.submission import intent, send, shard
-from nightsort.ports import BatchApi, Connections, Rehearsal, Sink, Source, Stored, Summary
+from nightsort.ports import BatchApi, Connections, Sink, Source
 from tests.simulation import faulty_ports
 from tests.simulation.chaos import Chaos, Pauses, quiet
 from tests.simulation.defect import Defect

@@ -6,8 +6,8 @@ import dataclasses
 import random
 
 from nightsort.api.status import Status
+from nightsort.domain.stored import Stored
 from nightsort.flow.results import store
-from nightsort.ports import Stored
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Scenario, drawn
 

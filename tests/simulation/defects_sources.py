@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightsort.api.status import Plan
+from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.preflight import prepare
 from nightsort.flow.results import answers, store
 from nightsort.flow.run.run import Run
 from nightsort.flow.submission import shard
 from nightsort.flow.tickets import snapshot
-from nightsort.ports import Sink, Snapshot, Source
+from nightsort.ports import Sink, Source
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import drawn_query
 

@@ -16,10 +16,12 @@ from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.recovery import Kept
+from nightsort.domain.snapshot import Snapshot
+from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from nightsort.flow.run.disk import Scratch
-from nightsort.ports import BatchApi, ChangingSource, Rehearsal, Sink, Snapshot, Source, Stored, Summary
+from nightsort.ports import BatchApi, ChangingSource, Sink, Source
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault
 from tests.simulation.truth import Shelf, Truth, source_name

@@ -12,7 +12,8 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Row
 from nightsort.domain.record import batch_ids
-from nightsort.ports import Clock, Rehearsal, Stored, Summary
+from nightsort.domain.stored import Rehearsal, Stored, Summary
+from nightsort.ports import Clock
 from tests.fakes.ledger import MemoryLedger
 
 HISTORY = 6

@@ -14,11 +14,11 @@ from nightsort.api.spec import Spec
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import COMPLETE, is_true
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.domain.stored import Stored
 from nightsort.domain.ticket import Ticket
 from nightsort.domain.verdict import Judge
 from nightsort.formats.ticket_list import complaint
 from nightsort.kube.logs import JsonLines
-from nightsort.ports import Stored
 from tests.fakes.sinks import MemorySink
 from tests.fakes.sources import MemorySource
 from tests.fakes.world import PRIVATE, World

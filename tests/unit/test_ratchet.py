@@ -19,8 +19,9 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.custom_id import encode
 from nightsort.domain.errors import OutcomeUnknown
 from nightsort.domain.request import CLOSING, OPENING, SEPARATOR, Encoder
+from nightsort.domain.stored import Stored
 from nightsort.domain.ticket import Ticket
-from nightsort.ports import Sink, Source, Stored
+from nightsort.ports import Sink, Source
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.clock import NIGHT
 from tests.fakes.sinks import MemorySink

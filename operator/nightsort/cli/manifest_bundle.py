@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nightsort.api.resource import Meta
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Interruption, Stalled
-from nightsort.ports import ConfigMap
 
 if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster

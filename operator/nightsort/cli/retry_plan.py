@@ -18,10 +18,10 @@ from nightsort.cli.cancel import CANCELED_AFTER
 from nightsort.cli.manifest_bundle import ManifestBundle
 from nightsort.domain.answer import Verdict
 from nightsort.domain.conditions import is_finished
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.report import plural
-from nightsort.ports import ConfigMap
 
 if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster

@@ -12,9 +12,9 @@ from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.cli.manifest_bundle import ManifestBundle
 from nightsort.cli.manifests import InvalidManifest, refuse_bad_name, text_of
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import placeholders
-from nightsort.ports import ConfigMap
 from nightsort.wiring.cluster import tickets_of
 
 MOST_BYTES = 1024 * 1024

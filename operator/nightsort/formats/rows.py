@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TextIO
 
 from nightsort.api.status import rfc3339
 from nightsort.domain.answer import Row
-from nightsort.ports import Summary
+from nightsort.domain.stored import Summary
 
 FULL_PART = 900_000
 """Bytes of records from which on a new part is begun. A ConfigMap holds 1 MiB, index and summary included."""

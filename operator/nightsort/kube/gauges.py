@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import COMPLETE, FAILED, STALLED, SUSPENDED, is_true
+from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
-from nightsort.ports import ResourceStats
 
 PHASES = frozenset({"Pending", "Submitting", "Processing", "Collecting", *RunState})
 FIRST = {FAILED: RunState.FAILED, COMPLETE: RunState.COMPLETE, SUSPENDED: RunState.SUSPENDED, STALLED: RunState.STALLED}

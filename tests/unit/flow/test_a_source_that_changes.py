@@ -18,8 +18,9 @@ from nightsort.api.resource import Resource
 from nightsort.api.spec import ConfigMapSource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import is_true
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Waiting
-from nightsort.ports import ConfigMap, Source
+from nightsort.ports import Source
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.fakes.world import World
 from tests.unit.flow.test_lost_answers_and_crashes import raising

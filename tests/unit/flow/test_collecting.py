@@ -14,8 +14,8 @@ from nightsort.api.status import BatchState
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.stored import Stored
 from nightsort.flow.reconcile import SOON_SECONDS
-from nightsort.ports import Stored
 from tests.fakes.sinks import MemorySink
 from tests.fakes.world import EXPIRED, World, first_word
 from tests.unit.flow.test_lost_answers_and_crashes import raising

@@ -16,12 +16,13 @@ from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.api.resource import Resource
 from nightsort.domain.answer import Verdict
 from nightsort.domain.errors import Stalled
+from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
 from nightsort.flow.run.context import about, about_batch
 from nightsort.kube.logs import JsonLines
 from nightsort.kube.scheduler import ResourceScheduler
 from nightsort.kube.web import serving
-from nightsort.ports import Metrics, ResourceStats
+from nightsort.ports import Metrics
 from tests.fakes.world import PRIVATE, World
 from tests.manifests import manifest
 from tests.processes import free_ports

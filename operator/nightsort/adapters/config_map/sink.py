@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.formats.rows import (
     FORMATS,
     FULL_PART,
@@ -23,7 +25,7 @@ from nightsort.formats.rows import (
     size_of,
     summary_of,
 )
-from nightsort.ports import ConfigMap, ConfigMaps, Rehearsal, Stored, Summary
+from nightsort.ports import ConfigMaps
 
 PLANNED_PARTS = 16
 """More than this is not begun: a database serves such results better."""

@@ -11,9 +11,10 @@ from typing import Any
 
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Stalled
 from nightsort.formats.rows import COLUMNS, FORMATS, DamagedFile
-from nightsort.ports import ConfigMap, ConfigMaps
+from nightsort.ports import ConfigMaps
 
 INDEX = "index.json"
 

@@ -8,9 +8,9 @@ from nightsort.adapters.kubernetes.client import owned, translated
 from nightsort.adapters.kubernetes.core import CoreObjects
 from nightsort.api.model import GROUP, KIND
 from nightsort.api.resource import Meta
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Gone
 from nightsort.formats.encoding import told_apart
-from nightsort.ports import ConfigMap
 
 
 class KubeConfigMaps:

@@ -12,9 +12,9 @@ from typing import Any
 from nightsort.adapters.local.places import folder_of, remove
 from nightsort.api.model import KIND
 from nightsort.api.resource import Meta
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Stalled
 from nightsort.formats.encoding import NotBase64, told_apart
-from nightsort.ports import ConfigMap
 from nightsort.system.files import read_if_there, write_whole
 
 # Beside the keys of a ConfigMap, out of sight: whose it is, and how often it was written.

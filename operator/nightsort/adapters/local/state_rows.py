@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from nightsort.adapters.local.state import State
 from nightsort.api.status import rfc3339
 from nightsort.domain.answer import Row
-from nightsort.ports import Rehearsal, Stored, Summary
+from nightsort.domain.stored import Rehearsal, Stored, Summary
 
 # What has a category is final: a row without one does not replace it. A ticket that the run has not asked about has no
 # mark of what its answer depends on, so that nothing is stored of it.

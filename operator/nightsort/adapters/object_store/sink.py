@@ -22,8 +22,8 @@ from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
+from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.formats.rows import FORMATS, DamagedFile, readable, summary_of
-from nightsort.ports import Rehearsal, Stored, Summary
 from nightsort.system.threads import InThread
 
 PLACE = "results.objectStore"

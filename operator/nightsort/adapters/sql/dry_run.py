@@ -15,7 +15,7 @@ from nightsort.adapters.sql.statements import as_sent, as_text
 from nightsort.adapters.sql.tables import can_undo
 from nightsort.adapters.sql.values import storable
 from nightsort.domain.answer import Row, Verdict
-from nightsort.ports import Rehearsal
+from nightsort.domain.stored import Rehearsal
 
 EXAMPLES = 3
 MOST_ROWS = 200

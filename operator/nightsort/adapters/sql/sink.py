@@ -17,7 +17,7 @@ from nightsort.adapters.sql.staging import Transfer, Written
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
-from nightsort.ports import Rehearsal, Stored, Summary
+from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.system.threads import InThread
 
 PLACE = "spec.results.database"

@@ -9,7 +9,7 @@ from nightsort.adapters.sql.database import Session
 from nightsort.adapters.sql.ids import possible
 from nightsort.adapters.sql.pages import Layout, one_of
 from nightsort.adapters.sql.query import Complain, QueryTable, shortened
-from nightsort.ports import Snapshot
+from nightsort.domain.snapshot import Snapshot
 
 MOST_KEPT_IDS = 200_000
 """Of a query that has more tickets, the ids are not kept."""

@@ -18,8 +18,8 @@ from nightsort.adapters.sql.query_parser import paging, unlimited, without_end
 from nightsort.adapters.sql.snapshot import MOST_KEPT_IDS, Choice
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
-from nightsort.ports import Snapshot
 from nightsort.system.threads import InThread
 
 PLACE = "spec.source.database"

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 
 from nightsort.domain.answer import Verdict
+from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
-from nightsort.ports import ResourceStats
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 LOOK_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 30, 2 * MINUTE, 10 * MINUTE)

@@ -7,10 +7,10 @@ from nightsort.api.status import Status, TicketCounts
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
 from nightsort.domain.run_state import ConditionSummary, RunState
+from nightsort.domain.stored import Summary
 from nightsort.flow.results.store import with_stored
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import let_go
-from nightsort.ports import Summary
 
 
 async def finish(run: Run, status: Status) -> None:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from nightsort.api.spec import Spec
-from nightsort.ports import Rehearsal, Sink, Source
+from nightsort.domain.stored import Rehearsal
+from nightsort.ports import Sink, Source
 
 SOME_IDS = 200
 

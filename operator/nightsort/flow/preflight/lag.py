@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from nightsort.domain.errors import Waiting
 from nightsort.domain.report import plural
+from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.run.run import Run
-from nightsort.ports import ChangingSource, LabeledSink, Sink, Snapshot, Source
+from nightsort.ports import ChangingSource, LabeledSink, Sink, Source
 
 MOST_HELD_IDS = 1_000
 """Of labeled tickets, as many are held against the source: one that should not be there tells enough."""

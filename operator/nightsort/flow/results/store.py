@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nightsort.api.status import Status
+from nightsort.domain.stored import Stored
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
 from nightsort.flow.tickets.places import hold_results
-from nightsort.ports import Stored
 
 
 async def store(run: Run, rows: RowSpool) -> Status:

@@ -14,8 +14,9 @@ from nightsort.domain.conditions import FAILED, is_finished, is_true
 from nightsort.domain.cost import UnknownPrice, batch_price, price_of, prompt_of, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.record import in_state
+from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
-from nightsort.ports import Metrics, ResourceStats
+from nightsort.ports import Metrics
 
 NO_MODEL = "unknown"
 NO_TIME = timedelta(0)

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from nightsort.api.resource import Meta
 from nightsort.api.status import Plan
 from nightsort.domain.errors import Conflict, Gone, Interruption, SourceChanged, Stalled
+from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.places import hold_source
-from nightsort.ports import ChangingSource, Ledger, Snapshot, Source
+from nightsort.ports import ChangingSource, Ledger, Source
 
 logger = logging.getLogger(__name__)
 

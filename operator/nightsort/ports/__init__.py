@@ -1,0 +1,32 @@
+"""What the flow needs of the world. Each Protocol has a runnable fake and real adapters; one contract suite for all."""
+
+from nightsort.ports.batch_api import BatchApi
+from nightsort.ports.clock import Clock
+from nightsort.ports.config_maps import ConfigMaps
+from nightsort.ports.connections import Connections
+from nightsort.ports.events import Events
+from nightsort.ports.ledger import Ledger
+from nightsort.ports.metrics import Metrics
+from nightsort.ports.place import Placed
+from nightsort.ports.secrets import Secrets
+from nightsort.ports.sink import ClaimedSink, LabeledSink, Sink
+from nightsort.ports.source import ChangingSource, Source
+from nightsort.ports.traces import Traces
+
+__all__ = [
+    "BatchApi",
+    "ChangingSource",
+    "ClaimedSink",
+    "Clock",
+    "ConfigMaps",
+    "Connections",
+    "Events",
+    "LabeledSink",
+    "Ledger",
+    "Metrics",
+    "Placed",
+    "Secrets",
+    "Sink",
+    "Source",
+    "Traces",
+]

@@ -1,0 +1,76 @@
+"""The Message Batches API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from nightsort.domain.account import Account
+from nightsort.domain.answer import Answer
+from nightsort.domain.batch import Batch, ModelFacts
+
+
+class BatchApi(Protocol):
+    """The Message Batches API under one credential."""
+
+    async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
+        """Buys a batch: `size` bytes of JSON from `body`, sent exactly once.
+
+        Raises:
+            OutcomeUnknown: it may have been accepted. Waiting, Stalled, Rejected: it surely was not.
+        """
+        ...
+
+    async def retrieve(self, batch_id: str) -> Batch | None:
+        """A batch by id; None on 404, which may pass."""
+        ...
+
+    async def recent(self, since: datetime) -> Sequence[Batch]:
+        """All batches of the workspace created since then, newest first.
+
+        Raises:
+            Waiting: with the reason ListTooLong where they are more than are listed, ListUnreadable where one of them
+                cannot be told from others.
+        """
+        ...
+
+    async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
+        """All batches of the workspace created behind this one, newest first, until one is newer than `until`.
+
+        Raises:
+            Waiting: with the reason ListTooLong where they are more than are listed, or the list does not lead there.
+        """
+        ...
+
+    async def newest(self) -> Batch | None:
+        """The batch of the workspace that was created last, as far as the list shows; None where it is empty."""
+        ...
+
+    def account(self, salt: str) -> Account:
+        """Whose batches these are, as far as the answers so far have told."""
+        ...
+
+    def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
+        """The answers of an ended batch, in chunks and in any order; may be cut short without an error.
+
+        Raises:
+            Waiting: with the reason ResultsUnavailable where not one line came: something else stands in their place.
+        """
+        ...
+
+    async def cancel(self, batch_id: str) -> None:
+        """Asks for the batch's end; it ends later. Harmless when it has ended."""
+        ...
+
+    async def model(self, model: str) -> ModelFacts | None:
+        """What the catalogue says of a model; None when it does not know it."""
+        ...
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        """Input tokens of one request, as the API estimates them.
+
+        Raises:
+            Rejected: the API does not take such a prompt.
+        """
+        ...

@@ -1,0 +1,22 @@
+"""ConfigMaps of tickets and rows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nightsort.api.resource import Meta
+from nightsort.domain.config_map import ConfigMap
+
+
+class ConfigMaps(Protocol):
+    """ConfigMaps of the cluster, or files that stand for them in local mode."""
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None: ...
+
+    async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
+        """Creates it (version empty) or replaces that version; it belongs to `owner` and goes with it.
+
+        Raises:
+            Conflict: it exists, or another version does. Stalled: the store refuses it.
+        """
+        ...

@@ -1,0 +1,25 @@
+"""Opens what a resource names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from nightsort.api.resource import Resource
+from nightsort.ports.batch_api import BatchApi
+from nightsort.ports.sink import Sink
+from nightsort.ports.source import Source
+
+
+class Connections(Protocol):
+    """Opens what a resource names: its API account, its source and its sinks."""
+
+    async def api(self, resource: Resource) -> BatchApi: ...
+
+    async def source(self, resource: Resource) -> Source: ...
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]: ...
+
+    async def finds_unlabeled_again(self, resource: Resource) -> bool:
+        """Whether the next run over the same source surely buys those tickets again that this one leaves unlabeled."""
+        ...

@@ -1,0 +1,13 @@
+"""What people are told of."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from nightsort.api.resource import Meta
+
+
+class Events(Protocol):
+    async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        """Tells people of a transition; a failure to do so is logged and never raised."""
+        ...

@@ -1,0 +1,51 @@
+"""What is counted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from nightsort.domain.answer import Verdict
+from nightsort.domain.resource_stats import ResourceStats
+from nightsort.domain.run_state import RunState
+
+
+class Metrics(Protocol):
+    """What is counted for those who run the operator: no ticket text, no ids, no names of resources."""
+
+    def expect(self, namespace: str, model: str) -> None:
+        """The counts of this namespace and model begin at zero, so that their first rise is seen as one."""
+        ...
+
+    def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
+        """So many more tickets have their row."""
+        ...
+
+    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
+        """One more run is Complete or Failed."""
+        ...
+
+    def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
+        """USD paid for answers, and what they would have cost more at the standard price."""
+        ...
+
+    def batch_ended(self, took: timedelta) -> None: ...
+
+    def called(self, operation: str, code: str) -> None:
+        """A call of the Batches API: `ok`, or the reason why it failed."""
+        ...
+
+    def admitted(self, waited: timedelta) -> None: ...
+
+    def looked(self, outcome: str, took: timedelta) -> None: ...
+
+    def leads(self) -> None:
+        """This replica is the active one from now on, until its process ends."""
+        ...
+
+    def sees(self, sight: ResourceStats) -> None: ...
+
+    def unreachable(self, namespaces: int) -> None:
+        """So many of the watched namespaces do not let the operator in."""
+        ...

@@ -1,0 +1,15 @@
+"""The place that a Secret names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A source or sink in a place that a Secret names, which may come to name another one."""
+
+    async def place(self) -> Sequence[str]:
+        """Marks of the place, which hold no secret; two readings of the same place have one in common."""
+        ...

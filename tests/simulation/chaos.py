@@ -66,7 +66,15 @@ class Chaos:
         return Blow(fault)
 
 
-EAGER = {"create": 12.0, "save": 2.0, "secret": 2.0, "results": 4.0, "write": 4.0, "cancel": 6.0}
+EAGER = {
+    "create": 12.0,
+    "save": 2.0,
+    "secret": 2.0,
+    "results": 4.0,
+    "write": 4.0,
+    "config_map.write": 4.0,
+    "cancel": 6.0,
+}
 """How much likelier calls go wrong where it matters most."""
 
 

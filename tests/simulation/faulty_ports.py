@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.account import Account as Marks
@@ -24,6 +25,7 @@ from nightsort.flow.run.disk import Scratch
 from nightsort.ports import BatchApi, ChangingSource, Sink, Source
 from tests.simulation.account import Account
 from tests.simulation.chaos import Fault
+from tests.simulation.names import ConfigMapsDoor, results_of
 from tests.simulation.truth import Shelf, Truth, source_name
 
 if TYPE_CHECKING:
@@ -324,6 +326,9 @@ class Connections:
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         world = self._process.world
+        if world.scenario.named:
+            door = ConfigMapsDoor(self._process, world.cabinet)
+            return [ConfigMapRows(door, resource.meta, results_of(resource))]
         shelves = [world.another] if world.moved else world.shelves[resource.meta.uid]
         if world.scenario.limit is None:
             return [SinkDoor(self._process, shelf) for shelf in shelves]

@@ -94,6 +94,7 @@ class Oracle:
         if resource is not None:
             open_yet = is_intended(resource.status, held.tag) or self._is_wiped_away(resource, held.tag)
             self.demand(open_yet, f"I1: {held.id} was bought under a settled intent")
+            self._check_name(resource, held)
         self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
         elsewhere = self._world.labeled_elsewhere(resource) if resource and self._world.scenario.lag else set()
         for custom_id, ticket in tickets.items():
@@ -111,6 +112,13 @@ class Oracle:
             f"Q1: {intent.resource.name} has bought {bought_now} tickets, and {counted} were counted",
         )
         return None
+
+    def _check_name(self, resource: Resource, held: Held) -> None:
+        """Who has not the name of its results is never billed: its rows could go nowhere."""
+        if self._world.scenario.named:
+            holder = self._world.cabinet.holder(resource)
+            ours = holder == resource.meta.uid
+            self.demand(ours, f"C1: {resource.meta.name} bought {held.id}, and {holder} has the name of its results")
 
     def _is_wiped_away(self, resource: Resource, tag: str) -> bool:
         """Whether an intent is missing in a wiped status alone: it is open in the copy, and nobody has released it.
@@ -312,6 +320,7 @@ class Oracle:
             if resource is None:
                 self._check_gone(meta)
             else:
+                self._world.look_into_drawers(resource)
                 self._check_finished(resource)
 
     def _check_gone(self, meta: Meta) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from nightsort.api.categories import Category, UnknownLabel
 from nightsort.api.spec import (
+    ConfigMapResults,
     ConfigMapSource,
     Credentials,
     Prompt,
+    Results,
     SecretRef,
     Shards,
     Source,
@@ -24,6 +26,7 @@ from tests.fakes.sources import MemoryQuery, MemorySource
 from tests.simulation.account import text_of
 
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
+ONE_NAME = Results(config_map=ConfigMapResults(name="labels"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
 LONG_CHARS = 2_100
 """A body that is cut."""
@@ -101,6 +104,8 @@ class Scenario:
     ails: tuple[float, float, str] | None = None
     outdated: float | None = None
     """Until when, in seconds from the beginning, the store drops counts of batches, as under an older schema."""
+    named: bool = False
+    """Whether results go into ConfigMaps, which only one resource can have under one name."""
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -118,6 +123,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_blind
     if is_outdated(seed):
         return drawn_outdated
+    if is_named(seed):
+        return drawn_named
     return drawn_crowded if is_crowded(seed) else drawn
 
 
@@ -128,6 +135,21 @@ def is_outdated(seed: int) -> bool:
 def drawn_outdated(rng: random.Random) -> Scenario:
     """Any life, begun before somebody has applied the CRD of this version."""
     return replace(drawn(rng), outdated=rng.uniform(60, 1800))
+
+
+def is_named(seed: int) -> bool:
+    return random.Random(f"named {seed}").random() < 0.06
+
+
+def drawn_named(rng: random.Random) -> Scenario:
+    """Any life, in which most resources want one name for their results."""
+    scenario = drawn(rng)
+    plans = [plan if rng.random() < 0.2 else named_alike(plan) for plan in scenario.plans]
+    return replace(scenario, plans=plans, named=True, sinks=1, drops=0.0)
+
+
+def named_alike(plan: Plan) -> Plan:
+    return replace(plan, spec=plan.spec.model_copy(update={"results": ONE_NAME}))
 
 
 def is_crowded(seed: int) -> bool:

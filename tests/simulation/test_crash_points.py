@@ -11,7 +11,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from tests.simulation.account import text_of
 from tests.simulation.chaos import Fault, Script
-from tests.simulation.scenario import LONG, Plan, Scenario, spec_of
+from tests.simulation.scenario import LONG, Plan, Scenario, named_alike, spec_of
 from tests.simulation.world import World
 
 FAULTS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.AFTER)
@@ -52,3 +52,24 @@ def test_a_life_survives_the_end_of_the_process_at_every_call(fault: Fault) -> N
         assert resource is not None
         assert is_finished(resource.status)
         assert resource.status.tickets.labeled == 4
+
+
+def race(script: Script) -> World:
+    """Two that want one name for their results: the one that has it is deleted after a while, and the other goes on."""
+    plans = [named_alike(Plan(name, 0.0, spec_of(name))) for name in ("first", "second")]
+    tickets = {name: [Ticket("1", {"body": text_of("1")}, "")] for name in ("first", "second")}
+    world = World(7, Scenario(plans, tickets, sinks=1, named=True), script)
+    world.live()
+    return world
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_who_waits_for_a_name_is_billed_when_it_is_free_whenever_the_process_ends(fault: Fault) -> None:
+    script = Script()
+    race(script)
+    for number in range(1, script.calls + 1):
+        world = race(Script(number, fault))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        [left] = [resource for meta in world.created if (resource := world.truth.now(meta)) is not None]
+        assert is_finished(left.status)
+        assert len(world.oracle.purchases[left.meta.uid]) == 1

@@ -12,6 +12,7 @@ from tests.simulation.defects import DEFECTS
 from tests.simulation.defects_adopt import DEFECTS as OF_ADOPTING
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
+from tests.simulation.defects_names import DEFECTS as OF_NAMES
 from tests.simulation.defects_record import DEFECTS as OF_RECORDS
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
@@ -28,7 +29,18 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize(
     "defect",
-    [*DEFECTS, *OF_ADOPTING, *OF_MONEY, *OF_SENDING, *OF_LABELS, *OF_SINKS, *OF_SOURCES, *OF_THE_WIRE, *OF_RECORDS],
+    [
+        *DEFECTS,
+        *OF_ADOPTING,
+        *OF_MONEY,
+        *OF_SENDING,
+        *OF_LABELS,
+        *OF_SINKS,
+        *OF_SOURCES,
+        *OF_THE_WIRE,
+        *OF_RECORDS,
+        *OF_NAMES,
+    ],
     ids=lambda defect: defect.name,
 )
 def test_the_oracle_catches(defect: Defect) -> None:

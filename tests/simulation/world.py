@@ -23,6 +23,7 @@ from tests.simulation.account import Account
 from tests.simulation.apart import UNTOLD, ApartClock
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet
 from tests.simulation.chaos import drawn as troubles
+from tests.simulation.names import Cabinet, Drawer
 from tests.simulation.oracle import Oracle
 from tests.simulation.process import Process
 from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, scenario_of
@@ -73,6 +74,7 @@ class World:
             name: self.scenario.source(name, partial(self.seen_labeled, name)) for name in self.scenario.sources
         }
         self.shelves: dict[str, list[Shelf]] = {}
+        self.cabinet = Cabinet(lambda meta: self.truth.now(meta) is not None, self.rng)
         self.another = Shelf()
         self.moved = False
         self.accounts[AWAY].key = AWAY
@@ -125,6 +127,8 @@ class World:
             self.spawn(self._wipe())
         for _ in range(self.scenario.rotations):
             self.spawn(self._rotate())
+        if self.scenario.named:
+            self.spawn(self._free_names())
 
     async def _update_the_store(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -227,6 +231,8 @@ class World:
             self.spawn(self._do(meta, deed))
 
     def _new_shelf(self, plan: Plan) -> Shelf:
+        if self.scenario.named:
+            return Drawer()
         shelf, config_map = self._shelf(), plan.spec.source.config_map
         if self.scenario.drops and config_map is not None:
             tickets = self.scenario.sources[config_map.name]
@@ -294,9 +300,30 @@ class World:
 
     def lose(self, meta: Meta) -> None:
         """The resource is gone from the store."""
-        if self.truth.now(meta) is not None:
+        resource = self.truth.now(meta)
+        if resource is not None:
+            self.look_into_drawers(resource)
             self.oracle.gone(meta)
             self.truth.lose(meta)
+            self.cabinet.remove_in_a_while(meta)
+
+    def look_into_drawers(self, resource: Resource) -> None:
+        for shelf in self.shelves[resource.meta.uid]:
+            if isinstance(shelf, Drawer):
+                shelf.look_into(self.cabinet, resource)
+
+    async def _free_names(self) -> None:
+        """Now and then a person deletes a resource that has the name which another one waits for."""
+        while True:
+            await asyncio.sleep(self.rng.choice((1800.0, 20_000.0, 80_000.0)) * self.rng.random())
+            there = {meta.uid: resource for meta in self.created if (resource := self.truth.now(meta)) is not None}
+            for resource in list(there.values()):
+                holder = there.get(self.cabinet.holder(resource) or "")
+                if holder is None or holder is resource or is_finished(resource.status):
+                    continue
+                self.trace(0, "makes room", f"{holder.meta.name} for {resource.meta.name}")
+                (self.lose if is_finished(holder.status) else self.truth.delete)(holder.meta)
+                break
 
     def _witness(self, before: Resource, status: Status, text: str) -> None:
         self.oracle.holds_room(before.meta.name, status, Room(self.scenario.places).for_retries().places + 1)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from nightsort.adapters.object_store import source, store
 from nightsort.adapters.object_store.cursor import MOST_CURSOR_CHARS
 from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.source import ObjectTickets
@@ -172,7 +173,7 @@ async def test_an_id_is_the_same_whether_its_line_is_read_or_skipped(place: Plac
         b'{"id": "8", "id": null, "id": "9"}',
         b'{"id": 1.10}',
         b'{"id": 1e3}',
-        b'{"id": "10", "deep": ' + b"[" * 500 + b"]" * 500 + b"}",
+        b'{"id": "10", "deep": ' + b"[" * 90 + b"]" * 90 + b"}",
     ]
     place.objects.put("t.jsonl", b"\n".join(lines))
     there = await read(source_at(place, "t.jsonl", ()))
@@ -498,3 +499,35 @@ async def test_a_store_that_is_away_is_waited_for(s3_bucket: Bucket) -> None:
     with pytest.raises(Waiting, match="cannot be reached") as told:
         await source_at(place, "t.jsonl").check()
     assert told.value.reason == "StoreUnreachable"
+
+
+async def test_more_tickets_than_memory_has_room_for_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MOST_TICKETS", 100)
+    place = file_place(tmp_path)
+    place.objects.put("t-1.jsonl", b"".join(line(str(number)) for number in range(60)))
+    await source_at(place, "t-1.jsonl").check()
+    place.objects.put("t-2.jsonl.gz", gzip.compress(b"".join(line(f"b{number}") for number in range(41))))
+
+    with pytest.raises(Stalled, match="more than 100 tickets: name fewer objects, and make several resources") as told:
+        await source_at(place, "t-*", format="jsonl").check()
+    assert told.value.reason == "InvalidSource"
+
+
+async def test_a_folder_that_lists_without_an_end_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_LISTED", 20)
+    for number in range(21):
+        place.objects.put(f"other-{number}.txt", b"")
+
+    with pytest.raises(Stalled, match="more than 20 objects are listed; name a folder with fewer") as told:
+        await source_at(place, "*.jsonl").check()
+    assert told.value.reason == "StoreRefused"
+
+
+async def test_more_objects_than_a_source_may_have_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MOST_OBJECTS", 5)
+    place = file_place(tmp_path)
+    for number in range(6):
+        place.objects.put(f"t-{number}.jsonl", line(str(number)))
+
+    with pytest.raises(Stalled, match="more than 5 objects; name fewer, larger ones"):
+        await source_at(place, "*.jsonl").check()

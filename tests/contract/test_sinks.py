@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightsort.adapters.config_map import sink as config_map_sink
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.api.resource import Meta
 from nightsort.api.spec import ConfigMapResults
@@ -222,6 +223,18 @@ async def test_rows_that_do_not_fit_go_to_further_parts(maps: MemoryConfigMaps, 
     stored = await sink.write(pages(rows))
     assert stored.config_maps == (NAME, f"{NAME}-1", f"{NAME}-2")
     assert [one["id"] for one in records(maps)] == [one.id for one in rows]
+
+
+async def test_results_of_more_config_maps_than_one_run_may_have_are_refused(
+    maps: MemoryConfigMaps, sink: ConfigMapRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config_map_sink, "MOST_PARTS", 2)
+    reason = "x" * (FULL_PART // 2)
+
+    with pytest.raises(Rejected, match="the results need more than 2 ConfigMaps"):
+        await sink.write(pages([row(number, reason=reason) for number in range(6)]))
+
+    assert not maps.kept
 
 
 async def test_only_changed_parts_are_written(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:

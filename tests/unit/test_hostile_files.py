@@ -10,11 +10,12 @@ from typing import TextIO, cast
 import pytest
 
 from nightsort.api.model import Format
+from nightsort.formats import bounded_json
 from nightsort.formats import tickets as ticket_files
 from nightsort.formats.tickets import InvalidFile, entries
 
 LIMIT = 1_000_000
-MOST_MEMORY = 40 * LIMIT
+MOST_MEMORY = 20 * LIMIT
 
 
 class Stream(io.TextIOBase):
@@ -70,6 +71,19 @@ ENDLESS: dict[str, tuple[Format, tuple[str, ...], str]] = {
     "a JSON line without an end": ("jsonl", ('{"id": "' + "x" * 3 * LIMIT,), "line 1: more than 1,000,000"),
     "a JSON list without an end": ("json", ("[", *['{"id": "1"},\n'] * LIMIT), "a JSON list of more than 1,000,000"),
     "a line of brackets": ("jsonl", ("[" * 100_000 + "\n",), "no usable JSON"),
+    "a ticket of lists in lists": (
+        "jsonl",
+        ('{"id": "1", "a": ' + "[" * 101 + "]" * 101 + "}\n",),
+        r"line 1: no usable JSON \(nested more than 100 levels deep\)",
+    ),
+    "a ticket of lists": (
+        "jsonl",
+        ('{"id": "1"}\n', '{"id": "2", "a": [' + "[]," * (LIMIT // 4) + "[]]}\n"),
+        r"line 2: no usable JSON \(more than 100,000 values\)",
+    ),
+    "a JSON list of objects": ("json", ("[" + "{}," * (LIMIT // 4) + "{}]",), "line 1: .*more than 100,000 values"),
+    "a CSV header of columns": ("csv", ("id,body" + ",x" * 20_000 + "\n",), "line 1: 20,002 columns, more than 16,384"),
+    "a CSV ticket of cells": ("csv", ("id,body\n", "1,b" + "," * (LIMIT - 100) + "\n"), "line 2: 999902 columns where"),
 }
 
 
@@ -77,6 +91,7 @@ ENDLESS: dict[str, tuple[Format, tuple[str, ...], str]] = {
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("MOST_LINE_CHARS", "MOST_JSON_CHARS"):
         monkeypatch.setattr(ticket_files, limit, LIMIT)
+    monkeypatch.setattr(bounded_json, "MOST_VALUES", LIMIT // 10)
     monkeypatch.setattr(ticket_files, "MOST_EMPTY_LINES", LIMIT // 10)
     monkeypatch.setattr(ticket_files, "MOST_TICKET_LINES", LIMIT // 2)
 
@@ -116,3 +131,21 @@ def test_a_blank_line_that_is_long_counts_as_several() -> None:
 
     with pytest.raises(InvalidFile, match=r"line 2[0-9]{2}: more than 100,000 empty lines"):
         list(entries(cast(TextIO, Stream(lines)), "jsonl", []))
+
+
+def test_signs_within_texts_are_no_values() -> None:
+    body = r"a, b [c] {d} \"e\", " * (LIMIT // 25)
+    line = f'{{"id": "1", "body": "{body}"}}\n'
+    assert sum(map(line.count, bounded_json.SIGNS)) > bounded_json.MOST_VALUES
+
+    [entry] = entries(cast(TextIO, Stream([line])), "jsonl", [])
+
+    assert len(entry.fields["body"]) > LIMIT // 3
+
+
+def test_a_ticket_may_have_lists_and_objects_as_deep_as_anybody_needs() -> None:
+    deep = "[" * 99 + "]" * 99
+
+    [entry] = entries(cast(TextIO, Stream([f'{{"id": "1", "a": {deep}}}\n'])), "jsonl", [])
+
+    assert entry.fields["a"] == deep

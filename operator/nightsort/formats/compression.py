@@ -11,13 +11,22 @@ from typing import IO, Any
 import zstandard
 
 SUFFIXES = (".gz", ".zst")
-# A few bytes may stand for a hundred thousand times as many; so much is unpacked at once.
-ZSTD_INPUT_BYTES = 1024
-LARGEST_WINDOW = 2**27
+ZSTD_INPUT_BYTES = 256
+"""So much is unpacked at once: four bytes may stand for 128 KiB, and these for 8 MiB."""
+LARGEST_WINDOW = 32 * 1024 * 1024
+"""What zstd keeps of the content while it unpacks, as the archive demands it. `zstd -20` and less need no more."""
 
 
 class DamagedArchive(ValueError):
-    """It is not what its ending says, or it was cut."""
+    """It is not what its ending says, it was cut, or it takes too much memory; the message says which."""
+
+    def __init__(self, why: str = "is not what its ending says, or was cut") -> None:
+        super().__init__(why)
+
+
+TOO_WIDE = (
+    f"takes more than {LARGEST_WINDOW >> 20} MiB of memory to unpack: pack it again without --ultra and --long of zstd"
+)
 
 
 class Unpacked(io.RawIOBase):
@@ -36,7 +45,9 @@ class Unpacked(io.RawIOBase):
                 self._rest = memoryview(next(self._chunks))
         except StopIteration:
             return 0
-        except (gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError):
+        except zstandard.ZstdError as error:
+            raise DamagedArchive(*([TOO_WIDE] if "too much memory" in str(error) else [])) from None
+        except (gzip.BadGzipFile, EOFError, zlib.error):
             raise DamagedArchive from None
         size = min(len(buffer), len(self._rest))
         buffer[:size] = self._rest[:size]

@@ -17,16 +17,19 @@ import msgspec
 from nightsort.api.model import Format
 from nightsort.domain.column_names import is_header, meant_by
 from nightsort.domain.file_kinds import ENOUGH, kind_of
+from nightsort.formats import bounded_json
 from nightsort.formats.headers import complaint, separated_otherwise
 from nightsort.formats.json_ids import Written, has_float_id, no_id
 
-MOST_FIELD_CHARS = 16 * 1024 * 1024
-"""The csv module's own limit of 131,072 is less than a long ticket."""
+MOST_LINE_CHARS = 8 * 1024 * 1024
+"""Of a ticket, or of a line: a file without line breaks is told of before it fills the memory.
 
-MOST_LINE_CHARS = 32 * 1024 * 1024
-"""A file without line breaks is told of before it fills the memory."""
-MOST_JSON_CHARS = 16 * 1024 * 1024
+A character takes up to 4 bytes, and a line is held about four times while it is parsed: 130 MB of the chart's 512 MiB.
+"""
+MOST_JSON_CHARS = 8 * 1024 * 1024
 """A JSON list is read as a whole."""
+MOST_COLUMNS = 16_384
+"""What a spreadsheet has. A header of millions of names would take as many hundred megabytes."""
 MOST_EMPTY_LINES = 3_000_000
 """Beyond the number of tickets: a spreadsheet has a million rows, and an archive of a few bytes a hundred million."""
 MOST_TICKET_LINES = 1_000_000
@@ -156,7 +159,7 @@ class Lines:
 
 
 def from_csv(file: TextIO, fields: Collection[str]) -> Iterator[Entry]:
-    csv.field_size_limit(MOST_FIELD_CHARS)
+    csv.field_size_limit(MOST_LINE_CHARS)  # its own limit of 131,072 is less than a long ticket
     lines = Lines(file)
     reader = csv.reader(lines, strict=True)
     header: list[str] | None = None
@@ -180,6 +183,8 @@ def from_csv(file: TextIO, fields: Collection[str]) -> Iterator[Entry]:
 
 
 def header_of(row: list[str], fields: Collection[str], line: int) -> list[str]:
+    if len(row) > MOST_COLUMNS:
+        raise InvalidFile(f"line {line}: {len(row):,} columns, more than {MOST_COLUMNS:,}; is this the right file?")
     if wrong := complaint(row, sorted(fields)):
         raise InvalidFile(f"line {line}: {wrong}")
     return [name.strip() for name in row]
@@ -215,7 +220,7 @@ def from_json(file: TextIO) -> Iterator[Entry]:
     written: list[Any] = []
     for number, item in enumerate(items, 1):
         if has_float_id(item):
-            written = written or json.loads(text, parse_float=Written)
+            written = written or bounded_json.parsed(text, parse_float=Written)
             item |= {"id": written[number - 1]["id"]}
         yield Entry(number, checked_fields(item, f"entry {number}"), "entry")
 
@@ -235,7 +240,7 @@ def from_json_lines(file: TextIO, behind: int) -> Iterator[Entry]:
 def fields_of_line(line: str, place: str) -> dict[str, str]:
     item = decoded(line, place)
     if has_float_id(item):
-        item |= {"id": json.loads(line, parse_float=Written)["id"]}
+        item |= {"id": bounded_json.parsed(line, parse_float=Written)["id"]}
     return checked_fields(item, place)
 
 
@@ -256,12 +261,12 @@ def only_id(line: str) -> dict[str, str] | None:
 
 def decoded(text: str, place: str) -> Any:
     try:
-        return json.loads(text)
+        return bounded_json.parsed(text)
     except json.JSONDecodeError as error:
         place = place or f"line {error.lineno}"
         raise InvalidFile(f"{place}: no valid JSON at column {error.colno}") from None
-    except (ValueError, RecursionError):
-        raise InvalidFile(f"{place or 'line 1'}: no usable JSON (a number too long, or nested too deeply)") from None
+    except bounded_json.UnusableJson as unusable:
+        raise InvalidFile(f"{place or 'line 1'}: no usable JSON ({unusable})") from None
 
 
 def checked_fields(item: Any, place: str) -> dict[str, str]:

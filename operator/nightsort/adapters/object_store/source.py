@@ -42,6 +42,8 @@ from nightsort.system.threads import InThread
 RIGHTS = "list the bucket and read its objects"
 FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
 MOST_OBJECTS = 50_000
+MOST_TICKETS = 5_000_000
+"""80 MB for the time of the check. An archive of a few megabytes may hold a billion short ones."""
 PAGE_CHARS = 8_000_000
 """Bounds the memory of a page where tickets are long."""
 WILDCARD = re.compile(r"[*?]")
@@ -112,6 +114,10 @@ class ObjectTickets:
             if not wanted <= known:
                 known |= wanted & entry.fields.keys()
             count += 1
+            if count > MOST_TICKETS:
+                raise self._invalid(
+                    f"more than {MOST_TICKETS:,} tickets: name fewer objects, and make several resources"
+                )
         if count:
             self._check_fields(known)
         repeated = digests.repeated()
@@ -238,8 +244,8 @@ class ObjectTickets:
                 yield from entries(text, self._format, self._fields, behind)
             except InvalidFile as invalid:
                 raise self._invalid(f"object {name}, {invalid}") from None
-            except DamagedArchive:
-                raise self._damaged(name) from None
+            except DamagedArchive as damage:
+                raise self._damaged(name, damage) from None
             except UnicodeDecodeError:
                 raise self._not_utf8(name) from None
 
@@ -252,12 +258,12 @@ class ObjectTickets:
             content = unpacked(file, name)
             try:
                 flaw = flaw_in(iter(partial(content.read, CHUNK_BYTES), b""))
-            except DamagedArchive:
-                return self._damaged(name)
+            except DamagedArchive as damage:
+                return self._damaged(name, damage)
         return self._invalid(f"object {name}, {flaw}") if flaw else changing()
 
-    def _damaged(self, name: str) -> Stalled:
-        return self._invalid(f"object {name} is not what its ending says, or was cut")
+    def _damaged(self, name: str, damage: DamagedArchive) -> Stalled:
+        return self._invalid(f"object {name} {damage}")
 
     def _missing(self) -> Waiting:
         return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason="SourceMissing")

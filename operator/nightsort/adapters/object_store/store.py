@@ -30,6 +30,8 @@ READ_BYTES = 256 * 1024
 PART_BYTES = 8 * 1024 * 1024
 """A cloud takes at most 10,000 parts of an object, which gives 80 GB."""
 PARTS_AT_ONCE = 2
+MOST_LISTED = 1_000_000
+"""Objects of a folder that are looked through, a thousand in an answer: a server may list without an end."""
 # A body may be read slowly, so the whole may take long; silence may not.
 CLIENT: ClientConfig = {
     "connect_timeout": timedelta(seconds=10),
@@ -39,6 +41,7 @@ CLIENT: ClientConfig = {
 }
 RETRY: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 
+NAME_NEARER = "name a folder with fewer"
 Store = S3Store | GCSStore | AzureStore | LocalStore
 
 
@@ -86,9 +89,17 @@ class Folder:
             )
 
     def names(self, after: str = "") -> Iterator[tuple[str, int]]:
-        """Names and sizes in bytes, in no order; those up to `after` may be left out."""
+        """Names and sizes in bytes, in no order; those up to `after` may be left out.
+
+        Raises:
+            Stalled: there are more than anybody should look through.
+        """
+        listed = 0
         with self._translated(), suppress(FileNotFoundError):
             for chunk in obstore.list(self._store(), offset=after or None, chunk_size=1000):
+                listed += len(chunk)
+                if listed > MOST_LISTED:
+                    raise self.stalled(f"more than {MOST_LISTED:,} objects are listed; {NAME_NEARER}", "StoreRefused")
                 for found in chunk:
                     yield found["path"], found["size"]
 

@@ -1,0 +1,115 @@
+"""The table of bounds in docs/security.md is what the code has, row by row, and no bound of the code is left out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import nightsort
+from nightsort.adapters.anthropic import client, results, wire
+from nightsort.adapters.config_map import sink as config_map_sink
+from nightsort.adapters.local import secrets
+from nightsort.adapters.object_store import cursor, source, store
+from nightsort.cli import tickets as files_of_the_command_line
+from nightsort.cli import yaml_documents
+from nightsort.domain import label, markup
+from nightsort.formats import bounded_json, compression, ticket_list, tickets
+from nightsort.system import hosts
+
+PACKAGE = Path(nightsort.__file__).parent
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "security.md"
+ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \| [^|]+ \|$", re.MULTILINE)
+
+
+def mebibytes(count: int) -> str:
+    assert count % (1 << 20) == 0
+    return f"{count >> 20} MiB"
+
+
+BOUNDS: Mapping[str, str] = {
+    "a ticket of a CSV file or a JSON line, and a line": f"{tickets.MOST_LINE_CHARS:,} characters",
+    "the lines of a CSV ticket": f"{tickets.MOST_TICKET_LINES:,}",
+    "the columns of a CSV file": f"{tickets.MOST_COLUMNS:,}",
+    "empty lines, more of them than of tickets": f"{tickets.MOST_EMPTY_LINES:,}",
+    "a JSON list of tickets": f"{tickets.MOST_JSON_CHARS:,} characters",
+    "values in a JSON ticket or list": f"{bounded_json.MOST_VALUES:,}",
+    "lists and objects within each other": f"{bounded_json.MOST_DEPTH} levels",
+    "the id of a ticket": f"{ticket_list.MOST_ID_CHARS} characters",
+    "the tickets of objects": f"{source.MOST_TICKETS:,}",
+    "the objects of a source": f"{source.MOST_OBJECTS:,}",
+    "the objects of a folder that are listed": f"{store.MOST_LISTED:,}",
+    "the name of an object": f"a cursor of {cursor.MOST_CURSOR_CHARS:,} characters",
+    "an archive (.gz, .zst), by what it unpacks to at once": (
+        f"{compression.ZSTD_INPUT_BYTES} bytes of zstd, which become at most 8 MiB"
+    ),
+    "the memory that an archive demands": mebibytes(compression.LARGEST_WINDOW),
+    "an answer of the Batches API but results, unpacked": (
+        f"{mebibytes(client.MOST_ANSWER_BYTES)}, {client.MOST_ANSWER_SECONDS:.0f} s"
+    ),
+    "pages of the API's list": f"{client.MOST_PAGES} of {client.PAGE:,} batches",
+    "a line of results": mebibytes(results.MOST_LINE_BYTES),
+    "results that come slowly": (
+        f"{results.LEAST_BYTES_PER_SECOND} bytes a second, after {results.SLOW_SECONDS:.0f} s"
+    ),
+    "the text of an answer": f"{wire.MOST_TEXT_CHARS:,} characters",
+    "tokens that an answer tells": f"{wire.MOST_TOKENS:,}",
+    "forms around an answer's category": f"{label.MOST_LAYERS} layers, {label.MOST_CHARS:,} characters",
+    "HTML in a ticket": f"{markup.MOST_HTML_CHARS:,} characters",
+    "the addresses of a host's name": f"{hosts.MOST_ADDRESSES}",
+    "the operator's key in a file": f"{secrets.MOST_BYTES:,} bytes",
+    "a manifest file": mebibytes(yaml_documents.MOST_BYTES),
+    "a manifest with its aliases written out": (
+        f"{yaml_documents.MOST_WEIGHT:,} characters, a node counting for {yaml_documents.NODE_WEIGHT}"
+    ),
+    "lists and fields of a manifest within each other": f"{yaml_documents.MOST_DEPTH} levels",
+    "a number or a date of a manifest": f"{yaml_documents.MOST_NUMBER_CHARS} characters",
+    "a file of tickets on the command line": mebibytes(files_of_the_command_line.MOST_BYTES),
+    "the ConfigMaps of a run's results": f"{config_map_sink.MOST_PARTS}",
+}
+OF_OUR_OWN = {
+    "MOST_HEADER_CHARS",  # of a line that was read already
+    "MOST_WORD_CHARS",  # of what is shown
+    "MOST_NAME_CHARS",
+    "MOST_CAUSES",
+    "MOST_PATH_CHARS",
+    "MOST_NUMBER",
+    "MOST_RETRY_AFTER",
+}
+"""Constants that bound what is said or asked, not what comes in."""
+
+
+def constants() -> Iterator[str]:
+    """The names of bounds in the rooms that bytes come into; those of SQL are told by their own rows."""
+    for room in ("formats", "adapters", "system"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            if "sql" in path.parts:
+                continue
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    yield node.targets[0].id
+
+
+def told() -> dict[str, str]:
+    section = PAGE.read_text().split("\n## Bounds\n")[1].split("\n## ")[0]
+    _, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
+    found = [ROW.fullmatch(row) for row in rows]
+    assert None not in found, "each row has four cells"
+    return {row[1]: row[2] for row in found if row}
+
+
+def test_every_bound_is_told_as_the_code_has_it() -> None:
+    assert told() == BOUNDS
+
+
+def test_no_bound_of_the_code_is_left_out_of_the_table() -> None:
+    used = set(re.findall(r"\b\w+\.((?:MOST|LARGEST)_\w+)", Path(__file__).read_text()))
+    bounds = {name for name in constants() if name.startswith(("MOST_", "LARGEST_"))}
+
+    assert bounds - used - OF_OUR_OWN == set()
+
+
+def test_what_is_unpacked_at_once_is_as_much_as_is_told() -> None:
+    """A block of zstd is four bytes for 128 KiB, at its worst."""
+    assert compression.ZSTD_INPUT_BYTES // 4 * 128 * 1024 == 8 << 20

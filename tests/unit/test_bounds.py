@@ -15,7 +15,7 @@ from nightsort.adapters.object_store import cursor, source, store
 from nightsort.cli import tickets as files_of_the_command_line
 from nightsort.cli import yaml_documents
 from nightsort.domain import label, markup
-from nightsort.formats import bounded_json, compression, ticket_list, tickets
+from nightsort.formats import bounded_json, compression, objects, parquet, spreadsheets, ticket_list, tickets
 from nightsort.system import hosts
 
 PACKAGE = Path(nightsort.__file__).parent
@@ -66,6 +66,11 @@ BOUNDS: Mapping[str, str] = {
     "lists and fields of a manifest within each other": f"{yaml_documents.MOST_DEPTH} levels",
     "a number or a date of a manifest": f"{yaml_documents.MOST_NUMBER_CHARS} characters",
     "a file of tickets on the command line": mebibytes(files_of_the_command_line.MOST_BYTES),
+    "a spreadsheet of `nightsort classify`": (
+        f"{mebibytes(spreadsheets.MOST_BYTES)}, {mebibytes(spreadsheets.MOST_UNPACKED_BYTES)} unpacked"
+    ),
+    "a Parquet file of `nightsort classify`": mebibytes(parquet.MOST_BYTES),
+    "a JSON list of `nightsort classify`": f"{objects.MOST_JSON_CHARS:,} characters",
     "the ConfigMaps of a run's results": f"{config_map_sink.MOST_PARTS}",
 }
 OF_OUR_OWN = {
@@ -76,6 +81,9 @@ OF_OUR_OWN = {
     "MOST_PATH_CHARS",
     "MOST_NUMBER",
     "MOST_RETRY_AFTER",
+    "MOST_ROWS",  # that are looked at
+    "MOST_SHARE",
+    "MOST_ZEROS",
 }
 """Constants that bound what is said or asked, not what comes in."""
 

@@ -13,8 +13,8 @@ from typing import TextIO
 from nightsort.formats.charsets import Charset
 from nightsort.formats.dialects import NAMES, Dialect, UnknownDelimiter, dialect_of
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import MOST_COLUMNS, Options, Role, Row, Values, ragged, unique_names
-from nightsort.formats.tickets import MOST_FIELD_CHARS, InvalidFile, Lines
+from nightsort.formats.table import Options, Role, Row, Values, ragged, unique_names
+from nightsort.formats.tickets import MOST_COLUMNS, MOST_LINE_CHARS, InvalidFile, Lines
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile
 
@@ -132,7 +132,7 @@ class Delimited:
 
     def _parsed(self) -> Iterator[tuple[int, list[str], str]]:
         """Each record: its first line's number, its cells and its text."""
-        csv.field_size_limit(MOST_FIELD_CHARS)
+        csv.field_size_limit(MOST_LINE_CHARS)
         skipped = 1 if self.dialect.hint else 0
         with self._text() as text:
             if skipped:
@@ -211,7 +211,7 @@ def explained(error: csv.Error) -> str:
     if "expected after" in said:
         return NOT_DOUBLED
     if "field larger" in said:
-        return f"a cell of more than {MOST_FIELD_CHARS:,} characters: is a quote open?"
+        return f"a cell of more than {MOST_LINE_CHARS:,} characters: is a quote open?"
     return f"no valid CSV ({said}): export it anew"
 
 

@@ -18,8 +18,8 @@ from nightsort.formats.charsets import Charset
 from nightsort.formats.delimited import opened_text
 from nightsort.formats.json_ids import Written
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import MOST_COLUMNS, Row, Values
-from nightsort.formats.tickets import InvalidFile, Lines
+from nightsort.formats.table import Row, Values
+from nightsort.formats.tickets import MOST_COLUMNS, InvalidFile, Lines
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import MOST_COLUMNS, Row, Values, unique_names
+from nightsort.formats.table import Row, Values, unique_names
+from nightsort.formats.tickets import MOST_COLUMNS
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from nightsort.formats.formulas import DamagedSheet, uncomputed_cells
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import MOST_COLUMNS, Options, Role, Row, Values, unique_names
+from nightsort.formats.table import Options, Role, Row, Values, unique_names
+from nightsort.formats.tickets import MOST_COLUMNS
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, listed
 

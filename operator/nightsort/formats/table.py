@@ -14,9 +14,6 @@ from nightsort.domain.column_names import plain
 from nightsort.formats.kinds import Kind
 from nightsort.formats.unusable import UnusableFile, counted
 
-MOST_COLUMNS = 16_384
-"""As many as a spreadsheet has."""
-
 
 @dataclass(frozen=True, slots=True)
 class Options:

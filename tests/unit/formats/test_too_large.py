@@ -1,0 +1,41 @@
+"""Files that a person hands to the command line, larger than what is held in memory: named with the bound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from nightsort.formats import objects, parquet, spreadsheets
+from nightsort.formats.opening import open_table
+from nightsort.formats.unusable import UnusableFile
+from tests.unit.formats.workbooks import workbook
+
+CASES: dict[str, tuple[str, Callable[[], bytes], ModuleType, str, str]] = {
+    "a JSON list": ("t.json", lambda: json.dumps([{"id": "x" * 2000}]).encode(), objects, "MOST_JSON_CHARS", "1,000"),
+    "a spreadsheet": ("t.xlsx", lambda: workbook({"A": [["id"], ["x"]]}), spreadsheets, "MOST_BYTES", "1,000"),
+    "a spreadsheet that unpacks to more": (
+        "t.xlsx",
+        lambda: workbook({"A": [["id"], ["x" * 20_000]]}),
+        spreadsheets,
+        "MOST_UNPACKED_BYTES",
+        "it unpacks to",
+    ),
+    "a Parquet file": ("t.parquet", lambda: b"PAR1" * 999, parquet, "MOST_BYTES", "more than 1,000 bytes"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_table_of_more_than_memory_should_hold_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    name, make, module, bound, told = CASES[case]
+    path = tmp_path / name
+    path.write_bytes(make())
+    monkeypatch.setattr(module, bound, 1_000)
+
+    with pytest.raises(UnusableFile, match=told):
+        open_table(path)

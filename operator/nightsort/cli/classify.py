@@ -35,6 +35,24 @@ def classify(
         str | None,
         typer.Option(help="What else the model is told, such as 'A password problem is account'."),
     ] = None,
+    id: Annotated[str | None, typer.Option(help="The column of ids; by default what its name tells.")] = None,
+    subject: Annotated[str | None, typer.Option(help="The column of subjects.")] = None,
+    body: Annotated[str | None, typer.Option(help="The column of texts.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A column that is part of the text, in the place of --body; repeatable.")
+    ] = None,
+    strip_quotes: Annotated[
+        bool, typer.Option("--strip-quotes", help="Leave out the mails that a text quotes.")
+    ] = False,
+    encoding: Annotated[str | None, typer.Option(help="How the file is encoded, such as windows-1252.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="What separates columns, such as ';' or tab.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a spreadsheet.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="csv, tsv, jsonl, json, xlsx or parquet, whatever the name says.")
+    ] = None,
+    fill_short_rows: Annotated[
+        bool, typer.Option("--fill-short-rows", help="Take cells that are missing at the end of a row for empty ones.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")] = False,
     max_cost: Annotated[
         str | None,
@@ -72,8 +90,10 @@ def classify(
         fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
     if categories and categories_file:
         fail("--categories and --categories-file both say what the categories are: give one of them", BAD_INPUT)
-    from nightsort.cli.classification.order import Order
+    from nightsort.cli.classification.order import Named, Order
     from nightsort.cli.classification.run import carry_out
+    from nightsort.formats.exports import Reading
+    from nightsort.formats.table import Options
 
     carry_out(
         Order(
@@ -92,5 +112,8 @@ def classify(
             simulated=seconds if simulate else None,
             state=state,
             api_url=api_url,
+            named=Named(id=id, subject=subject, body=body, text=tuple(text or ())),
+            options=Options(format, delimiter, encoding, sheet, fill_short_rows),
+            reading=Reading(strip_quotes=strip_quotes),
         )
     )

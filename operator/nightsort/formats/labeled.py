@@ -30,14 +30,24 @@ Labels = Callable[[str], Sequence[str | None] | None]
 """What was found for the ticket of an id, as many as there are names; None where nothing was."""
 
 
+def nothing(_: IO[bytes]) -> None:
+    """Looks at the new file in no way."""
+
+
 def write_labeled(
-    table: Table, columns: Columns, labels: Labels, path: Path, names: Sequence[str] = ADDED
+    table: Table,
+    columns: Columns,
+    labels: Labels,
+    path: Path,
+    names: Sequence[str] = ADDED,
+    ready: Callable[[IO[bytes]], None] = nothing,
 ) -> tuple[str, ...]:
     """Writes every row and column of the input in its order and dialect, with further columns; returns their names.
 
     They are called `nightsort_category` … where the input has columns of their names. A former file at `path` stays
     until the new one is whole and on disk; its permissions stay, and a new file has those of the input. Where the
-    input's characters cannot spell a label, the file is written in UTF-8.
+    input's characters cannot spell a label, the file is written in UTF-8. `ready` gets the new file, to be read from
+    wherever it likes, before it takes its place.
 
     Raises:
         UnusableFile: it cannot be written, is the input itself, or the input is not the one that was opened.
@@ -58,6 +68,8 @@ def write_labeled(
             part.seek(0)
             part.truncate()
             write(part, target, table, kind, names, values, UTF8)
+        part.flush()
+        ready(part)
     return tuple(names)
 
 

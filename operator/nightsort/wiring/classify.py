@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from nightsort.adapters.local.census import Counts, Label, Present, ResourceGauges, ended, settle
+from nightsort.adapters.local.census import Census, Counts, Label, Present, ended, settle
 from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.adapters.local.events import LogEvents
@@ -22,10 +22,10 @@ from nightsort.wiring.connector import Connector
 from nightsort.wiring.services import services_of
 
 __all__ = [
+    "Census",
     "Counts",
     "Label",
     "Present",
-    "ResourceGauges",
     "State",
     "ended",
     "import_client",

@@ -30,7 +30,8 @@ CREATE TEMP TABLE IF NOT EXISTS present (
     fresh INTEGER
 )
 """
-# The first that holds. An answer counts for the same ticket, the same text and the same settings alone.
+# The first that holds. An answer counts for the same ticket, the same text and the same settings alone, whichever file
+# it is from; what has changed is told of the same file, since another one may number its tickets in the same way.
 STANDING = """
 UPDATE temp.present AS p SET standing = CASE
     WHEN EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
@@ -38,9 +39,10 @@ UPDATE temp.present AS p SET standing = CASE
     WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings
                  AND (l.category IS NOT NULL OR l.verdict = 'Unsendable' OR NOT :retry)) THEN 'answered'
     WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings) THEN 'retried'
-    WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.settings = :settings) THEN 'other text'
-    WHEN EXISTS (SELECT 1 FROM labels l JOIN settings s ON s.digest = l.settings
-                 WHERE l.id = p.id AND s.simulated = :simulated) THEN 'other settings'
+    WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.settings = :settings AND l.file = :file)
+        THEN 'other text'
+    WHEN EXISTS (SELECT 1 FROM labels l JOIN settings s ON s.digest = l.settings AND s.file = l.file
+                 WHERE l.id = p.id AND l.file = :file AND s.simulated = :simulated) THEN 'other settings'
     ELSE 'new' END
 """
 FRESH = "UPDATE temp.present SET fresh = standing NOT IN ('under way', 'answered')"
@@ -109,25 +111,26 @@ class Label:
     output_tokens: int
 
 
-class ResourceGauges:
-    """The tickets of one file under one set of settings, whose digest is `settings`.
+class Census:
+    """The tickets of one file under one set of settings, whose digest is `settings`. `file` is its name.
 
     Those of simulated runs have a digest of their own, so that their labels count for no other run.
     """
 
-    def __init__(self, state: State, settings: bytes, *, simulated: bool = False) -> None:
-        self._state, self._settings, self._simulated = state, settings, simulated
+    def __init__(self, state: State, settings: bytes, file: str, *, simulated: bool = False) -> None:
+        self._state, self._settings, self._file, self._simulated = state, settings, file, simulated
 
     def take(self, tickets: Iterable[Present], *, retry: bool = False, limit: int | None = None) -> Counts:
         """Reads the tickets once, in their order, and says how they stand."""
         self._state.rows(PRESENT)
         encode = msgspec.json.Encoder().encode
         rows = ((place, each.id, each.text, encode(dict(each.fields))) for place, each in enumerate(tickets))
+        known = {"settings": self._settings, "file": self._file, "simulated": self._simulated}
         with self._state.transaction() as connection:
             connection.execute("DELETE FROM temp.present")
             while chunk := list(islice(rows, CHUNK)):
                 connection.executemany("INSERT INTO temp.present (position, id, text, fields) VALUES (?,?,?,?)", chunk)
-            connection.execute(STANDING, {"settings": self._settings, "retry": retry, "simulated": self._simulated})
+            connection.execute(STANDING, {**known, "retry": retry})
             connection.execute(FRESH)
             if limit is not None:
                 connection.execute(LATER, {"most": limit})
@@ -138,11 +141,11 @@ class ResourceGauges:
         """The tickets that are to be asked."""
         return StateTickets.to_be_asked(self._state)
 
-    def begin(self, name: str, spec: Spec, file: str) -> Resource:
+    def begin(self, name: str, spec: Spec) -> Resource:
         """Makes a run of them, durably. Nothing was bought for it yet."""
         meta = Meta(NAMESPACE, name, uuid4().hex)
         with self._state.transaction() as connection:
-            run = StateLedger(self._state).add(meta, spec, file, simulated=self._simulated)
+            run = StateLedger(self._state).add(meta, spec, self._file, simulated=self._simulated)
             connection.execute(TICKETS, {"run": meta.uid, "settings": self._settings})
         return run
 
@@ -173,16 +176,17 @@ class ResourceGauges:
     def former_settings(self) -> Mapping[str, object] | None:
         """What other settings were used last, if there were any."""
         found = self._state.rows(
-            "SELECT settings FROM settings WHERE digest <> ? AND simulated = ? ORDER BY used_at DESC LIMIT 1",
-            (self._settings, self._simulated),
+            "SELECT settings FROM settings WHERE digest <> ? AND file = ? AND simulated = ? "
+            "ORDER BY used_at DESC LIMIT 1",
+            (self._settings, self._file, self._simulated),
         )
         return json.loads(found[0][0]) if found else None
 
     def keep_settings(self, settings: str) -> None:
         """Remembers what the digest stands for."""
         self._state.rows(
-            "INSERT INTO settings VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET used_at = excluded.used_at",
-            (self._settings, settings, self._simulated, now()),
+            "INSERT INTO settings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used_at = excluded.used_at",
+            (self._settings, self._file, settings, self._simulated, now()),
         )
 
 

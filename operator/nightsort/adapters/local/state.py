@@ -27,10 +27,12 @@ BUSY_SECONDS = 10.0
 IGNORED = "# What nightsort remembers; it belongs to this folder and not into a repository.\n*\n"
 TABLES = """
 CREATE TABLE settings (
-    digest BLOB PRIMARY KEY,
+    digest BLOB NOT NULL,
+    file TEXT NOT NULL,
     settings TEXT NOT NULL,
     simulated INTEGER NOT NULL,
-    used_at TEXT NOT NULL
+    used_at TEXT NOT NULL,
+    PRIMARY KEY (digest, file)
 );
 CREATE TABLE runs (
     uid TEXT PRIMARY KEY,
@@ -63,6 +65,7 @@ CREATE TABLE labels (
     id TEXT NOT NULL,
     text BLOB NOT NULL,
     settings BLOB NOT NULL,
+    file TEXT NOT NULL,
     category TEXT,
     verdict TEXT NOT NULL,
     reason TEXT NOT NULL,

@@ -14,12 +14,12 @@ from nightsort.domain.stored import Rehearsal, Stored, Summary
 # mark of what its answer depends on, so that nothing is stored of it.
 PUT = """
 INSERT INTO labels
-SELECT id, text, settings, :category, :verdict, :reason, :model, :batch_id, :classified_at,
+SELECT t.id, t.text, t.settings, r.file, :category, :verdict, :reason, :model, :batch_id, :classified_at,
        :input_tokens, :output_tokens
-FROM run_tickets WHERE run = :run AND id = :id
+FROM run_tickets t JOIN runs r ON r.uid = t.run WHERE t.run = :run AND t.id = :id
 ON CONFLICT DO UPDATE SET
-    category = excluded.category, verdict = excluded.verdict, reason = excluded.reason, model = excluded.model,
-    batch_id = excluded.batch_id, classified_at = excluded.classified_at,
+    file = excluded.file, category = excluded.category, verdict = excluded.verdict, reason = excluded.reason,
+    model = excluded.model, batch_id = excluded.batch_id, classified_at = excluded.classified_at,
     input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens
 WHERE labels.category IS NULL OR excluded.category IS NOT NULL
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,14 +17,25 @@ from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
 from nightsort.cli.manifests import InvalidManifest, text_of
 from nightsort.cli.yaml_documents import load, place_of, problem_of
+from nightsort.formats.exports import Reading
+from nightsort.formats.table import Options
 
 CATEGORIES_FILE = "categories.yaml"
 KNOWN = ("categories", "instructions", "unknownLabel")
-WHOLE_BODY = "$body"
 
 
 class InvalidOrder(ValueError):
     """What was given cannot be used; the message says where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The columns that a person has named."""
+
+    id: str | None = None
+    subject: str | None = None
+    body: str | None = None
+    text: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,9 @@ class Order:
     simulated: float | None = None
     state: Path = Path(".nightsort")
     api_url: str | None = None
+    named: Named = field(default_factory=Named)
+    options: Options = field(default_factory=Options)
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def state_file(self) -> Path:

@@ -1,14 +1,12 @@
-"""The labelled file: written whole or not at all, and never over a file that is not ours."""
+"""The labelled file, which is never written over a file that is not ours."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
+from typing import IO
 
 from nightsort.cli.classification.order import InvalidOrder
-from nightsort.domain.errors import Stalled
 from nightsort.wiring.classify import State
 
 READ_BYTES = 1 << 20
@@ -41,50 +39,28 @@ class Output:
                 "file with --output"
             )
 
-    def write(self, pieces: Iterable[bytes]) -> None:
-        """Replaces the file. Whoever kills the process leaves the former file or the new one, and the state knows both.
+    def ready(self, file: IO[bytes]) -> None:
+        """Keeps in mind what is about to take the file's place: whoever kills the process leaves one of the two."""
+        file.seek(0)
+        self._state.rows(
+            "INSERT INTO outputs (path, pending) VALUES (?, ?) ON CONFLICT DO UPDATE SET pending = excluded.pending",
+            (self._key, digest_of(file)),
+        )
 
-        Raises:
-            Stalled: the disk is full, or the place cannot be written to.
-        """
-        part = self.path.with_name(f".{self.path.name}.part")
-        digest = blake2b(digest_size=16)
-        try:
-            with part.open("wb") as file:
-                for piece in pieces:
-                    digest.update(piece)
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            self._state.rows(
-                "INSERT INTO outputs (path, pending) VALUES (?, ?) "
-                "ON CONFLICT DO UPDATE SET pending = excluded.pending",
-                (self._key, digest.digest()),
-            )
-            part.replace(self.path)
-            self._flush_folder()
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise Stalled(
-                f"cannot write {self.path}: {error.strerror}; the labels are kept: mend that, and the same command "
-                "writes them without buying anything",
-                reason="NotWritable",
-            ) from error
+    def written(self) -> None:
+        """It has taken the file's place."""
         self._state.rows("UPDATE outputs SET digest = pending, pending = NULL WHERE path = ?", (self._key,))
 
     def _digest(self) -> bytes:
-        digest = blake2b(digest_size=16)
         try:
             with self.path.open("rb") as file:
-                while piece := file.read(READ_BYTES):
-                    digest.update(piece)
+                return digest_of(file)
         except OSError as error:
             raise InvalidOrder(f"{self.path} cannot be read: {error.strerror}") from None
-        return digest.digest()
 
-    def _flush_folder(self) -> None:
-        descriptor = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+
+def digest_of(file: IO[bytes]) -> bytes:
+    digest = blake2b(digest_size=16)
+    while piece := file.read(READ_BYTES):
+        digest.update(piece)
+    return digest.digest()

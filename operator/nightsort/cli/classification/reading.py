@@ -1,47 +1,93 @@
-"""The tickets of a file, as they are asked and as they are written back."""
+"""The tickets of a person's file, as they are asked about and as they are written back."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from nightsort.formats.tickets import entries
+from nightsort.cli.classification.order import InvalidOrder, Named
+from nightsort.domain.report import plural
+from nightsort.domain.ticket import Ticket
+from nightsort.formats.columns import Columns, UnknownColumns, find_columns
+from nightsort.formats.exports import Reading, Survey, survey, tickets_of
+from nightsort.formats.labeled import write_labeled
+from nightsort.formats.opening import open_table
+from nightsort.formats.table import Options, Table
+
+SUBJECT_AND_BODY = "Subject: $subject\n\n$body"
+Cells = Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class TicketFile:
-    path: Path
-    header: tuple[str, ...]
-    template: str
-    told: tuple[str, ...] = ()
+    """A file that was read to its end once, and is the same each time that it is read again."""
 
-    def tickets(self) -> Iterator[tuple[str, Mapping[str, str]]]:
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            for entry in entries(file, "csv", ()):
-                yield entry.fields["id"], entry.fields
+    table: Table
+    columns: Columns
+    reading: Reading
+    survey: Survey
 
-    def labeled(self, names: Sequence[str], cells: Iterable[Sequence[str]]) -> Iterator[str]:
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            yield line([*next(reader), *names])
-            for row, more in zip(filter(any, reader), cells, strict=True):
-                yield line([*row, *more])
+    @property
+    def template(self) -> str:
+        """What the model is given of a ticket."""
+        if self.columns.subject is None:
+            return "$body"
+        return SUBJECT_AND_BODY if self.columns.text else "$subject"
+
+    @property
+    def told(self) -> Iterator[str]:
+        """What was taken for what, and what is odd."""
+        yield f"{self.table.path}: {plural(self.survey.tickets, 'ticket')}; {'; '.join(self.columns.notes)}"
+        yield from self.survey.notes
+
+    def tickets(self) -> Iterator[Ticket]:
+        """In the order of the file. Raises UnusableFile: it is not the same any more."""
+        for one in tickets_of(self.table, self.columns, self.reading):
+            yield Ticket(one.id, {"subject": one.subject, "body": one.body}, "")
+
+    def write(
+        self,
+        path: Path,
+        names: Sequence[str],
+        labels: Callable[[], Iterable[tuple[str, Cells]]],
+        ready: Callable[[IO[bytes]], None],
+    ) -> tuple[str, ...]:
+        """The file with further columns; what they are called. `labels` begins anew at each call.
+
+        `ready` gets the new file before it takes the place of the former.
+
+        Raises:
+            UnusableFile: it cannot be written, or the file that was read is not the same any more.
+        """
+        return write_labeled(self.table, self.columns, InOrder(labels), path, names, ready)
 
 
-def opened(path: Path) -> TicketFile:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = tuple(next(csv.reader(file)))
-    return TicketFile(path, header, "Subject: $subject\n\n$body" if "subject" in header else "$body")
+class InOrder:
+    """Labels by id, where each is asked for in the order of the file; from the beginning if the file is begun anew."""
+
+    def __init__(self, labels: Callable[[], Iterable[tuple[str, Cells]]]) -> None:
+        self._labels = labels
+        self._rest = iter(labels())
+
+    def __call__(self, ticket_id: str) -> Cells | None:
+        found = next(self._rest, None)
+        if found is None or found[0] != ticket_id:
+            self._rest = iter(self._labels())
+            found = next(self._rest, None)
+        return found[1] if found is not None and found[0] == ticket_id else None
 
 
-def line(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+def opened(path: Path, named: Named, options: Options, reading: Reading) -> TicketFile:
+    """Reads a file to its end and says what is wrong with it, before anything else is done.
 
-
-def labeled_path(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.labeled{path.suffix}")
+    Raises:
+        UnusableFile: with the place. InvalidOrder: its columns are not known.
+    """
+    table = open_table(path, options)
+    try:
+        columns = find_columns(table.header, id=named.id, subject=named.subject, body=named.body, text=named.text)
+    except UnknownColumns as unknown:
+        raise InvalidOrder(f"{path}: {unknown}") from None
+    return TicketFile(table, columns, reading, survey(table, columns))

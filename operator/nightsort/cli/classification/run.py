@@ -19,12 +19,12 @@ from nightsort.api.status import Status
 from nightsort.cli.classification import ending, offer
 from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same_command, wanted
 from nightsort.cli.classification.output import Output
-from nightsort.cli.classification.reading import TicketFile, labeled_path, opened
+from nightsort.cli.classification.reading import TicketFile, opened
+from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import ITS_OWN, settings_of
 from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
 from nightsort.cli.local_runner import LocalRunner
-from nightsort.cli.progress import console
 from nightsort.cli.simulated import settings_with_api
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.dependence import as_words, digest_of_settings, digest_of_text
@@ -34,9 +34,9 @@ from nightsort.domain.printable import printable
 from nightsort.domain.prompt import placeholders
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
-from nightsort.domain.ticket import Ticket
 from nightsort.flow.preflight.estimate import Estimate, estimate
 from nightsort.flow.run.services import Services
+from nightsort.formats.kinds import labeled_path
 from nightsort.formats.tickets import InvalidFile
 from nightsort.settings import Settings
 from nightsort.wiring import classify as wiring
@@ -49,7 +49,7 @@ def carry_out(order: Order) -> None:
     threading.Thread(target=wiring.import_client, daemon=True).start()  # it takes 2 s, and reading takes no SDK
     settings = settings_of(anthropic_base_url=ITS_OWN if order.is_simulated else order.api_url)
     try:
-        table = opened(order.file)
+        table = opened(order.file, order.named, order.options, order.reading)
         asked = wanted(order, table.template)
         with (
             wiring.opened(order.state_file, f"nightsort classify {order.file}") as state,
@@ -85,7 +85,7 @@ class Tooling:
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._closing.aclose())
 
-    def estimate(self, spec: Spec, census: wiring.ResourceGauges) -> tuple[Estimate, str]:
+    def estimate(self, spec: Spec, census: wiring.Census) -> tuple[Estimate, str]:
         """What the tickets of a census that are to be asked will cost, and the day of the prices."""
         return self._runner.run(self._estimate(spec, census))
 
@@ -99,7 +99,7 @@ class Tooling:
             self._services = await self._closing.enter_async_context(wiring.state_tools(settings, self._state))
         return self._services
 
-    async def _estimate(self, spec: Spec, census: wiring.ResourceGauges) -> tuple[Estimate, str]:
+    async def _estimate(self, spec: Spec, census: wiring.Census) -> tuple[Estimate, str]:
         services = await self._ready()
         api = await services.connections.api(Resource(Meta("default", "estimate", ""), spec, Status()))
         return await estimate(spec, census.source(), api, services.prices), services.prices.day
@@ -125,14 +125,16 @@ class Classification:
     asked: Wanted
     state: wiring.State
     tooling: Tooling
-    out: Console = field(default_factory=console)
-    err: Console = field(default_factory=lambda: console(stderr=True))
+    out: Console = field(default_factory=screen)
+    err: Console = field(default_factory=lambda: screen(stderr=True))
 
     def run(self) -> None:
         """Raises InvalidOrder, InvalidFile, Interruption: what is in the way, with nothing bought."""
-        settings = settings_of_spec(self.asked.spec, simulated=self.order.is_simulated)
-        census = wiring.ResourceGauges(self.state, digest_of_settings(settings), simulated=self.order.is_simulated)
-        output = Output(self.state, self.order.output or labeled_path(self.order.file))
+        order = self.order
+        settings = settings_of_spec(self.asked.spec, simulated=order.is_simulated)
+        name = str(order.file.absolute())
+        census = wiring.Census(self.state, digest_of_settings(settings), name, simulated=order.is_simulated)
+        output = Output(self.state, order.output or labeled_path(order.file))
         wiring.settle(self.state)
         output.refuse_strange()
         self.say(*self.table.told, self.asked.told)
@@ -146,18 +148,19 @@ class Classification:
         if bought is False and not runs:
             fail("nothing was bought", NOT_COMPLETE)
         ended = self.wait(runs) if runs else []
-        self.write(census, output)
-        self.end(census, counts, output, ended)
+        names = self.write(census, output)
+        where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names)}"
+        self.end(census, counts, where, ended)
 
     def present(self) -> Iterator[wiring.Present]:
         """The file's tickets, with the fields that the template names."""
         encoder = Encoder(self.asked.spec, disable_thinking=False)
         names = placeholders(self.asked.spec.prompt)
-        for ticket_id, fields in self.table.tickets():
-            text = encoder.text(Ticket(ticket_id, fields, ""))
-            yield wiring.Present(ticket_id, digest_of_text(text), {name: fields.get(name, "") for name in names})
+        for ticket in self.table.tickets():
+            fields = {name: text for name, text in ticket.fields.items() if name in names}
+            yield wiring.Present(ticket.id, digest_of_text(encoder.text(ticket)), fields)
 
-    def buy(self, census: wiring.ResourceGauges, counts: wiring.Counts) -> bool:
+    def buy(self, census: wiring.Census, counts: wiring.Counts) -> bool:
         """Shows the price and makes a run, where that is agreed to. Nothing is bought before the flow has it."""
         price, day = self.tooling.estimate(self.asked.spec, census)
         offer.show(self.out, self.order, self.asked.spec, price, day)
@@ -165,7 +168,7 @@ class Classification:
             return False
         if not offer.agreed(self.order, price):
             return False
-        census.begin(name_of(self.order.file), self.asked.spec, str(self.order.file))
+        census.begin(name_of(self.order.file), self.asked.spec)
         return True
 
     def wait(self, runs: Sequence[Resource]) -> list[Resource]:
@@ -176,13 +179,15 @@ class Classification:
             wiring.ended(self.state, run)
         return ended
 
-    def write(self, census: wiring.ResourceGauges, output: Output) -> None:
-        cells = ((one.category or "", one.verdict or "", one.reason) for one in census.labels())
-        output.write(piece.encode() for piece in self.table.labeled(COLUMNS, cells))
+    def write(self, census: wiring.Census, output: Output) -> tuple[str, ...]:
+        def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
+            return ((one.id, (one.category, one.verdict, one.reason)) for one in census.labels())
 
-    def end(
-        self, census: wiring.ResourceGauges, counts: wiring.Counts, output: Output, runs: Sequence[Resource]
-    ) -> None:
+        names = self.table.write(output.path, COLUMNS, labels, output.ready)
+        output.written()
+        return names
+
+    def end(self, census: wiring.Census, counts: wiring.Counts, where: str, runs: Sequence[Resource]) -> None:
         tally = ending.Tally()
         for category, verdict, count in census.outcome():
             tally.add(category, verdict, count)
@@ -190,7 +195,7 @@ class Classification:
         if open_runs:
             tally.under_way, tally.not_asked = tally.not_asked - counts.later, counts.later
         ending.show(self.out, tally, runs)
-        self.say(f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(COLUMNS)}")
+        self.say(where)
         self.say(*next_steps(self.order, counts, tally))
         if open_runs:
             fail(f"not complete: {come_back(self.order)}", NOT_COMPLETE if self.order.timeout is None else TIMED_OUT)

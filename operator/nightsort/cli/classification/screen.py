@@ -1,0 +1,28 @@
+"""Where lines go: to somebody who may stop listening long before the work is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+
+from nightsort.cli.progress import PLAIN_WIDTH
+
+
+class Screen(Console):
+    """Whoever closes the other end, as `head` does, hears no more; what was bought is collected all the same."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, (sys.stderr if self.stderr else sys.stdout).fileno())
+        os.close(nowhere)
+
+
+def screen(*, stderr: bool = False) -> Console:
+    """Text is shown as it is: a category may be called [red] or :smile:."""
+    made = Screen(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not made.is_terminal:
+        made.width = PLAIN_WIDTH
+    return made

@@ -1,7 +1,8 @@
 """Which characters a text file is written in: by its mark, by being UTF-8, or Windows-1252 where that is no guess.
 
-Windows-1252 shares its bytes with a dozen other code pages. It is believed only where the letters beyond ASCII are
-those of one language that it is for; a file in Polish, Czech or Turkish reads as letters that no such language has.
+Windows-1252 shares its bytes with a dozen other code pages. It is believed where the letters beyond ASCII are the same
+in Central Europe's page, or those of one language that Windows-1252 is for; a file in Polish, Czech, Slovene or Turkish
+reads as letters that no such language has.
 """
 
 from __future__ import annotations
@@ -26,24 +27,31 @@ MARKS = (  # UTF-32's little-endian mark begins with that of UTF-16
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 WESTERN = "cp1252"
 LETTERS = {
-    "German": "äöüßÄÖÜ",
-    "French": "àâæçéèêëîïôœùûüÿÀÂÆÇÉÈÊËÎÏÔŒÙÛÜ",
-    "Spanish": "áéíóúüñÁÉÍÓÚÜÑ¿¡ºª",
-    "Portuguese": "áâãàçéêíóôõúüÁÂÃÀÇÉÊÍÓÔÕÚºª",
-    "Italian": "àèéìòùÀÈÉÌÒÙ",
-    "Dutch": "éëèïóöüáÉË",
-    "Scandinavian": "åäöæøéÅÄÖÆØÉ",
+    "French": "àèêëîïôœùûüÿÀÈÊËÎÏÔŒÙÛÜ",
+    "Spanish": "ñÑ¿¡ºª",
+    "Portuguese": "ãàêõÃÀÊÕºª",
+    "Italian": "àèìòùÀÈÌÒÙ",
+    "Dutch": "èïÈÏ",
+    "Danish and Norwegian": "åæøÅÆØ",
+    "Swedish and Finnish": "åÅ",
 }
+"""Beside those that Windows-1252 and Windows-1250 have in the same place, such as ä, é and ß."""
 SIGNS = frozenset("€‚„“”‘’…–—•«»°§£©®™´·\xa0")  # noqa: RUF001
+SAME = frozenset(
+    bytes([byte]).decode("cp1252", "replace")
+    for byte in range(128, 256)
+    if bytes([byte]).decode("cp1252", "replace") == bytes([byte]).decode("cp1250", "replace") != "\ufffd"
+) - set("ŠšŽž")
+"""The last four are letters of Slavic languages alone."""
 LEAST_SHARE = 0.97
-"""Of the letters beyond ASCII that one language must have: the others are in names."""
+"""Of the other letters, that one language must have: the rest are in names."""
 MOST_SHARE = 0.3
 """Of letters beyond ASCII in all of them, in a language that Windows-1252 is for."""
 BINARY = "this is binary and no text: export it as CSV, or name what it is with --format"
 MOST_ZEROS = 0.7
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-SIGN_IN_A_WORD = re.compile(r"[A-Za-z][€‚„“”…•«»][A-Za-z]")  # noqa: RUF001
-"""As where `ä` of the code page of DOS is read as `„`."""
+MISREAD = re.compile(r"[A-Za-z][€‚„“”…•«»][A-Za-z]|[ÂÃ][\xa1-\xbf€„“”…–œžŸ¤]|â€")  # noqa: RUF001
+"""As where `ä` of the code page of DOS is read as `„`, or that of UTF-8 as two letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +161,21 @@ def texts(file: UnchangedFile, charset: Charset) -> Iterator[str]:
 def is_western(file: UnchangedFile) -> bool:
     """Whether Windows-1252 is what it is written in beyond doubt."""
     found: Counter[str] = Counter()
-    chars = in_words = 0
+    chars = misread = 0
     try:
         for text in texts(file, Charset(WESTERN)):
             chars += len(text)
-            in_words += len(SIGN_IN_A_WORD.findall(text))
+            misread += len(MISREAD.findall(text))
             found.update(BEYOND_ASCII.findall(text))
     except UnicodeDecodeError:
         return False
     letters = {character: count for character, count in found.items() if character not in SIGNS}
-    total = sum(letters.values())
-    covered = max(sum(letters.get(letter, 0) for letter in alphabet) for alphabet in LETTERS.values())
-    return covered >= LEAST_SHARE * total and total <= MOST_SHARE * chars and in_words * 10 <= found.total()
+    doubtful = sum(count for letter, count in letters.items() if letter not in SAME)
+    covered = max(
+        sum(letters.get(letter, 0) for letter in alphabet if letter not in SAME) for alphabet in LETTERS.values()
+    )
+    few = sum(letters.values()) <= MOST_SHARE * chars and misread * 10 <= found.total()
+    return few and covered >= LEAST_SHARE * doubtful
 
 
 def remedy(charset: Charset, told: str | None) -> str:

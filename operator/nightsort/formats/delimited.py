@@ -14,7 +14,13 @@ from nightsort.formats.charsets import Charset
 from nightsort.formats.dialects import NAMES, Dialect, UnknownDelimiter, dialect_of
 from nightsort.formats.kinds import Kind
 from nightsort.formats.table import Options, Role, Row, Values, ragged, unique_names
-from nightsort.formats.tickets import MOST_COLUMNS, MOST_LINE_CHARS, InvalidFile, Lines
+from nightsort.formats.tickets import (
+    CHARS_OF_A_LINE,
+    MOST_COLUMNS,
+    MOST_EMPTY_LINES,
+    MOST_LINE_CHARS,
+    MOST_TICKET_LINES,
+)
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile
 
@@ -23,26 +29,52 @@ NEVER_CLOSED = "a quote is opened in this row and never closed: close it, or dou
 NOT_DOUBLED = (
     'a quote within quotes must be doubled, as in "12"" screen", and behind a closing one a separator must follow'
 )
+TOO_LONG = (
+    f"a row of more than {MOST_LINE_CHARS:,} characters or {MOST_TICKET_LINES:,} lines begins here: is a quote open?"
+)
+TOO_EMPTY = f"more than {MOST_EMPTY_LINES:,} empty lines: is this the right file?"
 NO_HEADER = "no header: the first line must have the names of the columns"
 
 
-class WrittenLines(Lines):
-    """Lines that are kept until the record that they make up has been taken."""
+class WrittenLines:
+    """A file's lines, kept until the record that they make up has been taken; no record is more than memory holds."""
 
-    def __init__(self, file: TextIO) -> None:
-        super().__init__(file)
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
+        self._file = file
         self._kept: list[str] = []
+        self._empty = 0
 
-    def __next__(self) -> str:
-        line = super().__next__()
-        self._kept.append(line)
-        return line
+    def __iter__(self) -> Iterator[str]:
+        kept, held, number = self._kept, 0, 0
+        while line := self._file.readline(MOST_LINE_CHARS):
+            number += 1
+            if not kept:
+                held = 0
+            kept.append(line)
+            held += len(line)
+            if held >= MOST_LINE_CHARS or len(kept) > MOST_TICKET_LINES:
+                raise UnusableFile(self._path, TOO_LONG, f"line {number - len(kept) + 1:,}")
+            yield line
 
     def taken(self) -> str:
-        self.let_go()
+        """The text of the record that was read."""
         raw = self._kept[0] if len(self._kept) == 1 else "".join(self._kept)
         self._kept.clear()
         return raw
+
+    def is_empty(self, number: int, raw: str) -> None:
+        """Counts an empty line; one that is long counts as several.
+
+        Raises:
+            UnusableFile: there are millions more of them than tickets.
+        """
+        self._empty += 1 + len(raw) // CHARS_OF_A_LINE
+        if self._empty > MOST_EMPTY_LINES:
+            raise UnusableFile(self._path, TOO_EMPTY, f"line {number:,}")
+
+    def is_ticket(self) -> None:
+        self._empty -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +169,22 @@ class Delimited:
         with self._text() as text:
             if skipped:
                 text.readline()
-            lines = WrittenLines(text)
+            lines = WrittenLines(self.path, text)
             reader = csv.reader(
-                lines, delimiter=self.dialect.delimiter, skipinitialspace=self.dialect.spaced, strict=True
+                iter(lines), delimiter=self.dialect.delimiter, skipinitialspace=self.dialect.spaced, strict=True
             )
             number = 1
             try:
                 for cells in reader:
                     raw = lines.taken()
                     if not any(cells):
-                        lines.is_empty(len(raw))
+                        lines.is_empty(number + skipped, raw)
                     else:
                         lines.is_ticket()
                     yield number + skipped, cells, raw
                     number = reader.line_num + 1
             except csv.Error as error:
                 raise UnusableFile(self.path, explained(error), f"line {number + skipped:,}") from None
-            except UnusableFile:
-                raise
-            except InvalidFile as error:
-                raise UnusableFile(self.path, str(error)) from None
 
     @contextmanager
     def _text(self) -> Iterator[io.TextIOWrapper]:

@@ -135,14 +135,49 @@ def test_a_file_that_is_cut_while_it_is_read_is_no_file_with_an_open_quote(tmp_p
         list(tickets_of(table, find_columns(table.header)))
 
 
-def test_windows_1252_is_read_where_it_is_no_guess_and_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Grüße aus Köln, für 5 €, „danke“",
+        "Où est ma carte ? Ça fait déjà trois semaines, c\u2019est très gênant",
+        "¿Dónde está mi tarjeta? Mañana me voy",
+        "O cartão não chegou e as transações também não",
+        "Perché la carta non è più valida? Così non può funzionare",
+        "Hvor er mitt kort? Jeg får ikke åpnet appen på øya, vær så snill",
+        "Zoë und José kennen Müller & Söhne",
+    ],
+)
+def test_windows_1252_is_read_where_it_is_no_guess_and_told(tmp_path: Path, text: str) -> None:
     path = tmp_path / "t.csv"
-    path.write_bytes(GERMAN.encode("cp1252"))
+    path.write_bytes(f"id;text\r\n1;{text}\r\n".encode("cp1252"))
 
     table = open_table(path)
 
     assert table.notes[0].startswith("read as Windows-1252, since it is not UTF-8")
-    assert next(tickets_of(table, find_columns(table.header))).body == "Grüße aus Köln, für 5 €"
+    assert next(tickets_of(table, find_columns(table.header))).body == text
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        ("Dzień dobry, proszę o pomoc, łącze nie działa", "cp1250"),
+        ("Dobrý den, kde je moje karta? Čekám už tři týdny, děkuji", "cp1250"),
+        ("Kje je moja kartica? Čakam že več tednov, prosim za račun", "cp1250"),
+        ("Hol van a kártyám? Egy hete várok rá, köszönöm a gyors választ, üdvözlettel, őszintén, tűz", "cp1250"),
+        ("Kart nerede? Üç haftadan beri yok, teşekkürler, iyi günler, değil mi", "cp1254"),
+        ("Где моя карта? Я жду уже три недели", "cp1251"),
+        ("Grüße aus Köln", "cp850"),
+        ("Grüße aus Köln, für die Größe", "mac_roman"),
+    ],
+)
+def test_a_code_page_that_would_be_a_guess_is_asked_for(tmp_path: Path, text: str, codec: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(f"id;text\r\n1;{text}\r\n".encode(codec))
+
+    assert "line 2: not UTF-8 text, and which code page it is would be a guess: name it with --encoding" in said_of(
+        path
+    )
+    assert next(open_table(path, Options(encoding=codec)).records()).cells == ("1", text)
 
 
 def test_an_encoding_that_a_person_names_is_taken(tmp_path: Path) -> None:

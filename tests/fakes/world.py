@@ -112,12 +112,14 @@ class World:
         ]
         return self.apply_tickets(tickets, name=name, **spec)
 
-    def apply_tickets(self, tickets: Sequence[Ticket], *, name: str = "tickets", **spec: Any) -> Resource:
+    def apply_tickets(
+        self, tickets: Sequence[Ticket], *, name: str = "tickets", namespace: str = "support", **spec: Any
+    ) -> Resource:
         given = {"source": {"configMap": CONFIG_MAP}, "overlapPolicy": "Allow"} | spec
         given["prompt"] = {"template": "$body"} | spec.get("prompt", {})
         self.connections.sources[name] = MemorySource(tickets)
         self.connections.sinks_of[name] = [MemorySink()]
-        meta = Meta("support", name, str(uuid5(NAMESPACE_OID, name)), created_at=self.clock.now())
+        meta = Meta(namespace, name, str(uuid5(NAMESPACE_OID, name)), created_at=self.clock.now())
         return self.ledger.add(Resource(meta, Spec.model_validate(manifest(**given)["spec"]), Status()))
 
     @property

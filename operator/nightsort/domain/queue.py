@@ -66,6 +66,19 @@ def has_room(requests: int, loads: Iterable[Load], limit: int) -> bool:
     return there + requests <= limit or there == 0
 
 
+def may_go(mine: Place, first: Sequence[Place], loads: Iterable[Load], limit: int) -> bool:
+    """Whether somebody in the queue goes now: there is room, also for those who go before.
+
+    These may do something else just now, and are not waited for.
+    """
+    there = sum(load.requests for load in loads)
+    for place in first:
+        if place.uid == mine.uid:
+            return has_room(mine.requests, [Load(mine.namespace, there)], limit)
+        there += place.requests
+    return False
+
+
 def in_words(place: Place, first: Sequence[Place]) -> str:
     """Far back the place is not told exactly, since each step would be a write of the status."""
     for position, other in enumerate(first, 1):

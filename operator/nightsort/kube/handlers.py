@@ -19,10 +19,10 @@ def unfinished(status: kopf.Status, **_: Any) -> bool:
     return not any(one.get("type") == "Finished" and one.get("status") == "True" for one in conditions)
 
 
-def first_look(memo: kopf.Memo, **_: Any) -> float:
+def first_look(memo: kopf.Memo, namespace: str | None, **_: Any) -> float:
     """Spreads the looks after a restart, when all timers start at once. It must not raise."""
     scheduler: ResourceScheduler = memo.scheduler
-    return scheduler.turn()
+    return scheduler.turn(namespace or "")
 
 
 @kopf.timer(*RESOURCE, interval=TICK_SECONDS, initial_delay=first_look, when=unfinished)

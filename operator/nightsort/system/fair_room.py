@@ -14,7 +14,7 @@ class Target:
     """For whom something is done, and where. Two spellings of a server are two: the namespace's share bounds both."""
 
     namespace: str
-    name: str
+    name: str = ""
 
 
 class FairRoom:

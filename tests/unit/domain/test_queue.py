@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightsort.domain.queue import Load, Place, front, has_room, in_words
+from nightsort.domain.queue import Load, Place, front, has_room, in_words, may_go
 
 NOW = 0.0
 
@@ -51,3 +51,21 @@ def test_there_is_room_up_to_the_limit_and_for_one_that_is_larger_when_alone() -
     assert not has_room(41, [Load("a", 60)], 100)
     assert has_room(500, [], 100)
     assert not has_room(500, [Load("a", 1)], 100)
+
+
+def test_who_stands_behind_others_goes_where_there_is_room_for_them_as_well() -> None:
+    first = [place("a1", requests=30), place("b1", "b", requests=30), place("c1", "c", requests=40)]
+    assert [may_go(each, first, [], 100) for each in first] == [True, True, True]
+    assert [may_go(each, first, [Load("d", 20)], 100) for each in first] == [True, True, False]
+    assert [may_go(each, first, [Load("d", 50)], 100) for each in first] == [True, False, False]
+
+
+def test_what_is_larger_than_the_limit_goes_first_and_alone() -> None:
+    first = [place("a1", requests=500), place("b1", "b")]
+    assert may_go(first[0], first, [], 100)
+    assert not may_go(first[1], first, [], 100), "it would keep the first one waiting for longer"
+    assert not may_go(first[0], first, [Load("b", 1)], 100)
+
+
+def test_who_is_not_among_the_first_waits() -> None:
+    assert not may_go(place("z"), [place("a")], [], 100)

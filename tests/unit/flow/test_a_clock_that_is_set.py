@@ -133,7 +133,7 @@ async def test_a_resource_is_looked_at_when_it_is_due(world: World, seconds: flo
 
     assert world.api.calls.total() > asked
     assert scheduler.ailments() == []
-    assert scheduler.turn() < 1
+    assert scheduler.turn("support") < 1
 
 
 @pytest.mark.parametrize("seconds", HOURS)

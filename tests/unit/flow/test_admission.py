@@ -212,3 +212,26 @@ async def test_what_ends_while_it_is_counted_takes_no_room(world: World) -> None
     await world.look(waiting)
 
     assert world.api.calls["create"] == 2
+
+
+async def test_a_resource_that_is_first_in_the_queue_and_does_not_come_keeps_nobody_waiting(world: World) -> None:
+    """Its look hangs at a mute server, or waits for a place among those of its namespace."""
+    limited(world, 4)
+    world.api._duration /= 10
+    running, absent = (
+        world.apply("a", "b", "c", name="running", namespace="team"),
+        world.apply("a", "b", name="absent"),
+    )
+    await world.look(running)
+    await world.look(absent)
+    assert reason(world, absent) == "Queued"
+    small = world.apply("a", name="small", namespace="team")
+    await world.look(small)
+    assert reason(world, small) == "Queued"
+
+    world.clock.advance(20)
+    await world.look(running)
+    assert phase(world, running) == "Complete"
+    await world.look(small)
+
+    assert reason(world, small) != "Queued"

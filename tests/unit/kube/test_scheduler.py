@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from nightsort.api.resource import Meta
 from nightsort.kube.scheduler import LOOKS_AT_ONCE, ResourceScheduler
+from tests.fakes.sources import MemorySource
 from tests.fakes.world import World
 from tests.manifests import manifest
 
@@ -23,9 +25,9 @@ def scheduler(world: World) -> ResourceScheduler:
     return ResourceScheduler(world.services, DEADLINE)
 
 
-def body(world: World, name: str = "tickets", **metadata: Any) -> dict[str, Any]:
+def body(world: World, name: str = "tickets", namespace: str = "support", **metadata: Any) -> dict[str, Any]:
     """What kopf has of a resource that is applied here, too."""
-    meta = world.apply("billing", name=name).meta
+    meta = world.apply("billing", name=name, namespace=namespace).meta
     seen = {
         "name": name,
         "namespace": meta.namespace,
@@ -83,11 +85,42 @@ async def test_what_needs_no_timer_any_more_is_no_ailment(
 async def test_the_first_looks_at_a_thousand_resources_are_spread_over_ten_seconds(
     scheduler: ResourceScheduler,
 ) -> None:
-    turns = [scheduler.turn() for _ in range(1000)]
+    turns = [scheduler.turn("support") for _ in range(1000)]
 
     assert turns[0] < 0.5, "a single one waits for nobody"
     assert 9 < turns[-1] < 11
     assert max(later - sooner for sooner, later in pairwise(turns)) < 0.02
+
+
+async def test_a_resource_does_not_stand_behind_ten_thousand_of_another_namespace(
+    scheduler: ResourceScheduler,
+) -> None:
+    for _ in range(10_000):
+        scheduler.turn("crowded")
+
+    turns = [scheduler.turn("support") for _ in range(100)]
+
+    assert turns[0] < 0.5
+    assert 1.5 < turns[-1] < 2.5, "half the pace, for two"
+
+
+async def test_a_thousand_namespaces_that_begin_together_are_not_a_thousand_times_as_fast(
+    scheduler: ResourceScheduler,
+) -> None:
+    turns = sorted(scheduler.turn(f"team-{number}") for _ in range(10) for number in range(1000))
+
+    assert sum(turn < 1.25 for turn in turns) < 2 * 1000, "their first ones, and few of the others"
+
+
+async def test_of_a_namespace_whose_turns_are_over_nothing_is_remembered(
+    scheduler: ResourceScheduler, world: World
+) -> None:
+    for number in range(100):
+        scheduler.turn(f"team-{number}")
+    world.clock.advance(60)
+    scheduler.turn("support")
+
+    assert set(scheduler._turns) == {"support"}
 
 
 async def looking_for_ever(scheduler: ResourceScheduler, world: World, seen: dict[str, Any]) -> None:
@@ -187,24 +220,113 @@ async def test_a_resource_that_is_due_at_the_next_tick_is_not_kept_waiting(
     assert rest.done()
 
 
-async def test_of_many_resources_only_some_are_looked_at_at_once(scheduler: ResourceScheduler, world: World) -> None:
-    begun: list[str] = []
+# --- many at once -----------------------------------------------------------------------------------------------------
 
-    async def hang(operation: str, *about: object) -> None:
-        begun.append(operation)
+ALONE = 48
+CROWD = LOOKS_AT_ONCE + 10
+
+
+class Crowd:
+    """Looks at many resources of a namespace whose sources are mute: they hang until the end of the test."""
+
+    def __init__(self, scheduler: ResourceScheduler, world: World) -> None:
+        self._scheduler, self._world = scheduler, world
+        self._looks: list[asyncio.Task[None]] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.begun = 0
+
+    async def come(self, namespace: str, many: int = CROWD) -> None:
+        for number in range(many):
+            seen = body(self._world, f"{namespace}-{number}", namespace)
+            self._world.connections.sources[seen["metadata"]["name"]] = MuteSource(self)
+            self._scheduler.see("ADDED", seen)
+            self.bodies.append(seen)
+            self._looks.append(asyncio.create_task(self._scheduler.reconcile(seen)))
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    async def go(self) -> None:
+        for look in self._looks:
+            look.cancel()
+        await asyncio.gather(*self._looks, return_exceptions=True)
+
+
+class MuteSource(MemorySource):
+    def __init__(self, crowd: Crowd) -> None:
+        super().__init__([])
+        self._crowd = crowd
+
+    async def check(self) -> Sequence[str]:
+        self._crowd.begun += 1
         await never()
+        return ()
 
-    world.api.before = hang
-    looks = [
-        asyncio.create_task(scheduler.reconcile(body(world, f"tickets-{number}")))
-        for number in range(LOOKS_AT_ONCE + 10)
-    ]
-    await asyncio.sleep(0.1)
 
-    assert len(begun) == LOOKS_AT_ONCE
-    for look in looks:
-        look.cancel()
-    await asyncio.gather(*looks, return_exceptions=True)
+@pytest.fixture
+async def crowd(scheduler: ResourceScheduler, world: World) -> AsyncIterator[Crowd]:
+    crowd = Crowd(scheduler, world)
+    yield crowd
+    await crowd.go()
+
+
+async def test_of_many_resources_only_some_are_looked_at_at_once(crowd: Crowd) -> None:
+    await crowd.come("crowded")
+
+    assert crowd.begun == ALONE
+
+
+async def test_a_namespace_whose_looks_all_hang_does_not_keep_another_from_being_looked_at(
+    scheduler: ResourceScheduler, world: World, crowd: Crowd
+) -> None:
+    await crowd.come("crowded")
+
+    for number in range(20):
+        await scheduler.reconcile(body(world, f"tickets-{number}"))
+
+    assert world.api.calls["create"] == 20
+
+
+async def test_twenty_namespaces_whose_looks_all_hang_do_not_keep_another_from_being_looked_at(
+    scheduler: ResourceScheduler, world: World, crowd: Crowd
+) -> None:
+    for number in range(20):
+        await crowd.come(f"crowded-{number}", 50)
+
+    await scheduler.reconcile(body(world))
+
+    assert world.api.calls["create"] == 1
+
+
+async def test_a_look_that_waits_for_its_place_is_no_ailment(
+    scheduler: ResourceScheduler, world: World, crowd: Crowd
+) -> None:
+    await crowd.come("crowded")
+    world.clock.advance(LATER)
+
+    assert scheduler.ailments() == []
+
+
+async def test_a_deletion_does_not_wait_for_a_look_that_has_no_place_yet(
+    scheduler: ResourceScheduler, crowd: Crowd
+) -> None:
+    await crowd.come("crowded")
+
+    async with asyncio.timeout(5):
+        await scheduler.finalize(crowd.bodies[-1])
+
+
+async def test_no_look_begins_for_what_was_deleted_while_it_waited_for_its_place(
+    scheduler: ResourceScheduler, world: World, crowd: Crowd
+) -> None:
+    await crowd.come("crowded", ALONE)
+    deleted: list[bool] = []
+    waiting = asyncio.create_task(scheduler.reconcile(body(world, "late", "crowded"), lambda: bool(deleted)))
+    await asyncio.sleep(0)
+    deleted.append(True)
+    await crowd.go()
+    await waiting
+
+    assert not world.api.calls
 
 
 @pytest.mark.parametrize("end", ["MODIFIED", "DELETED"])

@@ -24,7 +24,8 @@ from nightsort.domain.errors import Conflict, Gone, Stalled, Waiting
 
 # Seconds for a whole request: far above what an API server needs, far below what a person waits.
 TIMEOUT = 30.0
-# Fifty looks share them: each takes a quarter of a megabyte, which asyncio reads into, and a call takes milliseconds.
+# All looks share them, in the order in which they ask; a namespace has a share of the looks. Each takes a quarter of a
+# megabyte, which asyncio reads into, and a call takes milliseconds.
 CONNECTIONS = 10
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RESOURCE_LABEL = f"{GROUP}/resource"

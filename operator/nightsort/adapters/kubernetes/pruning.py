@@ -31,7 +31,7 @@ class Pruning:
         self._refused_until = clock()
         self._missing: Sequence[str] = ()
         """What the last try has lost."""
-        self._trying = asyncio.Lock()
+        self._trying = asyncio.Lock()  # one try with the API server once a minute, whose outcome is everybody's
         self._lacking: dict[str, Sequence[str]] = {}
         """By uid what the last write of a record lost, until that was told."""
 

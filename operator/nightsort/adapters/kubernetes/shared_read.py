@@ -17,7 +17,7 @@ class SharedRead(Generic[T]):
         self._read = read
         self._clock = clock
         self._last: tuple[float, T] | None = None
-        self._under_way = asyncio.Lock()
+        self._under_way = asyncio.Lock()  # of one object or list, which those share who wait for it
         self._next: asyncio.Task[T] | None = None
         self._now: tuple[float, asyncio.Task[T]] | None = None
 

@@ -40,6 +40,7 @@ class Account:
     sight: BatchListSnapshot | None = None
     too_long: datetime | None = None
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever waits for it gets what is read: one list of the account, and nothing of a tenant's servers."""
 
     async def see(self, api: BatchApi, since: datetime, now: float, newer_than: float) -> BatchListSnapshot:
         async with self.reading:

@@ -9,7 +9,7 @@ from itertools import islice
 from weakref import WeakKeyDictionary
 
 from nightsort.domain.errors import Interruption, Waiting
-from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, has_room, in_words
+from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, in_words, may_go
 from nightsort.domain.record import Submission, unseen_tickets
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
@@ -57,7 +57,7 @@ class Admission:
         self._limit = services.enqueued_requests
         self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
         self._counted = False
-        self._counting = asyncio.Lock()
+        self._counting = asyncio.Lock()  # waits for the API server alone, once for each process
         self._news: dict[str, int] = {}
 
     async def admit(self, run: Run, submission: Submission) -> None:
@@ -81,14 +81,14 @@ class Admission:
         account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
 
     def _take_turn(self, run: Run, account: Account, requests: int) -> Place:
-        """The resource's place, which is the first one, and there is room.
+        """The resource's place, for which there is room, and for those that go before.
 
         Raises:
-            Waiting: somebody else goes first, or there is no room yet.
+            Waiting: there is no room yet, or somebody else goes first.
         """
         mine = stand_in_line(account, run, requests)
         first = account.front(run.passed())
-        if first[0].uid != mine.uid or not has_room(mine.requests, account.loads.values(), self._limit):
+        if not may_go(mine, first, account.loads.values(), self._limit):
             raise Waiting(
                 f"{in_words(mine, first)} in the queue for this API key: at most {self._limit:,} requests at once",
                 reason="Queued",

@@ -78,6 +78,7 @@ class Owned:
     at: float | None = None
     ids: set[str] = field(default_factory=set)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever waits for it gets what is read: one list of the API server for all, and no tenant's server."""
 
     async def seen(self, ledger: Ledger, now: float) -> set[str]:
         async with self.reading:

@@ -11,7 +11,13 @@ from nightsort.domain.config_map import ConfigMap
 class ConfigMaps(Protocol):
     """ConfigMaps of the cluster, or files that stand for them in local mode."""
 
-    async def read(self, namespace: str, name: str) -> ConfigMap | None: ...
+    async def read(self, namespace: str, name: str) -> ConfigMap | None:
+        """The ConfigMap; None where there is none.
+
+        Raises:
+            Waiting: it cannot be read now. Stalled: it holds what cannot be tickets or rows, or the store refuses us.
+        """
+        ...
 
     async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
         """Creates it (version empty) or replaces that version; it belongs to `owner` and goes with it.

@@ -14,11 +14,29 @@ from nightsort.ports.source import Source
 class Connections(Protocol):
     """Opens what a resource names: its API account, its source and its sinks."""
 
-    async def api(self, resource: Resource) -> BatchApi: ...
+    async def api(self, resource: Resource) -> BatchApi:
+        """The account that a resource buys from, shared by all resources with its key.
 
-    async def source(self, resource: Resource) -> Source: ...
+        Raises:
+            Waiting: the Secret cannot be read now. Stalled: there is no key.
+        """
+        ...
 
-    async def sinks(self, resource: Resource) -> Sequence[Sink]: ...
+    async def source(self, resource: Resource) -> Source:
+        """The tickets of a resource.
+
+        Raises:
+            Waiting: a Secret cannot be read now. Stalled, Rejected: what the resource names cannot be a source.
+        """
+        ...
+
+    async def sinks(self, resource: Resource) -> Sequence[Sink]:
+        """Where the rows of a resource go: one or more places.
+
+        Raises:
+            Waiting: a Secret cannot be read now. Stalled, Rejected: what the resource names cannot take rows.
+        """
+        ...
 
     async def finds_unlabeled_again(self, resource: Resource) -> bool:
         """Whether the next run over the same source surely buys those tickets again that this one leaves unlabeled."""

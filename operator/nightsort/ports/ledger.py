@@ -63,7 +63,13 @@ class Ledger(Protocol):
         """
         ...
 
-    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]: ...
+    async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
+        """What was kept with `keep_long_ids` (digest to id); empty where nothing was.
+
+        Raises:
+            Waiting: it cannot be read now. Stalled: what is there cannot be read at all.
+        """
+        ...
 
     async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
         """Keeps a copy of the record, durably and beside the status: whoever writes over that does not reach it.

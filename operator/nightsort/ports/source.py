@@ -20,7 +20,13 @@ class Source(Protocol):
         """
         ...
 
-    async def count(self) -> int: ...
+    async def count(self) -> int:
+        """How many tickets there are now.
+
+        Raises:
+            Waiting, Stalled, Rejected: see `check`.
+        """
+        ...
 
     def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
         """Pages of tickets behind the cursor `after`, up to and with `through`.

@@ -283,7 +283,7 @@ async def test_labels_whose_row_is_gone_are_counted(database: TestDatabase, key:
     first = await sink.write(chunks(*rows))
     again = await sink.write(chunks(*rows))
 
-    assert (first.table, first.without_row) == ("tickets", 2)
+    assert (first.where, first.without_row) == ({"table": "tickets"}, 2)
     assert again == first
     assert [row[1] for row in everything(database)] == ["billing", "billing"]
 

@@ -175,7 +175,7 @@ async def test_25000_rows_are_stored_exactly_once(database: TestDatabase) -> Non
 
     stored = await sink_of(database, transaction_rows=10_000).write(chunks(*rows, size=1000))
 
-    assert stored == Stored(table="tickets")
+    assert stored == Stored({"table": "tickets"})
     assert read(database, "id, category") == [(number, f"category {number % 7}") for number in range(25_000)]
     assert read(database, "body")[0] == ("a body",)
 

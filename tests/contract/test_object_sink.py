@@ -156,7 +156,7 @@ async def test_the_index_names_the_objects_of_this_run_and_the_summary_stands_be
 
     [mine] = bench.index()["objects"]
 
-    assert stored.object_store == bench.index()["url"] == f"{bench.place.url}{FOLDER}/"
+    assert stored.where["object_store"] == bench.index()["url"] == f"{bench.place.url}{FOLDER}/"
     assert mine["bytes"] == len(bench.place.objects.get(f"{FOLDER}/{mine['name']}"))
     assert [row["id"] for row in bench.records(mine["name"])] == ["1", "2", "3"]
     assert json.loads(bench.place.objects.get(f"{FOLDER}/summary.json"))["tickets"] == 3

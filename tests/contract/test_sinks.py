@@ -192,7 +192,7 @@ PER_PART = FULL_PART // len(FORMATS["jsonl"].record(row(10_000)))
 
 async def test_a_line_is_what_a_reader_expects(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
     stored = await sink.write(pages([row(1)]))
-    assert stored.config_maps == (NAME,)
+    assert stored.where == {"config_maps": (NAME,)}
     assert maps.kept["support", NAME].data["results.jsonl"] == (
         '{"id":"1","category":"billing","verdict":"Labeled","reason":"","model":"claude-haiku-4-5",'
         '"batchId":"msgbatch_01ABCDEFGHJKLMNPQRSTUVWX","classifiedAt":"2026-11-22T23:59:59Z",'
@@ -221,7 +221,7 @@ async def test_the_summary_stands_beside_the_rows(maps: MemoryConfigMaps, sink: 
 async def test_rows_that_do_not_fit_go_to_further_parts(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
     rows = many(2 * PER_PART + 100)
     stored = await sink.write(pages(rows))
-    assert stored.config_maps == (NAME, f"{NAME}-1", f"{NAME}-2")
+    assert stored.where == {"config_maps": (NAME, f"{NAME}-1", f"{NAME}-2")}
     assert [one["id"] for one in records(maps)] == [one.id for one in rows]
 
 

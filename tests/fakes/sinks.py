@@ -14,7 +14,7 @@ class MemorySink:
 
     `error`, when set, is raised by every call. `fail_after` pages, a write breaks off and the rows so far are kept.
     For the ids in `gone` there is no room any more, as in a table whose row was deleted; the rows of those in `taken`
-    belong to other tickets.
+    belong to other tickets. `tries_ids`: its rows are found by ids, as in a database.
     """
 
     def __init__(self) -> None:
@@ -26,6 +26,7 @@ class MemorySink:
         self.fail_after: int | None = None
         self.gone: set[str] = set()
         self.taken: set[str] = set()
+        self.tries_ids = False
 
     def _has_category(self, ticket_id: str) -> bool:
         return ticket_id in self.rows and self.rows[ticket_id].category is not None
@@ -47,12 +48,13 @@ class MemorySink:
             self.rows.update({row.id: row for row in there if row.category or not self._has_category(row.id)})
             self.writes.update(row.id for row in page)
             pages += 1
-        return Stored(table="memory", without_row=without_row, taken=tuple(sorted(taken)))
+        named = f"the store keeps the label that stands there, and not those of {sorted(taken)}" if taken else ""
+        return Stored({"table": "memory"}, without_row, named)
 
     async def finish(self, summary: Summary) -> Stored:
         self._fail()
         self.finished.append(summary)
-        return Stored(table="memory")
+        return Stored({"table": "memory"})
 
     def _fail(self) -> None:
         if self.error is not None:

@@ -101,7 +101,7 @@ class Shelf:
                 self.put(row)
                 if row.category:
                     self.labeled_at.setdefault(row.id, asyncio.get_running_loop().time())
-        return Stored(table="shelf", without_row=missing)
+        return Stored({"table": "shelf"}, missing)
 
     def put(self, row: Row) -> None:
         if row.category or not any(kept.category for kept in self.rows[row.id]):
@@ -109,7 +109,7 @@ class Shelf:
 
     async def finish(self, summary: Summary) -> Stored:
         self.summary = summary
-        return Stored(table="shelf")
+        return Stored({"table": "shelf"})
 
 
 def source_name(resource: Resource) -> str:

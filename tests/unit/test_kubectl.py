@@ -358,7 +358,7 @@ async def test_there_is_nothing_to_retry_where_every_ticket_has_its_category() -
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        (ended(results=StoredResults(table="tickets")), "the rows of tickets are in the database, table tickets"),
+        (ended(results=StoredResults(table="tickets")), "the rows of tickets are in table tickets"),
         (ended(results=StoredResults(object_store="s3://a/b/")), "the rows of tickets are in s3://a/b/"),
         (ended(phase="Failed", message="no"), "tickets has no rows: Failed: no"),
         (Status(), "tickets has no rows yet: no operator has looked at it yet"),

@@ -232,7 +232,7 @@ class CountingSink(MemorySink):
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         async for page in rows:
             self.count += len(page)
-        return Stored(table="counted")
+        return Stored({"table": "counted"})
 
 
 async def peak_of_a_life(tickets: int) -> int:

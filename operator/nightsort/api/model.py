@@ -40,3 +40,9 @@ class Model(BaseModel):
         populate_by_name=True,
         use_attribute_docstrings=True,  # what stands below a field is what `kubectl explain` shows
     )
+
+
+def given(model: BaseModel) -> list[tuple[str, Model]]:
+    """The parts of a model that are there, by the names of their fields: the kinds that a resource names."""
+    parts = ((name, getattr(model, name)) for name in type(model).model_fields)
+    return [(name, part) for name, part in parts if isinstance(part, Model)]

@@ -6,6 +6,7 @@ Finished is final: a run that once said so is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -178,6 +179,11 @@ class StoredResults(StatusModel):
     rows: int = 0
     unmatched: int = 0
     """Labels that found no row in the table: deleted there, with other ids, or dropped by a rule of the database."""
+
+    def places(self) -> Sequence[str]:
+        """Where the rows are, in words, but for ConfigMaps, which are read elsewhere."""
+        table = [f"table {self.table}"] if self.table else []
+        return [*table, self.object_store] if self.object_store else table
 
 
 class Condition(StatusModel):

@@ -113,10 +113,8 @@ class Progress:
             )
         for name in status.results.config_maps:
             self.line(f"rows are in {self._place(resource, name)}")
-        if status.results.table:
-            self.line(f"rows are in table {status.results.table}")
-        if status.results.object_store:
-            self.line(f"rows are in {status.results.object_store}")
+        for place in status.results.places():
+            self.line(f"rows are in {place}")
 
     def _place(self, resource: Resource, config_map: str) -> str:
         from nightsort.wiring.services import folder_of_config_map

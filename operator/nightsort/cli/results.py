@@ -92,10 +92,8 @@ def elsewhere(resource: Resource) -> str:
     from nightsort.domain.conditions import is_finished
 
     name, status = resource.meta.name, resource.status
-    if status.results.table:
-        return f"the rows of {name} are in the database, table {status.results.table}"
-    if status.results.object_store:
-        return f"the rows of {name} are in {status.results.object_store}"
+    if places := status.results.places():
+        return f"the rows of {name} are in {' and '.join(places)}"
     stands = f"{status.phase}: {status.message}" if status.phase else "no operator has looked at it yet"
     return f"{name} has no rows{'' if is_finished(status) else ' yet'}: {stands}"
 

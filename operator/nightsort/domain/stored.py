@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +23,19 @@ class Summary:
 class Stored:
     """Where a sink has put the rows."""
 
-    config_maps: tuple[str, ...] = ()
-    table: str | None = None
-    object_store: str | None = None
-    """The folder's URL."""
+    where: Mapping[str, object] = field(default_factory=dict)
+    """Fields of `status.results` that name the place."""
     without_row: int = 0
     """Labels of this write that are not in the table: their rows are not there, or the database dropped them."""
-    taken: tuple[str, ...] = ()
-    """Some ids of tickets among them whose row has the label of another ticket of the run, which it keeps."""
+    collision: str = ""
+    """What is to be said of tickets whose row has the label of another ticket of the run, which it keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What a run will write, as far as it is known before anything is bought.
 
-    `ids` are those of its first tickets, where rows go into a database: elsewhere no id has to fit what is there.
+    `ids` are those of its first tickets, where a sink tries them (KeyedSink).
     `all_ids` reads those of all, in pages, which takes its time.
     """
 

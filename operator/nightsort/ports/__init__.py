@@ -9,7 +9,7 @@ from nightsort.ports.ledger import Ledger
 from nightsort.ports.metrics import Metrics
 from nightsort.ports.place import Placed
 from nightsort.ports.secrets import Secrets
-from nightsort.ports.sink import ClaimedSink, LabeledSink, Sink
+from nightsort.ports.sink import ClaimedSink, KeyedSink, LabeledSink, Sink
 from nightsort.ports.source import ChangingSource, Source
 from nightsort.ports.traces import Traces
 
@@ -21,6 +21,7 @@ __all__ = [
     "ConfigMaps",
     "Connections",
     "Events",
+    "KeyedSink",
     "LabeledSink",
     "Ledger",
     "Metrics",

@@ -30,6 +30,13 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class KeyedSink(Sink, Protocol):
+    """A sink whose rows are found by ids that have to fit what is there: it tries the run's first ones."""
+
+    tries_ids: bool
+
+
+@runtime_checkable
 class LabeledSink(Sink, Protocol):
     """A sink that knows which tickets have their label, whichever run has given it."""
 

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nightsort.adapters.config_map.sink import ConfigMapRows
-from nightsort.adapters.config_map.source import ConfigMapTickets
-from nightsort.adapters.inline.source import InlineTickets
 from nightsort.adapters.local.secrets import key_in
-from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
+from nightsort.api.model import Model, given
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.spec import ConfigMapResults, DatabaseResults, DatabaseSource, SecretRef
+from nightsort.api.spec import ConfigMapResults, SecretRef
 from nightsort.domain.errors import Stalled
-from nightsort.domain.prompt import placeholders
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock
-from nightsort.system.threads import InThread, ThreadPools, server_of
+from nightsort.system.opening import Opening
+from nightsort.system.threads import ThreadPools
 from nightsort.wiring.queries import finds_unlabeled_again
+from nightsort.wiring.registry import Registry
 
 if TYPE_CHECKING:
     from nightsort.adapters.anthropic.client import AnthropicBatches
-    from nightsort.adapters.object_store.options import StorePolicy
-    from nightsort.adapters.sql.claims import Claims
-    from nightsort.adapters.sql.database import DatabasePolicy
 
+DEFAULT_RESULTS = "config_map"
 NO_KEY = (
     "the resource names no credentials, and the operator has none of its own: "
     "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY_FILE"
@@ -56,7 +52,7 @@ class Connector:
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Waits for nothing but this process: a client is made, and nobody is called."""
     threads: ThreadPools = field(default_factory=ThreadPools)
-    claims: Claims | None = None
+    registry: Registry = field(default_factory=Registry)
 
     async def api(self, resource: Resource) -> BatchApi:
         key = await self._key(resource)
@@ -104,109 +100,22 @@ class Connector:
         return key
 
     async def source(self, resource: Resource) -> Source:
-        source, fields = resource.spec.source, placeholders(resource.spec.prompt)
-        if source.inline is not None:
-            return InlineTickets(source.inline, fields)
-        if source.config_map is not None:
-            return ConfigMapTickets(self.config_maps, resource.meta.namespace, source.config_map, fields)
-        if source.database is not None:
-            return await self._database_source(resource, source.database, fields)
-        if source.object_store is not None:
-            return await self._object_source(resource, source.object_store, fields)
-        raise AssertionError("a source has one of the kinds")
-
-    async def _database_source(self, resource: Resource, source: DatabaseSource, fields: frozenset[str]) -> Source:
-        from nightsort.adapters.sql.source import DatabaseSource as Tickets
-        from nightsort.wiring.queries import labels_of
-
-        url = await self.secrets.read(resource.meta.namespace, source.url_secret_ref)
-        results = resource.spec.results.database
-
-        def tickets(url: str, **more: Any) -> Tickets:
-            in_thread = self._share(resource, url)
-            return Tickets(url, source.query, source.columns, fields, self._policy(), in_thread=in_thread, **more)
-
-        if results is None:
-            return tickets(url)
-        written = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
-        primary = tickets(written) if written != url else None
-        return tickets(url, labels=labels_of(results), primary=primary)
-
-    async def _object_source(self, resource: Resource, source: ObjectStoreSource, fields: frozenset[str]) -> Source:
-        from nightsort.adapters.object_store.source import ObjectTickets
-
-        options = await self._store_options(resource, source.secret_ref)
-        in_thread = self._share(resource, source.url, options)
-        return ObjectTickets(source, options, fields, self._store_policy(), in_thread=in_thread)
+        ((kind, spec),) = given(resource.spec.source)
+        return await self.registry.source(kind).source(self._opening(resource), spec)
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
-        results = resource.spec.results
-        sinks: list[Sink] = []
-        if results.database is not None:
-            sinks.append(await self._database_sink(resource, results.database))
-        if results.object_store is not None:
-            sinks.append(await self._object_sink(resource, results.object_store))
-        if results.config_map is not None or not sinks:
-            wanted = results.config_map or ConfigMapResults()
-            sinks.append(ConfigMapRows(self.config_maps, resource.meta, wanted))
-        return sinks
+        wanted = given(resource.spec.results) or [(DEFAULT_RESULTS, ConfigMapResults())]
+        opening = self._opening(resource)
+        return [await self.registry.sink(kind).sink(opening, spec) for kind, spec in sorted(wanted, key=in_order)]
+
+    def _opening(self, resource: Resource) -> Opening:
+        return Opening(resource, self.settings, self.secrets, self.config_maps, self.threads, self.local)
 
     async def finds_unlabeled_again(self, resource: Resource) -> bool:
         """In a thread: the parser's import takes half a second, and a query may be long."""
         return await self.threads.share(resource.meta.namespace, "queries")(finds_unlabeled_again, resource.spec)
 
-    def _share(self, resource: Resource, url: str, options: Mapping[str, str] | None = None) -> InThread:
-        """The threads of this namespace for the server that a URL names, or a Secret's endpoint."""
-        endpoints = (value for key, value in (options or {}).items() if "endpoint" in key.lower())
-        return self.threads.share(resource.meta.namespace, server_of(next(endpoints, url)))
 
-    async def _database_sink(self, resource: Resource, results: DatabaseResults) -> Sink:
-        from nightsort.adapters.sql.sink import DatabaseSink
-
-        url = await self.secrets.read(resource.meta.namespace, results.url_secret_ref)
-        return DatabaseSink(
-            url,
-            results.table,
-            results.mode,
-            results.columns,
-            self._policy(),
-            overwrite=results.overwrite,
-            claims=self._claimed(),
-            run=resource.meta.uid,
-            in_thread=self._share(resource, url),
-        )
-
-    def _claimed(self) -> Claims:
-        from nightsort.adapters.sql.claims import Claims
-
-        if self.claims is None:
-            self.claims = Claims()
-        return self.claims
-
-    async def _object_sink(self, resource: Resource, results: ObjectStoreResults) -> Sink:
-        from nightsort.adapters.object_store.sink import ObjectRows
-
-        options = await self._store_options(resource, results.secret_ref)
-        in_thread = self._share(resource, results.url, options)
-        return ObjectRows(results, options, self._store_policy(), resource.meta, in_thread=in_thread)
-
-    async def _store_options(self, resource: Resource, ref: LocalObjectReference | None) -> Mapping[str, str]:
-        return {} if ref is None else await self.secrets.read_all(resource.meta.namespace, ref.name)
-
-    def _store_policy(self) -> StorePolicy:
-        """In local mode, file, machine and environment are the user's own."""
-        from nightsort.adapters.object_store.options import StorePolicy
-
-        return StorePolicy(
-            schemes=frozenset({"s3", "gs", "az"} | ({"file"} if self.local else set())),
-            buckets=self.settings.object_store_buckets,
-            endpoints=self.settings.object_store_endpoints or (("*",) if self.local else ()),
-            ambient=self.settings.object_store_ambient_credentials or self.local,
-            own=self.local,
-        )
-
-    def _policy(self) -> DatabasePolicy:
-        from nightsort.adapters.sql.database import DatabasePolicy
-
-        schemes = {"postgresql", "mysql", "mariadb"} | ({"sqlite"} if self.local else set())
-        return DatabasePolicy(frozenset(schemes), self.settings.database_hosts, own=self.local)
+def in_order(wanted: tuple[str, Model]) -> bool:
+    """ConfigMaps come last: what others refuse does not leave rows in them."""
+    return wanted[0] == DEFAULT_RESULTS

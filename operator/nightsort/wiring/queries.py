@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from nightsort.api.spec import DatabaseResults, Spec
-
-if TYPE_CHECKING:
-    from nightsort.adapters.sql.query_conditions import Labels
+from nightsort.api.spec import Spec
 
 
 def finds_unlabeled_again(spec: Spec) -> bool:
-    """Whether the query surely gives rows alone that have no category in the table that the run updates.
-
-    Then tickets that get none are given, and bought, again by the next run. Where another column that the run fills
-    must be NULL as well, such as the verdict, they are not. A query that cannot be read is not sure.
-    """
-    from nightsort.adapters.sql.query_conditions import skips_labeled
-
-    source, results = spec.source.database, spec.results.database
-    if source is None or results is None or results.url_secret_ref != source.url_secret_ref:
+    """See `adapters.sql.unlabeled`; the parser is imported for a database alone, which takes half a second."""
+    if spec.source.database is None or spec.results.database is None:
         return False
+    from nightsort.adapters.sql import unlabeled
 
-    def asks_for_null(column: str) -> bool:
-        labels = labels_of(results, column)
-        return labels is not None and skips_labeled(source.query, source.columns.id, labels)
-
-    others = results.columns.model_dump(by_alias=False, exclude={"id", "key", "category"}, exclude_none=True)
-    return asks_for_null(results.columns.category) and not any(map(asks_for_null, others.values()))
-
-
-def labels_of(results: DatabaseResults, column: str | None = None) -> Labels | None:
-    """Where an Update puts labels, or another part of its rows.
-
-    None where no condition for one column of ids can tell what they leave out.
-    """
-    from nightsort.adapters.sql.query_conditions import Labels
-
-    if results.mode != "Update" or results.columns.key is not None:
-        return None
-    return Labels(results.table, results.columns.id, column or results.columns.category)
+    return unlabeled.finds_unlabeled_again(spec)

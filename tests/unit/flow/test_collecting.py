@@ -474,4 +474,4 @@ async def test_a_ticket_whose_row_is_anothers_is_named_in_an_event(world: World)
 
     assert status.results.unmatched == 1
     (told,) = [message for _, reason, message in world.events.told if reason == "IdsCollide"]
-    assert "keeps the label that stands there, and not those of '1'" in told
+    assert told == "the store keeps the label that stands there, and not those of ['1']"

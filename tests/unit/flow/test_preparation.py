@@ -142,6 +142,7 @@ async def test_a_database_rehearses_with_the_categories_and_the_first_ids(world:
 
 async def test_a_run_that_costs_too_much_stalls_and_goes_on_when_the_limit_is_raised(world: World) -> None:
     resource = world.apply(*["billing"] * 100, maxCostUSD="0.000001")
+    world.sink.tries_ids = True
     await world.look(resource)
     stalled = world.ledger.current(resource.meta).status
     assert is_true(stalled, "Stalled")
@@ -348,6 +349,7 @@ async def test_a_query_that_finds_every_ticket_is_no_reason_to_warn(world: World
 
 async def test_the_sinks_may_ask_for_the_ids_of_all_tickets(world: World) -> None:
     resource = world.apply(*["billing"] * 450, results={"database": {"urlSecretRef": SECRET, "table": "tickets"}})
+    world.sink.tries_ids = True
 
     await world.look(resource)
 

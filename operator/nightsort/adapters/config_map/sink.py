@@ -112,7 +112,7 @@ class ConfigMapRows:
             before = kept[number] if number < len(kept) else self._blank(number)
             await self._put(before, {self._form.key: part.text})
         await self._put(first, {INDEX: self._index(merged, range(len(merged)))})
-        return Stored(config_maps=tuple(self._name_of(number) for number in range(len(merged))))
+        return Stored({"config_maps": tuple(self._name_of(number) for number in range(len(merged)))})
 
     async def _load(self) -> list[ConfigMap]:
         """The parts, at least the first; one that is not there, or was removed from between others, has no version."""

@@ -105,11 +105,11 @@ class ObjectRows:
                     piece.add(row, self._form.record(row))
             if piece.ids:
                 await self._in_thread(self._store, piece)
-        return Stored(object_store=self._url)
+        return Stored({"object_store": self._url})
 
     async def finish(self, summary: Summary) -> Stored:
         await self._in_thread(self._finish, summary)
-        return Stored(object_store=self._url)
+        return Stored({"object_store": self._url})
 
     def _rehearse(self) -> None:
         self._folder.put(PROBE, b"")

@@ -39,6 +39,8 @@ class DatabaseSink:
     stands in which row.
     """
 
+    tries_ids = True
+
     def __init__(
         self,
         url: str,
@@ -59,6 +61,7 @@ class DatabaseSink:
         self._transaction_rows = transaction_rows or TRANSACTION_ROWS[self._database.family]
         named = columns.model_dump(by_alias=False, exclude={"id", "key"})
         fields: dict[str, str] = {field: name for field, name in named.items() if name is not None}
+        self._where = {"table": table}
         self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite)
         self._claim = partial((claims or Claims()).claim, f"{run}/{table}")
 
@@ -91,10 +94,10 @@ class DatabaseSink:
             written.append(await self._in_thread(self._store, tuple(pending.values())))
         foreign = [ticket_id for each in written for ticket_id in each.foreign]
         missing = sum(each.missing for each in written)
-        return Stored(table=self._wanted.table, without_row=missing, taken=tuple(foreign[:EXAMPLES]))
+        return Stored(self._where, missing, collision(self._wanted.table, foreign[:EXAMPLES]))
 
     async def finish(self, summary: Summary) -> Stored:
-        return Stored(table=self._wanted.table)
+        return Stored(self._where)
 
     async def place(self) -> Sequence[str]:
         return await self._in_thread(self._place)
@@ -159,3 +162,12 @@ class DatabaseSink:
         return Transfer(
             session, layout, self._wanted.mode, stalled, overwrite=self._wanted.overwrite, claim=self._claim
         )
+
+
+def collision(table: str, taken: Sequence[str]) -> str:
+    if not taken:
+        return ""
+    return (
+        f"table {table} takes the ids of several tickets for one: it keeps the label that stands there, and not "
+        f"those of {', '.join(map(repr, taken))}. Use a type and collation that tell them apart"
+    )

@@ -7,7 +7,7 @@ from functools import partial
 
 from nightsort.api.spec import Spec
 from nightsort.domain.stored import Rehearsal
-from nightsort.ports import Sink, Source
+from nightsort.ports import KeyedSink, Sink, Source
 
 SOME_IDS = 200
 
@@ -21,7 +21,7 @@ async def rehearse(
         Stalled, Rejected: rows of this run could not be delivered.
     """
     ids: tuple[str, ...] = ()
-    if tickets and spec.results.database is not None:
+    if tickets and any(isinstance(sink, KeyedSink) and sink.tries_ids for sink in sinks):
         ids = await first_ids(source) if known is None else tuple(known[:SOME_IDS])
     categories = tuple(category.name for category in spec.categories)
     rehearsal = Rehearsal(tickets, categories, ids, spec.model, partial(all_ids, source, known))

@@ -24,8 +24,8 @@ async def store(run: Run, rows: RowSpool) -> Status:
         with run.services.traces.call("write rows"):
             stored = await sink.write(rows.chunks())
         status = with_stored(status, stored)
-        if stored.taken:
-            await run.warn("IdsCollide", collision(stored))
+        if stored.collision:
+            await run.warn("IdsCollide", stored.collision)
     run.found += rows.verdicts
     return status
 
@@ -34,17 +34,8 @@ def with_stored(status: Status, stored: Stored) -> Status:
     """The status with where rows were put; what is known already is kept."""
     results = status.results.model_copy(
         update={
-            "config_maps": stored.config_maps or status.results.config_maps,
-            "table": stored.table or status.results.table,
-            "object_store": stored.object_store or status.results.object_store,
+            **{name: place for name, place in stored.where.items() if place},
             "unmatched": status.results.unmatched + stored.without_row,
         }
     )
     return status.model_copy(update={"results": results})
-
-
-def collision(stored: Stored) -> str:
-    return (
-        f"table {stored.table} takes the ids of several tickets for one: it keeps the label that stands there, and not "
-        f"those of {', '.join(map(repr, stored.taken))}. Use a type and collation that tell them apart"
-    )

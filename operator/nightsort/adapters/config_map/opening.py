@@ -1,0 +1,16 @@
+"""Opens `spec.source.configMap` and `spec.results.configMap`."""
+
+from __future__ import annotations
+
+from nightsort.adapters.config_map.sink import ConfigMapRows
+from nightsort.adapters.config_map.source import ConfigMapTickets
+from nightsort.api.spec import ConfigMapResults, ConfigMapSource
+from nightsort.system.opening import Opening
+
+
+class ConfigMapKind:
+    async def source(self, opening: Opening, spec: ConfigMapSource) -> ConfigMapTickets:
+        return ConfigMapTickets(opening.config_maps, opening.resource.meta.namespace, spec, opening.fields)
+
+    async def sink(self, opening: Opening, spec: ConfigMapResults) -> ConfigMapRows:
+        return ConfigMapRows(opening.config_maps, opening.resource.meta, spec)

@@ -1,0 +1,34 @@
+"""What the query of a source says of the labels of its run."""
+
+from __future__ import annotations
+
+from nightsort.adapters.sql.query_conditions import Labels, skips_labeled
+from nightsort.api.spec import DatabaseResults, Spec
+
+
+def finds_unlabeled_again(spec: Spec) -> bool:
+    """Whether the query surely gives rows alone that have no category in the table that the run updates.
+
+    Then tickets that get none are given, and bought, again by the next run. Where another column that the run fills
+    must be NULL as well, such as the verdict, they are not. A query that cannot be read is not sure.
+    """
+    source, results = spec.source.database, spec.results.database
+    if source is None or results is None or results.url_secret_ref != source.url_secret_ref:
+        return False
+
+    def asks_for_null(column: str) -> bool:
+        labels = labels_of(results, column)
+        return labels is not None and skips_labeled(source.query, source.columns.id, labels)
+
+    others = results.columns.model_dump(by_alias=False, exclude={"id", "key", "category"}, exclude_none=True)
+    return asks_for_null(results.columns.category) and not any(map(asks_for_null, others.values()))
+
+
+def labels_of(results: DatabaseResults, column: str | None = None) -> Labels | None:
+    """Where an Update puts labels, or another part of its rows.
+
+    None where no condition for one column of ids can tell what they leave out.
+    """
+    if results.mode != "Update" or results.columns.key is not None:
+        return None
+    return Labels(results.table, results.columns.id, column or results.columns.category)

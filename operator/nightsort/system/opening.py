@@ -1,0 +1,63 @@
+"""What an adapter gets to open a source or a sink that a resource names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nightsort.api.resource import Resource
+from nightsort.domain.prompt import placeholders
+from nightsort.ports import ConfigMaps, Secrets, Sink, Source
+from nightsort.settings import Settings
+from nightsort.system.threads import InThread, ThreadPools, server_of
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The resource, and what the process has for it.
+
+    Attributes:
+        local: no cluster: files, machine and environment are the user's own.
+    """
+
+    resource: Resource
+    settings: Settings
+    secrets: Secrets
+    config_maps: ConfigMaps
+    threads: ThreadPools
+    local: bool = False
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Fields of a ticket that the prompt's template names."""
+        return placeholders(self.resource.spec.prompt)
+
+    def share(self, url: str, options: Mapping[str, str] | None = None) -> InThread:
+        """The threads of this namespace for the server that a URL names, or a Secret's endpoint."""
+        endpoints = (value for key, value in (options or {}).items() if "endpoint" in key.lower())
+        return self.threads.share(self.resource.meta.namespace, server_of(next(endpoints, url)))
+
+
+class SourceKind(Protocol):
+    """Opens sources of one kind; one instance a process, which may remember."""
+
+    async def source(self, opening: Opening, spec: Any) -> Source:
+        """`spec` is what `spec.source` has under the kind's name.
+
+        Raises:
+            Waiting, Stalled, Rejected: what it names cannot be opened.
+        """
+        ...
+
+
+class SinkKind(Protocol):
+    """Opens sinks of one kind; one instance a process, which may remember."""
+
+    async def sink(self, opening: Opening, spec: Any) -> Sink:
+        """`spec` is what `spec.results` has under the kind's name.
+
+        Raises:
+            Waiting, Stalled, Rejected: what it names cannot be opened.
+        """
+        ...

@@ -132,6 +132,7 @@ async def test_the_sinks_are_asked_whether_so_many_tickets_fit(world: World) -> 
 
 async def test_a_database_rehearses_with_the_categories_and_the_first_ids(world: World) -> None:
     database = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "tickets"}}
+    world.sink.tries_ids = True
     await world.run_until_finished(world.apply("a", "b", "c", results=database))
 
     [rehearsal] = world.sink.checked
@@ -142,7 +143,6 @@ async def test_a_database_rehearses_with_the_categories_and_the_first_ids(world:
 
 async def test_a_run_that_costs_too_much_stalls_and_goes_on_when_the_limit_is_raised(world: World) -> None:
     resource = world.apply(*["billing"] * 100, maxCostUSD="0.000001")
-    world.sink.tries_ids = True
     await world.look(resource)
     stalled = world.ledger.current(resource.meta).status
     assert is_true(stalled, "Stalled")

@@ -132,8 +132,10 @@ async def test_the_sinks_are_asked_whether_so_many_tickets_fit(world: World) -> 
 
 async def test_a_database_rehearses_with_the_categories_and_the_first_ids(world: World) -> None:
     database = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "tickets"}}
+    resource = world.apply("a", "b", "c", results=database)
     world.sink.tries_ids = True
-    await world.run_until_finished(world.apply("a", "b", "c", results=database))
+
+    await world.run_until_finished(resource)
 
     [rehearsal] = world.sink.checked
     assert rehearsal.ids == ("0", "1", "2")

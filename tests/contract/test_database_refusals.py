@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.stored import Rehearsal
-from tests.contract.databases import ANY_HOST, TestDatabase, database, only_mariadb, only_postgresql
+from tests.contract.databases import TestDatabase, database, only_mariadb, only_postgresql
 from tests.contract.test_database_sink import a_user_with, refusal, sink_of
 from tests.servers import refusers
 from tests.servers.refusers import Conversation, answering
@@ -208,24 +203,6 @@ async def test_another_server_on_the_port_is_said_to_be_one(
 @pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
 async def test_who_hangs_up_without_a_word_cannot_be_reached(scheme: str) -> None:
     assert (await refused(refusers.nothing, scheme)).reason == "DatabaseUnreachable"
-
-
-@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
-async def test_who_says_nothing_cannot_be_reached(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    family = CONNECT_ARGUMENTS[scheme]
-    monkeypatch.setitem(family, "connect_timeout", 2)
-    if scheme == "mysql":
-        monkeypatch.setitem(family, "read_timeout", 1)
-    with silent() as address, pytest.raises(Waiting) as caught:
-        await sink_of(TestDatabase(scheme, f"{scheme}://u:p@{address}/x"), policy=ANY_HOST).check(Rehearsal(1))
-
-    assert caught.value.reason == "DatabaseUnreachable"
-
-
-@contextmanager
-def silent() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
 # --- real servers -----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from nightsort.adapters.anthropic import client, results, wire
 from nightsort.adapters.config_map import sink as config_map_sink
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
+from nightsort.adapters.sql import database, lines
 from nightsort.cli import tickets as files_of_the_command_line
 from nightsort.cli import yaml_documents
 from nightsort.domain import label, markup
@@ -72,6 +73,11 @@ BOUNDS: Mapping[str, str] = {
     "a Parquet file of `nightsort classify`": mebibytes(parquet.MOST_BYTES),
     "a JSON list of `nightsort classify`": f"{objects.MOST_JSON_CHARS:,} characters",
     "the ConfigMaps of a run's results": f"{config_map_sink.MOST_PARTS}",
+    "a SQL server's leave to come in: connect, TLS, greeting, login and the driver's first questions, of all addresses "
+    "together": f"{lines.CONNECT_SECONDS} s",
+    "a SQL server's answer to a statement, to its last byte": (
+        f"{lines.SILENCE_SECONDS} s, and {database.READ_SECONDS} s by the server's own clock"
+    ),
 }
 OF_OUR_OWN = {
     "MOST_HEADER_CHARS",  # of a line that was read already

@@ -20,6 +20,7 @@ class Cause:
 
 
 UNREACHABLE = Cause(Waiting, "DatabaseUnreachable", "the database cannot be reached")
+NO_ANSWER = Cause(Waiting, "DatabaseUnreachable", "{detail}")
 INTERRUPTED = Cause(Waiting, "DatabaseInterrupted", "the database restarts, or lacks room for this now{said}")
 LOCKED = Cause(Waiting, "DatabaseLocked", "other work in the database holds a lock or ran into a deadlock with this")
 TOO_SLOW = Cause(Waiting, "QueryTooSlow", "a statement took too long; an index on the id column may be missing")

@@ -1,35 +1,53 @@
 """Connections that go to addresses which were held against the list of allowed hosts, and to no other.
 
 A name that is resolved once for the check and once more by the driver could lead elsewhere the second time. TLS still
-checks the name of the URL.
+checks the name of the URL. What comes after the resolver, up to the end of the login, has one deadline.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import psycopg
 import pymysql
 import sqlalchemy as sa
 from pymysql.constants import CR
+
+from nightsort.adapters.sql.lines import Call
+from nightsort.adapters.sql.postgresql_login import logged_in
 
 Addresses = Callable[[str, int], list[str]]
 """What may be connected to for a host and a port; raises OSError and HostNotAllowed."""
 PORTS = {"postgresql": 5432, "mysql": 3306}
 
 
-def pin(engine: sa.Engine, family: str, addresses: Addresses) -> None:
-    """Lets an engine connect to checked addresses alone. Connecting raises what `addresses` raises."""
+def pin(engine: sa.Engine, family: str, addresses: Addresses, call: Call, seconds: float) -> None:
+    """Lets an engine connect to checked addresses alone, within so many seconds, and gives the call its line.
+
+    Connecting raises what `addresses` raises, and TimeoutError.
+    """
 
     def connect(dialect: Any, _: Any, __: Any, arguments: dict[str, Any]) -> Any:
         if family == "mysql":
-            return mysql_connection(dialect, arguments, addresses)
-        arguments.update(pinned(arguments, addresses))
-        return None  # the dialect goes on with them
+            return mysql_connection(dialect, arguments, addresses, call, seconds)
+        return postgresql_connection(arguments, addresses, call, seconds)
 
     if family in PORTS:
         sa.event.listen(engine, "do_connect", connect)
+
+
+def postgresql_connection(
+    arguments: dict[str, Any], addresses: Addresses, call: Call, seconds: float
+) -> psycopg.Connection[Any]:
+    options = {**arguments, **pinned(arguments, addresses)}
+    until = time.monotonic() + seconds
+    connection = logged_in(options, until)
+    connection.prepare_threshold = options["prepare_threshold"]
+    call.begin(connection.fileno(), until)
+    return connection
 
 
 def pinned(arguments: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
@@ -53,23 +71,44 @@ def pinned(arguments: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
     return {"host": ",".join(names), "hostaddr": ",".join(found)} if found else {}
 
 
-def mysql_connection(dialect: Any, arguments: dict[str, Any], addresses: Addresses) -> Any:
+def mysql_connection(dialect: Any, arguments: dict[str, Any], addresses: Addresses, call: Call, seconds: float) -> Any:
     name, port = arguments.get("host") or "localhost", int(arguments.get("port") or PORTS["mysql"])
     found = addresses(name, port)
+    until = time.monotonic() + seconds
     connection = dialect.connect(**arguments, defer_connect=True)
-    connection.connect(reached(found, port, arguments["connect_timeout"]))
+    taken = reached(found, port, until)
+    line = call.begin(taken.fileno(), until)
+    try:
+        connection.connect(taken)
+    except Exception:
+        if line.is_late:
+            raise TimeoutError from None
+        raise
     return connection
 
 
-def reached(found: Sequence[str], port: int, seconds: float) -> socket.socket:
-    """A connection to the first address that takes one; the same options as PyMySQL's own have."""
-    for address in found:
+def reached(found: Sequence[str], port: int, until: float) -> socket.socket:
+    """A connection to the first address that takes one; the same options as PyMySQL's own have.
+
+    Each address may take an even share of the time that is left.
+
+    Raises:
+        TimeoutError: the last one has not answered.
+        pymysql.err.OperationalError: none takes a connection.
+    """
+    for place, address in enumerate(found):
+        share = (until - time.monotonic()) / (len(found) - place)
         try:
-            reached = socket.create_connection((address, port), seconds)
+            reached = socket.create_connection((address, port), max(share, 0.001))
+        except TimeoutError:
+            failed: OSError = TimeoutError()
+            continue
         except OSError as error:
             failed = error
             continue
         reached.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reached.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return reached
+    if isinstance(failed, TimeoutError):
+        raise failed
     raise pymysql.err.OperationalError(CR.CR_CONN_HOST_ERROR, "no address takes a connection") from failed

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,18 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from nightsort.adapters.sql import refusals
-from nightsort.adapters.sql.causes import STRANGER, UNREACHABLE
-from nightsort.adapters.sql.connections import pin, pinned
+from nightsort.adapters.sql.causes import NO_ANSWER, STRANGER, UNREACHABLE
+from nightsort.adapters.sql.connections import PORTS, pin, pinned
 from nightsort.adapters.sql.errors import Diagnosis, diagnosed
+from nightsort.adapters.sql.lines import Call, Deadlines
 from nightsort.adapters.sql.postgresql_state import sqlstate_of
 from nightsort.adapters.sql.times import take_any_time
 from nightsort.domain.errors import Stalled
 from nightsort.system.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
 
-CONNECT_SECONDS = 10
 READ_SECONDS = 300
 WRITE_SECONDS = 300
 LOCK_SECONDS = 30
-# A server that is gone without a word is given up after this, so that no thread hangs.
-SILENCE_SECONDS = 330
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 FAMILIES = {"postgres": "postgresql", "mariadb": "mysql", **{family: family for family in DRIVERS}}
@@ -42,7 +41,6 @@ OPTIONS = {
 }
 CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "postgresql": {
-        "connect_timeout": CONNECT_SECONDS,
         "application_name": "nightsort",
         "client_encoding": "utf-8",
         "prepare_threshold": None,  # poolers that share sessions lose prepared statements
@@ -52,9 +50,6 @@ CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
         "tcp_user_timeout": 60_000,
     },
     "mysql": {
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": SILENCE_SECONDS,
-        "write_timeout": SILENCE_SECONDS,
         "charset": "utf8mb4",
         "local_infile": False,
     },
@@ -75,6 +70,7 @@ class DatabasePolicy:
     hosts: tuple[str, ...]
     own: bool = False
     resolve: Resolver = look_up
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     def allows_scheme(self, family: str) -> bool:
         return family in {FAMILIES.get(scheme) for scheme in self.schemes}
@@ -97,12 +93,22 @@ class Address:
     port: int | None
     database: str
 
+    @property
+    def shown(self) -> str:
+        """Host and port for a message; nothing where an @ stands behind them, since the password may reach to there."""
+        if "@" in self.database:
+            return ""
+        host = self.host or "localhost"
+        return f" at {f'[{host}]' if ':' in host else host}:{self.port or PORTS.get(self.family)}"
+
 
 class Session:
     """An open transaction; statements are put as the driver reads them, with parameters from `bind`."""
 
-    def __init__(self, connection: sa.Connection, family: str) -> None:
+    def __init__(self, connection: sa.Connection, family: str, ask: Callable[[], None]) -> None:
+        """`ask` gives the database its time anew, before each statement."""
         self._connection = connection
+        self._ask = ask
         self.family = family
 
     def raw(self, text: str) -> str:
@@ -124,6 +130,7 @@ class Session:
 
     def run(self, statement: str, **parameters: object) -> Result:
         """Runs one statement. Text goes to PostgreSQL without a type, so that it takes that of its column."""
+        self._ask()
         return self._connection.exec_driver_sql(statement, parameters)
 
     def asked(self, statement: str, **parameters: object) -> Any:
@@ -136,10 +143,12 @@ class Session:
 
     def run_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Runs it for each row, whose values stand for `?` (SQLite) or `%s`."""
+        self._ask()
         self._connection.exec_driver_sql(statement, list(rows))
 
     def copy(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """PostgreSQL's COPY … FROM STDIN."""
+        self._ask()
         connection: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
         with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
             for row in rows:
@@ -189,8 +198,8 @@ class Database:
             connect_args=CONNECT_ARGUMENTS[self.family],
             **({"use_native_hstore": False} if self.family == "postgresql" else {}),
         )
-        self._addresses = policy.addresses
-        pin(self._engine, self.family, self._addresses)
+        self._addresses, self._deadlines, self._call = policy.addresses, policy.deadlines, Call()
+        pin(self._engine, self.family, self._addresses, self._call, self._deadlines.login)
 
     def _parse(self, url: str) -> sa.URL:
         try:
@@ -249,17 +258,23 @@ class Database:
 
     @contextmanager
     def _session(self, *, commit: bool = True, **options: Any) -> Iterator[Session]:
-        try:
-            with self._connect() as connection:
-                connection.execution_options(**options)
-                with connection.begin() as transaction:
-                    yield Session(connection, self.family)
-                    if not commit:
-                        transaction.rollback()
-        except DBAPIError as error:
-            raise self._translated(error.orig) from None  # its own text shows statement and data
-        except (psycopg.Error, UnicodeError) as error:
-            raise self._translated(error) from None
+        with self._call:
+            try:
+                with self._connect() as connection:
+                    connection.execution_options(**options)
+                    with connection.begin() as transaction:
+                        yield Session(connection, self.family, self._ask)
+                        self._ask()
+                        if not commit:
+                            transaction.rollback()
+            except DBAPIError as error:
+                raise self._translated(error.orig) from None  # its own text shows statement and data
+            except (psycopg.Error, UnicodeError) as error:
+                raise self._translated(error) from None
+
+    def _ask(self) -> None:
+        if self._call.line is not None:
+            self._call.line.ask(self._deadlines.statement)
 
     def _host_not_allowed(self) -> Stalled:
         return self.stalled(
@@ -269,14 +284,19 @@ class Database:
         )
 
     def _connect(self) -> sa.Connection:
+        until = time.monotonic() + self._deadlines.login
         try:
             return self._engine.connect()
         except HostNotAllowed:
             raise self._host_not_allowed() from None
+        except TimeoutError:
+            raise self._not_let_in() from None
         except OSError:  # the name has no address now
             raise self._told(Diagnosis(UNREACHABLE)) from None
         except DBAPIError as error:
-            raise self._told(self._refused(error.orig)) from None
+            if self._is_late:  # while the library asked its first questions
+                raise self._not_let_in() from None
+            raise self._told(self._refused(error.orig, until)) from None
         except (struct.error, LookupError, ValueError, AssertionError):  # PyMySQL's, of packets that are none
             raise self._told(Diagnosis(STRANGER)) from None
         except RuntimeError:
@@ -285,8 +305,18 @@ class Database:
                 "DatabaseLoginRefused",
             ) from None
 
-    def _refused(self, error: Any) -> Diagnosis:
-        """Why there is no connection."""
+    @property
+    def _is_late(self) -> bool:
+        return self._call.line is not None and self._call.line.is_late
+
+    def _not_let_in(self) -> Exception:
+        seconds = self._deadlines.login
+        return self._told(
+            Diagnosis(NO_ANSWER, f"the database{self.address.shown} has not let us in within {seconds:g} s")
+        )
+
+    def _refused(self, error: Any, until: float) -> Diagnosis:
+        """Why there is no connection; until then, PostgreSQL may be asked once more."""
         if self.family == "sqlite":
             return diagnosed(error, self.family, self._name)
         if self.family == "mysql":
@@ -297,11 +327,11 @@ class Database:
             return Diagnosis(cause, words=words)
         text, code = str(error), None
         if refusals.SERVERS_WORDS.search(text):
-            code = self._sqlstate()
+            code = self._sqlstate(until)
         cause, words = refusals.of_postgresql(text, code)
         return Diagnosis(cause, words=words)
 
-    def _sqlstate(self) -> str | None:
+    def _sqlstate(self, until: float) -> str | None:
         """The code of the refusal, for which libpq connects once more, to a checked address again."""
         _, given = self._engine.dialect.create_connect_args(self._engine.url)
         options = dict(given)
@@ -309,9 +339,14 @@ class Database:
             options |= pinned(options, self._addresses)
         except (HostNotAllowed, OSError):
             return None
-        return sqlstate_of({**options, **CONNECT_ARGUMENTS[self.family]}, CONNECT_SECONDS)
+        return sqlstate_of({**options, **CONNECT_ARGUMENTS[self.family]}, until)
 
     def _translated(self, error: BaseException | None) -> Exception:
+        if self._is_late:
+            seconds = self._deadlines.statement
+            return self._told(
+                Diagnosis(NO_ANSWER, f"the database{self.address.shown} has not answered for {seconds:g} s")
+            )
         return self._told(diagnosed(error, self.family, self._name))
 
     def _told(self, diagnosis: Diagnosis) -> Exception:

@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+
+from nightsort.adapters.sql.postgresql_login import conninfo, polled
 
 ERROR = b"\tErrorResponse\t"
+MOST_TRACE_BYTES = 1_000_000
+"""It stands in memory, and has whatever the server says before it lets us in."""
 CODE = re.compile(rb' C "([0-9A-Z]{5})" ')
-NOT_LIBPQS = ("prepare_threshold", "autocommit", "context", "row_factory", "cursor_factory")
 
 
-def sqlstate_of(options: Mapping[str, Any], seconds: float) -> str | None:
-    """The code of the server's refusal; None where it does not give one now, or this machine's libpq cannot tell."""
+def sqlstate_of(options: Mapping[str, Any], until: float) -> str | None:
+    """The code of the server's refusal; None where it gives none until then, or this machine's libpq cannot tell."""
     if sys.platform != "linux":
         return None
-    given = {name: value for name, value in options.items() if name not in NOT_LIBPQS}
     trace = os.memfd_create("nightsort")  # in memory: it has what is sent to log in
     try:
-        refuse(make_conninfo(**given), trace, time.monotonic() + seconds)
-        found = code_in(os.pread(trace, 1_000_000, 0))
+        refuse(conninfo(options), trace, until)
+        found = code_in(os.pread(trace, MOST_TRACE_BYTES, 0))
     finally:
         os.close(trace)
     return found
@@ -45,18 +44,12 @@ def code_in(trace: bytes) -> str | None:
     return None
 
 
-def refuse(conninfo: str, trace: int, until: float) -> None:
+def refuse(options: str, trace: int, until: float) -> None:
     """Tries to connect, and writes what is said to the file."""
-    status = psycopg.pq.PollingStatus
-    connection = psycopg.pq.PGconn.connect_start(conninfo.encode())
+    connection = psycopg.pq.PGconn.connect_start(options.encode())
     try:
         connection.trace(trace)
-        polled: int = status.WRITING
-        while polled in (status.READING, status.WRITING) and time.monotonic() < until:
-            reads = [connection.socket] if polled == status.READING else []
-            writes = [connection.socket] if polled == status.WRITING else []
-            select.select(reads, writes, [], max(0.0, until - time.monotonic()))
-            polled = connection.connect_poll()
+        polled(connection, until, lambda: os.fstat(trace).st_size > MOST_TRACE_BYTES)
         connection.untrace()
     except psycopg.Error:
         return  # the connection cannot even be begun

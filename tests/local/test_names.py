@@ -97,3 +97,21 @@ def test_a_run_that_an_earlier_version_has_begun_goes_on_with_its_record_and_its
     assert shell.bought()["created"] == 2
     assert ids(shell, "tickets-results") == ["1", "2", "3"]
     assert f"rows are in {shell.folder / 'state' / 'tickets-results' / 'results.jsonl'}" in second.tail(5)
+
+
+def test_of_one_name_in_two_namespaces_whose_files_go_into_one_folder_one_is_bought(shell: Shell) -> None:
+    results = {"results": {"objectStore": {"url": f"file://{shell.folder}/exports"}}}
+    documents = [in_namespace(name, batch("tickets", TWO, **results)) for name in ("bank", "shop")]
+    path = shell.write(*documents)
+
+    outcome = shell.local(path)
+
+    assert outcome.code == 1
+    assert shell.bought()["created"] == 1
+    folder = shell.folder / "exports" / "tickets"
+    winner = json.loads((folder / "owner.json").read_text())["namespace"]
+    assert f"it is of ClassificationBatch {winner}/tickets" in outcome.err
+    (folder / "owner.json").unlink()
+    assert shell.local(path).code == 0
+    assert shell.bought()["created"] == 2
+    assert len(list(folder.glob("rows-*"))) == 2

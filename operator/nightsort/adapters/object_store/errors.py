@@ -19,8 +19,7 @@ def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> I
     """The error as the flow knows it. `place` begins the message, `rights` says what the credentials must allow."""
     if isinstance(error, (InvalidPathError, ValueError)):  # of a name; the library takes fewer than stores do
         return unusable_name(str(error), place)
-    found = STATUS.search(str(error))
-    status = int(found[1]) if found else 0
+    status = status_in(error)
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
         what = f"the store refuses the credentials, or they lack a right: they need to {rights}"
         return Stalled(f"{place}: {what}", reason="PermissionDenied")
@@ -33,6 +32,12 @@ def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> I
     if (400 <= status < 500 and status not in TIME_CURES) or status == 501:
         return Stalled(f"{place}: the store refuses the request with status {status}", reason="StoreRefused")
     return Waiting(f"{place}: the store cannot be reached, or is busy", reason="StoreUnreachable")
+
+
+def status_in(error: Exception) -> int:
+    """The status that a store has answered with; 0 where there is none."""
+    found = STATUS.search(str(error))
+    return int(found[1]) if found else 0
 
 
 def unusable_name(said: str, place: str) -> Stalled:

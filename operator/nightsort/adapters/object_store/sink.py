@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from nightsort.adapters.object_store.options import StorePolicy
+from nightsort.adapters.object_store.owner import FolderOwner
 from nightsort.adapters.object_store.store import Folder
 from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
@@ -72,7 +73,7 @@ class Piece:
 
 
 class ObjectRows:
-    """Implements `ports.Sink`. The index names the objects of this run; an earlier resource's of the name stay."""
+    """Implements `ports.ClaimedSink`. The index names the objects of this run; those of an earlier resource stay."""
 
     def __init__(
         self,
@@ -86,14 +87,18 @@ class ObjectRows:
         """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
         self._url = f"{results.url.rstrip('/')}/{owner.name}/"
         self._folder = Folder(self._url, options, policy, place=PLACE, rights=RIGHTS, make=True)
+        self._owner = FolderOwner(self._folder, owner)
         self._in_thread = in_thread
         self._form = FORMATS[results.format]
         self._prefix = f"rows-{blake2b(owner.uid.encode(), digest_size=4).hexdigest()}-"
         self._unsent = self._name_of(None)
 
     async def check(self, rehearsal: Rehearsal) -> None:
-        """Rehearses a write: an empty object is put, read, listed and deleted."""
+        """Looks whose the folder is, and rehearses a write: an empty object is put, read, listed and deleted."""
         await self._in_thread(self._rehearse)
+
+    async def claim(self) -> None:
+        await self._in_thread(self._owner.claim)
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
         with Piece() as piece:
@@ -112,6 +117,7 @@ class ObjectRows:
         return Stored({"object_store": self._url})
 
     def _rehearse(self) -> None:
+        self._owner.hold()
         self._folder.put(PROBE, b"")
         self._folder.size(PROBE)
         for _ in self._folder.names():

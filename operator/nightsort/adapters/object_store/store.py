@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError, PermissionDeniedError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
-from nightsort.adapters.object_store.errors import interruption
+from nightsort.adapters.object_store.errors import interruption, status_in
 from nightsort.adapters.object_store.options import ENDPOINT_REFUSED, StorePolicy, account_of, checked
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.system.files import flush_file
@@ -32,6 +32,7 @@ PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 2
 MOST_LISTED = 1_000_000
 """Objects of a folder that are looked through, a thousand in an answer: a server may list without an end."""
+UNKNOWN_REQUEST = 501
 # A body may be read slowly, so the whole may take long; silence may not.
 CLIENT: ClientConfig = {
     "connect_timeout": timedelta(seconds=10),
@@ -127,6 +128,24 @@ class Folder:
             obstore.put(self._store(), name, whole, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
         if self.scheme == "file":
             self._flush(name)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Makes an object that is not there yet; whether it did. What is there is left alone.
+
+        Stores that know no such request, or do not heed it, replace what came since somebody looked.
+        """
+        with self._translated():
+            try:
+                obstore.put(self._store(), name, content, mode="create")
+            except AlreadyExistsError:
+                return False
+            except BaseError as error:
+                if not isinstance(error, NotSupportedError) and status_in(error) != UNKNOWN_REQUEST:
+                    raise
+                obstore.put(self._store(), name, content)
+        if self.scheme == "file":
+            self._flush(name)
+        return True
 
     def _flush(self, name: str) -> None:
         """A cloud has an object when it says so; a local disk has a file once it and its directories are flushed."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nightsort
-from nightsort.adapters.anthropic import client, results, wire
+from nightsort.adapters.anthropic import client, errors, results, wire
 from nightsort.adapters.config_map import sink as config_map_sink
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
@@ -49,6 +49,9 @@ BOUNDS: Mapping[str, str] = {
     "an answer of the Batches API but results, unpacked": (
         f"{mebibytes(client.MOST_ANSWER_BYTES)}, {client.MOST_ANSWER_SECONDS:.0f} s"
     ),
+    "the body of an error of the Batches API": mebibytes(client.MOST_ERROR_BYTES),
+    "the words of such an error": f"{errors.MOST_SAID_CHARS:,} characters",
+    "commas in a page of the API's list": f"{wire.MOST_COMMAS:,}",
     "pages of the API's list": f"{client.MOST_PAGES} of {client.PAGE:,} batches",
     "a line of results": mebibytes(results.MOST_LINE_BYTES),
     "results that come slowly": (

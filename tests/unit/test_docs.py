@@ -32,8 +32,8 @@ def test_the_limits_that_pages_promise_are_those_of_the_code() -> None:
     security, performance = ((TOP / "docs" / page).read_text() for page in ("security.md", "performance.md"))
     mebibyte = 1024 * 1024
 
-    assert "every answer but results ends at 16 MiB unpacked and after five minutes" in security
-    assert anthropic_batches.MOST_ANSWER_BYTES / mebibyte == 16
+    assert "every answer but results ends at 4 MiB unpacked and after five minutes" in security
+    assert anthropic_batches.MOST_ANSWER_BYTES / mebibyte == 4
     assert anthropic_batches.MOST_ANSWER_SECONDS / 60 == 5
     assert "a line of more than 16 MiB is an error of its ticket alone" in security
     assert anthropic_results.MOST_LINE_BYTES / mebibyte == 16

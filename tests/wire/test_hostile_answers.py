@@ -10,18 +10,21 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 
 import pytest
 from aiohttp import web
 
 from nightsort.adapters.anthropic import client as anthropic_batches
+from nightsort.adapters.anthropic import errors as anthropic_errors
 from nightsort.adapters.anthropic import results as anthropic_results
 from nightsort.adapters.anthropic import wire as anthropic_wire
 from nightsort.adapters.anthropic.client import AnthropicBatches, open_batches
+from nightsort.adapters.anthropic.errors import Failure
 from nightsort.adapters.anthropic.results import LineReader
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
-from nightsort.domain.errors import OutcomeUnknown, Waiting
+from nightsort.domain.errors import NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
 
 BATCH = Batch(id="msgbatch_1", created_at=datetime(2026, 11, 22, tzinfo=UTC), requests=3, ended=True)
 PIECE = b"x" * 64 * 1024
@@ -38,11 +41,11 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def little_memory() -> Iterator[None]:
+def little_memory(times: int = 1) -> Iterator[None]:
     tracemalloc.start()
     try:
         yield
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+        assert tracemalloc.get_traced_memory()[1] < times * MOST_MEMORY
     finally:
         tracemalloc.stop()
 
@@ -121,6 +124,34 @@ async def test_an_answer_to_a_create_without_an_end_leaves_open_whether_it_was_a
     async with sending(lambda: endless(PIECE)) as api:
         with little_memory(), pytest.raises(OutcomeUnknown):
             await api.create(io.BytesIO(b"{}"), 2, "k3f9a2")
+
+
+async def test_a_refusal_without_an_end_is_known_by_its_status() -> None:
+    """Whether anything was bought need not be found out: the answer says it."""
+    said = b'{"type":"error","error":{"type":"invalid_request_error","message":"requests.0.custom_id: '
+    for status, kind in ((400, Rejected), (401, Stalled), (307, NotTaken), (404, NotTaken)):
+        async with sending(lambda: chain([said], endless(PIECE)), status) as api:
+            with little_memory(), pytest.raises(kind):
+                await api.create(io.BytesIO(b"{}"), 2, "k3f9a2")
+
+
+async def test_a_page_of_the_list_that_would_take_far_more_memory_than_bytes_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(anthropic_batches, "MOST_ANSWER_BYTES", 4 * LIMIT)
+    for entry in (b"1,", b"{},", b'{"id":"1"},'):
+        page = b'{"data":[' + entry * (2 * LIMIT // len(entry)) + entry[:-1] + b"]}"
+        async with sending(lambda page=page: iter([page])) as api:  # type: ignore[misc]
+            with little_memory(2), pytest.raises(Waiting) as caught:
+                await api.recent(datetime.now(UTC))
+        assert caught.value.reason in ("ApiUnavailable", "ListUnreadable")
+
+
+def test_of_an_errors_words_the_beginning_is_looked_at() -> None:
+    failure = Failure.of(400, "invalid_request_error", None, "requests.7: no. " + "requests.1 " * 100_000, {})
+
+    assert len(failure.text) == anthropic_errors.MOST_SAID_CHARS
+    assert anthropic_errors.index_in(failure.text) == 7
 
 
 async def test_an_answer_that_unpacks_to_more_than_memory_is_cut_off() -> None:

@@ -39,6 +39,7 @@ from nightsort.adapters.anthropic.wire import (
     batches_of,
     bought_of,
     decoded,
+    page_of,
     part,
 )
 from nightsort.domain.account import Account
@@ -53,8 +54,10 @@ FEW = 10
 PAGE = 1000
 """What the API's list gives at most in one page."""
 MOST_PAGES = 20
-MOST_ANSWER_BYTES = 16 * 1024 * 1024
+MOST_ANSWER_BYTES = 4 * 1024 * 1024
 """Of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
+MOST_ERROR_BYTES = 1024 * 1024
+"""Of an error's body. What comes behind is left out: its status and its first words say what it means."""
 MOST_ANSWER_SECONDS = 300.0
 MOST_CAUSES = 10
 NEVER_CONNECTED = (
@@ -124,6 +127,8 @@ class BoundedClient(DefaultAsyncHttpxClient):
         try:
             async for piece in response.aiter_bytes():
                 content += piece
+                if not response.is_success and len(content) > MOST_ERROR_BYTES:
+                    return bytes(content[:MOST_ERROR_BYTES])
                 if len(content) > MOST_ANSWER_BYTES:
                     raise httpx2.ReadError("the answer is too long", request=response.request)
         finally:
@@ -165,7 +170,7 @@ class AnthropicBatches:
         found: list[Batch] = []
         after = ""
         for _ in range(MOST_PAGES):
-            page = understood(await self._get(f"{BATCHES}?limit={PAGE}{after}"), of(WireBatches))
+            page = understood(await self._get(f"{BATCHES}?limit={PAGE}{after}"), page_of)
             listed = understood_list(page)
             new = [batch for batch in listed if batch.created_at >= since]
             found += new
@@ -196,10 +201,10 @@ class AnthropicBatches:
             raise Waiting(f"the list of batches does not lead from {older} to {newer}", reason="ListTooLong")
 
     async def _listed(self, query: str) -> WireBatches:
-        return understood(await self._get(f"{BATCHES}{query}", refused=refused_cursor), of(WireBatches))
+        return understood(await self._get(f"{BATCHES}{query}", refused=refused_cursor), page_of)
 
     async def newest(self) -> Batch | None:
-        page = understood(await self._get(f"{BATCHES}?limit={FEW}"), of(WireBatches))
+        page = understood(await self._get(f"{BATCHES}?limit={FEW}"), page_of)
         listed = understood_list(page)
         return listed[0] if listed else None
 

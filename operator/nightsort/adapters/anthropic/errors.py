@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Rejected, Stalled, Waiting
 
+MOST_SAID_CHARS = 10_000
+"""Of an error's words that are looked at: its own begin with what is wrong."""
 MOST_RETRY_AFTER = 15 * 60.0
 """Seconds; the vendor's header can ask for a day, and a limit may be lifted before."""
 SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 407, 411, 413, 415, 422, 429, 529})
@@ -59,7 +61,7 @@ class Failure:
     @classmethod
     def of(cls, status: int, type: object, code: object, text: object, headers: Mapping[str, str]) -> Failure:
         """The parts of the body are what it says, whatever their kind: anybody may have written it."""
-        said = text if isinstance(text, str) else ""
+        said = text[:MOST_SAID_CHARS] if isinstance(text, str) else ""
         return cls(status, word(type), word(code), said, seconds_of(headers.get("retry-after")))
 
     def __str__(self) -> str:

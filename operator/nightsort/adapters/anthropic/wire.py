@@ -22,6 +22,8 @@ MOST_TEXT_CHARS = 10_000
 MOST_WORD_CHARS = 64
 MOST_TOKENS = 1_000_000_000
 """Of one answer; no model reads or writes a hundredth of it."""
+MOST_COMMAS = 50_000
+"""Of a page of the list. A thousand batches have a third of them."""
 LIFETIME = timedelta(hours=24)
 """From a batch's creation to its `expires_at` (vendor's documentation, 2026-11-22)."""
 YEARS = range(2000, 9000)
@@ -133,6 +135,17 @@ def bought_of(content: bytes, otherwise: datetime) -> Batch:
 class WireBatches(Struct, frozen=True):
     data: list[Raw]
     has_more: Raw = NULL
+
+
+def page_of(content: bytes) -> WireBatches:
+    """A page of the list.
+
+    Raises:
+        NotUnderstood: it is none, or has far more in it than a page has: millions of entries of two bytes each.
+    """
+    if content.count(b",") > MOST_COMMAS:
+        raise NotUnderstood("no page of the list")
+    return decoded(content, WireBatches)
 
 
 def batches_of(entries: Sequence[Raw]) -> list[Batch]:

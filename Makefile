@@ -20,7 +20,7 @@ TESTS := $(FAST) $(wildcard tests/servers tests/cluster)
 COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev demo local test test-fast test-node test-deps control-plane node verify lint format types arch crds chart-readme manifests sizes lock clean
+.PHONY: help setup setup-dev demo local test test-fast test-node test-deps control-plane node verify lint format types arch crds reasons chart-readme manifests sizes lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ control-plane: setup ## Build etcd, kube-apiserver, kube-controller-manager, kub
 node: setup ## Build what the real node needs besides: kubelet, kube-scheduler and the images, once
 	@PYTHON=$(CURDIR)/$(BIN)/python tests/node/build.sh
 
-verify: lint types arch crds-fresh chart-fresh ## Check everything that is not a test
+verify: lint types arch crds-fresh reasons-fresh chart-fresh ## Check everything that is not a test
 
 lint: setup-dev ## Check style and formatting
 	$(BIN)/ruff check $(CODE)
@@ -85,6 +85,13 @@ crds: setup ## Render the CustomResourceDefinition from the models in api/, for 
 crds-fresh: setup
 	@for file in $(CRD) $(CHART_CRD); do $(BIN)/nightsort crds | diff -u $$file - || \
 	    { echo "$$file is stale: run 'make crds' and commit it" >&2; exit 1; }; done
+
+reasons: setup ## Write the tables of reasons in docs/troubleshooting.md, and what the alerts' texts name
+	$(BIN)/python tools/reasons.py
+
+.PHONY: reasons-fresh
+reasons-fresh: setup
+	@$(BIN)/python tools/reasons.py --check
 
 chart-readme: setup ## Write the table of values in the chart's README
 	$(BIN)/python tools/chart_readme.py

@@ -16,6 +16,7 @@ from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
 
 Respond = Callable[[str], "str | Answer"]
@@ -123,7 +124,7 @@ class FakeBatchApi:
     async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
         await self._begin("behind", batch_id)
         if batch_id not in self.held:
-            raise Waiting("the list does not lead there", reason="ListTooLong")
+            raise Waiting("the list does not lead there", reason=Reason.LIST_TOO_LONG)
         latest, known = self._clock.now() - self._listed_after, list(self.held)
         later = [self.held[one] for one in known[known.index(batch_id) + 1 :]]
         await self.after("behind", batch_id)
@@ -144,12 +145,12 @@ class FakeBatchApi:
         await self._begin("results", batch)
         held = self._find(batch.id)
         if held is None or not self._shown(held).ended:
-            raise Waiting("the API knows no results of this batch yet (404)", reason="NotFound")
+            raise Waiting("the API knows no results of this batch yet (404)", reason=Reason.NOT_FOUND)
         answers = list(held.answers)
         random.Random(held.id).shuffle(answers)
         delivered = self.shorten(answers)
         if not delivered:
-            raise Waiting("in the place of the results came something else", reason="ResultsUnavailable")
+            raise Waiting("in the place of the results came something else", reason=Reason.RESULTS_UNAVAILABLE)
         for start in range(0, len(delivered), self._page):
             yield delivered[start : start + self._page]
         await self.after("results", batch)
@@ -206,9 +207,9 @@ def read_requests(body: bytes) -> dict[str, str]:
         requests = json.loads(body)["requests"]
         texts = {request["custom_id"]: request["params"]["messages"][-1]["content"] for request in requests}
     except (ValueError, LookupError, TypeError):
-        raise Rejected("the API refused the batch (400 invalid_request_error)", reason="BatchRefused") from None
+        raise Rejected("the API refused the batch (400 invalid_request_error)", reason=Reason.BATCH_REFUSED) from None
     if not texts or len(texts) != len(requests) or any(len(custom_id) > 64 for custom_id in texts):
-        raise Rejected("the API refused the batch (400 invalid_request_error)", reason="BatchRefused")
+        raise Rejected("the API refused the batch (400 invalid_request_error)", reason=Reason.BATCH_REFUSED)
     return texts
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from nightsort.api.resource import Meta
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Stalled
+from nightsort.domain.reasons import Reason
 
 MIB = 1024 * 1024
 
@@ -31,7 +32,7 @@ class MemoryConfigMaps:
         if config_map.version != (now.version if now else ""):
             raise Conflict(config_map.name)
         if sum(len(text.encode()) for text in config_map.data.values()) > MIB:
-            raise Stalled("too large", reason="StoreRefused")
+            raise Stalled("too large", reason=Reason.STORE_REFUSED)
         self._versions += 1
         holder = f"ClassificationBatch {owner.name}"
         self.kept[place] = replace(config_map, version=str(self._versions), owner_uid=owner.uid, holder=holder)

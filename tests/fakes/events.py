@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from nightsort.api.resource import Meta
+from nightsort.domain.reasons import Reason
 
 
 class MemoryEvents:
@@ -17,5 +18,5 @@ class MemoryEvents:
     def reasons(self) -> list[str]:
         return [reason for _, reason, _ in self.told]
 
-    async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+    async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
         self.told.append((kind, reason, message))

@@ -11,6 +11,7 @@ from typing import Any
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept as Copy
 from nightsort.domain.recovery import may_replace, worth_keeping
@@ -114,7 +115,7 @@ class MemoryLedger:
         await self._arrive("ensure_recordable", meta)
         if self.unknown or meta.uid in self._lacking:
             self._lacking.discard(meta.uid)
-            raise Stalled(f"the CRD drops {', '.join(self.unknown)}", reason="CrdOutdated")
+            raise Stalled(f"the CRD drops {', '.join(self.unknown)}", reason=Reason.CRD_OUTDATED)
         await self.after("ensure_recordable", meta)
 
     async def owned_batches(self) -> set[str]:
@@ -147,7 +148,7 @@ class MemoryLedger:
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
         await self._arrive("keep_long_ids", meta, tag)
         if len(ids) > self._most_long_ids:
-            raise Rejected("the ids of the tickets are too long to be kept", reason="IdsTooLong")
+            raise Rejected("the ids of the tickets are too long to be kept", reason=Reason.IDS_TOO_LONG)
         self._kept[meta.key].long_ids[tag] = dict(ids)
         await self.after("keep_long_ids", meta, tag)
 

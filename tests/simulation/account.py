@@ -15,6 +15,7 @@ from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.custom_id import tag_of
 from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
 from tests.fakes.batch_api import FakeBatchApi, Held, read_requests, tokens
 from tests.simulation.ailing import NOT_TAKEN
@@ -40,9 +41,9 @@ CANCEL_SECONDS = 30.0
 ACCIDENTS = 0.4
 """How many batches are such whose results end in an accident, in lives in which there are any."""
 NOTHING_SOLD: tuple[Interruption, ...] = (
-    Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=120.0),
-    Waiting("the API is overloaded", reason="Overloaded"),
-    Stalled("the account's spend limit is reached", reason="SpendLimitReached"),
+    Waiting("the API's rate limit is reached", reason=Reason.RATE_LIMITED, retry_after=120.0),
+    Waiting("the API is overloaded", reason=Reason.OVERLOADED),
+    Stalled("the account's spend limit is reached", reason=Reason.SPEND_LIMIT_REACHED),
 )
 Bought = Callable[[Held, dict[str, str]], None]
 
@@ -106,7 +107,7 @@ class Account(FakeBatchApi):
             self.tried(tag)
             raise NOT_TAKEN[self.ails[2]]
         if any(ticket_of(text) in self.refuses for text in read_requests(sent).values()):
-            raise RefusedBatch("the API refuses the batch (400)", reason="BatchRefused", answer="400")
+            raise RefusedBatch("the API refuses the batch (400)", reason=Reason.BATCH_REFUSED, answer="400")
         self._duration = timedelta(seconds=self._rng.uniform(5, self.longest))
         batch = await super().create(io.BytesIO(sent), size, tag)
         self._charge(self.held[batch.id], sent)
@@ -137,7 +138,7 @@ class Account(FakeBatchApi):
     async def recent(self, since: datetime) -> Sequence[Batch]:
         """The list lags, within the grace, but whatever it has shown it goes on showing."""
         if self.crowded:
-            raise Waiting("more than 20,000 batches are too new to be passed over", reason="ListTooLong")
+            raise Waiting("more than 20,000 batches are too new to be passed over", reason=Reason.LIST_TOO_LONG)
         hidden, self.hidden = self.hidden, set()
         try:
             return await super().recent(since)
@@ -155,7 +156,7 @@ class Account(FakeBatchApi):
         """What was answered by then stays answered; the batch ends a little later."""
         held = self._find(batch_id)
         if held is None:
-            raise Waiting("the API knows no such batch (404)", reason="NotFound")
+            raise Waiting("the API knows no such batch (404)", reason=Reason.NOT_FOUND)
         before = held.answers
         await super().cancel(batch_id)
         if held.answers is not before:

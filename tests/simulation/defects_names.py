@@ -9,6 +9,7 @@ from dataclasses import replace
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.flow.preflight import prepare
 from nightsort.ports import Sink
 from tests.simulation.chaos import Chaos
@@ -35,7 +36,7 @@ async def read_as_ones_own(self: ConfigMapRows, number: int) -> ConfigMap | None
 async def claim_once(self: ConfigMapRows) -> None:
     """Does not know one's own claim again, as after a crash between it and the plan."""
     if await self._config_maps.read(self._owner.namespace, self._name) is not None:
-        raise Stalled("the name is taken", reason="ResultsNameTaken")
+        raise Stalled("the name is taken", reason=Reason.RESULTS_NAME_TAKEN)
     await CLAIM(self)
 
 

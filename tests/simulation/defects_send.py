@@ -10,6 +10,7 @@ from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import actions, room
 from nightsort.domain.errors import RefusedBatch, Rejected
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Places, Submission, put, released
 from nightsort.domain.room import Room
 from nightsort.flow import reconcile
@@ -61,7 +62,7 @@ def buy_beyond_the_room(status: Status, room: Room) -> Status:
 def die_of_retries(status: Status, room: Room) -> Status:
     """As it was: so many batches and no more."""
     if len(status.batches) >= room.places:
-        raise Rejected("more batches than a status holds", reason="TooManyBatches")
+        raise Rejected("more batches than a status holds", reason=Reason.TOO_MANY_BATCHES)
     return status
 
 

@@ -16,6 +16,7 @@ from nightsort.domain.account import Account as Marks
 from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.stored import Rehearsal, Stored, Summary
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 
 
 def away(what: str) -> Waiting:
-    return Waiting(f"{what} cannot be reached", reason="Away")
+    return Waiting(f"{what} cannot be reached", reason=Reason.DATABASE_UNREACHABLE)
 
 
 LOST = OutcomeUnknown("the answer to the create call was lost")
 REFUSALS: tuple[Interruption, ...] = (
-    Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=30.0),
-    Waiting("the API is overloaded", reason="Overloaded"),
-    Stalled("the account's spend limit is reached", reason="SpendLimitReached"),
+    Waiting("the API's rate limit is reached", reason=Reason.RATE_LIMITED, retry_after=30.0),
+    Waiting("the API is overloaded", reason=Reason.OVERLOADED),
+    Stalled("the account's spend limit is reached", reason=Reason.SPEND_LIMIT_REACHED),
     LOST,
 )
 
@@ -308,7 +309,9 @@ class Connections:
                 self._apis[account] = self._open(account)
             return self._apis[account]
 
-        return await self._process.call("secret", connect, Stalled("the Secret is missing", reason="SecretMissing"))
+        return await self._process.call(
+            "secret", connect, Stalled("the Secret is missing", reason=Reason.SECRET_MISSING)
+        )
 
     def _open(self, account: str) -> BatchApi:
         """Mostly as in a cluster, where what ails an account makes all of its resources wait; else each for itself."""

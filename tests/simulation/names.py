@@ -14,6 +14,7 @@ from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.simulation.truth import Shelf
 
@@ -90,4 +91,4 @@ class ConfigMapsDoor:
         return await self._process.call("config_map.write", write, AWAY, about=f"{config_map.name} of {owner.name}")
 
 
-AWAY = Waiting("ConfigMaps cannot be reached", reason="Away")
+AWAY = Waiting("ConfigMaps cannot be reached", reason=Reason.KUBERNETES_UNAVAILABLE)

@@ -13,6 +13,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.reasons import Reason
 from tests.fakes.world import World
 from tests.gitops import LUA, TOP, argo_cd, conditions, flux, kstatus
 
@@ -87,7 +88,7 @@ async def test_a_life_with_retries_is_in_progress_until_its_end(world: World) ->
 
 async def test_a_stalled_resource_is_degraded_until_somebody_has_changed_what_is_missing(world: World) -> None:
     resource = world.apply("billing")
-    world.connections.error = Stalled("Secret anthropic is not there", reason="SecretMissing")
+    world.connections.error = Stalled("Secret anthropic is not there", reason=Reason.SECRET_MISSING)
     await world.look(resource)
     stalled = steps(world, resource)[-1]
     assert (kstatus(stalled), flux(stalled)) == ("Failed", "Failed")
@@ -101,7 +102,7 @@ async def test_a_stalled_resource_is_degraded_until_somebody_has_changed_what_is
 
 async def test_a_failed_life(world: World) -> None:
     resource = world.apply("billing")
-    world.connections.error = Rejected("there is no such model", reason="UnknownModel")
+    world.connections.error = Rejected("there is no such model", reason=Reason.UNKNOWN_MODEL)
     await world.run_until_finished(resource)
 
     last = steps(world, resource)[-1]

@@ -13,15 +13,16 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import SecretRef, Spec
 from nightsort.api.status import Status
 from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.settings import Settings
 from nightsort.wiring.connector import Connector
 from tests.fakes.config_maps import MemoryConfigMaps
 from tests.manifests import manifest
 
 LOST = {
-    "deleted": Stalled("Secret anthropic is not in namespace support", reason="SecretMissing"),
-    "unlabelled": Stalled("Secret anthropic is not labelled", reason="SecretNotAllowed"),
-    "emptied": Stalled("Secret anthropic has no key api-key", reason="SecretKeyMissing"),
+    "deleted": Stalled("Secret anthropic is not in namespace support", reason=Reason.SECRET_MISSING),
+    "unlabelled": Stalled("Secret anthropic is not labelled", reason=Reason.SECRET_NOT_ALLOWED),
+    "emptied": Stalled("Secret anthropic has no key api-key", reason=Reason.SECRET_KEY_MISSING),
 }
 
 

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from nightsort.adapters.telemetry.tracing import OtelTraces
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from tests.fakes.world import PRIVATE, World
 from tests.unit.flow.test_lost_answers_and_crashes import raising
@@ -72,7 +73,7 @@ async def test_processes_that_follow_each_other_tell_of_one_trace(world: World, 
 async def test_what_fails_is_told_in_a_word_and_without_text_of_tickets(
     world: World, spans: InMemorySpanExporter
 ) -> None:
-    world.api.before = raising(Waiting("too much at once", reason="Overloaded"), "create")
+    world.api.before = raising(Waiting("too much at once", reason=Reason.OVERLOADED), "create")
     world.api.after = raising(RuntimeError(f"did not expect {PRIVATE}"), "results")
 
     await world.run_until_finished(world.apply("billing"))

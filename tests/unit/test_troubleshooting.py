@@ -12,34 +12,18 @@ import yaml
 
 from nightsort.cli.operator import add_to
 from nightsort.settings import Settings
-from tests.reasons import DONE, EVENT, FINAL, ITSELF, MAKERS, YOU, reasons, takers
+from tools.reasons import renewed
 
 TOP = Path(__file__).parents[2]
-REASON = re.compile(r"^\| `([A-Z]\w+)` \| [^|]+ \| ([^|]+) \|[^|]*\|$", re.MULTILINE)
 SETTING = re.compile(r"^\| `(NIGHTSORT_\w+)` \|([^|]*)\| `([\w.]+)` \|([^|]*)\| [^|]+ \|$", re.MULTILINE)
-TOLD = REASON.findall((TOP / "docs" / "troubleshooting.md").read_text(encoding="utf-8"))
 SETTINGS = SETTING.findall((TOP / "docs" / "settings.md").read_text(encoding="utf-8"))
 FIELDS = {f"NIGHTSORT_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
 
-def test_every_reason_of_the_code_has_one_row_and_every_row_a_reason() -> None:
-    told = [reason for reason, _ in TOLD]
+def test_what_is_told_of_reasons_is_what_their_list_says() -> None:
+    stale = [path.name for path, text in renewed() if path.read_text(encoding="utf-8") != text]
 
-    assert reasons().keys() - set(told) == set()
-    assert set(told) - reasons().keys() == set()
-    assert len(told) == len(set(told))
-
-
-def test_every_row_says_who_moves_next_as_the_code_does() -> None:
-    told = {reason: {word for word in (ITSELF, YOU, FINAL, DONE, EVENT) if word in who} for reason, who in TOLD}
-
-    assert told == {reason: who for reason, who in reasons().items() if reason in told}
-
-
-def test_no_way_of_giving_a_reason_is_overlooked() -> None:
-    passed_on = {"__init__", "_event"}  # the interruptions' own, and where an event is built that was posted
-
-    assert takers() - MAKERS.keys() == passed_on
+    assert stale == [], "run 'make reasons' and commit it"
 
 
 def test_every_setting_has_one_row_with_its_default() -> None:

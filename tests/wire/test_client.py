@@ -20,6 +20,7 @@ from nightsort.adapters.anthropic.client import AnthropicBatches, open_batches
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.spool import Guarded
 from nightsort.simulator import Fault, Simulator, SimulatorOptions
 from tests.wire.conftest import eventually, items
@@ -403,7 +404,7 @@ async def test_a_prompt_that_cannot_be_counted_is_refused_unless_the_account_or_
 
 async def test_a_body_that_may_not_begin_any_more_buys_nothing(client: Client) -> None:
     def too_late(sent: int) -> None:
-        raise Waiting("too much time has passed", reason="TooLate")
+        raise Waiting("too much time has passed", reason=Reason.TOO_LATE)
 
     body = json.dumps({"requests": items(3)}).encode()
     late = cast(BinaryIO, Guarded(io.BytesIO(body), len(body), too_late))
@@ -578,7 +579,7 @@ class Broken(io.BytesIO):
 
     def read(self, size: int | None = -1) -> bytes:
         if self.tell():
-            raise Stalled("the disk failed", reason="DiskFailed")
+            raise Stalled("the disk failed", reason=Reason.DISK_FAILED)
         return super().read(10)
 
 

@@ -105,7 +105,7 @@ class Follower:
 
     def _begin(self, resources: Mapping[str, Resource]) -> dict[str, str]:
         if self._name is not None and not resources:
-            raise Stalled(f"there is no ClassificationBatch {self._name} in {self._place}", reason="NotFound")
+            raise Stalled(f"there is no ClassificationBatch {self._name} in {self._place}")
         wanted = {key: one for key, one in resources.items() if self._name or not is_finished(one.status)}
         if not wanted:
             self._progress.line(f"no unfinished ClassificationBatch in {self._place}", trouble=True)

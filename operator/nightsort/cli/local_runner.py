@@ -10,6 +10,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.actions import is_in_flight
 from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
+from nightsort.domain.reasons import Reason
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run.services import Services
 
@@ -59,7 +60,7 @@ class LocalRunner:
         if needs_a_person(resource.status):
             return True
         self._waiting.discard(resource.meta.key)
-        if has_reason(resource.status, "Overlap"):
+        if has_reason(resource.status, Reason.OVERLAP):
             self._waiting.add(resource.meta.key)
             # All that are left wait for one that has been given up.
             return self._blocked and self._waiting >= self._running
@@ -70,8 +71,8 @@ def needs_a_person(status: Status) -> bool:
     if is_finished(status):
         return False
     suspended = is_true(status, SUSPENDED) and not is_in_flight(status)
-    return suspended or is_true(status, STALLED) or has_reason(status, "SourceMissing")
+    return suspended or is_true(status, STALLED) or has_reason(status, Reason.SOURCE_MISSING)
 
 
-def has_reason(status: Status, reason: str) -> bool:
+def has_reason(status: Status, reason: Reason) -> bool:
     return any(condition.reason == reason for condition in status.conditions)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nightsort.api.resource import Meta
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Interruption, Stalled
+from nightsort.domain.reasons import Reason
 
 if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
@@ -47,7 +48,8 @@ class ManifestBundle:
         taken = await cluster.config_maps.read(namespace, self.tickets.name) is not None
         if is_new and taken:
             raise Stalled(
-                f"ConfigMap {self.tickets.name} is there already: remove it, or give another --name", reason="NameTaken"
+                f"ConfigMap {self.tickets.name} is there already: remove it, or give another --name",
+                reason=Reason.NAME_TAKEN,
             )
         if dry_run or taken:
             return is_new

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pydantic import SecretStr
 
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.settings import Settings
 
 FAREWELL_SECONDS = 5.0
@@ -43,7 +44,7 @@ async def simulator(seconds: float) -> AsyncIterator[str]:
     try:
         line = await process.stdout.readline() if process.stdout else b""
         if not line:
-            raise Stalled("the simulator did not start", reason="SimulatorDown")
+            raise Stalled("the simulator did not start", reason=Reason.SIMULATOR_DOWN)
         yield line.decode().split()[-1]
     finally:
         await end(process)

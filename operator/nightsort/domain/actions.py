@@ -11,9 +11,10 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status, Stop
 from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import ALL_OVER, LIST_TOO_LONG, Candidate
+from nightsort.domain.candidate import ALL_OVER, Candidate
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Interruption, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import (
     Submission,
     in_state,
@@ -25,8 +26,6 @@ from nightsort.domain.record import (
 from nightsort.domain.room import MOST_BATCHES, Room, due_retry, has_place, is_short
 from nightsort.domain.rounds import due_at, held_back, holds_all
 
-DEADLINE_EXCEEDED = "DeadlineExceeded"
-INTERNAL_ERROR = "InternalError"
 FIRST_POLL_SECONDS = 2.0
 ABSENCE = timedelta(hours=1)
 LIFETIME = timedelta(hours=24)
@@ -75,11 +74,11 @@ class Facts:
 
     def untold(self) -> bool:
         """Whether nothing can be told any more of the intents that are open."""
-        return self.trouble is not None and self.trouble.reason == LIST_TOO_LONG
+        return self.trouble is not None and self.trouble.reason == Reason.LIST_TOO_LONG
 
     def is_stuck(self) -> bool:
         """Whether looking for what the open intents bought ends in an accident each time."""
-        return isinstance(self.trouble, Stalled) and self.trouble.reason == INTERNAL_ERROR
+        return isinstance(self.trouble, Stalled) and self.trouble.reason == Reason.INTERNAL_ERROR
 
     def elsewhere(self) -> list[str]:
         """Tags of intents whose account is not known to be the one that is asked now."""
@@ -201,7 +200,9 @@ def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Action 
         return None
     limit = resource.spec.active_deadline_seconds
     late = f"not finished within activeDeadlineSeconds ({limit:,})"
-    return Halt(Stop(reason=DEADLINE_EXCEEDED, message=late if limit else "canceled: activeDeadlineSeconds is 0"))
+    return Halt(
+        Stop(reason=Reason.DEADLINE_EXCEEDED, message=late if limit else "canceled: activeDeadlineSeconds is 0")
+    )
 
 
 def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Action | None:
@@ -244,7 +245,7 @@ def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: 
 def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """Where a user has ended the run: a mistake of our own does not keep it from its end."""
     stop = resource.status.stop
-    if stop is None or stop.reason != DEADLINE_EXCEEDED:
+    if stop is None or stop.reason != Reason.DEADLINE_EXCEEDED:
         return None
     flying = in_state(resource.status, BatchState.SUBMITTED)
     return next((MarkLost(record, unreadable=True) for record in flying if record.id in facts.unreadable), None)
@@ -288,7 +289,7 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Action
 
 def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     stop = resource.status.stop
-    too_late = deadline_seconds(resource, now) <= 0 or (stop is not None and stop.reason == DEADLINE_EXCEEDED)
+    too_late = deadline_seconds(resource, now) <= 0 or (stop is not None and stop.reason == Reason.DEADLINE_EXCEEDED)
     if not resource.spec.suspend and not too_late:
         return None
     for record in in_state(resource.status, BatchState.SUBMITTED):

@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from nightsort.api.status import BatchRecord
 from nightsort.domain.batch import Batch
 
-LIST_TOO_LONG = "ListTooLong"
-"""The reason of a list that has more batches than can be read. From then on it never has less."""
 CLOCK_SKEW = timedelta(hours=1)
 """How far the operator's clock may be from the API's, where an intent has not noted the time of the API's own list."""
 ANY_SKEW = timedelta(days=30)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from nightsort.domain.printable import printable
+from nightsort.domain.reasons import Reason
 
 
 class Interruption(Exception):
-    """A move could not be finished. `reason` is a CamelCase word for conditions, the message is for people.
+    """A move could not be finished. `reason` is the word for conditions, the message is for people.
 
     Messages are stable while the cause is the same, and carry no ticket text, secret or response body. They end in
     statuses, events, logs and on terminals: a name with an escape sequence in it is shown, and not obeyed.
     """
 
-    def __init__(self, message: str, *, reason: str | None = None) -> None:
+    usual: ClassVar[Reason]
+    """The reason where none is given: commands end with the message alone."""
+
+    def __init__(self, message: str, *, reason: Reason | None = None) -> None:
         self.message = printable(message)
         super().__init__(self.message)
-        self.reason = reason or type(self).__name__
+        self.reason = reason or self.usual
 
 
 class Waiting(Interruption):
@@ -26,11 +32,13 @@ class Waiting(Interruption):
     cure it or not: then a person is asked.
     """
 
+    usual = Reason.WAITING
+
     def __init__(
         self,
         message: str,
         *,
-        reason: str | None = None,
+        reason: Reason | None = None,
         retry_after: float | None = None,
         every: float | None = None,
         tries: int | None = None,
@@ -53,8 +61,10 @@ class OutcomeUnknown(Waiting):
     `answer` is its code and type, or what came in its place.
     """
 
+    usual = Reason.OUTCOME_UNKNOWN
+
     def __init__(
-        self, message: str, *, reason: str | None = None, retry_after: float | None = None, answer: str = ""
+        self, message: str, *, reason: Reason | None = None, retry_after: float | None = None, answer: str = ""
     ) -> None:
         super().__init__(message, reason=reason, retry_after=retry_after)
         self.answer = answer
@@ -63,11 +73,15 @@ class OutcomeUnknown(Waiting):
 class Stalled(Interruption):
     """A person must change something outside the resource; the run goes on by itself when that has happened."""
 
+    usual = Reason.STALLED
+
 
 class NotTaken(Stalled):
     """A create was refused whatever it carried, by a redirect, a proxy or a wrong address. `answer` as above."""
 
-    def __init__(self, message: str, *, reason: str | None = None, answer: str = "") -> None:
+    usual = Reason.CREATE_REFUSED
+
+    def __init__(self, message: str, *, reason: Reason | None = None, answer: str = "") -> None:
         super().__init__(message, reason=reason)
         self.answer = answer
 
@@ -75,9 +89,13 @@ class NotTaken(Stalled):
 class SourceChanged(Stalled):
     """The tickets up to a cursor are not those of before: going on could buy some twice, and leave others out."""
 
+    usual = Reason.SOURCE_CHANGED
+
 
 class Rejected(Interruption):
     """The spec can never work: the resource ends as Failed."""
+
+    usual = Reason.REJECTED
 
 
 class RefusedBatch(Rejected):
@@ -86,11 +104,13 @@ class RefusedBatch(Rejected):
     `answer` is its code and type; `index` and `custom_id` are of the request that it names, where it names one.
     """
 
+    usual = Reason.BATCH_REFUSED
+
     def __init__(
         self,
         message: str,
         *,
-        reason: str | None = None,
+        reason: Reason | None = None,
         answer: str = "",
         index: int | None = None,
         custom_id: str | None = None,

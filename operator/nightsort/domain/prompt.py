@@ -14,6 +14,7 @@ from nightsort.api.spec import Prompt, Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.errors import Rejected
 from nightsort.domain.markup import MOST_HTML_CHARS, plain_text
+from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 
 OPENING = "You sort support tickets. Choose the one category that fits the ticket best."
@@ -70,12 +71,12 @@ def placeholders(prompt: Prompt) -> frozenset[str]:
     if not template.is_valid():
         raise Rejected(
             "prompt.template: a $ must be followed by a field's name; write $$ for a dollar sign",
-            reason="InvalidTemplate",
+            reason=Reason.INVALID_TEMPLATE,
         )
     names = frozenset(template.get_identifiers())
     if not names - {"id"}:
         raise Rejected(
-            "prompt.template: names no text of the ticket, such as $subject or $body", reason="InvalidTemplate"
+            "prompt.template: names no text of the ticket, such as $subject or $body", reason=Reason.INVALID_TEMPLATE
         )
     return names
 

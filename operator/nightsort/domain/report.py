@@ -10,11 +10,10 @@ from nightsort.api.status import BatchState, Status, rfc3339
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
 from nightsort.domain.prices import PriceTable
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import by_declaration, in_state, next_submission, ticket_counts
 from nightsort.domain.rounds import summary_of_held
 from nightsort.domain.run_state import ConditionSummary, RunState
-
-ACCOUNT_CHANGED = "AccountChanged"
 
 
 def report(resource: Resource, status: Status, summary: ConditionSummary, prices: PriceTable, now: datetime) -> Status:
@@ -88,7 +87,7 @@ def summary_of_state(
         tag = elsewhere[0]
         return ConditionSummary(
             RunState.STALLED,
-            ACCOUNT_CHANGED,
+            Reason.ACCOUNT_CHANGED,
             f"the answer to the create call tagged {tag} was lost, and the API key may now be another account's: "
             "nothing is bought until the former one is back. If that account will not come back, "
             f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={tag}` buys these tickets once more",
@@ -98,14 +97,14 @@ def summary_of_state(
     if hidden:
         return ConditionSummary(
             RunState.STALLED,
-            "BatchNotFound",
+            Reason.BATCH_NOT_FOUND,
             f"the API has not shown {', '.join(hidden[:3])} for an hour. If the key was changed for one of another "
             "workspace, bring the former one back: a day after they were bought, such batches are given up",
         )
     if late:
         return ConditionSummary(
             RunState.STALLED,
-            "BatchOverdue",
+            Reason.BATCH_OVERDUE,
             f"{', '.join(late[:3])} still runs, an hour after the API was to end it. Ask the API's support about it; "
             "it is looked at as before, and its answers are stored when it ends. "
             f"`kubectl nightsort cancel {resource.meta.name}` asks for its end at once, and deleting the resource lets "
@@ -113,10 +112,12 @@ def summary_of_state(
         )
     if resource.spec.suspend and resource.status.stop is None:
         return ConditionSummary(
-            RunState.SUSPENDED, "Suspended", f"spec.suspend is true: {what_may_run(resource.status)}"
+            RunState.SUSPENDED, Reason.SUSPENDED, f"spec.suspend is true: {what_may_run(resource.status)}"
         )
     if resource.status.stop is not None and in_state(resource.status, BatchState.INTENDED):
-        return ConditionSummary.working("Adopting", f"{resource.status.stop.message}: {what_may_run(resource.status)}")
+        return ConditionSummary.working(
+            Reason.ADOPTING, f"{resource.status.stop.message}: {what_may_run(resource.status)}"
+        )
     if now is not None and resource.status.stop is None and (held := summary_of_held(resource.status, now)):
         return held
     return progress(resource.status)
@@ -149,11 +150,11 @@ def nothing_can_be_told(resource: Resource) -> ConditionSummary:
     )
     if flying:
         return ConditionSummary.working(
-            "Adopting", f"{lost}; {plural(flying, 'other batch', 'other batches')} are collected first"
+            Reason.ADOPTING, f"{lost}; {plural(flying, 'other batch', 'other batches')} are collected first"
         )
     return ConditionSummary(
         RunState.STALLED,
-        "ListTooLong",
+        Reason.LIST_TOO_LONG,
         f"{lost}. Look for a batch of that size and time whose custom_ids begin with {record.tag}. If there is none, "
         f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={record.tag}` buys these tickets once more; else "
         "activeDeadlineSeconds: 0 ends the run, and they get no label",
@@ -167,18 +168,18 @@ def progress(status: Status) -> ConditionSummary:
     if unclear:
         answers = ", ".join(sorted({record.answer for record in unclear if record.answer}))
         return ConditionSummary.working(
-            "Adopting",
+            Reason.ADOPTING,
             f"the answer to {plural(len(unclear), 'create call')} was lost{f' ({answers})' if answers else ''}; "
             "looking for what was bought, nothing is bought twice",
         )
     if flying:
         requests = sum(record.requests for record in flying)
         return ConditionSummary.working(
-            "Processing", f"waiting for {plural(len(flying), 'batch', 'batches')} of {plural(requests, 'request')}"
+            Reason.PROCESSING, f"waiting for {plural(len(flying), 'batch', 'batches')} of {plural(requests, 'request')}"
         )
     if next_submission(status):
-        return ConditionSummary.working("Submitting", "preparing the next batch")
-    return ConditionSummary.working("Collecting", "all answers are stored; finishing")
+        return ConditionSummary.working(Reason.SUBMITTING, "preparing the next batch")
+    return ConditionSummary.working(Reason.COLLECTING, "all answers are stored; finishing")
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -13,6 +13,7 @@ from nightsort.api.spec import Shards, Spec
 from nightsort.api.status import MAX_BATCHES, BatchRecord, BatchState, Status, Usage
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.prompt import system_prompt
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Places, Submission, by_place, child_of, in_state, put, waiting_for_retry
 
 PLACES_TO_END = 20
@@ -148,10 +149,10 @@ def with_room(status: Status, room: Room) -> Status:
         raise Waiting(
             f"the record of this run has no room for another batch (it has {len(smaller.batches):,}); "
             "it goes on when one of them is collected",
-            reason="RecordFull",
+            reason=Reason.RECORD_FULL,
         )
     raise Rejected(
-        f"more than {room.places} batches: raise shards.maxRequests or split the source", reason="TooManyBatches"
+        f"more than {room.places} batches: raise shards.maxRequests or split the source", reason=Reason.TOO_MANY_BATCHES
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state, put
 from nightsort.domain.run_state import ConditionSummary, RunState
 
@@ -73,9 +74,9 @@ def summary_of_held(status: Status, now: datetime) -> ConditionSummary | None:
         f"its last answer: {answer}. It is sent again by itself, at longer intervals"
     )
     if worst.rounds < PATIENCE and not answer.startswith(("3", "4")):
-        return ConditionSummary.working("CreateFailing", said)
+        return ConditionSummary.working(Reason.CREATE_FAILING, said)
     return ConditionSummary(
         RunState.STALLED,
-        "CreateRefused",
+        Reason.CREATE_REFUSED,
         f"{said}, an hour at the most. Check the base URL, and what stands between the operator and the API",
     )

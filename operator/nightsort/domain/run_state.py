@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nightsort.domain.errors import Interruption, Rejected, Stalled
+from nightsort.domain.reasons import Reason
 
 
 class RunState(StrEnum):
@@ -19,11 +20,11 @@ class RunState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ConditionSummary:
     state: RunState
-    reason: str
+    reason: Reason
     message: str
 
     @classmethod
-    def working(cls, reason: str, message: str) -> ConditionSummary:
+    def working(cls, reason: Reason, message: str) -> ConditionSummary:
         return cls(RunState.WORKING, reason, message)
 
     @classmethod

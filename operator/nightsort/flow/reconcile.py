@@ -29,6 +29,7 @@ from nightsort.domain.actions import (
     urgent_action,
 )
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import released
 from nightsort.domain.report import progress, summary_of_state
 from nightsort.domain.rounds import not_taken, summary_of_held
@@ -219,7 +220,7 @@ class Reconciler:
             await finish(run, found.status)
         else:
             await run.save_results(found.status, progress(found.status))
-            await run.note("Collected", found.note)
+            await run.note(Reason.COLLECTED, found.note)
         for reason, message in found.warnings:
             await run.warn(reason, message)
 
@@ -230,7 +231,9 @@ class Reconciler:
         status = not_taken(run.status, record)
         await run.save(status, summary_of_held(status, run.now()) or progress(status))
         self.memory.watches.end(record.tag)
-        return await run.note("Released", f"no batch of {record.requests:,} requests appeared; they are sent again")
+        return await run.note(
+            Reason.RELEASED, f"no batch of {record.requests:,} requests appeared; they are sent again"
+        )
 
     async def _stop(self, run: Run, rejected: Rejected) -> None:
         """Nothing more is bought for this resource; what was bought is still collected.
@@ -244,7 +247,7 @@ class Reconciler:
 
     async def _halt(self, run: Run, stop: Stop) -> None:
         status = run.status.model_copy(update={"stop": stop})
-        await run.save(status, ConditionSummary.working(stop.reason, stop.message))
+        await run.save(status, ConditionSummary.working(Reason.recorded(stop.reason), stop.message))
 
     async def _interrupted(self, run: Run, interruption: Interruption) -> float:
         """Says in the status what is in the way, and comes back later: sooner at first, with jitter."""

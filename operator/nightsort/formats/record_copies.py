@@ -6,6 +6,7 @@ import json
 
 from nightsort.api.status import Status
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept, worth_keeping
 
 
@@ -31,5 +32,5 @@ def decoded(content: bytes | None, place: str) -> Kept:
         raise Stalled(
             f"{place} is not a copy of the run's record that this version can read: restore it, or remove it where "
             "the status itself is whole",
-            reason="RecordUnreadable",
+            reason=Reason.RECORD_UNREADABLE,
         ) from None

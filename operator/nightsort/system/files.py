@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 
 LOCK = "lock"
 PART = ".nightsort-{}.part"
@@ -37,7 +38,7 @@ def write_whole(path: Path, content: bytes) -> None:
             raise
         flush_directory(path.parent)
     except OSError as error:
-        raise Stalled(f"cannot write {path}: {error.strerror}", reason="NotWritable") from error
+        raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -74,7 +75,7 @@ def read_if_there(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise Stalled(f"cannot read {path}: {error.strerror}", reason="NotReadable") from error
+        raise Stalled(f"cannot read {path}: {error.strerror}", reason=Reason.NOT_READABLE) from error
 
 
 @contextmanager
@@ -90,14 +91,14 @@ def kept_by_one(directory: Path) -> Iterator[None]:
         make_folder(directory)
         lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise Stalled(f"cannot keep a record in {directory}: {error.strerror}", reason="NotWritable") from error
+        raise Stalled(f"cannot keep a record in {directory}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Stalled(
                 f"another run works in {directory}: wait for its end, or name another directory with --state",
-                reason="StateInUse",
+                reason=Reason.STATE_IN_USE,
             ) from None
         remove_parts(directory)
         yield

@@ -14,6 +14,7 @@ from nightsort.api.model import Model, given
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import ConfigMapResults, SecretRef
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.trace import NullTraces
@@ -82,7 +83,7 @@ class Connector:
         if self.settings.anthropic_api_key_file is not None:
             return key_in(self.settings.anthropic_api_key_file)
         if self.settings.anthropic_api_key is None:
-            raise Stalled(NO_LOCAL_KEY if self.local else NO_KEY, reason="CredentialsMissing")
+            raise Stalled(NO_LOCAL_KEY if self.local else NO_KEY, reason=Reason.CREDENTIALS_MISSING)
         return self.settings.anthropic_api_key.get_secret_value()
 
     async def _key_of_secret(self, meta: Meta, ref: SecretRef) -> str:

@@ -13,7 +13,6 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord, BatchState, Plan, Status, Stop
 from nightsort.domain.account import Kinship
 from nightsort.domain.actions import (
-    DEADLINE_EXCEEDED,
     Action,
     Cancel,
     CloseRetries,
@@ -32,6 +31,7 @@ from nightsort.domain.actions import (
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER, Candidate
 from nightsort.domain.conditions import conditions_of
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission
 from nightsort.domain.run_state import ConditionSummary, RunState
 from tests.manifests import manifest
@@ -77,7 +77,7 @@ def overdue(*candidates: Candidate, kin: Kinship = Kinship.SAME) -> Facts:
 
 
 def finished(standing: RunState) -> Status:
-    return Status(conditions=conditions_of(ConditionSummary(standing, "R", "m"), (), 1, NOW))
+    return Status(conditions=conditions_of(ConditionSummary(standing, Reason.SUBMITTING, "m"), (), 1, NOW))
 
 
 def run(*batches: BatchRecord, exhausted: bool = True, **more: Any) -> Status:
@@ -245,7 +245,7 @@ def test_a_run_stops_at_its_deadline() -> None:
     assert deadline(run(SUBMITTED), 99, seen(batch())) == Requeue(1), "it is looked at in time"
     assert deadline(run(SUBMITTED), 10, seen(batch())) == Requeue(60)
     assert deadline(run(SUBMITTED), 100, seen(batch())) == Halt(
-        Stop(reason=DEADLINE_EXCEEDED, message="not finished within activeDeadlineSeconds (100)")
+        Stop(reason=Reason.DEADLINE_EXCEEDED, message="not finished within activeDeadlineSeconds (100)")
     )
 
 
@@ -265,7 +265,7 @@ def test_a_suspended_run_has_no_deadline() -> None:
 @pytest.mark.parametrize("status", [Status(), run(SUBMITTED)], ids=["before its first look", "in flight"])
 def test_a_deadline_of_zero_is_over_at_any_time(status: Status, suspended: bool) -> None:
     assert action(status, seen(batch()), activeDeadlineSeconds=0, suspend=suspended) == Halt(
-        Stop(reason=DEADLINE_EXCEEDED, message="canceled: activeDeadlineSeconds is 0")
+        Stop(reason=Reason.DEADLINE_EXCEEDED, message="canceled: activeDeadlineSeconds is 0")
     )
 
 
@@ -276,7 +276,7 @@ def test_a_run_stops_once() -> None:
 
 
 def test_after_the_deadline_a_running_batch_is_cancelled() -> None:
-    late = run(SUBMITTED, stop=Stop(reason=DEADLINE_EXCEEDED))
+    late = run(SUBMITTED, stop=Stop(reason=Reason.DEADLINE_EXCEEDED))
 
     assert action(late, seen(batch())) == Cancel(SUBMITTED)
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from nightsort.api.status import Condition, Status
 from nightsort.domain.conditions import conditions_of, is_finished, is_true
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.run_state import ConditionSummary, RunState
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 
 
 def conditions(state: RunState, before: tuple[Condition, ...] = (), now: datetime = NOW) -> tuple[Condition, ...]:
-    return conditions_of(ConditionSummary(state, "Reason", "message"), before, 3, now)
+    return conditions_of(ConditionSummary(state, Reason.SUBMITTING, "message"), before, 3, now)
 
 
 def as_table(made: tuple[Condition, ...]) -> dict[str, str]:
@@ -63,9 +64,9 @@ def test_kstatus_can_read_every_history(history: list[RunState]) -> None:
 def test_reason_and_message_change_without_a_transition() -> None:
     first = conditions(RunState.WORKING)
 
-    later = conditions_of(ConditionSummary.working("Other", "words"), first, 4, NOW + timedelta(hours=1))
+    later = conditions_of(ConditionSummary.working(Reason.QUEUED, "words"), first, 4, NOW + timedelta(hours=1))
 
-    assert [(each.last_transition_time, each.reason, each.message) for each in later] == [(NOW, "Other", "words")] * 2
+    assert [(each.last_transition_time, each.reason, each.message) for each in later] == [(NOW, "Queued", "words")] * 2
 
 
 @pytest.mark.parametrize(
@@ -78,17 +79,17 @@ def test_reason_and_message_change_without_a_transition() -> None:
     ],
 )
 def test_an_error_says_how_the_run_stands(interruption: Interruption, state: RunState) -> None:
-    assert ConditionSummary.of(interruption) == ConditionSummary(state, type(interruption).__name__, "m")
+    assert ConditionSummary.of(interruption) == ConditionSummary(state, interruption.usual, "m")
 
 
 def test_an_error_may_name_its_own_reason() -> None:
-    assert ConditionSummary.of(Stalled("m", reason="SecretMissing")).reason == "SecretMissing"
+    assert ConditionSummary.of(Stalled("m", reason=Reason.SECRET_MISSING)).reason == Reason.SECRET_MISSING
 
 
 @pytest.mark.parametrize(("state", "finished"), [(s, s in (RunState.COMPLETE, RunState.FAILED)) for s in RunState])
 def test_a_run_is_finished_by_either_outcome(state: RunState, finished: bool) -> None:
     assert is_finished(Status(conditions=conditions(state))) is finished
-    assert ConditionSummary(state, "", "").finished is finished
+    assert ConditionSummary(state, Reason.SUBMITTING, "").finished is finished
 
 
 def test_a_condition_that_is_false_or_absent_is_not_true() -> None:

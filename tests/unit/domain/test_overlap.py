@@ -12,6 +12,7 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
+from nightsort.domain.reasons import Reason
 from nightsort.domain.run_state import ConditionSummary, RunState
 from tests.manifests import CONFIG_MAP, INLINE, manifest
 
@@ -23,7 +24,7 @@ def resource(
     name: str, minutes: int | None, source: dict[str, Any] = SAME, standing: RunState = RunState.WORKING
 ) -> Resource:
     created = None if minutes is None else NOON + timedelta(minutes=minutes)
-    status = Status(conditions=conditions_of(ConditionSummary(standing, "R", "m"), (), 1, NOON))
+    status = Status(conditions=conditions_of(ConditionSummary(standing, Reason.SUBMITTING, "m"), (), 1, NOON))
     spec = Spec.model_validate(manifest(source=source)["spec"])
     return Resource(Meta("support", name, uid=name, created_at=created), spec, status)
 

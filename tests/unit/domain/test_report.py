@@ -11,14 +11,15 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord, BatchState, CategoryCount, Cost, Plan, Status, Stop, TicketCounts, Usage
 from nightsort.domain.prices import PRICE_TABLE
+from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural, progress, report, summary_of_state
 from nightsort.domain.run_state import ConditionSummary, RunState
 from tests.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 20, 0, 1, 234567, tzinfo=UTC)
 SECOND = NOW.replace(microsecond=0)
-WORKING = ConditionSummary.working("Processing", "words")
-COMPLETE = ConditionSummary(RunState.COMPLETE, "Complete", "done")
+WORKING = ConditionSummary.working(Reason.PROCESSING, "words")
+COMPLETE = ConditionSummary(RunState.COMPLETE, Reason.COMPLETE, "done")
 
 
 def resource(status: Status | None = None, **spec: Any) -> Resource:
@@ -83,9 +84,9 @@ def test_before_the_plan_nothing_is_said_of_money() -> None:
         (Status(plan=Plan(tickets=2), batches=(record(BatchState.RELEASED),)), WORKING, "Submitting"),
         (Status(plan=Plan(tickets=2), batches=(record(BatchState.INTENDED),)), WORKING, "Processing"),
         (Status(plan=Plan(tickets=2), batches=(record(BatchState.SUBMITTED),)), WORKING, "Processing"),
-        (Status(), ConditionSummary(RunState.STALLED, "SecretMissing", ""), "Stalled"),
+        (Status(), ConditionSummary(RunState.STALLED, Reason.SECRET_MISSING, ""), Reason.STALLED),
         (COLLECTED, COMPLETE, "Complete"),
-        (Status(), ConditionSummary(RunState.FAILED, "UnknownModel", ""), "Failed"),
+        (Status(), ConditionSummary(RunState.FAILED, Reason.UNKNOWN_MODEL, ""), "Failed"),
     ],
 )
 def test_the_phase_is_one_word_for_people(status: Status, summary: ConditionSummary, phase: str) -> None:
@@ -110,7 +111,7 @@ def test_the_phase_is_one_word_for_people(status: Status, summary: ConditionSumm
     ],
 )
 def test_progress_is_told_in_words(batches: tuple[BatchRecord, ...], reason: str, words: str) -> None:
-    assert progress(Status(batches=batches)) == ConditionSummary.working(reason, words)
+    assert progress(Status(batches=batches)) == ConditionSummary.working(Reason.recorded(reason), words)
 
 
 def test_a_suspended_run_says_so_until_it_is_stopped() -> None:

@@ -10,6 +10,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.reconcile import Reconciler
 from tests.fakes.world import EXPIRED, Killed, World
 from tests.unit.flow.test_lost_answers_and_crashes import all_paid_once, raising
@@ -145,7 +146,7 @@ async def test_a_backup_from_before_an_intent_was_given_another_tag_is_brought_u
     world: World, restarted: bool
 ) -> None:
     resource = world.apply("billing", "technical")
-    world.api.before = raising(Waiting("full", reason="RateLimited"), "create")
+    world.api.before = raising(Waiting("full", reason=Reason.RATE_LIMITED), "create")
     await world.look(resource)
     released = status_of(world, resource)
     assert [one.state for one in released.batches] == [BatchState.RELEASED]
@@ -247,7 +248,7 @@ async def test_a_word_alone_begins_nothing_anew(world: World) -> None:
 
 async def test_nothing_is_bought_where_no_copy_of_the_record_can_be_kept(world: World) -> None:
     resource = world.apply("billing")
-    refused = Stalled("a ResourceQuota of the namespace is used up", reason="QuotaExceeded")
+    refused = Stalled("a ResourceQuota of the namespace is used up", reason=Reason.QUOTA_EXCEEDED)
     world.ledger.before = raising(refused, "keep_record")
     await world.look(resource)
 
@@ -265,7 +266,7 @@ async def test_a_wiped_record_whose_copy_cannot_be_read_stalls(world: World) -> 
     world.ledger.wipe(resource.meta)
     world.restart()
     world.ledger.before = raising(
-        Stalled("no copy that can be read", reason="RecordUnreadable"), "kept_record", times=3
+        Stalled("no copy that can be read", reason=Reason.RECORD_UNREADABLE), "kept_record", times=3
     )
 
     await world.look(resource)

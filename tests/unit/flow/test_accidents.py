@@ -14,6 +14,7 @@ from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import OutcomeUnknown, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.accident import LONGEST_BACKOFF_SECONDS, MOST_TRIES
 from tests.fakes.batch_api import Held
 from tests.fakes.world import PRIVATE, World
@@ -81,7 +82,9 @@ async def test_what_has_stalled_by_an_accident_goes_on_when_it_is_over(world: Wo
 
 
 @pytest.mark.parametrize(
-    "error", [lambda: RuntimeError("a bug"), lambda: Waiting("away", reason="Away")], ids=["accident", "outage"]
+    "error",
+    [lambda: RuntimeError("a bug"), lambda: Waiting("away", reason=Reason.API_UNAVAILABLE)],
+    ids=["accident", "outage"],
 )
 async def test_what_is_wrong_with_one_batch_holds_up_no_other(world: World, error: Callable[[], Exception]) -> None:
     resource = world.apply("billing", "technical", "account", shards={"maxRequests": 1})
@@ -140,7 +143,10 @@ async def test_an_outage_of_results_makes_an_ended_run_give_up_no_answer(world: 
     resource = world.apply("billing", activeDeadlineSeconds=300)
     await world.look(resource)
     world.clock.advance(60)
-    healthy, world.api.before = world.api.before, broken("results", error=lambda: Waiting("away", reason="Away"))
+    healthy, world.api.before = (
+        world.api.before,
+        broken("results", error=lambda: Waiting("away", reason=Reason.API_UNAVAILABLE)),
+    )
     await looks(world, resource, 4 * MOST_TRIES)
     assert not is_finished(now(world, resource))
     world.api.before = healthy

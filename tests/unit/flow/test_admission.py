@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from nightsort.api.resource import Resource
 from nightsort.domain.errors import Stalled
 from nightsort.domain.queue import SHOWN_PLACES
+from nightsort.domain.reasons import Reason
 from nightsort.flow.preflight.admit import ASK_SECONDS, FAR_SECONDS
 from nightsort.ports import BatchApi, Sink, Source
 from tests.fakes.batch_api import FakeBatchApi
@@ -90,7 +91,7 @@ async def test_a_resource_whose_key_cannot_be_read_takes_nobodys_room(world: Wor
     first, second = world.apply("a", "b", name="first"), world.apply("a", "b", name="second")
     await world.look(first)
     world.restart()
-    world.connections.errors_of[first.meta.name] = Stalled("the Secret is missing", reason="SecretMissing")
+    world.connections.errors_of[first.meta.name] = Stalled("the Secret is missing", reason=Reason.SECRET_MISSING)
 
     await world.look(second)
 
@@ -133,7 +134,7 @@ async def test_who_waits_asks_for_no_key_and_further_back_less_often(world: Worl
     resources = await world.ledger.unfinished()
     for resource in resources:
         await world.look(resource)
-    world.connections.error = Stalled("nobody needs a key now", reason="SecretMissing")
+    world.connections.error = Stalled("nobody needs a key now", reason=Reason.SECRET_MISSING)
 
     pauses = [await world.look(resource) for resource in resources[1:]]
 

@@ -14,6 +14,7 @@ from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Waiting
+from nightsort.domain.reasons import Reason
 from tests.fakes.batch_api import Held
 from tests.fakes.world import Killed, World
 from tests.unit.flow.test_lost_answers_and_crashes import WrongClock, all_paid_once, raising
@@ -97,7 +98,7 @@ async def test_a_batch_with_lower_counts_whose_results_cannot_be_read_for_long_i
     world.api.total = lambda held: len(held.answers) - 1
     resource = world.apply(*["billing"] * 5)
     world.api.after = raising(LOST, "create")
-    world.api.before = raising(Waiting("away", reason="ApiUnavailable"), "results", times=200)
+    world.api.before = raising(Waiting("away", reason=Reason.API_UNAVAILABLE), "results", times=200)
 
     await world.run_until_finished(resource, max_looks=2000)
 
@@ -212,7 +213,7 @@ async def test_one_short_list_is_read_for_each_create(world: World) -> None:
 
 async def test_nothing_is_intended_where_the_list_cannot_be_read(world: World) -> None:
     resource = world.apply("billing")
-    world.api.before = raising(Waiting("away", reason="ApiUnavailable"), "newest")
+    world.api.before = raising(Waiting("away", reason=Reason.API_UNAVAILABLE), "newest")
     await world.look(resource)
 
     assert status_of(world, resource).batches == ()
@@ -307,7 +308,7 @@ async def test_whoever_comes_back_with_a_batch_and_finds_its_intent_gone_cancels
 async def test_a_batch_that_came_too_late_is_cancelled_by_the_next_look_where_the_api_was_away(world: World) -> None:
     resource = world.apply("billing")
     await given_up_meanwhile(world, resource)
-    world.api.after = raising(Waiting("away", reason="ApiUnavailable"), "cancel")
+    world.api.after = raising(Waiting("away", reason=Reason.API_UNAVAILABLE), "cancel")
     world.api._duration = timedelta(hours=1)
 
     await look_for(world, resource, 60)
@@ -364,7 +365,7 @@ async def test_an_open_intent_of_another_account_is_not_bought_again(world: Worl
     elsewhere = Elsewhere(world, names)
     resource = world.apply(*["billing"] * 4, shards={"maxRequests": 2})
     world.api.after = raising(LOST, "create")
-    world.api.before = raising(Waiting("full", reason="RateLimited"), "create", skip=1)
+    world.api.before = raising(Waiting("full", reason=Reason.RATE_LIMITED), "create", skip=1)
     await world.look(resource)
     elsewhere.leave()
 

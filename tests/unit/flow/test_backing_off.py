@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from tests.fakes.world import World
 
 
@@ -29,7 +30,7 @@ async def test_a_look_that_got_on_and_was_then_interrupted_begins_to_back_off_an
 
 async def test_what_may_pass_or_not_is_waited_for_some_times_and_goes_on_by_itself_afterwards(world: World) -> None:
     resource = world.apply("billing")
-    world.sink.error = Waiting("tenant not found", reason="DatabaseRefused", tries=3)
+    world.sink.error = Waiting("tenant not found", reason=Reason.DATABASE_REFUSED, tries=3)
 
     reasons = []
     for _ in range(5):

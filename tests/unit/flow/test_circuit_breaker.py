@@ -13,6 +13,7 @@ import pytest
 from nightsort.api.resource import Resource
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from tests.fakes.batch_api import MODEL, FakeBatchApi
@@ -22,10 +23,10 @@ from tests.unit.flow.test_lost_answers_and_crashes import Hook, raising
 
 BODY = b'{"requests":[{"custom_id":"t00000-0","params":{"messages":[{"content":"x"}]}}]}'
 Call = Callable[[CircuitBreakerApi], Coroutine[Any, Any, object]]
-STALLED = Stalled("the account's spend limit is reached", reason="SpendLimitReached")
+STALLED = Stalled("the account's spend limit is reached", reason=Reason.SPEND_LIMIT_REACHED)
 REFUSALS = (
-    Waiting("the API's rate limit is reached", reason="RateLimited", retry_after=120),
-    Waiting("the API is overloaded", reason="Overloaded"),
+    Waiting("the API's rate limit is reached", reason=Reason.RATE_LIMITED, retry_after=120),
+    Waiting("the API is overloaded", reason=Reason.OVERLOADED),
     STALLED,
 )
 """How creates are refused, for as long as it pleases the API."""
@@ -201,7 +202,7 @@ async def test_the_pauses_double_up_to_five_minutes(account: Account) -> None:
 
 
 async def test_a_pause_is_at_least_what_the_other_side_asks_for(account: Account) -> None:
-    await account.fails(raising(Waiting("rate limit", reason="RateLimited", retry_after=90), "retrieve"))
+    await account.fails(raising(Waiting("rate limit", reason=Reason.RATE_LIMITED, retry_after=90), "retrieve"))
 
     refused = await account.fails()
 
@@ -243,7 +244,7 @@ async def test_after_a_pause_one_call_goes_out_alone(account: Account) -> None:
 
 
 async def test_refused_credentials_close_the_account_for_a_steady_while(account: Account) -> None:
-    await account.fails(raising(Stalled("the key is refused", reason="CredentialsRefused"), "retrieve"))
+    await account.fails(raising(Stalled("the key is refused", reason=Reason.CREDENTIALS_REFUSED), "retrieve"))
     account.clock.advance(19)
 
     refused = await account.fails()
@@ -270,8 +271,8 @@ async def test_a_call_that_was_not_made_surely_bought_nothing(account: Account) 
     "error",
     [
         Rejected("400"),
-        Waiting("not there", reason="NotFound"),
-        Waiting("the list of so long a time has too many", reason="ListTooLong"),
+        Waiting("not there", reason=Reason.NOT_FOUND),
+        Waiting("the list of so long a time has too many", reason=Reason.LIST_TOO_LONG),
     ],
 )
 async def test_what_concerns_one_batch_does_not_stop_the_others(account: Account, error: Interruption) -> None:

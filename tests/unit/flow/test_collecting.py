@@ -14,6 +14,7 @@ from nightsort.api.status import BatchState
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Stored
 from nightsort.flow.reconcile import SOON_SECONDS
 from tests.fakes.sinks import MemorySink
@@ -337,7 +338,7 @@ async def test_a_delivery_that_is_refused_after_the_purchase_stalls_and_goes_on_
     resource = world.apply("billing")
     await world.look(resource)
     world.clock.advance(60)
-    world.sink.error = Rejected("the results do not fit", reason="ResultsTooLarge")
+    world.sink.error = Rejected("the results do not fit", reason=Reason.RESULTS_TOO_LARGE)
     await world.look(resource)
     status = world.ledger.current(resource.meta).status
     assert is_true(status, "Stalled")
@@ -357,7 +358,7 @@ async def test_a_look_at_the_account_that_is_refused_does_not_end_a_run_with_bat
     await world.look(resource)
     world.clock.advance(60)
     world.api._listed_after = world.services.grace * 100
-    world.api.before = raising(Rejected("the API refused the request", reason="Refused"), operation, times=3)
+    world.api.before = raising(Rejected("the API refused the request", reason=Reason.BATCH_REFUSED), operation, times=3)
     await world.look(resource)
     assert not is_finished(world.ledger.current(resource.meta).status)
 

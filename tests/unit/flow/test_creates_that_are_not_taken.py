@@ -13,6 +13,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.rounds import LONGEST_PAUSE, due_at, held_back, not_taken
 from tests.fakes.world import World
 
@@ -179,7 +180,9 @@ async def test_what_is_in_flight_is_collected_while_another_batch_is_held_back(w
     assert world.labels() == {"0": "billing"}
 
 
-@pytest.mark.parametrize("error", [Waiting("full", reason="RateLimited"), Stalled("none", reason="CreditExhausted")])
+@pytest.mark.parametrize(
+    "error", [Waiting("full", reason=Reason.RATE_LIMITED), Stalled("none", reason=Reason.CREDIT_EXHAUSTED)]
+)
 async def test_what_passes_or_a_person_mends_is_tried_as_often_as_before(world: World, error: Interruption) -> None:
     resource = world.apply("billing")
     world.api.before = always(error)

@@ -14,6 +14,7 @@ from nightsort.api.status import BatchState
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
 from tests.fakes.clock import VirtualClock
@@ -422,7 +423,7 @@ async def test_a_resource_that_is_gone_when_its_batch_is_confirmed_is_left_alone
 
 async def test_a_rate_limit_is_waited_for_and_the_batch_sent_again(world: World) -> None:
     resource = world.apply("billing")
-    world.api.before = raising(Waiting("rate limit", reason="RateLimited", retry_after=120), "create")
+    world.api.before = raising(Waiting("rate limit", reason=Reason.RATE_LIMITED, retry_after=120), "create")
 
     assert await world.look(resource) == 120
 
@@ -453,7 +454,7 @@ async def test_a_batch_that_was_refused_for_now_is_sent_under_another_tag(world:
 
 async def test_refused_credentials_stall_until_they_are_right(world: World) -> None:
     resource = world.apply("billing")
-    world.api.before = raising(Stalled("the API refused the key", reason="CredentialsRefused"), "create", times=3)
+    world.api.before = raising(Stalled("the API refused the key", reason=Reason.CREDENTIALS_REFUSED), "create", times=3)
     await world.look(resource)
     assert is_true(world.ledger.current(resource.meta).status, "Stalled")
 
@@ -465,7 +466,7 @@ async def test_refused_credentials_stall_until_they_are_right(world: World) -> N
 
 async def test_a_credential_that_is_gone_when_a_batch_is_bought_leaves_no_unclear_intent(world: World) -> None:
     resource = world.apply("billing")
-    stalled = Stalled("the Secret is missing", reason="SecretMissing")
+    stalled = Stalled("the Secret is missing", reason=Reason.SECRET_MISSING)
 
     async def gone(operation: str, *about: Any) -> None:
         if operation == "save" and about[1].plan is not None:
@@ -485,7 +486,7 @@ async def test_a_credential_that_is_gone_when_a_batch_is_bought_leaves_no_unclea
 
 async def test_a_refused_batch_is_failed_but_what_was_bought_is_collected(world: World) -> None:
     resource = world.apply(*["billing"] * 6, shards={"maxRequests": 2})
-    world.api.before = raising(Rejected("the API refused the batch", reason="BatchRefused"), "create", skip=1)
+    world.api.before = raising(Rejected("the API refused the batch", reason=Reason.BATCH_REFUSED), "create", skip=1)
 
     resource = await world.run_until_finished(resource)
 

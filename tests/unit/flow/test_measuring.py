@@ -9,6 +9,7 @@ import pytest
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.errors import Conflict, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.run_state import RunState
 from nightsort.flow.ending.refuse import refuse
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
@@ -131,7 +132,7 @@ async def test_counts_begin_at_zero_as_soon_as_the_model_is_known_to_exist(world
 async def test_calls_are_counted_by_operation_and_reason_and_those_not_made_are_not(world: World) -> None:
     paced = CircuitBreakerApi(world.api, world.clock, jitter=lambda: 0.0, metrics=world.metrics)
     await paced.recent(world.clock.now())
-    world.api.before = raising(Waiting("full", reason="RateLimited"), "recent")
+    world.api.before = raising(Waiting("full", reason=Reason.RATE_LIMITED), "recent")
     for _ in range(3):
         with pytest.raises(Waiting):
             await paced.recent(world.clock.now())

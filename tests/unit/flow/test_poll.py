@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import LIST_TOO_LONG
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.collection.poll import Polls
 from tests.fakes.batch_api import FakeBatchApi
 from tests.fakes.clock import NIGHT, VirtualClock
@@ -97,7 +97,7 @@ def crowded(before: datetime) -> Hook:
 
     async def hook(operation: str, *about: Any) -> None:
         if operation == "recent" and about[0] <= before:
-            raise Waiting("too many", reason=LIST_TOO_LONG)
+            raise Waiting("too many", reason=Reason.LIST_TOO_LONG)
 
     return hook
 
@@ -128,7 +128,7 @@ async def test_where_the_list_cannot_be_read_own_batches_are_asked_for_by_id(wor
 
     async def unreadable(operation: str, *about: Any) -> None:
         if operation == "recent":
-            raise Waiting("one of them may be any", reason="ListUnreadable")
+            raise Waiting("one of them may be any", reason=Reason.LIST_UNREADABLE)
 
     world.api.before = unreadable
 

@@ -14,6 +14,7 @@ from nightsort.domain.conditions import COMPLETE, is_true
 from nightsort.domain.cost import ANSWER_TOKENS
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.prompt import system_prompt
+from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.preflight.prepare import BOUGHT_AGAIN
 from tests.fakes.batch_api import MODEL, MODELS, tokens
@@ -50,11 +51,15 @@ async def test_a_model_that_cannot_be_used_is_failed_and_nothing_is_bought(
     "break_it",
     [
         lambda world: setattr(
-            world.source, "error", Waiting("the ConfigMap tickets is missing", reason="SourceMissing")
+            world.source, "error", Waiting("the ConfigMap tickets is missing", reason=Reason.SOURCE_MISSING)
         ),
-        lambda world: setattr(world.source, "error", Stalled("the column body is missing", reason="SourceMissing")),
-        lambda world: setattr(world.sink, "error", Stalled("the table is missing", reason="SourceMissing")),
-        lambda world: setattr(world.connections, "error", Stalled("the Secret is missing", reason="SourceMissing")),
+        lambda world: setattr(
+            world.source, "error", Stalled("the column body is missing", reason=Reason.SOURCE_MISSING)
+        ),
+        lambda world: setattr(world.sink, "error", Stalled("the table is missing", reason=Reason.SOURCE_MISSING)),
+        lambda world: setattr(
+            world.connections, "error", Stalled("the Secret is missing", reason=Reason.SOURCE_MISSING)
+        ),
     ],
     ids=["source missing", "source wrong", "sink wrong", "secret missing"],
 )
@@ -78,7 +83,7 @@ async def test_what_is_in_the_way_is_waited_for_and_nothing_is_bought(
 
 async def test_what_is_in_the_way_is_told_once(world: World) -> None:
     resource = world.apply("billing")
-    world.sink.error = Stalled("the table is missing", reason="TableMissing")
+    world.sink.error = Stalled("the table is missing", reason=Reason.TABLE_MISSING)
 
     assert [await world.look(resource) for _ in range(5)] == [30, 60, 120, 240, 240]
 
@@ -109,7 +114,7 @@ async def test_after_a_success_the_backoff_starts_anew(world: World) -> None:
 
 async def test_a_spec_that_can_never_work_is_failed(world: World) -> None:
     resource = world.apply("billing")
-    world.sink.error = Rejected("the results would not fit: use a database", reason="ResultsTooLarge")
+    world.sink.error = Rejected("the results would not fit: use a database", reason=Reason.RESULTS_TOO_LARGE)
 
     resource = await world.run_until_finished(resource)
 

@@ -13,9 +13,9 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import LIST_TOO_LONG
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from tests.fakes.batch_api import Held
 from tests.fakes.ledger import nothing
@@ -44,7 +44,7 @@ def lose_answer(world: World, number: int) -> None:
 
 def lengthen_list(world: World) -> None:
     async def recent(since: datetime) -> Sequence[Batch]:
-        raise Waiting("more than 20,000 batches are too new to be passed over", reason=LIST_TOO_LONG)
+        raise Waiting("more than 20,000 batches are too new to be passed over", reason=Reason.LIST_TOO_LONG)
 
     world.api.recent = recent  # type: ignore[method-assign]
 
@@ -53,7 +53,7 @@ def cut_list(world: World) -> None:
     """Nor does it lead on from the batch that the intent has noted."""
 
     async def behind(batch_id: str, until: datetime) -> Sequence[Batch]:
-        raise Waiting("the list of batches does not lead there", reason=LIST_TOO_LONG)
+        raise Waiting("the list of batches does not lead there", reason=Reason.LIST_TOO_LONG)
 
     world.api.behind = behind  # type: ignore[method-assign]
 
@@ -132,7 +132,7 @@ async def test_an_intent_that_has_noted_nothing_is_left_to_a_person_and_the_othe
 
     assert world.labels() == {"1": "technical", "2": "account"}
     assert status.batches[0].state is BatchState.INTENDED
-    assert status.conditions[0].reason == LIST_TOO_LONG
+    assert status.conditions[0].reason == Reason.LIST_TOO_LONG
     assert "whose custom_ids begin with t00000" in (status.message or "")
 
 
@@ -142,7 +142,7 @@ async def test_a_list_that_is_too_long_keeps_no_other_batch_from_being_collected
     assert world.labels() == {"0": "billing", "2": "account"}
     assert len(in_state(status, BatchState.INTENDED)) == 1
     assert is_true(status, "Stalled")
-    assert status.conditions[0].reason == LIST_TOO_LONG
+    assert status.conditions[0].reason == Reason.LIST_TOO_LONG
     assert "the answer to a create call of 1 request at 2026-11-22T20:00:00Z was lost" in (status.message or "")
     assert "whose custom_ids begin with t00001" in (status.message or "")
     assert "annotate cb tickets nightsort.dev/buy-again=t00001" in (status.message or "")
@@ -214,8 +214,8 @@ async def test_a_list_that_is_short_enough_again_settles_the_intent(world: World
 @pytest.mark.parametrize(
     "trouble",
     [
-        Waiting("the API server does not answer", reason="KubernetesUnavailable"),
-        Stalled("the namespaces cannot be read", reason="KubernetesForbidden"),
+        Waiting("the API server does not answer", reason=Reason.KUBERNETES_UNAVAILABLE),
+        Stalled("the namespaces cannot be read", reason=Reason.FORBIDDEN),
     ],
 )
 async def test_whatever_keeps_an_intent_from_being_settled_keeps_nothing_from_being_collected(
@@ -266,11 +266,11 @@ async def test_nothing_more_is_bought_while_an_intent_cannot_be_looked_for(world
 
     async def away(operation: str, *about: Any) -> None:
         if operation == "owned_batches":
-            raise Waiting("the API server is away", reason="KubernetesUnavailable")
+            raise Waiting("the API server is away", reason=Reason.KUBERNETES_UNAVAILABLE)
 
     async def refuse(operation: str, *about: Any) -> None:
         if operation == "create" and world.api.held:
-            raise Waiting("the rate limit is reached", reason="RateLimited", retry_after=5)
+            raise Waiting("the rate limit is reached", reason=Reason.RATE_LIMITED, retry_after=5)
 
     world.api.before, world.ledger.before = refuse, away
     resource = world.apply("billing", "technical", shards=ONE_EACH)

@@ -15,6 +15,7 @@ from nightsort.domain.actions import is_in_flight
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.verdict import is_asked_again, of_error
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.ending.refuse import refuse
@@ -124,7 +125,7 @@ async def test_the_deadline_of_a_suspended_run_counts_from_its_resumption(world:
 
 async def test_the_deadline_holds_for_a_run_that_was_stopped_for_another_reason(world: World) -> None:
     world.api._duration = timedelta(hours=20)
-    world.api.before = raising(Rejected("the API refuses it", reason="BatchRefused"), "create", skip=1)
+    world.api.before = raising(Rejected("the API refuses it", reason=Reason.BATCH_REFUSED), "create", skip=1)
     began = world.clock.now()
     resource = world.apply(*["billing"] * 3, shards={"maxRequests": 2}, activeDeadlineSeconds=600)
 
@@ -138,11 +139,11 @@ async def test_the_deadline_holds_for_a_run_that_was_stopped_for_another_reason(
 async def test_a_stopped_run_whose_source_is_gone_ends(world: World) -> None:
     """Nobody can name what was not sent: it counts, and has no row."""
     world.api._duration = timedelta(hours=20)
-    world.api.before = raising(Waiting("full", reason="RateLimited", retry_after=900), "create", skip=1)
+    world.api.before = raising(Waiting("full", reason=Reason.RATE_LIMITED, retry_after=900), "create", skip=1)
     began = world.clock.now()
     resource = world.apply(*["billing"] * 3, shards={"maxRequests": 2}, activeDeadlineSeconds=600)
     await world.look(resource)
-    world.source.error = Waiting("ConfigMap tickets does not exist; it may come later", reason="SourceMissing")
+    world.source.error = Waiting("ConfigMap tickets does not exist; it may come later", reason=Reason.SOURCE_MISSING)
 
     resource = await world.run_until_finished(resource)
 
@@ -451,7 +452,7 @@ async def test_an_intent_whose_only_candidate_never_shows_its_results_ends_in_ro
 
 async def test_results_that_stay_404_end_in_rows(world: World) -> None:
     resource = world.apply("billing")
-    world.api.before = raising(Waiting("no results", reason="NotFound"), "results", times=10_000)
+    world.api.before = raising(Waiting("no results", reason=Reason.NOT_FOUND), "results", times=10_000)
 
     resource = await world.run_until_finished(resource, max_looks=3000)
 

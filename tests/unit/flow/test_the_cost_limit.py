@@ -16,6 +16,7 @@ from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.prompt import system_prompt
+from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.tickets import sample
 from tests.fakes.batch_api import MODEL, MODELS, tokens
@@ -228,7 +229,7 @@ async def test_a_limit_of_a_model_that_has_lost_its_price_buys_nothing_more(worl
 def refuse_second_create(world: World) -> Any:
     async def before(operation: str, *about: object) -> None:
         if operation == "create" and world.api.held:
-            raise Waiting("the rate limit is reached", reason="RateLimited")
+            raise Waiting("the rate limit is reached", reason=Reason.RATE_LIMITED)
 
     return before
 
@@ -370,7 +371,7 @@ def refusing(world: World, most_chars: int) -> list[int]:
     async def refuse(model: str, system: str, text: str) -> int:
         asked.append(len(text))
         if len(text) > most_chars:
-            raise Rejected("spec.prompt: the API refuses it (413)", reason="PromptRefused")
+            raise Rejected("spec.prompt: the API refuses it (413)", reason=Reason.PROMPT_REFUSED)
         return await count(model, system, text)
 
     world.api.count_tokens = refuse  # type: ignore[method-assign]

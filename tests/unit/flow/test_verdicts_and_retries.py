@@ -14,6 +14,7 @@ from nightsort.api.status import FIRST_RULES, BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
 from nightsort.domain.verdict import Judge
@@ -264,7 +265,7 @@ async def waiting_for_its_retry(world: World, expired: int) -> Resource:
     resource = world.apply("billing", "technical", "account", activeDeadlineSeconds=4 * 3600)
     await world.look(resource)
     world.clock.advance(61)
-    world.api.before = raising(Stalled("no credit", reason="CreditExhausted"), "create", times=10_000)
+    world.api.before = raising(Stalled("no credit", reason=Reason.CREDIT_EXHAUSTED), "create", times=10_000)
     await world.look(resource)
     return resource
 

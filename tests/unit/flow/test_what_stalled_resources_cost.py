@@ -17,6 +17,7 @@ from nightsort.adapters.kubernetes.shared_read import SharedRead
 from nightsort.api.resource import Meta
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.accident import OF_SECRETS, pause
 from tests.fakes.world import World
 
@@ -114,7 +115,7 @@ async def test_a_secret_that_nobody_reads_any_more_is_not_remembered(core: Core,
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
 def test_pauses_of_stalled_resources_grow_to_a_bound(jitter: float) -> None:
-    of_tables = [pause(Stalled("no table", reason="TableMissing"), tries, jitter) for tries in range(1, 2000)]
+    of_tables = [pause(Stalled("no table", reason=Reason.TABLE_MISSING), tries, jitter) for tries in range(1, 2000)]
     assert of_tables == sorted(of_tables)
     assert 30 <= of_tables[0] <= 37.5
     assert 60 <= of_tables[1] <= 75
@@ -126,7 +127,7 @@ def test_pauses_of_stalled_resources_grow_to_a_bound(jitter: float) -> None:
 
 async def test_whoever_stalls_lists_the_others_once_and_again_before_it_begins(world: World) -> None:
     resource = world.apply("billing", overlapPolicy="Wait")
-    world.connections.error = Stalled("the Secret is missing", reason="SecretMissing")
+    world.connections.error = Stalled("the Secret is missing", reason=Reason.SECRET_MISSING)
     for _ in range(5):
         world.clock.advance(await world.look(resource) or 0)
     assert world.ledger.calls["others"] == 1
@@ -139,8 +140,8 @@ async def test_whoever_stalls_lists_the_others_once_and_again_before_it_begins(w
 
 async def test_whoever_stalls_for_its_key_asks_nobody_else(world: World) -> None:
     resource = world.apply("billing")
-    world.connections.error = Stalled("the Secret is missing", reason="SecretMissing")
-    world.sink.error = world.source.error = Stalled("was asked", reason="Asked")
+    world.connections.error = Stalled("the Secret is missing", reason=Reason.SECRET_MISSING)
+    world.sink.error = world.source.error = Stalled("was asked", reason=Reason.PERMISSION_DENIED)
 
     await world.look(resource)
 
@@ -168,11 +169,11 @@ async def test_under_an_older_crd_those_who_ask_share_a_try() -> None:
 
 async def test_a_look_that_succeeds_begins_the_pauses_anew(world: World) -> None:
     resource = world.apply("billing")
-    world.sink.error = Stalled("the table is missing", reason="TableMissing")
+    world.sink.error = Stalled("the table is missing", reason=Reason.TABLE_MISSING)
     assert [await world.look(resource) for _ in range(3)] == [30, 60, 120]
     world.sink.error = None
     await world.look(resource)
     world.clock.advance(60)
-    world.sink.error = Stalled("the table is missing", reason="TableMissing")
+    world.sink.error = Stalled("the table is missing", reason=Reason.TABLE_MISSING)
 
     assert await world.look(resource) == 30

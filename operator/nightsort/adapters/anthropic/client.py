@@ -20,10 +20,6 @@ from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, DefaultAsy
 
 from nightsort.adapters.anthropic.account import Names
 from nightsort.adapters.anthropic.errors import (
-    LIST_UNREADABLE,
-    NO_RESULTS_YET,
-    NOT_FOUND,
-    UNAVAILABLE,
     Failure,
     refused_call,
     refused_count,
@@ -46,6 +42,7 @@ from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 
 BATCHES = "/v1/messages/batches"
 BODY_CHUNK = 256 * 1024
@@ -94,7 +91,9 @@ def open_batches(
         Stalled: the key has characters that no key has.
     """
     if not re.fullmatch(r"[!-~]+", api_key):
-        raise Stalled("the API key is empty or has spaces or characters outside ASCII", reason="CredentialsRefused")
+        raise Stalled(
+            "the API key is empty or has spaces or characters outside ASCII", reason=Reason.CREDENTIALS_REFUSED
+        )
     _ = anyio.connect_tcp  # imported when it is first named, which the first call should not wait for
     timeout = httpx2.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
     client = AsyncAnthropic(
@@ -177,7 +176,9 @@ class AnthropicBatches:
             if len(new) < len(listed) or not listed or not part(page.has_more, bool):
                 return found
             after = f"&after_id={quote(listed[-1].id, safe='')}"
-        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason="ListTooLong")
+        raise Waiting(
+            f"more than {MOST_PAGES * PAGE:,} batches are too new to be passed over", reason=Reason.LIST_TOO_LONG
+        )
 
     async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
         found: list[Batch] = []
@@ -192,13 +193,13 @@ class AnthropicBatches:
             if listed[0].created_at > until or not part(page.has_more, bool):
                 return found
             place = listed[0].id
-        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches came behind {batch_id}", reason="ListTooLong")
+        raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches came behind {batch_id}", reason=Reason.LIST_TOO_LONG)
 
     async def _check_neighbour(self, newer: str, older: str) -> None:
         """A page that has left something out would let a batch be bought again: the next older one is asked for."""
         beside = understood_list(await self._listed(f"?limit=1&after_id={quote(newer, safe='')}"))
         if not beside or beside[0].id != older:
-            raise Waiting(f"the list of batches does not lead from {older} to {newer}", reason="ListTooLong")
+            raise Waiting(f"the list of batches does not lead from {older} to {newer}", reason=Reason.LIST_TOO_LONG)
 
     async def _listed(self, query: str) -> WireBatches:
         return understood(await self._get(f"{BATCHES}{query}", refused=refused_cursor), page_of)
@@ -226,10 +227,10 @@ class AnthropicBatches:
             raise Waiting(
                 f"in the place of the results of {batch.id} came something else ({instead}), such as a gateway's page; "
                 "they are asked for again, and the API keeps them for 29 days",
-                reason=NO_RESULTS_YET,
+                reason=Reason.RESULTS_UNAVAILABLE,
             ) from None
         except (httpx2.HTTPError, httpx2.StreamError, NotUnderstood):
-            raise Waiting("the stream of results was cut; it is read again", reason="ResultsCut") from None
+            raise Waiting("the stream of results was cut; it is read again", reason=Reason.RESULTS_CUT) from None
         finally:
             await response.aclose()
 
@@ -268,7 +269,7 @@ class AnthropicBatches:
         try:
             return await self._get(path)
         except Waiting as waiting:
-            if waiting.reason == NOT_FOUND:
+            if waiting.reason == Reason.NOT_FOUND:
                 return None
             raise
 
@@ -302,7 +303,9 @@ def understood(response: httpx2.Response, read: Callable[[bytes], T]) -> T:
     try:
         return read(response.content)
     except NotUnderstood:
-        raise Waiting("the API's answer was not understood: check the base URL", reason=UNAVAILABLE) from None
+        raise Waiting(
+            "the API's answer was not understood: check the base URL", reason=Reason.API_UNAVAILABLE
+        ) from None
 
 
 def of(kind: type[T]) -> Callable[[bytes], T]:
@@ -315,7 +318,7 @@ def understood_list(page: WireBatches) -> Sequence[Batch]:
     except NotUnderstood:
         raise Waiting(
             "the list of the workspace's batches has one whose id or time cannot be read, so that it may be any",
-            reason=LIST_UNREADABLE,
+            reason=Reason.LIST_UNREADABLE,
         ) from None
 
 
@@ -339,7 +342,7 @@ def failed_call(error: Exception, refused: Callable[[Failure], Interruption] = r
 def unreachable(error: Exception) -> Waiting:
     kind = type(error.__cause__ or error).__name__
     cause = f"{kind}: {code}" if (code := system_code(error)) else kind
-    return Waiting(f"the API cannot be reached ({cause}); it is tried again", reason=UNAVAILABLE)
+    return Waiting(f"the API cannot be reached ({cause}); it is tried again", reason=Reason.API_UNAVAILABLE)
 
 
 def system_code(error: BaseException | None) -> str:

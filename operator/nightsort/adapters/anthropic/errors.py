@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 
 MOST_SAID_CHARS = 10_000
 """Of an error's words that are looked at: its own begin with what is wrong."""
@@ -22,8 +23,6 @@ REFUSED_AS_A_CALL = frozenset({405, 407, 411, 415})
 OWN_404 = "not_found_error"
 BODY_TIMEOUT = "request_body_timeout"
 """Of a 400: what was sent came too slowly."""
-NOT_FOUND, UNAVAILABLE = "NotFound", "ApiUnavailable"
-NO_RESULTS_YET, LIST_UNREADABLE = "ResultsUnavailable", "ListUnreadable"
 ACCOUNT_CODES = frozenset(
     {
         "cmek_key_disabled",
@@ -90,7 +89,9 @@ def refused_call(failure: Failure) -> Interruption:
 def refused_cursor(failure: Failure) -> Interruption:
     """What an error answer means to a list that is asked for from a batch on: that batch may have been deleted."""
     if failure.status in (400, 404, 422):
-        return Waiting(f"the list of batches does not lead to where it is asked for ({failure})", reason="ListTooLong")
+        return Waiting(
+            f"the list of batches does not lead to where it is asked for ({failure})", reason=Reason.LIST_TOO_LONG
+        )
     return refused_call(failure)
 
 
@@ -105,7 +106,7 @@ def refused_prompt(failure: Failure) -> Rejected | None:
     return Rejected(
         f"spec.prompt: the API refuses it ({failure}): shorten prompt.instructions and what the categories say, "
         "or lower prompt.maxBodyChars, and create the resource again",
-        reason="PromptRefused",
+        reason=Reason.PROMPT_REFUSED,
     )
 
 
@@ -117,7 +118,7 @@ def missing_api(failure: Failure) -> Stalled | None:
 def elsewhere(failure: Failure) -> NotTaken:
     return NotTaken(
         f"the API has no Message Batches where it was called ({failure}): check the operator's base URL",
-        reason="EndpointMissing",
+        reason=Reason.ENDPOINT_MISSING,
         answer=str(failure),
     )
 
@@ -127,7 +128,7 @@ def refused_create(failure: Failure, tag: str = "") -> Interruption:
     if failure.status not in SURELY_REFUSED and not is_redirect(failure):
         return OutcomeUnknown(
             f"the API answered the create call with {failure}, which leaves open whether the batch was accepted",
-            reason="OutcomeUnknown",
+            reason=Reason.OUTCOME_UNKNOWN,
             retry_after=failure.retry_after,
             answer=str(failure),
         )
@@ -135,7 +136,7 @@ def refused_create(failure: Failure, tag: str = "") -> Interruption:
         return NotTaken(
             f"the create call was refused whatever it carried ({failure}): check the operator's base URL, and what "
             "stands between it and the API, such as a proxy",
-            reason="CreateRefused",
+            reason=Reason.CREATE_REFUSED,
             answer=str(failure),
         )
     return refused_account(failure) or refused_batch(failure, tag) or waiting(failure)
@@ -151,26 +152,28 @@ def refused_account(failure: Failure) -> Stalled | None:
     if is_spend_limit(failure):
         return Stalled(
             f"the account's spend limit is reached ({failure}): raise it in the Claude Console or wait",
-            reason="SpendLimitReached",
+            reason=Reason.SPEND_LIMIT_REACHED,
         )
     if failure.status == 402 or (failure.status == 400 and _CREDIT.search(failure.text)):
         return Stalled(
-            f"the account has no credit ({failure}): add credit in the Claude Console", reason="CreditExhausted"
+            f"the account has no credit ({failure}): add credit in the Claude Console", reason=Reason.CREDIT_EXHAUSTED
         )
     if failure.status == 401:
         return Stalled(
             f"the API does not accept the key ({failure}): put a valid one into the Secret that spec.credentials names "
             "or, if it names none, into the operator's own Secret or file; a key in the operator's environment counts "
             "from its next start",
-            reason="CredentialsRefused",
+            reason=Reason.CREDENTIALS_REFUSED,
         )
     if failure.status == 403:
         return Stalled(
-            f"the key may not do this ({failure}): check its workspace and permissions", reason="CredentialsRefused"
+            f"the key may not do this ({failure}): check its workspace and permissions",
+            reason=Reason.CREDENTIALS_REFUSED,
         )
     if failure.status == 400 and failure.code in ACCOUNT_CODES:
         return Stalled(
-            f"the account does not allow this ({failure}): see to it in the Claude Console", reason="AccountRefused"
+            f"the account does not allow this ({failure}): see to it in the Claude Console",
+            reason=Reason.ACCOUNT_REFUSED,
         )
     return None
 
@@ -190,7 +193,7 @@ def refused_batch(failure: Failure, tag: str = "") -> Interruption | None:
     if failure.status == 413:
         return RefusedBatch(
             f"the batch is too large for the API ({failure}): lower shards.maxBytes, and create the resource again",
-            reason="BatchTooLarge",
+            reason=Reason.BATCH_TOO_LARGE,
             answer=str(failure),
         )
     if failure.status in (400, 422) and failure.code != BODY_TIMEOUT:
@@ -198,7 +201,7 @@ def refused_batch(failure: Failure, tag: str = "") -> Interruption | None:
             return RefusedBatch(
                 f"the API refuses the batch as invalid ({failure}): check model, prompt and "
                 "categories, and create the resource again",
-                reason="BatchRefused",
+                reason=Reason.BATCH_REFUSED,
                 answer=str(failure),
                 index=index_in(failure.text),
                 custom_id=custom_id_in(failure.text, tag),
@@ -206,7 +209,7 @@ def refused_batch(failure: Failure, tag: str = "") -> Interruption | None:
         return Rejected(
             f"the API refuses the batch as invalid ({failure}): check model, prompt and "
             "categories, and create the resource again",
-            reason="BatchRefused",
+            reason=Reason.BATCH_REFUSED,
         )
     return None
 
@@ -232,9 +235,9 @@ def custom_id_in(text: str, tag: str) -> str | None:
 def waiting(failure: Failure) -> Waiting:
     """Time cures it."""
     said = {429: "the API's rate limit is reached", 529: "the API is overloaded"}
-    reasons = {429: "RateLimited", 529: "Overloaded", 404: NOT_FOUND}
+    reasons = {429: Reason.RATE_LIMITED, 529: Reason.OVERLOADED, 404: Reason.NOT_FOUND}
     return Waiting(
         f"{said.get(failure.status, 'the API answered with an error')} ({failure})",
-        reason=reasons.get(failure.status, UNAVAILABLE),
+        reason=reasons.get(failure.status, Reason.API_UNAVAILABLE),
         retry_after=failure.retry_after,
     )

@@ -13,6 +13,7 @@ from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.formats.rows import (
     FORMATS,
@@ -49,14 +50,14 @@ class ConfigMapRows:
         if len(self._name) > MOST_NAME_CHARS:
             raise Rejected(
                 f"{self._name} is too long for a ConfigMap and its parts: name one in results.configMap.name",
-                reason="ResultsNameTooLong",
+                reason=Reason.RESULTS_NAME_TOO_LONG,
             )
         parts = -(-await self._expected_bytes(rehearsal) // FULL_PART)
         if parts > PLANNED_PARTS:
             raise Rejected(
                 f"the results of {rehearsal.tickets:,} tickets would need {parts:,} ConfigMaps, more than "
                 f"{PLANNED_PARTS}: use results.database, or several resources",
-                reason="ResultsTooLarge",
+                reason=Reason.RESULTS_TOO_LARGE,
             )
         for number in range(max(1, parts)):
             await self._read(number)
@@ -99,13 +100,13 @@ class ConfigMapRows:
         raise self._contended()
 
     def _contended(self) -> Waiting:
-        return Waiting(f"ConfigMap {self._name} is being changed by somebody else", reason="ResultsConflict")
+        return Waiting(f"ConfigMap {self._name} is being changed by somebody else", reason=Reason.RESULTS_CONFLICT)
 
     async def _merge(self, fresh: Mapping[str, Record], beside: Mapping[str, str]) -> Stored:
         kept = await self._load()
         merged = merge([self._part(config_map) for config_map in kept], fresh, self._form)
         if len(merged) > MOST_PARTS:
-            raise Rejected(f"the results need more than {MOST_PARTS} ConfigMaps", reason="ResultsTooLarge")
+            raise Rejected(f"the results need more than {MOST_PARTS} ConfigMaps", reason=Reason.RESULTS_TOO_LARGE)
         there = {0} | {number for number, config_map in enumerate(kept) if config_map.version}
         first = await self._put(kept[0], {self._form.key: merged[0].text, INDEX: self._index(merged, there), **beside})
         for number, part in enumerate(merged[1:], 1):
@@ -134,7 +135,7 @@ class ConfigMapRows:
             raise Stalled(
                 f"ConfigMap {name} exists and does not belong to this resource: {whose}. Remove it, or name another "
                 "one in results.configMap.name of a new resource",
-                reason="ResultsNameTaken",
+                reason=Reason.RESULTS_NAME_TAKEN,
             )
         return found
 
@@ -152,7 +153,7 @@ class ConfigMapRows:
             raise Stalled(
                 f"ConfigMap {config_map.name}, key {self._form.key}: {damage}; somebody has changed it. Mend or remove "
                 "the line",
-                reason="ResultsDamaged",
+                reason=Reason.RESULTS_DAMAGED,
             ) from None
 
     def _index(self, parts: Sequence[Part], numbers: Collection[int]) -> str:

@@ -9,6 +9,7 @@ from nightsort.api.model import Format
 from nightsort.api.spec import ConfigMapSource
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.file_kinds import NOT_UTF8
+from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.formats.ticket_list import complaint, cursors, pages
 from nightsort.formats.tickets import EMPTY, Entry, InvalidFile, parse
@@ -81,15 +82,15 @@ class ConfigMapTickets:
         name, key = self._source.name, self._source.key
         found = await self._config_maps.read(self._namespace, name)
         if found is None:
-            raise Waiting(f"ConfigMap {name} does not exist; it may come later", reason="SourceMissing")
+            raise Waiting(f"ConfigMap {name} does not exist; it may come later", reason=Reason.SOURCE_MISSING)
         if key in found.binary:
             raise self._stalled(f"line {found.binary[key]}: {found.flaws.get(key, NOT_UTF8)}")
         if key not in found.data:
-            raise Waiting(f"ConfigMap {name} has no key {key}; it may come later", reason="SourceMissing")
+            raise Waiting(f"ConfigMap {name} has no key {key}; it may come later", reason=Reason.SOURCE_MISSING)
         return found.data[key]
 
     def _place(self, position: int) -> str:
         return f"{self._where}, ticket {position + 1}"
 
     def _stalled(self, what: str) -> Stalled:
-        return Stalled(f"{self._where}, {what}", reason="InvalidSource")
+        return Stalled(f"{self._where}, {what}", reason=Reason.INVALID_SOURCE)

@@ -13,6 +13,7 @@ from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.formats.rows import COLUMNS, FORMATS, DamagedFile
 from nightsort.ports import ConfigMaps
 
@@ -48,7 +49,7 @@ async def own(config_maps: ConfigMaps, owner: Meta, name: str) -> ConfigMap:
 
 
 def damaged(message: str) -> Stalled:
-    return Stalled(message, reason="ResultsDamaged")
+    return Stalled(message, reason=Reason.RESULTS_DAMAGED)
 
 
 def rows_of(text: str, ending: str) -> Iterator[Row]:

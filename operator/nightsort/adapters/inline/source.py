@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 from nightsort.api.spec import InlineSource, InlineTicket
 from nightsort.domain.errors import Rejected
+from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.formats.ticket_list import complaint, cursors, pages
 
@@ -26,11 +27,11 @@ class InlineTickets:
         """Raises Rejected: an id is empty or not unique, or the template names what no inline ticket has."""
         ids = (ticket.id for ticket in self._tickets)
         if wrong := complaint(ids, place):
-            raise Rejected(wrong, reason="InvalidSource")
+            raise Rejected(wrong, reason=Reason.INVALID_SOURCE)
         if missing := sorted(set(self._fields) - FIELDS):
             raise Rejected(
                 f"spec.prompt.template names ${missing[0]}, but inline tickets have only id, subject and body",
-                reason="InvalidTemplate",
+                reason=Reason.INVALID_TEMPLATE,
             )
         return ()
 

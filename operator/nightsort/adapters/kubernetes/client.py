@@ -21,6 +21,7 @@ from nightsort import __version__
 from nightsort.api.model import API_VERSION, GROUP, KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 
 # Seconds for a whole request: far above what an API server needs, far below what a person waits.
 TIMEOUT = 30.0
@@ -121,16 +122,16 @@ async def from_file(settings: Configuration, paths: str, context: str | None = N
     hint = "Set KUBECONFIG to a file that names one"
     usable = with_content(paths)
     if not usable:
-        raise Stalled(f"no cluster: {paths} is missing or empty. {hint}", reason="NoCluster")
+        raise Stalled(f"no cluster: {paths} is missing or empty. {hint}", reason=Reason.NO_CLUSTER)
     try:
         loader = await config.load_kube_config(  # type: ignore[no-untyped-call]
             os.pathsep.join(usable), context, client_configuration=settings, persist_config=False
         )
     except config.ConfigException as error:
-        raise Stalled(f"no cluster: {error}. {hint}", reason="NoCluster") from error
+        raise Stalled(f"no cluster: {error}. {hint}", reason=Reason.NO_CLUSTER) from error
     except (AttributeError, LookupError, OSError, TypeError, ValueError, yaml.YAMLError) as error:
         # What the client raises for a file that is no YAML, or is no kubeconfig.
-        raise Stalled(f"no cluster: {paths} is no usable kubeconfig. {hint}", reason="NoCluster") from error
+        raise Stalled(f"no cluster: {paths} is no usable kubeconfig. {hint}", reason=Reason.NO_CLUSTER) from error
     return str(loader.current_context["context"].get("namespace") or "")
 
 
@@ -186,7 +187,7 @@ def translated(what: str, hint: str = "") -> Iterator[None]:
     except (aiohttp.ClientError, OSError) as error:  # a time-out is an OSError
         raise Waiting(
             f"cannot {what}: the Kubernetes API server does not answer ({type(error).__name__})",
-            reason="KubernetesUnavailable",
+            reason=Reason.KUBERNETES_UNAVAILABLE,
         ) from error
 
 
@@ -198,25 +199,27 @@ def translation(what: str, hint: str, error: ApiException) -> Exception:
     if error.status == 404:
         return Gone(what)
     if error.status == 413 or answer.whole_is_too_long:
-        return Stalled(f"cannot {what}: it is larger than Kubernetes stores", reason="TooLarge")
+        return Stalled(f"cannot {what}: it is larger than Kubernetes stores", reason=Reason.TOO_LARGE)
     if error.status == 403:
         return forbidden(what, answer)
     if error.status in (400, 422):
         fields = ", ".join(answer.fields) or "the request"
-        return Stalled(f"cannot {what}: the API server refuses {fields}{hint}", reason="RefusedByKubernetes")
+        return Stalled(f"cannot {what}: the API server refuses {fields}{hint}", reason=Reason.REFUSED_BY_KUBERNETES)
     return Waiting(
         f"cannot {what}: the Kubernetes API server answered {error.status}",
-        reason="KubernetesUnavailable",
+        reason=Reason.KUBERNETES_UNAVAILABLE,
         retry_after=answer.retry_after,
     )
 
 
 def forbidden(what: str, answer: Answer) -> Stalled | Waiting:
     if answer.says("exceeded quota"):
-        return Stalled(f"cannot {what}: a ResourceQuota of the namespace is used up; raise it", reason="QuotaExceeded")
+        return Stalled(
+            f"cannot {what}: a ResourceQuota of the namespace is used up; raise it", reason=Reason.QUOTA_EXCEEDED
+        )
     if answer.says("being terminated"):
-        return Waiting(f"cannot {what}: the namespace is being deleted", reason="NamespaceTerminating")
-    return Stalled(f"cannot {what}: {answer.who} is not allowed to; a Role must allow it", reason="Forbidden")
+        return Waiting(f"cannot {what}: the namespace is being deleted", reason=Reason.NAMESPACE_TERMINATING)
+    return Stalled(f"cannot {what}: {answer.who} is not allowed to; a Role must allow it", reason=Reason.FORBIDDEN)
 
 
 class Answer:

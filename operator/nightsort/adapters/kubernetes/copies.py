@@ -12,6 +12,7 @@ from nightsort.adapters.kubernetes.core import CoreObjects
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept, may_replace
 from nightsort.formats.record_copies import decoded, encoded
 
@@ -58,7 +59,7 @@ class KubeCopies:
             except (Conflict, Gone):  # somebody has written or removed it since it was read
                 continue
             return
-        raise Waiting(f"ConfigMap {meta.namespace}/{name} is written by somebody else", reason="RecordConflict")
+        raise Waiting(f"ConfigMap {meta.namespace}/{name} is written by somebody else", reason=Reason.RECORD_CONFLICT)
 
     async def _read(self, meta: Meta) -> V1ConfigMap | None:
         name = name_of(meta)

@@ -14,6 +14,7 @@ from nightsort.adapters.kubernetes.client import TIMEOUT, translated
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Interruption
+from nightsort.domain.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class KubeEvents:
     def __init__(self, client: ApiClient) -> None:
         self._events = EventsV1Api(client)
 
-    async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+    async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
         event = self._event(meta, kind, reason, message)
         try:
             with translated(f"post an event of {meta.key}"):
@@ -35,7 +36,7 @@ class KubeEvents:
         except (Interruption, Conflict, Gone) as error:
             logger.warning("event %s of %s is lost: %s", reason, meta.key, error)
 
-    def _event(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str) -> EventsV1Event:
+    def _event(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> EventsV1Event:
         return EventsV1Event(
             metadata=V1ObjectMeta(name=f"{meta.name}.{uuid.uuid4().hex[:16]}", namespace=meta.namespace),
             regarding=V1ObjectReference(

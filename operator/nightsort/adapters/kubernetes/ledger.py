@@ -28,13 +28,13 @@ from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept
 
 logger = logging.getLogger(__name__)
 
 # A status that the schema refuses is written by another version than the schema.
 OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
-FORBIDDEN = "Forbidden"
 # As kubectl does; a page of large resources stays within a response that the API server likes to give.
 PAGE = 100
 # In base64 and with its metadata a part stays under 1 MiB: what a ConfigMap takes, and what aiohttp sends in one piece.
@@ -138,7 +138,7 @@ class KubeLedger:
                 async for item in self._items(scope):
                     yield item
             except Stalled as stalled:
-                if stalled.reason != FORBIDDEN:
+                if stalled.reason != Reason.FORBIDDEN:
                     raise
                 refusals[scope] = stalled
         if len(refusals) == len(self._scopes):
@@ -181,7 +181,7 @@ class KubeLedger:
                 with translated(what):
                     page = await self._page(namespace, token)
             except Gone:
-                raise Waiting(f"cannot {what}: there is no such kind", reason="KubernetesUnavailable") from None
+                raise Waiting(f"cannot {what}: there is no such kind", reason=Reason.KUBERNETES_UNAVAILABLE) from None
             for item in page["items"]:
                 yield item
             token = page["metadata"].get("continue") or ""
@@ -201,7 +201,7 @@ class KubeLedger:
             raise Rejected(
                 f"the ids of the tickets are too long to be kept: more than {MAX_PARTS} ConfigMaps for one shard; "
                 "lower shards.maxRequests or use shorter ids",
-                reason="IdsTooLong",
+                reason=Reason.IDS_TOO_LONG,
             )
         # The first part says how many there are, so it comes last: who finds it finds them all.
         for number in reversed(range(len(parts))):
@@ -229,7 +229,9 @@ class KubeLedger:
             part = await self._part(meta, tag, number)
             if part is None:
                 name = part_name(meta, tag, number)
-                raise Stalled(f"ConfigMap {name} is missing: it held ids of tickets. Restore it", reason="IdsMissing")
+                raise Stalled(
+                    f"ConfigMap {name} is missing: it held ids of tickets. Restore it", reason=Reason.IDS_MISSING
+                )
             pieces.append(content(part))
         return unpacked(pieces)
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.specimen import dropped, full_status, in_words
 
 logger = logging.getLogger(__name__)
 TRUSTED_SECONDS = 60.0
 REFUSED_SECONDS = 10.0
 """So long those who ask share a try in which fields were lost; a CRD that is put right counts so much later."""
-REASON = "CrdOutdated"
+REASON = Reason.CRD_OUTDATED
 
 
 class Pruning:

@@ -168,4 +168,4 @@ def stalled(gone: Gone, otherwise: str) -> Stalled:
     """A 404 for a path that nothing is served at, unlike one for an object, is no `metav1.Status`."""
     cause = gone.__cause__
     unserved = isinstance(cause, ApiException) and "page not found" in str(cause.body)
-    return Stalled(NO_CRD if unserved else otherwise, reason="NotFound")
+    return Stalled(NO_CRD if unserved else otherwise)

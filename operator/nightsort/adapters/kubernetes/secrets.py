@@ -19,6 +19,7 @@ from nightsort.adapters.kubernetes.shared_read import SharedRead
 from nightsort.api.model import GROUP
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Gone, Stalled
+from nightsort.domain.reasons import Reason
 
 ALLOW = f"{GROUP}/allow"
 SHARED_SECONDS = 10.0
@@ -34,16 +35,18 @@ class KubeSecrets:
         found = await self._allowed(namespace, ref.name, f"with the key {ref.key}")
         encoded = (found.data or {}).get(ref.key)
         if encoded is None:
-            raise Stalled(f"Secret {ref.name} in namespace {namespace} has no key {ref.key}", reason="SecretKeyMissing")
+            raise Stalled(
+                f"Secret {ref.name} in namespace {namespace} has no key {ref.key}", reason=Reason.SECRET_KEY_MISSING
+            )
         value = text_of(encoded, ref.name, ref.key)
         if not value:
-            raise Stalled(f"Secret {ref.name}: the value of key {ref.key} is empty", reason="SecretKeyMissing")
+            raise Stalled(f"Secret {ref.name}: the value of key {ref.key} is empty", reason=Reason.SECRET_KEY_MISSING)
         return value
 
     async def read_all(self, namespace: str, name: str) -> Mapping[str, str]:
         found = await self._allowed(namespace, name, "with the options it is to hold")
         if not found.data:
-            raise Stalled(f"Secret {name} in namespace {namespace} has no keys", reason="SecretKeyMissing")
+            raise Stalled(f"Secret {name} in namespace {namespace} has no keys", reason=Reason.SECRET_KEY_MISSING)
         return {key: text_of(encoded, name, key) for key, encoded in found.data.items()}
 
     async def _allowed(self, namespace: str, name: str, what: str) -> V1Secret:
@@ -51,7 +54,7 @@ class KubeSecrets:
         if found is None:
             raise Stalled(
                 f'Secret {name} is not in namespace {namespace}: create it {what} and the label {ALLOW}: "true"',
-                reason="SecretMissing",
+                reason=Reason.SECRET_MISSING,
             )
         check_label(found, namespace, name)
         return found
@@ -77,7 +80,7 @@ def check_label(found: V1Secret, namespace: str, name: str) -> None:
         raise Stalled(
             f"Secret {name} may not be read by Nightsort. Its owner can allow that: "
             f"kubectl label secret {name} -n {namespace} {ALLOW}=true --overwrite",
-            reason="SecretNotAllowed",
+            reason=Reason.SECRET_NOT_ALLOWED,
         )
 
 
@@ -85,4 +88,4 @@ def text_of(encoded: bytes | str, name: str, key: str) -> str:
     try:
         return base64.b64decode(encoded).decode().strip()
     except (binascii.Error, UnicodeDecodeError):
-        raise Stalled(f"Secret {name}: the value of key {key} is not text", reason="SecretInvalid") from None
+        raise Stalled(f"Secret {name}: the value of key {key} is not text", reason=Reason.SECRET_INVALID) from None

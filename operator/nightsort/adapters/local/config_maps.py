@@ -14,6 +14,7 @@ from nightsort.api.model import KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.formats.encoding import NotBase64, told_apart
 from nightsort.system.files import read_if_there, write_whole
 
@@ -112,7 +113,9 @@ def in_manifest(name: str, document: Mapping[str, Any]) -> ConfigMap:
     try:
         more, flaws = told_apart(document.get("binaryData") or {})
     except NotBase64 as wrong:
-        raise Stalled(f"ConfigMap {name}: binaryData.{wrong} must be base64", reason="ConfigMapInvalid") from None
+        raise Stalled(
+            f"ConfigMap {name}: binaryData.{wrong} must be base64", reason=Reason.CONFIG_MAP_INVALID
+        ) from None
     return ConfigMap(
         name,
         more | texts(name, document.get("data") or {}),
@@ -126,5 +129,7 @@ def texts(name: str, data: Mapping[str, Any]) -> dict[str, str]:
     """The API server takes text only, so does local mode: a number that YAML has read may not be what was written."""
     for key, value in data.items():
         if not isinstance(value, str):
-            raise Stalled(f"ConfigMap {name}: data.{key} must be text: put it in quotes", reason="ConfigMapInvalid")
+            raise Stalled(
+                f"ConfigMap {name}: data.{key} must be text: put it in quotes", reason=Reason.CONFIG_MAP_INVALID
+            )
     return dict(data)

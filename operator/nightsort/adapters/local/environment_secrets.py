@@ -10,6 +10,7 @@ from typing import Any
 
 from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 
 
 class EnvSecrets:
@@ -27,7 +28,9 @@ class EnvSecrets:
         value = value_of(document, ref) if document is not None else self._environ.get(variable(ref))
         if value is not None and value.strip():
             return value.strip()
-        raise Stalled(self._advice(document, ref), reason="SecretKeyMissing" if document else "SecretMissing")
+        raise Stalled(
+            self._advice(document, ref), reason=Reason.SECRET_KEY_MISSING if document else Reason.SECRET_MISSING
+        )
 
     async def read_all(self, namespace: str, name: str) -> Mapping[str, str]:
         """Variables that begin with the Secret's name stand for its keys: S3_REGION is region of Secret s3."""
@@ -43,7 +46,7 @@ class EnvSecrets:
         raise Stalled(
             f"Secret {name} is not in the manifest file, or is empty: add it to the file, or set an environment "
             f"variable {prefix_of(name)}… for each of its keys",
-            reason="SecretKeyMissing" if document else "SecretMissing",
+            reason=Reason.SECRET_KEY_MISSING if document else Reason.SECRET_MISSING,
         )
 
     def _advice(self, document: Mapping[str, Any] | None, ref: SecretRef) -> str:
@@ -83,13 +86,13 @@ def value_of(document: Mapping[str, Any], ref: SecretRef) -> str | None:
     except (binascii.Error, UnicodeDecodeError):
         raise Stalled(
             f"Secret {ref.name}: data.{ref.key} is not text in base64; plain text belongs under stringData",
-            reason="SecretInvalid",
+            reason=Reason.SECRET_INVALID,
         ) from None
 
 
 def text(value: Any, ref: SecretRef) -> str:
     if not isinstance(value, str):
-        raise Stalled(f"Secret {ref.name}: the value of {ref.key} must be text: quote it", reason="SecretInvalid")
+        raise Stalled(f"Secret {ref.name}: the value of {ref.key} must be text: quote it", reason=Reason.SECRET_INVALID)
     return value
 
 

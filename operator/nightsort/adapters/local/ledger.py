@@ -17,6 +17,7 @@ from nightsort.api.resource import Meta, Resource, parse_status
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept, may_replace
 from nightsort.formats.record_copies import decoded, encoded
@@ -81,7 +82,7 @@ class FileLedger:
                 raise Stalled(
                     f"{resource.meta.key}: {', '.join(changed)} changed since the run began. "
                     "Give the resource another name, or name another directory with --state",
-                    reason="SpecChanged",
+                    reason=Reason.SPEC_CHANGED,
                 )
 
     async def load(self, meta: Meta) -> Resource | None:
@@ -203,7 +204,7 @@ def parsed(path: Path, content: bytes) -> Entry:
     except (ValueError, KeyError, TypeError) as error:
         raise Stalled(
             f"{path} is not a record that this version can read: restore it, or name another directory with --state",
-            reason="RecordUnreadable",
+            reason=Reason.RECORD_UNREADABLE,
         ) from error
 
 

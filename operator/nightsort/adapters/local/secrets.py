@@ -7,6 +7,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 
 MOST_BYTES = 4096
 """A key has about a hundred characters; the file is read where it must not take long."""
@@ -42,5 +43,5 @@ def no_key(path: Path, why: str) -> Stalled:
     return Stalled(
         "the resource names no credentials, and the operator has no key of its own: "
         f"{path}, which NIGHTSORT_ANTHROPIC_API_KEY_FILE names, {why}",
-        reason="CredentialsMissing",
+        reason=Reason.CREDENTIALS_MISSING,
     )

@@ -18,6 +18,7 @@ from threading import RLock
 from typing import Any, TextIO
 
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.system.files import flush_directory, make_folder
 
 VERSION = 1
@@ -127,13 +128,13 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise Stalled(
             f"cannot work in {path}: {error}; mend that, and the same command goes on where it was",
-            reason="StateNotWritable",
+            reason=Reason.STATE_NOT_WRITABLE,
         ) from error
     except sqlite3.DatabaseError as error:
         raise Stalled(
             f"{path} is no state that this version can read ({error}): restore it from a backup, or name another "
             "directory with --state, where everything is new",
-            reason="StateUnreadable",
+            reason=Reason.STATE_UNREADABLE,
         ) from error
 
 
@@ -160,7 +161,7 @@ def make_private(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     except OSError as error:
-        raise Stalled(f"cannot write {path}: {error.strerror}", reason="NotWritable") from error
+        raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
 
 
 def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
@@ -169,7 +170,7 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
         raise Stalled(
             f"{path} was written by a newer version of nightsort (state {version}, this one reads up to {VERSION}): "
             "use that version, or name another directory with --state, where everything is new",
-            reason="StateTooNew",
+            reason=Reason.STATE_TOO_NEW,
         )
 
 
@@ -196,14 +197,14 @@ def kept_by_one(path: Path, work: str) -> Iterator[None]:
             ignore.write_text(IGNORED)
         file = lock.open("a+")
     except OSError as error:
-        raise Stalled(f"cannot keep a state in {path.parent}: {error.strerror}", reason="NotWritable") from error
+        raise Stalled(f"cannot keep a state in {path.parent}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Stalled(
                 f"{worker(file)} works with {path}: wait for its end, or name another directory with --state",
-                reason="StateInUse",
+                reason=Reason.STATE_IN_USE,
             ) from None
         file.truncate(0)
         json.dump({"pid": os.getpid(), "since": now(), "work": work}, file)

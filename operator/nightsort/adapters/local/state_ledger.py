@@ -12,6 +12,7 @@ from nightsort.api.resource import Meta, Resource, parse_status
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept, may_replace
 from nightsort.formats.record_copies import decoded, encoded
@@ -103,7 +104,7 @@ class StateLedger:
             raise Stalled(
                 f"{self._state.path}: the record of run {name} cannot be read by this version: restore the file, or "
                 "name another directory with --state",
-                reason="RecordUnreadable",
+                reason=Reason.RECORD_UNREADABLE,
             ) from error
 
     def _save(self, meta: Meta, status: Status) -> Meta:

@@ -7,6 +7,7 @@ import re
 from obstore.exceptions import InvalidPathError, PermissionDeniedError, UnauthenticatedError
 
 from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 
 ILLEGAL = re.compile(r'(?:segment|path): "((?:[^"\\]|\\.)*+)"')
 MOST_NAME_CHARS = 64
@@ -22,16 +23,16 @@ def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> I
     status = status_in(error)
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
         what = f"the store refuses the credentials, or they lack a right: they need to {rights}"
-        return Stalled(f"{place}: {what}", reason="PermissionDenied")
+        return Stalled(f"{place}: {what}", reason=Reason.PERMISSION_DENIED)
     if isinstance(error, FileNotFoundError) or status == 404:
-        return Stalled(f"{place}: the store has no such bucket, or does not show it", reason="BucketMissing")
+        return Stalled(f"{place}: the store has no such bucket, or does not show it", reason=Reason.BUCKET_MISSING)
     if scheme == "file":
-        return Stalled(f"{place}: the files or their directory cannot be used", reason="StoreRefused")
+        return Stalled(f"{place}: the files or their directory cannot be used", reason=Reason.STORE_REFUSED)
     if 300 <= status < 400 or "redirect" in str(error):
-        return Stalled(f"{place}: the bucket is elsewhere; check region and endpoint", reason="StoreRefused")
+        return Stalled(f"{place}: the bucket is elsewhere; check region and endpoint", reason=Reason.STORE_REFUSED)
     if (400 <= status < 500 and status not in TIME_CURES) or status == 501:
-        return Stalled(f"{place}: the store refuses the request with status {status}", reason="StoreRefused")
-    return Waiting(f"{place}: the store cannot be reached, or is busy", reason="StoreUnreachable")
+        return Stalled(f"{place}: the store refuses the request with status {status}", reason=Reason.STORE_REFUSED)
+    return Waiting(f"{place}: the store cannot be reached, or is busy", reason=Reason.STORE_UNREACHABLE)
 
 
 def status_in(error: Exception) -> int:
@@ -45,4 +46,4 @@ def unusable_name(said: str, place: str) -> Stalled:
     found = ILLEGAL.search(said)
     name = f" {found[1][:MOST_NAME_CHARS]!r}" if found else ""
     what = "a control character such as a tab, a part of dots or without a letter, or bytes that are no UTF-8"
-    return Stalled(f"{place}: an object's name{name} has {what}: rename it", reason="ObjectName")
+    return Stalled(f"{place}: an object's name{name} has {what}: rename it", reason=Reason.OBJECT_NAME)

@@ -16,9 +16,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
+from nightsort.domain.reasons import Reason
 from nightsort.system.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
 
-Refuse = Callable[[str, str], Exception]
+Refuse = Callable[[str, Reason], Exception]
 """Makes the error from a message and a reason."""
 
 CREDENTIALS = {
@@ -116,10 +117,12 @@ def checked(scheme: str, given: Mapping[str, str], policy: StorePolicy, refuse: 
     options = {named(scheme, key): value for key, value in given.items()}
     if unknown := sorted(set(options) - OPTIONS[scheme]):
         allowed = ", ".join(sorted(OPTIONS[scheme])) or "none"
-        raise refuse(f"the Secret has a key {unknown[0]!r}, which is no option here; options: {allowed}", "StoreOption")
+        raise refuse(
+            f"the Secret has a key {unknown[0]!r}, which is no option here; options: {allowed}", Reason.STORE_OPTION
+        )
     for name, shape in SHAPES.items():
         if name in options and not shape.fullmatch(options[name]):
-            raise refuse(f"the Secret's {name} is none", "StoreOption")
+            raise refuse(f"the Secret's {name} is none", Reason.STORE_OPTION)
     if "endpoint" in options:
         check_endpoint(options["endpoint"], policy, refuse)
     return options
@@ -127,9 +130,9 @@ def checked(scheme: str, given: Mapping[str, str], policy: StorePolicy, refuse: 
 
 def check_endpoint(url: str, policy: StorePolicy, refuse: Refuse) -> None:
     if not ENDPOINT.fullmatch(url):
-        raise refuse("the Secret's endpoint is no URL like https://store.example:9000", "StoreOption")
+        raise refuse("the Secret's endpoint is no URL like https://store.example:9000", Reason.STORE_OPTION)
     if not policy.allows_endpoint(url):
-        raise refuse(ENDPOINT_REFUSED, "StoreNotAllowed")
+        raise refuse(ENDPOINT_REFUSED, Reason.STORE_NOT_ALLOWED)
 
 
 def named(scheme: str, key: str) -> str:
@@ -165,7 +168,7 @@ def account_of(scheme: str, options: Mapping[str, str], refuse: Refuse, *, ambie
     account = {"s3": of_s3, "gs": of_google, "az": of_azure}[scheme](options, refuse)
     anonymous = options.get("skip_signature", "").lower() in ("true", "1")
     if not (account.complete or anonymous or ambient):
-        raise refuse(f"the Secret needs {CREDENTIALS[scheme]}", "CredentialsMissing")
+        raise refuse(f"the Secret needs {CREDENTIALS[scheme]}", Reason.CREDENTIALS_MISSING)
     return account
 
 
@@ -187,7 +190,9 @@ def of_google(options: Mapping[str, str], refuse: Refuse) -> Account:
         key = json.loads(options["service_account_key"])
         kept = json.dumps({name: str(key[name]) for name in ("client_email", "private_key", "private_key_id")})
     except (ValueError, LookupError, TypeError):
-        raise refuse("the Secret's service_account_key is no key file of a service account", "StoreOption") from None
+        raise refuse(
+            "the Secret's service_account_key is no key file of a service account", Reason.STORE_OPTION
+        ) from None
     return Account({**options, "service_account_key": kept}, complete=True)
 
 
@@ -201,5 +206,5 @@ def of_azure(options: Mapping[str, str], refuse: Refuse) -> Account:
     try:
         base64.b64decode(key, validate=True)  # the library would not tell before its first call
     except binascii.Error:
-        raise refuse("the Secret's account_key is not in base64", "StoreOption") from None
+        raise refuse("the Secret's account_key is not in base64", Reason.STORE_OPTION) from None
     return Account(config, {"access_key": key}, complete=True)

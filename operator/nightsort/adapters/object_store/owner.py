@@ -12,6 +12,7 @@ from nightsort.adapters.object_store.store import Folder
 from nightsort.api.model import KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.formats.rows import readable
 
 OWNER = "owner.json"
@@ -38,7 +39,8 @@ class FolderOwner:
             # Whoever has it is seen by the next look, also where the store let both put their mark.
             self._folder.create(OWNER, readable(self._mark).encode())
         raise Waiting(
-            f"{self._folder.place}: the object {OWNER} is being changed by somebody else", reason="ResultsConflict"
+            f"{self._folder.place}: the object {OWNER} is being changed by somebody else",
+            reason=Reason.RESULTS_CONFLICT,
         )
 
     def hold(self) -> bool:
@@ -58,7 +60,7 @@ class FolderOwner:
         raise self._folder.stalled(
             f"the folder has results of another resource, says the object {OWNER} in it: {whose}. Remove that object "
             "if those are not needed, or name another folder in a new resource",
-            "ResultsNameTaken",
+            Reason.RESULTS_NAME_TAKEN,
         )
 
 

@@ -23,6 +23,7 @@ from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.formats.rows import FORMATS, DamagedFile, readable, summary_of
 from nightsort.system.threads import InThread
@@ -152,7 +153,9 @@ class ObjectRows:
                 raise self._damaged(name, str(damage)) from None
 
     def _damaged(self, name: str, what: str) -> Stalled:
-        return self._folder.stalled(f"object {name}: {what}; somebody has changed it. Remove it", "ResultsDamaged")
+        return self._folder.stalled(
+            f"object {name}: {what}; somebody has changed it. Remove it", Reason.RESULTS_DAMAGED
+        )
 
     def _finish(self, summary: Summary) -> None:
         empty = len(self._form.header.encode())

@@ -17,6 +17,7 @@ from nightsort.api.model import Format
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.file_kinds import ENOUGH, flaw_in
+from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.formats.compression import SUFFIXES, DamagedArchive, unpacked
 from nightsort.formats.ticket_list import (
@@ -266,14 +267,14 @@ class ObjectTickets:
         return self._invalid(f"object {name} {damage}")
 
     def _missing(self) -> Waiting:
-        return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason="SourceMissing")
+        return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason=Reason.SOURCE_MISSING)
 
     def _invalid(self, what: str) -> Stalled:
-        return self._folder.stalled(what, "InvalidSource")
+        return self._folder.stalled(what, Reason.INVALID_SOURCE)
 
 
 def changing() -> Waiting:
-    return Waiting(f"{PLACE}: the objects are being changed", reason="SourceChanging")
+    return Waiting(f"{PLACE}: the objects are being changed", reason=Reason.SOURCE_CHANGING)
 
 
 def place(name: str, entry: Entry) -> str:

@@ -20,6 +20,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 from nightsort.adapters.object_store.errors import interruption, status_in
 from nightsort.adapters.object_store.options import ENDPOINT_REFUSED, StorePolicy, account_of, checked
 from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.system.files import flush_file
 
 if TYPE_CHECKING:
@@ -73,20 +74,22 @@ class Folder:
         self._policy = policy
         self._opened: Store | None = None
 
-    def stalled(self, message: str, reason: str) -> Stalled:
+    def stalled(self, message: str, reason: Reason) -> Stalled:
         return Stalled(f"{self.place}: {message}", reason=reason)
 
     def _check_url(self, policy: StorePolicy) -> None:
         if self.scheme not in policy.schemes:
             allowed = ", ".join(f"{scheme}://" for scheme in sorted(policy.schemes))
-            raise Rejected(f"{self.place}: the URL's scheme is not for here; allowed: {allowed}", reason="InvalidUrl")
+            raise Rejected(
+                f"{self.place}: the URL's scheme is not for here; allowed: {allowed}", reason=Reason.INVALID_URL
+            )
         refuse_control_characters(self.path, self.place)
         if self.path and set(self.path.split("/")) & {"", ".", ".."}:
-            raise Rejected(f"{self.place}: the URL has an empty part, or one of dots", reason="InvalidUrl")
+            raise Rejected(f"{self.place}: the URL has an empty part, or one of dots", reason=Reason.INVALID_URL)
         if self.scheme != "file" and not policy.allows_bucket(self.scheme, self._bucket):
             raise self.stalled(
                 "the bucket is not among those that the operator's settings allow (NIGHTSORT_OBJECT_STORE_BUCKETS)",
-                "StoreNotAllowed",
+                Reason.STORE_NOT_ALLOWED,
             )
 
     def names(self, after: str = "") -> Iterator[tuple[str, int]]:
@@ -100,7 +103,9 @@ class Folder:
             for chunk in obstore.list(self._store(), offset=after or None, chunk_size=1000):
                 listed += len(chunk)
                 if listed > MOST_LISTED:
-                    raise self.stalled(f"more than {MOST_LISTED:,} objects are listed; {NAME_NEARER}", "StoreRefused")
+                    raise self.stalled(
+                        f"more than {MOST_LISTED:,} objects are listed; {NAME_NEARER}", Reason.STORE_REFUSED
+                    )
                 for found in chunk:
                     yield found["path"], found["size"]
 
@@ -152,7 +157,9 @@ class Folder:
         try:
             flush_file(Path(f"/{self.path}", name))
         except OSError as error:
-            raise self.stalled(f"{name} cannot be written to the disk: {error.strerror}", "StoreRefused") from error
+            raise self.stalled(
+                f"{name} cannot be written to the disk: {error.strerror}", Reason.STORE_REFUSED
+            ) from error
 
     def delete_if_allowed(self, name: str) -> None:
         with self._translated(), suppress(PermissionDeniedError, FileNotFoundError):
@@ -173,12 +180,12 @@ class Folder:
         """The library resolves names itself, so that they can only be checked right before each call."""
         endpoint = self._options.get("endpoint")
         if endpoint is not None and self._policy.leads_elsewhere(endpoint):
-            raise self.stalled(ENDPOINT_REFUSED, "StoreNotAllowed")
+            raise self.stalled(ENDPOINT_REFUSED, Reason.STORE_NOT_ALLOWED)
         if self._opened is None:
             try:
                 self._opened = self._open()
             except (BaseError, ValueError):
-                raise self.stalled("an option of the Secret cannot be used", "StoreOption") from None
+                raise self.stalled("an option of the Secret cannot be used", Reason.STORE_OPTION) from None
         return self._opened
 
     def _open(self) -> Store:
@@ -206,7 +213,7 @@ class Folder:
 def refuse_control_characters(path: str, place: str) -> None:
     """Raises Rejected: the library takes no such name."""
     if CONTROL.search(path):
-        raise Rejected(f"{place}: the URL has a control character, such as a tab", reason="InvalidUrl")
+        raise Rejected(f"{place}: the URL has a control character, such as a tab", reason=Reason.INVALID_URL)
 
 
 class Download(io.RawIOBase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 
 MESSAGE_CHARS = 300
 REFUSAL_TRIES = 6
@@ -14,37 +15,44 @@ REFUSAL_TRIES = 6
 @dataclass(frozen=True, slots=True)
 class Cause:
     kind: type[Interruption]
-    reason: str
+    reason: Reason
     message: str
     tries: int | None = None
 
 
-UNREACHABLE = Cause(Waiting, "DatabaseUnreachable", "the database cannot be reached")
-NO_ANSWER = Cause(Waiting, "DatabaseUnreachable", "{detail}")
-INTERRUPTED = Cause(Waiting, "DatabaseInterrupted", "the database restarts, or lacks room for this now{said}")
-LOCKED = Cause(Waiting, "DatabaseLocked", "other work in the database holds a lock or ran into a deadlock with this")
-TOO_SLOW = Cause(Waiting, "QueryTooSlow", "a statement took too long; an index on the id column may be missing")
-LOGIN = Cause(
-    Stalled, "DatabaseLoginRefused", "the database refuses the URL's user, password or way of connecting{said}"
+UNREACHABLE = Cause(Waiting, Reason.DATABASE_UNREACHABLE, "the database cannot be reached")
+NO_ANSWER = Cause(Waiting, Reason.DATABASE_UNREACHABLE, "{detail}")
+INTERRUPTED = Cause(Waiting, Reason.DATABASE_INTERRUPTED, "the database restarts, or lacks room for this now{said}")
+LOCKED = Cause(
+    Waiting, Reason.DATABASE_LOCKED, "other work in the database holds a lock or ran into a deadlock with this"
 )
-NO_DATABASE = Cause(Stalled, "DatabaseMissing", "the URL's database does not exist or may not be used{said}")
-RIGHTS = Cause(Stalled, "PermissionDenied", "the database does not allow this{said}; the URL's user needs {rights}")
+TOO_SLOW = Cause(Waiting, Reason.QUERY_TOO_SLOW, "a statement took too long; an index on the id column may be missing")
+LOGIN = Cause(
+    Stalled, Reason.DATABASE_LOGIN_REFUSED, "the database refuses the URL's user, password or way of connecting{said}"
+)
+NO_DATABASE = Cause(Stalled, Reason.DATABASE_MISSING, "the URL's database does not exist or may not be used{said}")
+RIGHTS = Cause(
+    Stalled, Reason.PERMISSION_DENIED, "the database does not allow this{said}; the URL's user needs {rights}"
+)
 TLS_DEMANDED = Cause(
     Stalled,
-    "DatabaseLoginRefused",
+    Reason.DATABASE_LOGIN_REFUSED,
     "the database demands TLS{said}: add ?sslmode=require to PostgreSQL's URL, ?ssl_ca=FILE with the server's "
     "certificate authority to MySQL's",
 )
 REFUSED_FOR_NOW = Cause(
-    Waiting, "DatabaseRefused", "the database, or a proxy before it, does not let us in{said}", tries=REFUSAL_TRIES
+    Waiting,
+    Reason.DATABASE_REFUSED,
+    "the database, or a proxy before it, does not let us in{said}",
+    tries=REFUSAL_TRIES,
 )
 STRANGER = Cause(
     Waiting,
-    "DatabaseRefused",
+    Reason.DATABASE_REFUSED,
     "what answers on the URL's host and port does not speak as such a database does",
     tries=REFUSAL_TRIES,
 )
-READ_ONLY = Cause(Stalled, "ReadOnly", "the statement would write where only reading is possible")
-NOT_TEXT = Cause(Stalled, "NotText", "the database holds text that is not valid in its encoding")
-REFUSED = Cause(Stalled, "ValueRefused", "a value does not fit ({detail})")
-FAILED = Cause(Stalled, "QueryFailed", "{detail}")
+READ_ONLY = Cause(Stalled, Reason.READ_ONLY, "the statement would write where only reading is possible")
+NOT_TEXT = Cause(Stalled, Reason.NOT_TEXT, "the database holds text that is not valid in its encoding")
+REFUSED = Cause(Stalled, Reason.VALUE_REFUSED, "a value does not fit ({detail})")
+FAILED = Cause(Stalled, Reason.QUERY_FAILED, "{detail}")

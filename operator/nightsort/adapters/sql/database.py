@@ -24,6 +24,7 @@ from nightsort.adapters.sql.lines import Call, Deadlines
 from nightsort.adapters.sql.postgresql_state import sqlstate_of
 from nightsort.adapters.sql.times import take_any_time
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.system.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
 
 READ_SECONDS = 300
@@ -206,35 +207,36 @@ class Database:
             return sa.make_url(url.strip())
         except (ArgumentError, ValueError):  # their messages repeat the URL
             raise self.stalled(
-                "the Secret's value is not a URL like postgresql://user:password@host:5432/name", "InvalidDatabaseUrl"
+                "the Secret's value is not a URL like postgresql://user:password@host:5432/name",
+                Reason.INVALID_DATABASE_URL,
             ) from None
 
     def _hold_against(self, url: sa.URL, policy: DatabasePolicy) -> None:
         """No message names a part of the URL: where it is badly quoted, any part may be the password's."""
         if not self.family or not policy.allows_scheme(self.family):
             allowed = ", ".join(sorted(policy.schemes))
-            raise self.stalled(f"the URL's scheme is not allowed here; allowed: {allowed}", "DatabaseNotAllowed")
+            raise self.stalled(f"the URL's scheme is not allowed here; allowed: {allowed}", Reason.DATABASE_NOT_ALLOWED)
         if self.family != "sqlite" and not policy.allows_host(url.host or "localhost"):
             raise self._host_not_allowed()
         if refused := set(url.query) - OPTIONS[self.family]:
             allowed = ", ".join(sorted(OPTIONS[self.family])) or "none"
             named = plain_options(refused, url)
             raise self.stalled(
-                f"the URL has an option that is not allowed{named}; allowed: {allowed}", "DatabaseNotAllowed"
+                f"the URL has an option that is not allowed{named}; allowed: {allowed}", Reason.DATABASE_NOT_ALLOWED
             )
         if self.family == "sqlite" and self._name in ("", ":memory:"):
-            raise self.stalled("the URL must name a file, as in sqlite:///tickets.db", "InvalidDatabaseUrl")
+            raise self.stalled("the URL must name a file, as in sqlite:///tickets.db", Reason.INVALID_DATABASE_URL)
         if "=" in self._name or "://" in self._name:  # libpq would read it as another set of options
-            raise self.stalled("the URL's database has a name that is not allowed", "InvalidDatabaseUrl")
+            raise self.stalled("the URL's database has a name that is not allowed", Reason.INVALID_DATABASE_URL)
 
-    def stalled(self, message: str, reason: str) -> Stalled:
+    def stalled(self, message: str, reason: Reason) -> Stalled:
         return Stalled(f"{self.place}: {message}", reason=reason)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A read-only transaction, whatever the user's query would do."""
         if self.family == "sqlite" and not Path(self._name).exists():
-            raise self.stalled("there is no such SQLite file", "DatabaseMissing")
+            raise self.stalled("there is no such SQLite file", Reason.DATABASE_MISSING)
         with self._session(postgresql_readonly=True) as session:
             session.take_any_time()
             limit_reads(session)
@@ -280,7 +282,7 @@ class Database:
         return self.stalled(
             "the URL's host, or the address that its name stands for, is not among those that the operator's settings "
             "allow",
-            "DatabaseNotAllowed",
+            Reason.DATABASE_NOT_ALLOWED,
         )
 
     def _connect(self) -> sa.Connection:
@@ -302,7 +304,7 @@ class Database:
         except RuntimeError:
             raise self.stalled(
                 "MySQL's login needs TLS: name the server's certificate authority in the URL, as ?ssl_ca=FILE",
-                "DatabaseLoginRefused",
+                Reason.DATABASE_LOGIN_REFUSED,
             ) from None
 
     @property

@@ -15,6 +15,7 @@ from nightsort.adapters.sql.statements import as_sent, as_text
 from nightsort.adapters.sql.tables import can_undo
 from nightsort.adapters.sql.values import storable
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Rehearsal
 
 EXAMPLES = 3
@@ -98,7 +99,7 @@ def write_and_read_back(transfer: Transfer, labels: Sequence[Row]) -> None:
             f"table {transfer.layout.table.name!r} does not keep what is written: of {len(labels):,} labels "
             f"{len(dropped):,} were not there when they were read back, as of {listed(dropped[:EXAMPLES])}. Row-level "
             "security, a trigger or a rule drops them: allow the URL's user to write these rows",
-            "LabelsDropped",
+            Reason.LABELS_DROPPED,
         )
 
 
@@ -140,7 +141,7 @@ def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequenc
         raise transfer.stalled(
             f"none of the first {len(rehearsal.ids)} tickets has a row in table {table!r}, whose {transfer.layout.key} "
             f"is to be the ticket's id: {listed(rehearsal.ids[:EXAMPLES])}",
-            "NoRowForTickets",
+            Reason.NO_ROW_FOR_TICKETS,
         )
     found = transfer.session.run(f"{statements.fillable()} LIMIT {most}").all()
     if found:
@@ -149,7 +150,7 @@ def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequenc
     raise transfer.stalled(
         f"no row of table {table!r} is without a category (NULL), and others are not filled; "
         "overwrite: true in a new resource fills all",
-        "NothingToFill",
+        Reason.NOTHING_TO_FILL,
     )
 
 

@@ -9,9 +9,10 @@ from typing import Literal
 from nightsort.adapters.sql.database import Session, listed, resolve
 from nightsort.adapters.sql.tables import Column, Table, alike, create, may_create, table_of
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 
 Mode = Literal["Update", "Upsert"]
-Refusal = Callable[[str, str], Stalled]
+Refusal = Callable[[str, Reason], Stalled]
 """Makes an error of a message and a reason."""
 
 
@@ -61,16 +62,16 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
             raise stalled(
                 f"there is no table {wanted.table!r}, and the URL's user may not make it: grant CREATE on the schema. "
                 "Or make the table yourself, with a primary key on the id, or use mode: Update in a new resource",
-                "PermissionDenied",
+                Reason.PERMISSION_DENIED,
             )
         create(session, wanted.table, wanted.key, wanted.fields)
         table = table_of(session, wanted.table)
     if table is None:
-        raise stalled(f"there is no table {wanted.table!r}", "TableMissing")
+        raise stalled(f"there is no table {wanted.table!r}", Reason.TABLE_MISSING)
     names = (*wanted.key, *wanted.fields.values())
     found = {name: resolve(name, table.columns) for name in names}
     if missing := [name for name, column in found.items() if column is None]:
-        raise stalled(f"table {table.name!r} has no column {listed(missing)}", "ColumnMissing")
+        raise stalled(f"table {table.name!r} has no column {listed(missing)}", Reason.COLUMN_MISSING)
     columns = {name: table.columns[column] for name, column in found.items() if column is not None}
     fields = {field: columns[name] for field, name in wanted.fields.items()}
     layout = Layout(table, tuple(columns[name] for name in wanted.key), fields)
@@ -95,7 +96,7 @@ def existing(session: Session, wanted: Wanted, stalled: Refusal) -> Table | None
     raise stalled(
         f"there is no table {wanted.table!r}, but {listed(near)}: if that is meant, name it so in a new resource; "
         "if not, give the table of results a name that differs in more than capitals",
-        "TableAlike",
+        Reason.TABLE_ALIKE,
     )
 
 
@@ -106,13 +107,13 @@ def hold_against_mode(layout: Layout, wanted: Wanted, stalled: Refusal) -> None:
         raise stalled(
             f"{layout.key} of table {table.name!r} needs a primary key or unique index on "
             f"{'it' if len(names) == 1 else 'them'} alone",
-            "KeyMissing",
+            Reason.KEY_MISSING,
         )
     if wanted.mode == "Update" and not wanted.overwrite and not category.nullable:
         raise stalled(
             f"column {category.name!r} of table {table.name!r} is NOT NULL, and an Update fills only rows "
             "where it is NULL: allow NULL, or set overwrite: true in a new resource",
-            "CategoryNeverNull",
+            Reason.CATEGORY_NEVER_NULL,
         )
 
 
@@ -128,5 +129,5 @@ def refuse_a_part_of_a_key(layout: Layout, stalled: Refusal) -> None:
             f"{layout.key} of table {layout.table.name!r} does not tell its rows apart, whose key is "
             f"{listed(sorted(wider))}: another row would get the label. Name all of them under columns.key, of source "
             "and results, in a new resource",
-            "IdNotUnique",
+            Reason.ID_NOT_UNIQUE,
         )

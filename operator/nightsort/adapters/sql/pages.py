@@ -9,6 +9,7 @@ from typing import Any
 from nightsort.adapters.sql.database import Session
 from nightsort.adapters.sql.ids import array_literal
 from nightsort.adapters.sql.query import Complain, QueryTable, shortened
+from nightsort.domain.reasons import Reason
 
 PAGE_ROWS = 5000
 FIRST_PAGE_ROWS = 200
@@ -97,7 +98,7 @@ def bounded(page: Page, complain: Complain) -> tuple[Rows, bool]:
             raise complain(
                 f"ticket {shortened(str(ticket_id))!r} has {int(taken):,} bytes, more than {MOST_TICKET_BYTES:,}: "
                 "cut its text in the query",
-                "TicketTooLarge",
+                Reason.TICKET_TOO_LARGE,
             )
     there = result[0][0] if result else 0
     return [row[2:] for row in result], there == page.rows or len(result) < there

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from nightsort.adapters.sql.database import Result, Session, listed
 from nightsort.adapters.sql.ids import has_nul
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 
 MOST_ID_CHARS = 512
 EXAMPLES = 3
 KEY = "nightsort_key"
 """The column that is made where several are a ticket's id."""
 
-Complain = Callable[[str, str], Stalled]
+Complain = Callable[[str, Reason], Stalled]
 """Makes the error of a message and a reason."""
 
 
@@ -60,20 +61,22 @@ def check_ids(session: Session, table: QueryTable, id_column: str, complain: Com
     aggregates = f"COUNT(*), COUNT({column}), COUNT(DISTINCT {column}), {empty}, MAX({length}), {types}, {nul}"
     rows, present, distinct, blank, chars, kinds, with_nul = table.select(session, aggregates).one()
     if missing := rows - present + blank:
-        raise complain(f"column {id_column!r} is NULL or empty in {missing} of {rows} rows", "EmptyIds")
+        raise complain(f"column {id_column!r} is NULL or empty in {missing} of {rows} rows", Reason.EMPTY_IDS)
     if (chars or 0) > MOST_ID_CHARS:
-        raise complain(f"column {id_column!r} has an id of {chars:,} characters, more than {MOST_ID_CHARS}", "LongIds")
+        raise complain(
+            f"column {id_column!r} has an id of {chars:,} characters, more than {MOST_ID_CHARS}", Reason.LONG_IDS
+        )
     if with_nul:
-        raise complain(nul_in(id_column), "NulInIds")
+        raise complain(nul_in(id_column), Reason.NUL_IN_IDS)
     if kinds > 1:
-        raise complain(f"column {id_column!r} mixes numbers and text; cast it in the query", "IdType")
+        raise complain(f"column {id_column!r} mixes numbers and text; cast it in the query", Reason.ID_TYPE)
     if distinct < rows:
         repeated = f"GROUP BY {column} HAVING COUNT(*) > 1 ORDER BY {column}"
         examples = table.select(session, column, repeated, EXAMPLES).scalars()
         raise complain(
             f"column {id_column!r} is not unique: {rows} rows, {distinct} different ids; more than once: "
             f"{listed([shortened(str(each)) for each in examples])}",
-            "DuplicateIds",
+            Reason.DUPLICATE_IDS,
         )
 
 

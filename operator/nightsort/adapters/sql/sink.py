@@ -17,6 +17,7 @@ from nightsort.adapters.sql.staging import Transfer, Written
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.system.threads import InThread
 
@@ -151,7 +152,7 @@ class DatabaseSink:
             with self._database.rehearsing() as session:
                 yield session
         except Stalled as refusal:
-            if refusal.reason not in ("ValueRefused", "LabelsDropped"):
+            if refusal.reason not in (Reason.VALUE_REFUSED, Reason.LABELS_DROPPED):
                 raise
             told = "in a rehearsal with every category and verdict, before anything was bought"
             raise Stalled(f"{refusal.message}, {told}", reason=refusal.reason) from None

@@ -9,6 +9,7 @@ from nightsort.adapters.sql.database import Session
 from nightsort.adapters.sql.ids import possible
 from nightsort.adapters.sql.pages import Layout, one_of
 from nightsort.adapters.sql.query import Complain, QueryTable, shortened
+from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot
 
 MOST_KEPT_IDS = 200_000
@@ -41,7 +42,7 @@ class Choice:
             raise self.complain(
                 f"a second read does not find the rows of the first one: it lacks the id {shortened(lost)!r}. The "
                 "query must give the same ids and rows each time",
-                "RowsChange",
+                Reason.ROWS_CHANGE,
             )
         return Snapshot(ids)
 

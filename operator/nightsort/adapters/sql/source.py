@@ -18,6 +18,7 @@ from nightsort.adapters.sql.query_parser import paging, unlimited, without_end
 from nightsort.adapters.sql.snapshot import MOST_KEPT_IDS, Choice
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.system.threads import InThread
@@ -173,7 +174,7 @@ class DatabaseSource:
     def _snapshot(self) -> Snapshot:
         reading = paging(self._text, self._database.family)
         if reading.trouble is not None:
-            raise Rejected(f"{PLACE}: {reading.trouble}", reason="RowsChange")
+            raise Rejected(f"{PLACE}: {reading.trouble}", reason=Reason.ROWS_CHANGE)
         with self._database.reading() as session:
             layout = self._known(session)
             snapshot = Choice(session, self._table, self._every_row(), layout, self._stalled).snapshot()
@@ -181,7 +182,7 @@ class DatabaseSource:
             raise Rejected(
                 f"{PLACE}: a query with a LIMIT may give {MOST_KEPT_IDS:,} rows, whose ids are kept, so that no others "
                 "are bought; this one gives more",
-                reason="TooManyRows",
+                reason=Reason.TOO_MANY_ROWS,
             )
         return snapshot
 
@@ -190,19 +191,21 @@ class DatabaseSource:
             return layout.typed(cursor)
         except ValueError:
             raise self._stalled(
-                f"the type of column {layout.id!r} has changed since the run began", "IdTypeChanged"
+                f"the type of column {layout.id!r} has changed since the run began", Reason.ID_TYPE_CHANGED
             ) from None
 
     def _ticket(self, layout: Layout, ticket_id: str, values: Sequence[object]) -> Ticket:
         if "\0" in ticket_id:
-            raise self._stalled(nul_in(layout.id), "NulInIds")
+            raise self._stalled(nul_in(layout.id), Reason.NUL_IN_IDS)
         fields = {}
         for name, value in zip(layout.fields, values, strict=True):
             try:
                 fields[name] = value if type(value) is str else as_text(value)
             except UnicodeDecodeError:
                 column = layout.fields[name]
-                raise self._stalled(f"column {column!r} of ticket {ticket_id!r} is not UTF-8 text", "NotText") from None
+                raise self._stalled(
+                    f"column {column!r} of ticket {ticket_id!r} is not UTF-8 text", Reason.NOT_TEXT
+                ) from None
         return Ticket(ticket_id, fields, cursor=ticket_id)
 
     def _known(self, session: Session) -> Layout:
@@ -219,7 +222,7 @@ class DatabaseSource:
         found = {name: resolve(name, names) for name in (*wanted, *self._wanted.values())}
         if missing := sorted(name for name, column in found.items() if column is None):
             raise self._stalled(
-                f"the query has no column {listed(missing)}; its columns are {listed(names)}", "ColumnMissing"
+                f"the query has no column {listed(missing)}; its columns are {listed(names)}", Reason.COLUMN_MISSING
             )
         present = {name: column for name, column in found.items() if column is not None}
         id_column = present[wanted[0]]
@@ -248,17 +251,17 @@ class DatabaseSource:
         raise self._stalled(
             f"column {id_column!r} is of a type ({type(some_id).__name__}) that cannot identify tickets; "
             "cast it to text or a whole number in the query",
-            "IdType",
+            Reason.ID_TYPE,
         )
 
     def _json_id(self, column: str) -> Stalled:
         return self._stalled(
             f"column {column!r} is JSON, whose texts, numbers, lists and true are ids of as many kinds; take the text "
             f"out of it in the query, as by {column} #>> '{{}}' AS {column}",
-            "IdType",
+            Reason.ID_TYPE,
         )
 
-    def _stalled(self, message: str, reason: str) -> Stalled:
+    def _stalled(self, message: str, reason: Reason) -> Stalled:
         return self._database.stalled(message, reason)
 
 

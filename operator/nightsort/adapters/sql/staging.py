@@ -13,6 +13,7 @@ from nightsort.adapters.sql.statements import STAGE, Statements, as_sent, as_tex
 from nightsort.adapters.sql.values import id_values, values_of
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 
 Claim = Callable[[Sequence[str], str], bool]
 """Whether the row that has this id in the table may have the label of the ticket with that id."""
@@ -39,7 +40,7 @@ class Transfer:
         session: Session,
         layout: Layout,
         mode: Mode,
-        stalled: Callable[[str, str], Stalled],
+        stalled: Callable[[str, Reason], Stalled],
         *,
         overwrite: bool,
         claim: Claim | None = None,
@@ -86,7 +87,7 @@ class Transfer:
             raise self.stalled(
                 f"the ticket's id {wrong!r} is not the list of {len(self.layout.keys)} texts that {self.key} need: "
                 "name as many columns under the source's columns.key",
-                "KeyMismatch",
+                Reason.KEY_MISMATCH,
             ) from None
 
     def _insert(self, columns: Sequence[str], values: Sequence[tuple[object, ...]]) -> None:
@@ -135,7 +136,7 @@ class Transfer:
         if updated > self._staged:
             raise self.stalled(
                 f"{self._staged:,} rows were sent and {updated:,} changed: {self.key} does not tell rows apart",
-                "IdNotUnique",
+                Reason.ID_NOT_UNIQUE,
             )
         if updated < self._staged or not self.layout.unique:
             self.refuse_two_as_one()
@@ -193,7 +194,7 @@ class Transfer:
             raise self.stalled(
                 f"more than one row has the id {as_sent(found)!r} in {self.key}, and none may get the label of "
                 "another: name all columns of the key under columns.key, in a new resource",
-                "IdNotUnique",
+                Reason.ID_NOT_UNIQUE,
             )
 
     def _refuse_another(self) -> None:
@@ -210,7 +211,7 @@ class Transfer:
             why = "its collation or type ignores their difference"
         else:
             why = f"more than one of the tickets' ids becomes {became!r}"
-        raise self.stalled(f"{self.key} takes the ids {one!r} and {other!r} for one: {why}", "IdsCollide")
+        raise self.stalled(f"{self.key} takes the ids {one!r} and {other!r} for one: {why}", Reason.IDS_COLLIDE)
 
     def categories(self) -> dict[str, str | None]:
         """The category that the table has for each staged ticket, by id."""

@@ -16,6 +16,7 @@ from nightsort.api.status import BatchState, Status
 from nightsort.cli.progress import EVENTS
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from nightsort.domain.report import plural
 
@@ -23,7 +24,7 @@ LONGEST = timedelta(hours=24)
 """What a batch has not answered by then expires (vendor's documentation, 2026-11-22)."""
 REMINDER_SECONDS = 1800.0
 MINUTE = "%Y-%m-%d %H:%M UTC"
-TOLD_BY_THE_TABLE = frozenset({"Complete", "NoTicketLabeled"})
+TOLD_BY_THE_TABLE = frozenset({Reason.COMPLETE, Reason.NO_TICKET_LABELED})
 
 
 class Journal(logging.Handler):

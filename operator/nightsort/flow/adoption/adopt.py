@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from nightsort.api.status import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import ALL_OVER, LIST_TOO_LONG, Candidate, Watch, may_be_ours
+from nightsort.domain.candidate import ALL_OVER, Candidate, Watch, may_be_ours
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.results.answers import wait_for_the_rest
 from nightsort.flow.run.run import Run
 from nightsort.ports import BatchApi
@@ -48,7 +49,7 @@ async def behind(
         Waiting: none has noted one, or the list does not lead there either.
     """
     noted = [(intent, intent.seen.newest) for intent in intents if intent.seen and intent.seen.newest]
-    if waiting.reason != LIST_TOO_LONG or not noted:
+    if waiting.reason != Reason.LIST_TOO_LONG or not noted:
         raise waiting
     found: dict[str, Batch] = {}
     for intent, newest in noted:

@@ -11,6 +11,7 @@ from nightsort.api.status import RULES, BatchRecord, Status, Usage
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Tally, collected
 from nightsort.domain.report import plural
 from nightsort.domain.verdict import has_price, is_asked_again, is_billed
@@ -72,7 +73,7 @@ class Count:
 class Warned(NamedTuple):
     """A Warning event that is to be posted."""
 
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -130,7 +131,8 @@ async def read_through(
             return count, reading
         reading = reading.again()
     raise Waiting(
-        f"the results of {batch.id} are not the same at each reading; reading them again", reason="ResultsIncomplete"
+        f"the results of {batch.id} are not the same at each reading; reading them again",
+        reason=Reason.RESULTS_INCOMPLETE,
     )
 
 
@@ -138,8 +140,8 @@ def odd_lines(batch: Batch, reading: Reading) -> Iterator[Warned]:
     if reading.strays:
         lines = plural(reading.strays, "line")
         message = f"batch {batch.id}: {lines} of its results answer what it did not ask; left out"
-        yield Warned("StrayAnswers", message)
+        yield Warned(Reason.STRAY_ANSWERS, message)
     if reading.differing:
         tickets = plural(len(reading.differing), "ticket")
         message = f"batch {batch.id}: {tickets} with two answers that differ; one of them counts"
-        yield Warned("AnswersDiffer", message)
+        yield Warned(Reason.ANSWERS_DIFFER, message)

@@ -9,11 +9,11 @@ from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from nightsort.domain.batch import Batch
-from nightsort.domain.candidate import LIST_TOO_LONG
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.ports import BatchApi
 
-NO_LIST = (LIST_TOO_LONG, "ListUnreadable")
+NO_LIST = (Reason.LIST_TOO_LONG, Reason.LIST_UNREADABLE)
 """Reasons for which own batches are asked for by id."""
 
 
@@ -46,7 +46,7 @@ class Account:
         async with self.reading:
             sight = self.sight
             if self.too_long is not None and since <= self.too_long:
-                raise Waiting("the list of the workspace's batches is too long to be read", reason=LIST_TOO_LONG)
+                raise Waiting("the list of the workspace's batches is too long to be read", reason=Reason.LIST_TOO_LONG)
             if sight is None or sight.at <= newer_than or sight.since > since:
                 # As far back as the last one was needed: else resources of different age would ask in turns.
                 back = min(since, sight.wanted) if sight and self.too_long is None else since
@@ -59,7 +59,7 @@ class Account:
         try:
             return await api.recent(back)
         except Waiting as waiting:
-            if waiting.reason == LIST_TOO_LONG:
+            if waiting.reason == Reason.LIST_TOO_LONG:
                 self.too_long = back
             raise
 

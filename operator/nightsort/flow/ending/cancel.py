@@ -10,6 +10,7 @@ from datetime import timedelta
 from nightsort.api.resource import InvalidResource, Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.errors import Interruption
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state, put
 from nightsort.domain.report import summary_of_state
 from nightsort.flow.run.door import post_event
@@ -32,7 +33,7 @@ async def cancel(run: Run, record: BatchRecord) -> None:
     api = await run.services.connections.api(run.resource)
     await api.cancel(record.id or "")
     run.memory.cancel_asked.add(BatchId(record.id or ""))
-    await run.note("Canceled", f"asked for the end of batch {record.id}")
+    await run.note(Reason.CANCELED, f"asked for the end of batch {record.id}")
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ class Finalizer:
         names = ", ".join(record.id or f"the one tagged {record.tag}, whose id never came" for record in left)
         told = f"deleted, but these batches may still run: {names or 'unknown'}"
         logger.warning("%s: %s", meta.key, told)  # nobody reads a status any more, and an event can be lost
-        await post_event(self.services, meta, "Warning", "CancelFailed", told)
+        await post_event(self.services, meta, "Warning", Reason.CANCEL_FAILED, told)
 
 
 def unsettled(status: Status) -> list[BatchRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status, TicketCounts
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
 from nightsort.domain.run_state import ConditionSummary, RunState
@@ -29,7 +30,7 @@ async def finish(run: Run, status: Status) -> None:
     await post(summary.reason, summary.message)
     if unmatched := unmatched_of(status):
         await run.warn(
-            "RowsWithoutTicket",
+            Reason.ROWS_WITHOUT_TICKET,
             f"{unmatched}: their tickets were deleted there, or have other ids, or the database drops what is written",
         )
 
@@ -51,10 +52,10 @@ def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
     """How the run has ended, in figures that add up."""
     counts = ticket_counts(status)
     if status.stop is not None:
-        return ConditionSummary(RunState.FAILED, status.stop.reason, status.stop.message)
+        return ConditionSummary(RunState.FAILED, Reason.recorded(status.stop.reason), status.stop.message)
     if counts.total == 0:
         return ConditionSummary(
-            RunState.COMPLETE, "Complete", f"the source has no tickets; nothing was bought{remark_of(status)}"
+            RunState.COMPLETE, Reason.COMPLETE, f"the source has no tickets; nothing was bought{remark_of(status)}"
         )
     fallback = spec.unknown_label.category
     unknown = f"unknown (now {fallback})" if fallback else "unknown"
@@ -64,8 +65,8 @@ def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
     notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed == counts.total:
-        return ConditionSummary(RunState.FAILED, "NoTicketLabeled", message)
-    return ConditionSummary(RunState.COMPLETE, "Complete", message)
+        return ConditionSummary(RunState.FAILED, Reason.NO_TICKET_LABELED, message)
+    return ConditionSummary(RunState.COMPLETE, Reason.COMPLETE, message)
 
 
 def cut_of(counts: TicketCounts, spec: Spec) -> str:

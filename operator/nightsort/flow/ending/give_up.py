@@ -6,6 +6,7 @@ from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, SourceChanged
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find, next_turn, put, unseen_tickets, without_retry
 from nightsort.domain.report import plural, progress
 from nightsort.domain.verdict import Judgement
@@ -51,7 +52,7 @@ async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     status = put(status, record.model_copy(update=lost))
     await run.save_results(status, progress(status))
     which = f"batch {record.id}" if record.id else f"a batch whose custom_ids begin with {record.tag}, if there is one"
-    await run.warn("BatchLost", f"{plural(record.requests, 'request')} of {which}: {why.reason}")
+    await run.warn(Reason.BATCH_LOST, f"{plural(record.requests, 'request')} of {which}: {why.reason}")
 
 
 async def abandon(run: Run, submission: Submission) -> None:

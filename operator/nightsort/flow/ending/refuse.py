@@ -6,6 +6,7 @@ from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
+from nightsort.domain.reasons import Reason
 from nightsort.domain.report import summarized
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.flow.run.accident import STALLED_SECONDS
@@ -14,7 +15,7 @@ from nightsort.flow.run.measure import NO_MODEL
 from nightsort.flow.run.services import Services
 
 AGAIN_SECONDS = 5.0
-REASON = "InvalidSpec"
+REASON = Reason.INVALID_SPEC
 
 
 async def refuse(services: Services, meta: Meta, known: Status, message: str) -> float | None:

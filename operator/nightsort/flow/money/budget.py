@@ -11,6 +11,7 @@ from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed,
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.prices import Price
 from nightsort.domain.prompt import system_prompt
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission
 from nightsort.domain.report import progress
 from nightsort.flow.run.memory import TooDear, Uid
@@ -62,7 +63,7 @@ def check_estimate(run: Run, amount: Decimal | None) -> None:
     if limit is not None and amount is not None and amount > limit:
         raise Stalled(
             f"estimated at ${money(amount, ROUND_UP)}, which is above maxCostUSD {limit}; nothing was bought",
-            reason="CostLimitExceeded",
+            reason=Reason.COST_LIMIT_EXCEEDED,
         )
 
 
@@ -122,12 +123,14 @@ def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
         return
     most = f"${money(before + amount, ROUND_UP)}, above maxCostUSD {limit}"
     if all(record.state is BatchState.RELEASED for record in run.status.batches):
-        raise Stalled(f"the run may cost {most}; nothing was bought{as_estimated(run)}", reason="CostLimitExceeded")
+        raise Stalled(
+            f"the run may cost {most}; nothing was bought{as_estimated(run)}", reason=Reason.COST_LIMIT_EXCEEDED
+        )
     said = f"with the next batch the run may cost {most}"
     if is_in_flight(run.status):
         every = run.spec.poll_interval_seconds
-        raise Waiting(f"{said}; what is in flight may cost less", reason="CostLimitNear", every=every)
-    raise Stalled(f"{said}; it is not bought{as_estimated(run)}", reason="CostLimitExceeded")
+        raise Waiting(f"{said}; what is in flight may cost less", reason=Reason.COST_LIMIT_NEAR, every=every)
+    raise Stalled(f"{said}; it is not bought{as_estimated(run)}", reason=Reason.COST_LIMIT_EXCEEDED)
 
 
 def as_estimated(run: Run) -> str:
@@ -146,7 +149,7 @@ async def warn_near_limit(run: Run, requests: int, text_bytes: int) -> None:
     if limit is None or amount is None or amount <= limit:
         return
     await run.warn(
-        "CostLimitNear",
+        Reason.COST_LIMIT_NEAR,
         f"the run may cost ${money(amount, ROUND_UP)}, above maxCostUSD {limit}{as_estimated(run)}: "
         "a batch that could bring it above waits until the earlier ones have cost less, or is not bought",
     )
@@ -164,7 +167,7 @@ def limit_of(run: Run) -> Decimal | None:
         raise Stalled(
             f"no price of {run.spec.model!r} is known, so maxCostUSD cannot be held; "
             "remove it, or give the operator a price (NIGHTSORT_PRICES)",
-            reason="PriceUnknown",
+            reason=Reason.PRICE_UNKNOWN,
         )
     return Decimal(run.spec.max_cost_usd)
 

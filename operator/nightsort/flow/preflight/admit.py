@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, in_words, may_go
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, unseen_tickets
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
@@ -91,7 +92,7 @@ class Admission:
         if not may_go(mine, first, account.loads.values(), self._limit):
             raise Waiting(
                 f"{in_words(mine, first)} in the queue for this API key: at most {self._limit:,} requests at once",
-                reason="Queued",
+                reason=Reason.QUEUED,
                 every=ASK_SECONDS if mine in first else FAR_SECONDS,
             )
         return mine

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.run.run import Run
@@ -36,7 +37,7 @@ async def wait_until_seen(run: Run, source: Source, sinks: Sequence[Sink], snaps
                 f"the source gives {plural(len(late), 'ticket')} that {'has' if len(late) == 1 else 'have'} a label in "
                 "the table of the results: it is read from a copy that lags, and nothing is bought until it has caught "
                 f"up; one of them is {late[0][:64]!r}",
-                reason="SourceLags",
+                reason=Reason.SOURCE_LAGS,
                 every=run.spec.poll_interval_seconds,
             )
 

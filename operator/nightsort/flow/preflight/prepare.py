@@ -13,6 +13,7 @@ from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import most_answer_tokens
+from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.room import LEAST_RECORD_BYTES, MOST_BATCHES, bytes_beside, spec_bytes
@@ -82,13 +83,13 @@ async def prepare(run: Run) -> None:
         *([BOUGHT_AGAIN] if again else []),
         *([remarks] if remarks else []),
     ]
-    summary = ConditionSummary.working("Submitting", "; ".join(words))
+    summary = ConditionSummary.working(Reason.SUBMITTING, "; ".join(words))
     await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), summary)
     await hold_plan(run)
     if remarks:
-        await run.warn("EmptyFile", remarks)
+        await run.warn(Reason.EMPTY_FILE, remarks)
     if again:
-        await run.warn("UnknownBoughtAgain", BOUGHT_AGAIN)
+        await run.warn(Reason.UNKNOWN_BOUGHT_AGAIN, BOUGHT_AGAIN)
     await warn_near_limit(run, requests, text_bytes)
 
 
@@ -115,7 +116,7 @@ async def let_others_go_first(run: Run, within: float = 0.0) -> None:
     if other is not None:
         raise Waiting(
             f"{other.meta.name} goes first: it is unfinished and works on the same source",
-            reason="Overlap",
+            reason=Reason.OVERLAP,
             every=run.spec.poll_interval_seconds,
         )
 
@@ -145,7 +146,7 @@ def hold_record(spec: Spec, stored_bytes: int | None) -> None:
         f"the spec takes {spec_bytes(spec):,} bytes of the {stored_bytes:,} that Kubernetes stores of a resource, and "
         "leaves no room for the record of what is bought: name a ConfigMap, a database or a bucket as the source, or "
         "split the tickets among several resources",
-        reason="SpecTooLarge",
+        reason=Reason.SPEC_TOO_LARGE,
     )
 
 
@@ -160,7 +161,7 @@ def refuse_too_many_batches(max_requests: int, tickets: int) -> None:
         raise Rejected(
             f"{tickets:,} tickets would be {needed:,} batches, more than {MOST_BATCHES}: "
             "raise shards.maxRequests or split the source",
-            reason="TooManyBatches",
+            reason=Reason.TOO_MANY_BATCHES,
         )
 
 
@@ -171,9 +172,9 @@ def usable(name: str, model: ModelFacts | None) -> ModelFacts:
         Rejected: it is unknown, retired or not for batches.
     """
     if model is None:
-        raise Rejected(f"spec.model: the API knows no model {name!r}", reason="UnknownModel")
+        raise Rejected(f"spec.model: the API knows no model {name!r}", reason=Reason.UNKNOWN_MODEL)
     if model.retired:
-        raise Rejected(f"spec.model: {name!r} is retired", reason="ModelRetired")
+        raise Rejected(f"spec.model: {name!r} is retired", reason=Reason.MODEL_RETIRED)
     if not model.batch:
-        raise Rejected(f"spec.model: {name!r} cannot be used in batches", reason="ModelWithoutBatches")
+        raise Rejected(f"spec.model: {name!r} cannot be used in batches", reason=Reason.MODEL_WITHOUT_BATCHES)
     return model

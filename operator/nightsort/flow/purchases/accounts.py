@@ -5,8 +5,9 @@ from __future__ import annotations
 from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.account import Kinship, kinship
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
-from nightsort.domain.report import ACCOUNT_CHANGED, summary_of_state
+from nightsort.domain.report import summary_of_state
 from nightsort.flow.run.run import Run
 from nightsort.ports import BatchApi
 
@@ -34,4 +35,4 @@ async def refuse_another_account(run: Run, api: BatchApi) -> None:
     for intent in in_state(run.status, BatchState.INTENDED):
         if await kinship_of(run, api, intent) is not Kinship.SAME:
             summary = summary_of_state(run.resource, elsewhere=[intent.tag])
-            raise Stalled(summary.message, reason=ACCOUNT_CHANGED)
+            raise Stalled(summary.message, reason=Reason.ACCOUNT_CHANGED)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.errors import Conflict, Gone
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids, confirmed, in_state
 from nightsort.domain.recovery import missing
 from nightsort.domain.report import plural, progress
@@ -34,7 +35,7 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
     estimated = run.status.cost.estimated_usd
     cut = f", {record.cut:,} of them cut to {run.spec.prompt.max_body_chars:,} characters" if record.cut else ""
     about = f"; the run is estimated at ${estimated}" if estimated else ""
-    await run.note("Submitted", f"batch {batch_id} with {plural(record.requests, 'request')}{cut}{about}")
+    await run.note(Reason.SUBMITTED, f"batch {batch_id} with {plural(record.requests, 'request')}{cut}{about}")
     return None
 
 
@@ -48,7 +49,7 @@ async def disown(run: Run, record: BatchRecord, batch_id: str) -> None:
     await api.cancel(batch_id)
     run.memory.purchases.settle(record.tag)
     await run.warn(
-        "BoughtTooLate",
+        Reason.BOUGHT_TOO_LATE,
         f"batch {batch_id} of {plural(record.requests, 'request')} came when its intent was given up; it was cancelled",
     )
 

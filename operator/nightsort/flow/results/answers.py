@@ -16,6 +16,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.errors import SourceChanged, Stalled, Waiting
 from nightsort.domain.prompt import TicketText
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import parents_of
 from nightsort.domain.request import as_sent
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
@@ -24,7 +25,6 @@ from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import source_of
 from nightsort.ports import BatchApi, Source
 
-NO_RESULTS, NOT_RESULTS = "NotFound", "ResultsUnavailable"
 KEPT = timedelta(days=30)
 """The API keeps results for 29 days from the batch's creation (vendor's documentation, 2026-11-22)."""
 SHORT_PATIENCE = timedelta(hours=1)
@@ -112,7 +112,7 @@ async def long_ids_of(run: Run, api: BatchApi, record: BatchRecord) -> Mapping[s
         raise Stalled(
             f"ids of tickets were kept in ConfigMap {run.resource.meta.name}-ids-{record.tag}, which is gone, and the "
             f"source lacks some of them. Restore it: without it the answers of {record.id} belong to nobody",
-            reason="IdsMissing",
+            reason=Reason.IDS_MISSING,
         )
     return made
 
@@ -127,7 +127,7 @@ async def lines_of(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -
             for answer in chunk:
                 yield answer
     except Waiting as waiting:
-        patience = {NO_RESULTS: ALL_OVER, NOT_RESULTS: KEPT}.get(waiting.reason)
+        patience = {Reason.NOT_FOUND: ALL_OVER, Reason.RESULTS_UNAVAILABLE: KEPT}.get(waiting.reason)
         if patience is None or run.now() < record.intended_at + patience:
             raise
 
@@ -144,7 +144,7 @@ def wait_for_the_rest(
     if run.passed() - now.since < patience.total_seconds() or now.reads <= SHORT_READS:
         raise Waiting(
             f"the results of {batch.id} have {found:,} of {wanted:,} {what}; reading them again",
-            reason="ResultsIncomplete",
+            reason=Reason.RESULTS_INCOMPLETE,
         )
 
 
@@ -155,7 +155,7 @@ def wait_for_it(run: Run, record: BatchRecord, patience: timedelta) -> None:
         Waiting: as long as `patience`.
     """
     if run.memory.absences.of_batch(record.id or "", run.passed()) < patience.total_seconds():
-        raise Waiting(f"the API does not show batch {record.id}", reason="BatchNotFound")
+        raise Waiting(f"the API does not show batch {record.id}", reason=Reason.BATCH_NOT_FOUND)
 
 
 async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: timedelta) -> Batch | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nightsort.api.status import Status
+from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Stored
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
@@ -25,7 +26,7 @@ async def store(run: Run, rows: RowSpool) -> Status:
             stored = await sink.write(rows.chunks())
         status = with_stored(status, stored)
         if stored.collision:
-            await run.warn("IdsCollide", stored.collision)
+            await run.warn(Reason.IDS_COLLIDE, stored.collision)
     run.found += rows.verdicts
     return status
 

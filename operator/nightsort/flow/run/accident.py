@@ -9,8 +9,9 @@ from pathlib import Path
 from traceback import extract_tb
 
 from nightsort.api.status import BatchRecord, BatchState
-from nightsort.domain.actions import INTERNAL_ERROR, Action, Collect, name_of, poll_pause
+from nightsort.domain.actions import Action, Collect, name_of, poll_pause
 from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from nightsort.flow.run.run import Run
 
@@ -23,12 +24,12 @@ LONGEST_SECRET_SECONDS = 60.0
 """A Secret or a key that is put right is seen soon: reads of it are shared, and an account is asked once for all."""
 OF_SECRETS = frozenset(
     {
-        "SecretMissing",
-        "SecretKeyMissing",
-        "SecretNotAllowed",
-        "SecretInvalid",
-        "CredentialsMissing",
-        "CredentialsRefused",
+        Reason.SECRET_MISSING,
+        Reason.SECRET_KEY_MISSING,
+        Reason.SECRET_NOT_ALLOWED,
+        Reason.SECRET_INVALID,
+        Reason.CREDENTIALS_MISSING,
+        Reason.CREDENTIALS_REFUSED,
     }
 )
 MOST_TRIES = 6
@@ -51,11 +52,11 @@ class Accidents:
         tries = self._tries[uid][step] = self._tries[uid].get(step, 0) + 1
         what = f"{step}: an unexpected {type(error).__name__}{place_of(error)}, told in the operator's log"
         if tries < MOST_TRIES:
-            return Waiting(f"{what}; it is tried again", reason=INTERNAL_ERROR)
+            return Waiting(f"{what}; it is tried again", reason=Reason.INTERNAL_ERROR)
         return Stalled(
             f"{what}, each time that it is tried. Please report it. It goes on by itself where it can; suspend, "
             "activeDeadlineSeconds, cancel and delete work all the same",
-            reason=INTERNAL_ERROR,
+            reason=Reason.INTERNAL_ERROR,
         )
 
     def over(self, uid: str, step: str) -> None:
@@ -100,7 +101,7 @@ def pause(interruption: Interruption, failures: int, jitter: float) -> float:
     Where a person is waited for, a change of the spec ends the pause; after the first one there is a look a minute at
     the most, which jitter makes rarer.
     """
-    if isinstance(interruption, Stalled) and interruption.reason != INTERNAL_ERROR:
+    if isinstance(interruption, Stalled) and interruption.reason != Reason.INTERNAL_ERROR:
         longest = LONGEST_SECRET_SECONDS if interruption.reason in OF_SECRETS else LONGEST_STALLED_SECONDS
         return min(STALLED_SECONDS * 2.0 ** min(failures - 1, MOST_DOUBLINGS), longest) * (1 + jitter / 4)
     if isinstance(interruption, Waiting) and interruption.every is not None:

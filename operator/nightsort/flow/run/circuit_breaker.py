@@ -12,6 +12,7 @@ from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import BatchApi, Clock, Metrics, Traces
@@ -22,19 +23,19 @@ MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a 
 STALLED_SECONDS = 20.0
 ABOUT_ONE_CALL = frozenset(
     {
-        "NotFound",
-        "ResultsCut",
-        "ResultsIncomplete",
-        "TooLate",
-        "SendingCut",
-        "ListTooLong",
-        "ListUnreadable",
-        "ResultsUnavailable",
-        "DiskFull",
-        "DiskReadOnly",
-        "TooManyOpenFiles",
-        "OutOfMemory",
-        "DiskFailed",
+        Reason.NOT_FOUND,
+        Reason.RESULTS_CUT,
+        Reason.RESULTS_INCOMPLETE,
+        Reason.TOO_LATE,
+        Reason.SENDING_CUT,
+        Reason.LIST_TOO_LONG,
+        Reason.LIST_UNREADABLE,
+        Reason.RESULTS_UNAVAILABLE,
+        Reason.DISK_FULL,
+        Reason.DISK_READ_ONLY,
+        Reason.TOO_MANY_OPEN_FILES,
+        Reason.OUT_OF_MEMORY,
+        Reason.DISK_FAILED,
     }
 )
 """Reasons that say nothing of how the next call will fare: the API has answered, or was not asked at all."""
@@ -190,5 +191,5 @@ def again(closed: Interruption, seconds: float) -> Interruption:
         return Stalled(closed.message, reason=closed.reason)
     message, reason = closed.message, closed.reason
     if isinstance(closed, OutcomeUnknown):
-        message, reason = "the API did not answer a call; it is called again in a moment", "ApiUnavailable"
+        message, reason = "the API did not answer a call; it is called again in a moment", Reason.API_UNAVAILABLE
     return Waiting(message, reason=reason, retry_after=seconds)

@@ -9,6 +9,7 @@ import tempfile
 from typing import BinaryIO, cast
 
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 
 BUFFER_BYTES = 256 * 1024
 SHOWN_STEP = 100_000
@@ -47,21 +48,21 @@ def refused(error: OSError | MemoryError, place: str, needed: int = 0) -> Stalle
     said = f"({errno.errorcode.get(code, type(error).__name__)}: {os.strerror(code) if code else 'no number given'})"
     room = sizes(place, needed)
     if code in FULL:
-        return Stalled(f"the disk at {place} is full {said}: {room}; {ROOM}", reason="DiskFull")
+        return Stalled(f"the disk at {place} is full {said}: {room}; {ROOM}", reason=Reason.DISK_FULL)
     if code in READ_ONLY:
-        return Stalled(f"nothing can be written at {place} {said}: {room}; {ROOM}", reason="DiskReadOnly")
+        return Stalled(f"nothing can be written at {place} {said}: {room}; {ROOM}", reason=Reason.DISK_READ_ONLY)
     if code in NO_FILES:
         return Stalled(
             f"too many files and connections are open {said}, so that none can be opened at {place}: {room}; "
             "raise the limit of open files (ulimit -n)",
-            reason="TooManyOpenFiles",
+            reason=Reason.TOO_MANY_OPEN_FILES,
         )
     if code == errno.ENOMEM:
         return Stalled(
             f"there is no memory left {said} for what belongs to {place}: {room}; give the process more",
-            reason="OutOfMemory",
+            reason=Reason.OUT_OF_MEMORY,
         )
-    return Stalled(f"the disk at {place} failed {said}: {room}", reason="DiskFailed")
+    return Stalled(f"the disk at {place} failed {said}: {room}", reason=Reason.DISK_FAILED)
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.services import Services
 
 
@@ -19,7 +20,7 @@ async def write_status(services: Services, meta: Meta, status: Status) -> Meta:
 
 
 async def post_event(
-    services: Services, meta: Meta, kind: Literal["Normal", "Warning"], reason: str, message: str
+    services: Services, meta: Meta, kind: Literal["Normal", "Warning"], reason: Reason, message: str
 ) -> None:
     """Tells people of a transition; it never fails."""
     await services.events.post(meta, kind, reason, message)

@@ -8,6 +8,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Interruption
+from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import (
     best,
     from_the_beginning,
@@ -87,7 +88,7 @@ async def recover(run: Run) -> None:
         status = restored(run.status, base)
         await run.save(status, progress(status))
         await run.warn(
-            "RecordRestored",
+            Reason.RECORD_RESTORED,
             f"the status had lost {plural(len(gone), 'batch', 'batches')}: put back, and nothing is bought again",
         )
     rely(run)
@@ -100,7 +101,7 @@ async def make_whole(run: Run, *, copied: bool) -> None:
         status = from_the_beginning(run.status)
         await run.save(status, progress(status))
         await run.warn(
-            "RecordRestored", "the status had lost all batches before any was bought: its source is read anew"
+            Reason.RECORD_RESTORED, "the status had lost all batches before any was bought: its source is read anew"
         )
     elif not copied and in_flight(run.status):  # an earlier version's
         await keep_if_possible(run)
@@ -120,7 +121,9 @@ async def begins_anew(run: Run, word_before: str) -> bool:
     await run.ensure_newest()
     await run.services.ledger.forget_record(run.resource.meta, word)
     run.memory.records.pop(Uid(run.resource.meta.uid), None)
-    await run.warn("BegunAnew", "an annotation says so: what was bought before the status was emptied is forgotten")
+    await run.warn(
+        Reason.BEGUN_ANEW, "an annotation says so: what was bought before the status was emptied is forgotten"
+    )
     return True
 
 

@@ -14,6 +14,7 @@ from nightsort.api.status import Status
 from nightsort.domain.answer import Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import lost, removes
 from nightsort.domain.report import report
 from nightsort.domain.run_state import ConditionSummary
@@ -24,7 +25,6 @@ from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
 CONFIRM_TRIES = 5
-TOO_LARGE = "TooLarge"
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Run:
         try:
             await self.services.ledger.keep_record(self.resource.meta, status, removing=removing)
         except Stalled as stalled:
-            if stalled.reason != TOO_LARGE:
+            if stalled.reason != Reason.TOO_LARGE:
                 raise
             logger.warning("%s: no copy of the record is kept: %s", self.resource.meta.key, stalled.message)
 
@@ -180,10 +180,10 @@ class Run:
             raise Gone(self.resource.meta.key)
         return newest
 
-    async def note(self, reason: str, message: str) -> None:
+    async def note(self, reason: Reason, message: str) -> None:
         await post_event(self.services, self.resource.meta, "Normal", reason, message)
 
-    async def warn(self, reason: str, message: str) -> None:
+    async def warn(self, reason: Reason, message: str) -> None:
         await post_event(self.services, self.resource.meta, "Warning", reason, message)
 
 

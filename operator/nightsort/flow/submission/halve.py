@@ -8,6 +8,7 @@ from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import RefusedBatch, Rejected
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import find, parents_of, put, put_retry, released, without_retry
 from nightsort.domain.report import plural
 from nightsort.flow.purchases.confirm import settle
@@ -49,7 +50,7 @@ async def halve(run: Run, record: BatchRecord, sent: list[str], refusal: Refused
     update = {"state": BatchState.RELEASED, "seen": None, "most": most}
     await settle(run, record, lambda status, intent: counted(put(status, intent.model_copy(update=update))))
     what = f"a batch of {plural(record.requests, 'request')} ({refusal.answer}){pointed_at(sent, at)}"
-    return await run.warn("BatchSplit", f"the API refuses {what}; it is sent in parts, to find what is refused")
+    return await run.warn(Reason.BATCH_SPLIT, f"the API refuses {what}; it is sent in parts, to find what is refused")
 
 
 def position(record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> int | None:
@@ -89,7 +90,7 @@ async def leave_out(run: Run, record: BatchRecord, ticket_id: str, refusal: Refu
         return counted(put(status, intent.model_copy(update=update)))
 
     await settle(run, record, without)
-    await run.warn("TicketRefused", f"ticket {ticket_id[:SHOWN_ID_CHARS]!r}: {reason}; the others are sent")
+    await run.warn(Reason.TICKET_REFUSED, f"ticket {ticket_id[:SHOWN_ID_CHARS]!r}: {reason}; the others are sent")
 
 
 async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> None:
@@ -114,6 +115,6 @@ async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> N
 
     await settle(run, record, apart)
     await run.warn(
-        "BatchSplit",
+        Reason.BATCH_SPLIT,
         f"the API refuses {plural(record.requests, 'ticket')} that were to be asked again ({refusal.answer})",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState, Seen, Status
 from nightsort.domain.candidate import Watch
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find, next_shard, next_turn, put, put_retry
 from nightsort.domain.report import plural, progress
 from nightsort.domain.run_state import ConditionSummary
@@ -72,7 +73,7 @@ async def intend(
     watch = Watch(run.services.clock.monotonic())
     status = advanced(run.status, put_retry(run.status, record, submission.parents), submission, shard, record)
     status = with_what_is_known(run, status)
-    await run.save(status, ConditionSummary.working("Submitting", f"sending {plural(record.requests, 'request')}"))
+    await run.save(status, ConditionSummary.working(Reason.SUBMITTING, f"sending {plural(record.requests, 'request')}"))
     run.memory.watches.begin(tag, watch)
     return record if shard.tickets else None
 

@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import put, released
 from nightsort.domain.rounds import not_taken
 from nightsort.flow.purchases.confirm import confirm, settle
@@ -41,7 +42,7 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) 
         if shard.spool.surely_unsent:
             await settle(run, record, released)
             raise Waiting(
-                "the call broke off before the whole batch had left; it is sent again", reason="SendingCut"
+                "the call broke off before the whole batch had left; it is sent again", reason=Reason.SENDING_CUT
             ) from unknown
         return await leave_open(run, record, unknown)
     except RefusedBatch as refusal:
@@ -70,7 +71,7 @@ async def leave_open(run: Run, record: BatchRecord, unknown: OutcomeUnknown) -> 
     if answer:
         said = f"{said}: {answer}"
     logger.warning("%s: %s", run.resource.meta.key, said)
-    await run.warn("CreateUnanswered", said)
+    await run.warn(Reason.CREATE_UNANSWERED, said)
     await settle(run, record, lambda status, intent: put(status, intent.model_copy(update={"answer": answer})))
 
 
@@ -108,7 +109,7 @@ def refuse_when_late(run: Run, record: BatchRecord, sent: int = 0) -> None:
     watch = run.memory.watches.under_way(record.tag)
     waited = timedelta(seconds=run.services.clock.monotonic() - watch.since) if watch else timedelta(0)
     if max(run.now() - record.intended_at, waited) > limit:
-        raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason="TooLate")
+        raise Waiting("too much time has passed between intent and purchase; it is begun anew", reason=Reason.TOO_LATE)
 
 
 def as_collected(record: BatchRecord) -> BatchRecord:

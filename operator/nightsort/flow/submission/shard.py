@@ -12,6 +12,7 @@ from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.asked import IdDigest
 from nightsort.domain.errors import Rejected
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find
 from nightsort.domain.request import Encoder, bytes_of
 from nightsort.domain.ticket import Ticket
@@ -148,7 +149,7 @@ class ShardBuilder:
 
     def _remember(self, ticket: Ticket) -> None:
         if ticket.id in self._ids:
-            raise Rejected(f"the source has two tickets with the id {ticket.id[:64]!r}", reason="DuplicateTicket")
+            raise Rejected(f"the source has two tickets with the id {ticket.id[:64]!r}", reason=Reason.DUPLICATE_TICKET)
         self._ids.add(ticket.id)
         self._shard.cursor = ticket.cursor
         if custom_id.is_long(ticket.id):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from nightsort.api.status import Plan
 from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.flow.run.run import Run
 from nightsort.ports import Placed, Sink, Source
 
@@ -41,7 +42,7 @@ async def hold_results(run: Run, sinks: Iterable[Sink]) -> None:
 async def hold(known: Sequence[str], places: Sequence[object], message: str) -> None:
     """A run that an earlier version began knows no place, and goes on."""
     if known and not set(known) & set(await marks_of(places)):
-        raise Stalled(message, reason="DatabaseChanged")
+        raise Stalled(message, reason=Reason.DATABASE_CHANGED)
 
 
 def placed(sinks: Iterable[Sink]) -> Sequence[Sink]:

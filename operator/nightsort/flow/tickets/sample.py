@@ -13,6 +13,7 @@ from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import answer_tokens
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import system_prompt
+from nightsort.domain.reasons import Reason
 from nightsort.domain.request import Encoder, bytes_of
 from nightsort.ports import BatchApi, Source
 
@@ -128,5 +129,5 @@ def refuse_too_long(model: ModelFacts, tokens: Tokens, requests: int, text_bytes
         raise Rejected(
             f"spec.prompt: a request comes to about {average:,} tokens, {tokens.prompt:,} of them the instructions and "
             f"categories, and {model.id} takes {model.max_input_tokens:,}: shorten them, or lower prompt.maxBodyChars",
-            reason="PromptTooLong",
+            reason=Reason.PROMPT_TOO_LONG,
         )

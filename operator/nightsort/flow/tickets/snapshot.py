@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from nightsort.api.resource import Meta
 from nightsort.api.status import Plan
 from nightsort.domain.errors import Conflict, Gone, Interruption, SourceChanged, Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.run import Run
@@ -145,7 +146,7 @@ class KeptTickets:
         raise Stalled(
             f"ticket {ticket_id[:64]!r}, up to which the run has come, is not among the ids that were kept: restore "
             f"ConfigMaps {self.meta.name}-ids-{self.tag}…; or cancel this run, which keeps what was bought",
-            reason="IdsMissing",
+            reason=Reason.IDS_MISSING,
         )
 
     async def _block(self, block: int) -> Mapping[str, str]:
@@ -155,7 +156,7 @@ class KeptTickets:
                 f"the ids of the tickets that were counted were kept in ConfigMap {self.meta.name}-ids-"
                 f"{block_tag(self.tag, block)}, which is gone. Restore it; or cancel this run, which keeps what was "
                 "bought, and create another resource for the other tickets",
-                reason="IdsMissing",
+                reason=Reason.IDS_MISSING,
             )
         return kept
 

@@ -1,0 +1,70 @@
+"""Who moves next when a run says a reason, which alert sees it, and what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from typing import assert_never
+
+
+class Mover(StrEnum):
+    """Who moves next, in the words of docs/troubleshooting.md."""
+
+    ITSELF = "by itself"
+    YOU = "you"
+    FINAL = "final"
+    DONE = "done"
+    EVENT = "event"
+
+
+class Alert(StrEnum):
+    """The alerts that see a reason; the others watch figures."""
+
+    STALLED = "NightsortStalled"
+    RUN_FAILED = "NightsortRunFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whose move it is. `condition` says when, where the same reason is said of different things."""
+
+    mover: Mover
+    condition: str = ""
+
+    def when(self, condition: str) -> Turn:
+        return replace(self, condition=condition)
+
+    def __str__(self) -> str:
+        return f"{self.mover}, {self.condition}" if self.condition else self.mover
+
+    @property
+    def alert(self) -> Alert | None:
+        """The alert that fires while it is that one's turn."""
+        match self.mover:
+            case Mover.YOU:
+                return Alert.STALLED
+            case Mover.FINAL:
+                return Alert.RUN_FAILED
+            case Mover.ITSELF | Mover.DONE | Mover.EVENT:
+                return None
+            case _:
+                assert_never(self.mover)
+
+
+class Group(Enum):
+    """What a reason is about: the title of its table, and how an alert calls it."""
+
+    RUN = "The run", "the run"
+    RESOURCE = "The resource", "the spec"
+    SECRETS = "Its Secrets", "a Secret"
+    SOURCE = "Its source", "the source"
+    RESULTS = "Its results", "the results"
+    DATABASE = "A database, as source or for results", "a database"
+    STORE = "Object storage, as source or for results", "a bucket"
+    API = "The API and the account", "the API's account"
+    CLUSTER = "The cluster and the operator", "the cluster"
+    COMMAND = "Local mode and the command line", "the command line"
+
+    def __init__(self, title: str, noun: str) -> None:
+        self.title = title
+        self.noun = noun

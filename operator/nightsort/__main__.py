@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nightsort import cli
-from nightsort.cli import completion
+from nightsort.cli.cluster import completion
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings

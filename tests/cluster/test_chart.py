@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from nightsort.cli.create import scheduled
+from nightsort.cli.commands.create import scheduled
 from tests.cluster.audit import Audit, granted
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane, program

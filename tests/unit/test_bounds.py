@@ -13,8 +13,8 @@ from nightsort.adapters.config_map import sink as config_map_sink
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
 from nightsort.adapters.sql import database, lines
-from nightsort.cli import tickets as files_of_the_command_line
 from nightsort.cli import yaml_documents
+from nightsort.cli.cluster import tickets as files_of_the_command_line
 from nightsort.domain import label, markup
 from nightsort.formats import bounded_json, compression, objects, parquet, spreadsheets, ticket_list, tickets
 from nightsort.system import hosts

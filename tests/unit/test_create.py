@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nightsort.cli.create import read_one, scheduled, with_name
+from nightsort.cli.commands.create import read_one, scheduled, with_name
 from nightsort.cli.manifests import InvalidManifest
 from tests.manifests import manifest
 

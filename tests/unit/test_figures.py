@@ -19,8 +19,8 @@ from nightsort.api.crd import COLUMNS
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import BatchRecord, BatchState, CategoryCount, Plan, Status, TicketCounts, Usage
-from nightsort.cli.follow import counted
-from nightsort.cli.progress import Progress, table_of
+from nightsort.cli.cluster.follow import counted
+from nightsort.cli.output.progress import Progress, table_of
 from nightsort.domain.breakdown import breakdown, shares_of
 from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.report import progress, report

@@ -19,7 +19,7 @@ BREACHES = {
     "R2": ("adapters/sql/source.py", "import obstore"),
     "R3": ("domain/ticket.py", "import time"),
     "R4": ("adapters/sql/source.py", "from nightsort.adapters.object_store import store"),
-    "R5": ("cli/version.py", "from nightsort.adapters.sql import source"),
+    "R5": ("cli/commands/version.py", "from nightsort.adapters.sql import source"),
     "R6": ("simulator/wire.py", "from nightsort.domain import ticket"),
     "R7": ("wiring/services.py", "from nightsort.simulator import server"),
     "R8": ("domain/ticket.py", "from nightsort.domain import prompt"),

@@ -35,13 +35,13 @@ from nightsort.api.status import (
     StoredResults,
     TicketCounts,
 )
-from nightsort.cli.create import order_of
+from nightsort.cli.cluster.retry_plan import FORMS, RetryPlan, again, leaves_out_labeled, next_name, spec_again
+from nightsort.cli.cluster.tickets import Wishes
+from nightsort.cli.commands.create import order_of
+from nightsort.cli.commands.results import Printer, elsewhere
 from nightsort.cli.duration import seconds_of
-from nightsort.cli.json_on_terminals import as_json
 from nightsort.cli.manifests import InvalidManifest
-from nightsort.cli.results import Printer, elsewhere
-from nightsort.cli.retry_plan import FORMS, RetryPlan, again, leaves_out_labeled, next_name, spec_again
-from nightsort.cli.tickets import Wishes
+from nightsort.cli.output.json_on_terminals import as_json
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.printable import printable

@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from nightsort.cli.operator import add_to
+from nightsort.cli.commands.operator import add_to
 from nightsort.settings import Settings
 from tools.reasons import renewed
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nightsort.cli import (
+from nightsort.cli.cluster import completion
+from nightsort.cli.commands import (
     cancel,
     classify,
-    completion,
     crds,
     create,
     local,

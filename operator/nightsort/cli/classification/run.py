@@ -23,8 +23,8 @@ from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import ITS_OWN, settings_of
-from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
 from nightsort.cli.local_runner import LocalRunner
+from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
 from nightsort.cli.simulated import settings_with_api
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.dependence import as_words, digest_of_settings, digest_of_text

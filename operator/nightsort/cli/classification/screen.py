@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from nightsort.cli.progress import PLAIN_WIDTH
+from nightsort.cli.output.progress import PLAIN_WIDTH
 
 
 class Screen(Console):

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
-from nightsort.cli.progress import EVENTS
+from nightsort.cli.output.progress import EVENTS
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
 from nightsort.domain.reasons import Reason

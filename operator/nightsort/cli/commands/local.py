@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightsort.cli.configuration import ITS_OWN, settings_of
-from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
+from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from nightsort.cli.manifests import Manifests
@@ -92,7 +92,7 @@ def finished(job: Job) -> bool:
 async def run_all(job: Job) -> bool:
     """Works on every resource of the file until there is nothing more to do; whether all are Complete."""
     from nightsort.cli.local_runner import LocalRunner
-    from nightsort.cli.progress import Progress
+    from nightsort.cli.output.progress import Progress
     from nightsort.cli.simulated import settings_with_api
     from nightsort.domain.conditions import COMPLETE, is_finished, is_true
     from nightsort.wiring.services import local_services

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Namespace, Timeout, plain
-from nightsort.cli.completion import names
-from nightsort.cli.exit_codes import BAD_INPUT, NOT_COMPLETE, TIMED_OUT, fail
+from nightsort.cli.cluster.completion import names
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, Timeout, plain
+from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, TIMED_OUT, fail
 
 if TYPE_CHECKING:
-    from nightsort.cli.follow import Followed
+    from nightsort.cli.cluster.follow import Followed
     from nightsort.wiring.cluster import Cluster
 
 
@@ -55,7 +55,7 @@ def follow_through(
     options: ClusterOptions, name: str | None, timeout: float | None, *, everywhere: bool = False
 ) -> Followed:
     """Follows until the end; ends the command where that does not come."""
-    from nightsort.cli.follow import follow
+    from nightsort.cli.cluster.follow import follow
 
     async def work(cluster: Cluster, namespace: str) -> Followed:
         return await follow(cluster, None if everywhere else namespace, name, timeout)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nightsort.cli.duration import seconds_of
-from nightsort.cli.exit_codes import BAD_INPUT, fail
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 MODEL = "claude-haiku-5-5"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nightsort.cli.exit_codes import BAD_INPUT, fail
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 Rate = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the requests of a batch, from 0 to 1.")]
 

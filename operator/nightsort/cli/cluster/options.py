@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from nightsort.cli.completion import contexts, names, namespaces
+from nightsort.cli.cluster.completion import contexts, names, namespaces
 from nightsort.cli.duration import seconds_of
-from nightsort.cli.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
+from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
 
 T = TypeVar("T")
+CANCELED_AFTER = 0
+"""Of `activeDeadlineSeconds`: the deadline that is over at any time."""
 KINDS = ("cb", "classificationbatch", "classificationbatches")
 
 

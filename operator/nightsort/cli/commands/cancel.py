@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Name, Namespace, Timeout, announce, parsed
+from nightsort.cli.cluster.options import (
+    CANCELED_AFTER,
+    ClusterOptions,
+    Context,
+    Kubeconfig,
+    Name,
+    Namespace,
+    Timeout,
+    announce,
+    parsed,
+)
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
     from nightsort.wiring.cluster import Cluster
-
-CANCELED_AFTER = 0
-"""The deadline that is over at any time, in seconds."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,7 +54,7 @@ def cancel(
         return
     announce(before.meta.name, "canceling: spec.activeDeadlineSeconds is 0 now")
     if wait:
-        from nightsort.cli.watch import follow_through
+        from nightsort.cli.commands.watch import follow_through
 
         follow_through(options, name, timeout)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from nightsort.api.model import API_VERSION, GROUP, KIND, Format
 from nightsort.api.resource import Resource
-from nightsort.cli.cancel import CANCELED_AFTER
-from nightsort.cli.manifest_bundle import ManifestBundle
+from nightsort.cli.cluster.manifest_bundle import ManifestBundle
+from nightsort.cli.cluster.options import CANCELED_AFTER
 from nightsort.domain.answer import Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.config_map import ConfigMap

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Name, Namespace, announce, parsed
-from nightsort.cli.exit_codes import NOT_COMPLETE, fail
-from nightsort.cli.results import Verdicts, chosen
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Name, Namespace, announce, parsed
+from nightsort.cli.commands.results import Verdicts, chosen
+from nightsort.cli.output.exit_codes import NOT_COMPLETE, fail
 from nightsort.domain.printable import printable
 
 if TYPE_CHECKING:
-    from nightsort.cli.retry_plan import RetryPlan
+    from nightsort.cli.cluster.retry_plan import RetryPlan
     from nightsort.wiring.cluster import Cluster
 
 
@@ -46,7 +46,7 @@ def retry(
     wanted = chosen(verdict or ())
 
     async def work(cluster: Cluster, namespace: str) -> RetryPlan:
-        from nightsort.cli.retry_plan import again
+        from nightsort.cli.cluster.retry_plan import again
 
         manifest = await cluster.resources.read(namespace, name)
         made = await again(cluster, parsed(manifest), manifest, new_name, wanted, everything=everything)

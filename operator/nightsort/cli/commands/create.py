@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, announce
-from nightsort.cli.exit_codes import BAD_INPUT, fail
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, announce
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nightsort.cli.manifest_bundle import ManifestBundle
-    from nightsort.cli.tickets import Wishes
+    from nightsort.cli.cluster.manifest_bundle import ManifestBundle
+    from nightsort.cli.cluster.tickets import Wishes
     from nightsort.wiring.cluster import Cluster
 
 DryRun = Literal["none", "client", "server"]
@@ -75,7 +75,7 @@ def create(
 
     With --dry-run=client -o yaml it prints what it would make, to be kept in Git.
     """
-    from nightsort.cli.tickets import Wishes
+    from nightsort.cli.cluster.tickets import Wishes
 
     wishes = Wishes(model, tuple(categories or ()), template, max_cost)
     moment = scheduled_or_stop(job_name, time_zone)
@@ -133,9 +133,9 @@ def order_of(
     Raises:
         InvalidManifest: it cannot be made of this file.
     """
-    from nightsort.cli.manifest_bundle import ManifestBundle
+    from nightsort.cli.cluster.manifest_bundle import ManifestBundle
+    from nightsort.cli.cluster.tickets import is_tickets, manifest_of, with_tickets
     from nightsort.cli.manifests import InvalidManifest
-    from nightsort.cli.tickets import is_tickets, manifest_of, with_tickets
 
     if is_tickets(path):
         made = with_name(manifest_of(path, wishes), template, moment, namespace or fallback)

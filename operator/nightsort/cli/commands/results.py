@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster import ClusterOptions, Context, Kubeconfig, Name, Namespace, parsed
-from nightsort.cli.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Name, Namespace, parsed
+from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
@@ -128,7 +128,7 @@ class Printer:
         sys.stdout.flush()
 
     def _records(self, rows: Iterable[Row]) -> Iterator[str]:
-        from nightsort.cli.json_on_terminals import as_json
+        from nightsort.cli.output.json_on_terminals import as_json
         from nightsort.domain.printable import printable
         from nightsort.wiring.cluster import file_format
 

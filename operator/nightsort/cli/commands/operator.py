@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightsort.cli.configuration import settings_of
-from nightsort.cli.exit_codes import BAD_INPUT, fail
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
-from nightsort.cli.manifest_bundle import ManifestBundle
+from nightsort.cli.cluster.manifest_bundle import ManifestBundle
 from nightsort.cli.manifests import InvalidManifest, refuse_bad_name, text_of
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
-from nightsort.cli.cluster import parsed
-from nightsort.cli.progress import Progress
+from nightsort.cli.cluster.options import parsed
+from nightsort.cli.output.progress import Progress
 from nightsort.domain.conditions import COMPLETE, STALLED, is_finished, is_true
 from nightsort.domain.errors import Stalled, Waiting
 

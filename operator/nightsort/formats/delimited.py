@@ -33,6 +33,8 @@ TOO_LONG = (
     f"a row of more than {MOST_LINE_CHARS:,} characters or {MOST_TICKET_LINES:,} lines begins here: is a quote open?"
 )
 TOO_EMPTY = f"more than {MOST_EMPTY_LINES:,} empty lines: is this the right file?"
+MOST_LINES_BELOW = 20
+"""Of a report's name, date and copyright, which some programs write below the table."""
 NO_HEADER = "no header: the first line must have the names of the columns"
 
 
@@ -103,23 +105,52 @@ class Delimited:
         return self.charset.codec, self.charset.mark
 
     def records(self) -> Iterator[Row]:
-        width, first, own = len(self.header), True, self.own_header()
-        for number, cells, raw in self._parsed():
-            if not any(cell.strip() for cell in cells):
-                yield Row(number, (), raw, Role.BLANK)
-            elif first:
-                first = False
-            else:
-                yield self._row(number, cells, raw, width, own)
+        records = (row for row, _ in self._all())
+        for row in records:
+            if row.role is Role.HEADER:
+                break
+            yield row
+        yield from records
 
-    def _row(self, number: int, cells: list[str], raw: str, width: int, own: Sequence[str]) -> Row:
+    def _all(self) -> Iterator[tuple[Row, str]]:
+        """Every record, the header too, and its text; lines below the table are told from short rows."""
+        below: list[tuple[Row, str]] = []
+        after_blank = False
+        for row, raw in self._each():
+            if row.role is Role.SHORT and not any(row.cells[1:]) and raw.startswith('"'):
+                if (below or after_blank) and len(below) < MOST_LINES_BELOW:
+                    below.append((row, raw))
+                    continue
+            elif row.role is Role.BLANK and below:
+                below.append((row, raw))
+                continue
+            yield from map(self._filled, below)
+            below.clear()
+            after_blank = row.role is Role.BLANK
+            yield self._filled((row, raw))
+        for row, raw in below:
+            yield Row(row.number, (), raw, Role.BELOW), raw
+
+    def _filled(self, record: tuple[Row, str]) -> tuple[Row, str]:
+        row, raw = record
+        return (Row(row.number, row.cells), raw) if row.role is Role.SHORT and self.fill else record
+
+    def _each(self) -> Iterator[tuple[Row, str]]:
+        own = self.own_header()
+        for number, cells, raw in self._parsed():
+            if any(cell.strip() for cell in cells):
+                yield self._row(number, cells, raw, own), raw
+            else:
+                yield Row(number, tuple(cells), raw, Role.BLANK), raw
+
+    def _row(self, number: int, cells: list[str], raw: str, own: Sequence[str]) -> Row:
+        width = len(own)
         if len(cells) == width:
             return Row(number, tuple(cells), raw, Role.HEADER if cells == own else Role.TICKET)
         if len(cells) > width:
             over = any(cell.strip() for cell in cells[width:])
             return Row(number, tuple(cells[:width]), role=Role.LONG if over else Role.TICKET)
-        filled = (*cells, *[""] * (width - len(cells)))
-        return Row(number, filled, role=Role.TICKET if self.fill else Role.SHORT)
+        return Row(number, (*cells, *[""] * (width - len(cells))), role=Role.SHORT)
 
     def own_header(self) -> list[str]:
         """The header as it stands in the file.
@@ -138,28 +169,29 @@ class Delimited:
 
     def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
         yield self.dialect.hint
-        first, own = True, self.own_header()
-        width, empty = len(own), [""] * len(names)
-        for number, cells, raw in self._parsed():
-            if not any(cell.strip() for cell in cells):
-                # An empty line stays one; a spreadsheet's row of empty cells stays as wide as the others.
-                exact = raw if len(cells) == width else ""
-                yield raw if len(cells) < width else self._extended(cells[:width], exact, empty, ending_of(raw))
-                continue
-            if first:
-                first = False
-                yield self._extended(cells, raw, names, ending_of(raw))
-                continue
-            row = self._row(number, cells, raw, width, own)
-            if row.role in (Role.SHORT, Role.LONG):
-                raise ragged(self, row.role, [number], 1)
-            added = names if row.role is Role.HEADER else values(row)
-            yield self._extended(row.cells, row.raw, added, ending_of(raw))
+        width = len(self.header)
+        for row, raw in self._all():
+            match row.role:
+                case Role.TICKET:
+                    added = values(row)
+                case Role.HEADER:
+                    added = names
+                case Role.BLANK if (
+                    len(row.cells) >= width
+                ):  # a spreadsheet's row of empty cells stays as wide as others
+                    row = Row(row.number, row.cells[:width], raw if len(row.cells) == width else "")
+                    added = [""] * len(names)
+                case Role.BLANK | Role.BELOW:
+                    yield raw
+                    continue
+                case _:
+                    raise ragged(self, row.role, [row.number], 1)
+            yield self._extended(row, added, ending_of(raw))
 
-    def _extended(self, cells: Sequence[str], raw: str, added: Sequence[str | None], ending: str) -> str:
+    def _extended(self, row: Row, added: Sequence[str | None], ending: str) -> str:
         """A record's own text where it has one, and further cells behind it."""
-        delimiter = self.dialect.delimiter
-        text = raw[: len(raw) - len(ending)] if raw else delimiter.join(quoted(cell, delimiter) for cell in cells)
+        delimiter, raw = self.dialect.delimiter, row.raw
+        text = raw[: len(raw) - len(ending)] if raw else delimiter.join(quoted(cell, delimiter) for cell in row.cells)
         return delimiter.join((text, *(quoted(value or "", delimiter) for value in added))) + ending
 
     def _parsed(self) -> Iterator[tuple[int, list[str], str]]:

@@ -89,7 +89,7 @@ def first_rows(text: str, whole: bool, dialect: Dialect) -> Sequence[list[str]]:
     )
     try:
         for row in reader:
-            if any(row):
+            if any(cell.strip() for cell in row):
                 found.append(row)
             if len(found) > MOST_ROWS:
                 return found[:MOST_ROWS]

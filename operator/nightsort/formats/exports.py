@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -18,6 +18,7 @@ from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, counted
 BETWEEN = "\n\n"
 """Between the columns that make up one body."""
 HASH_CHARS = 12
+ONLY_A_HEADER = "only a header and no tickets below it: did its export or its filter leave them out?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,44 +106,54 @@ class Seen:
             self.numbers.append(number)
 
 
-def survey(table: Table, columns: Columns) -> Survey:
-    """Reads the whole file and says what is in it; ids take 16 bytes each.
+class Count:
+    """What is seen of a file's records, one after the other; ids take 16 bytes each."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.roles = {role: Seen() for role in Role}
+        self.digests = bytearray()
+        self.bad_ids, self.bad_id = Seen(), ""
+        self.tickets = self.without_text = self.html = 0
+        self._columns = columns
+        self._places = columns.text if columns.subject is None else (columns.subject, *columns.text)
+
+    def add(self, row: Row) -> None:
+        if row.role is not Role.TICKET:
+            self.roles[row.role].add(row.number)
+            return
+        cells = row.cells
+        self.tickets += 1
+        self.without_text += not any(cells[place].strip() for place in self._places)
+        self.html += any("<" in cells[place] and is_html(cells[place]) for place in self._columns.text)
+        if self._columns.id is not None:
+            self._add_id(row.number, cells[self._columns.id].strip())
+
+    def _add_id(self, number: int, ticket_id: str) -> None:
+        if wrong := flaw(ticket_id):
+            self.bad_id = self.bad_id or wrong
+            self.bad_ids.add(number)
+        else:
+            self.digests += id_digest(ticket_id)
+
+
+def survey(table: Table, columns: Columns, reading: Reading = AS_TEXT) -> Survey:
+    """Reads the whole file and says what is in it.
 
     Raises:
         UnusableFile: there are no tickets, rows are wider or narrower than the header, ids are missing or double.
     """
-    odd: dict[Role, Seen] = {role: Seen() for role in (Role.SHORT, Role.LONG, Role.HEADER)}
-    digests = bytearray()
-    bad_ids, bad_id = Seen(), ""
-    tickets = without_text = html = 0
+    count = Count(columns)
     for row in table.records():
-        if row.role in odd:
-            odd[row.role].add(row.number)
-        if row.role is not Role.TICKET:
-            continue
-        tickets += 1
-        places = columns.text if columns.subject is None else (columns.subject, *columns.text)
-        without_text += not any(row.cells[place].strip() for place in places)
-        html += any(is_html(row.cells[place]) for place in columns.text if "<" in row.cells[place])
-        if columns.id is None:
-            continue
-        ticket_id = id_of(row, columns)
-        if wrong := flaw(ticket_id):
-            bad_id = bad_id or wrong
-            bad_ids.add(row.number)
-        else:
-            digests += id_digest(ticket_id)
+        count.add(row)
     for role in (Role.LONG, Role.SHORT):
-        if odd[role].total:
-            raise ragged(table, role, odd[role].numbers, odd[role].total)
-    if not tickets:
-        raise UnusableFile(
-            table.path, "only a header and no tickets below it: did its export or its filter leave them out?"
-        )
-    if bad_ids.total:
-        raise bad(table, columns, bad_ids, bad_id)
-    refuse_doubles(table, columns, bytes(digests))
-    return Survey(tickets, without_text, html, tuple(notes_of(table, odd[Role.HEADER], without_text, html)))
+        if (seen := count.roles[role]).total:
+            raise ragged(table, role, seen.numbers, seen.total)
+    if not count.tickets:
+        raise UnusableFile(table.path, ONLY_A_HEADER)
+    if count.bad_ids.total:
+        raise bad(table, columns, count.bad_ids, count.bad_id)
+    refuse_doubles(table, columns, bytes(count.digests))
+    return Survey(count.tickets, count.without_text, count.html, tuple(notes_of(table, count, reading)))
 
 
 def bad(table: Table, columns: Columns, seen: Seen, wrong: str) -> UnusableFile:
@@ -192,13 +203,14 @@ def repeated(digests: bytes) -> set[bytes]:
     return found
 
 
-def notes_of(table: Table, headers: Seen, without_text: int, html: int) -> Sequence[str]:
-    notes = list(table.notes)
-    if headers.total:
-        places = counted(headers.numbers, headers.total, table.unit)
-        notes.append(f"the header stands again in {places}, where files were put one behind the other: no ticket")
-    if html:
-        notes.append(f"{html:,} {'body is' if html == 1 else 'bodies are'} HTML and read as text")
-    if without_text:
-        notes.append(f"{without_text:,} {'ticket has' if without_text == 1 else 'tickets have'} no text")
-    return notes
+def notes_of(table: Table, count: Count, reading: Reading) -> Iterator[str]:
+    yield from table.notes
+    if (seen := count.roles[Role.HEADER]).total:
+        places = counted(seen.numbers, seen.total, table.unit)
+        yield f"the header stands again in {places}, where files were put one behind the other: no ticket"
+    if (seen := count.roles[Role.BELOW]).total:
+        yield f"{counted(seen.numbers, seen.total, table.unit)} below the table: no ticket"
+    if count.html and reading.html:
+        yield f"{count.html:,} {'body is' if count.html == 1 else 'bodies are'} HTML and read as text"
+    if count.without_text:
+        yield f"{count.without_text:,} {'ticket has' if count.without_text == 1 else 'tickets have'} no text"

@@ -65,5 +65,5 @@ def unpacked_name(name: str) -> Path:
 def labeled_path(path: Path) -> Path:
     """Where the labelled copy goes: `tickets.csv.gz` becomes `tickets.labeled.csv.gz`, a spreadsheet becomes CSV."""
     inner = unpacked_name(path.name)
-    written = ENDINGS.get(inner.suffix.lower(), Kind.CSV) in AS_TEXT and inner.suffix
+    written = inner.suffix and ENDINGS.get(inner.suffix.lower(), Kind.CSV) in AS_TEXT
     return path.with_name(f"{inner.stem}.labeled{inner.suffix if written else '.csv'}{packing(path.name)}")

@@ -17,7 +17,7 @@ import zstandard
 from nightsort.formats.columns import Columns
 from nightsort.formats.delimited import quoted
 from nightsort.formats.exports import id_of
-from nightsort.formats.kinds import AS_TEXT, Kind, kind_of_name, packing
+from nightsort.formats.kinds import AS_TEXT, Kind, kind_of_name, packing, unpacked_name
 from nightsort.formats.table import Row, Table, added_names, rows
 from nightsort.formats.unusable import UnusableFile
 
@@ -53,7 +53,7 @@ def write_labeled(
         UnusableFile: it cannot be written, is the input itself, or the input is not the one that was opened.
     """
     target = Path(os.path.realpath(path))
-    kind = kind_of_name(target)
+    kind = kind_written(table, target)
     refuse_target(table, path, target, kind)
     names = added_names(table.header, names)
     empty: Sequence[str | None] = [None] * len(names)
@@ -71,6 +71,12 @@ def write_labeled(
         part.flush()
         ready(part)
     return tuple(names)
+
+
+def kind_written(table: Table, target: Path) -> Kind:
+    """That of the input where the output's name ends as the input's does, whatever that says; else that of its name."""
+    ending, own = (unpacked_name(path.name).suffix.lower() for path in (target, table.path))
+    return table.kind if ending == own and table.kind in AS_TEXT else kind_of_name(target)
 
 
 def refuse_target(table: Table, path: Path, target: Path, kind: Kind) -> None:

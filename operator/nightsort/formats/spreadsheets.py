@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from nightsort.formats.formulas import DamagedSheet, uncomputed_cells
 from nightsort.formats.kinds import Kind
 from nightsort.formats.table import Options, Role, Row, Values, unique_names
-from nightsort.formats.tickets import MOST_COLUMNS
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, listed
 
@@ -64,22 +63,19 @@ class Spreadsheet:
         return "utf-8", b""
 
     def records(self) -> Iterator[Row]:
-        width, first = len(self.header), True
+        own: list[str] | None = None
         for number, cells in self._rows():
-            if first:
-                first = False
-                continue
-            role = Role.HEADER if unique_names(cells[:width]) == self.header else Role.TICKET
-            yield Row(number, tuple(cells[:width]), role=role)
+            if own is None:
+                own = cells
+            else:
+                yield Row(number, tuple(cells), role=Role.HEADER if cells == own else Role.TICKET)
 
     def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
         raise UnusableFile(self.path, "spreadsheets are not written: let the output's name end in .csv")
 
     def own_header(self) -> list[str]:
         for _, cells in self._rows():
-            while cells and not cells[-1]:
-                cells.pop()
-            return cells[:MOST_COLUMNS]
+            return cells
         raise UnusableFile(self.path, f"the sheet {self.sheet!r} is empty")
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:

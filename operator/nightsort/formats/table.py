@@ -34,6 +34,8 @@ class Role(StrEnum):
     BLANK = "blank"
     HEADER = "header"
     """The header once more, where files were put one behind the other."""
+    BELOW = "below"
+    """A line below the table, as of a report's name: one cell in quotes, behind an empty line, at the end of all."""
     SHORT = "short"
     LONG = "long"
 
@@ -146,7 +148,7 @@ def unique_names(cells: Iterable[str]) -> tuple[str, ...]:
 
 def added_names(header: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """Names for further columns that no column of the file has: all get `nightsort_` where one is taken."""
-    known = {plain(name) for name in header}
+    known = {plain(name) for whole in header for name in (whole, whole.partition(".")[0])}
     prefix, number = "", 1
     while any(plain(prefix + name) in known for name in names):
         prefix = f"nightsort_{number}_" if number > 1 else "nightsort_"

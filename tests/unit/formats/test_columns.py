@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nightsort.formats.columns import UnknownColumns, find_columns
 from nightsort.formats.table import unique_names
@@ -131,3 +133,19 @@ def test_a_person_is_told_what_was_taken() -> None:
 
 def test_columns_of_one_name_are_told_apart() -> None:
     assert unique_names(["a", "a", "", "a (2)", "a", " x  y "]) == ("a", "a (3)", "column 3", "a (2)", "a (4)", "x y")
+
+
+@given(st.lists(st.text(max_size=8) | st.sampled_from(["id", "ID", "Ticket #", "text", "a.id", "Body"]), max_size=6))
+def test_whatever_the_header_is_columns_are_found_or_asked_for(cells: list[str]) -> None:
+    names = unique_names(cells)
+    assert len(set(names)) == len(names) == len(cells)
+
+    try:
+        columns = find_columns(names)
+    except UnknownColumns as unknown:
+        said, columns = str(unknown), None
+    else:
+        said = "--"
+    assert "--" in said
+    if columns is not None:
+        assert {columns.id, columns.subject, *columns.text, *columns.others} - {None} == set(range(len(names)))

@@ -91,6 +91,15 @@ def test_numbers_times_and_truths_are_read_as_they_are_shown(tmp_path: Path) -> 
 
 
 PROTECTED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504 + "EncryptedPackage".encode("utf-16-le")
+
+
+def test_a_cell_beyond_the_header_has_a_column(tmp_path: Path) -> None:
+    table = open_table(put(tmp_path, workbook({"Export": (("id", "text"), (1, "a"), (2, "b", "c"))})))
+
+    assert table.header == ("id", "text", "column 3")
+    assert [row.cells for row in table.records()] == [("1", "a", ""), ("2", "b", "c")]
+
+
 BAD: dict[str, tuple[bytes, str]] = {
     "protected": (PROTECTED, "a password protects it: save it without one"),
     "old": (PROTECTED[:512], "this is a spreadsheet of an old kind (.xls): save it as .xlsx"),

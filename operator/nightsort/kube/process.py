@@ -9,6 +9,8 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import kopf
@@ -23,7 +25,8 @@ from nightsort.kube.scopes import Scopes
 from nightsort.kube.storages import NoDiffBase
 from nightsort.kube.web import serving
 from nightsort.settings import Settings
-from nightsort.system.threads import OWN_THREADS, DaemonThreads
+from nightsort.system.pulse import Pulse
+from nightsort.system.threads import OWN_THREADS, DaemonThreads, ThreadPools
 from nightsort.wiring.services import cluster_client, cluster_services
 
 logger = logging.getLogger(__name__)
@@ -45,9 +48,15 @@ def run(settings: Settings) -> None:
 async def serve(settings: Settings) -> None:
     # For what is nobody's in particular: names are looked up, clients opened, bodies flushed to the disk.
     asyncio.get_running_loop().set_default_executor(DaemonThreads(OWN_THREADS, "own"))
-    async with cluster_services(settings) as (services, text):
+    threads = ThreadPools()
+    async with cluster_services(settings, threads) as (services, text):
         gc.freeze()  # what imports have made stays: looking through it costs a start over many resources a tenth
         scheduler = ResourceScheduler(services, timedelta(seconds=settings.farewell_seconds))
+
+        pulse = Pulse(services.clock, {"look": scheduler.room, "call of a database or an object store": threads.room})
+
+        def ailments() -> list[str]:
+            return [*scheduler.ailments(), *pulse.ailments()]
 
         def metrics() -> bytes:
             scheduler.measure()
@@ -59,12 +68,21 @@ async def serve(settings: Settings) -> None:
             services.metrics.leads()
             await watch(settings, scheduler, scopes)
 
-        async with cluster_client() as client, serving(settings.liveness_port, scheduler.ailments, metrics):
+        async with cluster_client() as client, beating(pulse), serving(settings.liveness_port, ailments, metrics):
             if settings.lease is None:
                 await work()
                 return
             namespace, name = settings.lease.split("/")
             await lead(client, name, namespace, identity(), work)
+
+
+@asynccontextmanager
+async def beating(pulse: Pulse) -> AsyncIterator[None]:
+    beats = asyncio.create_task(pulse.keep())
+    try:
+        yield
+    finally:
+        beats.cancel()
 
 
 def identity() -> str:

@@ -46,7 +46,7 @@ class ResourceScheduler:
         self._due: dict[str, tuple[int, float | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._work: dict[str, asyncio.Task[float | None]] = {}
-        self._room = FairRoom(LOOKS_AT_ONCE)
+        self.room = FairRoom(LOOKS_AT_ONCE, clock=services.clock.monotonic)
         self._under_way: set[str] = set()
         """Resources that are looked at, or wait for a place."""
         self._bells: dict[str, asyncio.Event] = {}
@@ -79,7 +79,7 @@ class ResourceScheduler:
             return
         self._under_way.add(meta.uid)
         try:
-            async with self._room.place(Target(meta.namespace)):  # before the lock, which a deletion does not wait for
+            async with self.room.place(Target(meta.namespace)):  # before the lock, which a deletion does not wait for
                 if not stopped():
                     await self._look_alone(meta, body, stopped)
         finally:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,17 @@ class FairRoom:
     For one event loop; its calls do not block.
     """
 
-    def __init__(self, places: int, of_target: int | None = None) -> None:
+    def __init__(self, places: int, of_target: int | None = None, clock: Callable[[], float] = monotonic) -> None:
         self._places = places
+        self._clock = clock
+        self._last_taken = clock()
         self._shared = places - places // 4
         self._of_target = of_target or places
         self._taken = 0
         self._by_namespace: Counter[str] = Counter()
         self._by_target: Counter[Target] = Counter()
-        self._lines: dict[str, dict[Target, dict[asyncio.Future[None], None]]] = {}
-        """Who waits, by namespace and target. The namespace, and in it the target, that was served last comes last."""
+        self._lines: dict[str, dict[Target, dict[asyncio.Future[None], float]]] = {}
+        """Who waits, and since when, by namespace and target. Those that were served last come last."""
 
     @property
     def taken(self) -> int:
@@ -62,7 +65,7 @@ class FairRoom:
             self._take(target)
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(target.namespace, {}).setdefault(target, {})[turn] = None
+        self._lines.setdefault(target.namespace, {}).setdefault(target, {})[turn] = self._clock()
         try:
             await turn
         except asyncio.CancelledError:
@@ -87,7 +90,14 @@ class FairRoom:
                 self._take(following)
                 turn.set_result(None)
 
+    def starved_seconds(self) -> float:
+        """For how long nobody has got a place though a namespace waits that holds none; 0 where none does."""
+        lines = (line for name, lines in self._lines.items() if not self._by_namespace[name] for line in lines.values())
+        waiting = [next(iter(line.values())) for line in lines]
+        return self._clock() - max(self._last_taken, min(waiting)) if waiting else 0.0
+
     def _take(self, target: Target) -> None:
+        self._last_taken = self._clock()
         self._taken += 1
         self._by_namespace[target.namespace] += 1
         self._by_target[target] += 1

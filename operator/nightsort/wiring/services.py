@@ -20,6 +20,7 @@ from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import Events, Ledger, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock
+from nightsort.system.threads import ThreadPools
 from nightsort.wiring.connector import Connector
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
 
 
 @asynccontextmanager
-async def cluster_services(settings: Settings) -> AsyncIterator[tuple[Services, Callable[[], bytes]]]:
+async def cluster_services(
+    settings: Settings, threads: ThreadPools
+) -> AsyncIterator[tuple[Services, Callable[[], bytes]]]:
     """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
     # Loaded now rather than in the first resource's first look, which would wait seconds for them.
     from nightsort.adapters.anthropic import client as batches_api  # noqa: F401
@@ -73,7 +76,13 @@ async def cluster_services(settings: Settings) -> AsyncIterator[tuple[Services, 
         metrics = PrometheusMetrics(__version__)
         traces = await traces_of(settings, closing)
         connector = Connector(
-            settings, KubeSecrets(client), KubeConfigMaps(client), closing, metrics=metrics, traces=traces
+            settings,
+            KubeSecrets(client),
+            KubeConfigMaps(client),
+            closing,
+            metrics=metrics,
+            traces=traces,
+            threads=threads,
         )
         ledger, events = KubeLedger(client, settings.namespaces), KubeEvents(client)
         yield services_of(settings, connector, ledger, events), metrics.text

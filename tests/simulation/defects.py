@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain import actions, custom_id
+from nightsort.domain import custom_id, policies
 from nightsort.domain.answer import Row
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Candidate, Watch, may_be_ours
@@ -155,7 +155,7 @@ async def ask_the_missing_too(run: Run, api: BatchApi, parent: BatchRecord) -> A
 
 
 def without(policy: Any) -> tuple[Any, str, Any]:
-    return (actions, "POLICIES", tuple(one for one in actions.POLICIES if one is not policy))
+    return (policies, "POLICIES", tuple(one for one in policies.POLICIES if one is not policy))
 
 
 async def say_nothing(self: Any, meta: Meta, known: Status) -> None:
@@ -344,7 +344,7 @@ DEFECTS = (
     Defect(
         "a suspended resource goes on buying",
         r"I9: \S+ goes on buying though it is to stop",
-        [without(actions.hold_while_suspended)],
+        [without(policies.hold_while_suspended)],
     ),
     Defect(
         "a deleted resource runs on",

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, Status
-from nightsort.domain import actions, candidate
+from nightsort.domain import candidate, policies
 from nightsort.domain.account import Kinship, Marks
 from nightsort.domain.actions import Facts
 from nightsort.domain.batch import Batch
@@ -150,7 +150,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "an intent is released under another account's key",
         RELEASED,
-        [(actions, "may_be_released", release_under_any_key)],
+        [(policies, "may_be_released", release_under_any_key)],
         scenario=with_switched_accounts,
         chaos=troubled,
     ),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from nightsort.api.spec import Shards
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain import actions, room
+from nightsort.domain import policies, room
 from nightsort.domain.errors import RefusedBatch, Rejected
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Places, Submission, put, released
@@ -106,7 +106,7 @@ DEFECTS = (
     Defect(
         "a create that is not taken is sent again at once",
         r"I13: \S+ has sent \d+ creates that were not taken",
-        [(actions, "held_back", lambda status, now: [])],
+        [(policies, "held_back", lambda status, now: [])],
         scenario=ailing,
         chaos=quiet,
     ),

@@ -13,7 +13,7 @@ from nightsort.adapters.anthropic import wire as anthropic_wire
 from nightsort.adapters.anthropic.wire import Line, decoded
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord
-from nightsort.domain import actions
+from nightsort.domain import policies
 from nightsort.domain.actions import Action, Facts
 from nightsort.domain.answer import Answer
 from nightsort.flow import reconcile
@@ -56,7 +56,7 @@ def first_of_all(resource: Resource, facts: Facts, now: datetime) -> Action | No
     return COLLECT(resource, dataclasses.replace(facts, tries={}), now)
 
 
-COLLECT = actions.collect_what_ended
+COLLECT = policies.collect_what_ended
 UNJUST = r"I3: \S+ .* has Row\(.*, but \S+ answered"
 
 DEFECTS = (
@@ -90,7 +90,7 @@ DEFECTS = (
     Defect(
         "a batch that cannot be collected holds up the others",
         r"I3: \S+ has ended long ago and is not collected",
-        [(actions, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in actions.POLICIES))],
+        [(policies, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in policies.POLICIES))],
         scenario=drawn_clumsy,
     ),
     Defect(
@@ -98,7 +98,7 @@ DEFECTS = (
         r"I9: \S+ runs on though \S+ is suspended",
         [
             (reconcile, "urgent_action", lambda resource, facts, now: None),
-            (actions, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in actions.POLICIES)),
+            (policies, "POLICIES", tuple(first_of_all if one is COLLECT else one for one in policies.POLICIES)),
         ],
         scenario=drawn_clumsy,
     ),

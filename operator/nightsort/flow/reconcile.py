@@ -25,10 +25,9 @@ from nightsort.domain.actions import (
     SkipRemaining,
     Submit,
     name_of,
-    next_action,
-    urgent_action,
 )
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
+from nightsort.domain.policies import next_action, urgent_action
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import released
 from nightsort.domain.report import progress, summary_of_state

@@ -26,11 +26,11 @@ from nightsort.domain.actions import (
     Requeue,
     SkipRemaining,
     Submit,
-    next_action,
 )
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER, Candidate
 from nightsort.domain.conditions import conditions_of
+from nightsort.domain.policies import next_action
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission
 from nightsort.domain.run_state import ConditionSummary, RunState

@@ -48,6 +48,12 @@ LEAST_SHARE = 0.97
 MOST_SHARE = 0.3
 """Of letters beyond ASCII in all of them, in a language that Windows-1252 is for."""
 BINARY = "this is binary and no text: export it as CSV, or name what it is with --format"
+BY_ANOTHER_NAME = (
+    (b"PK\x03\x04", "a spreadsheet or a zip archive", ".xlsx, or unpack it"),
+    (b"PAR1", "Parquet", ".parquet"),
+    (b"\x1f\x8b", "packed by gzip", ".gz, behind what it has now"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd", ".zst, behind what it has now"),
+)
 MOST_ZEROS = 0.7
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 MISREAD = re.compile(r"[A-Za-z][€‚„“”…•«»][A-Za-z]|[ÂÃ][\xa1-\xbf€„“”…–œžŸ¤]|â€")  # noqa: RUF001
@@ -121,10 +127,11 @@ def told_charset(path: Path, told: str, beginning: bytes) -> Charset:
 
 
 def refuse_other_kinds(path: Path, beginning: bytes) -> None:
+    for magic, what, ending in BY_ANOTHER_NAME:
+        if beginning.startswith(magic):
+            raise UnusableFile(path, f"this is {what}, whatever its name says: let that end in {ending}")
     if kind := kind_of(beginning):
-        hint = " If it is a spreadsheet, let its name end in .xlsx" if beginning.startswith(b"PK") else ""
-        hint = " Let its name end in .parquet" if beginning.startswith(b"PAR1") else hint
-        raise UnusableFile(path, f"{kind}.{hint}" if hint else kind, "line 1")
+        raise UnusableFile(path, kind, "line 1")
 
 
 def flaw_of(file: UnchangedFile, charset: Charset) -> int | None:

@@ -25,6 +25,7 @@ from nightsort.formats.unusable import UnusableFile
 
 MOST_JSON_CHARS = 64 * 1024 * 1024
 """A JSON list is read as a whole."""
+SAMPLE_CHARS = 1 << 20
 DEEPEST = 4
 """Objects in objects that still give columns of their own."""
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -160,8 +161,8 @@ class JsonList:
     def _items(self, text: str) -> Iterator[tuple[int, dict[str, str], int, int]]:
         """Number, fields, start and end of each object of the list."""
         try:
-            _, at = self._found_list(text)
-            for number, (item, start, end) in enumerate(items_of(text, at), 1):
+            member, at = self._found_list(text)
+            for number, (item, start, end) in enumerate(items_of(text, at, member is None), 1):
                 try:
                     fields = fields_of(item)
                 except Broken as error:
@@ -182,24 +183,38 @@ class JsonList:
         return UnusableFile(self.path, f"{error}, at column {column:,}", f"line {line:,}")
 
 
-def open_json_lines(file: UnchangedFile, charset: Charset) -> JsonLines:
-    """Reads the file once for the names of its columns.
+def open_json(file: UnchangedFile, kind: Kind, charset: Charset) -> JsonLines | JsonList:
+    """Reads the file once for the names of its columns; its beginning says whether it is lines or a list.
+
+    Many exports give the one the other's ending.
 
     Raises:
         UnusableFile: it has no objects, or is not of its kind.
     """
-    table = JsonLines(file, charset, notes=(charset.note,) if charset.note else ())
-    return replace(table, header=names_of(file.path, table.names()))
-
-
-def open_json_list(file: UnchangedFile, charset: Charset) -> JsonList:
-    """As above."""
-    table = JsonList(file, charset)
-    member = table.list_name()
+    with opened_text(file, charset, newline="") as text:
+        found = kind_of(text.read(SAMPLE_CHARS)) or kind
     notes = [charset.note] if charset.note else []
-    if member is not None:
+    if found is not kind:
+        notes.append("read as JSON lines" if found is Kind.JSONL else "read as a JSON list")
+    if found is Kind.JSONL:
+        lines = JsonLines(file, charset, notes=tuple(notes))
+        return replace(lines, header=names_of(file.path, lines.names()))
+    table = JsonList(file, charset)
+    if (member := table.list_name()) is not None:
         notes.append(f"the tickets are the list {member!r} of the document")
     return replace(table, header=names_of(file.path, table.names()), notes=tuple(notes))
+
+
+def kind_of(beginning: str) -> Kind | None:
+    """What a file that begins so is beyond doubt: two objects are lines, an opening bracket is a list."""
+    start = behind_space(beginning, 0)
+    if beginning.startswith("[", start):
+        return Kind.JSON
+    try:
+        _, end = decoded(beginning, start)
+    except Broken:
+        return None
+    return Kind.JSONL if beginning.startswith("{", behind_space(beginning, end)) else None
 
 
 @contextmanager
@@ -243,9 +258,6 @@ def list_in(text: str) -> tuple[str | None, int]:
     if not text.startswith("{", start):
         raise Broken("expected a JSON list of tickets: [{...}, {...}]", start)
     found = [(name, at) for name, at, value in members_of(text, start) if is_list_of_objects(value)]
-    behind = decoded(text, start)[1]
-    if text.startswith("{", behind_space(text, behind)):
-        raise Broken("these are JSON lines: let its name end in .jsonl, or say --format jsonl", behind)
     if len(found) != 1:
         what = f"{len(found)} of them" if found else "none"
         raise Broken(
@@ -259,10 +271,9 @@ def is_list_of_objects(value: Any) -> bool:
 
 
 def members_of(text: str, at: int) -> Iterator[tuple[str, int, Any]]:
+    """The document's members: name, where the value begins, value."""
     at = behind_space(text, at + 1)
-    if text.startswith("}", at):
-        return
-    while True:
+    while not text.startswith("}", at):
         name, at = decoded(text, at)
         at = behind_space(text, at)
         if not isinstance(name, str) or not text.startswith(":", at):
@@ -270,28 +281,37 @@ def members_of(text: str, at: int) -> Iterator[tuple[str, int, Any]]:
         start = behind_space(text, at + 1)
         value, at = decoded(text, start)
         yield name, start, value
-        at = behind_space(text, at)
-        if not text.startswith(",", at):
-            break
-        at = behind_space(text, at + 1)
-    if not text.startswith("}", at):
-        raise Broken("no valid JSON (a comma or } is expected)", at)
+        at = behind_comma(text, at, "}")
+    refuse_more(text, at + 1)
 
 
-def items_of(text: str, at: int) -> Iterator[tuple[Any, int, int]]:
+def items_of(text: str, at: int, is_document: bool) -> Iterator[tuple[Any, int, int]]:
+    """The list's values, and where each begins and ends."""
     at = behind_space(text, at + 1)
-    if text.startswith("]", at):
-        return
-    while True:
-        start = at
-        value, end = decoded(text, start)
-        yield value, start, end
-        at = behind_space(text, end)
-        if not text.startswith(",", at):
-            break
-        at = behind_space(text, at + 1)
-    if not text.startswith("]", at):
-        raise Broken("no valid JSON (a comma or ] is expected)", at)
+    while not text.startswith("]", at):
+        value, end = decoded(text, at)
+        yield value, at, end
+        at = behind_comma(text, end, "]")
+    if is_document:
+        refuse_more(text, at + 1)
+
+
+def behind_comma(text: str, at: int, closing: str) -> int:
+    """Where the next value begins, or the closing bracket stands."""
+    at = behind_space(text, at)
+    if text.startswith(closing, at):
+        return at
+    if not text.startswith(",", at):
+        raise Broken(f"no valid JSON (a comma or {closing} is expected)", at)
+    at = behind_space(text, at + 1)
+    if text.startswith(closing, at):
+        raise Broken("no valid JSON (a comma and nothing behind it)", at)
+    return at
+
+
+def refuse_more(text: str, at: int) -> None:
+    if (at := behind_space(text, at)) < len(text):
+        raise Broken("more text behind the end of the document: were two files put one behind the other?", at)
 
 
 def behind_space(text: str, at: int) -> int:

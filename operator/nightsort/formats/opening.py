@@ -7,7 +7,7 @@ from pathlib import Path
 from nightsort.formats.charsets import charset_of
 from nightsort.formats.delimited import open_delimited
 from nightsort.formats.kinds import Kind, kind_of_name
-from nightsort.formats.objects import open_json_lines, open_json_list
+from nightsort.formats.objects import open_json
 from nightsort.formats.parquet import open_parquet
 from nightsort.formats.spreadsheets import open_spreadsheet
 from nightsort.formats.table import Options, Table
@@ -39,9 +39,7 @@ def open_table(path: Path, options: Options = DEFAULTS) -> Table:
 def open_text(file: UnchangedFile, kind: Kind, options: Options) -> Table:
     charset = charset_of(file, options.encoding)
     match kind:
-        case Kind.JSONL:
-            return open_json_lines(file, charset)
-        case Kind.JSON:
-            return open_json_list(file, charset)
+        case Kind.JSONL | Kind.JSON:
+            return open_json(file, kind, charset)
         case _:
             return open_delimited(file, kind, charset, options)

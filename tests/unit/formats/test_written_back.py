@@ -84,6 +84,13 @@ def test_a_line_of_json_keeps_the_text_that_it_was_written_in() -> None:
     )
 
 
+def test_lines_and_lists_of_json_are_told_apart_whatever_their_ending_is() -> None:
+    lines, listed = b'{"id": 1}\n{"id": 2}\n', b'[{"id": 1},\n {"id": 2}]'
+
+    assert labeled(lines, "t.json").count(b'"category": "billing"') == 2
+    assert [item["id"] for item in json.loads(labeled(listed, "t.jsonl"))] == [1, 2]
+
+
 def test_a_list_of_json_keeps_its_place_in_the_document() -> None:
     document = '{"count": 1e0,\n "tickets": [\n  {"id": 7,\n   "body": "hi"\n  }\n ], "next": [null, {}]}\n'
 

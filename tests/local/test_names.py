@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.bench import batch, inline
-from tests.local.shell import Shell
+from tests.local.shell import Shell, into_database, secret
 from tests.waiting import eventually
 
 TWO = inline("I was charged twice", "The app crashes")
@@ -115,3 +115,18 @@ def test_of_one_name_in_two_namespaces_whose_files_go_into_one_folder_one_is_bou
     assert shell.local(path).code == 0
     assert shell.bought()["created"] == 2
     assert len(list(folder.glob("rows-*"))) == 2
+
+
+def test_of_two_runs_whose_tickets_are_the_same_rows_of_a_table_one_is_bought_at_once(patient_desk: Shell) -> None:
+    shell = patient_desk
+    results = {"results": into_database("labels", mode="Upsert")}
+    path = shell.write(batch("first", TWO, **results), batch("second", THREE, **results), secret(url=shell.url))
+    process = shell.start(path)
+    told = "tickets of first, which is unfinished and has another source, have the same ids"
+    eventually(lambda: told in process.tail(20))
+    eventually(lambda: shell.bought()["created"] == 1)
+    shell.api.ask("end", {})
+
+    assert process.process.wait(60) == 1
+    assert shell.bought()["created"] == 1
+    assert shell.table("SELECT id FROM labels ORDER BY id") == [("1",), ("2",)]

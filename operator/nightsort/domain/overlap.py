@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from nightsort.api.resource import Resource
-from nightsort.api.spec import Spec
+from nightsort.api.spec import SecretRef, Spec
 from nightsort.domain.conditions import is_finished
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -23,11 +23,32 @@ def before_on_same_source(resource: Resource, others: Iterable[Resource]) -> Res
     That is an older one, and one that has begun: it may have been there alone when it asked.
     """
     for other in others:
-        if other.spec.source != resource.spec.source or is_finished(other.status):
-            continue
-        if other.status.plan is not None or is_older(other, resource):
+        if other.spec.source == resource.spec.source and goes_before(other, resource):
             return other
     return None
+
+
+def before_in_same_table(resource: Resource, others: Iterable[Resource]) -> list[Resource]:
+    """Those that go before one that has not begun, and keep results of other tickets in the same table.
+
+    An Update fills rows of the tickets themselves; whoever allows overlaps shares a table as well.
+    """
+    table = table_of_results(resource.spec)
+    if table is None or resource.spec.overlap_policy != "Wait":
+        return []
+    beside = [each for each in others if table_of_results(each.spec) == table]
+    return [each for each in beside if each.spec.source != resource.spec.source and goes_before(each, resource)]
+
+
+def table_of_results(spec: Spec) -> tuple[SecretRef, str] | None:
+    """The table that a run keeps results in: an Upsert makes rows by the ids of tickets, whatever their source."""
+    database = spec.results.database
+    return (database.url_secret_ref, database.table) if database and database.mode == "Upsert" else None
+
+
+def goes_before(other: Resource, resource: Resource) -> bool:
+    begun = other.status.plan is not None
+    return not is_finished(other.status) and (begun or is_older(other, resource))
 
 
 def is_older(one: Resource, other: Resource) -> bool:

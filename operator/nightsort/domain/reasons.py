@@ -198,7 +198,8 @@ class Reason(StrEnum):
     # Its results
     RESULTS_NAME_TAKEN = ("ResultsNameTaken", RESULTS, YOU, ("a ConfigMap of that name belongs to somebody else, such "
         "as another resource with the same `results.configMap.name`; or a folder of objects, whose `owner.json` names "
-        "a resource of another namespace. The message names it; seen before anything is bought"),
+        "a resource of another namespace; or rows of a table under ids that an unfinished run with another source has, "
+        "too. The message names it; seen before anything is bought"),
         "remove it, or name another one in a new resource")
     RESULTS_NAME_TOO_LONG = ("ResultsNameTooLong", RESULTS, FINAL, "the name leaves no room for the numbers of parts",
         "set `results.configMap.name`")

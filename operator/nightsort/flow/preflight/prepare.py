@@ -21,6 +21,7 @@ from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.money.budget import check_estimate, estimated, warn_near_limit
 from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.lag import wait_until_seen
+from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.places import with_places
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
@@ -66,6 +67,7 @@ async def prepare(run: Run) -> None:
     amount = estimated(run, tokens, requests, text_bytes)
     check_estimate(run, amount)
     await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
+    await leave_rows_to_others(run, source)
     await claim_results(sinks)
     plan = Plan(
         tickets=tickets,

@@ -31,7 +31,7 @@ __all__ = [
     "import_client",
     "opened",
     "settle",
-    "state_tools",
+    "state_services",
 ]
 
 
@@ -61,7 +61,7 @@ class StateConnections:
 
 
 @asynccontextmanager
-async def state_tools(settings: Settings, state: State) -> AsyncIterator[Services]:
+async def state_services(settings: Settings, state: State) -> AsyncIterator[Services]:
     """The flow's tools over a state."""
     from nightsort.adapters.telemetry.logs import keep_words_of_exceptions_out_of_the_log
 

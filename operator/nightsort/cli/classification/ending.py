@@ -25,6 +25,8 @@ class Tally:
     categories: dict[str, int] = field(default_factory=dict)
     unknown: int = 0
     failed: int = 0
+    without_text: int = 0
+    """Of the failed: nothing can be asked about them."""
     under_way: int = 0
     not_asked: int = 0
 
@@ -35,8 +37,13 @@ class Tally:
             self.unknown += count
         elif verdict is not None:
             self.failed += count
+            self.without_text += count if verdict == "Unsendable" else 0
         else:
             self.not_asked += count
+
+    @property
+    def may_be_retried(self) -> int:
+        return self.unknown + self.failed - self.without_text
 
     @property
     def parts(self) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO
@@ -38,6 +39,11 @@ class Output:
                 f"{self.path} was changed since it was written: move it away to keep what was changed, or name another "
                 "file with --output"
             )
+
+    def clear_away(self) -> None:
+        """What processes that were killed have left beside it."""
+        for part in self.path.parent.glob(f".{glob.escape(self.path.name[:100])}.*.part"):
+            part.unlink(missing_ok=True)
 
     def ready(self, file: IO[bytes]) -> None:
         """Keeps in mind what is about to take the file's place: whoever kills the process leaves one of the two."""

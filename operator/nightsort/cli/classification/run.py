@@ -6,26 +6,22 @@ import asyncio
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from nightsort.api.resource import Meta, Resource
-from nightsort.api.spec import Spec
-from nightsort.api.status import Status
+from nightsort.api.resource import Resource
 from nightsort.cli.classification import ending, offer
+from nightsort.cli.classification.engine import Engine
 from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same_command, wanted
 from nightsort.cli.classification.output import Output
 from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import ITS_OWN, settings_of
-from nightsort.cli.local_runner import LocalRunner
 from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
-from nightsort.cli.simulated import settings_with_api
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.dependence import as_words, digest_of_settings, digest_of_text
 from nightsort.domain.dependence import settings_of as settings_of_spec
@@ -34,11 +30,8 @@ from nightsort.domain.printable import printable
 from nightsort.domain.prompt import placeholders
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
-from nightsort.flow.preflight.estimate import Estimate, estimate
-from nightsort.flow.run.services import Services
 from nightsort.formats.kinds import labeled_path
 from nightsort.formats.tickets import InvalidFile
-from nightsort.settings import Settings
 from nightsort.wiring import classify as wiring
 
 COLUMNS = ("category", "verdict", "reason")
@@ -54,9 +47,9 @@ def carry_out(order: Order) -> None:
         with (
             wiring.opened(order.state_file, f"nightsort classify {order.file}") as state,
             asyncio.Runner() as runner,
-            Tooling(runner, order, settings, state) as tooling,
+            Engine(runner, order, settings, state) as engine,
         ):
-            Classification(order, table, asked, state, tooling).run()
+            Classification(order, table, asked, state, engine).run()
     except (InvalidOrder, InvalidFile) as error:
         fail(str(error), BAD_INPUT)
     except Interruption as interruption:
@@ -71,51 +64,6 @@ def come_back(order: Order) -> str:
     return f"nothing is lost and nothing is bought twice; to come back, type  {same_command(('--retry',))}"
 
 
-class Tooling:
-    """The flow's tools and a loop to run them in; the simulator and the client are begun when they are first needed."""
-
-    def __init__(self, runner: asyncio.Runner, order: Order, settings: Settings, state: wiring.State) -> None:
-        self._runner, self._order, self._settings, self._state = runner, order, settings, state
-        self._closing = AsyncExitStack()
-        self._services: Services | None = None
-
-    def __enter__(self) -> Tooling:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._runner.run(self._closing.aclose())
-
-    def estimate(self, spec: Spec, census: wiring.Census) -> tuple[Estimate, str]:
-        """What the tickets of a census that are to be asked will cost, and the day of the prices."""
-        return self._runner.run(self._estimate(spec, census))
-
-    def follow(self, runs: Sequence[Resource], journal: Journal) -> list[Resource]:
-        """Works on runs until there is nothing more to do, or the time is over; how they stand then."""
-        return self._runner.run(self._follow(runs, journal))
-
-    async def _ready(self) -> Services:
-        if self._services is None:
-            settings = await self._closing.enter_async_context(settings_with_api(self._settings, self._order.simulated))
-            self._services = await self._closing.enter_async_context(wiring.state_tools(settings, self._state))
-        return self._services
-
-    async def _estimate(self, spec: Spec, census: wiring.Census) -> tuple[Estimate, str]:
-        services = await self._ready()
-        api = await services.connections.api(Resource(Meta("default", "estimate", ""), spec, Status()))
-        return await estimate(spec, census.source(), api, services.prices), services.prices.day
-
-    async def _follow(self, runs: Sequence[Resource], journal: Journal) -> list[Resource]:
-        services = await self._ready()
-        reminding = asyncio.create_task(journal.remind())
-        try:
-            async with asyncio.timeout(self._order.timeout):
-                return await LocalRunner(services, journal).run(runs)
-        except TimeoutError:
-            return [await services.ledger.load(run.meta) or run for run in runs]
-        finally:
-            reminding.cancel()
-
-
 @dataclass(slots=True)
 class Classification:
     """One file on its way to labels."""
@@ -124,7 +72,7 @@ class Classification:
     table: TicketFile
     asked: Wanted
     state: wiring.State
-    tooling: Tooling
+    engine: Engine
     out: Console = field(default_factory=screen)
     err: Console = field(default_factory=lambda: screen(stderr=True))
 
@@ -162,7 +110,7 @@ class Classification:
 
     def buy(self, census: wiring.Census, counts: wiring.Counts) -> bool:
         """Shows the price and makes a run, where that is agreed to. Nothing is bought before the flow has it."""
-        price, day = self.tooling.estimate(self.asked.spec, census)
+        price, day = self.engine.estimate(self.asked.spec, census)
         offer.show(self.out, self.order, self.asked.spec, price, day)
         if self.order.estimate:
             return False
@@ -174,7 +122,7 @@ class Classification:
     def wait(self, runs: Sequence[Resource]) -> list[Resource]:
         back = None if self.order.is_simulated else same_command(("--retry",))
         with Journal(self.out, self.err, back) as journal:
-            ended = self.tooling.follow(runs, journal)
+            ended = self.engine.follow(runs, journal)
         for run in ended:
             wiring.ended(self.state, run)
         return ended
@@ -183,6 +131,7 @@ class Classification:
         def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
             return ((one.id, (one.category, one.verdict, one.reason)) for one in census.labels())
 
+        output.clear_away()
         names = self.table.write(output.path, COLUMNS, labels, output.ready)
         output.written()
         return names
@@ -247,8 +196,7 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
 def next_steps(order: Order, counts: wiring.Counts, tally: ending.Tally) -> Iterator[str]:
     if counts.later:
         yield f"next: without --limit the same command asks about the other {plural(counts.later, 'ticket')}"
-    without = tally.unknown + tally.failed
-    if without:
+    if without := tally.may_be_retried:
         again = same_command(("--retry",), more=("--retry",))
         yield f"next: {again}  asks again about the {without:,} without a category"
     if order.is_simulated:

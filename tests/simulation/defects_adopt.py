@@ -15,10 +15,10 @@ from nightsort.domain.account import Kinship, Marks
 from nightsort.domain.actions import Facts
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import CLOCK_SKEW, Totals, Watch
-from nightsort.flow import reconcile
+from nightsort.flow import gather, reconcile
 from nightsort.flow.adoption import adopt
 from nightsort.flow.ending import cancel
-from nightsort.flow.purchases import confirm
+from nightsort.flow.purchases import accounts, confirm
 from nightsort.flow.run import recover
 from nightsort.flow.run.run import Run
 from nightsort.flow.submission import send
@@ -130,14 +130,14 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "batches are looked for by the operator's clock",
         RELEASED,
-        [(where, "earliest", earliest_by_the_operators_clock) for where in (candidate, reconcile)],
+        [(where, "earliest", earliest_by_the_operators_clock) for where in (candidate, gather)],
         scenario=with_clocks_apart,
         chaos=troubled,
     ),
     Defect(
         "the grace is counted by the clock",
         RELEASED,
-        [(where, "watch_of", watch_by_the_clock) for where in (adopt, reconcile)],
+        [(where, "watch_of", watch_by_the_clock) for where in (adopt, gather)],
         scenario=with_clocks_apart,
         chaos=troubled,
     ),
@@ -157,7 +157,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         "any other key is another account's",
         r"\S+ waits for another account, and has always had the same",
-        [(adopt, "kinship", only_the_key_tells)],
+        [(accounts, "kinship", only_the_key_tells)],
         scenario=with_rotated_keys,
         chaos=troubled,
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -52,6 +52,39 @@ class BatchState(StrEnum):
     RELEASED = "Released"
     SUBMITTED = "Submitted"
     COLLECTED = "Collected"
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether the API has it, or may have it."""
+        match self:
+            case BatchState.INTENDED | BatchState.SUBMITTED:
+                return True
+            case BatchState.RELEASED | BatchState.COLLECTED:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its tickets are still to get their rows."""
+        match self:
+            case BatchState.INTENDED | BatchState.RELEASED | BatchState.SUBMITTED:
+                return True
+            case BatchState.COLLECTED:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def may_be_bought(self) -> bool:
+        """Whether somebody paid for it under this tag, as far as anybody knows."""
+        match self:
+            case BatchState.INTENDED | BatchState.SUBMITTED | BatchState.COLLECTED:
+                return True
+            case BatchState.RELEASED:
+                return False
+            case _:
+                assert_never(self)
 
 
 class Usage(StatusModel):

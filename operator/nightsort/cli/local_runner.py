@@ -8,9 +8,9 @@ from typing import Protocol
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
-from nightsort.domain.actions import is_in_flight
 from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
 from nightsort.domain.reasons import Reason
+from nightsort.domain.record import is_in_flight
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run.services import Services
 

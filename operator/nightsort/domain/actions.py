@@ -161,20 +161,9 @@ class Requeue:
     after: float | None
 
 
-Action = (
-    Prepare
-    | Confirm
-    | Release
-    | Collect
-    | MarkLost
-    | Submit
-    | Halt
-    | Cancel
-    | CloseRetries
-    | SkipRemaining
-    | Finish
-    | Requeue
-)
+Step = Prepare | Confirm | Release | Collect | MarkLost | Submit | Halt | Cancel | CloseRetries | SkipRemaining | Finish
+"""An action that changes something."""
+Action = Step | Requeue
 NAMES = {MarkLost: "lose", CloseRetries: "conclude", SkipRemaining: "abandon", Requeue: "rest"}
 """Users see these in traces and messages, so that they stay when a class gets another name."""
 Policy = Callable[[Resource, Facts, datetime], Action | None]
@@ -206,7 +195,3 @@ def poll_pause(resource: Resource, now: datetime) -> float:
         return longest
     age = (now - max(record.intended_at for record in flying)).total_seconds()
     return min(longest, max(FIRST_POLL_SECONDS, age / 2))
-
-
-def is_in_flight(status: Status) -> bool:
-    return bool(in_state(status, BatchState.INTENDED) or in_state(status, BatchState.SUBMITTED))

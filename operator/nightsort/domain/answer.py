@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 import msgspec
 
@@ -31,8 +32,16 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     usage_known: bool = True
 
 
+class Figure(StrEnum):
+    """Under which of the status's figures a ticket is counted at its end."""
+
+    LABELED = "labeled"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
 class Verdict(StrEnum):
-    """What one answer means."""
+    """What one answer means. What follows from a verdict is decided here, member by member."""
 
     LABELED = "Labeled"
     UNKNOWN = "Unknown"
@@ -43,6 +52,57 @@ class Verdict(StrEnum):
     CANCELED = "Canceled"
     MISSING = "Missing"
     UNSENDABLE = "Unsendable"
+
+    @property
+    def figure(self) -> Figure:
+        match self:
+            case Verdict.LABELED:
+                return Figure.LABELED
+            case Verdict.UNKNOWN:
+                return Figure.UNKNOWN
+            case Verdict.REFUSED | Verdict.TRUNCATED | Verdict.ERRORED | Verdict.EXPIRED | Verdict.CANCELED:
+                return Figure.FAILED
+            case Verdict.MISSING | Verdict.UNSENDABLE:
+                return Figure.FAILED
+            case _:
+                assert_never(self)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the model has said something, however useless."""
+        match self:
+            case Verdict.LABELED | Verdict.UNKNOWN | Verdict.REFUSED | Verdict.TRUNCATED:
+                return True
+            case Verdict.ERRORED | Verdict.EXPIRED | Verdict.CANCELED | Verdict.MISSING | Verdict.UNSENDABLE:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether its row is, as a rule, of a ticket that was never sent, with neither model nor batch."""
+        match self:
+            case Verdict.CANCELED | Verdict.UNSENDABLE:
+                return True
+            case Verdict.LABELED | Verdict.UNKNOWN | Verdict.REFUSED | Verdict.TRUNCATED:
+                return False
+            case Verdict.ERRORED | Verdict.EXPIRED | Verdict.MISSING:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
+    def is_worth_another_run(self) -> bool:
+        """Whether the same ticket could come to a category in another run."""
+        match self:
+            case Verdict.UNKNOWN | Verdict.REFUSED | Verdict.TRUNCATED | Verdict.ERRORED:
+                return True
+            case Verdict.EXPIRED | Verdict.CANCELED | Verdict.MISSING:
+                return True
+            case Verdict.LABELED | Verdict.UNSENDABLE:
+                return False
+            case _:
+                assert_never(self)
 
 
 class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):

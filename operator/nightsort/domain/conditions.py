@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, assert_never
 
 from nightsort.api.status import Condition, Status
 from nightsort.domain.run_state import ConditionSummary, RunState
@@ -16,20 +16,29 @@ from nightsort.domain.run_state import ConditionSummary, RunState
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
 COMPLETE, FAILED, SUSPENDED, FINISHED = "Complete", "Failed", "Suspended", "Finished"
 
-_TRUE_WHEN: dict[RunState, tuple[str, ...]] = {
-    RunState.WORKING: (RECONCILING,),
-    RunState.STALLED: (STALLED,),
-    RunState.SUSPENDED: (SUSPENDED,),
-    RunState.COMPLETE: (READY, COMPLETE, FINISHED),
-    RunState.FAILED: (STALLED, FAILED, FINISHED),
-}
+
+def true_when(state: RunState) -> tuple[str, ...]:
+    """The conditions that are True while a run stands so."""
+    match state:
+        case RunState.WORKING:
+            return (RECONCILING,)
+        case RunState.STALLED:
+            return (STALLED,)
+        case RunState.SUSPENDED:
+            return (SUSPENDED,)
+        case RunState.COMPLETE:
+            return (READY, COMPLETE, FINISHED)
+        case RunState.FAILED:
+            return (STALLED, FAILED, FINISHED)
+        case _:
+            assert_never(state)
 
 
 def conditions_of(
     summary: ConditionSummary, before: Sequence[Condition], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
     """The conditions of a summary; a transition time moves only when the condition's status flips."""
-    true = _TRUE_WHEN[summary.state]
+    true = true_when(summary.state)
     wanted = true if READY in true else (READY, *true)
     since = {condition.type: condition for condition in before}
     made = []

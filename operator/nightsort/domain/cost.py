@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from math import ceil
 
-from nightsort.api.status import BatchRecord, BatchState, Cost, Status, Tokens, Usage
+from nightsort.api.status import BatchRecord, Cost, Status, Tokens, Usage
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.prices import Price, PriceTable
 
@@ -122,9 +122,9 @@ def committed(status: Status, price: Price, tokens: Tokens) -> Decimal:
 def committed_to(record: BatchRecord, price: Price, tokens: Tokens) -> Decimal:
     """The same for one batch. One that was lost has no usage and no end, and may be paid all the same."""
     paid = batch_price(record.usage, price)
-    if record.state is BatchState.RELEASED:
+    if not record.state.may_be_bought:
         return paid
-    if record.state is not BatchState.COLLECTED or record.ended_at is None:
+    if record.state.is_open or record.ended_at is None:
         return max(paid, batch_price(expected(tokens, record.requests, record.text_bytes), price))
     return paid + (batch_price(unpriced(record, tokens), price) if record.unpriced else 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Stop
@@ -24,9 +25,9 @@ from nightsort.domain.actions import (
     Release,
     Requeue,
     SkipRemaining,
+    Step,
     Submit,
     deadline_seconds,
-    is_in_flight,
     poll_pause,
 )
 from nightsort.domain.candidate import ALL_OVER
@@ -35,6 +36,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.record import (
     Submission,
     in_state,
+    is_in_flight,
     next_submission,
     released_submission,
     rest_of_source,
@@ -96,8 +98,10 @@ def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: 
             return record.tag in facts.overdue
         case Kinship.UNKNOWN if now >= record.intended_at + ALL_OVER + ABSENCE:
             return True
-        case _:
+        case Kinship.UNKNOWN | Kinship.OTHER:
             return resource.meta.buy_again == record.tag
+        case unknown:
+            assert_never(unknown)
 
 
 def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime) -> Action | None:
@@ -252,7 +256,7 @@ URGENT: tuple[Policy, ...] = (
 )
 
 
-def urgent_action(resource: Resource, facts: Facts, now: datetime) -> Action | None:
+def urgent_action(resource: Resource, facts: Facts, now: datetime) -> Step | None:
     """What needs to know nothing of the world: a failure to look at it must not keep a run from being ended."""
     found = next((action for policy in URGENT if (action := policy(resource, facts, now))), None)
     return None if isinstance(found, Requeue) else found

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import Status
 
 SHOWN_PLACES = 10
 
@@ -32,9 +32,7 @@ class Load:
 
 def enqueued(status: Status) -> int:
     """Requests of a resource that the API has, or may have: an intent counts until it is settled."""
-    return sum(
-        record.requests for record in status.batches if record.state in (BatchState.SUBMITTED, BatchState.INTENDED)
-    )
+    return sum(record.requests for record in status.batches if record.state.is_in_flight)
 
 
 def front(lines: Mapping[str, Sequence[Place]], loads: Iterable[Load], most: int = SHOWN_PLACES) -> list[Place]:

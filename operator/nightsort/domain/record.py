@@ -51,6 +51,11 @@ def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
     return [record for record in status.batches if record.state is state]
 
 
+def is_in_flight(status: Status) -> bool:
+    """Whether the API has a batch of this run, or may have one."""
+    return any(record.state.is_in_flight for record in status.batches)
+
+
 def batch_ids(status: Status) -> set[str]:
     """Every batch that this record owns."""
     return {record.id for record in status.batches if record.id}
@@ -192,7 +197,7 @@ def ticket_counts(status: Status) -> TicketCounts:
     labeled = sum(record.labeled for record in status.batches)
     unknown = sum(record.unknown for record in status.batches)
     failed = sum(record.failed for record in status.batches)
-    in_flight = sum(record.requests for record in status.batches if record.state is not BatchState.COLLECTED)
+    in_flight = sum(record.requests for record in status.batches if record.state.is_open)
     in_flight += sum(record.retryable for record in waiting_for_retry(status))
     seen = labeled + unknown + failed + in_flight
     expected = status.plan.tickets if status.plan and not status.source_exhausted else 0
@@ -208,7 +213,7 @@ def ticket_counts(status: Status) -> TicketCounts:
 
 def cut_tickets(status: Status) -> int:
     """Tickets whose text was cut; those that are asked again were counted at the first time."""
-    first = (record for record in status.batches if record.attempt == 0 and record.state is not BatchState.RELEASED)
+    first = (record for record in status.batches if record.attempt == 0 and record.state.may_be_bought)
     return sum(record.cut for record in first)
 
 

@@ -42,14 +42,14 @@ def missing(status: Status, before: Status) -> list[BatchRecord]:
     return [
         record
         for record in before.batches
-        if record.tag and record.state is not BatchState.RELEASED and find(status, record.shard, record.attempt) is None
+        if record.tag and record.state.may_be_bought and find(status, record.shard, record.attempt) is None
     ]
 
 
 def is_behind(status: Status, before: Status) -> bool:
     """Whether a status may be from before one that was seen: a batch is missing, or has another tag by now."""
     retagged = any(
-        record.state is not BatchState.RELEASED and there.tag != record.tag
+        record.state.may_be_bought and there.tag != record.tag
         for record in before.batches
         if (there := find(status, record.shard, record.attempt)) is not None
     )
@@ -75,8 +75,8 @@ def is_later(record: BatchRecord, other: BatchRecord) -> bool:
         return False
     if record.turn != other.turn:
         return record.turn > other.turn
-    tie = record.intended_at == other.intended_at and other.state is BatchState.RELEASED
-    return record.intended_at > other.intended_at or (tie and record.state is not BatchState.RELEASED)
+    tie = record.intended_at == other.intended_at and not other.state.may_be_bought
+    return record.intended_at > other.intended_at or (tie and record.state.may_be_bought)
 
 
 def best(kept: Status | None, remembered: Status | None) -> Status | None:
@@ -143,7 +143,3 @@ def outcome(record: BatchRecord, base: Status) -> BatchRecord | None:
         return record
     update = {"state": BatchState.SUBMITTED, "id": record.id, "submitted_at": record.submitted_at}
     return there.model_copy(update=update)
-
-
-def in_flight(status: Status) -> bool:
-    return any(record.state in (BatchState.INTENDED, BatchState.SUBMITTED) for record in status.batches)

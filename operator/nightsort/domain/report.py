@@ -11,7 +11,7 @@ from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.reasons import Reason
-from nightsort.domain.record import by_declaration, in_state, next_submission, ticket_counts
+from nightsort.domain.record import by_declaration, in_state, is_in_flight, next_submission, ticket_counts
 from nightsort.domain.rounds import summary_of_held
 from nightsort.domain.run_state import ConditionSummary, RunState
 
@@ -64,7 +64,7 @@ def phase_of(status: Status, summary: ConditionSummary) -> str:
         return summary.state.value
     if status.plan is None:
         return "Pending"
-    if in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED):
+    if is_in_flight(status):
         return "Processing"
     return "Submitting" if next_submission(status) else "Collecting"
 

@@ -10,11 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nightsort.api.spec import Shards, Spec
-from nightsort.api.status import MAX_BATCHES, BatchRecord, BatchState, Status, Usage
+from nightsort.api.status import MAX_BATCHES, BatchRecord, Status, Usage
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
-from nightsort.domain.record import Places, Submission, by_place, child_of, in_state, put, waiting_for_retry
+from nightsort.domain.record import (
+    Places,
+    Submission,
+    by_place,
+    child_of,
+    is_in_flight,
+    put,
+    waiting_for_retry,
+)
 
 PLACES_TO_END = 20
 MOST_BATCHES = MAX_BATCHES - PLACES_TO_END
@@ -128,10 +136,10 @@ def is_over(places: Places, record: BatchRecord) -> bool:
     What an attempt left is named by its results as long as the next one is under way. A batch that was lost stays: it
     may be paid all the same, and nobody knows how much.
     """
-    if record.state is not BatchState.COLLECTED or (record.requests and record.ended_at is None):
+    if record.state.is_open or (record.requests and record.ended_at is None):
         return False
     child = child_of(places, record)
-    return child.state is BatchState.COLLECTED if child else not record.left
+    return not child.state.is_open if child else not record.left
 
 
 def with_room(status: Status, room: Room) -> Status:
@@ -145,7 +153,7 @@ def with_room(status: Status, room: Room) -> Status:
     smaller = summed_up(status, Room(room.places * 3 // 4, room.bytes * 3 // 4)) if status.batches else status
     if room.holds(smaller.batches, 1):
         return smaller
-    if in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED):
+    if is_in_flight(status):
         raise Waiting(
             f"the record of this run has no room for another batch (it has {len(smaller.batches):,}); "
             "it goes on when one of them is collected",
@@ -247,10 +255,8 @@ def due_retry(status: Status, spec: Spec, room: Room) -> Submission | None:
     if not waiting:
         return None
     parents = together(waiting, spec)
-    if is_short(status, room) and not fills(parents, spec.shards):
-        flying = in_state(status, BatchState.SUBMITTED) or in_state(status, BatchState.INTENDED)
-        if flying:
-            return None
+    if is_short(status, room) and not fills(parents, spec.shards) and is_in_flight(status):
+        return None
     return Submission(parents[0].shard, parents[0].attempt + 1, parents=parents)
 
 

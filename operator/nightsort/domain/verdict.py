@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 
 from nightsort.api.categories import UnknownLabel
@@ -31,9 +33,15 @@ def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int
 
     What a suspension has ended was no attempt of the tickets', so that it uses up none of them.
     """
-    if judgement.verdict is Verdict.CANCELED:
-        return record.canceled
-    return judgement.may_pass and record.attempt - record.spared < backoff_limit
+    match judgement.verdict:
+        case Verdict.CANCELED:
+            return record.canceled
+        case Verdict.UNKNOWN | Verdict.ERRORED | Verdict.EXPIRED:
+            return judgement.may_pass and record.attempt - record.spared < backoff_limit
+        case Verdict.LABELED | Verdict.REFUSED | Verdict.TRUNCATED | Verdict.MISSING | Verdict.UNSENDABLE:
+            return False
+        case _:
+            assert_never(judgement.verdict)
 
 
 def is_billed(answer: Answer) -> bool:

@@ -6,11 +6,11 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from typing import assert_never
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, Stop
 from nightsort.domain.actions import (
-    Action,
     Cancel,
     CloseRetries,
     Collect,
@@ -23,6 +23,7 @@ from nightsort.domain.actions import (
     Release,
     Requeue,
     SkipRemaining,
+    Step,
     Submit,
     name_of,
 )
@@ -118,8 +119,8 @@ class Reconciler:
         trouble: Interruption | None = None
         await recover(run)
         while not stopped():
-            action = self._urgent(run)
-            if action is None:
+            step = self._urgent(run)
+            if step is None:
                 run.step = LOOKING
                 await disown_what_came_too_late(run)
                 now = run.now()
@@ -128,10 +129,11 @@ class Reconciler:
                 action = next_action(run.resource, facts, now)
                 if isinstance(action, Requeue):
                     return await self._requeue(run, action, facts)
-            run.step = step_of(action)
+                step = action
+            run.step = step_of(step)
             try:
-                with self._services.traces.step(run.resource.meta, name_of(action), batch_of(action)):
-                    await self._perform(run, action)
+                with self._services.traces.step(run.resource.meta, name_of(step), batch_of(step)):
+                    await self._perform(run, step)
                 self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
                 self._accidents.over(run.resource.meta.uid, run.step)
                 self._urged.discard(run.resource.meta.uid)
@@ -141,7 +143,7 @@ class Reconciler:
                 self._admission.count(run)
         return SOON_SECONDS
 
-    def _urgent(self, run: Run) -> Action | None:
+    def _urgent(self, run: Run) -> Step | None:
         """What users ask for and a failure must not keep from them; the rest has its turn where this is what fails."""
         uid = run.resource.meta.uid
         if uid not in self._failures or uid in self._urged:
@@ -180,7 +182,7 @@ class Reconciler:
                 await run.warn(summary.reason, summary.message)
         return requeue.after
 
-    async def _perform(self, run: Run, action: Action) -> None:
+    async def _perform(self, run: Run, action: Step) -> None:
         match action:
             case Prepare():
                 await prepare(run)
@@ -212,6 +214,8 @@ class Reconciler:
                 await abandon(run, submission)
             case Finish():
                 await finish(run, run.status)
+            case _:
+                assert_never(action)
 
     async def _record(self, run: Run, found: Collected) -> None:
         """Writes what a batch came to; with the outcome where the run ends with it, which spares a write."""

@@ -58,6 +58,6 @@ def entry_of(status: Status) -> Entry:
     phase = status.phase if status.phase and status.phase in PHASES else "Pending"
     if state in (RunState.COMPLETE, RunState.FAILED):
         return Entry(phase, state)
-    open_ones = [record for record in status.batches if record.state is not BatchState.COLLECTED]
-    running = [record.intended_at for record in open_ones if record.state is not BatchState.RELEASED]
+    open_ones = [record for record in status.batches if record.state.is_open]
+    running = [record.intended_at for record in open_ones if record.state.is_in_flight]
     return Entry(phase, state, tuple(record.state for record in open_ones), min(running, default=None))

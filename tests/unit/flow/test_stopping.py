@@ -11,11 +11,11 @@ import pytest
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain.actions import is_in_flight
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting
 from nightsort.domain.reasons import Reason
+from nightsort.domain.record import is_in_flight
 from nightsort.domain.verdict import is_asked_again, of_error
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.ending.refuse import refuse

@@ -14,14 +14,13 @@ from nightsort.adapters.sql.staging import Transfer, folded
 from nightsort.adapters.sql.statements import as_sent, as_text
 from nightsort.adapters.sql.tables import can_undo
 from nightsort.adapters.sql.values import storable
-from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.answer import Figure, Row, Verdict
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Rehearsal
 
 EXAMPLES = 3
 MOST_ROWS = 200
 SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
-NEVER_SENT = (Verdict.CANCELED, Verdict.UNSENDABLE)
 
 
 def rehearse(transfer: Transfer, rehearsal: Rehearsal) -> None:
@@ -63,10 +62,10 @@ def failures_of(rehearsal: Rehearsal) -> list[Row]:
     """A row for each verdict that comes without a category."""
     return [
         Row("", None, verdict, "api_error")
-        if verdict in NEVER_SENT
+        if verdict.is_unsent
         else Row("", None, verdict, "api_error", rehearsal.model, "msgbatch_rehearsed", SOME_TIME)
         for verdict in Verdict
-        if verdict is not Verdict.LABELED
+        if verdict.figure is not Figure.LABELED
     ]
 
 

@@ -16,7 +16,6 @@ from nightsort.api.model import API_VERSION, GROUP, KIND, Format
 from nightsort.api.resource import Resource
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
 from nightsort.cli.cluster.options import CANCELED_AFTER
-from nightsort.domain.answer import Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.cost import money
@@ -156,7 +155,7 @@ async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collectio
     ids, counts = set(), Counter[str]()
     async for rows in cluster.rows(resource.meta, stored[0]):
         for row in rows:
-            if row.category is None and row.verdict != Verdict.UNSENDABLE and (not wanted or row.verdict in wanted):
+            if row.category is None and row.verdict.is_worth_another_run and (not wanted or row.verdict in wanted):
                 ids.add(row.id)
                 counts[row.verdict.value] += 1
     return Failed(ids, dict(counts.most_common()))

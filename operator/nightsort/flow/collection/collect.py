@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nightsort.api.status import RULES, BatchRecord, Status, Usage
-from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.answer import Answer, Figure, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
 from nightsort.domain.reasons import Reason
@@ -51,7 +51,7 @@ class Count:
 
     def tally(self, record: BatchRecord) -> Tally:
         """Tickets that can no longer be named, since they have left the source unanswered, count as failed too."""
-        labeled, unknown = self.verdicts[Verdict.LABELED], self.verdicts[Verdict.UNKNOWN]
+        labeled, unknown = self._counted(Figure.LABELED), self._counted(Figure.UNKNOWN)
         named = self.verdicts.total() + self.retryable
         return Tally(
             labeled=labeled,
@@ -68,6 +68,9 @@ class Count:
                 cache_read_tokens=self.cache_read_tokens,
             ),
         )
+
+    def _counted(self, figure: Figure) -> int:
+        return sum(tickets for verdict, tickets in self.verdicts.items() if verdict.figure is figure)
 
 
 class Warned(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.actions import ABSENCE
-from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.answer import Figure, Row, Verdict
 from nightsort.domain.errors import Interruption, SourceChanged
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find, next_turn, put, unseen_tickets, without_retry
@@ -27,7 +27,7 @@ async def conclude(run: Run, record: BatchRecord) -> None:
     unknown = 0
     with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
-            unknown += judged.judgement.verdict is Verdict.UNKNOWN
+            unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
             rows.add(row_of(run, record.id, record.ended_at, judged))
         status = await store(run, rows)
     update = {

@@ -5,14 +5,13 @@ from __future__ import annotations
 from decimal import ROUND_UP, Decimal
 
 from nightsort.api.spec import Spec
-from nightsort.api.status import BatchState, Status, Tokens
-from nightsort.domain.actions import is_in_flight
+from nightsort.api.status import Status, Tokens
 from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of, prompt_of
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.prices import Price
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
-from nightsort.domain.record import Submission
+from nightsort.domain.record import Submission, is_in_flight
 from nightsort.domain.report import progress
 from nightsort.flow.run.memory import TooDear, Uid
 from nightsort.flow.run.run import Run
@@ -122,7 +121,7 @@ def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
     if before + amount <= limit:
         return
     most = f"${money(before + amount, ROUND_UP)}, above maxCostUSD {limit}"
-    if all(record.state is BatchState.RELEASED for record in run.status.batches):
+    if not any(record.state.may_be_bought for record in run.status.batches):
         raise Stalled(
             f"the run may cost {most}; nothing was bought{as_estimated(run)}", reason=Reason.COST_LIMIT_EXCEEDED
         )

@@ -10,8 +10,6 @@ from nightsort.domain.answer import Verdict
 from nightsort.domain.asked import IdDigest
 from nightsort.domain.verdict import Judgement
 
-UNANSWERED = frozenset({Verdict.ERRORED, Verdict.EXPIRED, Verdict.CANCELED})
-
 
 def told_by(judgement: Judgement) -> str:
     """A label's category, else the verdict: what two lines for one ticket are compared by."""
@@ -22,7 +20,7 @@ def worth(told: str) -> int:
     """Of two lines for one ticket the one that is worth more counts: a label, then another answer, then none."""
     if not isinstance(told, Verdict):
         return 2
-    return 0 if told in UNANSWERED else 1
+    return 1 if told.is_answered else 0
 
 
 @dataclass(slots=True)

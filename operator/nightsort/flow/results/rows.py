@@ -6,7 +6,7 @@ from datetime import datetime
 
 from nightsort.api.status import BatchRecord
 from nightsort.domain.actions import ABSENCE
-from nightsort.domain.answer import Answer, Row, Verdict
+from nightsort.domain.answer import Answer, Figure, Row
 from nightsort.flow.results.answers import Judged, to_ask_again
 from nightsort.flow.results.store import store
 from nightsort.flow.run.run import Run
@@ -36,7 +36,7 @@ async def final_rows(run: Run, record: BatchRecord) -> dict[str, int]:
     unknown = 0
     with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
-            unknown += judged.judgement.verdict is Verdict.UNKNOWN
+            unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
             rows.add(row_of(run, record.id, record.ended_at, judged))
         await store(run, rows)
         named = rows.rows

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain.answer import Verdict
+from nightsort.domain.answer import Figure, Verdict
 from nightsort.domain.conditions import FAILED, is_finished, is_true
 from nightsort.domain.cost import UnknownPrice, batch_price, price_of, prompt_of, total
 from nightsort.domain.prices import PriceTable
@@ -78,7 +78,7 @@ def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Cou
     failed = new[2] - old[2]
     unsent = sum(record.failed for record in was_open(before, after))
     for verdict, tickets in ((Verdict.UNSENDABLE, unsent), *found.items()):
-        if verdict not in (Verdict.LABELED, Verdict.UNKNOWN, Verdict.MISSING):
+        if verdict.figure is Figure.FAILED and verdict is not Verdict.MISSING:
             part = min(tickets, failed)
             ended[verdict] += part
             failed -= part
@@ -103,11 +103,7 @@ def ends(status: Status) -> tuple[int, int, int]:
 def was_open(before: Status, after: Status) -> list[BatchRecord]:
     """The records, as they were, of what was collected since."""
     done = {(record.shard, record.attempt) for record in in_state(after, BatchState.COLLECTED)}
-    return [
-        record
-        for record in before.batches
-        if record.state is not BatchState.COLLECTED and (record.shard, record.attempt) in done
-    ]
+    return [record for record in before.batches if record.state.is_open and (record.shard, record.attempt) in done]
 
 
 def newly_collected(before: Status, after: Status) -> list[BatchRecord]:

@@ -9,11 +9,11 @@ from nightsort.api.status import Status
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Interruption
 from nightsort.domain.reasons import Reason
+from nightsort.domain.record import is_in_flight
 from nightsort.domain.recovery import (
     best,
     from_the_beginning,
     has_lost_its_beginning,
-    in_flight,
     is_behind,
     lost,
     missing,
@@ -103,7 +103,7 @@ async def make_whole(run: Run, *, copied: bool) -> None:
         await run.warn(
             Reason.RECORD_RESTORED, "the status had lost all batches before any was bought: its source is read anew"
         )
-    elif not copied and in_flight(run.status):  # an earlier version's
+    elif not copied and is_in_flight(run.status):  # an earlier version's
         await keep_if_possible(run)
 
 

@@ -10,14 +10,28 @@ from pathlib import Path
 import nightsort
 from nightsort.adapters.anthropic import client, errors, results, wire
 from nightsort.adapters.config_map import sink as config_map_sink
+from nightsort.adapters.config_map import stored_rows
+from nightsort.adapters.kubernetes import client as kubernetes_client
+from nightsort.adapters.kubernetes import ledger as kubernetes_ledger
+from nightsort.adapters.kubernetes import secrets as kubernetes_secrets
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
 from nightsort.adapters.sql import database, lines
 from nightsort.cli import yaml_documents
 from nightsort.cli.cluster import tickets as files_of_the_command_line
 from nightsort.domain import label, markup
-from nightsort.formats import bounded_json, compression, objects, parquet, spreadsheets, ticket_list, tickets
-from nightsort.system import hosts
+from nightsort.formats import (
+    bounded_json,
+    compression,
+    objects,
+    parquet,
+    record_copies,
+    rows,
+    spreadsheets,
+    ticket_list,
+    tickets,
+)
+from nightsort.system import files, hosts
 
 PACKAGE = Path(nightsort.__file__).parent
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "security.md"
@@ -75,6 +89,16 @@ BOUNDS: Mapping[str, str] = {
     ),
     "a Parquet file of `nightsort classify`": mebibytes(parquet.MOST_BYTES),
     "a JSON list of `nightsort classify`": f"{objects.MOST_JSON_CHARS:,} characters",
+    "a line of rows that are read back": f"{rows.MOST_RECORD_CHARS:,} characters",
+    "the parts that an index of rows names": f"{stored_rows.MOST_PARTS}",
+    "the copy of a run's record, unpacked": mebibytes(record_copies.MOST_COPY_BYTES),
+    "the long ids of a shard, unpacked": (
+        f"{mebibytes(record_copies.MOST_IDS_BYTES)}, {record_copies.MOST_QUOTES:,} quotes, "
+        f"{kubernetes_ledger.MAX_PARTS} ConfigMaps"
+    ),
+    "a file of local mode's state": mebibytes(files.MOST_FILE_BYTES),
+    "a value of a Secret": f"{kubernetes_secrets.MOST_VALUE_CHARS:,} characters in base64",
+    "the body of an error of the API server": f"{kubernetes_client.MOST_BODY_CHARS:,} characters",
     "the ConfigMaps of a run's results": f"{config_map_sink.MOST_PARTS}",
     "a SQL server's leave to come in: connect, TLS, greeting, login and the driver's first questions, of all addresses "
     "together": f"{lines.CONNECT_SECONDS} s",
@@ -90,6 +114,7 @@ OF_OUR_OWN = {
     "MOST_PATH_CHARS",
     "MOST_NUMBER",
     "MOST_RETRY_AFTER",
+    "MOST_FIELDS",  # that a message names
     "MOST_ROWS",  # that are looked at
     "MOST_SHARE",
     "MOST_ZEROS",

@@ -83,3 +83,16 @@ def from_zstd(file: IO[bytes]) -> Iterator[bytes]:
                 chunk, frame, fresh = frame.unused_data, decompressor.decompressobj(), True
     if not fresh:
         raise EOFError
+
+
+def gunzipped(content: bytes, most: int) -> bytes:
+    """What a small archive holds.
+
+    Raises:
+        DamagedArchive: it is none, or holds more than `most` bytes, of which no more are unpacked.
+    """
+    with Unpacked(from_gzip(io.BytesIO(content))) as unzipped:
+        whole = io.BufferedReader(unzipped).read(most + 1)
+    if len(whole) > most:
+        raise DamagedArchive(f"has more than {most:,} bytes")
+    return whole

@@ -1,13 +1,27 @@
-"""A copy of a run's record as a document."""
+"""What is kept beside a run's record, as documents: a copy of it, and the ids that were too long for the API.
+
+Whoever may write where they are kept may write anything there: both are bounded before they are parsed.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+
+import msgspec
 
 from nightsort.api.status import Status
-from nightsort.domain.errors import Stalled
+from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept, worth_keeping
+from nightsort.formats import bounded_json
+
+MOST_COPY_BYTES = 16 * 1024 * 1024
+"""Of a copy of a record, unpacked. A status has 1.1 MB at the most."""
+MOST_IDS_BYTES = 64 * 1024 * 1024
+"""Of a shard's long ids, unpacked: 100,000 ids of 512 letters have 51 MB."""
+MOST_QUOTES = 4_000_000
+"""In them: four for each id, and those within ids."""
 
 
 def encoded(status: Status | None, anew: str) -> bytes:
@@ -26,11 +40,45 @@ def decoded(content: bytes | None, place: str) -> Kept:
     if content is None:
         return Kept()
     try:
-        copy = json.loads(content)
+        copy = bounded_json.parsed(content.decode())
         return Kept(Status.model_validate(copy["status"]) if "status" in copy else None, str(copy["anew"]))
     except (ValueError, KeyError, TypeError):
         raise Stalled(
             f"{place} is not a copy of the run's record that this version can read: restore it, or remove it where "
             "the status itself is whole",
             reason=Reason.RECORD_UNREADABLE,
+        ) from None
+
+
+def encoded_ids(ids: Mapping[str, str]) -> bytes:
+    """Ids of tickets by what stands for them.
+
+    Raises:
+        Rejected: they are too long to be kept, so that they could not be read again.
+    """
+    short = sum(map(len, ids.values())) <= MOST_IDS_BYTES
+    whole = msgspec.json.encode(dict(ids), order="deterministic") if short else b""
+    if not whole or len(whole) > MOST_IDS_BYTES or whole.count(b'"') > MOST_QUOTES:
+        raise Rejected(
+            f"the ids of the tickets are too long to be kept: more than {MOST_IDS_BYTES:,} bytes for one shard; "
+            "lower shards.maxRequests or use shorter ids",
+            reason=Reason.IDS_TOO_LONG,
+        )
+    return whole
+
+
+def decoded_ids(content: bytes, place: str) -> dict[str, str]:
+    """
+    Raises:
+        Stalled: they are not what was kept; `place` says what to restore.
+    """
+    try:
+        if content.count(b'"') > MOST_QUOTES:
+            raise ValueError("more than was kept")
+        return msgspec.json.decode(content, type=dict[str, str])
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        raise Stalled(
+            f"{place} does not hold the ids of tickets that it was given, so that it is not known whose results came: "
+            "restore it",
+            reason=Reason.IDS_MISSING,
         ) from None

@@ -15,12 +15,16 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TextIO
 
+import msgspec
+
 from nightsort.api.status import rfc3339
 from nightsort.domain.answer import Row
 from nightsort.domain.stored import Summary
 
 FULL_PART = 900_000
 """Bytes of records from which on a new part is begun. A ConfigMap holds 1 MiB, index and summary included."""
+MOST_RECORD_CHARS = 64 * 1024
+"""Of a line of rows that are read back. An id has 512 characters, and reasons are a sentence."""
 COLUMNS = (
     "id",
     "category",
@@ -107,13 +111,54 @@ def json_record(row: Row) -> str:
     return line + "\n"
 
 
+class Named(msgspec.Struct):
+    """What is looked at of a row that is kept as it stands."""
+
+    id: str
+    category: str | None
+
+
+NAMED = msgspec.json.Decoder(Named)
+
+
+class Lines:
+    """A file's lines; those of one row, since `let_go`, are no longer than rows are."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._number = 0
+        self._held = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """
+        Raises:
+            DamagedFile: they are.
+        """
+        line = self._file.readline(MOST_RECORD_CHARS + 1)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self._held += len(line)
+        if self._held > MOST_RECORD_CHARS:
+            raise DamagedFile(f"line {self._number} is no row of results: more than {MOST_RECORD_CHARS:,} characters")
+        return line
+
+    def let_go(self) -> None:
+        self._held = 0
+
+
 def scan_json_lines(file: TextIO) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(file, 1):
+    lines = Lines(file)
+    for number, line in enumerate(lines, 1):
+        lines.let_go()
         if not line.strip():
             continue
         try:
-            yield json.loads(line)["id"], line.removesuffix("\n") + "\n"
-        except (ValueError, LookupError, TypeError):
+            yield NAMED.decode(line).id, line.removesuffix("\n") + "\n"
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             raise DamagedFile(f"line {number} is no row of results") from None
 
 
@@ -131,9 +176,11 @@ def csv_cell(text: str) -> str:
 
 
 def scan_csv(file: TextIO) -> Iterator[tuple[str, str]]:
-    reader = csv.reader(file, strict=True)
+    lines = Lines(file)
+    reader = csv.reader(lines, strict=True)
     try:
         for number, cells in enumerate(reader):
+            lines.let_go()
             if len(cells) != len(COLUMNS):
                 raise DamagedFile(f"line {reader.line_num} is no row of results")
             if number:
@@ -143,7 +190,7 @@ def scan_csv(file: TextIO) -> Iterator[tuple[str, str]]:
 
 
 def has_category_in_json(record: str) -> bool:
-    return json.loads(record)["category"] is not None
+    return NAMED.decode(record).category is not None
 
 
 def has_category_in_csv(record: str) -> bool:

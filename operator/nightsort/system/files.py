@@ -14,6 +14,8 @@ from nightsort.domain.reasons import Reason
 
 LOCK = "lock"
 PART = ".nightsort-{}.part"
+MOST_FILE_BYTES = 64 * 1024 * 1024
+"""Of a file that is read back as a whole. Long ids of a shard have as much at the most, and records far less."""
 FOLDERS_WITH_PARTS = ("", "*/", "*/*/")
 """Where state is kept below its directory. Deeper ones are not looked through: somebody may keep it at home."""
 
@@ -68,14 +70,18 @@ def read_if_there(path: Path) -> bytes | None:
     """A file's content; None when there is none.
 
     Raises:
-        Stalled: it cannot be read.
+        Stalled: it cannot be read, or has more than is ever written.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_FILE_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise Stalled(f"cannot read {path}: {error.strerror}", reason=Reason.NOT_READABLE) from error
+    if len(content) > MOST_FILE_BYTES:
+        raise Stalled(f"cannot read {path}: it has more than {MOST_FILE_BYTES:,} bytes", reason=Reason.NOT_READABLE)
+    return content
 
 
 @contextmanager

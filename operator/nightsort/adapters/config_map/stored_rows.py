@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,10 +13,13 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
+from nightsort.formats import bounded_json
 from nightsort.formats.rows import COLUMNS, FORMATS, DamagedFile
 from nightsort.ports import ConfigMaps
 
 INDEX = "index.json"
+MOST_PARTS = 64
+"""As many as a run may have."""
 
 
 async def stored_rows(config_maps: ConfigMaps, owner: Meta, name: str) -> AsyncIterator[Sequence[Row]]:
@@ -28,7 +30,7 @@ async def stored_rows(config_maps: ConfigMaps, owner: Meta, name: str) -> AsyncI
     """
     first = await own(config_maps, owner, name)
     try:
-        parts = [(str(part["configMap"]), str(part["key"])) for part in json.loads(first.data[INDEX])["parts"]]
+        parts = parts_in(first.data[INDEX])
     except (LookupError, TypeError, ValueError):
         raise damaged(f"ConfigMap {name}, key {INDEX}: it is no index of results") from None
     for part, key in parts:
@@ -37,6 +39,14 @@ async def stored_rows(config_maps: ConfigMaps, owner: Meta, name: str) -> AsyncI
             yield list(rows_of(config_map.data.get(key, ""), key.rpartition(".")[2]))
         except DamagedFile as damage:
             raise damaged(f"ConfigMap {part}, key {key}: {damage}") from None
+
+
+def parts_in(index: str) -> list[tuple[str, str]]:
+    """Names and keys of the parts; somebody may have named one a million times."""
+    parts = [(str(part["configMap"]), str(part["key"])) for part in bounded_json.parsed(index)["parts"]]
+    if len(set(parts)) < len(parts) or len(parts) > MOST_PARTS:
+        raise ValueError("more than a run has")
+    return parts
 
 
 async def own(config_maps: ConfigMaps, owner: Meta, name: str) -> ConfigMap:
@@ -62,8 +72,8 @@ def rows_of(text: str, ending: str) -> Iterator[Row]:
         raise DamagedFile("it is neither JSON lines nor CSV")
     try:
         for _, record in FORMATS[ending].scan(io.StringIO(text, newline=FORMATS[ending].newline)):
-            yield row_of(json.loads(record) if ending == "jsonl" else from_cells(record))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+            yield row_of(bounded_json.parsed(record) if ending == "jsonl" else from_cells(record))
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         if isinstance(error, DamagedFile):
             raise
         raise DamagedFile("a line in it is no row of results") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from nightsort.api.model import API_VERSION, GROUP, KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Stalled, Waiting
 from nightsort.domain.reasons import Reason
+from nightsort.formats import bounded_json
 
 # Seconds for a whole request: far above what an API server needs, far below what a person waits.
 TIMEOUT = 30.0
@@ -31,6 +31,10 @@ CONNECTIONS = 10
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RESOURCE_LABEL = f"{GROUP}/resource"
 MAX_LABEL = 63
+MOST_BODY_CHARS = 64 * 1024
+"""Of an error's body, which may be the page of a proxy. What the API server says is far shorter."""
+MOST_FIELDS = 10
+"""That a message names, of those that the API server refuses."""
 DEFAULT_KUBECONFIG = "~/.kube/config"
 NAMESPACE_OF_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 # How the API server words it that RBAC allows something to nobody of that name.
@@ -171,6 +175,11 @@ def owned(owner: Meta, name: str, version: str | None = None) -> V1ObjectMeta:
     )
 
 
+def field_of(cause: Mapping[str, Any]) -> str:
+    field = str(cause.get("field", ""))[:MAX_LABEL]
+    return "" if field == "<nil>" else field
+
+
 @contextmanager
 def translated(what: str, hint: str = "") -> Iterator[None]:
     """The client's errors as those of the flow; `what` was tried, as in "read Secret support/anthropic".
@@ -188,6 +197,10 @@ def translated(what: str, hint: str = "") -> Iterator[None]:
         raise Waiting(
             f"cannot {what}: the Kubernetes API server does not answer ({type(error).__name__})",
             reason=Reason.KUBERNETES_UNAVAILABLE,
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise Waiting(
+            f"cannot {what}: what came was no answer of a Kubernetes API server", reason=Reason.KUBERNETES_UNAVAILABLE
         ) from error
 
 
@@ -227,11 +240,12 @@ class Answer:
 
     def __init__(self, error: ApiException) -> None:
         self._headers = error.headers or {}
+        body = str(error.body or "")[:MOST_BODY_CHARS]
         try:
-            parsed = json.loads(error.body or "")
+            parsed = bounded_json.parsed(body)
         except ValueError:
             parsed = None
-        self._status: dict[str, Any] = parsed if isinstance(parsed, dict) else {"message": error.body}
+        self._status: dict[str, Any] = parsed if isinstance(parsed, dict) else {"message": body}
 
     def says(self, words: str) -> bool:
         return words in str(self._status.get("message"))
@@ -244,7 +258,9 @@ class Answer:
 
     @property
     def causes(self) -> Sequence[Mapping[str, str]]:
-        return (self._status.get("details") or {}).get("causes") or ()
+        details = self._status.get("details")
+        causes = details.get("causes") if isinstance(details, dict) else None
+        return [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else ()
 
     @property
     def whole_is_too_long(self) -> bool:
@@ -255,7 +271,7 @@ class Answer:
     @property
     def fields(self) -> list[str]:
         """The fields that the API server complains of."""
-        return list(dict.fromkeys(cause["field"] for cause in self.causes if cause.get("field", "<nil>") != "<nil>"))
+        return list(dict.fromkeys(each for each in map(field_of, self.causes) if each))[:MOST_FIELDS]
 
     @property
     def retry_after(self) -> float | None:

@@ -14,7 +14,8 @@ from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept, may_replace
-from nightsort.formats.record_copies import decoded, encoded
+from nightsort.formats.compression import gunzipped
+from nightsort.formats.record_copies import MOST_COPY_BYTES, decoded, encoded
 
 KEY = "record.json.gz"
 TRIES = 5
@@ -82,6 +83,6 @@ def kept_in(meta: Meta, found: V1ConfigMap | None) -> Kept:
 def content(found: V1ConfigMap) -> bytes:
     """Empty, which nobody can read, where it is not what was written."""
     try:
-        return gzip.decompress(base64.b64decode((found.binary_data or {}).get(KEY, "")))
-    except (ValueError, OSError, EOFError):
+        return gunzipped(base64.b64decode((found.binary_data or {}).get(KEY, "")), MOST_COPY_BYTES)
+    except ValueError:
         return b""

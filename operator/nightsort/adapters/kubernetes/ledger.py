@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +29,8 @@ from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept
+from nightsort.formats.compression import DamagedArchive, gunzipped
+from nightsort.formats.record_copies import MOST_IDS_BYTES, decoded_ids, encoded_ids
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ PAGE = 100
 # In base64 and with its metadata a part stays under 1 MiB: what a ConfigMap takes, and what aiohttp sends in one piece.
 PART_BYTES = 750_000
 MAX_PARTS = 8
+MAX_PARTS_DIGITS = 3
 PARTS_KEY = "parts"
 IDS_KEY = "ids.json.gz"
 
@@ -225,7 +227,7 @@ class KubeLedger:
         if first is None:
             return {}
         pieces = [content(first)]
-        for number in range(1, int((first.data or {}).get(PARTS_KEY, "1"))):
+        for number in range(1, parts_of(first)):
             part = await self._part(meta, tag, number)
             if part is None:
                 name = part_name(meta, tag, number)
@@ -233,7 +235,7 @@ class KubeLedger:
                     f"ConfigMap {name} is missing: it held ids of tickets. Restore it", reason=Reason.IDS_MISSING
                 )
             pieces.append(content(part))
-        return unpacked(pieces)
+        return unpacked(pieces, f"ConfigMap {meta.namespace}/{part_name(meta, tag, 0)}")
 
     async def _part(self, meta: Meta, tag: str, number: int) -> V1ConfigMap | None:
         name = part_name(meta, tag, number)
@@ -284,14 +286,27 @@ def part_name(meta: Meta, tag: str, number: int) -> str:
 
 def packed(ids: Mapping[str, str]) -> list[bytes]:
     """The map, compressed, in parts that fit a ConfigMap each."""
-    whole = gzip.compress(json.dumps(ids, sort_keys=True).encode(), mtime=0)
+    whole = gzip.compress(encoded_ids(ids), mtime=0)
     return [whole[start : start + PART_BYTES] for start in range(0, len(whole), PART_BYTES)]
 
 
-def unpacked(parts: Sequence[bytes]) -> dict[str, str]:
-    ids: dict[str, str] = json.loads(gzip.decompress(b"".join(parts)))
-    return ids
+def unpacked(parts: Sequence[bytes], place: str) -> dict[str, str]:
+    try:
+        whole = gunzipped(b"".join(parts), MOST_IDS_BYTES)
+    except DamagedArchive:
+        whole = b""  # which are no ids
+    return decoded_ids(whole, place)
+
+
+def parts_of(first: V1ConfigMap) -> int:
+    """In how many ConfigMaps the ids are; whoever may write them may have written anything."""
+    told = (first.data or {}).get(PARTS_KEY, "1")
+    return min(int(told), MAX_PARTS) if told.isdecimal() and len(told) <= MAX_PARTS_DIGITS else 1
 
 
 def content(part: V1ConfigMap) -> bytes:
-    return base64.b64decode((part.binary_data or {}).get(IDS_KEY, ""))
+    """Empty, which nobody can read, where it is not what was written."""
+    try:
+        return base64.b64decode((part.binary_data or {}).get(IDS_KEY, ""))
+    except ValueError:
+        return b""

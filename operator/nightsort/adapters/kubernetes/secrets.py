@@ -7,7 +7,6 @@ this is wanted.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from functools import partial
 
@@ -22,6 +21,8 @@ from nightsort.domain.errors import Gone, Stalled
 from nightsort.domain.reasons import Reason
 
 ALLOW = f"{GROUP}/allow"
+MOST_VALUE_CHARS = 64 * 1024
+"""Of a key, a URL or an option, in base64. The longest, a key file of Google's, has 3,200."""
 SHARED_SECONDS = 10.0
 """So long all resources that name a Secret share one read of it; a change, or a label, counts that much later."""
 
@@ -85,7 +86,12 @@ def check_label(found: V1Secret, namespace: str, name: str) -> None:
 
 
 def text_of(encoded: bytes | str, name: str, key: str) -> str:
+    if len(encoded) > MOST_VALUE_CHARS:
+        raise Stalled(
+            f"Secret {name}: the value of key {key} has more than {MOST_VALUE_CHARS:,} characters in base64",
+            reason=Reason.SECRET_INVALID,
+        )
     try:
         return base64.b64decode(encoded).decode().strip()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise Stalled(f"Secret {name}: the value of key {key} is not text", reason=Reason.SECRET_INVALID) from None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+import msgspec
 
 from nightsort.adapters.local.places import folder_of, remove
 from nightsort.api.model import KIND
@@ -21,6 +22,16 @@ from nightsort.system.files import read_if_there, write_whole
 # Beside the keys of a ConfigMap, out of sight: whose it is, and how often it was written.
 MARK = ".config-map.json"
 IN_MANIFEST = "manifest"
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the file MARK holds; earlier versions did not write down the name."""
+
+    namespace: str
+    owner: str
+    version: int
+    keys: list[str]
+    name: str = ""
 
 
 class FileConfigMaps:
@@ -40,14 +51,14 @@ class FileConfigMaps:
         """Forgets all ConfigMaps that were ever written here."""
         for pattern in (f"*/{MARK}", f"*/*/{MARK}"):
             for path in self._directory.glob(pattern):
-                keys = mark_in(path)["keys"]
+                keys = mark_of(read_if_there(path) or b"", path).keys
                 remove(path.parent, [*(path.with_name(key) for key in keys), path])
 
     def folder_of(self, namespace: str, name: str) -> Path:
         """Where the keys of a ConfigMap are files, or will be."""
         former = self._directory / name
         found = read_if_there(former / MARK)
-        began_there = found is not None and json.loads(found)["namespace"] == namespace
+        began_there = found is not None and mark_of(found, former / MARK).namespace == namespace
         return former if began_there else folder_of(self._directory, namespace, name)
 
     async def read(self, namespace: str, name: str) -> ConfigMap | None:
@@ -66,12 +77,10 @@ class FileConfigMaps:
         found = read_if_there(folder / MARK)
         if found is None:
             return None
-        mark = json.loads(found)
-        data = {key: (read_if_there(folder / key) or b"").decode(errors="replace") for key in mark["keys"]}
+        mark = mark_of(found, folder / MARK)
+        data = {key: (read_if_there(folder / key) or b"").decode(errors="replace") for key in mark.keys}
         # Earlier versions did not write down the name.
-        return ConfigMap(
-            name, data, str(mark["version"]), mark["owner"], holder=f"{KIND} {mark.get('name', mark['owner'])}"
-        )
+        return ConfigMap(name, data, str(mark.version), mark.owner, holder=f"{KIND} {mark.name or mark.owner}")
 
     def _write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
         with self._writing:
@@ -84,24 +93,27 @@ class FileConfigMaps:
         """Keys first, the mark last: what is written anew after a crash is the same."""
         folder = self.folder_of(owner.namespace, config_map.name)
         version = int(config_map.version or "0") + 1
-        mark = {
-            "namespace": owner.namespace,
-            "name": owner.name,
-            "owner": owner.uid,
-            "version": version,
-            "keys": sorted(config_map.data),
-        }
+        mark = Mark(owner.namespace, owner.uid, version, sorted(config_map.data), owner.name)
         for key, text in config_map.data.items():
             write_whole(folder / key, text.encode())
-        write_whole(folder / MARK, json.dumps(mark).encode())
+        write_whole(folder / MARK, msgspec.json.encode(mark))
         for key in (before.data if before else {}).keys() - config_map.data.keys():
             (folder / key).unlink(missing_ok=True)
         return ConfigMap(config_map.name, dict(config_map.data), str(version), owner.uid, holder=f"{KIND} {owner.name}")
 
 
-def mark_in(path: Path) -> dict[str, Any]:
-    mark: dict[str, Any] = json.loads(path.read_bytes())
-    return mark
+def mark_of(content: bytes, path: Path) -> Mark:
+    """
+    Raises:
+        Stalled: it is none.
+    """
+    try:
+        return msgspec.json.decode(content, type=Mark)
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        raise Stalled(
+            f"{path} does not say whose results are beside it: restore it, or remove the folder",
+            reason=Reason.RECORD_UNREADABLE,
+        ) from None
 
 
 def place_of(document: Mapping[str, Any]) -> tuple[str, str]:

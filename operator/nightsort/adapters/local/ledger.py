@@ -20,7 +20,8 @@ from nightsort.domain.errors import Conflict, Gone, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept, may_replace
-from nightsort.formats.record_copies import decoded, encoded
+from nightsort.formats import bounded_json
+from nightsort.formats.record_copies import decoded, decoded_ids, encoded, encoded_ids
 from nightsort.system.files import kept_by_one, read_if_there, write_whole
 
 RECORD, COPY, LONG_IDS = "record.json", "copy.json", "ids-{}.json"
@@ -127,12 +128,12 @@ class FileLedger:
         await asyncio.to_thread(forget, self._path(meta).parent)
 
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
-        await asyncio.to_thread(write_whole, self._ids_path(meta, tag), json.dumps(dict(ids)).encode())
+        await asyncio.to_thread(write_whole, self._ids_path(meta, tag), encoded_ids(ids))
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
-        found = await asyncio.to_thread(read_if_there, self._ids_path(meta, tag))
-        ids: dict[str, str] = json.loads(found or b"{}")
-        return ids
+        path = self._ids_path(meta, tag)
+        found = await asyncio.to_thread(read_if_there, path)
+        return {} if found is None else decoded_ids(found, str(path))
 
     async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
         await asyncio.to_thread(self._keep, meta, status, removing)
@@ -183,7 +184,7 @@ class FileLedger:
     def _all_batches(self) -> set[str]:
         """Of every resource that ever worked in this directory, its manifest being at hand or not."""
         paths = sorted(path for path in self._directory.glob(RECORDS) if path.is_file())
-        return {batch for path in paths for batch in batch_ids(parsed(path, path.read_bytes()).status)}
+        return {batch for path in paths for batch in batch_ids(parsed(path, read_if_there(path) or b"").status)}
 
     def _path(self, meta: Meta) -> Path:
         return folder_of(self._directory, meta.namespace, meta.name) / RECORD
@@ -199,7 +200,7 @@ def forget(folder: Path) -> None:
 
 def parsed(path: Path, content: bytes) -> Entry:
     try:
-        entry = json.loads(content)
+        entry = bounded_json.parsed(content.decode())
         return Entry(entry["version"], entry["spec"], parse_status(entry))
     except (ValueError, KeyError, TypeError) as error:
         raise Stalled(

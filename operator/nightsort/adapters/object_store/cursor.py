@@ -6,6 +6,8 @@ import json
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from nightsort.domain.errors import SourceChanged
 from nightsort.formats.ticket_list import NO_TRAIL, changed
 
@@ -26,8 +28,24 @@ class Cursor(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Cursor:
-        number, name, *trail = json.loads(text)
-        return cls(name, number, *trail)
+        """
+        Raises:
+            SourceChanged: it is none that was ever written.
+        """
+        try:
+            number, name, trail = msgspec.json.decode(text, type=tuple[int, str, str])
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            return cls.of_before(text)
+        return cls(name, number, trail)
+
+    @classmethod
+    def of_before(cls, text: str) -> Cursor:
+        """As an older version has written it."""
+        try:
+            number, name = msgspec.json.decode(text, type=tuple[int, str])
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            raise changed(f"{PLACE}: the place up to which was read, {text[:64]!r}, is none") from None
+        return cls(name, number)
 
     @classmethod
     def fits(cls, name: str) -> bool:

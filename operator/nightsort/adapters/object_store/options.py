@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nightsort.domain.reasons import Reason
+from nightsort.formats import bounded_json
 from nightsort.system.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
 
 Refuse = Callable[[str, Reason], Exception]
@@ -187,7 +188,7 @@ def of_google(options: Mapping[str, str], refuse: Refuse) -> Account:
     if "service_account_key" not in options:
         return Account(options)
     try:
-        key = json.loads(options["service_account_key"])
+        key = bounded_json.parsed(options["service_account_key"])
         kept = json.dumps({name: str(key[name]) for name in ("client_email", "private_key", "private_key_id")})
     except (ValueError, LookupError, TypeError):
         raise refuse(

@@ -115,6 +115,7 @@ OF_OUR_OWN = {
     "MOST_NUMBER",
     "MOST_RETRY_AFTER",
     "MOST_FIELDS",  # that a message names
+    "MOST_LINES_BELOW",  # that are looked at
     "MOST_ROWS",  # that are looked at
     "MOST_SHARE",
     "MOST_ZEROS",

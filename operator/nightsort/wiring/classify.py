@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -37,7 +38,10 @@ __all__ = [
 
 def import_client() -> None:
     """The client of the API takes 2 s to import: begun early, it is there when it is needed."""
-    from nightsort.adapters.anthropic import client  # noqa: F401
+    try:
+        from nightsort.adapters.anthropic import client  # noqa: F401
+    finally:
+        gc.enable()
 
 
 @dataclass(frozen=True, slots=True)

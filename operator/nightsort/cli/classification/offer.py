@@ -17,8 +17,8 @@ from nightsort.domain.report import plural
 from nightsort.flow.preflight.estimate import Estimate
 
 NIGHTS = 30
-SHOWN_LINES = 12
-SHOWN_CHARS = 400
+SHOWN_LINES = 8
+SHOWN_CHARS = 160
 
 
 def show(console: Console, order: Order, spec: Spec, price: Estimate, prices_of: str) -> None:
@@ -70,7 +70,7 @@ def show_text(console: Console, text: str, *, whole: bool) -> None:
         console.print(f"  │ … and {plural(len(lines) - len(shown), 'line')} more (--estimate shows all)")
 
 
-def agreed(order: Order, price: Estimate) -> bool:
+def agreed(console: Console, order: Order, price: Estimate) -> bool:
     """Whether it is to be bought; a person at a terminal is asked.
 
     Raises:
@@ -86,7 +86,11 @@ def agreed(order: Order, price: Estimate) -> bool:
             f"--max-cost{least or ' 5.00'}"
         )
     cost = "an unknown price" if price.batch is None else f"about ${money(price.batch)}"
-    answer = input(f"Ask about {plural(price.tickets, 'ticket')} for {cost}? [y/N] ")
+    try:
+        answer = input(f"Ask about {plural(price.tickets, 'ticket')} for {cost}? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        console.print()
+        return False
     return answer.strip().lower() in ("y", "yes")
 
 

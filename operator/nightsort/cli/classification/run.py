@@ -97,7 +97,7 @@ class Classification:
             fail("nothing was bought", NOT_COMPLETE)
         ended = self.wait(runs) if runs else []
         names = self.write(census, output)
-        where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names)}"
+        where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names[:-1])} and {names[-1]}"
         self.end(census, counts, where, ended)
 
     def present(self) -> Iterator[wiring.Present]:
@@ -114,7 +114,7 @@ class Classification:
         offer.show(self.out, self.order, self.asked.spec, price, day)
         if self.order.estimate:
             return False
-        if not offer.agreed(self.order, price):
+        if not offer.agreed(self.out, self.order, price):
             return False
         census.begin(name_of(self.order.file), self.asked.spec)
         return True
@@ -137,7 +137,7 @@ class Classification:
         return names
 
     def end(self, census: wiring.Census, counts: wiring.Counts, where: str, runs: Sequence[Resource]) -> None:
-        tally = ending.Tally()
+        tally = ending.Tally({category.name: 0 for category in self.asked.spec.categories})
         for category, verdict, count in census.outcome():
             tally.add(category, verdict, count)
         open_runs = [run for run in runs if not is_finished(run.status)]
@@ -200,7 +200,9 @@ def next_steps(order: Order, counts: wiring.Counts, tally: ending.Tally) -> Iter
         again = same_command(("--retry",), more=("--retry",))
         yield f"next: {again}  asks again about the {without:,} without a category"
     if order.is_simulated:
-        yield "these labels are simulated: for real ones set ANTHROPIC_API_KEY, and leave out --simulate"
+        yield "next: these labels are simulated: for real ones set ANTHROPIC_API_KEY, and leave out --simulate"
+    elif not counts.later and not without:
+        yield "next: when the file has changed, the same command asks only about what is new or changed"
 
 
 def name_of(file: Path) -> str:

@@ -78,7 +78,8 @@ class Journal(logging.Handler):
         if trouble:
             self.line(message, trouble=True)
         elif message and not is_finished(resource.status):
-            self._live.update(self._task, description=printable(message))
+            flying = in_state(resource.status, BatchState.SUBMITTED)
+            self._live.update(self._task, description=of(resource.status) if flying else printable(message))
             self._once(message)
         self._hint(resource.status)
 

@@ -7,13 +7,12 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from arro3.core import Array, DataType, Table
-from arro3.io import write_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import array, table, timestamp
+from pyarrow.parquet import write_table
 
 from nightsort.formats.columns import find_columns
 from nightsort.formats.exports import survey, tickets_of
@@ -147,12 +146,8 @@ def test_a_damaged_file_raises_no_exception_but_ours(
 
 def parquet(ids: Sequence[int] = (7, 8), texts: Sequence[str | None] = ("Hello", None)) -> bytes:
     out = io.BytesIO()
-    columns: dict[str, Any] = {
-        "ticket_id": Array(list(ids), type=DataType.int64()),
-        "description": Array(list(texts), type=DataType.utf8()),
-        "at": Array([0] * len(ids), type=DataType.int64()).cast(DataType.timestamp("us")),
-    }
-    write_parquet(Table.from_pydict(columns), out)
+    columns = {"ticket_id": list(ids), "description": list(texts), "at": array([0] * len(ids), timestamp("us"))}
+    write_table(table(columns), out)
     return out.getvalue()
 
 
@@ -184,7 +179,7 @@ def test_a_bad_parquet_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "what"),
     [
-        ("arro3.io", "t.parquet", "reading Parquet needs arro3: pip install 'nightsort[parquet]'"),
+        ("pyarrow.parquet", "t.parquet", "reading Parquet needs pyarrow: pip install 'nightsort[parquet]'"),
         ("python_calamine", "t.xlsx", "reading spreadsheets needs python-calamine: pip install python-calamine"),
     ],
 )

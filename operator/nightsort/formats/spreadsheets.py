@@ -8,23 +8,26 @@ from __future__ import annotations
 import datetime
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightsort.formats.formulas import DamagedSheet, uncomputed_cells
 from nightsort.formats.kinds import Kind
+from nightsort.formats.sheets import ROOT, DamagedSheet, Extent, extents, uncomputed_cells
 from nightsort.formats.table import Options, Role, Row, Values, unique_names
+from nightsort.formats.tickets import MOST_COLUMNS
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, listed
 
 if TYPE_CHECKING:
-    from python_calamine import CalamineSheet, CalamineWorkbook
+    from python_calamine import CalamineWorkbook
 
 MOST_UNPACKED_BYTES = 2 * 1024**3
 """A few kilobytes of zip may stand for as much as a disk holds."""
+MOST_CELLS = 20_000_000
+"""A cell takes some 50 bytes, empty or not: 1 GB."""
 MOST_BYTES = 512 * 1024**2
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -80,7 +83,7 @@ class Spreadsheet:
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not empty, with their numbers."""
-        with opened(self.file) as (workbook, _):
+        with opened(self.file) as workbook:
             for number, values in enumerate(workbook.get_sheet_by_name(self.sheet).iter_rows(), 1):
                 cells = [as_text(value) for value in values]
                 if any(cell.strip() for cell in cells):
@@ -93,33 +96,42 @@ def open_spreadsheet(file: UnchangedFile, options: Options) -> Spreadsheet:
     Raises:
         UnusableFile: it is protected, is no spreadsheet, has several sheets or cells that were never computed.
     """
-    with opened(file) as (workbook, content):
-        name = sheet_of(file.path, workbook, options.sheet)
-        refuse_uncomputed(file.path, content, name)
-        others = len(workbook.sheet_names) - 1
-    table = Spreadsheet(file, name, notes=(f"the sheet {name!r} is read, of {others + 1}",) if others else ())
+    content = content_of(file)
+    try:
+        sheets = extents(content)
+        name = sheet_of(file.path, sheets, options.sheet)
+        refuse_extent(file.path, name, sheets[name])
+        refuse_uncomputed(file.path, name, uncomputed_cells(content, name))
+    except DamagedSheet:
+        raise UnusableFile(file.path, DAMAGED) from None
+    table = Spreadsheet(file, name, notes=(f"the sheet {name!r} is read, of {len(sheets)}",) if len(sheets) > 1 else ())
     return replace(table, header=unique_names(table.own_header()))
 
 
+def content_of(file: UnchangedFile) -> bytes:
+    """The whole file.
+
+    Raises:
+        UnusableFile: it is no spreadsheet by its first bytes, or larger than memory should hold.
+    """
+    with file.content() as stream:
+        content = stream.read(MOST_BYTES + 1)
+        refuse_content(file.path, content)
+        return content
+
+
 @contextmanager
-def opened(file: UnchangedFile) -> Iterator[tuple[CalamineWorkbook, bytes]]:
+def opened(file: UnchangedFile) -> Iterator[CalamineWorkbook]:
     try:
         import python_calamine as calamine
     except ImportError:
         raise UnusableFile(file.path, MISSING) from None
-    with file.content() as stream:
-        content = stream.read(MOST_BYTES + 1)
-        refuse_content(file.path, content)
-        try:
-            workbook = calamine.CalamineWorkbook.from_object(io.BytesIO(content))
-        except calamine.PasswordError:
-            raise UnusableFile(file.path, PROTECTED) from None
-        except (calamine.CalamineError, calamine.ZipError, calamine.XmlError):
-            raise UnusableFile(file.path, f"{NO_SPREADSHEET}; or it is damaged: export it anew") from None
-        try:
-            yield workbook, content
-        except (calamine.CalamineError, calamine.XmlError):
-            raise UnusableFile(file.path, DAMAGED) from None
+    try:
+        yield calamine.CalamineWorkbook.from_object(io.BytesIO(content_of(file)))
+    except calamine.PasswordError:
+        raise UnusableFile(file.path, PROTECTED) from None
+    except (calamine.CalamineError, calamine.XmlError, calamine.ZipError):
+        raise UnusableFile(file.path, DAMAGED) from None
 
 
 def refuse_content(path: Path, content: bytes) -> None:
@@ -139,27 +151,29 @@ def refuse_content(path: Path, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
+            is_workbook = ROOT in archive.namelist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
         raise UnusableFile(path, "it is damaged or was cut: export it anew") from None
+    if not is_workbook:
+        raise UnusableFile(path, NO_SPREADSHEET)
     if unpacked > MOST_UNPACKED_BYTES:
         raise UnusableFile(path, f"it unpacks to {unpacked:,} bytes: save it as CSV in UTF-8")
 
 
-def sheet_of(path: Path, workbook: CalamineWorkbook, told: str | None) -> str:
+def sheet_of(path: Path, sheets: Mapping[str, Extent | None], told: str | None) -> str:
     """The sheet to read.
 
     Raises:
         UnusableFile: there are several with something in them, or none of the name that was told.
     """
-    names: list[str] = workbook.sheet_names
     if told is not None:
-        same = [name for name in names if name == told] or [
-            name for name in names if name.casefold() == told.casefold()
+        same = [name for name in sheets if name == told] or [
+            name for name in sheets if name.casefold() == told.casefold()
         ]
         if not same:
-            raise UnusableFile(path, f"there is no sheet {told!r}: it has {listed(names)}")
+            raise UnusableFile(path, f"there is no sheet {told!r}: it has {listed(list(sheets))}")
         return same[0]
-    filled: list[str] = [name for name in names if is_filled(workbook.get_sheet_by_name(name))]
+    filled = [name for name, extent in sheets.items() if extent is not None]
     if not filled:
         raise UnusableFile(path, "its sheets are all empty")
     if len(filled) > 1:
@@ -167,20 +181,29 @@ def sheet_of(path: Path, workbook: CalamineWorkbook, told: str | None) -> str:
     return filled[0]
 
 
-def is_filled(sheet: CalamineSheet) -> bool:
-    return bool(sheet.height > 0 and sheet.width > 0)
+def refuse_extent(path: Path, sheet: str, extent: Extent | None) -> None:
+    """Refuses a sheet that is empty, or whose rectangle of cells is more than memory should hold.
+
+    Raises:
+        UnusableFile: as it says.
+    """
+    if extent is None:
+        raise UnusableFile(path, f"the sheet {sheet!r} is empty")
+    if extent.last_column > MOST_COLUMNS or extent.cells > MOST_CELLS:
+        raise UnusableFile(
+            path,
+            f"its cells reach to row {extent.last_row:,} and column {extent.last_column:,}, which is more than "
+            f"{MOST_CELLS:,} cells: delete what stands far off, or save it as CSV in UTF-8",
+            f"sheet {sheet!r}",
+        )
 
 
-def refuse_uncomputed(path: Path, content: bytes, sheet: str) -> None:
-    """Refuses a sheet with formulas that have no value, as programs write them that do not compute.
+def refuse_uncomputed(path: Path, sheet: str, found: Sequence[str]) -> None:
+    """Refuses formulas that have no value, as programs write them that do not compute.
 
     Raises:
         UnusableFile: with the first of the cells.
     """
-    try:
-        found = uncomputed_cells(content, sheet)
-    except DamagedSheet:
-        raise UnusableFile(path, DAMAGED) from None
     if not found:
         return
     more = f" and {len(found) - SHOWN_PLACES:,} more" if len(found) > SHOWN_PLACES else ""

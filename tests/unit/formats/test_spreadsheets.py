@@ -99,6 +99,21 @@ def test_a_cell_beyond_the_header_has_a_column(tmp_path: Path) -> None:
     assert [row.cells for row in table.records()] == [("1", "a", ""), ("2", "b", "c")]
 
 
+@pytest.mark.parametrize("far", ["XFD1048576", "ZZZZ4", "A20000001", "C99999999991"])
+def test_a_cell_that_stands_far_off_is_named_before_it_fills_the_memory(tmp_path: Path, far: str) -> None:
+    stray = Xml(f'><v>1</v></c><c r="{far}"><v>1</v>')
+    path = put(tmp_path, workbook({"Export": (HEADER, (1, "a", "b", stray))}))
+
+    assert "more than 20,000,000 cells: delete what stands far off, or save it as CSV" in said_of(path)
+
+
+def test_cells_that_are_empty_reach_nowhere(tmp_path: Path) -> None:
+    empty = Xml('><v>1</v></c><c r="XFD1048576" s="1"/><c r="E2"><v>2</v>')
+    table = open_table(put(tmp_path, workbook({"Export": (HEADER, (1, "a", "b", empty))})))
+
+    assert [row.cells for row in table.records()] == [("1", "a", "b", "1", "2")]
+
+
 BAD: dict[str, tuple[bytes, str]] = {
     "protected": (PROTECTED, "a password protects it: save it without one"),
     "old": (PROTECTED[:512], "this is a spreadsheet of an old kind (.xls): save it as .xlsx"),
@@ -188,4 +203,5 @@ def test_a_library_that_is_missing_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
 
-    assert what in said_of(put(tmp_path, parquet(), name))
+    content = parquet() if name.endswith("parquet") else workbook({"Export": ROWS})
+    assert what in said_of(put(tmp_path, content, name))

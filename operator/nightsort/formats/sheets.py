@@ -1,4 +1,8 @@
-"""Cells of a workbook whose formula nobody has computed: read as empty, a ticket would be bought without its text."""
+"""What calamine does not tell of a workbook's sheets: how far their cells reach, and which formulas have no value.
+
+It holds a sheet as a full rectangle, so that one stray cell at the far corner takes 400 GB and ends the process. A
+formula that nobody has computed is read as empty, and a ticket would be bought without its text.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,16 @@ import posixpath
 import re
 import zipfile
 import zlib
+from dataclasses import dataclass
 from typing import IO
 from xml.parsers import expat  # which has bounded what entities may grow to since 2.4.1
 
 CHUNK = 1 << 20
 FORMULA = re.compile(rb"[<:]f[ />]")
-WORKBOOK = "xl/workbook.xml"
-RELATIONS = "xl/_rels/workbook.xml.rels"
+CELL = re.compile(rb"<(?:\w+:)?c\b[^>]*?\sr=[\"']([A-Z]+)([0-9]+)[\"'][^>]*(?<!/)>")
+"""A cell that is not empty."""
+LONGEST_TAG = 4096
+ROOT = "_rels/.rels"
 DAMAGE = (
     expat.ExpatError,
     zipfile.BadZipFile,
@@ -21,6 +28,7 @@ DAMAGE = (
     ValueError,
     EOFError,
     zlib.error,
+    StopIteration,
     NotImplementedError,
     RuntimeError,
 )
@@ -28,6 +36,59 @@ DAMAGE = (
 
 class DamagedSheet(ValueError):
     """The workbook's parts are not what they should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """From where to where the cells of a sheet that are not empty reach; columns and rows count from 1."""
+
+    first_column: int
+    first_row: int
+    last_column: int
+    last_row: int
+
+    @property
+    def cells(self) -> int:
+        return (self.last_column - self.first_column + 1) * (self.last_row - self.first_row + 1)
+
+
+def extents(content: bytes) -> dict[str, Extent | None]:
+    """The sheets of a workbook in their order; None where one is empty.
+
+    Raises:
+        DamagedSheet: it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {name: extent_of(archive, member) for name, member in members(archive).items()}
+    except DAMAGE:
+        raise DamagedSheet from None
+
+
+def extent_of(archive: zipfile.ZipFile, member: str) -> Extent | None:
+    columns: set[bytes] = set()
+    first, last = 0, 0
+    with archive.open(member) as file:
+        rest = b""
+        while chunk := file.read(CHUNK):
+            text = rest + chunk
+            end = 0
+            for cell in CELL.finditer(text):
+                end = cell.end()
+                columns.add(cell[1])
+                row = int(cell[2])
+                first, last = min(first or row, row), max(last, row)
+            rest = text[max(end, len(text) - LONGEST_TAG) :]
+    places = [column_number(letters) for letters in columns]
+    return Extent(min(places), first, max(places), last) if places else None
+
+
+def column_number(letters: bytes) -> int:
+    """1 for A, 27 for AA."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
 
 
 def uncomputed_cells(content: bytes, sheet: str) -> list[str]:
@@ -38,8 +99,8 @@ def uncomputed_cells(content: bytes, sheet: str) -> list[str]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            member = member_of(archive, sheet)
-            if member is None or not has_formulas(archive, member):
+            member = members(archive)[sheet]
+            if not has_formulas(archive, member):
                 return []
             with archive.open(member) as file:
                 return Cells().uncomputed(file)
@@ -58,19 +119,22 @@ def has_formulas(archive: zipfile.ZipFile, member: str) -> bool:
     return False
 
 
-def member_of(archive: zipfile.ZipFile, sheet: str) -> str | None:
-    """The file of a sheet; None where the workbook is not built in the usual way."""
-    if WORKBOOK not in archive.namelist() or RELATIONS not in archive.namelist():
-        return None
-    links = {one.get("name"): link_of(one) for one in elements(archive, WORKBOOK, "sheet")}
-    targets = {one.get("Id"): one.get("Target", "") for one in elements(archive, RELATIONS, "Relationship")}
-    target = targets.get(links.get(sheet), "")
-    member = posixpath.normpath(posixpath.join("xl", target)).lstrip("/")
-    return member if member in archive.namelist() else None
+def members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """The sheets' names and their files, in the order of the workbook."""
+    root = elements(archive, ROOT, "Relationship")
+    workbook = next(one["Target"].lstrip("/") for one in root if one["Type"].endswith("/officeDocument"))
+    folder, name = posixpath.split(workbook)
+    links = elements(archive, posixpath.join(folder, "_rels", f"{name}.rels"), "Relationship")
+    targets = {one["Id"]: one["Target"] for one in links if one["Type"].endswith("/worksheet")}
+    return {
+        one["name"]: posixpath.normpath(posixpath.join(f"/{folder}", targets[link])).lstrip("/")
+        for one in elements(archive, workbook, "sheet")
+        if (link := link_of(one)) in targets
+    }
 
 
-def link_of(attributes: dict[str, str]) -> str | None:
-    return next((value for name, value in attributes.items() if name.rpartition(":")[2] == "id"), None)
+def link_of(attributes: dict[str, str]) -> str:
+    return next((value for name, value in attributes.items() if name.rpartition(":")[2] == "id"), "")
 
 
 def elements(archive: zipfile.ZipFile, member: str, wanted: str) -> list[dict[str, str]]:

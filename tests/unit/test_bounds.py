@@ -87,6 +87,7 @@ BOUNDS: Mapping[str, str] = {
     "a spreadsheet of `nightsort classify`": (
         f"{mebibytes(spreadsheets.MOST_BYTES)}, {mebibytes(spreadsheets.MOST_UNPACKED_BYTES)} unpacked"
     ),
+    "a sheet of a spreadsheet": f"{spreadsheets.MOST_CELLS:,} cells",
     "a Parquet file of `nightsort classify`": mebibytes(parquet.MOST_BYTES),
     "a JSON list of `nightsort classify`": f"{objects.MOST_JSON_CHARS:,} characters",
     "a line of rows that are read back": f"{rows.MOST_RECORD_CHARS:,} characters",

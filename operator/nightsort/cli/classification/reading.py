@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from nightsort.domain.report import plural
 from nightsort.domain.ticket import Ticket
 from nightsort.formats.columns import Columns, UnknownColumns, find_columns
 from nightsort.formats.exports import Reading, Survey, survey, tickets_of
-from nightsort.formats.labeled import write_labeled
+from nightsort.formats.kinds import Kind, kind_of_name
+from nightsort.formats.labeled import cannot_write, refuse_target, write_labeled
 from nightsort.formats.opening import open_table
 from nightsort.formats.table import Options, Table
+from nightsort.formats.unusable import UnusableFile
 
 SUBJECT_AND_BODY = "Subject: $subject\n\n$body"
 Cells = Sequence[str | None]
@@ -46,6 +49,15 @@ class TicketFile:
         """In the order of the file. Raises UnusableFile: it is not the same any more."""
         for one in tickets_of(self.table, self.columns, self.reading):
             yield Ticket(one.id, {"subject": one.subject, "body": one.body}, "")
+
+    def refuse_output(self, path: Path) -> None:
+        """Asked before anything is bought. Raises UnusableFile: the labelled file could not be written there."""
+        target = Path(os.path.realpath(path))
+        refuse_target(self.table, path, target, Kind.CSV if target.is_dir() else kind_of_name(target))
+        if not target.parent.is_dir():
+            raise UnusableFile(path, cannot_write(FileNotFoundError()))
+        if not os.access(target.parent, os.W_OK):
+            raise UnusableFile(path, cannot_write(PermissionError()))
 
     def write(
         self,

@@ -25,7 +25,7 @@ from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.dependence import as_words, digest_of_settings, digest_of_text
 from nightsort.domain.dependence import settings_of as settings_of_spec
-from nightsort.domain.errors import Interruption
+from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import placeholders
 from nightsort.domain.report import plural
@@ -35,6 +35,8 @@ from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
 
 COLUMNS = ("category", "verdict", "reason")
+TRIED_AGAIN = "; it is tried again"
+"""What the flow does, and a command that was about to ask for the price does not."""
 
 
 def carry_out(order: Order) -> None:
@@ -84,6 +86,7 @@ class Classification:
         census = wiring.Census(self.state, digest_of_settings(settings), name, simulated=order.is_simulated)
         output = Output(self.state, order.output or labeled_path(order.file))
         wiring.settle(self.state)
+        self.table.refuse_output(output.path)
         output.refuse_strange()
         self.say(*self.table.told, self.asked.told)
         counts = census.take(self.present(), retry=self.order.retry, limit=self.order.limit)
@@ -91,10 +94,10 @@ class Classification:
         bought = self.buy(census, counts) if counts.fresh else None
         if self.order.estimate:
             return
-        census.keep_settings(as_words(settings))
         runs = census.under_way()
         if bought is False and not runs:
             fail("nothing was bought", NOT_COMPLETE)
+        census.keep_settings(as_words(settings))
         ended = self.wait(runs) if runs else []
         names = self.write(census, output)
         where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names[:-1])} and {names[-1]}"
@@ -110,7 +113,11 @@ class Classification:
 
     def buy(self, census: wiring.Census, counts: wiring.Counts) -> bool:
         """Shows the price and makes a run, where that is agreed to. Nothing is bought before the flow has it."""
-        price, day = self.engine.estimate(self.asked.spec, census)
+        try:
+            price, day = self.engine.estimate(self.asked.spec, census)
+        except Waiting as waiting:
+            why = waiting.message.removesuffix(TRIED_AGAIN)
+            raise InvalidOrder(f"nothing was bought: {why}; run the same command again when that is over") from None
         offer.show(self.out, self.order, self.asked.spec, price, day)
         if self.order.estimate:
             return False
@@ -132,7 +139,12 @@ class Classification:
             return ((one.id, (one.category, one.verdict, one.reason)) for one in census.labels())
 
         output.clear_away()
-        names = self.table.write(output.path, COLUMNS, labels, output.ready)
+        try:
+            names = self.table.write(output.path, COLUMNS, labels, output.ready)
+        except InvalidFile as error:
+            raise InvalidOrder(
+                f"{error}. The labels are kept: the same command writes them, and buys none again"
+            ) from None
         output.written()
         return names
 

@@ -12,7 +12,7 @@ from tests.local.office import Office
 FILES: dict[str, tuple[bytes, str]] = {
     "no header": (b"hello there\nand more\n", "no column is known to be a subject or a body, in 'hello there'"),
     "no text": (b"name,age\na,1\n", "say which is with --body COLUMN; the file has 'name', 'age'"),
-    "two ids": (b"ticket id,ticket number,body\n1,2,x\n", X),
+    "two ids": (b"ticket id,ticket number,body\n1,2,x\n", "2 columns could be the id, 'ticket id'"),
     "doubled ids": (
         b"id,body\n1,a\n2,b\n1,c\n",
         "column 'id': 1 ticket has the id of an earlier one: \"1\" (lines 2 and 4)",

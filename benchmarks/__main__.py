@@ -22,8 +22,8 @@ from typing import Any
 from benchmarks import page
 from benchmarks.tickets import database_resource, fill_postgres, fill_sqlite, tickets
 from tests.cluster.controlplane.plane import TOP
-from tests.processes import Server
 from tests.servers.postgres import postgres
+from tests.support.processes import Server
 
 RESULTS = TOP / "benchmarks" / "results.json"
 BATCH_SECONDS = "1"

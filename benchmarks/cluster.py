@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.tickets import resource
 from tests.cluster.bench import SimulatedApi, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane
-from tests.processes import Server
+from tests.support.processes import Server
 
 CRDS = TOP / "crds"
 NAMESPACE = "bench"

@@ -15,8 +15,8 @@ from heapq import heapify, heappop, heappush
 from benchmarks.measure import now_mb
 from nightsort.api.resource import Resource
 from nightsort.ports import BatchApi
-from tests.fakes.batch_api import FakeBatchApi
-from tests.fakes.world import MemoryConnections, World
+from nightsort.testing.batch_api import FakeBatchApi
+from tests.support.world import MemoryConnections, World
 
 INTERVAL = 60
 WARM_UP, MEASURED = 5, 10

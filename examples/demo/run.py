@@ -17,7 +17,7 @@ from pathlib import Path
 from nightsort.api.status import Cost, Status
 from nightsort.domain.breakdown import breakdown
 from tests.cluster.controlplane.plane import ControlPlane, program
-from tests.processes import Server, free_ports
+from tests.support.processes import Server, free_ports
 
 HERE = Path(__file__).parent
 CRDS = HERE.parent.parent / "crds"

@@ -15,8 +15,8 @@ from typing import Any, Self
 import yaml
 
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.processes import Server, free_ports
-from tests.waiting import eventually
+from tests.support.processes import Server, free_ports
+from tests.support.waiting import eventually
 
 NIGHTSORT = [sys.executable, "-m", "nightsort"]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import nightsort
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 TOP = Path(__file__).parents[2]
 PR_SET_PDEATHSIG = 1

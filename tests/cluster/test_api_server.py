@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, inline, start_operator
-from tests.processes import free_ports
+from tests.support.processes import free_ports
 
 pytestmark = pytest.mark.cluster
 

@@ -19,8 +19,8 @@ from tests.cluster.bench import reason as ready_reason
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.proxy import KINDS, network
 from tests.cluster.trouble import Eyes, Pod, Table, quickly, settled
-from tests.processes import Server, free_ports
 from tests.servers import postgres
+from tests.support.processes import Server, free_ports
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 

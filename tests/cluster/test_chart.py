@@ -21,9 +21,9 @@ from tests.cluster.audit import Audit, granted
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane, program
 from tests.cluster.helm import CRD_NAME, HelmFailed, Release, columns, one, with_another_crd
-from tests.manifests import manifest
-from tests.processes import Server
-from tests.waiting import eventually
+from tests.support.manifests import manifest
+from tests.support.processes import Server
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

@@ -11,25 +11,14 @@ import yaml
 
 from nightsort.domain.prices import Price
 from nightsort.settings import Settings
+from tests.cluster.charts import ALL_METRICS
 from tests.cluster.controlplane.plane import TOP, ControlPlane
 from tests.cluster.helm import CHART, CRD_NAME, HelmFailed, helm, one, render
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 pytestmark = pytest.mark.cluster
 
 VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
-ALL_METRICS = {
-    "service": {"enabled": True, "annotations": {"prometheus.io/scrape": "true"}},
-    "serviceMonitor": {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}},
-    "podMonitor": {"enabled": True},
-    "rules": {
-        "enabled": True,
-        "labels": {"release": "prometheus"},
-        "alertLabels": {"team": "support"},
-        "spendUSD": 12.5,
-    },
-    "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Nightsort"}},
-}
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 NIGHTLY = {"enabled": True, "spec": manifest()["spec"]}
 CASES: dict[str, dict[str, Any]] = {

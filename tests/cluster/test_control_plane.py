@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.controlplane.plane import VERSION, ControlPlane, KubectlFailed, program
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

@@ -9,7 +9,7 @@ import pytest
 
 from nightsort.api.resource import Resource
 from tests.cluster.controlplane.plane import ControlPlane, KubectlFailed
-from tests.manifests import ACCEPTED, REFUSED, manifest, names
+from tests.support.manifests import ACCEPTED, REFUSED, manifest, names
 
 pytestmark = pytest.mark.cluster
 

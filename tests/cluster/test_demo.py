@@ -12,7 +12,7 @@ from subprocess import PIPE
 import pytest
 
 from tests.cluster.controlplane.plane import TOP
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 

@@ -11,7 +11,7 @@ from nightsort.adapters.kubernetes.events import KubeEvents
 from nightsort.api.resource import Meta
 from nightsort.domain.reasons import Reason
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 pytestmark = pytest.mark.cluster
 

@@ -13,10 +13,10 @@ import yaml
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline
 from tests.cluster.controlplane.plane import TOP, KubectlFailed, program
-from tests.gitops import argo_cd, flux, kstatus
-from tests.processes import Server
-from tests.unit.test_gitops import distinct
-from tests.waiting import eventually
+from tests.support.gitops import argo_cd, flux, kstatus
+from tests.support.histories import distinct
+from tests.support.processes import Server
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

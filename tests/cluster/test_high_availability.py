@@ -16,8 +16,8 @@ from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, st
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.trouble import Eyes, Table, quickly, settled
 from tests.cluster.two_operators import TROUBLES, Trouble, pair
-from tests.processes import Server, free_ports
-from tests.waiting import eventually
+from tests.support.processes import Server, free_ports
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 

@@ -20,8 +20,8 @@ import yaml
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, reason
 from tests.cluster.controlplane.plane import program
 from tests.cluster.proxy import network
-from tests.processes import Server
-from tests.waiting import eventually
+from tests.support.processes import Server
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

@@ -18,7 +18,7 @@ from tests.cluster.fixtures import CRDS
 from tests.cluster.helm import grown
 from tests.cluster.proxy import network
 from tests.cluster.trouble import Eyes, Pod, Table
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

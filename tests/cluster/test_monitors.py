@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster.charts import ALL_METRICS
 from tests.cluster.controlplane.plane import ControlPlane, KubectlFailed
 from tests.cluster.helm import Document, render
-from tests.cluster.test_chart_rendered import ALL_METRICS
 
 pytestmark = pytest.mark.cluster
 

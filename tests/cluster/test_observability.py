@@ -24,9 +24,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.cluster.bench import SimulatedApi, User, batch, inline, start_operator
 from tests.cluster.helm import CHART, one, render
-from tests.parts import need
-from tests.processes import Server, free_ports
-from tests.waiting import eventually
+from tests.support.parts import need
+from tests.support.processes import Server, free_ports
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

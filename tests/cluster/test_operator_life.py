@@ -20,8 +20,8 @@ import pytest
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, inline
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.trouble import Eyes, Pod, Table, resident_megabytes, settled
-from tests.processes import Server, free_ports
-from tests.waiting import eventually
+from tests.support.processes import Server, free_ports
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 

@@ -13,8 +13,8 @@ import pytest
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane
 from tests.cluster.helm import CRD_NAME, Release, one
-from tests.processes import Server, free_ports
-from tests.waiting import eventually
+from tests.support.processes import Server, free_ports
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

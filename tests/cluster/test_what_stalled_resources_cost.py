@@ -18,8 +18,8 @@ import yaml
 from tests.cluster.audit import Audit
 from tests.cluster.bench import SimulatedApi, batch, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane
-from tests.processes import free_ports
-from tests.waiting import eventually
+from tests.support.processes import free_ports
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 

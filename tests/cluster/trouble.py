@@ -18,7 +18,7 @@ import psycopg
 from tests.cluster.bench import SimulatedApi, User, batch, condition
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.crowd import Fork, Nursery
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 GRACE_SECONDS = 3
 QUERY = "SELECT id, subject, body FROM tickets WHERE category IS NULL AND night = {night}"

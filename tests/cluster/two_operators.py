@@ -14,7 +14,7 @@ from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.crowd import Fork, Nursery
 from tests.cluster.proxy import Network, network
 from tests.cluster.trouble import GRACE_SECONDS
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 Trouble = Literal["killed", "paused", "asked to end", "cut off"]
 TROUBLES: tuple[Trouble, ...] = ("killed", "paused", "asked to end", "cut off")

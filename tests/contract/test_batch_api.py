@@ -20,8 +20,8 @@ from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import BatchApi
 from nightsort.simulator import Simulator, SimulatorOptions
-from tests.fakes.batch_api import MODEL, FakeBatchApi
-from tests.fakes.clock import VirtualClock
+from nightsort.testing.batch_api import MODEL, FakeBatchApi
+from nightsort.testing.clock import VirtualClock
 
 TAG = "k3f9a2"
 SPEC = Spec.model_validate({"model": MODEL, "source": {"inline": {"tickets": []}}})

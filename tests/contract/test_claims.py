@@ -24,9 +24,9 @@ from nightsort.api.spec import ConfigMapResults
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
 from nightsort.ports import ClaimedSink, ConfigMaps
+from nightsort.testing.config_maps import MemoryConfigMaps
+from nightsort.testing.sink_contract import SUMMARY, THREE, chunks
 from tests.contract.object_places import Directory, Place, file_place, s3_place
-from tests.contract.sink_contract import SUMMARY, THREE, chunks
-from tests.fakes.config_maps import MemoryConfigMaps
 from tests.servers.s3 import KEYS
 
 

@@ -23,10 +23,10 @@ from nightsort.api.status import Status
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Stalled, Waiting
 from nightsort.ports import ConfigMaps
+from nightsort.testing.config_maps import MemoryConfigMaps
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.manifests import manifest
-from tests.waiting import eventually
+from tests.support.manifests import manifest
+from tests.support.waiting import eventually
 
 ROWS = {"results.jsonl": '{"id": "1", "category": "Über ✓"}\n', "empty": "", "lines.csv": "a,b\r\n1,2\r\n\n"}
 

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from nightsort.adapters.sql.database import Database
 from nightsort.adapters.sql.lines import Deadlines
 from nightsort.domain.errors import Waiting
+from tests.contract.certificates import certificate
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_postgresql, only_servers
-from tests.contract.test_database_sink import sink_of
-from tests.contract.test_database_tls import certificate
+from tests.contract.tables import sink_of
 from tests.servers import between
 from tests.servers.between import Spoil, counted, dripping
 from tests.servers.refusers import Conversation, message
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 __all__ = ["certificate", "database"]
 

@@ -12,10 +12,10 @@ from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
 from nightsort.domain.ticket import Ticket
+from nightsort.testing.sink_contract import chunks, labeled
 from tests.cases import statements
 from tests.contract.databases import ANY_HOST, TestDatabase, database
-from tests.contract.sink_contract import chunks, labeled
-from tests.contract.test_database_sink import TEXT, Mode, sink_of
+from tests.contract.tables import TEXT, Mode, sink_of
 
 __all__ = ["database"]
 

@@ -10,6 +10,7 @@ from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
+from nightsort.testing.sink_contract import chunks, labeled
 from tests.cases import statements
 from tests.contract.databases import (
     ANY_HOST,
@@ -19,8 +20,7 @@ from tests.contract.databases import (
     only_postgresql,
     only_sqlite,
 )
-from tests.contract.sink_contract import chunks, labeled
-from tests.contract.test_database_sink import Mode, sink_of
+from tests.contract.tables import Mode, sink_of
 
 __all__ = ["database"]
 

@@ -11,6 +11,7 @@ from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
+from nightsort.testing.sources import MemorySource
 from tests.contract.databases import (
     ANY_HOST,
     TestDatabase,
@@ -18,8 +19,7 @@ from tests.contract.databases import (
     database,
     only_postgresql,
 )
-from tests.fakes.sources import MemorySource
-from tests.fakes.world import World
+from tests.support.world import World
 
 __all__ = ["another_database", "database"]
 

@@ -7,7 +7,7 @@ import pytest
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.stored import Rehearsal
 from tests.contract.databases import TestDatabase, database, only_mariadb, only_postgresql
-from tests.contract.test_database_sink import a_user_with, refusal, sink_of
+from tests.contract.tables import a_user_with, refusal, sink_of
 from tests.servers import refusers
 from tests.servers.refusers import Conversation, answering
 

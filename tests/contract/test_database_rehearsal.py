@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
 from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
-from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.stored import Rehearsal
+from nightsort.testing.sink_contract import chunks, failed, labeled
 from tests.contract.databases import TestDatabase, database, only_mariadb, only_postgresql, only_servers, only_sqlite
-from tests.contract.sink_contract import chunks, failed, labeled
-from tests.contract.test_database_sink import TEXT, Mode, sink_of
+from tests.contract.rehearsals import everything, make, refusal
+from tests.contract.tables import TEXT, Mode, sink_of
 
 __all__ = ["database"]
 
@@ -22,26 +22,6 @@ CI = "VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"
 
 def rehearsal(*ids: str, categories: Sequence[str] = CATEGORIES) -> Rehearsal:
     return Rehearsal(len(ids), tuple(categories), ids, "claude-haiku-4-5")
-
-
-def make(database: TestDatabase, columns: str, *ids: object) -> None:
-    database.run(f"CREATE TABLE tickets (id {columns}, verdict varchar(20), reason text)")
-    if ids:
-        database.insert("tickets", *({"id": each} for each in ids))
-
-
-def everything(database: TestDatabase) -> Sequence[tuple[Any, ...]]:
-    return database.rows("SELECT * FROM tickets ORDER BY id")
-
-
-async def refusal(database: TestDatabase, what: Rehearsal, mode: Mode = "Update") -> Interruption:
-    """How the check ends, after which the table is what it was."""
-    before = everything(database)
-    with pytest.raises(Interruption) as caught:
-        await sink_of(database, mode).check(what)
-    assert caught.value.message.startswith("spec.results.database: ")
-    assert everything(database) == before
-    return caught.value
 
 
 # --- values that do not fit -------------------------------------------------------------------------------------------

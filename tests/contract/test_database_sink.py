@@ -3,55 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from nightsort.adapters.sql.database import CONNECT_ARGUMENTS, DatabasePolicy
-from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.errors import Interruption, Stalled, Waiting
+from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.stored import Rehearsal, Stored
 from nightsort.ports import Sink
+from nightsort.testing.sink_contract import CLASSIFIED, THREE, SinkContract, Store, chunks, failed, labeled
 from tests.contract.databases import (
-    ANY_HOST,
     TestDatabase,
     database,
     only_mariadb,
     only_postgresql,
     only_servers,
 )
-from tests.contract.sink_contract import CLASSIFIED, THREE, SinkContract, Store, chunks, failed, labeled
-from tests.processes import free_ports
-from tests.waiting import eventually
+from tests.contract.tables import TEXT, Mode, a_user_with, refusal, sink_of
+from tests.support.processes import free_ports
+from tests.support.waiting import eventually
 
 __all__ = ["database"]
 
-Mode = Literal["Update", "Upsert"]
 ALL = ResultColumns.model_validate({name: name for name in ResultColumns.model_fields if name != "key"})
-VERDICT = ResultColumns(verdict="verdict", reason="reason")
-TEXT = {"postgresql": "text", "mariadb": "VARCHAR(600) COLLATE utf8mb4_bin", "sqlite": "TEXT"}
-
-
-def sink_of(
-    database: TestDatabase,
-    mode: Mode = "Update",
-    columns: ResultColumns = VERDICT,
-    table: str = "tickets",
-    *,
-    overwrite: bool = False,
-    policy: DatabasePolicy = ANY_HOST,
-    transaction_rows: int = 2,
-) -> DatabaseSink:
-    return DatabaseSink(
-        database.url, table, mode, columns, policy, overwrite=overwrite, transaction_rows=transaction_rows
-    )
 
 
 def make_tickets(database: TestDatabase, *ids: object, id_type: str = "int PRIMARY KEY", body: str = "a body") -> None:
@@ -64,13 +44,6 @@ def make_tickets(database: TestDatabase, *ids: object, id_type: str = "int PRIMA
 
 def read(database: TestDatabase, columns: str = "id, category, verdict, reason") -> Sequence[tuple[Any, ...]]:
     return database.rows(f"SELECT {columns} FROM tickets ORDER BY id")
-
-
-async def refusal(sink: Sink) -> Interruption:
-    with pytest.raises(Interruption) as caught:
-        await sink.check(Rehearsal(1))
-    assert caught.value.message.startswith("spec.results.database: ")
-    return caught.value
 
 
 @dataclass
@@ -376,25 +349,6 @@ async def test_rights_are_known_before_anything_is_bought_in_mariadb(
         else:
             stopped = await refusal(sink_of(limited))
             assert stopped.reason in ("PermissionDenied", "DatabaseMissing")
-
-
-@contextmanager
-def a_user_with(database: TestDatabase, *grants: str) -> Iterator[TestDatabase]:
-    """The same database as a user without other rights."""
-    scheme, _, rest = database.url.partition("://")
-    address, name = rest.rpartition("@")[2], database.url.rpartition("/")[2]
-    user = f"u_{name[2:]}"
-    quoted = user if database.kind == "postgresql" else f"'{user}'@'127.0.0.1'"
-    create = "LOGIN PASSWORD 'p'" if database.kind == "postgresql" else "IDENTIFIED BY 'p'"
-    database.run(f"CREATE {'ROLE' if database.kind == 'postgresql' else 'USER'} {quoted} {create}")
-    database.run(*(grant.format(user=quoted, database=name) for grant in grants))
-    try:
-        yield replace(database, url=f"{scheme}://{user}:p@{address}")
-    finally:
-        if database.kind == "postgresql":
-            database.run(f"DROP OWNED BY {quoted}", f"DROP ROLE {quoted}")
-        else:
-            database.run(f"DROP USER {quoted}")
 
 
 # --- what goes wrong while rows are written ---------------------------------------------------------------------------

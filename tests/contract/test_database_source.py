@@ -14,6 +14,7 @@ from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Source
+from nightsort.testing.source_contract import MakeSource, SourceContract, read
 from tests.contract.databases import (
     ANY_HOST,
     TestDatabase,
@@ -23,9 +24,8 @@ from tests.contract.databases import (
     only_servers,
     only_sqlite,
 )
-from tests.contract.source_contract import MakeSource, SourceContract, read
-from tests.processes import free_ports
-from tests.waiting import eventually
+from tests.support.processes import free_ports
+from tests.support.waiting import eventually
 
 __all__ = ["database"]
 

@@ -8,11 +8,11 @@ import pytest
 
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
+from nightsort.testing.sink_contract import chunks, failed, labeled
 from tests.cases import statements
 from tests.contract.databases import TestDatabase, database, only_mariadb, only_postgresql, only_sqlite
-from tests.contract.sink_contract import chunks, failed, labeled
-from tests.contract.test_database_rehearsal import everything, make, refusal
-from tests.contract.test_database_sink import Mode, a_user_with, sink_of
+from tests.contract.rehearsals import everything, make, refusal
+from tests.contract.tables import Mode, a_user_with, sink_of
 
 __all__ = ["database"]
 

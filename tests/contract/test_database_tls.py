@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,10 @@ import pytest
 
 from nightsort.adapters.sql.database import Database, DatabasePolicy
 from nightsort.domain.errors import Stalled, Waiting
+from tests.contract.certificates import NAME
 from tests.servers.refusers import Talk, answering, packet
 
-NAME = "tickets.team.svc"
 LOOPBACK = DatabasePolicy(frozenset({"mysql"}), ("*.svc",), own=True, resolve=lambda host, port: ["127.0.0.1"])
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of NAME, signed by itself; the key beside it."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={NAME}"]
-    files = [
-        "-addext",
-        f"subjectAltName=DNS:{NAME}",
-        "-keyout",
-        str(folder / "key.pem"),
-        "-out",
-        str(folder / "ca.pem"),
-    ]
-    subprocess.run([*command, *files], check=True, capture_output=True)
-    return folder / "ca.pem"
 
 
 def mysql_with_tls(certificate: Path, greeted: list[str]) -> Callable[[Talk], None]:

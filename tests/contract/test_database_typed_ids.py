@@ -12,10 +12,10 @@ from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
+from nightsort.testing.sink_contract import chunks, failed, labeled
 from tests.cases import statements
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_mariadb, only_postgresql, only_servers
-from tests.contract.sink_contract import chunks, failed, labeled
-from tests.contract.test_database_sink import Mode, sink_of
+from tests.contract.tables import Mode, sink_of
 
 __all__ = ["database"]
 

@@ -13,7 +13,7 @@ from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
 from tests.contract.databases import ANY_HOST, TestDatabase, another_database, database
-from tests.fakes.world import World
+from tests.support.world import World
 
 __all__ = ["another_database", "database"]
 

@@ -22,10 +22,10 @@ from nightsort.api.status import BatchRecord, BatchState, Condition, Cost, Statu
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
 from nightsort.domain.recovery import Kept, worth_keeping
 from nightsort.ports import Ledger
+from nightsort.testing.ledger import MemoryLedger
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.fakes.ledger import MemoryLedger
-from tests.manifests import manifest, stored
-from tests.waiting import eventually
+from tests.support.manifests import manifest, stored
+from tests.support.waiting import eventually
 
 TAG = "k3f9a2"
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)

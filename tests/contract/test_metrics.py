@@ -16,7 +16,7 @@ from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.ports import Metrics
-from tests.fakes.metrics import MemoryMetrics
+from nightsort.testing.metrics import MemoryMetrics
 
 RUN = ("support", "claude-haiku-4-5")
 OTHER = ("sales", "claude-sonnet-4-5")

@@ -19,8 +19,8 @@ from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.stored import Rehearsal
+from nightsort.testing.sink_contract import STORED, SUMMARY, THREE, SinkContract, chunks, failed, labeled
 from tests.contract.object_places import Place, place, s3_place
-from tests.contract.sink_contract import STORED, SUMMARY, THREE, SinkContract, chunks, failed, labeled
 from tests.servers import s3
 from tests.servers.s3 import Bucket
 

@@ -25,8 +25,8 @@ from nightsort.api.object_store import ObjectStoreSource
 from nightsort.domain.errors import Rejected, SourceChanged, Stalled, Waiting
 from nightsort.formats import tickets as ticket_files
 from nightsort.formats.tickets import EMPTY
+from nightsort.testing.source_contract import FileContract, MakeSource, SourceContract, read
 from tests.contract.object_places import Place, file_place, place
-from tests.contract.source_contract import FileContract, MakeSource, SourceContract, read
 from tests.servers import s3
 from tests.servers.s3 import Bucket
 

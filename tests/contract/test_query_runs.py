@@ -14,7 +14,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_postgresql
-from tests.fakes.world import World
+from tests.support.world import World
 
 __all__ = ["database"]
 

@@ -24,9 +24,9 @@ from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
 from nightsort.domain.stored import Rehearsal, Summary
 from nightsort.formats.rows import COLUMNS, FORMATS, FULL_PART
 from nightsort.ports import Sink
-from tests.contract.sink_contract import SinkContract
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.fakes.sinks import MemorySink
+from nightsort.testing.config_maps import MemoryConfigMaps
+from nightsort.testing.sink_contract import SinkContract
+from nightsort.testing.sinks import MemorySink
 
 OWNER = Meta("support", "tonight", "uid-1")
 STRANGER = Meta("support", "yesterday", "uid-2")

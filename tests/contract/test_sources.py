@@ -21,9 +21,9 @@ from nightsort.domain.file_kinds import flaw_in
 from nightsort.domain.ticket import Ticket
 from nightsort.formats.tickets import EMPTY
 from nightsort.ports import Source
-from tests.contract.source_contract import NAMED, FileContract, MakeSource, SourceContract, read
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.fakes.sources import MemorySource
+from nightsort.testing.config_maps import MemoryConfigMaps
+from nightsort.testing.source_contract import NAMED, FileContract, MakeSource, SourceContract, read
+from nightsort.testing.sources import MemorySource
 
 OWNER = Meta("support", "tonight", "uid-1")
 Tickets = Mapping[str, Mapping[str, str]]

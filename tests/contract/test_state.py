@@ -22,9 +22,9 @@ from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Sink, Source
-from tests.contract.sink_contract import CLASSIFIED, SinkContract, chunks, failed, labeled
-from tests.contract.source_contract import MakeSource, SourceContract
-from tests.manifests import stored
+from nightsort.testing.sink_contract import CLASSIFIED, SinkContract, chunks, failed, labeled
+from nightsort.testing.source_contract import MakeSource, SourceContract
+from tests.support.manifests import stored
 
 SETTINGS, OTHERS = b"settings", b"others"
 NAME = "tickets.csv"

@@ -19,10 +19,10 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption
 from nightsort.domain.stored import Rehearsal
 from nightsort.settings import Settings
+from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.wiring.connector import Connector
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.manifests import manifest
 from tests.servers.mute import MuteServers, mute_servers
+from tests.support.manifests import manifest
 
 MUTE = 50
 TICKETS = 3_000

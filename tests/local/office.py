@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.cluster.bench import NIGHTSORT, SimulatedApi
 from tests.local.shell import KEY, Outcome, run
-from tests.processes import Server
+from tests.support.processes import Server
 
 CATEGORIES = ("--categories", "billing,technical,account,other")
 TEXTS = {"billing": "A billing question", "technical": "A technical problem", "account": "My account is locked"}

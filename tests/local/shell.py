@@ -18,7 +18,7 @@ import yaml
 
 from nightsort.__main__ import main
 from tests.cluster.bench import NIGHTSORT, SimulatedApi
-from tests.processes import Server
+from tests.support.processes import Server
 
 KEY = {"ANTHROPIC_API_KEY": "a-key"}
 

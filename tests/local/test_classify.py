@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from tests.local.office import CATEGORIES, Office
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def figures(out: str) -> dict[str, int]:

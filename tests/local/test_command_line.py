@@ -14,8 +14,8 @@ import pytest
 
 from tests.cluster.bench import NIGHTSORT, batch, inline
 from tests.local.shell import KEY, Shell, from_database, into_database, run, secret
-from tests.processes import Server, free_ports
-from tests.waiting import eventually
+from tests.support.processes import Server, free_ports
+from tests.support.waiting import eventually
 
 TWO = inline("I was charged twice", "The app crashes")
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.bench import batch, inline
 from tests.local.shell import Shell, from_database, into_database, secret
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "local.yaml"
 TWO = inline("I was charged twice", "The app crashes")

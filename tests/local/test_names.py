@@ -11,7 +11,7 @@ import pytest
 
 from tests.cluster.bench import batch, inline
 from tests.local.shell import Shell, into_database, secret
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 TWO = inline("I was charged twice", "The app crashes")
 THREE = inline("Refund my invoice", "Where is my card?", "It is slow")

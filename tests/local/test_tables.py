@@ -9,7 +9,7 @@ import pytest
 from tests.cases import statements
 from tests.cluster.bench import batch
 from tests.contract.databases import TestDatabase
-from tests.contract.test_database_sink import a_user_with
+from tests.contract.tables import a_user_with
 from tests.local.shell import Outcome, Shell, from_database, into_database, secret
 
 BOTH = {"key": ["tenant", "id"]}

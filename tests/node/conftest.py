@@ -17,8 +17,8 @@ from tests.cluster.trouble import Eyes, Table
 from tests.node.installation import Installation
 from tests.node.machine import Machine
 from tests.node.node import Node, parts_missing
-from tests.parts import absent
 from tests.servers import postgres
+from tests.support.parts import absent
 
 numbers = itertools.count(1)
 

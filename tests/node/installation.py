@@ -13,7 +13,7 @@ from tests.cluster.bench import SimulatedApi, User
 from tests.cluster.helm import CHART, CRD_NAME, Release
 from tests.cluster.trouble import Table
 from tests.node.node import IMAGE, TAG, Node
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 OPERATOR = "app.kubernetes.io/component=operator"

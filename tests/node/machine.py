@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.cluster.controlplane.plane import program
-from tests.processes import Server
-from tests.waiting import eventually
+from tests.support.processes import Server
+from tests.support.waiting import eventually
 
 PROGRAMS = ("unshare", "nsenter", "ip", "mount")
 SPACES = ("--mount", "--net", "--pid", "--ipc", "--uts")

@@ -14,9 +14,9 @@ import yaml
 from tests.cluster.controlplane.plane import NODE_PROGRAMS, TOP, ControlPlane, MissingProgram, program
 from tests.node import machine
 from tests.node.machine import BRIDGE, DISK, Machine, found, removed
-from tests.parts import ROOT
-from tests.processes import Server
-from tests.waiting import eventually
+from tests.support.parts import ROOT
+from tests.support.processes import Server
+from tests.support.waiting import eventually
 
 PROGRAMS = ("containerd", "ctr", "runc", "containerd-shim-runc-v2")
 PLUGINS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))

@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.bench import SimulatedApi, condition
 from tests.cluster.trouble import Eyes, Table, paid_and_labelled_once, settled
 from tests.node.installation import Installation, container, is_ready
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
 

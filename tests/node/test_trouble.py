@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.bench import SimulatedApi
 from tests.cluster.trouble import Eyes, Table, settled
 from tests.node.installation import START_SECONDS, Installation, container
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
 

@@ -10,7 +10,7 @@ from tests.cluster.bench import SimulatedApi
 from tests.cluster.helm import CRD_NAME, columns, with_another_crd
 from tests.cluster.trouble import Eyes, Table, settled
 from tests.node.installation import START_SECONDS, Installation
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(300)]
 

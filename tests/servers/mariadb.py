@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 import pymysql
 
-from tests.parts import need
-from tests.processes import Server, free_ports
 from tests.servers.postgres import with_database
+from tests.support.parts import need
+from tests.support.processes import Server, free_ports
 
 USER = "nightsort"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.processes import Server, free_ports
+from tests.support.processes import Server, free_ports
 
 USER = "nightsort"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import obstore
 from obstore.store import S3Store
 
-from tests.processes import Server, free_ports
+from tests.support.processes import Server, free_ports
 
 KEYS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "very-secret-key"}
 

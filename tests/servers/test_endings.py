@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts import left_out
-from tests.processes import DidNotStart, Server
+from tests.support.parts import left_out
+from tests.support.processes import DidNotStart, Server
 
 TOP = Path(__file__).parents[2]
 HEAD = """
 import pathlib, sys
 import pytest
-from tests.parts import need
-from tests.processes import Server
+from tests.support.parts import need
+from tests.support.processes import Server
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 """
 
@@ -39,7 +39,7 @@ def tried(folder: Path, code: str, **environment: str) -> tuple[int, str]:
     )
     inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_CURRENT_TEST")}
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-ra", "-p", "tests.endings", "-p", "no:cacheprovider", "test_it.py"],
+        [sys.executable, "-m", "pytest", "-ra", "-p", "tests.support.endings", "-p", "no:cacheprovider", "test_it.py"],
         cwd=folder,
         env={**inherited, "PYTHONPATH": str(TOP), **environment},
         capture_output=True,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import DidNotStart, Server
-from tests.waiting import eventually
+from tests.support.processes import DidNotStart, Server
+from tests.support.waiting import eventually
 
 SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
 
@@ -17,7 +17,7 @@ SLEEPER = [sys.executable, "-c", "import time; print('here', flush=True); time.s
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
 def test_a_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     start = (
-        "import pathlib, sys; from tests.processes import Server; "
+        "import pathlib, sys; from tests.support.processes import Server; "
         f"print(Server.start({SLEEPER!r}, pathlib.Path({str(tmp_path / 'log')!r})).pid, flush=True); sys.stdin.read()"
     )
     parent = subprocess.Popen([sys.executable, "-c", start], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -17,7 +17,7 @@ from nightsort.domain.custom_id import tag_of
 from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
-from tests.fakes.batch_api import FakeBatchApi, Held, read_requests, tokens
+from nightsort.testing.batch_api import FakeBatchApi, Held, read_requests, tokens
 from tests.simulation.ailing import NOT_TAKEN
 from tests.simulation.apart import Counts
 from tests.simulation.wire import Wire
@@ -100,10 +100,10 @@ class Account(FakeBatchApi):
         )
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
-        if self.drought and self.drought[0] <= self._clock.now() < self.drought[1]:
+        if self.drought and self.drought[0] <= self.clock.now() < self.drought[1]:
             raise self._refusal
         sent = body.read()
-        if self.ails and self.ails[0] <= self._clock.now() < self.ails[1]:
+        if self.ails and self.ails[0] <= self.clock.now() < self.ails[1]:
             self.tried(tag)
             raise NOT_TAKEN[self.ails[2]]
         if any(ticket_of(text) in self.refuses for text in read_requests(sent).values()):
@@ -160,7 +160,7 @@ class Account(FakeBatchApi):
         before = held.answers
         await super().cancel(batch_id)
         if held.answers is not before:
-            held.ends_at = self._clock.now() + timedelta(seconds=CANCEL_SECONDS)
+            held.ends_at = self.clock.now() + timedelta(seconds=CANCEL_SECONDS)
             kept = [self._rng.random() < 0.5 for _ in before]
             held.answers = [old if keep else new for old, new, keep in zip(before, held.answers, kept, strict=True)]
 
@@ -169,9 +169,9 @@ class Account(FakeBatchApi):
 
         For a while a gateway's page comes in their place.
         """
-        if self.page and self.page[0] <= self._clock.now() < self.page[1]:
+        if self.page and self.page[0] <= self.clock.now() < self.page[1]:
             return []
-        if self.accident and self._clock.now() < self.accident[1] and tag_of(answers[0].custom_id) in self.wire.broken:
+        if self.accident and self.clock.now() < self.accident[1] and tag_of(answers[0].custom_id) in self.wire.broken:
             raise RuntimeError("an accident")
         lines = [answer for answer in answers if answer.custom_id not in self.withheld]
         self._rng.shuffle(lines)
@@ -182,13 +182,13 @@ class Account(FakeBatchApi):
 
     def crowd(self) -> None:
         """From now on the list is too long, which an hour ago it was already."""
-        self.crowded, ago = True, self._clock.now() - timedelta(hours=1)
+        self.crowded, ago = True, self.clock.now() - timedelta(hours=1)
         answers = [Answer("theirs-0", "succeeded", "billing", "end_turn")]
         self.held[f"{self._prefix}0000"] = Held(f"{self._prefix}0000", "theirs", ago, ago, answers)
 
     def stranger(self, requests: int) -> None:
         """Another tenant of the workspace buys a batch of as many requests."""
-        number, now = len(self.held) + 1, self._clock.now()
+        number, now = len(self.held) + 1, self.clock.now()
         answers = [Answer(f"theirs-{each}", "succeeded", "billing", "end_turn") for each in range(requests)]
         ends = now + timedelta(seconds=self._rng.uniform(5, 7200))
         held = Held(f"{self._prefix}{number:04d}", "theirs", now, ends, answers)

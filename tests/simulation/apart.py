@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tests.fakes.batch_api import Held
+from nightsort.testing.batch_api import Held
 from tests.simulation.virtual import LoopClock
 
 UNTOLD = ("", "")

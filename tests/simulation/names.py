@@ -15,7 +15,7 @@ from nightsort.domain.answer import Row
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Waiting
 from nightsort.domain.reasons import Reason
-from tests.fakes.config_maps import MemoryConfigMaps
+from nightsort.testing.config_maps import MemoryConfigMaps
 from tests.simulation.truth import Shelf
 
 if TYPE_CHECKING:

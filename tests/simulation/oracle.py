@@ -16,7 +16,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.custom_id import tag_of
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import UNTOLD
-from tests.fakes.batch_api import Held
+from nightsort.testing.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
 from tests.simulation.ailing import most_tries
 from tests.simulation.scenario import LONG_CHARS

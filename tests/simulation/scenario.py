@@ -21,8 +21,8 @@ from nightsort.api.spec import (
 )
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.ticket import Ticket
-from tests.fakes.batch_api import MODEL
-from tests.fakes.sources import MemoryQuery, MemorySource
+from nightsort.testing.batch_api import MODEL
+from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.simulation.account import text_of
 
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))

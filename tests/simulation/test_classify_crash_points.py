@@ -33,9 +33,9 @@ from nightsort.domain.errors import OutcomeUnknown
 from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi
 from nightsort.settings import Settings
+from nightsort.testing.batch_api import FakeBatchApi
+from nightsort.testing.clock import VirtualClock
 from nightsort.wiring.classify import StateConnections
-from tests.fakes.batch_api import FakeBatchApi
-from tests.fakes.clock import VirtualClock
 
 TEXTS = {"1": "billing", "2": "technical", "3": "late", "4": "billing", "5": ""}
 FOUND = {"1": "billing", "2": "technical", "3": "other", "4": "billing", "5": ""}

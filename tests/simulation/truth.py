@@ -14,7 +14,7 @@ from nightsort.domain.answer import Row
 from nightsort.domain.record import batch_ids
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.ports import Clock
-from tests.fakes.ledger import MemoryLedger
+from nightsort.testing.ledger import MemoryLedger
 
 HISTORY = 6
 
@@ -32,12 +32,12 @@ class Truth(MemoryLedger):
         before = self.now(meta)
         after = await super().save(meta, status)
         if before is not None:
-            self._witness(before, status, self._kept[meta.key].status)
+            self._witness(before, status, self.kept[meta.key].status)
             self._history[meta.uid] = [*self._history[meta.uid], before][-HISTORY:]
         return after
 
     def current(self, meta: Meta) -> Resource:
-        kept = self._kept[meta.key]
+        kept = self.kept[meta.key]
         return replace(
             kept.resource,
             meta=replace(kept.resource.meta, resource_version=str(kept.version)),
@@ -45,11 +45,11 @@ class Truth(MemoryLedger):
         )
 
     async def owned_batches(self) -> set[str]:
-        return {batch for kept in self._kept.values() for batch in batch_ids(parsed(kept.status))}
+        return {batch for kept in self.kept.values() for batch in batch_ids(parsed(kept.status))}
 
     def copy_of(self, meta: Meta) -> Status:
         """What is kept beside a resource that is there; an empty status where nothing is."""
-        return self._kept[meta.key].copy.status or Status()
+        return self.kept[meta.key].copy.status or Status()
 
     def now(self, meta: Meta) -> Resource | None:
         return self.current(meta) if self._holds(meta) else None
@@ -61,7 +61,7 @@ class Truth(MemoryLedger):
 
     def delete(self, meta: Meta) -> None:
         """Somebody asks for its deletion; a finalizer keeps it until the operator has said farewell."""
-        kept = self._kept[meta.key]
+        kept = self.kept[meta.key]
         marked = replace(kept.resource.meta, deletion_timestamp=self._clock.now())
         kept.resource = replace(kept.resource, meta=marked)
         self.touch(meta)

@@ -17,8 +17,8 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.room import Room
 from nightsort.flow.preflight.admit import ASK_SECONDS
 from nightsort.flow.run.services import Services
-from tests.fakes.batch_api import Held
-from tests.fakes.sources import MemoryQuery, MemorySource
+from nightsort.testing.batch_api import Held
+from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.simulation.account import Account
 from tests.simulation.apart import UNTOLD, ApartClock
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet

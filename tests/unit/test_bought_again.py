@@ -8,7 +8,7 @@ import pytest
 
 from nightsort.api.spec import Spec
 from nightsort.wiring.queries import finds_unlabeled_again
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 SECRET = {"name": "db", "key": "url"}
 

@@ -10,7 +10,7 @@ import yaml
 
 from nightsort.cli.commands.create import read_one, scheduled, with_name
 from nightsort.cli.manifests import InvalidManifest
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 LATE = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 JOB = f"nightsort-nightly-{int(LATE.timestamp()) // 60}"

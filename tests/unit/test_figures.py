@@ -25,7 +25,7 @@ from nightsort.domain.breakdown import breakdown, shares_of
 from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.report import progress, report
 from nightsort.flow.ending.finish import outcome
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 FALLBACK = {"action": "Fallback", "category": "other"}

@@ -14,8 +14,9 @@ from nightsort.api.status import Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.reasons import Reason
-from tests.fakes.world import World
-from tests.gitops import LUA, TOP, argo_cd, conditions, flux, kstatus
+from tests.support.gitops import LUA, TOP, argo_cd, conditions, flux, kstatus
+from tests.support.histories import distinct
+from tests.support.world import World
 
 
 def manifest(status: Status | None, generation: int | None = None) -> dict[str, Any]:
@@ -36,11 +37,6 @@ def steps(world: World, resource: Resource) -> list[dict[str, Any]]:
         assert not {"Reconciling", "Stalled"} <= set(told), "never both"
         assert all(one["observedGeneration"] == step["metadata"]["generation"] for one in step["status"]["conditions"])
     return written
-
-
-def distinct(judgements: list[str]) -> list[str]:
-    """Without repetition in a row."""
-    return [each for number, each in enumerate(judgements) if number == 0 or judgements[number - 1] != each]
 
 
 def judged(written: list[dict[str, Any]]) -> tuple[list[str], list[str], list[str]]:

@@ -13,7 +13,7 @@ import yaml
 
 from nightsort.cli import yaml_documents
 from nightsort.cli.manifests import InvalidManifest, read
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 LEVELS = range(1, 12)
 MERGED = "".join(f"a{level}: &a{level}\n  <<: [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in LEVELS)

@@ -19,10 +19,10 @@ from nightsort.domain.ticket import Ticket
 from nightsort.domain.verdict import Judge
 from nightsort.formats.ticket_list import complaint
 from nightsort.kube.logs import JsonLines
-from tests.fakes.sinks import MemorySink
-from tests.fakes.sources import MemorySource
-from tests.fakes.world import PRIVATE, World
-from tests.manifests import manifest
+from nightsort.testing.sinks import MemorySink
+from nightsort.testing.sources import MemorySource
+from tests.support.manifests import manifest
+from tests.support.world import PRIVATE, World
 
 CONTROLS = "\x1b]0;owned\x07\x1b[2J\r\nforged line\u202e\u2028\x9b"
 

@@ -15,9 +15,9 @@ from nightsort.api.status import Status
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.settings import Settings
+from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.wiring.connector import Connector
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 LOST = {
     "deleted": Stalled("Secret anthropic is not in namespace support", reason=Reason.SECRET_MISSING),

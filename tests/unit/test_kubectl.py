@@ -45,10 +45,10 @@ from nightsort.cli.output.json_on_terminals import as_json
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.printable import printable
+from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.wiring.cluster import Cluster, tickets_of
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.manifests import manifest
-from tests.manifests import stored as stored_manifest
+from tests.support.manifests import manifest
+from tests.support.manifests import stored as stored_manifest
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 OWNER = Meta("support", "tickets", "uid-1")

@@ -22,12 +22,12 @@ from nightsort.domain.request import CLOSING, OPENING, SEPARATOR, Encoder
 from nightsort.domain.stored import Stored
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import Sink, Source
-from tests.fakes.batch_api import FakeBatchApi
-from tests.fakes.clock import NIGHT
-from tests.fakes.sinks import MemorySink
-from tests.fakes.sources import MemorySource
-from tests.fakes.world import World
-from tests.manifests import manifest
+from nightsort.testing.batch_api import FakeBatchApi
+from nightsort.testing.clock import NIGHT
+from nightsort.testing.sinks import MemorySink
+from nightsort.testing.sources import MemorySource
+from tests.support.manifests import manifest
+from tests.support.world import World
 
 INTERVAL = 60
 KOPFS_WRITES = 2
@@ -66,7 +66,7 @@ async def test_each_further_shard_costs_three_writes_and_two_events(world: World
 
 
 async def test_a_whole_night_of_waiting_writes_nothing(world: World) -> None:
-    world.api._duration *= 60 * 10
+    world.api.duration *= 60 * 10
     resource = world.apply("billing")
     await world.look(resource)
     written = len(world.writes(resource))
@@ -114,7 +114,7 @@ async def look_for(world: World, resources: Sequence[Resource], seconds: float) 
 
 
 async def test_a_thousand_resources_in_flight_make_one_list_call_in_an_interval(world: World) -> None:
-    world.api._duration *= 60 * 10
+    world.api.duration *= 60 * 10
     resources = [world.apply("billing", name=f"tickets-{number}") for number in range(1_000)]
     await look_for(world, resources, 5 * INTERVAL)
     before, written = world.api.calls.copy(), world.ledger.calls["save"]
@@ -133,7 +133,7 @@ async def test_resources_of_every_age_share_their_list_calls(world: World) -> No
 
     The younger look more often, so that it is always one of them who reads: an oldest one's list serves all anyway.
     """
-    world.api._duration *= 60 * 10
+    world.api.duration *= 60 * 10
     resources = []
     for number in range(50):
         seconds = INTERVAL + 50 - number
@@ -219,7 +219,7 @@ class ForgetfulApi(FakeBatchApi):
             yield [Answer(encode(self._tag, str(number)), "succeeded", "billing") for number in numbers]
 
     def _batch(self, *, ended: bool) -> Batch:
-        return Batch("msgbatch_1", self._clock.now(), self.count, ended, self._clock.now() if ended else None)
+        return Batch("msgbatch_1", self.clock.now(), self.count, ended, self.clock.now() if ended else None)
 
     count = 0
 

@@ -19,7 +19,7 @@ from nightsort.settings import Settings
 from nightsort.system.opening import Opening
 from nightsort.wiring.connector import Connector
 from nightsort.wiring.registry import KINDS, Registry
-from tests.fakes.world import World
+from tests.support.world import World
 
 
 class Webhook(Model):

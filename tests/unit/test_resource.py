@@ -13,7 +13,7 @@ from nightsort.api.crd import crd
 from nightsort.api.patterns import WORDS
 from nightsort.api.resource import InvalidResource, Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
-from tests.manifests import ACCEPTED, REFUSED, manifest, stored
+from tests.support.manifests import ACCEPTED, REFUSED, manifest, stored
 
 SECRET_TEXT = "my card number is 4111 1111"
 

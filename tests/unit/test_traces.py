@@ -15,8 +15,8 @@ from nightsort.adapters.telemetry.tracing import OtelTraces
 from nightsort.domain.errors import Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
-from tests.fakes.world import PRIVATE, World
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from tests.support.faults import raising
+from tests.support.world import PRIVATE, World
 
 
 @pytest.fixture

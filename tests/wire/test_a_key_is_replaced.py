@@ -19,12 +19,12 @@ from nightsort.domain.record import ticket_counts
 from nightsort.flow.reconcile import Reconciler
 from nightsort.settings import Settings
 from nightsort.simulator import Fault, Simulator, SimulatorOptions
+from nightsort.testing.config_maps import MemoryConfigMaps
+from nightsort.testing.events import MemoryEvents
+from nightsort.testing.ledger import MemoryLedger
 from nightsort.wiring.connector import Connector
 from nightsort.wiring.services import services_of
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.fakes.events import MemoryEvents
-from tests.fakes.ledger import MemoryLedger
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 from tests.wire.conftest import eventually
 
 GOOD = frozenset({"sk-good", "sk-other"})

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.processes import Server, free_ports
-from tests.waiting import eventually
+from tests.support.processes import Server, free_ports
+from tests.support.waiting import eventually
 
 VERSION = "v1.37.2"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")

@@ -34,7 +34,7 @@ from nightsort.domain.policies import next_action
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission
 from nightsort.domain.run_state import ConditionSummary, RunState
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)

@@ -27,7 +27,7 @@ from nightsort.domain.cost import (
     unpriced,
 )
 from nightsort.domain.prices import PRICE_TABLE, Price
-from tests.fakes.clock import NIGHT
+from nightsort.testing.clock import NIGHT
 
 HAIKU = price_of("claude-haiku-4-5", PRICE_TABLE)
 MILLION = 1_000_000

@@ -14,7 +14,7 @@ from nightsort.domain.conditions import conditions_of
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.reasons import Reason
 from nightsort.domain.run_state import ConditionSummary, RunState
-from tests.manifests import CONFIG_MAP, INLINE, manifest
+from tests.support.manifests import CONFIG_MAP, INLINE, manifest
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SAME: dict[str, Any] = {"configMap": CONFIG_MAP}

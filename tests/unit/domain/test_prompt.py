@@ -9,7 +9,7 @@ from nightsort.api.spec import Prompt, Spec
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import CLOSING, GUARD, OPENING, TicketText, placeholders, system_prompt
 from nightsort.domain.ticket import Ticket
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 
 def text(template: str, fields: dict[str, str], max_body_chars: int = 2000) -> str | None:

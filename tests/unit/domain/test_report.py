@@ -14,7 +14,7 @@ from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural, progress, report, summary_of_state
 from nightsort.domain.run_state import ConditionSummary, RunState
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 20, 0, 1, 234567, tzinfo=UTC)
 SECOND = NOW.replace(microsecond=0)

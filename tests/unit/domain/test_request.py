@@ -14,7 +14,7 @@ from nightsort.domain import custom_id
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.request import Encoder, request_params
 from nightsort.domain.ticket import Ticket
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 TAG = "k3f9a2"
 HOSTILE = [

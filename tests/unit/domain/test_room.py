@@ -43,7 +43,7 @@ from nightsort.domain.room import (
     together,
     with_room,
 )
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 CHINESE = "票" * 512

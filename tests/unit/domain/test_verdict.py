@@ -14,7 +14,7 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import FIRST_RULES, BatchRecord, BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.verdict import PASSING_ERRORS, Judge, Judgement, is_asked_again
-from tests.manifests import manifest
+from tests.support.manifests import manifest
 
 CUT = Path(__file__).parents[2] / "cases" / "wire" / "cut-answer.jsonl"
 

@@ -16,11 +16,11 @@ from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.preflight.admit import FORGOTTEN
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from nightsort.kube.scheduler import ResourceScheduler
-from tests.fakes.batch_api import FakeBatchApi
-from tests.fakes.clock import NIGHT, VirtualClock
-from tests.fakes.world import World
-from tests.manifests import manifest
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from nightsort.testing.batch_api import FakeBatchApi
+from nightsort.testing.clock import NIGHT, VirtualClock
+from tests.support.faults import raising
+from tests.support.manifests import manifest
+from tests.support.world import World
 
 HOURS = [-7_200.0, 7_200.0, -172_800.0, 172_800.0]
 TWO = timedelta(hours=2).total_seconds()
@@ -44,7 +44,7 @@ class Right:
 
 @pytest.fixture(autouse=True)
 def right(world: World) -> None:
-    world.api._clock = Right(world.clock)
+    world.api.clock = Right(world.clock)
 
 
 def status_of(world: World, resource: Resource) -> Status:
@@ -138,7 +138,7 @@ async def test_a_resource_is_looked_at_when_it_is_due(world: World, seconds: flo
 
 @pytest.mark.parametrize("seconds", HOURS)
 async def test_a_farewell_takes_no_longer_than_it_may(world: World, seconds: float) -> None:
-    world.api._duration = timedelta(hours=20)
+    world.api.duration = timedelta(hours=20)
     resource = world.apply("billing")
     await world.look(resource)
     began, tries = world.clock.monotonic(), 0

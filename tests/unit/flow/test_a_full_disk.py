@@ -16,7 +16,7 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled
 from nightsort.flow.run.disk import SCRATCH, Scratch, refused
 from nightsort.flow.run.spool import BodySpool, RowSpool
-from tests.fakes.world import World
+from tests.support.world import World
 
 
 class FailingFile(io.BytesIO):

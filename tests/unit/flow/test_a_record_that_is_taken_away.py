@@ -12,8 +12,8 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.flow.reconcile import Reconciler
-from tests.fakes.world import EXPIRED, Killed, World
-from tests.unit.flow.test_lost_answers_and_crashes import all_paid_once, raising
+from tests.support.faults import all_paid_once, raising
+from tests.support.world import EXPIRED, Killed, World
 
 Wipe = Callable[[Status], Status]
 WIPES: dict[str, Wipe] = {

@@ -21,9 +21,9 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Waiting
 from nightsort.ports import Source
-from tests.fakes.config_maps import MemoryConfigMaps
-from tests.fakes.world import World
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from nightsort.testing.config_maps import MemoryConfigMaps
+from tests.support.faults import raising
+from tests.support.world import World
 
 TICKETS = ("T-0", "T-1", "T-2", "T-3", "T-4", "T-5")
 NEWER = ("T-7", "T-6", *TICKETS)

@@ -8,9 +8,9 @@ from nightsort.api.status import BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.ticket import Ticket
-from tests.fakes.clock import NIGHT
-from tests.fakes.sinks import MemorySink
-from tests.fakes.world import PRIVATE, World
+from nightsort.testing.clock import NIGHT
+from nightsort.testing.sinks import MemorySink
+from tests.support.world import PRIVATE, World
 
 
 async def test_a_resource_ends_complete_with_one_row_per_ticket(world: World) -> None:
@@ -52,9 +52,9 @@ async def test_the_money_stands_in_the_status_and_in_the_last_event(world: World
 
 
 async def test_a_model_without_a_price_runs_without_a_figure(world: World) -> None:
-    models = dict(world.api._models)
+    models = dict(world.api.models)
     models["claude-next"] = next(iter(models.values()))
-    world.api._models = models
+    world.api.models = models
 
     resource = await world.run_until_finished(world.apply("billing", model="claude-next"))
 
@@ -222,7 +222,7 @@ async def test_one_list_call_in_an_interval_serves_all_resources(world: World) -
 
 async def test_a_batch_that_the_list_does_not_show_is_asked_for_by_its_id(world: World) -> None:
     resource = world.apply("billing")
-    world.api._listed_after = timedelta(days=1)
+    world.api.listed_after = timedelta(days=1)
 
     await world.run_until_finished(resource)
 

@@ -16,9 +16,9 @@ from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import OutcomeUnknown, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.flow.run.accident import LONGEST_BACKOFF_SECONDS, MOST_TRIES
-from tests.fakes.batch_api import Held
-from tests.fakes.world import PRIVATE, World
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from nightsort.testing.batch_api import Held
+from tests.support.faults import raising
+from tests.support.world import PRIVATE, World
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from nightsort.domain.queue import SHOWN_PLACES
 from nightsort.domain.reasons import Reason
 from nightsort.flow.preflight.admit import ASK_SECONDS, FAR_SECONDS
 from nightsort.ports import BatchApi, Sink, Source
-from tests.fakes.batch_api import FakeBatchApi
-from tests.fakes.world import EXPIRED, World, first_word
+from nightsort.testing.batch_api import FakeBatchApi
+from tests.support.world import EXPIRED, World, first_word
 
 
 def limited(world: World, requests: int) -> None:
@@ -61,7 +61,7 @@ async def test_a_retry_waits_until_there_is_room_for_all_of_its_tickets(world: W
     world.respond = lambda text: EXPIRED
     retried = world.apply("a", "b", "c", name="retried", backoffLimit=1)
     await world.look(retried)
-    world.api._duration *= 600
+    world.api.duration *= 600
     await world.look(world.apply("a", "b", name="running"))
     limited(world, 4)
     world.clock.advance(60)
@@ -218,7 +218,7 @@ async def test_what_ends_while_it_is_counted_takes_no_room(world: World) -> None
 async def test_a_resource_that_is_first_in_the_queue_and_does_not_come_keeps_nobody_waiting(world: World) -> None:
     """Its look hangs at a mute server, or waits for a place among those of its namespace."""
     limited(world, 4)
-    world.api._duration /= 10
+    world.api.duration /= 10
     running, absent = (
         world.apply("a", "b", "c", name="running", namespace="team"),
         world.apply("a", "b", name="absent"),

@@ -15,9 +15,9 @@ from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Waiting
 from nightsort.domain.reasons import Reason
-from tests.fakes.batch_api import Held
-from tests.fakes.world import Killed, World
-from tests.unit.flow.test_lost_answers_and_crashes import WrongClock, all_paid_once, raising
+from nightsort.testing.batch_api import Held
+from tests.support.faults import WrongClock, all_paid_once, raising
+from tests.support.world import Killed, World
 
 LOST = OutcomeUnknown("no answer")
 HOUR = 3600.0
@@ -69,7 +69,7 @@ EVER = 1e9
 async def test_a_batch_is_adopted_whatever_its_counts_say(
     world: World, steps: list[tuple[float, int]], duration: float
 ) -> None:
-    world.api._duration = timedelta(seconds=duration)
+    world.api.duration = timedelta(seconds=duration)
     world.api.total = at(world, *steps)
     resource = world.apply(*["billing"] * 5)
     world.api.after = raising(LOST, "create")
@@ -111,12 +111,12 @@ async def never_accepted(world: World, tickets: int, foreign: int) -> Resource:
     resource = world.apply(*["billing"] * tickets)
     world.api.before = raising(OutcomeUnknown("no answer"), "create")
     await world.look(resource)
-    world.api._duration = timedelta(hours=3)
+    world.api.duration = timedelta(hours=3)
     number, now = len(world.api.held) + 1, world.clock.now()
     answers = [Answer(f"theirs-t{each}", "succeeded", "billing", "end_turn") for each in range(foreign)]
-    held = Held(f"msgbatch_{number:04d}", "theirs", now, now + world.api._duration, answers)
+    held = Held(f"msgbatch_{number:04d}", "theirs", now, now + world.api.duration, answers)
     world.api.held[held.id] = held
-    world.api._duration = timedelta(seconds=60)
+    world.api.duration = timedelta(seconds=60)
     return resource
 
 
@@ -175,7 +175,7 @@ async def test_an_api_whose_clock_differs_shows_what_was_bought(world: World, ho
 
 @pytest.mark.parametrize("seconds", [11 * 60, DAY, -DAY])
 async def test_a_clock_that_is_set_while_an_answer_is_lost_ends_no_grace(world: World, seconds: float) -> None:
-    world.api._listed_after = timedelta(minutes=9)
+    world.api.listed_after = timedelta(minutes=9)
     resource = world.apply("billing")
     world.api.after = raising(LOST, "create")
     await world.look(resource)
@@ -309,7 +309,7 @@ async def test_a_batch_that_came_too_late_is_cancelled_by_the_next_look_where_th
     resource = world.apply("billing")
     await given_up_meanwhile(world, resource)
     world.api.after = raising(Waiting("away", reason=Reason.API_UNAVAILABLE), "cancel")
-    world.api._duration = timedelta(hours=1)
+    world.api.duration = timedelta(hours=1)
 
     await look_for(world, resource, 60)
 
@@ -344,7 +344,7 @@ class Elsewhere:
         self.home = world.api
         world.api.names = names
         self.away = World().api
-        self.away._clock = world.clock
+        self.away.clock = world.clock
         self.away._prefix = "msgbatch_away_"
         self.away.names = ("organization", "another") if names[1] else names
         self.away.key = "another key"
@@ -428,7 +428,7 @@ async def test_a_rotated_key_adopts_by_the_tag(world: World) -> None:
 
 async def test_the_grace_does_not_run_while_another_account_is_asked(world: World) -> None:
     elsewhere = Elsewhere(world, TELLING)
-    world.api._listed_after = timedelta(minutes=40)
+    world.api.listed_after = timedelta(minutes=40)
     resource = world.apply("billing")
     world.api.after = raising(LOST, "create")
     await world.look(resource)

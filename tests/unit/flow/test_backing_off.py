@@ -6,7 +6,7 @@ from typing import Any
 
 from nightsort.domain.errors import Waiting
 from nightsort.domain.reasons import Reason
-from tests.fakes.world import World
+from tests.support.world import World
 
 
 async def test_a_look_that_got_on_and_was_then_interrupted_begins_to_back_off_anew(world: World) -> None:

@@ -15,7 +15,7 @@ from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import RefusedBatch, Rejected, Stalled, Waiting
 from nightsort.flow.submission.halve import MOST_WITHOUT_A_SALE
-from tests.fakes.world import World, first_word
+from tests.support.world import World, first_word
 
 INVALID = "invalid_request_error"
 Refuse = Callable[[list[str], str], None]

@@ -16,10 +16,10 @@ from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stal
 from nightsort.domain.reasons import Reason
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
-from tests.fakes.batch_api import MODEL, FakeBatchApi
-from tests.fakes.clock import NIGHT, VirtualClock
-from tests.fakes.world import World
-from tests.unit.flow.test_lost_answers_and_crashes import Hook, raising
+from nightsort.testing.batch_api import MODEL, FakeBatchApi
+from nightsort.testing.clock import NIGHT, VirtualClock
+from tests.support.faults import Hook, raising
+from tests.support.world import World
 
 BODY = b'{"requests":[{"custom_id":"t00000-0","params":{"messages":[{"content":"x"}]}}]}'
 Call = Callable[[CircuitBreakerApi], Coroutine[Any, Any, object]]

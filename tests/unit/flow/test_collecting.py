@@ -17,9 +17,9 @@ from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Stored
 from nightsort.flow.reconcile import SOON_SECONDS
-from tests.fakes.sinks import MemorySink
-from tests.fakes.world import EXPIRED, World, first_word
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from nightsort.testing.sinks import MemorySink
+from tests.support.faults import raising
+from tests.support.world import EXPIRED, World, first_word
 
 
 def cut(world: World, *, times: int, keep: int = 0) -> None:
@@ -357,7 +357,7 @@ async def test_a_look_at_the_account_that_is_refused_does_not_end_a_run_with_bat
     resource = world.apply("billing")
     await world.look(resource)
     world.clock.advance(60)
-    world.api._listed_after = world.services.grace * 100
+    world.api.listed_after = world.services.grace * 100
     world.api.before = raising(Rejected("the API refused the request", reason=Reason.BATCH_REFUSED), operation, times=3)
     await world.look(resource)
     assert not is_finished(world.ledger.current(resource.meta).status)
@@ -432,7 +432,7 @@ async def test_a_resource_that_is_deleted_during_a_collection_is_left_to_its_far
 
     async def deleted(operation: str, *about: Any) -> None:
         if operation == "results":
-            kept = world.ledger._kept[resource.meta.key]
+            kept = world.ledger.kept[resource.meta.key]
             kept.resource = replace(
                 kept.resource, meta=replace(kept.resource.meta, deletion_timestamp=world.clock.now())
             )

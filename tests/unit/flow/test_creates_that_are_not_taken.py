@@ -15,7 +15,7 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.rounds import LONGEST_PAUSE, due_at, held_back, not_taken
-from tests.fakes.world import World
+from tests.support.world import World
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 

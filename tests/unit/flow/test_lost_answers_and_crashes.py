@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,25 +16,9 @@ from nightsort.domain.errors import OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from nightsort.domain.ticket import Ticket
-from tests.fakes.clock import VirtualClock
-from tests.fakes.ledger import nothing
-from tests.fakes.world import EXPIRED, Killed, World, first_word
-
-Hook = Callable[..., Awaitable[None]]
-
-
-def raising(error: BaseException, operation: str, *, skip: int = 0, times: int = 1) -> Hook:
-    """A hook that raises so many times at an operation, after so many that went well."""
-    seen = 0
-
-    async def hook(happening: str, *about: Any) -> None:
-        nonlocal seen
-        if happening == operation:
-            seen += 1
-            if skip < seen <= skip + times:
-                raise error
-
-    return hook
+from nightsort.testing.ledger import nothing
+from tests.support.faults import Hook, WrongClock, all_paid_once, raising
+from tests.support.world import EXPIRED, Killed, World, first_word
 
 
 async def killed_while_looking(world: World, resource: Resource) -> None:
@@ -43,10 +26,6 @@ async def killed_while_looking(world: World, resource: Resource) -> None:
         await world.run_until_finished(resource)
     world.ledger.before = world.ledger.after = world.api.before = world.api.after = raising(Killed(), "nothing")
     world.restart()
-
-
-def all_paid_once(world: World, tickets: int) -> bool:
-    return world.paid() == {str(number): 1 for number in range(tickets)}
 
 
 async def test_a_lost_create_response_does_not_buy_the_batch_twice(world: World) -> None:
@@ -135,7 +114,7 @@ async def test_what_was_never_accepted_is_bought_once_after_the_grace(world: Wor
 
 async def test_a_batch_that_the_list_shows_late_is_adopted_and_not_bought_again(world: World) -> None:
     resource = world.apply("billing")
-    world.api._listed_after = timedelta(minutes=9)
+    world.api.listed_after = timedelta(minutes=9)
     world.api.after = raising(OutcomeUnknown("no answer"), "create")
 
     await world.run_until_finished(resource)
@@ -169,7 +148,7 @@ async def test_a_foreign_batch_of_the_same_size_is_not_adopted(world: World) -> 
     await world.look(resource)
     world.api.before = raising(Killed(), "nothing")
     await world.look(foreign)
-    world.ledger._kept.pop(foreign.meta.key)
+    world.ledger.kept.pop(foreign.meta.key)
 
     await world.run_until_finished(resource)
 
@@ -398,7 +377,7 @@ async def test_a_store_that_fails_at_any_write_delays_and_loses_nothing(world: W
 async def test_a_resource_that_is_gone_is_left_alone(world: World) -> None:
     resource = world.apply("billing")
     before = world.ledger.current(resource.meta)
-    world.ledger._kept.pop(resource.meta.key)
+    world.ledger.kept.pop(resource.meta.key)
 
     assert await world.reconciler.reconcile(before) is None
 
@@ -411,7 +390,7 @@ async def test_a_resource_that_is_gone_when_its_batch_is_confirmed_is_left_alone
         if operation == "create":
             world.ledger.touch(resource.meta)
         if operation == "load":
-            world.ledger._kept.pop(resource.meta.key)
+            world.ledger.kept.pop(resource.meta.key)
 
     world.api.after = world.ledger.before = gone
 
@@ -528,7 +507,7 @@ async def test_a_released_range_that_is_empty_by_now_is_no_batch(world: World) -
 
 
 async def test_ids_too_long_for_the_store_are_failed_and_nothing_is_bought(world: World) -> None:
-    world.ledger._most_long_ids = 1
+    world.ledger.most_long_ids = 1
     tickets = [Ticket("x" * 500 + str(number), {"body": "billing"}, "") for number in range(2)]
 
     resource = await world.run_until_finished(world.apply_tickets(tickets))
@@ -589,23 +568,6 @@ async def test_one_stray_line_does_not_make_an_own_batch_a_strangers(world: Worl
 # --- clocks -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class WrongClock:
-    """The operator's: it is so far from the API's."""
-
-    right: VirtualClock
-    ahead: timedelta
-
-    def now(self) -> datetime:
-        return self.right.now() + self.ahead
-
-    def monotonic(self) -> float:
-        return self.right.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await self.right.sleep(seconds)
-
-
 @pytest.mark.parametrize("minutes", [-55, -3, 3, 55])
 async def test_a_clock_that_is_wrong_does_not_make_a_lost_answer_a_second_purchase(world: World, minutes: int) -> None:
     world.use(clock=WrongClock(world.clock, timedelta(minutes=minutes)))
@@ -621,7 +583,7 @@ async def test_what_was_seen_by_a_clock_that_was_set_back_proves_nothing(world: 
     """The list that was read before the purchase bears a time behind it."""
     clock = WrongClock(world.clock, timedelta(minutes=40))
     world.use(clock=clock)
-    world.api._duration = timedelta(minutes=2)
+    world.api.duration = timedelta(minutes=2)
     first = world.apply("billing", name="first")
     await world.look(first)
     await world.look(first)

@@ -13,8 +13,8 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.run_state import RunState
 from nightsort.flow.ending.refuse import refuse
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
-from tests.fakes.world import EXPIRED, World
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from tests.support.faults import raising
+from tests.support.world import EXPIRED, World
 
 REFUSED = Answer("", "succeeded", stop_reason="refusal", input_tokens=100)
 

@@ -14,7 +14,7 @@ from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.ticket import Ticket
 from tests.cases import case
-from tests.fakes.world import EXPIRED, PRIVATE, World
+from tests.support.world import EXPIRED, PRIVATE, World
 
 Deliver = Callable[[Sequence[Answer]], Sequence[Answer]]
 

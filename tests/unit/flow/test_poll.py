@@ -13,10 +13,10 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.flow.collection.poll import Polls
-from tests.fakes.batch_api import FakeBatchApi
-from tests.fakes.clock import NIGHT, VirtualClock
-from tests.fakes.world import World
-from tests.unit.flow.test_lost_answers_and_crashes import Hook
+from nightsort.testing.batch_api import FakeBatchApi
+from nightsort.testing.clock import NIGHT, VirtualClock
+from tests.support.faults import Hook
+from tests.support.world import World
 
 RESOURCES = 200
 MINUTE = timedelta(minutes=1)

@@ -17,8 +17,8 @@ from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.preflight.prepare import BOUGHT_AGAIN
-from tests.fakes.batch_api import MODEL, MODELS, tokens
-from tests.fakes.world import World
+from nightsort.testing.batch_api import MODEL, MODELS, tokens
+from tests.support.world import World
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from tests.fakes.world import World
 async def test_a_model_that_cannot_be_used_is_failed_and_nothing_is_bought(
     world: World, model: str, reason: str
 ) -> None:
-    world.api._models = MODELS | {
+    world.api.models = MODELS | {
         "retired": ModelFacts("retired", retired=True),
         "talks-only": ModelFacts("talks-only", batch=False),
     }
@@ -163,7 +163,7 @@ async def test_a_run_that_costs_too_much_stalls_and_goes_on_when_the_limit_is_ra
 
 
 async def test_a_limit_cannot_be_held_without_a_price(world: World) -> None:
-    world.api._models = MODELS | {"claude-next": replace(MODELS[MODEL], id="claude-next")}
+    world.api.models = MODELS | {"claude-next": replace(MODELS[MODEL], id="claude-next")}
     resource = world.apply("billing", model="claude-next", maxCostUSD="5.00")
 
     await world.look(resource)

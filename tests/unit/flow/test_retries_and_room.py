@@ -13,8 +13,8 @@ from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.room import MOST_BATCHES, PLACES_TO_END
-from tests.fakes.ledger import serialized
-from tests.fakes.world import EXPIRED, World, first_word
+from nightsort.testing.ledger import serialized
+from tests.support.world import EXPIRED, World, first_word
 
 OVERLOADED = Answer("", "errored", error_type="overloaded_error")
 

@@ -17,9 +17,9 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
-from tests.fakes.batch_api import Held
-from tests.fakes.ledger import nothing
-from tests.fakes.world import Killed, World
+from nightsort.testing.batch_api import Held
+from nightsort.testing.ledger import nothing
+from tests.support.world import Killed, World
 
 ONE_EACH = {"maxRequests": 1}
 BODIES = ("billing", "technical", "account")
@@ -159,7 +159,7 @@ async def test_while_others_are_in_flight_the_run_is_not_stalled(world: World, s
 
 
 def annotate(world: World, resource: Resource, tag: str) -> None:
-    kept = world.ledger._kept[resource.meta.key]
+    kept = world.ledger.kept[resource.meta.key]
     kept.resource = replace(kept.resource, meta=replace(kept.resource.meta, buy_again=tag))
     world.ledger.touch(resource.meta)
 
@@ -324,7 +324,7 @@ async def test_a_suspended_run_says_what_was_asked_to_end(world: World) -> None:
 @pytest.mark.parametrize("change", [{"suspend": True}, {"active_deadline_seconds": 0}])
 async def test_what_an_intent_has_bought_is_cancelled_once_it_is_found(world: World, change: dict[str, Any]) -> None:
     """The process knows the batch, and could only not write it down: it still runs."""
-    world.api._duration = timedelta(hours=10)
+    world.api.duration = timedelta(hours=10)
     resource = world.apply("billing", "technical")
     away = True
 

@@ -9,7 +9,7 @@ import pytest
 from nightsort.api.resource import Resource
 from nightsort.domain.errors import Stalled
 from nightsort.flow.preflight import shared_table
-from tests.fakes.world import World
+from tests.support.world import World
 
 TABLE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "labels", "mode": "Upsert"}}
 

@@ -19,8 +19,8 @@ from nightsort.domain.record import is_in_flight
 from nightsort.domain.verdict import is_asked_again, of_error
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.ending.refuse import refuse
-from tests.fakes.world import EXPIRED, Killed, World, first_word
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from tests.support.faults import raising
+from tests.support.world import EXPIRED, Killed, World, first_word
 
 NEVER = raising(Waiting("never"), "nothing")
 
@@ -94,7 +94,7 @@ async def test_a_process_that_ends_while_it_cancels_knows_its_cancelled_answers(
 
 
 async def test_a_run_that_takes_too_long_is_cancelled_and_every_ticket_gets_its_row(world: World) -> None:
-    world.api._duration = timedelta(hours=20)
+    world.api.duration = timedelta(hours=20)
     began = world.clock.now()
     resource = world.apply(*["billing"] * 3, activeDeadlineSeconds=600, shards={"maxRequests": 2})
 
@@ -124,7 +124,7 @@ async def test_the_deadline_of_a_suspended_run_counts_from_its_resumption(world:
 
 
 async def test_the_deadline_holds_for_a_run_that_was_stopped_for_another_reason(world: World) -> None:
-    world.api._duration = timedelta(hours=20)
+    world.api.duration = timedelta(hours=20)
     world.api.before = raising(Rejected("the API refuses it", reason=Reason.BATCH_REFUSED), "create", skip=1)
     began = world.clock.now()
     resource = world.apply(*["billing"] * 3, shards={"maxRequests": 2}, activeDeadlineSeconds=600)
@@ -138,7 +138,7 @@ async def test_the_deadline_holds_for_a_run_that_was_stopped_for_another_reason(
 
 async def test_a_stopped_run_whose_source_is_gone_ends(world: World) -> None:
     """Nobody can name what was not sent: it counts, and has no row."""
-    world.api._duration = timedelta(hours=20)
+    world.api.duration = timedelta(hours=20)
     world.api.before = raising(Waiting("full", reason=Reason.RATE_LIMITED, retry_after=900), "create", skip=1)
     began = world.clock.now()
     resource = world.apply(*["billing"] * 3, shards={"maxRequests": 2}, activeDeadlineSeconds=600)

@@ -19,8 +19,8 @@ from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.tickets import sample
-from tests.fakes.batch_api import MODEL, MODELS, tokens
-from tests.fakes.world import World
+from nightsort.testing.batch_api import MODEL, MODELS, tokens
+from tests.support.world import World
 
 LONG = "billing " + "word " * 300
 
@@ -71,7 +71,7 @@ async def test_a_run_of_long_tickets_behind_short_ones_is_held_against_the_limit
 
 async def test_a_model_that_must_think_is_estimated_at_all_that_it_may_write(world: World) -> None:
     facts = ModelFacts("claude-mythos-5", thinks=True, can_disable_thinking=False)
-    world.api._models = MODELS | {facts.id: facts}
+    world.api.models = MODELS | {facts.id: facts}
     costs = []
     for number, most in enumerate([8, 1008]):
         resource = world.apply(*["billing"] * 100, name=f"run-{number}", model=facts.id, prompt={"maxTokens": most})
@@ -82,7 +82,7 @@ async def test_a_model_that_must_think_is_estimated_at_all_that_it_may_write(wor
 
 async def test_a_fraction_of_a_cent_is_told_beside_a_limit_below_it(world: World) -> None:
     facts = replace(MODELS[MODEL], id="claude-haiku-5-5")
-    world.api._models = MODELS | {facts.id: facts}
+    world.api.models = MODELS | {facts.id: facts}
     resource = world.apply("billing", model=facts.id, maxCostUSD="0.000001")
 
     await world.look(resource)
@@ -328,7 +328,7 @@ async def test_a_batch_that_brings_a_run_to_the_limit_is_bought_and_one_that_bri
 
 
 def window(world: World, most: int) -> None:
-    world.api._models = {MODEL: replace(MODELS[MODEL], max_input_tokens=most)}
+    world.api.models = {MODEL: replace(MODELS[MODEL], max_input_tokens=most)}
 
 
 async def test_a_prompt_that_the_model_has_no_room_for_is_failed_and_nothing_is_bought(world: World) -> None:

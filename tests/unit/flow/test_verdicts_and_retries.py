@@ -20,8 +20,8 @@ from nightsort.domain.ticket import Ticket
 from nightsort.domain.verdict import Judge
 from nightsort.flow.collection import collect
 from nightsort.flow.results import answers
-from tests.fakes.world import EXPIRED, World, first_word
-from tests.unit.flow.test_lost_answers_and_crashes import raising
+from tests.support.faults import raising
+from tests.support.world import EXPIRED, World, first_word
 
 OVERLOADED = Answer("", "errored", error_type="overloaded_error")
 INVALID = Answer("", "errored", error_type="invalid_request_error")

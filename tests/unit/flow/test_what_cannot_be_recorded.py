@@ -10,7 +10,7 @@ import pytest
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.conditions import COMPLETE, FAILED, STALLED, is_true
 from nightsort.domain.specimen import dropped, full_status, in_words
-from tests.fakes.world import World
+from tests.support.world import World
 
 LARGE = "x" * 1_400_000
 

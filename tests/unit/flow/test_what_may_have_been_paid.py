@@ -20,8 +20,8 @@ from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown
 from nightsort.domain.prompt import system_prompt
 from nightsort.flow.tickets import sample
-from tests.fakes.batch_api import MODEL, MODELS, tokens
-from tests.fakes.world import World
+from nightsort.testing.batch_api import MODEL, MODELS, tokens
+from tests.support.world import World
 
 INPUT, OUTPUT = Decimal("0.0000005"), Decimal("0.0000025")
 """USD for a token of claude-haiku-4-5 in a batch."""
@@ -119,7 +119,7 @@ async def test_what_is_less_than_the_longest_name_can_take_is_sent_as_it_is(
 async def test_a_model_that_may_think_gets_all_tokens_and_is_held_at_them(
     world: World, till: Till, facts: ModelFacts
 ) -> None:
-    world.api._models = {facts.id: facts}
+    world.api.models = {facts.id: facts}
     spec: dict[str, Any] = {"model": facts.id, "prompt": {"maxTokens": 4096}}
     refused = world.apply(*["billing"] * 20, name="refused", maxCostUSD="2.00", **spec)
     await world.look(refused)
@@ -327,7 +327,7 @@ async def test_a_prompt_that_is_priced_higher_is_held_at_its_price(
 ) -> None:
     """Ten requests at $0.05 for a million tokens, or at five times as much."""
     facts = replace(MODELS[MODEL], id="claude-haiku-5-5", max_input_tokens=1_000_000)
-    world.api._models = {facts.id: facts}
+    world.api.models = {facts.id: facts}
 
     async def count(model: str, system: str, text: str) -> int:
         return prompt + tokens(text)

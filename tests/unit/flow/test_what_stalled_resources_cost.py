@@ -19,7 +19,7 @@ from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.flow.run.accident import OF_SECRETS, pause
-from tests.fakes.world import World
+from tests.support.world import World
 
 RESOURCES = 200
 SECONDS = 150.0

@@ -23,9 +23,9 @@ from nightsort.kube.logs import JsonLines
 from nightsort.kube.scheduler import ResourceScheduler
 from nightsort.kube.web import serving
 from nightsort.ports import Metrics
-from tests.fakes.world import PRIVATE, World
-from tests.manifests import manifest
-from tests.processes import free_ports
+from tests.support.manifests import manifest
+from tests.support.processes import free_ports
+from tests.support.world import PRIVATE, World
 
 BOUNDED = {
     "namespace",

@@ -12,9 +12,9 @@ import pytest
 
 from nightsort.api.resource import Meta
 from nightsort.kube.scheduler import LOOKS_AT_ONCE, ResourceScheduler
-from tests.fakes.sources import MemorySource
-from tests.fakes.world import World
-from tests.manifests import manifest
+from nightsort.testing.sources import MemorySource
+from tests.support.manifests import manifest
+from tests.support.world import World
 
 DEADLINE = timedelta(seconds=0.05)
 LATER = timedelta(minutes=3).total_seconds()
@@ -159,7 +159,7 @@ async def never() -> None:
 
 async def resting(scheduler: ResourceScheduler, world: World) -> tuple[dict[str, Any], asyncio.Task[None]]:
     """A resource whose batch is in flight for long, and its timer's rest."""
-    world.api._duration *= 600
+    world.api.duration *= 600
     seen = body(world)
     await scheduler.reconcile(seen)
     world.clock.advance(LATER)

@@ -17,7 +17,7 @@ from nightsort.api.model import GROUP, PLURAL, VERSION
 from nightsort.domain.errors import Stalled
 from nightsort.kube import scopes as module
 from nightsort.kube.scopes import REFUSALS, Scopes
-from tests.fakes.metrics import MemoryMetrics
+from nightsort.testing.metrics import MemoryMetrics
 
 FOUND = "what kopf has found"
 ALL = ""

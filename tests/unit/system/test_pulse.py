@@ -11,7 +11,7 @@ import pytest
 from nightsort.system.fair_room import FairRoom, Target
 from nightsort.system.pulse import BEAT_SECONDS, BEATS, DEAF_BEATS, LATE_SECONDS, STARVED_SECONDS, Pulse
 from nightsort.system.threads import DaemonThreads
-from tests.fakes.clock import VirtualClock
+from nightsort.testing.clock import VirtualClock
 
 PLACES = 8
 HOUR = 3600.0

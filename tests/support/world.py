@@ -19,15 +19,15 @@ from nightsort.domain.ticket import Ticket
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi, Sink, Source
+from nightsort.testing.batch_api import FakeBatchApi, Respond
+from nightsort.testing.clock import VirtualClock
+from nightsort.testing.events import MemoryEvents
+from nightsort.testing.ledger import MemoryLedger
+from nightsort.testing.metrics import MemoryMetrics
+from nightsort.testing.sinks import MemorySink
+from nightsort.testing.sources import MemorySource
 from nightsort.wiring.queries import finds_unlabeled_again
-from tests.fakes.batch_api import FakeBatchApi, Respond
-from tests.fakes.clock import VirtualClock
-from tests.fakes.events import MemoryEvents
-from tests.fakes.ledger import MemoryLedger
-from tests.fakes.metrics import MemoryMetrics
-from tests.fakes.sinks import MemorySink
-from tests.fakes.sources import MemorySource
-from tests.manifests import CONFIG_MAP, manifest
+from tests.support.manifests import CONFIG_MAP, manifest
 
 PRIVATE = "PRIVATE-4111"
 """A mark in the text of every ticket, which must be seen in requests only."""

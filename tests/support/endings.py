@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.parts import left_out
-from tests.processes import Server
+from tests.support.parts import left_out
+from tests.support.processes import Server
 
 LINES = pytest.StashKey[list[str]]()
 

@@ -76,11 +76,11 @@ class FakeBatchApi:
         self.key = "key"
         self.calls: Counter[str] = Counter()
         self.held: dict[str, Held] = {}
-        self._clock = clock
+        self.clock = clock
         self._respond = respond
-        self._duration = timedelta(seconds=duration)
-        self._listed_after = timedelta(seconds=listed_after)
-        self._models = models
+        self.duration = timedelta(seconds=duration)
+        self.listed_after = timedelta(seconds=listed_after)
+        self.models = models
         self._page = page
         self._prefix = prefix
 
@@ -101,9 +101,9 @@ class FakeBatchApi:
         sent = body.read()
         assert len(sent) == size, "the announced size is the size of the body"
         requests = read_requests(sent)
-        number, now = len(self.held) + 1, self._clock.now()
+        number, now = len(self.held) + 1, self.clock.now()
         answers = [self._answer(custom_id, text) for custom_id, text in requests.items()]
-        held = Held(f"{self._prefix}{number:04d}", tag, now, now + self._duration, answers)
+        held = Held(f"{self._prefix}{number:04d}", tag, now, now + self.duration, answers)
         self.held[held.id] = held
         await self.after("create", self._shown(held))
         return self._shown(held)
@@ -116,7 +116,7 @@ class FakeBatchApi:
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
         await self._begin("recent", since)
-        latest = self._clock.now() - self._listed_after
+        latest = self.clock.now() - self.listed_after
         found = [held for held in self.held.values() if since <= held.created_at <= latest]
         await self.after("recent", since)
         return [self._shown(held) for held in reversed(found) if held.id not in self.hidden]
@@ -125,7 +125,7 @@ class FakeBatchApi:
         await self._begin("behind", batch_id)
         if batch_id not in self.held:
             raise Waiting("the list does not lead there", reason=Reason.LIST_TOO_LONG)
-        latest, known = self._clock.now() - self._listed_after, list(self.held)
+        latest, known = self.clock.now() - self.listed_after, list(self.held)
         later = [self.held[one] for one in known[known.index(batch_id) + 1 :]]
         await self.after("behind", batch_id)
         there = [held for held in later if held.created_at <= latest and held.id not in self.hidden]
@@ -133,7 +133,7 @@ class FakeBatchApi:
 
     async def newest(self) -> Batch | None:
         await self._begin("newest")
-        latest = self._clock.now() - self._listed_after
+        latest = self.clock.now() - self.listed_after
         found = [held for held in self.held.values() if held.created_at <= latest and held.id not in self.hidden]
         await self.after("newest")
         return self._shown(found[-1]) if found else None
@@ -160,14 +160,14 @@ class FakeBatchApi:
         held = self._find(batch_id)
         if held is not None and not held.canceling and not self._shown(held).ended:
             held.canceling = True
-            held.ends_at = self._clock.now() + timedelta(seconds=CANCEL_SECONDS)
+            held.ends_at = self.clock.now() + timedelta(seconds=CANCEL_SECONDS)
             held.answers = [Answer(answer.custom_id, "canceled") for answer in held.answers]
         await self.after("cancel", batch_id)
 
     async def model(self, model: str) -> ModelFacts | None:
         await self._begin("model", model)
         await self.after("model", model)
-        return self._models.get(model)
+        return self.models.get(model)
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
         await self._begin("count_tokens", model)
@@ -182,7 +182,7 @@ class FakeBatchApi:
         return None if batch_id in self.hidden else self.held.get(batch_id)
 
     def _shown(self, held: Held) -> Batch:
-        ended = self._clock.now() >= held.ends_at
+        ended = self.clock.now() >= held.ends_at
         return Batch(
             id=held.id,
             created_at=held.created_at,

@@ -50,32 +50,32 @@ class MemoryLedger:
         self.unknown: tuple[str, ...] = ()
         self._lacking: set[str] = set()
         self.writes: dict[str, list[Status]] = {}
-        self._kept: dict[str, Kept] = {}
+        self.kept: dict[str, Kept] = {}
         self._version = 0
-        self._most_long_ids = most_long_ids
+        self.most_long_ids = most_long_ids
         for resource in resources:
             self.add(resource)
 
     def add(self, resource: Resource) -> Resource:
         """Puts a resource there, in the place of another of the same name; as it now is, with its version."""
         self._version += 1
-        self._kept[resource.meta.key] = Kept(resource, self._version, serialized(resource.status))
+        self.kept[resource.meta.key] = Kept(resource, self._version, serialized(resource.status))
         return self.current(resource.meta)
 
     def lose(self, meta: Meta) -> None:
         """Somebody deletes it."""
-        del self._kept[meta.key]
+        del self.kept[meta.key]
 
     def lose_long_ids(self, meta: Meta) -> dict[str, str]:
         """Somebody deletes what keeps them; what was kept."""
-        kept = self._kept[meta.key].long_ids
+        kept = self.kept[meta.key].long_ids
         lost = {digest: one for ids in kept.values() for digest, one in ids.items()}
         kept.clear()
         return lost
 
     def touch(self, meta: Meta, **spec: Any) -> Resource:
         """Somebody else writes it: another version, and fields of the spec that are given anew."""
-        kept = self._kept[meta.key]
+        kept = self.kept[meta.key]
         self._version += 1
         kept.version = self._version
         kept.resource = replace(kept.resource, spec=kept.resource.spec.model_copy(update=spec))
@@ -83,14 +83,14 @@ class MemoryLedger:
 
     def annotate(self, meta: Meta, *, buy_again: str = "", begin_anew: str = "") -> Resource:
         """Somebody says something by annotations."""
-        kept = self._kept[meta.key]
+        kept = self.kept[meta.key]
         said = replace(kept.resource.meta, buy_again=buy_again, begin_anew=begin_anew)
         kept.resource = replace(kept.resource, meta=said)
         return self.touch(meta)
 
     def current(self, meta: Meta) -> Resource:
         """The newest version, without asking through the port."""
-        kept = self._kept[meta.key]
+        kept = self.kept[meta.key]
         known = replace(kept.resource.meta, resource_version=str(kept.version))
         return replace(kept.resource, meta=known, status=Status.model_validate_json(kept.status))
 
@@ -120,20 +120,20 @@ class MemoryLedger:
 
     async def owned_batches(self) -> set[str]:
         await self._arrive("owned_batches")
-        found = {batch for kept in self._kept.values() for batch in batch_ids(Status.model_validate_json(kept.status))}
+        found = {batch for kept in self.kept.values() for batch in batch_ids(Status.model_validate_json(kept.status))}
         await self.after("owned_batches")
         return found
 
     async def unfinished(self) -> Sequence[Resource]:
         await self._arrive("unfinished")
-        there = [self.current(kept.resource.meta) for kept in self._kept.values()]
+        there = [self.current(kept.resource.meta) for kept in self.kept.values()]
         found = [each for each in there if each.status.completion_time is None]
         await self.after("unfinished")
         return found
 
     async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         await self._arrive("others", meta)
-        there = [self.current(kept.resource.meta) for kept in self._kept.values()]
+        there = [self.current(kept.resource.meta) for kept in self.kept.values()]
         found = [each for each in there if each.meta.namespace == meta.namespace and each.meta.uid != meta.uid]
         found = [each for each in found if each.status.completion_time is None]
         await self.after("others", meta)
@@ -142,24 +142,24 @@ class MemoryLedger:
     async def remove(self, meta: Meta) -> None:
         await self._arrive("remove", meta)
         self._check_version(meta)
-        del self._kept[meta.key]
+        del self.kept[meta.key]
         await self.after("remove", meta)
 
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
         await self._arrive("keep_long_ids", meta, tag)
-        if len(ids) > self._most_long_ids:
+        if len(ids) > self.most_long_ids:
             raise Rejected("the ids of the tickets are too long to be kept", reason=Reason.IDS_TOO_LONG)
-        self._kept[meta.key].long_ids[tag] = dict(ids)
+        self.kept[meta.key].long_ids[tag] = dict(ids)
         await self.after("keep_long_ids", meta, tag)
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
         await self._arrive("long_ids", meta, tag)
-        return dict(self._kept[meta.key].long_ids.get(tag, {}))
+        return dict(self.kept[meta.key].long_ids.get(tag, {}))
 
     async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
         await self._arrive("keep_record", meta)
         if self._holds(meta):  # what is written beside a resource that is gone goes with it
-            kept = self._kept[meta.key]
+            kept = self.kept[meta.key]
             if not may_replace(status, kept.copy, removing=removing):
                 raise Conflict(meta.key)
             kept.copy = Copy(Status.model_validate_json(serialized(worth_keeping(status))), kept.copy.anew)
@@ -167,30 +167,30 @@ class MemoryLedger:
 
     async def kept_record(self, meta: Meta) -> Copy:
         await self._arrive("kept_record", meta)
-        found = self._kept[meta.key].copy if self._holds(meta) else Copy()
+        found = self.kept[meta.key].copy if self._holds(meta) else Copy()
         await self.after("kept_record", meta)
         return found
 
     async def forget_record(self, meta: Meta, anew: str) -> None:
         await self._arrive("forget_record", meta)
-        self._kept[meta.key].copy = Copy(anew=anew)
+        self.kept[meta.key].copy = Copy(anew=anew)
         await self.after("forget_record", meta)
 
     def wipe(self, meta: Meta, status: Status | None = None) -> Resource:
         """Somebody writes over the status."""
-        kept = self._kept[meta.key]
+        kept = self.kept[meta.key]
         kept.status = serialized(status or Status())
         self.writes.setdefault(meta.key, []).append(status or Status())
         return self.touch(meta)
 
     def _holds(self, meta: Meta) -> bool:
-        kept = self._kept.get(meta.key)
+        kept = self.kept.get(meta.key)
         return kept is not None and kept.resource.meta.uid == meta.uid
 
     def _check_version(self, meta: Meta) -> Kept:
         if not self._holds(meta):
             raise Gone(meta.key)
-        kept = self._kept[meta.key]
+        kept = self.kept[meta.key]
         if str(kept.version) != meta.resource_version:
             raise Conflict(meta.key)
         return kept

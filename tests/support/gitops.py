@@ -11,7 +11,7 @@ import yaml
 from celpy.adapter import json_to_cel
 from lupa.lua51 import LuaRuntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-TOP = Path(__file__).resolve().parents[1]
+TOP = Path(__file__).resolve().parents[2]
 LUA = TOP / "gitops" / "argocd-health.lua"
 FLUX = TOP / "examples" / "gitops" / "flux" / "support.yaml"
 

@@ -47,14 +47,14 @@ def test_the_connection_goes_to_the_address_that_was_checked(url: str) -> None:
     names = Names(["127.0.0.1"])
 
     with database(named(url), names).reading() as session:
-        assert session.run("SELECT 1").scalar() == 1
+        assert session.value("SELECT 1") == 1
 
     assert names.asked == [(NAME, sa.make_url(url).port)]
 
 
 def test_the_next_address_is_tried_where_one_takes_no_connection(url: str) -> None:
     with database(named(url), Names(["127.0.0.3", "127.0.0.1"])).reading() as session:
-        assert session.run("SELECT 1").scalar() == 1
+        assert session.value("SELECT 1") == 1
 
 
 def test_a_name_that_leads_next_to_the_operator_stalls_and_is_not_connected_to(url: str) -> None:
@@ -68,7 +68,7 @@ def test_a_name_that_leads_next_to_the_operator_stalls_and_is_not_connected_to(u
 def test_an_address_that_is_listed_in_full_is_connected_to(url: str) -> None:
     listed = (NAME, "127.0.0.1")
     with database(named(url), Names(["127.0.0.1"]), own=False, hosts=listed).reading() as session:
-        assert session.run("SELECT 1").scalar() == 1
+        assert session.value("SELECT 1") == 1
 
 
 def test_each_connection_is_checked_anew(url: str) -> None:
@@ -91,6 +91,6 @@ def test_of_several_hosts_each_is_checked(postgres_database: str) -> None:
     several = parsed.set(host=f"gone.svc,{NAME}").render_as_string(hide_password=False)
 
     with database(several, Names([], ["127.0.0.1"])).reading() as session:
-        assert session.run("SELECT 1").scalar() == 1
+        assert session.value("SELECT 1") == 1
     with pytest.raises(Stalled), database(several, Names(["10.0.0.1"], ["127.0.0.1"]), own=False).reading():
         pass

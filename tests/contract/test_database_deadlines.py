@@ -86,7 +86,7 @@ def test_a_mute_address_leaves_time_for_the_next_one(database: TestDatabase) -> 
         socket.create_server(("127.0.0.9", url.port)),
         Database(named, policy, "spec.source.database", "SELECT").reading() as session,
     ):
-        assert session.run("SELECT 1").scalar() == 1
+        assert session.value("SELECT 1") == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ SLOW = {"postgresql": "SELECT pg_sleep({}), 'slow'", "mariadb": "SELECT SLEEP({}
 def test_a_statement_that_is_not_answered_is_given_up(database: TestDatabase) -> None:
     url = database.url
     with pytest.raises(Waiting) as told, hasty(url, login=10, statement=SHORT).reading() as session:
-        session.run(SLOW[database.kind].format(30))
+        session.rows(SLOW[database.kind].format(30), 1)
 
     address = url.rpartition("@")[2].partition("/")[0]
     assert told.value.reason == "DatabaseUnreachable"
@@ -124,7 +124,7 @@ def test_an_answer_that_never_ends_is_given_up_however_it_comes(database: TestDa
     with between.before(database.url, "marked", spoil) as (url, seen):
         many = f"SELECT '{'x' * 1000}' AS marked"
         with pytest.raises(Waiting, match="has not answered"), hasty(url, login=10, statement=SHORT).reading() as held:
-            held.run(many)
+            held.rows(many, 1)
         eventually(lambda: seen.ended == 1)
     assert seen.begun == 1
 
@@ -151,7 +151,7 @@ async def test_every_statement_of_a_write_has_the_deadline(database: TestDatabas
 def test_each_statement_has_the_whole_time(database: TestDatabase) -> None:
     with hasty(database.url, login=10, statement=1.0).reading() as session:
         for _ in range(4):
-            session.run(SLOW[database.kind].format(0.4)).all()
+            session.rows(SLOW[database.kind].format(0.4), 1)
 
 
 @only_servers
@@ -159,7 +159,7 @@ def test_a_read_that_ends_in_time_leaves_nothing_behind(database: TestDatabase) 
     some = hasty(database.url, login=10)
     for _ in range(20):
         with some.reading() as session:
-            session.run("SELECT 1").all()
+            session.value("SELECT 1")
     assert some._call.line is None
 
 

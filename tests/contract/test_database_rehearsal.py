@@ -167,7 +167,7 @@ async def test_a_table_whose_engine_takes_nothing_back_is_not_written_to(databas
 async def test_a_rehearsal_waits_for_rows_that_others_hold(
     database: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightsort.adapters.sql.database.LOCK_SECONDS", 1)
+    monkeypatch.setattr("nightsort.adapters.sql.session.LOCK_SECONDS", 1)
     monkeypatch.setitem(CONNECT_ARGUMENTS["sqlite"], "timeout", 1)
     make(database, "int PRIMARY KEY, category varchar(40)", 1)
     with database.engine().connect() as holder:

@@ -378,7 +378,7 @@ async def test_a_category_that_is_too_long_stalls_and_is_not_cut(database: TestD
 
 
 async def test_a_lock_that_others_hold_is_waited_for(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nightsort.adapters.sql.database.LOCK_SECONDS", 1)
+    monkeypatch.setattr("nightsort.adapters.sql.session.LOCK_SECONDS", 1)
     monkeypatch.setitem(CONNECT_ARGUMENTS["sqlite"], "timeout", 1)
     make_tickets(database, 1)
     with database.engine().connect() as holder:

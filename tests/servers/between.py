@@ -85,17 +85,37 @@ def dripping(first: bytes, *, after: int = 0, seconds: float = 0.05) -> Conversa
 
 @dataclass
 class Seen:
-    """Of a server's connections: how many began, and how many the other side has ended."""
+    """Of a server's connections: how many began, how many the other side has ended, and how many bytes it has taken."""
 
     begun: int = 0
     ended: int = 0
+    taken: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, client: socket.socket, answer: bytes) -> None:
+        client.sendall(answer)
+        with self.lock:
+            self.taken += len(answer)
 
 
 @contextmanager
-def counted(conversation: Conversation) -> Iterator[tuple[str, Seen]]:
-    """The address of such a server, and what it has seen."""
+def flooding(first: Conversation, piece: bytes, most: int) -> Iterator[tuple[str, Seen]]:
+    """The address of a server that sends a piece again and again behind the beginning of a conversation."""
     seen = Seen()
+
+    def flood(talk: Talk) -> None:
+        first(talk)
+        while seen.taken < most:
+            seen.take(talk.connection, piece)
+
+    with counted(flood, seen) as (address, _):
+        yield address, seen
+
+
+@contextmanager
+def counted(conversation: Conversation, seen: Seen | None = None) -> Iterator[tuple[str, Seen]]:
+    """The address of such a server, and what it has seen."""
+    seen = seen or Seen()
 
     def count(talk: Talk) -> None:
         with seen.lock:
@@ -128,13 +148,21 @@ def drip(client: socket.socket, answer: bytes) -> None:
         pause.wait(0.05)
 
 
-def passing(host: str, port: int, mark: bytes, spoil: Spoil, rewrite: tuple[bytes, bytes] = (b"", b"")) -> Conversation:
+def garble(client: socket.socket, _: bytes) -> None:
+    """Something else comes for the answer."""
+    client.sendall(b"\x02\x00\x00\x01\xfc\x05")
+
+
+def passing(
+    host: str, port: int, mark: bytes, spoil: Spoil | None, rewrite: tuple[bytes, bytes], seen: Seen
+) -> Conversation:
     """Passes on what is said, in questions with the one text put for the other, of the same length."""
 
     def converse(talk: Talk) -> None:
         with socket.create_connection((host, port)) as server:
             marked = threading.Event()
-            answers = threading.Thread(target=pass_answers, args=(server, talk.connection, marked, spoil), daemon=True)
+            with_what = (server, talk.connection, marked, spoil, seen)
+            answers = threading.Thread(target=pass_answers, args=with_what, daemon=True)
             answers.start()
             while question := talk.connection.recv(65536):
                 if mark in question:
@@ -147,21 +175,26 @@ def passing(host: str, port: int, mark: bytes, spoil: Spoil, rewrite: tuple[byte
     return converse
 
 
-def pass_answers(server: socket.socket, client: socket.socket, marked: threading.Event, spoil: Spoil) -> None:
+def pass_answers(
+    server: socket.socket, client: socket.socket, marked: threading.Event, spoil: Spoil | None, seen: Seen
+) -> None:
     with suppress(OSError):
         while answer := server.recv(65536):
-            if marked.is_set():
+            if marked.is_set() and spoil is not None:
                 spoil(client, answer)
             else:
-                client.sendall(answer)
+                seen.take(client, answer)
 
 
 @contextmanager
-def before(url: str, mark: str, spoil: Spoil, rewrite: tuple[bytes, bytes] = (b"", b"")) -> Iterator[tuple[str, Seen]]:
+def before(
+    url: str, mark: str = "", spoil: Spoil | None = None, rewrite: tuple[bytes, bytes] = (b"", b"")
+) -> Iterator[tuple[str, Seen]]:
     """The URL of the same database, through such a proxy."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    conversation = passing(parts.hostname, parts.port, mark.encode(), spoil, rewrite)
-    with counted(conversation) as (address, seen):
+    seen = Seen()
+    conversation = passing(parts.hostname, parts.port, mark.encode(), spoil, rewrite, seen)
+    with counted(conversation, seen) as (address, _):
         yield parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@{address}").geturl(), seen

@@ -16,7 +16,8 @@ from nightsort.adapters.kubernetes import ledger as kubernetes_ledger
 from nightsort.adapters.kubernetes import secrets as kubernetes_secrets
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
-from nightsort.adapters.sql import database, lines
+from nightsort.adapters.sql import causes, json_texts, lines, pages, session, snapshot, staging, tables
+from nightsort.adapters.sql import rows as sql_rows
 from nightsort.cli import yaml_documents
 from nightsort.cli.cluster import tickets as files_of_the_command_line
 from nightsort.domain import label, markup
@@ -103,8 +104,24 @@ BOUNDS: Mapping[str, str] = {
     "the ConfigMaps of a run's results": f"{config_map_sink.MOST_PARTS}",
     "a SQL server's leave to come in: connect, TLS, greeting, login and the driver's first questions, of all addresses "
     "together": f"{lines.CONNECT_SECONDS} s",
+    "what a SQL server sends until it has let us in": mebibytes(sql_rows.ANSWER_BYTES),
+    "the rows of a SQL server's answer": (
+        f"as many as the statement's LIMIT; of a catalogue {tables.MOST_CATALOGUE_ROWS:,}; "
+        f"of ids that were staged twice as many and {staging.SPARE_ROWS:,}"
+    ),
+    "the bytes of a SQL server's answer, of one row as of all": mebibytes(sql_rows.ANSWER_BYTES),
+    "a page of tickets of a SQL database": (
+        f"{pages.QUICK_BYTES:,} bytes; beyond them the database measures the tickets and ends a page at "
+        f"{pages.PAGE_BYTES:,}"
+    ),
+    "a ticket of a SQL database": mebibytes(pages.MOST_TICKET_BYTES),
+    "the ids of a query that are kept": f"{snapshot.MOST_KEPT_IDS:,} of {snapshot.MOST_KEPT_CHARS:,} characters",
+    "JSON of a PostgreSQL column": f"{mebibytes(json_texts.MOST_PARSED_BYTES)}, and as deep as Python follows",
+    "the words of a SQL server's error": (
+        f"{causes.MOST_WORDS_CHARS:,} characters, of which {causes.MESSAGE_CHARS} are shown"
+    ),
     "a SQL server's answer to a statement, to its last byte": (
-        f"{lines.SILENCE_SECONDS} s, and {database.READ_SECONDS} s by the server's own clock"
+        f"{lines.SILENCE_SECONDS} s, and {session.READ_SECONDS} s by the server's own clock"
     ),
 }
 OF_OUR_OWN = {

@@ -9,7 +9,7 @@ import pytest
 
 from nightsort.adapters.anthropic import client as anthropic_batches
 from nightsort.adapters.anthropic import results as anthropic_results
-from nightsort.adapters.sql import database as databases
+from nightsort.adapters.sql import session as databases
 
 TOP = Path(__file__).resolve().parents[2]
 DEFINED = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)

@@ -222,6 +222,9 @@ class Reason(StrEnum):
         "find out what holds it, if it lasts")
     QUERY_TOO_SLOW = ("QueryTooSlow", DATABASE, ITSELF, "a statement took too long",
         "an index on the id column may be missing")
+    ANSWER_TOO_LARGE = ("AnswerTooLarge", DATABASE, YOU,
+        "a database has sent more rows, or more bytes, than it was asked for",
+        "look at what answers on the URL's host and port: a proxy that changes statements, or no such database")
     INVALID_DATABASE_URL = ("InvalidDatabaseUrl", DATABASE, YOU, "the Secret's value is no URL of a database",
         "write `postgresql://user:password@host:5432/name`, with special characters as `%40`")
     DATABASE_NOT_ALLOWED = ("DatabaseNotAllowed", DATABASE, YOU, ("scheme, host or options of the URL are not those "

@@ -8,6 +8,8 @@ from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 
 MESSAGE_CHARS = 300
+MOST_WORDS_CHARS = 10_000
+"""Of a driver's error, what is looked at: longer ones are no database's, or quote data."""
 REFUSAL_TRIES = 6
 """Of what may pass by itself or not: so often it is waited for, about two minutes, before a person is asked."""
 

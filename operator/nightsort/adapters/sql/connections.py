@@ -18,6 +18,7 @@ from pymysql.constants import CR
 
 from nightsort.adapters.sql.lines import Call
 from nightsort.adapters.sql.postgresql_login import logged_in
+from nightsort.adapters.sql.rows import ANSWER_BYTES
 
 Addresses = Callable[[str, int], list[str]]
 """What may be connected to for a host and a port; raises OSError and HostNotAllowed."""
@@ -46,7 +47,7 @@ def postgresql_connection(
     until = time.monotonic() + seconds
     connection = logged_in(options, until)
     connection.prepare_threshold = options["prepare_threshold"]
-    call.begin(connection.fileno(), until)
+    call.begin(connection.fileno(), until, ANSWER_BYTES)
     return connection
 
 
@@ -77,12 +78,14 @@ def mysql_connection(dialect: Any, arguments: dict[str, Any], addresses: Address
     until = time.monotonic() + seconds
     connection = dialect.connect(**arguments, defer_connect=True)
     taken = reached(found, port, until)
-    line = call.begin(taken.fileno(), until)
+    line = call.begin(taken.fileno(), until, ANSWER_BYTES)
     try:
         connection.connect(taken)
     except Exception:
         if line.is_late:
             raise TimeoutError from None
+        if line.is_flooded:
+            raise pymysql.err.InterfaceError(0, "more than a greeting") from None
         raise
     return connection
 

@@ -5,31 +5,27 @@ from __future__ import annotations
 import re
 import struct
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from nightsort.adapters.sql import refusals
-from nightsort.adapters.sql.causes import NO_ANSWER, STRANGER, UNREACHABLE
+from nightsort.adapters.sql.causes import MOST_WORDS_CHARS, NO_ANSWER, STRANGER, UNREACHABLE
 from nightsort.adapters.sql.connections import PORTS, pin, pinned
 from nightsort.adapters.sql.errors import Diagnosis, diagnosed
 from nightsort.adapters.sql.lines import Call, Deadlines
 from nightsort.adapters.sql.postgresql_state import sqlstate_of
-from nightsort.adapters.sql.times import take_any_time
+from nightsort.adapters.sql.rows import DRIVER_ERRORS, TooMuch, Unbuffered
+from nightsort.adapters.sql.session import LOCK_SECONDS, NoProtocol, Session, limit_reads, limit_writes
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.system.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
-
-READ_SECONDS = 300
-WRITE_SECONDS = 300
-LOCK_SECONDS = 30
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 FAMILIES = {"postgres": "postgresql", "mariadb": "mysql", **{family: family for family in DRIVERS}}
@@ -53,11 +49,10 @@ CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "mysql": {
         "charset": "utf8mb4",
         "local_infile": False,
+        "cursorclass": Unbuffered,
     },
     "sqlite": {"timeout": LOCK_SECONDS},
 }
-
-Result = sa.CursorResult[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,75 +96,6 @@ class Address:
             return ""
         host = self.host or "localhost"
         return f" at {f'[{host}]' if ':' in host else host}:{self.port or PORTS.get(self.family)}"
-
-
-class Session:
-    """An open transaction; statements are put as the driver reads them, with parameters from `bind`."""
-
-    def __init__(self, connection: sa.Connection, family: str, ask: Callable[[], None]) -> None:
-        """`ask` gives the database its time anew, before each statement."""
-        self._connection = connection
-        self._ask = ask
-        self.family = family
-
-    def raw(self, text: str) -> str:
-        """A piece of somebody else's SQL for use in a statement: its percent signs are no placeholders."""
-        return text if self.family == "sqlite" else text.replace("%", "%%")
-
-    def quote(self, name: str) -> str:
-        """A name for use in a statement, whatever characters it has."""
-        mark = "`" if self.family == "mysql" else '"'
-        return self.raw(f"{mark}{name.replace(mark, mark * 2)}{mark}")
-
-    def size(self, expression: str) -> str:
-        """An expression for a value's bytes (of SQLite's text: characters). PostgreSQL need not read it for that."""
-        length = f"OCTET_LENGTH(CAST({expression} AS TEXT))" if self.family == "postgresql" else f"LENGTH({expression})"
-        return f"COALESCE({length}, 0)"
-
-    def bind(self, name: str) -> str:
-        return f":{name}" if self.family == "sqlite" else f"%({name})s"
-
-    def run(self, statement: str, **parameters: object) -> Result:
-        """Runs one statement. Text goes to PostgreSQL without a type, so that it takes that of its column."""
-        self._ask()
-        return self._connection.exec_driver_sql(statement, parameters)
-
-    def asked(self, statement: str, **parameters: object) -> Any:
-        """The one value of a statement; None where the database refuses it, and the transaction goes on."""
-        try:
-            with self._connection.begin_nested():
-                return self.run(statement, **parameters).scalar()
-        except DBAPIError:
-            return None
-
-    def run_many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Runs it for each row, whose values stand for `?` (SQLite) or `%s`."""
-        self._ask()
-        self._connection.exec_driver_sql(statement, list(rows))
-
-    def copy(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """PostgreSQL's COPY … FROM STDIN."""
-        self._ask()
-        connection: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
-        with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-            for row in rows:
-                copy.write_row(row)
-
-    def take_any_time(self) -> None:
-        """Dates and times that Python has none of are read as their text."""
-        if self.family == "postgresql":
-            take_any_time(self._connection.connection.driver_connection)  # type: ignore[arg-type]
-
-    @contextmanager
-    def undone(self) -> Iterator[None]:
-        """What is written in the block is taken back at its end; the transaction goes on."""
-        self.run("SAVEPOINT nightsort_undone")
-        yield
-        self.run("ROLLBACK TO SAVEPOINT nightsort_undone")
-
-    @property
-    def is_mariadb(self) -> bool:
-        return bool(getattr(self._connection.dialect, "is_mariadb", False))
 
 
 class Database:
@@ -238,7 +164,7 @@ class Database:
         if self.family == "sqlite" and not Path(self._name).exists():
             raise self.stalled("there is no such SQLite file", Reason.DATABASE_MISSING)
         with self._session(postgresql_readonly=True) as session:
-            session.take_any_time()
+            session.take_any_text()
             limit_reads(session)
             yield session
 
@@ -265,18 +191,19 @@ class Database:
                 with self._connect() as connection:
                     connection.execution_options(**options)
                     with connection.begin() as transaction:
-                        yield Session(connection, self.family, self._ask)
-                        self._ask()
+                        session = Session(connection, self.family, self._call.line, self._deadlines.statement)
+                        yield session
+                        session.ask()
                         if not commit:
                             transaction.rollback()
             except DBAPIError as error:
                 raise self._translated(error.orig) from None  # its own text shows statement and data
-            except (psycopg.Error, UnicodeError) as error:
+            except (*DRIVER_ERRORS, UnicodeError) as error:
                 raise self._translated(error) from None
-
-    def _ask(self) -> None:
-        if self._call.line is not None:
-            self._call.line.ask(self._deadlines.statement)
+            except TooMuch as told:
+                raise self._too_much(str(told)) from None
+            except NoProtocol:
+                raise self._told(Diagnosis(STRANGER)) from None
 
     def _host_not_allowed(self) -> Stalled:
         return self.stalled(
@@ -298,6 +225,8 @@ class Database:
         except DBAPIError as error:
             if self._is_late:  # while the library asked its first questions
                 raise self._not_let_in() from None
+            if self._is_flooded:
+                raise self._told(Diagnosis(STRANGER)) from None
             raise self._told(self._refused(error.orig, until)) from None
         except (struct.error, LookupError, ValueError, AssertionError):  # PyMySQL's, of packets that are none
             raise self._told(Diagnosis(STRANGER)) from None
@@ -310,6 +239,15 @@ class Database:
     @property
     def _is_late(self) -> bool:
         return self._call.line is not None and self._call.line.is_late
+
+    @property
+    def _is_flooded(self) -> bool:
+        return self._call.line is not None and self._call.line.is_flooded
+
+    def _too_much(self, told: str) -> Stalled:
+        return self.stalled(
+            f"{told}; what stands{self.address.shown or ' there'} may be no such database", Reason.ANSWER_TOO_LARGE
+        )
 
     def _not_let_in(self) -> Exception:
         seconds = self._deadlines.login
@@ -327,7 +265,7 @@ class Database:
         if error.sqlstate is not None:
             cause, words = refusals.of_postgresql(f"FATAL:  {error.diag.message_primary or ''}", error.sqlstate)
             return Diagnosis(cause, words=words)
-        text, code = str(error), None
+        text, code = str(error)[:MOST_WORDS_CHARS], None
         if refusals.SERVERS_WORDS.search(text):
             code = self._sqlstate(until)
         cause, words = refusals.of_postgresql(text, code)
@@ -344,6 +282,8 @@ class Database:
         return sqlstate_of({**options, **CONNECT_ARGUMENTS[self.family]}, until)
 
     def _translated(self, error: BaseException | None) -> Exception:
+        if self._is_flooded:
+            return self._too_much("the database has sent more bytes than an answer may have")
         if self._is_late:
             seconds = self._deadlines.statement
             return self._told(
@@ -361,35 +301,6 @@ def plain_options(options: Collection[str], url: sa.URL) -> str:
         return ""
     names = sorted(name for name in options if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{1,40}", name))
     return f" ({listed(names)})" if names else ""
-
-
-def limit_reads(session: Session) -> None:
-    match session.family:
-        case "postgresql":
-            session.run(f"SET LOCAL statement_timeout = '{READ_SECONDS}s'")
-        case "mysql":
-            limit_mysql(session, READ_SECONDS)
-            session.run("SET SESSION TRANSACTION READ ONLY")
-        case _:
-            session.run("PRAGMA query_only = ON")
-
-
-def limit_writes(session: Session) -> None:
-    """Also makes MariaDB refuse values that do not fit rather than cut them, and take times as UTC."""
-    match session.family:
-        case "postgresql":
-            session.run(f"SET LOCAL statement_timeout = '{WRITE_SECONDS}s'")
-            session.run(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-        case "mysql":
-            session.run(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, lock_wait_timeout = {LOCK_SECONDS}")
-            session.run("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'")
-
-
-def limit_mysql(session: Session, seconds: int) -> None:
-    if session.is_mariadb:
-        session.run(f"SET SESSION max_statement_time = {seconds}")
-    else:
-        session.run(f"SET SESSION max_execution_time = {seconds * 1000}")
 
 
 def resolve(name: str, available: Mapping[str, Any] | Sequence[str]) -> str | None:

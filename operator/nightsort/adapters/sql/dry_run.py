@@ -142,7 +142,7 @@ def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequenc
             f"is to be the ticket's id: {listed(rehearsal.ids[:EXAMPLES])}",
             Reason.NO_ROW_FOR_TICKETS,
         )
-    found = transfer.session.run(f"{statements.fillable()} LIMIT {most}").all()
+    found = transfer.session.rows(f"{statements.fillable()} LIMIT {most}", most)
     if found:
         family = transfer.session.family
         return list(dict.fromkeys(joined([as_text(part, family) for part in parts]) for parts in found))
@@ -155,5 +155,5 @@ def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequenc
 
 def staged_ids(transfer: Transfer, statement: str, most: int) -> Sequence[str]:
     """Each id once, however many rows have it."""
-    found = transfer.session.run(f"{statement} LIMIT {most}").scalars()
-    return list(dict.fromkeys(as_sent(each) for each in found))
+    found = transfer.session.rows(f"{statement} LIMIT {most}", most)
+    return list(dict.fromkeys(as_sent(each) for (each,) in found))

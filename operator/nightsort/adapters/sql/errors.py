@@ -13,6 +13,7 @@ from nightsort.adapters.sql.causes import (
     LOCKED,
     LOGIN,
     MESSAGE_CHARS,
+    MOST_WORDS_CHARS,
     NO_DATABASE,
     NOT_TEXT,
     READ_ONLY,
@@ -116,9 +117,9 @@ def of_postgresql(error: Any) -> Diagnosis:
     if not code:
         return of_libpq(error)
     cause = next((POSTGRESQL[code[:size]] for size in (5, 2) if code[:size] in POSTGRESQL), FAILED)
-    kind, words = type(error).__name__, error.diag.message_primary or ""
+    kind, words = type(error).__name__, (error.diag.message_primary or "")[:MOST_WORDS_CHARS]
     if cause is REFUSED or code.startswith(POSTGRESQL_OF_DATA):
-        copied = COLUMN_OF_COPY.search(error.diag.context or "")
+        copied = COLUMN_OF_COPY.search((error.diag.context or "")[:MOST_WORDS_CHARS])
         column = error.diag.column_name or (copied[1] if copied else None)
         named = ", ".join(filter(None, (column, error.diag.constraint_name)))
         return Diagnosis(cause, f"{kind} of {named}" if named else kind)
@@ -134,7 +135,7 @@ def of_libpq(error: Any) -> Diagnosis:
 
 def of_mysql(error: Any, database: str) -> Diagnosis:
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    text = str(error.args[1]).replace(f"{database}.", "") if len(error.args) > 1 else ""
+    text = str(error.args[1])[:MOST_WORDS_CHARS].replace(f"{database}.", "") if len(error.args) > 1 else ""
     if code == 0 or 2000 <= code < 3000:  # the client's own: refused, lost, timed out
         return Diagnosis(UNREACHABLE)
     cause = MYSQL.get(code, FAILED)
@@ -159,6 +160,6 @@ def last_column(text: str) -> str | None:
 
 
 def of_sqlite(error: Any) -> Diagnosis:
-    text = str(error)
+    text = str(error)[:MOST_WORDS_CHARS]
     cause = next((cause for words, cause in SQLITE if any(word in text for word in words)), FAILED)
     return Diagnosis(cause, text)

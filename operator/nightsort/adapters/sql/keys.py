@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from nightsort.adapters.sql.database import Session
+from nightsort.adapters.sql.session import Session
 
 
 def joined(parts: Sequence[str]) -> str:

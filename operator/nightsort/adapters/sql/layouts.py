@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from nightsort.adapters.sql.database import Session, listed, resolve
+from nightsort.adapters.sql.database import listed, resolve
+from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.tables import Column, Table, alike, create, may_create, table_of
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason

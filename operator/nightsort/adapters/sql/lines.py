@@ -1,14 +1,16 @@
-"""The time that a database has for each of its answers, whatever it does meanwhile.
+"""The time that a database has for each of its answers, and how many bytes they may have.
 
 Timeouts of sockets begin anew with each byte, no timeout of PyMySQL's holds for its greeting, and libpq has none after
-the login. So one thread looks at every connection, and shuts down the socket of those whose time is up: whoever waits
-on it, in a driver or in TLS, wakes up at once with the driver's own error.
+the login; both read a message to its end, however long it says it is. So one thread looks at every connection, and
+shuts down the socket of those whose time is up or that have received too much: whoever waits on it, in a driver or in
+TLS, wakes up at once with the driver's own error.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -16,7 +18,10 @@ from dataclasses import dataclass
 from typing import Self
 
 LOOK_SECONDS = 0.02
+"""What comes in between two looks may be too much."""
 IDLE_SECONDS = 30
+END_OF_RECEIVED = 136
+"""Of tcpi_bytes_received, eight bytes long, in tcp_info of linux/tcp.h; since Linux 4.1."""
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 330
 """Above the 300 s after which the servers themselves end a statement: theirs is the better message."""
@@ -33,19 +38,22 @@ class Deadlines:
 class Line:
     """The socket of one connection; shut down from outside when its time is up."""
 
-    def __init__(self, descriptor: int, until: float) -> None:
-        """`until` by the monotonic clock."""
+    def __init__(self, descriptor: int, until: float, room: int) -> None:
+        """`until` by the monotonic clock; `room` in bytes that may be received."""
         self._socket = socket.socket(fileno=os.dup(descriptor))  # the driver closes its own
-        self._until = until
-        self.is_late = False
+        self._until, self._most = until, room
+        self.is_late = self.is_flooded = False
 
-    def ask(self, seconds: float) -> None:
-        """A statement is sent, and has so long for all of its answer."""
-        self._until = time.monotonic() + seconds
+    def ask(self, seconds: float, room: int) -> None:
+        """A statement is sent, and has so long and so many bytes for all of its answer."""
+        self._until, self._most = time.monotonic() + seconds, received(self._socket.fileno()) + room
 
     def look(self) -> None:
-        if not self.is_late and time.monotonic() >= self._until:
-            self.is_late = True
+        if self.is_late or self.is_flooded:
+            return
+        self.is_late = time.monotonic() >= self._until
+        self.is_flooded = received(self._socket.fileno()) > self._most
+        if self.is_late or self.is_flooded:
             self.hang_up()
 
     def hang_up(self) -> None:
@@ -55,6 +63,23 @@ class Line:
     def close(self) -> None:
         WATCH.leave(self)
         self._socket.close()
+
+
+def received(descriptor: int) -> int:
+    """Bytes that a socket has received so far, by the kernel: also those that no driver has read yet, or is amidst of.
+
+    Zero where the kernel does not tell, as of a socket of this machine or on another system than Linux.
+    """
+    if sys.platform != "linux":
+        return 0
+    connection = socket.socket(fileno=descriptor)
+    try:
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, END_OF_RECEIVED)
+    except OSError:
+        return 0
+    finally:
+        connection.detach()
+    return int.from_bytes(told[END_OF_RECEIVED - 8 :], sys.byteorder)
 
 
 class Watch:
@@ -95,9 +120,9 @@ class Call(threading.local):
 
     line: Line | None = None
 
-    def begin(self, descriptor: int, until: float) -> Line:
+    def begin(self, descriptor: int, until: float, room: int) -> Line:
         self.end()
-        self.line = WATCH.join(Line(descriptor, until))
+        self.line = WATCH.join(Line(descriptor, until, room))
         return self.line
 
     def end(self) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from nightsort.adapters.sql.database import Session
 from nightsort.adapters.sql.ids import array_literal
 from nightsort.adapters.sql.query import Complain, QueryTable, shortened
+from nightsort.adapters.sql.rows import Row, TooManyBytes
+from nightsort.adapters.sql.session import Session
 from nightsort.domain.reasons import Reason
 
 PAGE_ROWS = 5000
@@ -19,7 +19,15 @@ USUAL_FACTOR = 8
 """A ticket so many times as long as fits a full page is long."""
 MOST_TICKET_BYTES = 16 * 1024 * 1024
 """As of a ticket in a file."""
-Rows = Sequence[Sequence[Any]]
+QUICK_BYTES = USUAL_FACTOR * PAGE_BYTES
+"""Of a page that the database has not measured, in memory and on its way."""
+MEASURED_BYTES = 4 * (PAGE_BYTES + MOST_TICKET_BYTES)
+"""Of one that it has: in memory, a text has up to four times its bytes."""
+Rows = Sequence[Row]
+
+
+class LongTickets(Exception):
+    """The database has to measure the tickets of this source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,9 @@ def quick(page: Page) -> tuple[Rows, bool] | None:
     """Ids and fields of the next rows, at half of what a page costs that the database has to measure.
 
     None where one of the tickets is long.
+
+    Raises:
+        LongTickets: together they are long, and the session is of no use any more.
     """
     session, columns = page.session, page.columns
     usual = USUAL_FACTOR * PAGE_BYTES // page.rows
@@ -70,7 +81,10 @@ def quick(page: Page) -> tuple[Rows, bool] | None:
     fields = (f"CASE WHEN {size} <= {usual} THEN {column} END" for size, column in zip(sizes, columns[1:], strict=True))
     long = " OR ".join(f"{size} > {usual}" for size in sizes) or "1 = 0"
     what = ", ".join([columns[0], *fields, f"({long})"])
-    found = page.table.select(session, what, page.rest, page.rows, **page.values).all()
+    try:
+        found = page.table.select(session, what, page.rest, page.rows, QUICK_BYTES, **page.values)
+    except TooManyBytes:
+        raise LongTickets from None
     if any(row[-1] for row in found):
         return None
     return [row[:-1] for row in found], len(found) == page.rows
@@ -87,12 +101,14 @@ def bounded(page: Page, complain: Complain) -> tuple[Rows, bool]:
     inner = page.table.statement(session, f"{named}, {size} AS bytes", page.rest)
     fields = [f"CASE WHEN bytes <= {MOST_TICKET_BYTES} THEN n{place} END" for place in range(1, len(columns))]
     held = "SUM(bytes) OVER (ORDER BY n0 ROWS UNBOUNDED PRECEDING) - bytes AS held, COUNT(*) OVER () AS there"
-    result = session.run(
+    result = session.rows(
         f"SELECT {', '.join(['there', 'bytes', 'n0', *fields])} "
         f"FROM (SELECT p.*, {held} FROM (\n{inner}\n) AS p) AS h WHERE held < {PAGE_BYTES} ORDER BY n0",
+        page.rows,
+        MEASURED_BYTES,
         rows=page.rows,
         **page.values,
-    ).all()
+    )
     for _, taken, ticket_id, *_ in result:
         if taken > MOST_TICKET_BYTES:
             raise complain(

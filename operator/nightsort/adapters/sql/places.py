@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-from nightsort.adapters.sql.database import Address, Session
+from nightsort.adapters.sql.database import Address
+from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.tables import quoted
 
 DIGEST_BYTES = 10

@@ -11,6 +11,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import ConnStatus, PollingStatus
 
+from nightsort.adapters.sql.lines import received
+from nightsort.adapters.sql.rows import ANSWER_BYTES
+
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn
 
@@ -54,12 +57,14 @@ def each_address(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def connected(text: str, until: float) -> psycopg.Connection[Any]:
     connection = psycopg.pq.PGconn.connect_start(text.encode())
     try:
-        status = polled(connection, until)
+        status = polled(connection, until, lambda: received(connection.socket) > ANSWER_BYTES)
         if status == PollingStatus.OK:
             connection.nonblocking = 1  # as psycopg's connections are
             return psycopg.Connection(connection)
         if status == PollingStatus.FAILED:
             raise psycopg.OperationalError(f"connection failed: {connection.get_error_message()}")
+        if time.monotonic() < until:
+            raise psycopg.OperationalError("connection failed: expected authentication request and got far more")
         raise psycopg.errors.ConnectionTimeout("connection timeout expired")
     except BaseException:
         connection.finish()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nightsort.adapters.sql.database import Result, Session, listed
+from nightsort.adapters.sql.database import listed
 from nightsort.adapters.sql.ids import has_nul
+from nightsort.adapters.sql.rows import ANSWER_BYTES, Row, value_of
+from nightsort.adapters.sql.session import Session
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 
@@ -26,9 +28,14 @@ class QueryTable:
     query: str
     key: str | None = None
 
-    def select(self, session: Session, what: str, rest: str = "", rows: int = 1, **values: object) -> Result:
-        """It has always a parameter, which makes PostgreSQL refuse more than one statement."""
-        return session.run(self.statement(session, what, rest), rows=rows, **values)
+    def select(
+        self, session: Session, what: str, rest: str = "", rows: int = 1, room: int = ANSWER_BYTES, /, **values: object
+    ) -> list[Row]:
+        """At most so many rows, in so many bytes.
+
+        The statement has always a parameter, which makes PostgreSQL refuse more than one.
+        """
+        return session.rows(self.statement(session, what, rest), rows, room, rows=rows, **values)
 
     def statement(self, session: Session, what: str, rest: str) -> str:
         """The line break ends a comment at the query's end."""
@@ -39,11 +46,10 @@ class QueryTable:
 
     def columns(self, session: Session) -> Mapping[str, object]:
         """The driver's type of each column, by name."""
-        result = self.select(session, "*", rows=0)
-        return dict(zip(result.keys(), (column[1] for column in result.cursor.description), strict=True))
+        return session.columns(self.statement(session, "*", ""), rows=0)
 
     def count(self, session: Session) -> int:
-        return int(self.select(session, "COUNT(*)").scalar_one())
+        return int(value_of(self.select(session, "COUNT(*)")))
 
 
 def check_ids(session: Session, table: QueryTable, id_column: str, complain: Complain) -> None:
@@ -59,7 +65,7 @@ def check_ids(session: Session, table: QueryTable, id_column: str, complain: Com
     empty = f"COUNT(CASE WHEN TRIM({text}) = '' THEN 1 END)"
     nul = f"COUNT(CASE WHEN {has_nul(session.family, column)} THEN 1 END)"
     aggregates = f"COUNT(*), COUNT({column}), COUNT(DISTINCT {column}), {empty}, MAX({length}), {types}, {nul}"
-    rows, present, distinct, blank, chars, kinds, with_nul = table.select(session, aggregates).one()
+    ((rows, present, distinct, blank, chars, kinds, with_nul),) = table.select(session, aggregates)
     if missing := rows - present + blank:
         raise complain(f"column {id_column!r} is NULL or empty in {missing} of {rows} rows", Reason.EMPTY_IDS)
     if (chars or 0) > MOST_ID_CHARS:
@@ -72,10 +78,10 @@ def check_ids(session: Session, table: QueryTable, id_column: str, complain: Com
         raise complain(f"column {id_column!r} mixes numbers and text; cast it in the query", Reason.ID_TYPE)
     if distinct < rows:
         repeated = f"GROUP BY {column} HAVING COUNT(*) > 1 ORDER BY {column}"
-        examples = table.select(session, column, repeated, EXAMPLES).scalars()
+        examples = table.select(session, column, repeated, EXAMPLES)
         raise complain(
             f"column {id_column!r} is not unique: {rows} rows, {distinct} different ids; more than once: "
-            f"{listed([shortened(str(each)) for each in examples])}",
+            f"{listed([shortened(str(each)) for (each,) in examples])}",
             Reason.DUPLICATE_IDS,
         )
 

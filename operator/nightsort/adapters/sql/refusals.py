@@ -15,6 +15,7 @@ from nightsort.adapters.sql.causes import (
     INTERRUPTED,
     LOGIN,
     MESSAGE_CHARS,
+    MOST_WORDS_CHARS,
     NO_DATABASE,
     REFUSED_FOR_NOW,
     STRANGER,
@@ -64,6 +65,7 @@ SERVERS_WORDS = re.compile(r"(?:^|: )[^\W\d_]{3,20}:  (?P<words>.+)", re.MULTILI
 
 def of_postgresql(text: str, sqlstate: str | None) -> tuple[Cause, str]:
     """The cause and the server's sentence, or libpq's where the server has said nothing."""
+    text = text[:MOST_WORDS_CHARS]
     said = SERVERS_WORDS.search(text)
     words = said["words"] if said else ""
     if sqlstate is not None or said:
@@ -106,9 +108,9 @@ def by_english(words: str) -> Cause:
 def of_mysql(error: Any) -> tuple[Cause, str]:
     """`error` is PyMySQL's: its first argument is the number, where there is one."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
-    words = str(error.args[1]) if len(error.args) > 1 else ""
+    words = str(error.args[1])[:MOST_WORDS_CHARS] if len(error.args) > 1 else ""
     if isinstance(getattr(error, "original_exception", None), ssl.SSLError):
-        return LOGIN, str(error.original_exception)
+        return LOGIN, str(error.original_exception)[:MOST_WORDS_CHARS]
     if code in MYSQL:
         cause = MYSQL[code]
         return (by_words(words, cause) if cause is LOGIN else cause), words

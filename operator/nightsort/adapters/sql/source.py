@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
-from nightsort.adapters.sql.database import Database, DatabasePolicy, Session, listed, resolve
+from nightsort.adapters.sql.database import Database, DatabasePolicy, listed, resolve
 from nightsort.adapters.sql.ids import ID_TYPES, checked, possible
 from nightsort.adapters.sql.keys import joined_key
-from nightsort.adapters.sql.pages import FIRST_PAGE_ROWS, PAGE_ROWS, Layout, Page, Rows, bounded, one_of, quick
+from nightsort.adapters.sql.pages import (
+    FIRST_PAGE_ROWS,
+    PAGE_ROWS,
+    Layout,
+    LongTickets,
+    Page,
+    Rows,
+    bounded,
+    one_of,
+    quick,
+)
 from nightsort.adapters.sql.places import marks
 from nightsort.adapters.sql.query import KEY, QueryTable, check_ids, nul_in
 from nightsort.adapters.sql.query_conditions import Labels, skips_labeled
 from nightsort.adapters.sql.query_parser import paging, unlimited, without_end
-from nightsort.adapters.sql.snapshot import MOST_KEPT_IDS, Choice
+from nightsort.adapters.sql.rows import value_of
+from nightsort.adapters.sql.session import Session
+from nightsort.adapters.sql.snapshot import MOST_KEPT_IDS, Choice, LongIds
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.reasons import Reason
@@ -134,6 +147,15 @@ class DatabaseSource:
         self, after: str | None, through: str | None, ids: Sequence[str] | None, rows: int
     ) -> tuple[Sequence[Ticket], bool]:
         """The next tickets, of these ids or of all, and whether there may be more behind them."""
+        try:
+            return self._read(after, through, ids, rows)
+        except LongTickets:
+            self._has_long = True
+            return self._read(after, through, ids, rows)
+
+    def _read(
+        self, after: str | None, through: str | None, ids: Sequence[str] | None, rows: int
+    ) -> tuple[Sequence[Ticket], bool]:
         with self._database.reading() as session:
             layout = self._known(session)
             column = f"t.{session.quote(layout.id)}"
@@ -175,9 +197,12 @@ class DatabaseSource:
         reading = paging(self._text, self._database.family)
         if reading.trouble is not None:
             raise Rejected(f"{PLACE}: {reading.trouble}", reason=Reason.ROWS_CHANGE)
-        with self._database.reading() as session:
-            layout = self._known(session)
-            snapshot = Choice(session, self._table, self._every_row(), layout, self._stalled).snapshot()
+        try:
+            with self._choosing() as choice:
+                snapshot = choice.snapshot()
+        except LongIds:
+            with self._choosing() as choice:
+                snapshot = choice.last()
         if snapshot.ids is None and reading.limited:
             raise Rejected(
                 f"{PLACE}: a query with a LIMIT may give {MOST_KEPT_IDS:,} rows, whose ids are kept, so that no others "
@@ -185,6 +210,11 @@ class DatabaseSource:
                 reason=Reason.TOO_MANY_ROWS,
             )
         return snapshot
+
+    @contextmanager
+    def _choosing(self) -> Iterator[Choice]:
+        with self._database.reading() as session:
+            yield Choice(session, self._table, self._every_row(), self._known(session), self._stalled)
 
     def _typed(self, layout: Layout, cursor: str) -> object:
         try:
@@ -231,7 +261,7 @@ class DatabaseSource:
             every = self._every = replace(every, key=key)
             self._table = replace(self._table, key=key)
         quoted = f"t.{session.quote(id_column)}"
-        some_id = every.select(session, quoted, f"WHERE {quoted} IS NOT NULL").scalar()
+        some_id = value_of(every.select(session, quoted, f"WHERE {quoted} IS NOT NULL"))
         is_json = session.family == "postgresql" and types.get(id_column) in JSON_TYPES
         return Layout(
             id=id_column,

@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from nightsort.adapters.sql.database import Session
 from nightsort.adapters.sql.keys import is_list, joined
 from nightsort.adapters.sql.layouts import Layout, Mode
+from nightsort.adapters.sql.rows import ANSWER_BYTES
+from nightsort.adapters.sql.rows import Row as Found
+from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.statements import STAGE, Statements, as_sent, as_text
 from nightsort.adapters.sql.values import id_values, values_of
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 
+ROW_BYTES = 8192
+"""In memory, of an id with its parts and two categories."""
+SPARE_ROWS = 1000
 Claim = Callable[[Sequence[str], str], bool]
 """Whether the row that has this id in the table may have the label of the ticket with that id."""
 
@@ -51,7 +56,7 @@ class Transfer:
         self.mode = mode
         self.stalled = stalled
         self._claim = claim
-        self._staged = self._labels = 0
+        self._sent = self._staged = self._labels = 0
         session.run(self.statements.stage())
 
     @property
@@ -92,6 +97,7 @@ class Transfer:
 
     def _insert(self, columns: Sequence[str], values: Sequence[tuple[object, ...]]) -> None:
         session, names = self.session, ", ".join(columns)
+        self._sent += len(values)
         if session.family == "postgresql":
             session.copy(f"COPY {STAGE} ({names}) FROM STDIN", values)
             session.run(f"ANALYZE {STAGE}")  # without it the planner may read the whole table for each few rows
@@ -101,7 +107,18 @@ class Transfer:
 
     def clear(self) -> None:
         self.session.run(f"DELETE FROM {STAGE}")
-        self._staged = self._labels = 0
+        self._sent = self._staged = self._labels = 0
+
+    def _of_each(self, statement: str) -> list[Found]:
+        """The rows of a statement that gives one for each id that is staged; where the table has more of an id, more.
+
+        Twice as many are taken, so that what finds ids twice can tell of it.
+        """
+        return self.session.rows(statement, 2 * self._sent + SPARE_ROWS, self._sent * ROW_BYTES + ANSWER_BYTES)
+
+    def _some(self, statement: str) -> Found | None:
+        found = self.session.rows(statement, 1)
+        return found[0] if found else None
 
     def write(self) -> Written:
         """Takes over the rows that are staged.
@@ -126,13 +143,13 @@ class Transfer:
         """
         if not self._labels or not (self.mode == "Upsert" or self.statements.overwrite):
             return {}
-        found = self.session.run(self.statements.to_replace()).all()
+        found = self._of_each(self.statements.to_replace())
         return {sent: there for sent, there, new in found if folded(there) != folded(new)}
 
     def _update(self) -> None:
         if self.may_find_twice:
             self.refuse_found_twice()
-        updated = self.session.run(self.statements.update()).rowcount
+        updated = self.session.run(self.statements.update())
         if updated > self._staged:
             raise self.stalled(
                 f"{self._staged:,} rows were sent and {updated:,} changed: {self.key} does not tell rows apart",
@@ -156,7 +173,7 @@ class Transfer:
         """
         if not self._labels:
             return 0
-        seen, filled = self.session.run(self.statements.standing(once=self.layout.unique)).one()
+        ((seen, filled),) = self.session.rows(self.statements.standing(once=self.layout.unique), 1)
         leaves = self.layout.table.view and not filled
         return int(seen if leaves else self._labels) - int(filled)
 
@@ -165,7 +182,7 @@ class Transfer:
         if self._claim is None or self.layout.keeps_ids:
             return ()
         self.refuse_two_as_one()
-        found = self.session.run(self.statements.kept_as()).all()
+        found = self._of_each(self.statements.kept_as())
         foreign = [sent for sent, *parts in found if not self._claim(parts, as_sent(sent))]
         for sent in foreign:
             self.session.run(f"DELETE FROM {STAGE} WHERE sent = {self.session.bind('sent')}", sent=sent)
@@ -179,7 +196,7 @@ class Transfer:
         Raises:
             Stalled: two of the ids that are staged are one.
         """
-        found = self.session.run(self.statements.taken_for_one(by_letter=self.mode == "Update")).first()
+        found = self._some(self.statements.taken_for_one(by_letter=self.mode == "Update"))
         if found is None:
             return
         one, other, *became = found
@@ -189,7 +206,7 @@ class Transfer:
 
     def refuse_found_twice(self) -> None:
         """Raises Stalled where more than one row of the table has one of the ids that are staged."""
-        found = self.session.run(self.statements.found_twice()).scalar()
+        found = self.session.value(self.statements.found_twice())
         if found is not None:
             raise self.stalled(
                 f"more than one row has the id {as_sent(found)!r} in {self.key}, and none may get the label of "
@@ -198,7 +215,7 @@ class Transfer:
             )
 
     def _refuse_another(self) -> None:
-        found = self.session.run(self.statements.taken_for_another()).first()
+        found = self._some(self.statements.taken_for_another())
         if found is not None:
             sent, *parts = found
             self._collide(self._shown(parts), as_sent(sent))
@@ -215,5 +232,5 @@ class Transfer:
 
     def categories(self) -> dict[str, str | None]:
         """The category that the table has for each staged ticket, by id."""
-        found = self.session.run(self.statements.categories()).all()
+        found = self._of_each(self.statements.categories())
         return {as_sent(sent): None if category is None else str(category) for sent, category in found}

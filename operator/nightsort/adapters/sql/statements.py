@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nightsort.adapters.sql.database import Session
 from nightsort.adapters.sql.layouts import Layout
+from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.tables import LONGEST_KEY_CHARS, MOST_ID_CHARS, Column, quoted, type_of
 
 STAGE = "nightsort_staged_rows"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nightsort.adapters.sql.database import Result, Session
+from nightsort.adapters.sql.rows import Row, value_of
+from nightsort.adapters.sql.session import Session
 
 REASON_CHARS = 500
 MOST_ID_CHARS = 512
 LONGEST_KEY_CHARS = 700
+MOST_CATALOGUE_ROWS = 10_000
+"""MySQL, which has the most columns of a table, has up to 4,096."""
 # Types of a table that we make; on MariaDB also of what is staged.
 TYPES = {
     "category": {"mysql": "VARCHAR(255)"},
@@ -138,14 +141,14 @@ class Table:
 def table_of(session: Session, name: str) -> Table | None:
     """The table of that very name."""
     statement = CATALOG[session.family].replace("{collations}", ", ".join(f"'{name}'" for name in EXACT_COLLATIONS))
-    rows = asked(session, statement, name).all()
+    rows = asked(session, statement, name)
     if not rows:
         return None
     columns = {name: Column(name, chars, *(bool(each) for each in rest)) for name, chars, *rest in rows}
     keys: dict[object, set[str]] = {}
     for key, part in asked(session, UNIQUE[session.family], name):
         keys.setdefault(key, set()).add(part)
-    view = asked(session, IS_VIEW[session.family], name).scalar_one() > 0
+    view = value_of(asked(session, IS_VIEW[session.family], name)) > 0
     return Table(name, columns, frozenset(frozenset(key) for key in keys.values()), view)
 
 
@@ -156,20 +159,22 @@ def alike(session: Session, name: str) -> Sequence[str]:
     """
     if session.family not in ALIKE:
         return ()
-    names = [str(each) for each in asked(session, ALIKE[session.family], name).scalars()]
+    names = [str(each) for (each,) in asked(session, ALIKE[session.family], name)]
     return sorted(names, key=lambda each: each != name.lower())
 
 
 def can_undo(session: Session, table: str) -> bool:
     """Whether what is written to the table can be taken back. MySQL has engines that cannot, such as MyISAM."""
-    return session.family != "mysql" or asked(session, KEEPS_TRANSACTIONS, table).scalar_one() > 0
+    return session.family != "mysql" or value_of(asked(session, KEEPS_TRANSACTIONS, table)) > 0
 
 
-def asked(session: Session, statement: str, name: str) -> Result:
+def asked(session: Session, statement: str, name: str) -> list[Row]:
+    """What a catalogue says of the table."""
     schema, _, table = name.rpartition(".")
     values = {"quoted": quoted(session, name), "schema": schema or None, "table": table}
     used = {name: value for name, value in values.items() if f"{{{name}}}" in statement}
-    return session.run(statement.format(**{name: session.bind(name) for name in used}), **used)
+    statement = statement.format(**{name: session.bind(name) for name in used})
+    return session.rows(statement, MOST_CATALOGUE_ROWS, **used)
 
 
 def quoted(session: Session, table: str) -> str:
@@ -181,7 +186,7 @@ def may_create(session: Session, table: str) -> bool:
     if session.family != "postgresql":
         return True
     statement = "SELECT has_schema_privilege(COALESCE({schema}, current_schema()), 'CREATE')"
-    return asked(session, statement, table).scalar() is not False
+    return value_of(asked(session, statement, table)) is not False
 
 
 def create(session: Session, table: str, keys: Sequence[str], fields: Mapping[str, str]) -> None:
@@ -198,10 +203,10 @@ def create(session: Session, table: str, keys: Sequence[str], fields: Mapping[st
 def exact_collation(session: Session) -> str:
     """MariaDB has the one, MySQL 8 the other; before them all collations ignored spaces at the end."""
     names = ", ".join(f"'{name}'" for name in EXACT_COLLATIONS)
-    found = session.run(
+    found = session.value(
         f"SELECT MAX(collation_name) FROM information_schema.collations WHERE collation_name IN ({names})"
     )
-    return found.scalar() or "utf8mb4_bin"
+    return found or "utf8mb4_bin"
 
 
 def type_of(field: str, family: str) -> str:

@@ -121,7 +121,7 @@ class Delimited:
                 if (below or after_blank) and len(below) < MOST_LINES_BELOW:
                     below.append((row, raw))
                     continue
-            elif row.role is Role.BLANK and below:
+            elif row.role is Role.BLANK and below and len(below) < MOST_LINES_BELOW:
                 below.append((row, raw))
                 continue
             yield from map(self._filled, below)

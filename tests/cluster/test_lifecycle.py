@@ -233,6 +233,24 @@ def test_two_resources_on_the_same_tickets_buy_them_once(
     assert troubled_user.get("same-night")["status"]["tickets"]["total"] == 0
 
 
+def test_who_wants_a_name_of_results_that_is_taken_buys_nothing_until_it_is_free(
+    pod: Pod, quick_api: SimulatedApi, troubled_user: User
+) -> None:
+    pod.start()
+    results = {"configMap": {"name": "labels"}}
+    troubled_user.apply(batch("first", inline("Refund my invoice"), results=results))
+    troubled_user.finished("first")
+    troubled_user.apply(batch("second", inline("I was charged twice"), results=results))
+
+    told = troubled_user.told("second", lambda status: reason(status) == "ResultsNameTaken")
+    assert "it is of ClassificationBatch first" in told["message"]
+    assert quick_api.ask("bill")["created"] == 1
+    troubled_user.kubectl("delete", "cb", "first", "--timeout=20s")
+
+    assert condition(troubled_user.finished("second", 150)["status"], "Complete") == "True"
+    assert quick_api.ask("bill")["created"] == 2
+
+
 def test_what_gitops_deletes_and_creates_again_is_not_bought_again(
     pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table, troubled_user: User
 ) -> None:

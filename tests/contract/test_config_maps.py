@@ -18,6 +18,7 @@ from nightsort.adapters.kubernetes.client import connected
 from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
 from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.ledger import opened
+from nightsort.adapters.local.state import opened as opened_state
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.config_map import ConfigMap
@@ -361,12 +362,12 @@ async def test_two_namespaces_do_not_mix_their_results(tmp_path: Path) -> None:
     assert await store.read("support", "results") == second
 
 
-@pytest.mark.parametrize("namespace", ["lock", "simulated", "results", "default"])
+@pytest.mark.parametrize("namespace", ["lock", "classify.sqlite", "simulated", "results", "default"])
 @pytest.mark.parametrize("name", ["lock", "results", "tickets", "record.json", "copy.json"])
 async def test_no_name_meets_a_file_of_our_own(tmp_path: Path, namespace: str, name: str) -> None:
     resource = Resource.of({**manifest(name), "metadata": {"name": name, "namespace": namespace, "uid": "it"}})
     meta = resource.meta
-    with opened(tmp_path, [resource]) as ledger:
+    with opened(tmp_path, [resource]) as ledger, opened_state(tmp_path / "classify.sqlite", "a test"):
         store = FileConfigMaps(tmp_path)
         await ledger.keep_record(meta, Status())
         saved = await ledger.save(meta, Status(phase="Processing"))
@@ -383,7 +384,8 @@ async def test_no_name_meets_a_file_of_our_own(tmp_path: Path, namespace: str, n
         await ledger.remove(saved)
         assert await store.read(namespace, name) == written, "rows outlive the record"
     store.clear()
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"lock", "classify.lock", "classify.sqlite", ".gitignore"}
 
 
 def in_the_former_layout(state: Path, namespace: str, name: str) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nightsort.system.files import LOCK
 
-TAKEN = frozenset({LOCK})
-"""Names of our own files in the directory of the state."""
+TAKEN = frozenset({LOCK, "classify.lock", "classify.sqlite", "classify.sqlite-shm", "classify.sqlite-wal"})
+"""Names of our own files in the directory of the state, those of `nightsort classify` among them."""
 
 
 def folder_of(state: Path, namespace: str, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,3 +17,9 @@ def eventually(ask: Callable[[], T], seconds: float = 30, every: float = 0.1) ->
         assert time.monotonic() < deadline, f"not within {seconds:g} s"
         time.sleep(every)
     return answer
+
+
+async def settled() -> None:
+    """Every task of the loop has come as far as it can without a timer or the network."""
+    for _ in range(100):
+        await asyncio.sleep(0)

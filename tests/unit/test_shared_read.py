@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from nightsort.adapters.kubernetes.shared_read import SharedRead
+from tests.support.waiting import settled
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Shelf:
 
 async def asking(shared: SharedRead[int], times: int) -> list[asyncio.Task[int]]:
     tasks = [asyncio.create_task(shared.get()) for _ in range(times)]
-    await asyncio.sleep(0.01)
+    await settled()
     return tasks
 
 
@@ -72,7 +73,7 @@ async def test_whom_an_older_read_serves_shares_the_one_under_way() -> None:
     shared = SharedRead(shelf.read)
     [first] = await asking(shared, 1)
     later = [asyncio.create_task(shared.get(within=10)) for _ in range(50)]
-    await asyncio.sleep(0.01)
+    await settled()
     shelf.door.set()
 
     assert [await task for task in (first, *later)] == [1] * 51

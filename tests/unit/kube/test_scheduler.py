@@ -14,6 +14,7 @@ from nightsort.api.resource import Meta
 from nightsort.kube.scheduler import LOOKS_AT_ONCE, ResourceScheduler
 from nightsort.testing.sources import MemorySource
 from tests.support.manifests import manifest
+from tests.support.waiting import settled
 from tests.support.world import World
 
 DEADLINE = timedelta(seconds=0.05)
@@ -58,7 +59,7 @@ async def test_a_look_that_takes_long_is_no_ailment(scheduler: ResourceScheduler
     seen = body(world)
     scheduler.see("ADDED", seen)
     hanging = asyncio.create_task(looking_for_ever(scheduler, world, seen))
-    await asyncio.sleep(0.01)
+    await settled()
     world.clock.advance(LATER)
 
     assert scheduler.ailments() == []
@@ -134,7 +135,7 @@ async def looking_for_ever(scheduler: ResourceScheduler, world: World, seen: dic
 async def test_a_farewell_does_not_wait_for_a_look_that_hangs(scheduler: ResourceScheduler, world: World) -> None:
     seen = body(world)
     hanging = asyncio.create_task(looking_for_ever(scheduler, world, seen))
-    await asyncio.sleep(0.01)
+    await settled()
 
     async with asyncio.timeout(5):
         await scheduler.finalize(seen)
@@ -165,7 +166,7 @@ async def resting(scheduler: ResourceScheduler, world: World) -> tuple[dict[str,
     world.clock.advance(LATER)
     await scheduler.reconcile({**seen, "status": world.ledger.current(Meta.of(seen)).status.model_dump(by_alias=True)})
     rest = asyncio.create_task(scheduler.rest(seen["metadata"]["uid"], TICK, never))
-    await asyncio.sleep(0.01)
+    await settled()
     return seen, rest
 
 
@@ -191,7 +192,7 @@ async def test_a_status_of_our_own_wakes_no_timer(scheduler: ResourceScheduler, 
     seen, rest = await resting(scheduler, world)
 
     scheduler.see("MODIFIED", seen)
-    await asyncio.sleep(0.01)
+    await settled()
 
     assert not rest.done()
     rest.cancel()
@@ -215,7 +216,7 @@ async def test_a_resource_that_is_due_at_the_next_tick_is_not_kept_waiting(
     world.clock.advance(INTERVAL - due_in)
 
     rest = asyncio.create_task(scheduler.rest(seen["metadata"]["uid"], tick, never))
-    await asyncio.sleep(0.01)
+    await settled()
 
     assert rest.done()
 

@@ -19,6 +19,7 @@ TOP = Path(__file__).parents[2]
 MODEL = "claude-haiku-5-5"
 BARE = {"apiVersion": "nightsort.dev/v1alpha1", "kind": "ClassificationBatch", "metadata": {"name": "night"}}
 README = (TOP / "README.md").read_text(encoding="utf-8")
+REFERENCE = (TOP / "docs" / "resource.md").read_text(encoding="utf-8")
 EXAMPLES = sorted(
     path
     for path in (TOP / "examples").rglob("*.yaml")
@@ -26,26 +27,35 @@ EXAMPLES = sorted(
 )
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-def test_the_annotated_resource_is_one() -> None:
-    (resource,) = [block for block in blocks("yaml") if "kind: ClassificationBatch" in block]
+@pytest.mark.parametrize("page", [README, REFERENCE], ids=["README", "reference"])
+def test_the_annotated_resource_is_one(page: str) -> None:
+    (resource,) = [block for block in blocks("yaml", page) if "kind: ClassificationBatch" in block]
     spec = Resource.of(yaml.safe_load(resource)).spec
     assert spec.max_cost_usd == "5.00"
     assert (spec.model, spec.unknown_label.action) == (MODEL, "Fallback")
 
 
 def test_the_table_of_verdicts_is_whole() -> None:
-    told = re.findall(r"^\| ([A-Z][a-z]+) \|", README, re.MULTILINE)
+    told = re.findall(r"^\| ([A-Z][a-z]+) \|", REFERENCE, re.MULTILINE)
     assert [word for word in told if word != "Verdict"] == [verdict.value for verdict in Verdict]
 
 
-def test_every_make_target_that_it_names_exists() -> None:
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    """Its words, and those of the resource and the commands that it shows, without what the commands print."""
+    assert len(re.sub(r"```text\n.*?```", "", README, flags=re.DOTALL).split()) <= 750
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    pages = [TOP / "README.md", TOP / "CONTRIBUTING.md", *(TOP / "docs").rglob("*.md")]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    named = {target for text in texts for target in re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)}
     makefile = (TOP / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE):
-        assert f"\n{target}:" in makefile, target
+
+    assert [target for target in sorted(named) if f"\n{target}:" not in makefile] == []
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(TOP)))

@@ -58,7 +58,7 @@ def race(script: Script) -> World:
     """Two that want one name for their results: the one that has it is deleted after a while, and the other goes on."""
     plans = [named_alike(Plan(name, 0.0, spec_of(name))) for name in ("first", "second")]
     tickets = {name: [Ticket("1", {"body": text_of("1")}, "")] for name in ("first", "second")}
-    world = World(7, Scenario(plans, tickets, sinks=1, named=True), script)
+    world = World(30, Scenario(plans, tickets, sinks=1, named=True), script)
     world.live()
     return world
 

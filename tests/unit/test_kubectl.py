@@ -35,6 +35,7 @@ from nightsort.api.status import (
     StoredResults,
     TicketCounts,
 )
+from nightsort.cli.cluster.exported import Export
 from nightsort.cli.cluster.retry_plan import FORMS, RetryPlan, again, leaves_out_labeled, next_name, spec_again
 from nightsort.cli.cluster.tickets import Wishes
 from nightsort.cli.commands.create import order_of
@@ -146,7 +147,7 @@ def test_what_can_be_printed_is_left_as_it_is() -> None:
 
 def bundle(path: Path, wishes: Wishes = WISHES, **more: Any) -> Any:
     given = {"template": None, "namespace": None, "fallback": None, **more}
-    return order_of(path, wishes, given["template"], NOW, given["namespace"], given["fallback"])
+    return order_of(path, wishes, given["template"], NOW, given["namespace"], given["fallback"], given.get("export"))
 
 
 def test_a_file_of_tickets_gives_a_resource_and_its_config_map(tmp_path: Path) -> None:
@@ -167,14 +168,20 @@ def test_a_file_of_tickets_gives_a_resource_and_its_config_map(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "text", "complaint"),
     [
-        ("a.csv", "id,text\n1,b\n", "call it body, or name it in prompt.template, if it is that (--template, such as"),
-        ("a.csv", "id,subject,body\n1,a,b\n1,c,d\n", 'line 3: the id "1" was used before, by line 2'),
-        ("a.jsonl", '{"subject": "a"}\n', "line 1: the ticket has no id"),
+        ("a.csv", "id,status\n1,b\n", "no column is known to be a subject or a body: say which is with --body COLUMN"),
+        ("a.csv", "id,Ticket ID,body\n1,2,b\n", "2 columns could be the id, 'id', 'Ticket ID': say which with --id id"),
+        ("a.tsv", "id\tbody\n", "only a header and no tickets"),
+        (
+            "a.csv",
+            "id,subject,body\n1,a,b\n1,c,d\n",
+            '1 ticket has the id of an earlier one: "1" (lines 2 and 3); leave one of each',
+        ),
+        ("a.jsonl", '{"subject": }\n', "line 1: no valid JSON"),
         ("a.json", '[{"id": "1", "subject": "", "body": ""}', "no valid JSON"),
         (
             "a.csv",
             "id,subject,body\n1,a," + "b" * 1024 * 1024 + "\n",
-            "and a ConfigMap holds 1,048,576: put the tickets",
+            "than the 1,048,576 that a ConfigMap holds: put the tickets",
         ),
     ],
 )
@@ -185,6 +192,26 @@ def test_tickets_that_cannot_be_used_are_refused_before_anything_is_made(
     with pytest.raises(InvalidManifest, match="a\\.") as refused:
         bundle(tmp_path / name)
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["jira.csv", "salesforce-report.csv", "intercom.csv", "zendesk.jsonl"])
+def test_an_export_of_a_help_desk_becomes_json_lines_with_all_its_columns(name: str) -> None:
+    made = bundle(Path(__file__).resolve().parents[1] / "data" / "exports" / name)
+
+    [(key, content)] = made.tickets.data.items()
+    tickets = [json.loads(line) for line in content.splitlines()]
+    assert made.manifest["spec"]["source"]["configMap"]["key"] == key == "tickets.jsonl"
+    assert all(ticket["id"] and ticket["body"] and "subject" in ticket for ticket in tickets)
+    assert len(tickets[0]) > 5
+
+
+def test_the_columns_that_a_person_names_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,ref,body,notes\n1,x,a,b\n")
+
+    made = bundle(tmp_path / "a.csv", export=Export(id="ref", text=("notes", "body")))
+
+    ticket = json.loads(made.tickets.data["tickets.jsonl"])
+    assert (ticket["id"], ticket["body"], ticket["notes"]) == ("x", "b\n\na", "b")
 
 
 def test_json_may_be_a_manifest_or_tickets(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
+from nightsort.cli.cluster.exported import Export, is_export, json_lines_of
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
 from nightsort.cli.manifests import InvalidManifest, refuse_bad_name, text_of
 from nightsort.domain.config_map import ConfigMap
@@ -19,6 +20,7 @@ from nightsort.wiring.cluster import tickets_of
 
 MOST_BYTES = 1024 * 1024
 """What the data of a ConfigMap may have."""
+AS_FOUND = Export()
 ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
@@ -46,7 +48,7 @@ class Wishes:
 def is_tickets(path: Path) -> bool:
     """Whether a file holds tickets rather than a manifest, which may be JSON too."""
     if path.suffix != ".json":
-        return path.suffix in ENDINGS
+        return is_export(path)
     return text_of(path).lstrip("\ufeff \t\r\n").startswith("[")
 
 
@@ -60,7 +62,7 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
         raise InvalidManifest(f"{path} has tickets and no model: give --model, such as --model claude-haiku-5-5")
     spec: dict[str, Any] = {
         "model": wishes.model,
-        "source": {"configMap": {"name": "tickets", "key": f"tickets{path.suffix}"}},
+        "source": {"configMap": {"name": "tickets", "key": "tickets.csv"}},
     }
     names = [name.strip() for given in wishes.categories for name in given.split(",") if name.strip()]
     if names:
@@ -69,30 +71,49 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
         spec["prompt"] = {"template": wishes.template}
     if wishes.max_cost is not None:
         spec["maxCostUSD"] = wishes.max_cost
-    name = re.sub(r"[^a-z0-9.]+", "-", path.stem.lower()).strip("-.")
+    stem = Path(path.name.removesuffix(".gz").removesuffix(".zst")).stem
+    name = re.sub(r"[^a-z0-9.]+", "-", stem.lower()).strip("-.")
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
 
 
-def with_tickets(manifest: dict[str, Any], path: Path) -> ManifestBundle:
+def with_tickets(manifest: dict[str, Any], path: Path, export: Export = AS_FOUND) -> ManifestBundle:
     """The order for a named manifest and its file.
+
+    A file that the operator reads as it is stays as it is; any other export becomes JSON lines.
 
     Raises:
         InvalidManifest: the file is too large, or its tickets cannot be used.
     """
-    text = text_of(path)
-    if (size := len(text.encode())) > MOST_BYTES:
-        raise InvalidManifest(
-            f"{path} has {size:,} bytes, and a ConfigMap holds {MOST_BYTES:,}: put the tickets into object storage or "
-            "a database, and write a manifest with source.objectStore or source.database"
-        )
     refuse_bad_name("--name", "name", manifest["metadata"]["name"])
     name = f"{manifest['metadata']['name']}-tickets"
-    manifest["spec"]["source"]["configMap"]["name"] = name
-    refuse_unusable(manifest, path, text)
-    return ManifestBundle(manifest, ConfigMap(name, {f"tickets{path.suffix}": text}))
+    suffix, text = content_of(manifest, path, export)
+    if len(text.encode()) > MOST_BYTES:
+        raise InvalidManifest(
+            f"{path} has more bytes of tickets than the {MOST_BYTES:,} that a ConfigMap holds: put the tickets into "
+            "object storage or a database, and write a manifest with source.objectStore or source.database"
+        )
+    manifest["spec"]["source"]["configMap"] = {"name": name, "key": f"tickets{suffix}"}
+    refuse_unusable(manifest, path, text, ENDINGS[suffix])
+    return ManifestBundle(manifest, ConfigMap(name, {f"tickets{suffix}": text}))
 
 
-def refuse_unusable(manifest: dict[str, Any], path: Path, text: str) -> None:
+def content_of(manifest: dict[str, Any], path: Path, export: Export) -> tuple[str, str]:
+    """The ending that says how the operator reads the tickets, and their text.
+
+    Raises:
+        InvalidManifest: they can be read in no way.
+    """
+    if path.suffix in ENDINGS and not export.given:
+        try:
+            text = text_of(path)
+            refuse_unusable(manifest, path, text, ENDINGS[path.suffix])
+            return path.suffix, text
+        except InvalidManifest:
+            pass  # it may be an export, which is read in more ways, and says better what is wrong with it
+    return ".jsonl", json_lines_of(path, export, MOST_BYTES)
+
+
+def refuse_unusable(manifest: dict[str, Any], path: Path, text: str, kind: Format) -> None:
     """What the operator would complain of later.
 
     Raises:
@@ -100,7 +121,7 @@ def refuse_unusable(manifest: dict[str, Any], path: Path, text: str) -> None:
     """
     try:
         fields = placeholders(Resource.of(manifest).spec.prompt)
-        tickets_of(text, ENDINGS[path.suffix], fields)
+        tickets_of(text, kind, fields)
     except InvalidResource as error:
         raise InvalidManifest(str(error)) from None
     except Rejected as error:

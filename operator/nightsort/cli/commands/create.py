@@ -19,6 +19,7 @@ from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from nightsort.cli.cluster.exported import Export
     from nightsort.cli.cluster.manifest_bundle import ManifestBundle
     from nightsort.cli.cluster.tickets import Wishes
     from nightsort.wiring.cluster import Cluster
@@ -37,7 +38,9 @@ def add_to(app: typer.Typer) -> None:
 def create(
     source: Annotated[
         Path,
-        typer.Option("--from", help="A manifest with one ClassificationBatch, or tickets: .csv, .jsonl, .json."),
+        typer.Option(
+            "--from", help="A manifest with one ClassificationBatch, or tickets: .csv, .xlsx, .jsonl … (docs/files.md)."
+        ),
     ],
     name_template: Annotated[
         str | None,
@@ -55,6 +58,19 @@ def create(
     ] = None,
     template: Annotated[str | None, typer.Option(help="For tickets: prompt.template, such as '$body'.")] = None,
     max_cost: Annotated[str | None, typer.Option(help="For tickets: maxCostUSD, such as 5.00.")] = None,
+    id: Annotated[
+        str | None, typer.Option(help="For tickets: the column of ids; by default what its name tells.")
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help="For tickets: the column of subjects, likewise.")] = None,
+    body: Annotated[str | None, typer.Option(help="For tickets: the column of their text, likewise.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="For tickets: a column that is part of the text; repeatable.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="For tickets: what separates columns; found by itself.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="For tickets: such as cp1252, where it would be a guess.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="For tickets: the sheet of a spreadsheet that has several.")] = None,
     job_name: Annotated[
         str, typer.Option(envvar="NIGHTSORT_JOB_NAME", help="The CronJob's Job, whose name tells the scheduled time.")
     ] = "",
@@ -75,14 +91,16 @@ def create(
 
     With --dry-run=client -o yaml it prints what it would make, to be kept in Git.
     """
+    from nightsort.cli.cluster.exported import Export
     from nightsort.cli.cluster.tickets import Wishes
 
     wishes = Wishes(model, tuple(categories or ()), template, max_cost)
+    export = Export(id, subject, body, tuple(text or ()), delimiter, encoding, sheet)
     moment = scheduled_or_stop(job_name, time_zone)
     options = ClusterOptions(namespace, context, kubeconfig)
 
     def bundle_in(fallback: str | None) -> ManifestBundle:
-        return order_of(source, wishes, name_template, moment, namespace, fallback)
+        return order_of(source, wishes, name_template, moment, namespace, fallback, export)
 
     if dry_run == "client":
         order, created = bundle_or_fail(bundle_in), True
@@ -126,7 +144,13 @@ def scheduled_or_stop(job_name: str, time_zone: str) -> datetime:
 
 
 def order_of(
-    path: Path, wishes: Wishes, template: str | None, moment: datetime, namespace: str | None, fallback: str | None
+    path: Path,
+    wishes: Wishes,
+    template: str | None,
+    moment: datetime,
+    namespace: str | None,
+    fallback: str | None,
+    export: Export | None = None,
 ) -> ManifestBundle:
     """What a file asks for. The namespace is the flag's, else the manifest's, else `fallback`, else left open.
 
@@ -134,15 +158,15 @@ def order_of(
         InvalidManifest: it cannot be made of this file.
     """
     from nightsort.cli.cluster.manifest_bundle import ManifestBundle
-    from nightsort.cli.cluster.tickets import is_tickets, manifest_of, with_tickets
+    from nightsort.cli.cluster.tickets import AS_FOUND, is_tickets, manifest_of, with_tickets
     from nightsort.cli.manifests import InvalidManifest
 
     if is_tickets(path):
         made = with_name(manifest_of(path, wishes), template, moment, namespace or fallback)
-        order = with_tickets(made, path)
+        order = with_tickets(made, path, export or AS_FOUND)
     else:
-        if wishes.given:
-            raise InvalidManifest(f"{wishes.given[0]} is for files of tickets: {path} is a manifest, which says it")
+        if given := [*wishes.given, *(export.given if export else ())]:
+            raise InvalidManifest(f"{given[0]} is for files of tickets: {path} is a manifest, which says it")
         written = read_one(path)
         own = (written.get("metadata") or {}).get("namespace")
         order = ManifestBundle(with_name(written, template, moment, namespace or own or fallback))

@@ -330,7 +330,7 @@ async def test_a_line_that_is_not_understood_does_not_hide_the_others() -> None:
         answers = await collect(api, Batch("msgbatch_1", datetime.now(UTC), 3, ended=True))
         await api.aclose()
     assert [(one.custom_id, one.outcome, one.text, one.error_type, one.input_tokens) for one in answers] == [
-        ("a", "succeeded", "billing", "", 9),
+        ("a", "succeeded", "billing\nmore", "", 9),
         ("b", "errored", "", "unreadable_result", 0),
         ("c", "errored", "", "api_error", 0),
     ]

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from nightsort.adapters.anthropic.results import LineReader
+from nightsort.api.categories import Category
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
+from nightsort.domain.label import Labels
 from tests.cases import case
 from tests.wire.mock_api import JSONL, answering
 
@@ -57,14 +59,20 @@ def brief(answers: list[Answer]) -> list[tuple[str, str, str]]:
         ([None, "billing"], "billing"),
         (["", " \n"], ""),
         ([], ""),
+        (["billing", "billing"], "billing\nbilling"),
+        (["billing", "", "is what I would say of others; this is technical."], None),
+        (["billing", "technical"], None),
+        (["not", "billing"], None),
     ],
 )
-async def test_an_answer_is_its_first_text_that_is_not_empty(texts: list[str | None], said: str) -> None:
+async def test_an_answer_is_all_its_texts_that_are_not_empty(texts: list[str | None], said: str | None) -> None:
     content = [{"type": "thinking", "thinking": "x"}, *({"type": "text", "text": text} for text in texts)]
 
     [answer] = await results(line(content=content))
 
-    assert answer.text == said
+    assert answer.text == ("\n".join(filter(None, texts)) if said is None else said)
+    category = Labels([Category(name="billing"), Category(name="technical")]).match(answer.text)
+    assert category == (None if said is None or "billing" not in said else "billing")
 
 
 # --- a line that cannot be decoded ---

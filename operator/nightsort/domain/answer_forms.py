@@ -25,16 +25,43 @@ MARKED = re.compile(
 KEYED = re.compile(
     r"([^:=>\u2192\uff1a\n]{1,64}?)\s*(?:[=-]>|[:=\u2192\uff1a]|\s[-\u2013\u2014]\s|\sis\s)\s*(.+)", re.DOTALL
 )
+
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PLAIN_TAGS = words_of(
+    "b strong i em u mark code kbd samp tt pre p span div font big small h1 h2 h3 h4 h5 h6 li ul ol body html root "
+    "data document xml json text value content item choice selection prediction decision final"
+)
+"""Tags that say nothing of what stands in them; neither do those that announce a category."""
+CONFIRMING = words_of(
+    "correct right valid applicable applies match matches matched accurate true confirmed accepted certain sure "
+    "belongs fits relevant selected chosen assigned applied"
+)
+REFUTING = words_of(
+    "not no wrong incorrect invalid negated negate negative excluded exclude rejected reject false mismatch except "
+    "unless never"
+)
+NO = frozenset(("false", "no"))
 DECORATION = "\"'`*_{[( \t\r\n"
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What stands inside a form, and the words beside it, which may speak of another category."""
+    """What stands inside a form, and the words beside it, which may speak of another category.
+
+    Words of `same` must be those of the same category: nothing else is known to mean it; those of `other` must not.
+    `denied`: the form says that what stands inside is not so.
+    """
 
     texts: tuple[str, ...]
     beside: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    denied: bool = False
 
 
 def inner(text: str) -> Inner | None:
@@ -45,8 +72,11 @@ def inner(text: str) -> Inner | None:
 
 def is_naming(words: str) -> bool:
     """Whether the words announce a category, as in `Category`, `predicted_label` or `The answer is`."""
-    spaced = CAMEL.sub(" ", words.strip(DECORATION))
-    return NAMING.fullmatch(" ".join(re.split(r"[\s_-]+", spaced))) is not None
+    return NAMING.fullmatch(" ".join(parts_of(words))) is not None
+
+
+def parts_of(words: str) -> list[str]:
+    return re.split(r"[\s_-]+", CAMEL.sub(" ", words.strip(DECORATION)))
 
 
 def fenced(text: str) -> Inner | None:
@@ -57,9 +87,15 @@ def fenced(text: str) -> Inner | None:
 def tagged(text: str) -> Inner | None:
     """`<category>billing</category>`, also where only one of the two tags is there."""
     if found := TAGGED.fullmatch(text):
-        return Inner((found[2],), (found[1],))
+        return within(found[1], found[2])
     found = TAG_BEHIND.fullmatch(text)
-    return Inner((found[1],), (found[2],)) if found else None
+    return within(found[2], found[1]) if found else None
+
+
+def within(tag: str, text: str) -> Inner:
+    """A tag of a kind that nobody knows may say the opposite, as `<not>` does, or quote the ticket."""
+    known = tag.lower() in PLAIN_TAGS or is_naming(tag)
+    return Inner((text,), (tag,), () if known else (tag,))
 
 
 def marked(text: str) -> Inner | None:
@@ -80,7 +116,10 @@ class Pairs(tuple[tuple[str, Any], ...]):
 
 
 def from_json(text: str) -> Inner | None:
-    """The texts under keys that announce a category, or those of a list; all others stand beside them."""
+    """The texts under keys that announce a category, or those of a list; all others stand beside them.
+
+    What is said to be false, or wrong, denies the whole: `{"category": "billing", "correct": false}`.
+    """
     if text[:1] not in ("{", "["):
         return None
     try:
@@ -89,14 +128,28 @@ def from_json(text: str) -> Inner | None:
         return None
     texts: list[str] = []
     beside: list[str] = []
+    other: list[str] = []
     left: list[tuple[Any, bool]] = [(value, isinstance(value, list))]
+    denied = False
     while left:
         item, named = left.pop()
         if isinstance(item, Pairs):
             beside += [key for key, _ in item]
+            other += [key for key, each in item if each is False]
+            denied |= any(denies(key, each) for key, each in item)
             left += [(each, named or is_naming(key)) for key, each in item]
         elif isinstance(item, list):
             left += [(each, named) for each in item]
+        elif item is False:
+            denied |= named
         elif isinstance(item, str) or (isinstance(item, int) and not isinstance(item, bool)):
             (texts if named else beside).append(str(item))
-    return Inner(tuple(texts), tuple(beside)) if texts else None
+    return Inner(tuple(texts), tuple(beside), other=tuple(other), denied=denied) if texts else None
+
+
+def denies(key: str, value: Any) -> bool:
+    """Whether a member of an object says that the others are not so; `"urgent": false` says nothing of them."""
+    words = {part.lower() for part in parts_of(key)}
+    if value is False or (isinstance(value, str) and value.strip().lower() in NO):
+        return bool(words & CONFIRMING)
+    return value is True and bool(words & REFUTING)

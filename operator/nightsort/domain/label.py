@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from nightsort.api.categories import Category, spelled
 from nightsort.domain.answer_forms import inner, keyed, marked
 from nightsort.domain.prompt import category_lines
-from nightsort.domain.typeset import bare, bare_of, loose_of, typeset
+from nightsort.domain.typeset import bare, bare_of, loose_of, typeset, undenied
 
 WHOLE = "end_turn"
 UNTOLD = ""
@@ -94,12 +94,14 @@ class Labels:
         if known or not layers:
             return found
         form = inner(text)
-        if form is None:
+        if form is None or form.denied:
             return None
         named = {self._through(each, ways, layers - 1) for each in form.texts}
         meant = named.pop() if len(named) == 1 else None
         others = {self._plain(each, self._ways)[1] for each in form.beside} - {None, meant}
-        return None if others else meant
+        others |= {self._plain(each, self._ways)[1] for each in form.same} - {meant}
+        denied = meant in {self._plain(each, self._ways)[1] for each in form.other}
+        return None if others or denied else meant
 
     def _plain(self, text: str, ways: Ways) -> tuple[bool, str | None]:
         """Whether one of the ways knows the text, and the one category that it means there."""
@@ -143,10 +145,12 @@ def lines_of(category: Category) -> Iterator[str]:
 
 
 def without_mark(name: str) -> Iterator[str]:
-    """A category may itself be called `1. Billing` or `Category: Billing`."""
+    """A category may itself be called `1. Billing`, `Category: Billing` or `! Billing`."""
     for form in (marked(name), keyed(name)):
         if form is not None:
             yield from form.texts
+    if rest := undenied(name):
+        yield rest
 
 
 def innermost(answer: str) -> Iterator[str]:

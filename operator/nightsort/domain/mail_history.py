@@ -13,9 +13,9 @@ MOST_LINE_CHARS = 400
 """Of a line that may introduce a quote; longer ones are somebody's text."""
 INTRODUCTIONS = (
     re.compile(
-        r"-{2,}\s?(original (message|appointment)|forwarded message|ursprüngliche nachricht|weitergeleitete nachricht|"
-        r"message d'origine|message transféré|mensaje original|mensagem original|messaggio originale|"
-        r"oorspronkelijk bericht)\s?-{2,}",
+        r"(?<!-)-{2,}+\s?(original (message|appointment)|forwarded message|ursprüngliche nachricht|"
+        r"weitergeleitete nachricht|message d'origine|message transféré|mensaje original|mensagem original|"
+        r"messaggio originale|oorspronkelijk bericht)\s?-{2,}",
         re.IGNORECASE,
     ),
     re.compile(r"begin forwarded message:|anfang der weitergeleiteten nachricht:", re.IGNORECASE),

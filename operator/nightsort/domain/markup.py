@@ -32,8 +32,11 @@ UNSEEN = names("iframe math noscript object script style svg template textarea t
 KNOWN = BLOCKS | INLINE | UNSEEN | {"head", "link", "meta"}
 DOCUMENT = frozenset(("!doctype", "html", "head"))
 TAG = re.compile(r"<(/?)(!doctype(?=\s+html)|[a-z][a-z0-9]*)\b([^<>]*)>", re.IGNORECASE)
+MARKUP = re.compile(r"<(?:/?[a-zA-Z]|![a-zA-Z\[]|\?[a-zA-Z])")
+COMMENT_END = re.compile(r"--!?>")
+EMPTY_COMMENT = re.compile(r"<!---?>")
 NAME = re.compile(r"(/?)([a-zA-Z][\w:-]*)")
-ENDS = re.compile(r"(?:</([a-z][a-z0-9]*)\s*>|<(?:br|hr|img)\b[^<>]*>|-->)\Z", re.IGNORECASE)
+ENDS = re.compile(r"(?:</([a-z][a-z0-9]*)\s*>|<(?:br|hr|img)\b[^<>]*>|--!?>)\Z", re.IGNORECASE)
 INLINED_DATA = re.compile(r"data:[\w/+.-]{1,100};base64,[\w+/=]+")
 """Pictures may stand in front of the text."""
 END_CHARS = 1_000
@@ -73,11 +76,14 @@ def content_at(text: str) -> int:
     while True:
         while at < len(text) and (text[at].isspace() or text[at] == "\ufeff"):
             at += 1
-        end = "?>" if text.startswith("<?xml", at) else "-->" if text.startswith("<!--", at) else ""
-        behind = text.find(end, at) if end else -1
+        behind = -1
+        if text.startswith("<!--", at):
+            behind = end_of_comment(text, at)
+        elif text.startswith("<?xml", at) and (end := text.find("?>", at)) >= 0:
+            behind = end + len("?>")
         if behind < 0:
             return at
-        at = behind + len(end)
+        at = behind
 
 
 def ends_with_tag(text: str) -> bool:
@@ -117,33 +123,59 @@ def text_in(text: str, most: int) -> str:
 def pieces_of(text: str) -> Iterator[str | None]:
     """The text between tags, without entities; None where a new line begins."""
     without_end: set[str] = set()
-    at = 0
+    at, last = 0, text.rfind(">")
     while (start := text.find("<", at)) >= 0:
         yield html.unescape(text[at:start])
-        name = NAME.match(text, start + 1)
-        if name is None and text[start + 1 : start + 2] not in ("!", "?"):
+        if not begins_markup(text, start, last):
             yield "<"
             at = start + 1
             continue
         at = end_of_markup(text, start)
+        name = NAME.match(text, start + 1)
         tag = name[2].lower() if name else ""
         if tag in UNSEEN and name and not name[1] and tag not in without_end:
-            behind = re.compile(f"</{tag}", re.IGNORECASE).search(text, at)
+            behind = re.compile(rf"</{tag}\b", re.IGNORECASE).search(text, at)
             at = end_of_markup(text, behind.start()) if behind else at
             if behind is None:
                 without_end.add(tag)
-            if behind is None and tag in ("style", "script"):
-                return
         if tag in BLOCKS:
             yield None
     yield html.unescape(text[at:])
 
 
+def begins_markup(text: str, start: int, last: int) -> bool:
+    """Whether a comment or a tag begins there, rather than words that somebody has written: `a <b and c</p>`.
+
+    `last` is where the text's last sign > stands.
+    """
+    if text.startswith("<!--", start):
+        return True
+    if start > last or MARKUP.match(text, start) is None:
+        return False
+    following = text.find("<", start + 1)
+    return following < 0 or text.find(">", start, following) >= 0 or is_in_quotes(text[start:following])
+
+
+def is_in_quotes(beginning: str) -> bool:
+    """Whether a tag that begins so goes on within an attribute's value."""
+    return any(
+        beginning.count(sign) % 2 == 1 and beginning[: beginning.rfind(sign)].rstrip().endswith("=") for sign in "\"'"
+    )
+
+
+def end_of_comment(text: str, start: int) -> int:
+    """As the HTML standard has it: `<!-->` and `<!--->` are whole, `--!>` ends one as `-->` does; -1 without an end."""
+    if whole := EMPTY_COMMENT.match(text, start):
+        return whole.end()
+    end = COMMENT_END.search(text, start + len("<!--"))
+    return end.end() if end else -1
+
+
 def end_of_markup(text: str, start: int) -> int:
     """Where a comment or a tag ends; a sign > in quotes does not end it."""
     if text.startswith("<!--", start):
-        end = text.find("-->", start + 4)
-        return end + 3 if end >= 0 else len(text)
+        end = end_of_comment(text, start)
+        return end if end >= 0 else len(text)
     end = first = text.find(">", start)
     for _ in range(MOST_QUOTED):
         if end < 0:

@@ -21,6 +21,15 @@ AROUND = re.compile(r" ?([/&:;!?|()]) ?")
 JOINS = re.compile(r"[\s_-]+")
 KEPT_AT_ENDS = frozenset("#%&@/\\")
 """Punctuation that makes another name: C and C#."""
+DENIALS = frozenset(
+    "\u274c\u274e\u2715\u2716\u2717\u2718\u2612\u2610\u26d4\u2796\U0001f6ab\U0001f44e\U0001f645\U0001f6d1\U0001f196"
+)
+"""Crosses, empty boxes, and signs of stopping: who sets one beside a name does not mean it."""
+OPERATORS = ("!", "<>", "[]", "[ ]")
+"""In front of a name they mean that it is not, or is not chosen."""
+PAIRED = {"~": "~", "<": ">"}
+"""Around a name they are marks; in front of it alone they are operators."""
+SIGNS_OF_NUMBERS = frozenset("-~<>=")
 
 
 def typeset(text: str) -> str:
@@ -47,13 +56,23 @@ def is_seen(character: str) -> bool:
 
 
 def bare(text: str) -> str:
-    """A typeset text without the punctuation and pictures at its ends."""
+    """A typeset text without the punctuation and pictures at its ends; what denies it stays."""
     start, end = 0, len(text)
-    while start < end and is_wrapping(text[start]):
+    while start < end and is_wrapping(text[start]) and not is_denied(text, start):
         start += 1
-    while start < end and is_wrapping(text[end - 1]):
+    while start < end and is_wrapping(text[end - 1]) and text[end - 1] not in DENIALS:
         end -= 1
     return text[start:end]
+
+
+def is_denied(text: str, at: int) -> bool:
+    """Whether what stands there changes what comes behind it: `!billing` is not billing, and -1 is not 1."""
+    sign = text[at]
+    if sign in DENIALS or text.startswith(OPERATORS, at):
+        return True
+    if sign in SIGNS_OF_NUMBERS and text[at + 1 : at + 2].isdigit():
+        return True
+    return sign in PAIRED and not text.endswith(PAIRED[sign])
 
 
 def is_wrapping(character: str) -> bool:
@@ -67,4 +86,13 @@ def bare_of(text: str) -> str:
 
 def loose_of(text: str) -> str:
     """The bare text where a hyphen, an underscore and a space are one, and an ampersand is a word."""
-    return " ".join(JOINS.sub(" ", bare_of(text).replace("&", " and ")).split())
+    text = bare_of(text)
+    sign = text[:1] if text[:1] == "-" else ""  # of a number
+    return sign + " ".join(JOINS.sub(" ", text.replace("&", " and ")).split())
+
+
+def undenied(text: str) -> str | None:
+    """A category may itself be called `! Urgent`; None where nothing denies the name."""
+    form = bare_of(text)
+    rest = form.lstrip("".join(DENIALS) + "! ").rstrip("".join(DENIALS) + " ")
+    return rest if rest and rest != form else None

@@ -236,12 +236,12 @@ class Line(Struct, frozen=True, gc=False):
 
 
 def text_of(content: list[Block]) -> str:
-    """The first text that is not empty.
+    """The texts that are not empty, each on a line of its own: the second may take back what the first says.
 
-    Of one that is longer than any category the beginning, with a mark that makes it none.
+    Of what is longer than any category the beginning, with a mark that makes it none.
     """
-    texts = (block.text for block in content if block.type == "text" and block.text and not block.text.isspace())
-    text = next(texts, "")
+    texts = [block.text for block in content if block.type == "text" and block.text and not block.text.isspace()]
+    text = texts[0] if len(texts) == 1 else "\n".join(texts)
     return text if len(text) <= MOST_TEXT_CHARS else f"{text[:MOST_TEXT_CHARS]}…"
 
 

@@ -311,18 +311,47 @@ async def test_conflicts_without_end_are_waited_out(maps: MemoryConfigMaps, sink
 
 
 @pytest.mark.parametrize("owner", [STRANGER, replace(OWNER, uid="an earlier incarnation")])
-@pytest.mark.parametrize("name", [NAME, f"{NAME}-1"])
 async def test_a_config_map_of_somebody_else_is_never_touched(
-    maps: MemoryConfigMaps, sink: ConfigMapRows, owner: Meta, name: str
+    maps: MemoryConfigMaps, sink: ConfigMapRows, owner: Meta
 ) -> None:
-    await maps.write(owner, ConfigMap(name, {"theirs": "x"}))
+    await maps.write(owner, ConfigMap(NAME, {"theirs": "x"}))
     maps.written.clear()
-    for call in (sink.check(Rehearsal(PER_PART + 100)), sink.write(pages(many(PER_PART + 100))), sink.finish(SUMMARY)):
+    for call in (sink.check(Rehearsal(1)), sink.claim(), sink.write(pages(many(1))), sink.finish(SUMMARY)):
         with pytest.raises(Stalled) as caught:
             await call
         assert caught.value.reason == "ResultsNameTaken"
-        assert f"ConfigMap {name} " in caught.value.message
+        assert f"ConfigMap {NAME} " in caught.value.message
     assert maps.written == []
+
+
+async def test_a_run_that_would_need_the_name_of_somebody_elses_as_a_part_stalls_before_anything_is_bought(
+    maps: MemoryConfigMaps, sink: ConfigMapRows
+) -> None:
+    await maps.write(STRANGER, ConfigMap(f"{NAME}-1", {"theirs": "x"}))
+
+    await sink.check(Rehearsal(100))
+    with pytest.raises(Stalled, match=f"ConfigMap {NAME}-1 exists"):
+        await sink.check(Rehearsal(PER_PART + 100))
+
+
+async def test_a_part_whose_name_somebody_has_taken_since_is_passed_over(
+    maps: MemoryConfigMaps, sink: ConfigMapRows
+) -> None:
+    """Its rows are paid for: they go on under the next number, and what reads them finds them by the index."""
+    theirs = [await maps.write(STRANGER, ConfigMap(f"{NAME}-{number}", {"theirs": "x"})) for number in (1, 3)]
+    rows = many(2 * PER_PART + 100)
+
+    for count in (100, PER_PART + 100, len(rows), len(rows)):
+        stored = await sink.write(pages(rows[:count]))
+    await sink.finish(SUMMARY)
+
+    assert stored.where == {"config_maps": (NAME, f"{NAME}-2", f"{NAME}-4")}
+    assert [one["id"] for one in records(maps)] == [one.id for one in rows]
+    assert [maps.kept["support", one.name] for one in theirs] == theirs
+    for one in theirs:
+        del maps.kept["support", one.name]
+    await sink.write(pages([*rows, row(90_000)]))
+    assert sorted(one["id"] for one in records(maps)) == sorted([*(one.id for one in rows), "90000"])
 
 
 async def test_of_two_runs_with_one_name_for_results_one_claims_it(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:

@@ -1,7 +1,8 @@
 """Results as files in ConfigMaps that belong to the resource: NAME, and NAME-1, NAME-2 … for what does not fit.
 
 NAME also holds `index.json`, which names the parts, and at the end `summary.json`. A crash between two writes loses no
-row: rows stay in their part, parts are found by their names, and the index names only what exists.
+row: rows stay in their part, parts are found by their names, and the index names only what exists. A number that
+somebody else has taken since the run began is passed over.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ PLANNED_PARTS = 16
 """More than this is not begun: a database serves such results better."""
 MOST_PARTS = 64
 """Rows that turn out longer than planned are still delivered."""
+MOST_NUMBERS = 4 * MOST_PARTS
+"""So far is looked for numbers that nobody else has."""
 MOST_NAME_CHARS = 250
 TRIES = 5
 INDEX, SUMMARY = "index.json", "summary.json"
@@ -77,7 +80,7 @@ class ConfigMapRows:
             if await self._read(0) is not None:
                 return
             try:
-                await self._put(self._blank(0), {self._form.key: self._form.header, INDEX: self._index([], ())})
+                await self._put(self._blank(0), {self._form.key: self._form.header, INDEX: self._index([], [], ())})
             except Conflict:
                 continue
             return
@@ -107,37 +110,59 @@ class ConfigMapRows:
         merged = merge([self._part(config_map) for config_map in kept], fresh, self._form)
         if len(merged) > MOST_PARTS:
             raise Rejected(f"the results need more than {MOST_PARTS} ConfigMaps", reason=Reason.RESULTS_TOO_LARGE)
+        while len(kept) < len(merged):
+            kept.append(await self._next(kept[-1]))
+        names = [config_map.name for config_map in kept]
         there = {0} | {number for number, config_map in enumerate(kept) if config_map.version}
-        first = await self._put(kept[0], {self._form.key: merged[0].text, INDEX: self._index(merged, there), **beside})
-        for number, part in enumerate(merged[1:], 1):
-            before = kept[number] if number < len(kept) else self._blank(number)
+        index = self._index(merged, names, there)
+        first = await self._put(kept[0], {self._form.key: merged[0].text, INDEX: index, **beside})
+        for before, part in zip(kept[1:], merged[1:], strict=True):
             await self._put(before, {self._form.key: part.text})
-        await self._put(first, {INDEX: self._index(merged, range(len(merged)))})
-        return Stored({"config_maps": tuple(self._name_of(number) for number in range(len(merged)))})
+        await self._put(first, {INDEX: self._index(merged, names, range(len(merged)))})
+        return Stored({"config_maps": tuple(names)})
 
     async def _load(self) -> list[ConfigMap]:
-        """The parts, at least the first; one that is not there, or was removed from between others, has no version."""
+        """The parts, at least the first; one that is not there, or was removed from between others, has no version.
+
+        Numbers of which somebody else has the ConfigMap are left out: the index names the parts.
+        """
         found: list[ConfigMap] = []
-        missing = 0
-        while missing < 2 and len(found) < MOST_PARTS:
-            config_map = await self._read(len(found))
-            missing = 0 if config_map else missing + 1
-            found.append(config_map or self._blank(len(found)))
+        missing = number = 0
+        while missing < 2 and len(found) < MOST_PARTS and number < MOST_NUMBERS:
+            config_map = await (self._find(number) if number else self._read(0))
+            if not number or config_map is None or self._is_own(config_map):
+                missing = 0 if config_map else missing + 1
+                found.append(config_map or self._blank(number))
+            number += 1
         while len(found) > 1 and not found[-1].version:
             found.pop()
         return found
 
+    async def _next(self, last: ConfigMap) -> ConfigMap:
+        """A new part behind the last one, under the first number that nobody else has."""
+        number = 1 + int(last.name.removeprefix(self._name).removeprefix("-") or 0)
+        while number < MOST_NUMBERS and (found := await self._find(number)) is not None and not self._is_own(found):
+            number += 1
+        if number == MOST_NUMBERS:
+            await self._read(number - 1)
+        return self._blank(number)
+
     async def _read(self, number: int) -> ConfigMap | None:
-        name = self._name_of(number)
-        found = await self._config_maps.read(self._owner.namespace, name)
-        if found is not None and found.owner_uid != self._owner.uid:
+        found = await self._find(number)
+        if found is not None and not self._is_own(found):
             whose = f"it is of {found.holder}" if found.holder else "no ClassificationBatch owns it"
             raise Stalled(
-                f"ConfigMap {name} exists and does not belong to this resource: {whose}. Remove it, or name another "
-                "one in results.configMap.name of a new resource",
+                f"ConfigMap {found.name} exists and does not belong to this resource: {whose}. Remove it, or name "
+                "another one in results.configMap.name of a new resource",
                 reason=Reason.RESULTS_NAME_TAKEN,
             )
         return found
+
+    async def _find(self, number: int) -> ConfigMap | None:
+        return await self._config_maps.read(self._owner.namespace, self._name_of(number))
+
+    def _is_own(self, config_map: ConfigMap) -> bool:
+        return config_map.owner_uid == self._owner.uid
 
     async def _put(self, before: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
         """Writes what differs, if anything does."""
@@ -156,9 +181,9 @@ class ConfigMapRows:
                 reason=Reason.RESULTS_DAMAGED,
             ) from None
 
-    def _index(self, parts: Sequence[Part], numbers: Collection[int]) -> str:
+    def _index(self, parts: Sequence[Part], names: Sequence[str], numbers: Collection[int]) -> str:
         listed = [
-            {"configMap": self._name_of(number), "key": self._form.key, "rows": len(parts[number].records)}
+            {"configMap": names[number], "key": self._form.key, "rows": len(parts[number].records)}
             for number in sorted(numbers)
         ]
         return readable({"rows": sum(len(parts[number].records) for number in numbers), "parts": listed})

@@ -112,8 +112,14 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / HERTZ
 
     def memory_mb(self, field: str = "VmRSS") -> float:
+        return self._status(field) / 1024
+
+    def threads(self) -> int:
+        return self._status("Threads")
+
+    def _status(self, field: str) -> int:
         lines = (self._root / "status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+        return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def phases(plane: ControlPlane, *name: str) -> list[str]:

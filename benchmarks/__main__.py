@@ -185,7 +185,8 @@ def main(size: str) -> None:
 
 
 def cluster() -> dict[str, Figures]:
-    return {"flying": run("cluster", "flying", "1000"), "finished": run("cluster", "finished", "10000")}
+    flying, finished = run("cluster", "flying", "1000"), run("cluster", "finished", "10000")
+    return {"flying": flying, "finished": finished, "tenants": run("tenants")}
 
 
 if __name__ == "__main__":

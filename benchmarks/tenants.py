@@ -30,9 +30,9 @@ from benchmarks.cluster import CRDS, Process
 from benchmarks.tickets import fill_postgres, resource
 from tests.cluster.bench import SimulatedApi, start_operator
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.processes import free_ports
 from tests.servers.postgres import fresh_database, postgres
 from tests.servers.s3 import fresh_bucket, s3
+from tests.support.processes import free_ports
 
 ROUNDS = 5
 TICKETS = 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from nightsort.adapters.local import state as states
 from nightsort.adapters.local.census import Census, Counts, Present, ended, settle
 from nightsort.adapters.local.state import State, opened
 from nightsort.adapters.local.state_ledger import StateLedger
-from nightsort.adapters.local.state_rows import StateRows
+from nightsort.adapters.local.state_rows import PUT, StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
@@ -102,6 +103,13 @@ class TestLabels(SinkContract):
         await store.sink().write(chunks(labeled("1"), labeled("stranger")))
 
         assert list(store.read()) == ["1"]
+
+
+def test_to_store_a_row_only_its_own_ticket_is_looked_at(state: State) -> None:
+    wanted: dict[str, object] = dict.fromkeys(re.findall(r":(\w+)", PUT), "")
+    plan = [step for *_, step in state.rows(f"EXPLAIN QUERY PLAN {PUT}", wanted)]
+
+    assert "SEARCH t USING INDEX run_tickets_by_id (id=? AND run=?)" in plan, plan
 
 
 # --- what a file comes to ---------------------------------------------------------------------------------------------

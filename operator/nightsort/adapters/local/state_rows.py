@@ -11,12 +11,13 @@ from nightsort.domain.answer import Row
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 
 # What has a category is final: a row without one does not replace it. A ticket that the run has not asked about has no
-# mark of what its answer depends on, so that nothing is stored of it.
+# mark of what its answer depends on, so that nothing is stored of it. The index is named, since SQLite would look
+# through all tickets of the run for each row.
 PUT = """
 INSERT INTO labels
 SELECT t.id, t.text, t.settings, r.file, :category, :verdict, :reason, :model, :batch_id, :classified_at,
        :input_tokens, :output_tokens
-FROM run_tickets t JOIN runs r ON r.uid = t.run WHERE t.run = :run AND t.id = :id
+FROM run_tickets t INDEXED BY run_tickets_by_id JOIN runs r ON r.uid = t.run WHERE t.run = :run AND t.id = :id
 ON CONFLICT DO UPDATE SET
     file = excluded.file, category = excluded.category, verdict = excluded.verdict, reason = excluded.reason,
     model = excluded.model, batch_id = excluded.batch_id, classified_at = excluded.classified_at,

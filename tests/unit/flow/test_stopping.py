@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import BatchRecord, BatchState, Status, Stop
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting
@@ -134,6 +134,20 @@ async def test_the_deadline_holds_for_a_run_that_was_stopped_for_another_reason(
     assert world.api.calls["cancel"] == 1
     assert resource.status.conditions[0].reason == "BatchRefused"
     assert world.clock.now() - began < timedelta(minutes=13)
+
+
+async def test_a_stop_whose_reason_is_a_word_of_another_version_ends_the_run_with_that_word(world: World) -> None:
+    resource = world.apply("billing")
+    await world.look(resource)
+    now = world.ledger.current(resource.meta)
+    stop = Stop(reason="WordOfTomorrow", message="said by a later version")
+    await world.ledger.save(now.meta, now.status.model_copy(update={"stop": stop}))
+
+    resource = await world.run_until_finished(world.ledger.current(resource.meta))
+
+    assert is_true(resource.status, "Failed")
+    assert {condition.reason for condition in resource.status.conditions} == {"WordOfTomorrow"}
+    assert world.labels() == {"0": "billing"}, "what was bought is stored all the same"
 
 
 async def test_a_stopped_run_whose_source_is_gone_ends(world: World) -> None:

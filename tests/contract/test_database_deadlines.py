@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 
 from nightsort.adapters.sql.database import Database
 from nightsort.adapters.sql.lines import Deadlines
-from nightsort.domain.errors import Waiting
+from nightsort.domain.errors import Interruption, Waiting
 from tests.contract.certificates import certificate
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_postgresql, only_servers
 from tests.contract.tables import sink_of
@@ -149,18 +151,33 @@ async def test_every_statement_of_a_write_has_the_deadline(database: TestDatabas
 
 @only_servers
 def test_each_statement_has_the_whole_time(database: TestDatabase) -> None:
-    with hasty(database.url, login=10, statement=1.0).reading() as session:
-        for _ in range(4):
-            session.rows(SLOW[database.kind].format(0.4), 1)
+    """And no more of the login's, which would have ended before the last of them."""
+    with hasty(database.url, login=3, statement=2.0).reading() as session:
+        for _ in range(5):
+            session.rows(SLOW[database.kind].format(0.8), 1)
 
 
 @only_servers
-def test_a_read_that_ends_in_time_leaves_nothing_behind(database: TestDatabase) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="counts its files under /proc")
+def test_a_read_leaves_no_open_file_behind_however_it_ends(database: TestDatabase) -> None:
     some = hasty(database.url, login=10)
+    with some.reading() as session:
+        session.value("SELECT 1")
+    before = open_files()
     for _ in range(20):
         with some.reading() as session:
             session.value("SELECT 1")
-    assert some._call.line is None
+        with pytest.raises(Interruption), some.reading() as session:
+            session.rows("SELECT 1", 0)
+    gone = some.address
+    with pytest.raises(Interruption), hasty(database.url.replace(str(gone.port), "9")).reading():
+        pass
+    assert open_files() <= before
+
+
+def open_files() -> int:
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 async def test_the_sinks_and_sources_deadlines_are_those_of_the_policy() -> None:

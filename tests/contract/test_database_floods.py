@@ -235,6 +235,29 @@ async def test_json_of_any_depth_and_length_is_a_text(database: TestDatabase) ->
     assert bodies == ["[" * 3000 + "]" * 3000, '{"a": [1, "é"]}', "x", "", "100.0", "9" * 6000]
 
 
+@only_postgresql
+async def test_a_list_that_would_grow_is_a_text(database: TestDatabase) -> None:
+    many = 2 * MEGABYTE
+    query = f"SELECT 1 AS id, '[1,2]'::jsonb AS subject, array_fill(1, ARRAY[{many}]) AS body"
+    source = source_of(database, f"{query} UNION ALL SELECT 2, '[3]', '{{{{1,2}},{{3,4}}}}'")
+    long, short = await read(source)
+    assert long.fields == {"subject": "[1, 2]", "body": "{" + ",".join("1" * many) + "}"}
+    assert short.fields == {"subject": "[3]", "body": "[[1, 2], [3, 4]]"}
+
+
+@only_postgresql
+@pytest.mark.parametrize(("number", "value"), [(23, "many"), (1007, "{a,b}"), (1231, "{" * 3000), (701, "x")])
+def test_a_value_that_is_not_of_the_type_it_is_said_to_be_is_told(
+    database: TestDatabase, number: int, value: str
+) -> None:
+    """The server says in its description of the row that a text is of another type."""
+    asked = struct.pack("!IhihH", 25, -1, -1, 0, 0)[:6], struct.pack("!Ih", number, -1)
+    with before(database.url, answers=asked) as (url, _), pytest.raises(Interruption) as told:  # noqa: SIM117
+        with opened(url).reading() as session:
+            session.rows(f"SELECT '{value}'::text", 1)
+    assert told.value.reason in ("DatabaseRefused", "ValueRefused")
+
+
 @only_sqlite
 def test_a_text_that_is_cut_in_the_statement_is_not_read_whole(database: TestDatabase) -> None:
     with opened(database.url).reading() as session:

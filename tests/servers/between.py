@@ -132,6 +132,9 @@ def counted(conversation: Conversation, seen: Seen | None = None) -> Iterator[tu
 
 # --- a proxy ----------------------------------------------------------------------------------------------------------
 
+Texts = tuple[bytes, bytes]
+"""The one is put for the other, which is as long."""
+NONE: Texts = (b"", b"")
 Spoil = Callable[[socket.socket, bytes], None]
 """What is done with an answer, once the mark was seen in a question."""
 
@@ -154,32 +157,33 @@ def garble(client: socket.socket, _: bytes) -> None:
 
 
 def passing(
-    host: str, port: int, mark: bytes, spoil: Spoil | None, rewrite: tuple[bytes, bytes], seen: Seen
+    host: str, port: int, mark: bytes, spoil: Spoil | None, rewrite: Texts, answers: Texts, seen: Seen
 ) -> Conversation:
-    """Passes on what is said, in questions with the one text put for the other, of the same length."""
+    """Passes on what is said, with one text put for another in questions, and in answers."""
 
     def converse(talk: Talk) -> None:
         with socket.create_connection((host, port)) as server:
             marked = threading.Event()
-            with_what = (server, talk.connection, marked, spoil, seen)
-            answers = threading.Thread(target=pass_answers, args=with_what, daemon=True)
-            answers.start()
+            with_what = (server, talk.connection, marked, spoil, answers, seen)
+            answering = threading.Thread(target=pass_answers, args=with_what, daemon=True)
+            answering.start()
             while question := talk.connection.recv(65536):
                 if mark in question:
                     marked.set()
                 server.sendall(question.replace(*rewrite) if rewrite[0] else question)
             with suppress(OSError):
                 server.shutdown(socket.SHUT_RDWR)
-            answers.join()
+            answering.join()
 
     return converse
 
 
 def pass_answers(
-    server: socket.socket, client: socket.socket, marked: threading.Event, spoil: Spoil | None, seen: Seen
+    server: socket.socket, client: socket.socket, marked: threading.Event, spoil: Spoil | None, texts: Texts, seen: Seen
 ) -> None:
     with suppress(OSError):
-        while answer := server.recv(65536):
+        while received := server.recv(65536):
+            answer = received.replace(*texts) if texts[0] else received
             if marked.is_set() and spoil is not None:
                 spoil(client, answer)
             else:
@@ -188,13 +192,13 @@ def pass_answers(
 
 @contextmanager
 def before(
-    url: str, mark: str = "", spoil: Spoil | None = None, rewrite: tuple[bytes, bytes] = (b"", b"")
+    url: str, mark: str = "", spoil: Spoil | None = None, rewrite: Texts = NONE, answers: Texts = NONE
 ) -> Iterator[tuple[str, Seen]]:
     """The URL of the same database, through such a proxy."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
     seen = Seen()
-    conversation = passing(parts.hostname, parts.port, mark.encode(), spoil, rewrite, seen)
+    conversation = passing(parts.hostname, parts.port, mark.encode(), spoil, rewrite, answers, seen)
     with counted(conversation, seen) as (address, _):
         yield parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@{address}").geturl(), seen

@@ -16,7 +16,7 @@ from nightsort.adapters.kubernetes import ledger as kubernetes_ledger
 from nightsort.adapters.kubernetes import secrets as kubernetes_secrets
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
-from nightsort.adapters.sql import causes, json_texts, lines, pages, session, snapshot, staging, tables
+from nightsort.adapters.sql import causes, lines, nested_texts, pages, session, snapshot, staging, tables
 from nightsort.adapters.sql import rows as sql_rows
 from nightsort.cli import yaml_documents
 from nightsort.cli.cluster import tickets as files_of_the_command_line
@@ -116,7 +116,9 @@ BOUNDS: Mapping[str, str] = {
     ),
     "a ticket of a SQL database": mebibytes(pages.MOST_TICKET_BYTES),
     "the ids of a query that are kept": f"{snapshot.MOST_KEPT_IDS:,} of {snapshot.MOST_KEPT_CHARS:,} characters",
-    "JSON of a PostgreSQL column": f"{mebibytes(json_texts.MOST_PARSED_BYTES)}, and as deep as Python follows",
+    "JSON, a list or a record of a PostgreSQL column": (
+        f"{mebibytes(nested_texts.MOST_PARSED_BYTES)}, and as deep as Python follows"
+    ),
     "the words of a SQL server's error": (
         f"{causes.MOST_WORDS_CHARS:,} characters, of which {causes.MESSAGE_CHARS} are shown"
     ),

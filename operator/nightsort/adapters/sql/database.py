@@ -55,6 +55,19 @@ CONNECT_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+NO_ANSWERS = (
+    struct.error,
+    LookupError,
+    ValueError,
+    AssertionError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What drivers, and the library's first questions, make of packets and values that are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class DatabasePolicy:
     """Which databases resources may name: schemes, and patterns of host names (`db.example.com`, `*.svc`, `*`).
@@ -228,7 +241,7 @@ class Database:
             if self._is_flooded:
                 raise self._told(Diagnosis(STRANGER)) from None
             raise self._told(self._refused(error.orig, until)) from None
-        except (struct.error, LookupError, ValueError, AssertionError):  # PyMySQL's, of packets that are none
+        except NO_ANSWERS:
             raise self._told(Diagnosis(STRANGER)) from None
         except RuntimeError:
             raise self.stalled(

@@ -11,8 +11,8 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from nightsort.adapters.sql.json_texts import take_any_json
 from nightsort.adapters.sql.lines import Line
+from nightsort.adapters.sql.nested_texts import take_any_nesting
 from nightsort.adapters.sql.rows import (
     ANSWER_BYTES,
     DRIVER_ERRORS,
@@ -28,6 +28,10 @@ from nightsort.adapters.sql.times import take_any_time
 READ_SECONDS = 300
 WRITE_SECONDS = 300
 LOCK_SECONDS = 30
+
+
+NO_VALUES = (struct.error, LookupError, AssertionError, TypeError, ValueError, ArithmeticError, RuntimeError)
+"""What drivers raise of packets that are none, and of values that are not of the type that the server names."""
 
 
 class NoProtocol(Exception):
@@ -79,9 +83,12 @@ class Session:
             if self._connection.dialect.is_disconnect(error, self._driver, None):  # type: ignore[arg-type]
                 self._connection.invalidate()
             raise
-        except (struct.error, LookupError, AssertionError, TypeError) as error:  # PyMySQL's
+        except UnicodeError:
             self._hang_up()
-            raise NoProtocol from error
+            raise
+        except NO_VALUES:
+            self._hang_up()
+            raise NoProtocol from None
         except BaseException:
             self._hang_up()
             raise
@@ -159,10 +166,10 @@ class Session:
             self._connection.invalidate()
 
     def take_any_text(self) -> None:
-        """Dates and times that Python has none of, and JSON that it does not read, are read as their text."""
+        """Dates and times that Python has none of, and long or deep values, are read as their text."""
         if self.family == "postgresql":
             take_any_time(self._driver)
-            take_any_json(self._driver)
+            take_any_nesting(self._driver)
 
     @contextmanager
     def undone(self) -> Iterator[None]:

@@ -14,70 +14,92 @@ from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 MODEL = "claude-haiku-5-5"
 
 
+TicketFile = Annotated[Path, typer.Argument(help="A file of tickets, such as a help desk's export.")]
+Categories = Annotated[
+    list[str] | None,
+    typer.Option(help="Names of categories, with commas in between."),
+]
+CategoriesFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="A YAML file of categories with descriptions, aliases and examples; by default categories.yaml "
+        "beside the file, if it is there.",
+    ),
+]
+Model = Annotated[str, typer.Option(help="The model that reads the tickets.")]
+Instructions = Annotated[
+    str | None,
+    typer.Option(help="What else the model is told, such as 'A password problem is account'."),
+]
+IdColumn = Annotated[str | None, typer.Option(help="The column of ids; by default what its name tells.")]
+SubjectColumn = Annotated[str | None, typer.Option(help="The column of subjects.")]
+BodyColumn = Annotated[str | None, typer.Option(help="The column of texts.")]
+TextColumns = Annotated[
+    list[str] | None, typer.Option(help="A column that is part of the text, in the place of --body; repeatable.")
+]
+StripQuotes = Annotated[bool, typer.Option("--strip-quotes", help="Leave out the mails that a text quotes.")]
+Encoding = Annotated[str | None, typer.Option(help="How the file is encoded, such as windows-1252.")]
+Delimiter = Annotated[str | None, typer.Option(help="What separates columns, such as ';' or tab.")]
+Sheet = Annotated[str | None, typer.Option(help="The sheet of a spreadsheet.")]
+FileFormat = Annotated[str | None, typer.Option(help="csv, tsv, jsonl, json, xlsx or parquet, whatever the name says.")]
+FillShortRows = Annotated[
+    bool, typer.Option("--fill-short-rows", help="Take cells that are missing at the end of a row for empty ones.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")]
+MaxCost = Annotated[
+    str | None,
+    typer.Option(help="The most that this run may cost, in USD; up to that it buys without asking."),
+]
+Estimate = Annotated[bool, typer.Option("--estimate", help="Show the price and buy nothing.")]
+Limit = Annotated[int | None, typer.Option(help="Ask about the first LIMIT tickets alone.", min=1)]
+Retry = Annotated[
+    bool,
+    typer.Option("--retry", help="Ask again about tickets that got no category."),
+]
+OutputFile = Annotated[
+    Path | None, typer.Option(help="Where the labelled file goes; by default NAME.labeled.csv beside the file.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
+]
+Simulate = Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")]
+BatchSeconds = Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)]
+StateFolder = Annotated[Path, typer.Option(help="The directory in which nightsort remembers what was bought.")]
+ApiUrl = Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")]
+
+
 def add_to(app: typer.Typer) -> None:
     app.command("classify")(classify)
 
 
 def classify(
-    file: Annotated[Path, typer.Argument(help="A file of tickets, such as a help desk's export.")],
-    categories: Annotated[
-        list[str] | None,
-        typer.Option(help="Names of categories, with commas in between."),
-    ] = None,
-    categories_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="A YAML file of categories with descriptions, aliases and examples; by default categories.yaml "
-            "beside the file, if it is there.",
-        ),
-    ] = None,
-    model: Annotated[str, typer.Option(help="The model that reads the tickets.")] = MODEL,
-    instructions: Annotated[
-        str | None,
-        typer.Option(help="What else the model is told, such as 'A password problem is account'."),
-    ] = None,
-    id: Annotated[str | None, typer.Option(help="The column of ids; by default what its name tells.")] = None,
-    subject: Annotated[str | None, typer.Option(help="The column of subjects.")] = None,
-    body: Annotated[str | None, typer.Option(help="The column of texts.")] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(help="A column that is part of the text, in the place of --body; repeatable.")
-    ] = None,
-    strip_quotes: Annotated[
-        bool, typer.Option("--strip-quotes", help="Leave out the mails that a text quotes.")
-    ] = False,
-    encoding: Annotated[str | None, typer.Option(help="How the file is encoded, such as windows-1252.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="What separates columns, such as ';' or tab.")] = None,
-    sheet: Annotated[str | None, typer.Option(help="The sheet of a spreadsheet.")] = None,
-    format: Annotated[
-        str | None, typer.Option(help="csv, tsv, jsonl, json, xlsx or parquet, whatever the name says.")
-    ] = None,
-    fill_short_rows: Annotated[
-        bool, typer.Option("--fill-short-rows", help="Take cells that are missing at the end of a row for empty ones.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")] = False,
-    max_cost: Annotated[
-        str | None,
-        typer.Option(help="The most that this run may cost, in USD; up to that it buys without asking."),
-    ] = None,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Show the price and buy nothing.")] = False,
-    limit: Annotated[int | None, typer.Option(help="Ask about the first LIMIT tickets alone.", min=1)] = None,
-    retry: Annotated[
-        bool,
-        typer.Option("--retry", help="Ask again about tickets that got no category."),
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option(help="Where the labelled file goes; by default NAME.labeled.csv beside the file.")
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
-    ] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")] = False,
-    seconds: Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)] = 2.0,
-    state: Annotated[Path, typer.Option(help="The directory in which nightsort remembers what was bought.")] = Path(
-        ".nightsort"
-    ),
-    api_url: Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")] = None,
+    file: TicketFile,
+    categories: Categories = None,
+    categories_file: CategoriesFile = None,
+    model: Model = MODEL,
+    instructions: Instructions = None,
+    id: IdColumn = None,
+    subject: SubjectColumn = None,
+    body: BodyColumn = None,
+    text: TextColumns = None,
+    strip_quotes: StripQuotes = False,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
+    format: FileFormat = None,
+    fill_short_rows: FillShortRows = False,
+    yes: Yes = False,
+    max_cost: MaxCost = None,
+    estimate: Estimate = False,
+    limit: Limit = None,
+    retry: Retry = False,
+    output: OutputFile = None,
+    timeout: Timeout = None,
+    simulate: Simulate = False,
+    seconds: BatchSeconds = 2.0,
+    state: StateFolder = Path(".nightsort"),
+    api_url: ApiUrl = None,
 ) -> None:
     """Label the tickets of a file.
 

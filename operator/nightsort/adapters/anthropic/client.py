@@ -6,7 +6,6 @@ Raw answers are decoded here, because the SDK's own models take anything for a b
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -16,16 +15,16 @@ from urllib.parse import quote
 
 import anyio
 import httpx2
-from anthropic import AnthropicError, APIStatusError, AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
+from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
 
 from nightsort.adapters.anthropic.account import Names
 from nightsort.adapters.anthropic.errors import (
     Failure,
     refused_call,
     refused_count,
-    refused_create,
     refused_cursor,
 )
+from nightsort.adapters.anthropic.failed_calls import FAILED, failed_call, failed_create
 from nightsort.adapters.anthropic.models import WireModel, WireTokens
 from nightsort.adapters.anthropic.results import Flow, LineReader, NoResults
 from nightsort.adapters.anthropic.wire import (
@@ -41,7 +40,7 @@ from nightsort.adapters.anthropic.wire import (
 from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
-from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
+from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 
 BATCHES = "/v1/messages/batches"
@@ -56,16 +55,6 @@ MOST_ANSWER_BYTES = 4 * 1024 * 1024
 MOST_ERROR_BYTES = 1024 * 1024
 """Of an error's body. What comes behind is left out: its status and its first words say what it means."""
 MOST_ANSWER_SECONDS = 300.0
-MOST_CAUSES = 10
-NEVER_CONNECTED = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.ProxyError,
-    httpx2.UnsupportedProtocol,
-)
-FAILED = (AnthropicError, httpx2.HTTPError, TimeoutError)
-"""What a call ends with that came to nothing, or to an answer that is no answer."""
 STREAMED = {"X-Stainless-Raw-Response": "stream"}
 """What the SDK's own `with_streaming_response` tells itself: leave the answer's body unread."""
 NO_HEADERS: Mapping[str, str] = {}
@@ -320,42 +309,6 @@ def understood_list(page: WireBatches) -> Sequence[Batch]:
             "the list of the workspace's batches has one whose id or time cannot be read, so that it may be any",
             reason=Reason.LIST_UNREADABLE,
         ) from None
-
-
-def failed_create(error: Exception, tag: str = "") -> Interruption:
-    if isinstance(error, APIStatusError):
-        return refused_create(failure_of(error), tag)
-    if isinstance(error.__cause__, Interruption):  # of whoever reads the body, wrapped by the SDK
-        return error.__cause__
-    if isinstance(error.__cause__ or error, NEVER_CONNECTED):
-        return unreachable(error)
-    return OutcomeUnknown(
-        "the answer to the create call was lost, late or not understood; whether the batch was accepted is found out",
-        answer=type(error.__cause__ or error).__name__,
-    )
-
-
-def failed_call(error: Exception, refused: Callable[[Failure], Interruption] = refused_call) -> Interruption:
-    return refused(failure_of(error)) if isinstance(error, APIStatusError) else unreachable(error)
-
-
-def unreachable(error: Exception) -> Waiting:
-    kind = type(error.__cause__ or error).__name__
-    cause = f"{kind}: {code}" if (code := system_code(error)) else kind
-    return Waiting(f"the API cannot be reached ({cause}); it is tried again", reason=Reason.API_UNAVAILABLE)
-
-
-def system_code(error: BaseException | None) -> str:
-    """What the system said to a connection, by its name: EMFILE is mended elsewhere than ECONNREFUSED."""
-    for _ in range(MOST_CAUSES):
-        if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
-            return errno.errorcode[error.errno]
-        error = error and (error.__cause__ or error.__context__)
-    return ""
-
-
-def failure_of(error: APIStatusError) -> Failure:
-    return Failure.of(error.status_code, error.type, error.error_code, error.api_message, error.response.headers)
 
 
 def keep_tickets_out_of_the_log() -> None:

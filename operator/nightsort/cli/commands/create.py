@@ -31,56 +31,72 @@ JOB_OF_A_SCHEDULE = re.compile(r".+-(\d{8})")
 NEAR = timedelta(days=7)
 
 
+From = Annotated[
+    Path,
+    typer.Option(
+        "--from", help="A manifest with one ClassificationBatch, or tickets: .csv, .xlsx, .jsonl … (docs/files.md)."
+    ),
+]
+NameTemplate = Annotated[
+    str | None,
+    typer.Option(
+        "--name", "--name-template", help="{date} and {time} are filled in. Default: the manifest's, or the file's."
+    ),
+]
+TimeZone = Annotated[str, typer.Option(help="The time zone of {date} and {time}.")]
+OwnNamespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Default: the manifest's, else the context's.")
+]
+Model = Annotated[str | None, typer.Option(help="For tickets: the model that reads them.")]
+Categories = Annotated[
+    list[str] | None, typer.Option(help="For tickets: billing,technical,other. By default the five of the CRD.")
+]
+Template = Annotated[str | None, typer.Option(help="For tickets: prompt.template, such as '$body'.")]
+MaxCost = Annotated[str | None, typer.Option(help="For tickets: maxCostUSD, such as 5.00.")]
+IdColumn = Annotated[str | None, typer.Option(help="For tickets: the column of ids; by default what its name tells.")]
+SubjectColumn = Annotated[str | None, typer.Option(help="For tickets: the column of subjects, likewise.")]
+BodyColumn = Annotated[str | None, typer.Option(help="For tickets: the column of their text, likewise.")]
+TextColumns = Annotated[
+    list[str] | None, typer.Option(help="For tickets: a column that is part of the text; repeatable.")
+]
+Delimiter = Annotated[str | None, typer.Option(help="For tickets: what separates columns; found by itself.")]
+Encoding = Annotated[str | None, typer.Option(help="For tickets: such as cp1252, where it would be a guess.")]
+Sheet = Annotated[str | None, typer.Option(help="For tickets: the sheet of a spreadsheet that has several.")]
+JobName = Annotated[
+    str, typer.Option(envvar="NIGHTSORT_JOB_NAME", help="The CronJob's Job, whose name tells the scheduled time.")
+]
+DryRunFlag = Annotated[
+    DryRun,
+    typer.Option(help="client: make nothing. server (also without a value): ask whether the API server takes it."),
+]
+OutputForm = Annotated[
+    Literal["name", "yaml"], typer.Option("--output", "-o", help="yaml prints the manifests, for Git.")
+]
+
+
 def add_to(app: typer.Typer) -> None:
     app.command("create")(create)
 
 
 def create(
-    source: Annotated[
-        Path,
-        typer.Option(
-            "--from", help="A manifest with one ClassificationBatch, or tickets: .csv, .xlsx, .jsonl … (docs/files.md)."
-        ),
-    ],
-    name_template: Annotated[
-        str | None,
-        typer.Option(
-            "--name", "--name-template", help="{date} and {time} are filled in. Default: the manifest's, or the file's."
-        ),
-    ] = None,
-    time_zone: Annotated[str, typer.Option(help="The time zone of {date} and {time}.")] = "UTC",
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Default: the manifest's, else the context's.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="For tickets: the model that reads them.")] = None,
-    categories: Annotated[
-        list[str] | None, typer.Option(help="For tickets: billing,technical,other. By default the five of the CRD.")
-    ] = None,
-    template: Annotated[str | None, typer.Option(help="For tickets: prompt.template, such as '$body'.")] = None,
-    max_cost: Annotated[str | None, typer.Option(help="For tickets: maxCostUSD, such as 5.00.")] = None,
-    id: Annotated[
-        str | None, typer.Option(help="For tickets: the column of ids; by default what its name tells.")
-    ] = None,
-    subject: Annotated[str | None, typer.Option(help="For tickets: the column of subjects, likewise.")] = None,
-    body: Annotated[str | None, typer.Option(help="For tickets: the column of their text, likewise.")] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(help="For tickets: a column that is part of the text; repeatable.")
-    ] = None,
-    delimiter: Annotated[str | None, typer.Option(help="For tickets: what separates columns; found by itself.")] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="For tickets: such as cp1252, where it would be a guess.")
-    ] = None,
-    sheet: Annotated[str | None, typer.Option(help="For tickets: the sheet of a spreadsheet that has several.")] = None,
-    job_name: Annotated[
-        str, typer.Option(envvar="NIGHTSORT_JOB_NAME", help="The CronJob's Job, whose name tells the scheduled time.")
-    ] = "",
-    dry_run: Annotated[
-        DryRun,
-        typer.Option(help="client: make nothing. server (also without a value): ask whether the API server takes it."),
-    ] = "none",
-    output: Annotated[
-        Literal["name", "yaml"], typer.Option("--output", "-o", help="yaml prints the manifests, for Git.")
-    ] = "name",
+    source: From,
+    name_template: NameTemplate = None,
+    time_zone: TimeZone = "UTC",
+    namespace: OwnNamespace = None,
+    model: Model = None,
+    categories: Categories = None,
+    template: Template = None,
+    max_cost: MaxCost = None,
+    id: IdColumn = None,
+    subject: SubjectColumn = None,
+    body: BodyColumn = None,
+    text: TextColumns = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    job_name: JobName = "",
+    dry_run: DryRunFlag = "none",
+    output: OutputForm = "name",
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:

@@ -1,0 +1,60 @@
+"""What a call that came to nothing means for the run: by the SDK's exceptions, and what stands behind them."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import httpx2
+from anthropic import AnthropicError, APIStatusError
+
+from nightsort.adapters.anthropic.errors import Failure, refused_call, refused_create
+from nightsort.domain.errors import Interruption, OutcomeUnknown, Waiting
+from nightsort.domain.reasons import Reason
+
+MOST_CAUSES = 10
+NEVER_CONNECTED = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+FAILED = (AnthropicError, httpx2.HTTPError, TimeoutError)
+"""What a call ends with that came to nothing, or to an answer that is no answer."""
+
+
+def failed_create(error: Exception, tag: str = "") -> Interruption:
+    if isinstance(error, APIStatusError):
+        return refused_create(failure_of(error), tag)
+    if isinstance(error.__cause__, Interruption):  # of whoever reads the body, wrapped by the SDK
+        return error.__cause__
+    if isinstance(error.__cause__ or error, NEVER_CONNECTED):
+        return unreachable(error)
+    return OutcomeUnknown(
+        "the answer to the create call was lost, late or not understood; whether the batch was accepted is found out",
+        answer=type(error.__cause__ or error).__name__,
+    )
+
+
+def failed_call(error: Exception, refused: Callable[[Failure], Interruption] = refused_call) -> Interruption:
+    return refused(failure_of(error)) if isinstance(error, APIStatusError) else unreachable(error)
+
+
+def unreachable(error: Exception) -> Waiting:
+    kind = type(error.__cause__ or error).__name__
+    cause = f"{kind}: {code}" if (code := system_code(error)) else kind
+    return Waiting(f"the API cannot be reached ({cause}); it is tried again", reason=Reason.API_UNAVAILABLE)
+
+
+def system_code(error: BaseException | None) -> str:
+    """What the system said to a connection, by its name: EMFILE is mended elsewhere than ECONNREFUSED."""
+    for _ in range(MOST_CAUSES):
+        if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+            return errno.errorcode[error.errno]
+        error = error and (error.__cause__ or error.__context__)
+    return ""
+
+
+def failure_of(error: APIStatusError) -> Failure:
+    return Failure.of(error.status_code, error.type, error.error_code, error.api_message, error.response.headers)

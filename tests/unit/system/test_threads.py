@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from threading import Event
 from weakref import ref
 
@@ -235,3 +237,15 @@ def test_a_process_ends_while_threads_hang() -> None:
 )
 def test_a_server_is_told_by_its_url_without_who_goes_there(url: str, server: str) -> None:
     assert server_of(url) == server
+
+
+def test_no_call_to_a_tenants_server_is_made_in_the_operators_own_threads() -> None:
+    """Those of local mode are files of the user's own."""
+    package = Path(threads.__file__).parents[1]
+    calls = [
+        path.relative_to(package).as_posix()
+        for path in package.glob("adapters/**/*.py")
+        if re.search(r"to_thread\(|run_in_executor", path.read_text())
+    ]
+
+    assert [path for path in calls if not path.startswith("adapters/local/")] == []

@@ -205,6 +205,14 @@ def test_an_export_of_a_help_desk_becomes_json_lines_with_all_its_columns(name: 
     assert len(tickets[0]) > 5
 
 
+def test_a_file_is_what_a_person_says_whatever_its_name_is(tmp_path: Path) -> None:
+    (tmp_path / "export.dat").write_text("id\tbody\ttags\n1\ta\n")
+
+    made = bundle(tmp_path / "export.dat", export=Export(format="tsv", fill_short_rows=True))
+
+    assert json.loads(made.tickets.data["tickets.jsonl"])["body"] == "a"
+
+
 def test_the_columns_that_a_person_names_are_taken(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,ref,body,notes\n1,x,a,b\n")
 

@@ -102,4 +102,4 @@ def opened(path: Path, named: Named, options: Options, reading: Reading) -> Tick
         columns = find_columns(table.header, id=named.id, subject=named.subject, body=named.body, text=named.text)
     except UnknownColumns as unknown:
         raise InvalidOrder(f"{path}: {unknown}") from None
-    return TicketFile(table, columns, reading, survey(table, columns))
+    return TicketFile(table, columns, reading, survey(table, columns, reading))

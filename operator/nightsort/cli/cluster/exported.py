@@ -21,6 +21,8 @@ class Export:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    format: str | None = None
+    fill_short_rows: bool = False
 
     @property
     def given(self) -> list[str]:
@@ -33,6 +35,8 @@ class Export:
             "--delimiter": self.delimiter,
             "--encoding": self.encoding,
             "--sheet": self.sheet,
+            "--format": self.format,
+            "--fill-short-rows": self.fill_short_rows,
         }
         return [flag for flag, value in flags.items() if value]
 
@@ -57,7 +61,8 @@ def json_lines_of(path: Path, export: Export, most: int) -> str:
     from nightsort.formats.unusable import UnusableFile
 
     try:
-        table = open_table(path, Options(delimiter=export.delimiter, encoding=export.encoding, sheet=export.sheet))
+        options = Options(export.format, export.delimiter, export.encoding, export.sheet, export.fill_short_rows)
+        table = open_table(path, options)
         columns = find_columns(
             table.header, id=export.id, subject=export.subject, body=export.body, text=tuple(export.text)
         )

@@ -61,6 +61,10 @@ TextColumns = Annotated[
 ]
 Delimiter = Annotated[str | None, typer.Option(help="For tickets: what separates columns; found by itself.")]
 Encoding = Annotated[str | None, typer.Option(help="For tickets: such as cp1252, where it would be a guess.")]
+FileFormat = Annotated[str | None, typer.Option(help="For tickets: csv, xlsx …, whatever the name says.")]
+FillShortRows = Annotated[
+    bool, typer.Option("--fill-short-rows", help="For tickets: take missing cells at a row's end for empty ones.")
+]
 Sheet = Annotated[str | None, typer.Option(help="For tickets: the sheet of a spreadsheet that has several.")]
 JobName = Annotated[
     str, typer.Option(envvar="NIGHTSORT_JOB_NAME", help="The CronJob's Job, whose name tells the scheduled time.")
@@ -94,6 +98,8 @@ def create(
     delimiter: Delimiter = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
+    format: FileFormat = None,
+    fill_short_rows: FillShortRows = False,
     job_name: JobName = "",
     dry_run: DryRunFlag = "none",
     output: OutputForm = "name",
@@ -111,7 +117,7 @@ def create(
     from nightsort.cli.cluster.tickets import Wishes
 
     wishes = Wishes(model, tuple(categories or ()), template, max_cost)
-    export = Export(id, subject, body, tuple(text or ()), delimiter, encoding, sheet)
+    export = Export(id, subject, body, tuple(text or ()), delimiter, encoding, sheet, format, fill_short_rows)
     moment = scheduled_or_stop(job_name, time_zone)
     options = ClusterOptions(namespace, context, kubeconfig)
 
@@ -177,7 +183,7 @@ def order_of(
     from nightsort.cli.cluster.tickets import AS_FOUND, is_tickets, manifest_of, with_tickets
     from nightsort.cli.manifests import InvalidManifest
 
-    if is_tickets(path):
+    if is_tickets(path) or (export is not None and export.format is not None):
         made = with_name(manifest_of(path, wishes), template, moment, namespace or fallback)
         order = with_tickets(made, path, export or AS_FOUND)
     else:

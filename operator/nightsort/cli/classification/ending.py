@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nightsort.api.resource import Resource
+from nightsort.domain.answer import Figure, Verdict
 from nightsort.domain.breakdown import shares_of
 from nightsort.domain.cost import money
 from nightsort.domain.printable import printable
@@ -33,13 +34,13 @@ class Tally:
     def add(self, category: str | None, verdict: str | None, count: int = 1) -> None:
         if category is not None:
             self.categories[category] = self.categories.get(category, 0) + count
-        elif verdict == "Unknown":
-            self.unknown += count
-        elif verdict is not None:
-            self.failed += count
-            self.without_text += count if verdict == "Unsendable" else 0
-        else:
+        elif verdict is None:
             self.not_asked += count
+        elif Verdict(verdict).figure is Figure.UNKNOWN:
+            self.unknown += count
+        else:
+            self.failed += count
+            self.without_text += 0 if Verdict(verdict).is_worth_another_run else count
 
     @property
     def may_be_retried(self) -> int:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import signal
 import sqlite3
+import subprocess
 from collections.abc import Mapping
 from contextlib import closing
 
 import pytest
 
+from tests.cluster.bench import NIGHTSORT
 from tests.local.office import CATEGORIES, Office
+from tests.local.shell import KEY
 from tests.support.waiting import eventually
 
 
@@ -298,6 +303,54 @@ def test_a_file_that_has_grown_meanwhile_buys_only_what_is_not_under_way(patient
     assert "8 tickets: 5 under way already, 3 new" in second.tail(100)
     assert office.bill()["accepted"] == 8
     assert all(row["category"] for row in office.rows())
+
+
+def test_what_is_under_way_with_other_categories_is_told_and_can_be_collected_by_its_own_command(
+    patient_office: Office,
+) -> None:
+    office = patient_office
+    office.write(3)
+    assert office.classify("--yes", "--timeout", "3s").code == 124
+
+    other = office.classify("--yes", "--timeout", "3s", "--categories", "billing,technical")
+    assert "besides, 3 tickets asked otherwise than now are under way" in other.out
+    office.api.ask("end", {})
+
+    assert office.classify().code == 0
+    assert set(office.categories().values()) == {"billing", "technical", "account"}
+    assert office.bill()["accepted"] == 6
+
+
+@pytest.mark.parametrize(("answer", "code", "bought"), [("y\n", 0, 3), ("n\n", 1, 0), ("\n", 1, 0), ("\x04", 1, 0)])
+def test_on_a_terminal_it_asks_before_it_buys(office: Office, answer: str, code: int, bought: int) -> None:
+    office.write(3)
+    ours, theirs = pty.openpty()
+    command = [*NIGHTSORT, *office.arguments()]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **KEY}) as process:
+        os.close(theirs)
+        shown = read_until(ours, "[y/N] ")
+        assert office.bill()["created"] == 0
+        os.write(ours, answer.encode())
+        shown += read_until(ours, None)
+        assert process.wait(60) == code, shown
+    os.close(ours)
+    assert "Ask about 3 tickets for about $0.0" in shown
+    assert ("nothing was bought" in shown) == (bought == 0)
+    assert office.bill()["accepted"] == bought
+
+
+def read_until(terminal: int, words: str | None) -> str:
+    """What a terminal shows, up to these words or until its program has ended."""
+    shown = b""
+    while words is None or words.encode() not in shown:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    return shown.decode(errors="replace")
 
 
 def test_whoever_waits_no_longer_is_told_how_to_come_back(patient_office: Office) -> None:

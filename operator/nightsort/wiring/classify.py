@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from nightsort.adapters.local.census import Census, Counts, Label, Present, ended, settle
+from nightsort.adapters.local.census import Census, Counts, Label, Present, ended, file_of, settle
 from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.adapters.local.events import LogEvents
@@ -29,6 +29,7 @@ __all__ = [
     "Present",
     "State",
     "ended",
+    "file_of",
     "import_client",
     "opened",
     "settle",

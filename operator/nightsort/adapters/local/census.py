@@ -211,6 +211,12 @@ def settle(state: State) -> Sequence[Resource]:
     return under_way
 
 
+def file_of(state: State, run: Resource) -> str:
+    """The file that a run's tickets are from, by its absolute name."""
+    [(file,)] = state.rows("SELECT file FROM runs WHERE uid = ?", (run.meta.uid,))
+    return str(file)
+
+
 def ended(state: State, run: Resource) -> None:
     """Lets go of the tickets of a run that has ended."""
     if run.status.completion_time is not None:

@@ -85,7 +85,7 @@ class Classification:
         name = str(order.file.absolute())
         census = wiring.Census(self.state, digest_of_settings(settings), name, simulated=order.is_simulated)
         output = Output(self.state, order.output or labeled_path(order.file))
-        wiring.settle(self.state)
+        unfinished = wiring.settle(self.state)
         self.table.refuse_output(output.path)
         output.refuse_strange()
         self.say(*self.table.told, self.asked.told)
@@ -95,6 +95,8 @@ class Classification:
         if self.order.estimate:
             return
         runs = census.under_way()
+        known = {run.meta.uid for run in runs}
+        self.say(*(self.elsewhere(run) for run in unfinished if run.meta.uid not in known))
         if bought is False and not runs:
             fail("nothing was bought", NOT_COMPLETE)
         census.keep_settings(as_words(settings))
@@ -125,6 +127,12 @@ class Classification:
             return False
         census.begin(name_of(self.order.file), self.asked.spec)
         return True
+
+    def elsewhere(self, run: Resource) -> str:
+        """Of a run that this command does not go on with."""
+        file, tickets = wiring.file_of(self.state, run), plural(run.status.tickets.total, "ticket")
+        how = "asked otherwise than now" if file == str(self.order.file.absolute()) else f"of {file}"
+        return f"besides, {tickets} {how} are under way: the command that asked about them collects the answers"
 
     def wait(self, runs: Sequence[Resource]) -> list[Resource]:
         back = None if self.order.is_simulated else same_command(("--retry",))

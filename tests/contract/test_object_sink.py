@@ -173,14 +173,15 @@ async def test_a_batch_id_that_is_no_name_is_not_one(bench: Bench) -> None:
     assert name.startswith(f"{FOLDER}/rows-")
 
 
-async def test_an_object_that_somebody_broke_is_left_alone(bench: Bench) -> None:
+@pytest.mark.parametrize("broken", [b"note to self\n", b"x" * 100_000, b"[" * 60_000, b'"\n",' * 30_000])
+async def test_an_object_that_somebody_broke_is_left_alone(bench: Bench, broken: bytes) -> None:
     await write(bench, *THREE)
     [name] = bench.objects()
-    bench.place.objects.put(f"{FOLDER}/{name}", b"note to self\n")
-    with pytest.raises(Stalled, match=r"object rows-.*: line 1 is no row of results") as told:
+    bench.place.objects.put(f"{FOLDER}/{name}", broken)
+    with pytest.raises(Stalled, match=r"object rows-.*: line \d+ is no row of results") as told:
         await write(bench, *THREE)
     assert told.value.reason == "ResultsDamaged"
-    assert bench.place.objects.get(f"{FOLDER}/{name}") == b"note to self\n"
+    assert bench.place.objects.get(f"{FOLDER}/{name}") == broken
 
 
 async def test_a_full_batch_goes_out_in_parts_and_is_merged_with_what_is_there(place: Place) -> None:

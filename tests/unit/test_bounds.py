@@ -16,6 +16,7 @@ from nightsort.adapters.kubernetes import ledger as kubernetes_ledger
 from nightsort.adapters.kubernetes import secrets as kubernetes_secrets
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
+from nightsort.adapters.object_store import errors as store_errors
 from nightsort.adapters.sql import causes, lines, nested_texts, pages, session, snapshot, staging, tables
 from nightsort.adapters.sql import rows as sql_rows
 from nightsort.cli import yaml_documents
@@ -56,6 +57,7 @@ BOUNDS: Mapping[str, str] = {
     "the tickets of objects": f"{source.MOST_TICKETS:,}",
     "the objects of a source": f"{source.MOST_OBJECTS:,}",
     "the objects of a folder that are listed": f"{store.MOST_LISTED:,}",
+    "the words of an object store's error": f"{store_errors.MOST_SAID_CHARS:,} characters",
     "the name of an object": f"a cursor of {cursor.MOST_CURSOR_CHARS:,} characters",
     "an archive (.gz, .zst), by what it unpacks to at once": (
         f"{compression.ZSTD_INPUT_BYTES} bytes of zstd, which become at most 8 MiB"
@@ -133,6 +135,7 @@ OF_OUR_OWN = {
     "MOST_CAUSES",
     "MOST_PATH_CHARS",
     "MOST_NUMBER",
+    "MOST_NUMBERS",  # that are asked for
     "MOST_RETRY_AFTER",
     "MOST_FIELDS",  # that a message names
     "MOST_LINES_BELOW",  # that are looked at

@@ -35,6 +35,9 @@ BOMBS = {
     "a number to the base of 60": ("a: 1" + ":1" * 50_000, "line 1, column 4", "a number or a date that cannot be"),
     "a number of 5,000 digits": ("a: " + "9" * 5000, "a number or a date that cannot be"),
     "a month 13": ("a: 2026-13-01", "a number or a date that cannot be"),
+    "a date that is none": ("a: !!timestamp x", "line 1, column 4", "a number or a date that cannot be"),
+    "a number that is none": ('a: !!int ""', "a number or a date that cannot be"),
+    "a truth that is none": ("a: !!bool x", "a number or a date that cannot be"),
     "a call of Python": ("a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
 }
 

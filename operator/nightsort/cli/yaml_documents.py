@@ -24,7 +24,10 @@ def load(text: str) -> Iterator[Any]:
     Raises:
         YAMLError: it is no YAML, or more than is read; `problem` and `problem_mark` say what and where.
     """
-    return yaml.load_all(text, Loader)
+    try:
+        yield from yaml.load_all(text, Loader)
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):  # of what PyYAML does not foresee
+        raise refused("a value that is not what its tag says", None) from None
 
 
 class Loader(yaml.SafeLoader):
@@ -71,7 +74,13 @@ class Loader(yaml.SafeLoader):
             raise refused(impossible, node.start_mark)
         try:
             return super().construct_object(node, deep)
-        except (ValueError, OverflowError):  # a month 13
+        except (
+            ValueError,
+            OverflowError,
+            LookupError,
+            AttributeError,
+            TypeError,
+        ):  # a month 13, `!!int`
             raise refused(impossible, node.start_mark) from None
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
@@ -80,7 +89,7 @@ class Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
-        for key, _ in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise refused(f"{key.value} is given twice", key.start_mark)
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")

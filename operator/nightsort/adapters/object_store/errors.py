@@ -11,6 +11,8 @@ from nightsort.domain.reasons import Reason
 
 ILLEGAL = re.compile(r'(?:segment|path): "((?:[^"\\]|\\.)*+)"')
 MOST_NAME_CHARS = 64
+MOST_SAID_CHARS = 10_000
+"""Of the library's words that are looked at: they have the store's whole answer at their end."""
 STATUS = re.compile(r"status code: (\d{3})")
 """Only some calls have an exception of their own for each status; all of them tell it in their text."""
 TIME_CURES = frozenset({408, 425, 429})
@@ -18,8 +20,9 @@ TIME_CURES = frozenset({408, 425, 429})
 
 def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> Interruption:
     """The error as the flow knows it. `place` begins the message, `rights` says what the credentials must allow."""
+    said = str(error)[:MOST_SAID_CHARS]
     if isinstance(error, (InvalidPathError, ValueError)):  # of a name; the library takes fewer than stores do
-        return unusable_name(str(error), place)
+        return unusable_name(said, place)
     status = status_in(error)
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
         what = f"the store refuses the credentials, or they lack a right: they need to {rights}"
@@ -28,7 +31,7 @@ def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> I
         return Stalled(f"{place}: the store has no such bucket, or does not show it", reason=Reason.BUCKET_MISSING)
     if scheme == "file":
         return Stalled(f"{place}: the files or their directory cannot be used", reason=Reason.STORE_REFUSED)
-    if 300 <= status < 400 or "redirect" in str(error):
+    if 300 <= status < 400 or "redirect" in said:
         return Stalled(f"{place}: the bucket is elsewhere; check region and endpoint", reason=Reason.STORE_REFUSED)
     if (400 <= status < 500 and status not in TIME_CURES) or status == 501:
         return Stalled(f"{place}: the store refuses the request with status {status}", reason=Reason.STORE_REFUSED)
@@ -37,7 +40,7 @@ def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> I
 
 def status_in(error: Exception) -> int:
     """The status that a store has answered with; 0 where there is none."""
-    found = STATUS.search(str(error))
+    found = STATUS.search(str(error)[:MOST_SAID_CHARS])
     return int(found[1]) if found else 0
 
 

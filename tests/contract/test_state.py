@@ -6,7 +6,7 @@ import re
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -235,6 +235,19 @@ def test_what_is_no_state_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(Stalled, match="is no state that this version can read"), opened(path, ""):
         pass
     assert path.read_text() == "something else"
+
+
+@pytest.mark.parametrize("name", ["classify.sqlite", "classify.lock", ".gitignore"])
+def test_what_a_link_in_the_place_of_the_state_leads_to_is_left_as_it_is(tmp_path: Path, name: str) -> None:
+    mine, folder = tmp_path / "mine", tmp_path / "state"
+    mine.write_text("precious")
+    folder.mkdir()
+    (folder / name).symlink_to(mine)
+
+    with suppress(Stalled), opened(folder / "classify.sqlite", "a test"):
+        pass
+
+    assert mine.read_text() == "precious"
 
 
 def test_the_second_to_open_a_state_is_told_who_works_with_it(state: State) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -159,7 +159,7 @@ def opened(path: Path, work: str) -> Iterator[State]:
 def make_private(path: Path) -> None:
     """Its tickets are for its owner alone, and so are the files that SQLite keeps beside it."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
 
@@ -192,10 +192,10 @@ def kept_by_one(path: Path, work: str) -> Iterator[None]:
     lock = path.with_suffix(".lock")
     try:
         make_folder(path.parent)
-        ignore = path.parent / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text(IGNORED)
-        file = lock.open("a+")
+        with suppress(FileExistsError), (path.parent / ".gitignore").open("x") as ignore:
+            ignore.write(IGNORED)
+        # Through no link that somebody has laid there, as in a repository that was cloned.
+        file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+")
     except OSError as error:
         raise Stalled(f"cannot keep a state in {path.parent}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
     with file:
@@ -206,7 +206,8 @@ def kept_by_one(path: Path, work: str) -> Iterator[None]:
                 f"{worker(file)} works with {path}: wait for its end, or name another directory with --state",
                 reason=Reason.STATE_IN_USE,
             ) from None
-        file.truncate(0)
+        file.seek(0)
+        file.truncate()
         json.dump({"pid": os.getpid(), "since": now(), "work": work}, file)
         file.flush()
         yield

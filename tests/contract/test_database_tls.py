@@ -13,8 +13,10 @@ import pytest
 
 from nightsort.adapters.sql.database import Database, DatabasePolicy
 from nightsort.domain.errors import Stalled, Waiting
-from tests.contract.certificates import NAME
+from tests.contract.certificates import NAME, certificate
 from tests.servers.refusers import Talk, answering, packet
+
+__all__ = ["certificate"]
 
 LOOPBACK = DatabasePolicy(frozenset({"mysql"}), ("*.svc",), own=True, resolve=lambda host, port: ["127.0.0.1"])
 

@@ -58,9 +58,12 @@ class LedgerDoor:
         told = f"{meta.name} {status.phase}: {status.message}"
         return await self._call("save", lambda: self._truth.save(meta, status), away("the store"), about=told)
 
-    async def ensure_recordable(self, meta: Meta) -> None:
+    async def ensure_recordable(self, meta: Meta, *, rewriting: bool = False) -> None:
         await self._call(
-            "ensure_recordable", lambda: self._truth.ensure_recordable(meta), away("the store"), about=meta.name
+            "ensure_recordable",
+            lambda: self._truth.ensure_recordable(meta, rewriting=rewriting),
+            away("the store"),
+            about=meta.name,
         )
 
     async def owned_batches(self) -> set[str]:

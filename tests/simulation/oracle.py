@@ -221,7 +221,8 @@ class Oracle:
             if record.state is BatchState.RELEASED or not record.tag:
                 continue
             if now is None:
-                if record.tag in self.by_tag or record.tag not in self.released:  # else an older status brought it back
+                released = record.tag in self.released | self._world.truth.let_go
+                if record.tag in self.by_tag or not released:  # else an older status brought it back
                     gone.append(record)
                 continue
             back = AHEAD[now.state] < AHEAD[record.state] or (record.id is not None and now.id != record.id)
@@ -239,10 +240,12 @@ class Oracle:
         counted = sum(record.summed_up for record in status.batches)
         more = counted - sum(record.summed_up for record in before.status.batches)
         for record in gone:
-            over = record.state is BatchState.COLLECTED and more >= len(gone)
+            over = (record.state is BatchState.COLLECTED or record.tag in self._world.truth.copied) and more >= len(
+                gone
+            )
             self.demand(over, f"I2: {before.meta.name} forgot {record.tag} ({record.state}, {record.id})")
             self.summed_up.add(record.id or "")
-        if gone:
+        if gone and not self._world.is_narrow:  # else what stood there may have been less than what was known
             usage = (sum(each.usage.input_tokens for each in one.batches) for one in (before.status, status))
             self.demand(len(set(usage)) == 1, f"I14: {before.meta.name} lost a part of what it has used")
 
@@ -342,6 +345,7 @@ class Oracle:
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
                 known = held.id in ids | self.summed_up or tag in self._untold(resource)
+                known = known or (self._world.is_narrow and tag in self._world.truth.copied)
                 self.demand(known, f"I2: {name} has finished and does not know {held.id}")
         self._check_strays(resource)
         shelves = self._world.shelves[resource.meta.uid]

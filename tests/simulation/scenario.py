@@ -106,6 +106,10 @@ class Scenario:
     """Until when, in seconds from the beginning, the store drops counts of batches, as under an older schema."""
     named: bool = False
     """Whether results go into ConfigMaps, which only one resource can have under one name."""
+    rolled_back: Sequence[tuple[float, float]] = ()
+    """When, in seconds like the drought, the schema is an older one, and the store drops ids and counts of batches."""
+    full: Sequence[tuple[float, float]] = ()
+    """When no status may become larger than it is."""
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -125,6 +129,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_outdated
     if is_named(seed):
         return drawn_named
+    if is_narrow(seed):
+        return drawn_narrow
     return drawn_crowded if is_crowded(seed) else drawn
 
 
@@ -150,6 +156,21 @@ def drawn_named(rng: random.Random) -> Scenario:
 
 def named_alike(plan: Plan) -> Plan:
     return replace(plan, spec=plan.spec.model_copy(update={"results": ONE_NAME}))
+
+
+def is_narrow(seed: int) -> bool:
+    return random.Random(f"narrow {seed}").random() < 0.06
+
+
+def drawn_narrow(rng: random.Random) -> Scenario:
+    """Any life, in which the store does not keep whole records for a while, or takes no larger ones, or both."""
+    spans = [(begins, begins + rng.choice((60.0, 3600.0, 20_000.0))) for begins in (draw_begin(rng), draw_begin(rng))]
+    rolled_back, full = rng.choice(((spans, []), ([], spans), (spans[:1], spans[1:])))
+    return replace(drawn(rng), rolled_back=rolled_back, full=full)
+
+
+def draw_begin(rng: random.Random) -> float:
+    return rng.choice((10.0, 300.0, 4000.0)) * rng.random()
 
 
 def is_crowded(seed: int) -> bool:

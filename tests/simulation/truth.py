@@ -9,12 +9,14 @@ from dataclasses import replace
 from functools import lru_cache
 
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.status import Status
+from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Row
+from nightsort.domain.errors import Stalled
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.ports import Clock
-from nightsort.testing.ledger import MemoryLedger
+from nightsort.testing.ledger import MemoryLedger, serialized, without
 
 HISTORY = 6
 
@@ -27,25 +29,44 @@ class Truth(MemoryLedger):
         self._clock = clock
         self._witness = witness
         self._history: defaultdict[str, list[Resource]] = defaultdict(list)
+        self.full = False
+        """Whether no status may grow."""
+        self.copied: set[str] = set()
+        """Tags of batches of which a copy of a record says that they are collected."""
+        self.let_go: set[str] = set()
+        """The same of released ones."""
+        self.cut_intents: set[str] = set()
+        """Tags of intents of which the store has dropped a part."""
 
     async def save(self, meta: Meta, status: Status) -> Meta:
         before = self.now(meta)
+        if self.full and before is not None and len(serialized(status)) > len(self.kept[meta.key].status):
+            raise Stalled(f"cannot write the status of {meta.key}: it is too large", reason=Reason.TOO_LARGE)
         after = await super().save(meta, status)
+        if serialized(status) != self.kept[meta.key].status and before is not None:
+            known = {each.tag for each in before.status.batches}
+            intended = {each.tag for each in status.batches if each.state is BatchState.INTENDED}
+            self.cut_intents |= intended - known
         if before is not None:
             self._witness(before, status, self.kept[meta.key].status)
             self._history[meta.uid] = [*self._history[meta.uid], before][-HISTORY:]
         return after
+
+    async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
+        await super().keep_record(meta, status, removing=removing)
+        self.copied |= {each.tag for each in status.batches if each.state is BatchState.COLLECTED}
+        self.let_go |= {each.tag for each in status.batches if each.state is BatchState.RELEASED}
 
     def current(self, meta: Meta) -> Resource:
         kept = self.kept[meta.key]
         return replace(
             kept.resource,
             meta=replace(kept.resource.meta, resource_version=str(kept.version)),
-            status=parsed(kept.status),
+            status=parsed(without(kept.status, self.unknown)),
         )
 
     async def owned_batches(self) -> set[str]:
-        return {batch for kept in self.kept.values() for batch in batch_ids(parsed(kept.status))}
+        return {batch for kept in self.kept.values() for batch in batch_ids(parsed(without(kept.status, self.unknown)))}
 
     def copy_of(self, meta: Meta) -> Status:
         """What is kept beside a resource that is there; an empty status where nothing is."""

@@ -41,6 +41,7 @@ ACCOUNTS = ("first", "second")
 AWAY = "away"
 """Of another organization."""
 COUNTS = ("labeled", "unknown", "failed", "retryable")
+DROPPED = ("id", "turn", "usage", *COUNTS)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 Spoil = Callable[[Services], Services]
 
@@ -64,7 +65,8 @@ class World:
         self.scenario = scenario or scenario_of(seed)(self.rng)
         self.chaos = chaos or self._draw_chaos()
         held_up = self.scenario.drought or self.scenario.blind or self.scenario.accidents
-        self.calm = held_up is not None and self.chaos.left == 0 and self.scenario.losses == 0
+        self.is_narrow = bool(self.scenario.rolled_back or self.scenario.full)
+        self.calm = held_up is not None and self.chaos.left == 0 and not (self.scenario.losses or self.is_narrow)
         self.spoil = spoil
         self.clock = LoopClock()
         self.oracle = Oracle(self)
@@ -114,6 +116,7 @@ class World:
             if asyncio.get_running_loop().time() > BOUND_SECONDS or self.looks > self.most_looks:
                 self.oracle.fail("the resources are not settled within the bound")
             await asyncio.sleep(60)
+        self.truth.unknown = ()  # what was dropped for good is; what is only not shown comes back
         if not self.oracle.broken:
             self.oracle.look_back()
 
@@ -121,6 +124,10 @@ class World:
         if self.scenario.outdated:
             self.truth.unknown = COUNTS
             self.spawn(self._update_the_store(self.scenario.outdated))
+        for span in self.scenario.rolled_back:
+            self.spawn(self._roll_back(*span))
+        for span in self.scenario.full:
+            self.spawn(self._fill(*span))
         for plan in self.scenario.plans:
             self.spawn(self._apply(plan))
         for _ in range(self.scenario.wipes):
@@ -133,6 +140,22 @@ class World:
     async def _update_the_store(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         self.truth.unknown = ()
+
+    async def _roll_back(self, begins: float, ends: float) -> None:
+        await asyncio.sleep(begins)
+        self.trace(0, "the schema is an older one")
+        self.truth.unknown = DROPPED
+        await asyncio.sleep(ends - begins)
+        self.trace(0, "the schema is the newest")
+        self.truth.unknown = ()
+
+    async def _fill(self, begins: float, ends: float) -> None:
+        await asyncio.sleep(begins)
+        self.trace(0, "no status may grow")
+        self.truth.full = True
+        await asyncio.sleep(ends - begins)
+        self.trace(0, "statuses may grow")
+        self.truth.full = False
 
     def _spoil_account(self, name: str, account: Account) -> None:
         """What goes wrong with an account, as the scenario has it."""
@@ -333,7 +356,7 @@ class World:
 
     def bought(self, held: Held, tickets: dict[str, str]) -> None:
         """A batch may be unknown to the API for a while, right after its create or later."""
-        if self.truth.unknown:
+        if (self.truth.unknown and self.scenario.outdated) or held.tag in self.truth.cut_intents:
             self.oracle.fail("I1: a batch was bought whose record the store does not keep whole")
         self.oracle.bought(held, tickets)
         if self.calm and not any(held.tag in account.wire.broken for account in self.accounts.values()):

@@ -353,6 +353,11 @@ class Reason(StrEnum):
         "server drops fields of the record without a word; the message names them. Nothing is bought, and nothing "
         "collected, into a record that would not keep it"), ("apply the CRD of the operator's version (`helm upgrade`, "
         "or `kubectl apply --server-side -f crds/`); it goes on within minutes"))
+    RECORD_TOO_LARGE = ("RecordTooLarge", CLUSTER, YOU, ("the status cannot be written: with its record the resource "
+        "would be larger than Kubernetes stores, mostly for annotations that came later. An event says so, too, and "
+        "`nightsort_status_writes_refused_total` counts. Nothing more is bought; what is paid for is collected by the "
+        "copy of the record"), ("remove annotations, such as `kubectl.kubernetes.io/last-applied-configuration`; it "
+        "goes on within minutes"))
     SPEC_TOO_LARGE = ("SpecTooLarge", CLUSTER, FINAL, ("the spec takes so much of the 1.5 MB that Kubernetes stores of "
         "a resource that the record of what is bought would not fit beside it. Nothing was bought"),
         "name a ConfigMap, a database or a bucket as the source, or split the tickets among several resources")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.completeness import completed, has_further
 from nightsort.domain.record import by_place, find, put
 
 
@@ -24,7 +25,12 @@ def may_replace(status: Status, kept: Kept, *, removing: bool) -> bool:
 
     removing: its entries are meant to go, as where several are summed up in one.
     """
-    return removing or kept.status is None or not lost(status, kept.status)
+    return removing or kept.status is None or not (lost(status, kept.status) or has_further(kept.status, status))
+
+
+def to_keep(status: Status, kept: Kept, *, removing: bool) -> Status:
+    """What to keep of a status in the place of a copy: no copy loses fields that a store has dropped of the status."""
+    return status if removing or kept.status is None else completed(status, kept.status)
 
 
 def worth_keeping(status: Status) -> Status:
@@ -35,6 +41,23 @@ def worth_keeping(status: Status) -> Status:
 def removes(before: Status, after: Status) -> bool:
     """Whether entries go, such as those that are summed up in another one."""
     return not by_place(before).keys() <= by_place(after).keys()
+
+
+def intends(before: Status, after: Status) -> bool:
+    """Whether there is a new intent: no copy has it before the record."""
+    known = {record.tag for record in before.batches}
+    return any(record.state is BatchState.INTENDED and record.tag not in known for record in after.batches)
+
+
+def has_settled(before: Status, after: Status) -> bool:
+    """Whether a batch has another outcome, and nothing is intended."""
+    if after.batches == before.batches or intends(before, after):
+        return False
+    there = by_place(before)
+    return any(
+        record.state is BatchState.COLLECTED and record != there.get((record.shard, record.attempt))
+        for record in after.batches
+    )
 
 
 def missing(status: Status, before: Status) -> list[BatchRecord]:

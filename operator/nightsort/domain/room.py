@@ -189,6 +189,11 @@ def summed_up(status: Status, room: Room) -> Status:
     return put(status.model_copy(update={"batches": kept}), sum_of(taken))
 
 
+def smallest(status: Status) -> Status:
+    """The status with all that is over in one entry."""
+    return summed_up(status, Room(0, 0)) if status.batches else status
+
+
 def sum_of(records: Sequence[BatchRecord]) -> BatchRecord:
     """One entry in the place of several that are over. Its id and times are the first one's."""
     figures: dict[str, object] = {name: sum(getattr(record, name) for record in records) for name in SUMMED}

@@ -14,6 +14,7 @@ from nightsort.api.status import Status
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 MOST_NAMED = 5
+CRD_OUTDATED = "CrdOutdated"
 PLAIN: Mapping[type, object] = {int: 1, bool: True, str: "x", datetime: MOMENT}
 
 

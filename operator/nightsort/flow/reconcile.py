@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
 from typing import assert_never
@@ -70,6 +71,8 @@ class Reconciler:
         self._failures: dict[str, int] = {}
         self._accidents = Accidents()
         self._gatherer = Gatherer(services, self.memory, self._accidents)
+        self._unsaid: defaultdict[str, set[str]] = defaultdict(set)
+        """By uid the reasons that a status could not say, and an event has said."""
         self._urged: set[str] = set()
         """Resources of which the last that was tried was urgent, and failed."""
 
@@ -159,6 +162,7 @@ class Reconciler:
         self._failures.pop(uid, None)
         self._accidents.forget(uid)
         self._urged.discard(uid)
+        self._unsaid.pop(uid, None)
         self.memory.forget(uid)
         self._admission.forget(uid)
 
@@ -166,6 +170,8 @@ class Reconciler:
         if requeue.after is not None:
             if facts.trouble is not None and not facts.untold():
                 raise facts.trouble
+            if (unstored := run.unstored()) is not None:
+                raise unstored
             now = run.now()
             summary = summary_of_state(
                 run.resource,
@@ -252,6 +258,13 @@ class Reconciler:
         status = run.status.model_copy(update={"stop": stop})
         await run.save(status, ConditionSummary.working(Reason.recorded(stop.reason), stop.message))
 
+    async def _say_beside(self, run: Run, *interruptions: Interruption) -> None:
+        """An event, once for each reason, where a person is to change something and the status cannot say so."""
+        for stalled in interruptions:
+            if isinstance(stalled, Stalled) and stalled.reason not in self._unsaid[run.resource.meta.uid]:
+                self._unsaid[run.resource.meta.uid].add(stalled.reason)
+                await run.warn(stalled.reason, stalled.message)
+
     async def _interrupted(self, run: Run, interruption: Interruption) -> float:
         """Says in the status what is in the way, and comes back later: sooner at first, with jitter."""
         uid = run.resource.meta.uid
@@ -260,12 +273,15 @@ class Reconciler:
             interruption = interruption.after(failures)
         try:
             before = run.status.message
-            await run.save(run.status, ConditionSummary.of(interruption))
+            await run.say(ConditionSummary.of(interruption))
+            self._unsaid.pop(uid, None)
             if isinstance(interruption, Stalled) and before != interruption.message:
                 await run.warn(interruption.reason, interruption.message)
         except (Conflict, Gone):
             return SOON_SECONDS
         except Interruption as silenced:
-            # The status cannot be written, so that the log has to say it.
-            logger.warning("%s: %s; %s", run.resource.meta.key, interruption.message, silenced.message)
+            # The status cannot be written, so that log and event have to say it.
+            messages = dict.fromkeys((interruption.message, silenced.message))
+            logger.warning("%s: %s", run.resource.meta.key, "; ".join(messages))
+            await self._say_beside(run, interruption, silenced)
         return min(pause(interruption, failures, self._jitter()), until_others(run, interruption))

@@ -26,8 +26,10 @@ class Ledger(Protocol):
         """
         ...
 
-    async def ensure_recordable(self, meta: Meta) -> None:
+    async def ensure_recordable(self, meta: Meta, *, rewriting: bool = False) -> None:
         """Whether the store keeps every field that a record may have, asked before anything follows that needs it.
+
+        rewriting: what the last write has lost is about to be written again, and does not count.
 
         Raises:
             Stalled: it does not, or it has not kept all of this record's last write. Gone, Waiting: see `save`.

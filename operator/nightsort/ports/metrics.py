@@ -54,6 +54,10 @@ class Metrics(Protocol):
         """What the operator has before it now, in place of what it had before."""
         ...
 
+    def unrecorded(self, reason: str) -> None:
+        """A write of a status was refused for good, in a word."""
+        ...
+
     def unreachable(self, namespaces: int) -> None:
         """So many of the watched namespaces do not let the operator in."""
         ...

@@ -14,7 +14,7 @@ from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept as Copy
-from nightsort.domain.recovery import may_replace, worth_keeping
+from nightsort.domain.recovery import may_replace, to_keep, worth_keeping
 
 Hook = Callable[..., Awaitable[None]]
 """Gets the operation's name, which is the method's, and what it is about."""
@@ -40,7 +40,8 @@ class MemoryLedger:
 
     An `after` that raises on save is an answer that was lost; a `before`, a store that was not reached.
     `writes` has every status that was written, by resource key, oldest first. `unknown` are fields of a batch's entry,
-    as they are stored, that an older schema does not know: they are dropped without a word.
+    or with a dot in front of the status, as they are stored, that an older schema does not know: they are dropped
+    without a word from what is read, and for good from what anybody writes. No status may have more than `most_bytes`.
     """
 
     def __init__(self, *resources: Resource, most_long_ids: int = 100_000) -> None:
@@ -48,6 +49,9 @@ class MemoryLedger:
         self.after: Hook = nothing
         self.calls: Counter[str] = Counter()
         self.unknown: tuple[str, ...] = ()
+        self.most_bytes: int | None = None
+        self.dropped: set[str] = set()
+        """Keys of resources of which fields were dropped at some time: they are written again."""
         self._lacking: set[str] = set()
         self.writes: dict[str, list[Status]] = {}
         self.kept: dict[str, Kept] = {}
@@ -77,7 +81,7 @@ class MemoryLedger:
         """Somebody else writes it: another version, and fields of the spec that are given anew."""
         kept = self.kept[meta.key]
         self._version += 1
-        kept.version = self._version
+        kept.version, kept.status = self._version, self._dropping(meta, kept.status)
         kept.resource = replace(kept.resource, spec=kept.resource.spec.model_copy(update=spec))
         return self.current(meta)
 
@@ -92,7 +96,7 @@ class MemoryLedger:
         """The newest version, without asking through the port."""
         kept = self.kept[meta.key]
         known = replace(kept.resource.meta, resource_version=str(kept.version))
-        return replace(kept.resource, meta=known, status=Status.model_validate_json(kept.status))
+        return replace(kept.resource, meta=known, status=Status.model_validate_json(without(kept.status, self.unknown)))
 
     async def load(self, meta: Meta) -> Resource | None:
         await self._arrive("load", meta)
@@ -103,24 +107,29 @@ class MemoryLedger:
     async def save(self, meta: Meta, status: Status) -> Meta:
         await self._arrive("save", meta, status)
         kept = self._check_version(meta)
-        self._version += 1
         whole = serialized(status)
-        kept.version, kept.status = self._version, without(whole, self.unknown)
+        if self.most_bytes is not None and len(whole) > self.most_bytes:
+            raise Stalled(f"cannot write the status of {meta.key}: it is too large", reason=Reason.TOO_LARGE)
+        if status.completion_time is not None and without(whole, self.unknown) != whole:
+            raise Stalled(f"the CRD drops {', '.join(self.unknown)}", reason=Reason.CRD_OUTDATED)
+        self._version += 1
+        kept.version, kept.status = self._version, self._dropping(meta, whole)
         (self._lacking.discard if kept.status == whole else self._lacking.add)(meta.uid)
         self.writes.setdefault(meta.key, []).append(status)
         await self.after("save", meta, status)
         return replace(meta, resource_version=str(kept.version))
 
-    async def ensure_recordable(self, meta: Meta) -> None:
+    async def ensure_recordable(self, meta: Meta, *, rewriting: bool = False) -> None:
         await self._arrive("ensure_recordable", meta)
-        if self.unknown or meta.uid in self._lacking:
-            self._lacking.discard(meta.uid)
+        lacking = meta.uid in self._lacking and not rewriting
+        self._lacking.discard(meta.uid)
+        if self.unknown or lacking:
             raise Stalled(f"the CRD drops {', '.join(self.unknown)}", reason=Reason.CRD_OUTDATED)
         await self.after("ensure_recordable", meta)
 
     async def owned_batches(self) -> set[str]:
         await self._arrive("owned_batches")
-        found = {batch for kept in self.kept.values() for batch in batch_ids(Status.model_validate_json(kept.status))}
+        found = {batch for kept in self.kept.values() for batch in batch_ids(self.current(kept.resource.meta).status)}
         await self.after("owned_batches")
         return found
 
@@ -162,7 +171,8 @@ class MemoryLedger:
             kept = self.kept[meta.key]
             if not may_replace(status, kept.copy, removing=removing):
                 raise Conflict(meta.key)
-            kept.copy = Copy(Status.model_validate_json(serialized(worth_keeping(status))), kept.copy.anew)
+            whole = to_keep(status, kept.copy, removing=removing)
+            kept.copy = Copy(Status.model_validate_json(serialized(worth_keeping(whole))), kept.copy.anew)
         await self.after("keep_record", meta)
 
     async def kept_record(self, meta: Meta) -> Copy:
@@ -182,6 +192,12 @@ class MemoryLedger:
         kept.status = serialized(status or Status())
         self.writes.setdefault(meta.key, []).append(status or Status())
         return self.touch(meta)
+
+    def _dropping(self, meta: Meta, status: str) -> str:
+        left = without(status, self.unknown)
+        if left != status:
+            self.dropped.add(meta.key)
+        return left
 
     def _holds(self, meta: Meta) -> bool:
         kept = self.kept.get(meta.key)
@@ -205,11 +221,11 @@ def serialized(status: Status) -> str:
 
 
 def without(status: str, fields: Sequence[str]) -> str:
-    """A stored status whose batches lack these fields."""
+    """A stored status that lacks these fields."""
     if not fields:
         return status
     document = json.loads(status)
-    for batch in document.get("batches", ()):
-        for name in fields:
-            batch.pop(name, None)
+    for name in fields:
+        for place in [document] if name.startswith(".") else document.get("batches", ()):
+            place.pop(name.removeprefix("."), None)
     return json.dumps(document)

@@ -27,6 +27,7 @@ class MemoryMetrics:
         self.leader = False
         self.sight: ResourceStats | None = None
         self.namespaces_unreachable = 0
+        self.refused: Counter[str] = Counter()
 
     @property
     def verdicts(self) -> dict[Verdict, int]:
@@ -68,6 +69,9 @@ class MemoryMetrics:
 
     def sees(self, sight: ResourceStats) -> None:
         self.sight = sight
+
+    def unrecorded(self, reason: str) -> None:
+        self.refused[reason] += 1
 
     def unreachable(self, namespaces: int) -> None:
         self.namespaces_unreachable = namespaces

@@ -13,7 +13,7 @@ from nightsort.api.resource import Meta
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Waiting
 from nightsort.domain.reasons import Reason
-from nightsort.domain.recovery import Kept, may_replace
+from nightsort.domain.recovery import Kept, may_replace, to_keep
 from nightsort.formats.compression import gunzipped
 from nightsort.formats.record_copies import MOST_COPY_BYTES, decoded, encoded
 
@@ -49,7 +49,8 @@ class KubeCopies:
             if status is not None and not may_replace(status, kept, removing=removing):
                 raise Conflict(meta.key)
             word = kept.anew if anew is None else anew
-            data = base64.b64encode(gzip.compress(encoded(status, word), mtime=0)).decode()
+            whole = None if status is None else to_keep(status, kept, removing=removing)
+            data = base64.b64encode(gzip.compress(encoded(whole, word), mtime=0)).decode()
             body = V1ConfigMap(metadata=owned(meta, name, version), binary_data={KEY: data})
             try:
                 with translated(f"keep a copy of the record of {meta.key} in ConfigMap {name}"):

@@ -82,12 +82,14 @@ class KubeLedger:
         sent = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version}
         async with self._gone_if_replaced(meta):
-            written = await self._patch(meta, [guard, {"op": "add", "path": "/status", "value": sent}])
+            # The last write is refused rather than cut: no other one follows that could put anything back.
+            last = {"field_validation": "Strict"} if status.completion_time is not None else {}
+            written = await self._patch(meta, [guard, {"op": "add", "path": "/status", "value": sent}], **last)
         self._pruning.note(meta, sent, written)
         return Meta.of(written)
 
-    async def ensure_recordable(self, meta: Meta) -> None:
-        await self._pruning.ensure_none(meta, partial(self._rehearse, meta))
+    async def ensure_recordable(self, meta: Meta, *, rewriting: bool = False) -> None:
+        await self._pruning.ensure_none(meta, partial(self._rehearse, meta), rewriting=rewriting)
 
     async def _rehearse(self, meta: Meta, status: Mapping[str, Any]) -> Any:
         """What the API server would store; nothing is written."""

@@ -49,13 +49,15 @@ class Pruning:
     def forget(self, meta: Meta) -> None:
         self._lacking.pop(meta.uid, None)
 
-    async def ensure_none(self, meta: Meta, rehearse: Callable[[Mapping[str, Any]], Awaitable[Any]]) -> None:
+    async def ensure_none(
+        self, meta: Meta, rehearse: Callable[[Mapping[str, Any]], Awaitable[Any]], *, rewriting: bool = False
+    ) -> None:
         """`rehearse` gives what the API server would store of a status.
 
         Raises:
-            Stalled: the last write of this record lost fields, or others would.
+            Stalled: the last write of this record lost fields, unless it is `rewriting` them, or others would.
         """
-        if missing := self._lacking.pop(meta.uid, ()):
+        if (missing := self._lacking.pop(meta.uid, ())) and not rewriting:
             raise Stalled(told(missing), reason=REASON)
         async with self._trying:
             if self._clock() < self._until:

@@ -102,7 +102,7 @@ class FileLedger:
             raise Gone(meta.key)
         return await asyncio.to_thread(self._write, resource, meta, status)
 
-    async def ensure_recordable(self, meta: Meta) -> None:
+    async def ensure_recordable(self, meta: Meta, *, rewriting: bool = False) -> None:
         """A file takes every field."""
 
     async def owned_batches(self) -> set[str]:

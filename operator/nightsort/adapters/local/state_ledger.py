@@ -32,7 +32,7 @@ class StateLedger:
     async def save(self, meta: Meta, status: Status) -> Meta:
         return await asyncio.to_thread(self._save, meta, status)
 
-    async def ensure_recordable(self, meta: Meta) -> None:
+    async def ensure_recordable(self, meta: Meta, *, rewriting: bool = False) -> None:
         """The state takes every field."""
 
     async def owned_batches(self) -> set[str]:

@@ -43,6 +43,9 @@ class PrometheusMetrics:
 
     def _tell_of_work(self) -> None:
         self._calls = self._counter("api_calls", "Calls of the Batches API: ok, or why not.", "operation", "code")
+        self._refused = self._counter(
+            "status_writes_refused", "Writes of a status that were refused for good.", "reason"
+        )
         self._looks = self._counter("looks", "Looks at resources, by how they came out.", "outcome")
         self._look_durations = self._histogram("look_duration", "How long a look at a resource took.", LOOK_BUCKETS)
         self._durations = self._histogram("batch_duration", "From a batch's intent to its end.", BATCH_BUCKETS)
@@ -108,6 +111,9 @@ class PrometheusMetrics:
     def looked(self, outcome: str, took: timedelta) -> None:
         self._looks.labels(outcome).inc()
         self._look_durations.observe(took.total_seconds())
+
+    def unrecorded(self, reason: str) -> None:
+        self._refused.labels(reason).inc()
 
     def leads(self) -> None:
         self._leader.set(1)

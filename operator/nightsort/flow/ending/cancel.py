@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from nightsort.api.resource import InvalidResource, Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
-from nightsort.domain.errors import Interruption
+from nightsort.domain.errors import Interruption, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state, put
 from nightsort.domain.report import summary_of_state
@@ -28,8 +28,12 @@ async def cancel(run: Run, record: BatchRecord) -> None:
     """Asks for a batch's end and remembers that it was us; what it has done by then is collected when it has ended."""
     # Noted first: answers that say canceled must be known for ours even if the process ends between the two.
     status = put(run.status, record.model_copy(update={"canceled": True}))
-    await run.save(status, summary_of_state(run.resource))
-    await keep_if_possible(run)
+    try:
+        await run.save(status, summary_of_state(run.resource))
+        await keep_if_possible(run)
+    except Stalled as stalled:
+        if stalled.reason != Reason.RECORD_TOO_LARGE:  # then it is the copy that knows
+            raise
     api = await run.services.connections.api(run.resource)
     await api.cancel(record.id or "")
     run.memory.cancel_asked.add(BatchId(record.id or ""))

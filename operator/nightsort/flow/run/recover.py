@@ -6,8 +6,9 @@ import logging
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
+from nightsort.domain.completeness import completed
 from nightsort.domain.conditions import is_finished
-from nightsort.domain.errors import Conflict, Interruption
+from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import is_in_flight
 from nightsort.domain.recovery import (
@@ -25,6 +26,8 @@ from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
+UNSTORED = frozenset({Reason.CRD_OUTDATED, Reason.RECORD_TOO_LARGE})
+"""Why a store does not keep a whole record: then the copy has it."""
 
 
 async def keep(run: Run) -> None:
@@ -37,14 +40,7 @@ async def keep(run: Run) -> None:
 
 
 async def keep_if_possible(run: Run) -> None:
-    """What the copy lacks is found out by the tag, or collected again; nothing waits for it."""
-    try:
-        await keep(run)
-    except Conflict as conflict:
-        run.doubt = conflict
-        logger.warning("%s: the copy of the record has more; it is put back at the next look", run.resource.meta.key)
-    except Interruption as interruption:
-        logger.warning("%s: the copy of the record is behind: %s", run.resource.meta.key, interruption.message)
+    await run.keep_if_possible(run.status)
 
 
 async def recover(run: Run) -> None:
@@ -64,10 +60,13 @@ async def recover(run: Run) -> None:
         await run.reload()  # mostly it is the watch that is behind
     behind = before is not None and is_behind(run.status, before)
     if known is not None and not behind and known.version == run.resource.meta.resource_version:
-        rely(run)
-        return
+        if run.status == known.status or completed(run.status, known.status) is run.status:
+            rely(run)
+        else:  # it is read with less than was written
+            await complete(run, known.status, await copy_of(run))
+        return None
     if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
-        return
+        return None
     try:
         kept = await services.ledger.kept_record(run.resource.meta)
     except Interruption as interruption:
@@ -76,13 +75,15 @@ async def recover(run: Run) -> None:
         # Nothing seems to be missing: what has ended is collected, and nothing is bought before it is surely so.
         logger.warning("%s: %s", run.resource.meta.key, interruption.message)
         run.doubt = interruption
-        return
+        return None
     base = best(kept.status, before)
     gone = lost(run.status, kept.status) if kept.status else missing(run.status, before) if before else []
+    if base is not None and not gone and completed(run.status, base) is not run.status:
+        return await complete(run, base, kept.status)
     if base is None or not gone:
         await make_whole(run, copied=kept.status is not None)
     elif await begins_anew(run, kept.anew):
-        return
+        return None
     else:
         await run.ensure_newest()
         status = restored(run.status, base)
@@ -92,6 +93,45 @@ async def recover(run: Run) -> None:
             f"the status had lost {plural(len(gone), 'batch', 'batches')}: put back, and nothing is bought again",
         )
     rely(run)
+    return None
+
+
+async def complete(run: Run, base: Status, kept: Status | None) -> None:
+    """Puts back what the store has dropped, or has not taken, of a record that memory or the copy has whole.
+
+    As long as it would do so again the run goes on from there, without buying anything.
+
+    Raises:
+        Conflict: the status was behind. Gone, Waiting, Stalled: as reading and writing do.
+    """
+    newest = await run.services.ledger.load(run.resource.meta)
+    if newest is None:
+        raise Gone(run.resource.meta.key)
+    whole = completed(newest.status, base)
+    if whole is newest.status or is_finished(newest.status):
+        raise Conflict(run.resource.meta.key)
+    run.resource = newest
+    try:
+        await run.services.ledger.ensure_recordable(newest.meta, rewriting=True)
+        await run.save(whole, progress(whole))
+    except Stalled as stalled:
+        if stalled.reason not in UNSTORED:
+            raise
+        if kept is None or completed(kept, whole) is not kept:
+            await run.keep_if_possible(whole)
+        run.stored, run.resource, run.doubt = newest.status, newest.with_status(whole), stalled
+        return
+    await run.warn(
+        Reason.RECORD_RESTORED, "the status had lost fields, or was behind its copy: put back, nothing is lost"
+    )
+    rely(run)
+
+
+async def copy_of(run: Run) -> Status | None:
+    try:
+        return (await run.services.ledger.kept_record(run.resource.meta)).status
+    except Interruption:
+        return None
 
 
 async def make_whole(run: Run, *, copied: bool) -> None:
@@ -104,6 +144,7 @@ async def make_whole(run: Run, *, copied: bool) -> None:
             Reason.RECORD_RESTORED, "the status had lost all batches before any was bought: its source is read anew"
         )
     elif not copied and is_in_flight(run.status):  # an earlier version's
+        rely(run)
         await keep_if_possible(run)
 
 
@@ -137,4 +178,6 @@ async def whole_status(services: Services, memory: Memory, resource: Resource) -
         kept = None
     base = best(kept, before)
     gone = lost(resource.status, kept) if kept else missing(resource.status, before) if before else []
-    return restored(resource.status, base) if base is not None and gone else resource.status
+    if base is None:
+        return resource.status
+    return restored(resource.status, base) if gone else completed(resource.status, base)

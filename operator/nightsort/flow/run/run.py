@@ -12,11 +12,13 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.answer import Verdict
+from nightsort.domain.completeness import completed
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
 from nightsort.domain.reasons import Reason
-from nightsort.domain.recovery import lost, removes
+from nightsort.domain.recovery import has_settled, intends, lost, removes
 from nightsort.domain.report import report
+from nightsort.domain.room import smallest
 from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.run.door import post_event, write_status
 from nightsort.flow.run.measure import measure
@@ -32,7 +34,8 @@ class Run:
     """`found` are the verdicts of the rows that were stored since the last write, `step` what is being done.
 
     `checked` is whether the record was held against its copy in this look. `doubt` is why that could not be done, or
-    has to be done once more: until it is, nothing is bought, and no run ends.
+    has to be done once more: until it is, nothing is bought, and no run ends. `stored` is what stands in the store,
+    where the record has more than that keeps: the copy has it, and the run goes on from there.
     """
 
     resource: Resource
@@ -42,6 +45,7 @@ class Run:
     step: str = ""
     checked: bool = False
     doubt: Interruption | Conflict | None = None
+    stored: Status | None = None
 
     @property
     def spec(self) -> Spec:
@@ -85,9 +89,8 @@ class Run:
             if told == self.status:
                 break
             try:
-                if removes(self.status, told):  # the copy first: it is not to bring back what goes for good
-                    await self.keep(told, removing=True)
-                meta = await write_status(self.services, self.resource.meta, told)
+                await self._keep_before(told)
+                told, meta = await self._write(told)
             except Conflict:
                 newest = await self._newest()
                 if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
@@ -97,6 +100,67 @@ class Run:
             else:
                 self._saved(meta, told)
                 break
+
+    async def _keep_before(self, told: Status) -> None:
+        """The copy goes first where it is not to bring back what goes for good, and where it is the only other place.
+
+        What was collected is not asked for again: figures that a store drops afterwards would be gone.
+        """
+        if removes(self.status, told):
+            await self.keep(told, removing=True)
+        elif has_settled(self.status, told) or (self.stored is not None and not intends(self.status, told)):
+            await self.keep_if_possible(told)
+
+    async def _write(self, told: Status) -> tuple[Status, Meta]:
+        """What was written, and its version: where it is too large for its place, with all that is over summed up.
+
+        Raises:
+            Stalled: that is too large as well. What the copy may know, it knows.
+        """
+        services, meta = self.services, self.resource.meta
+        try:
+            return told, await write_status(services, meta, told)
+        except Stalled as refused:
+            if refused.reason != Reason.TOO_LARGE:
+                raise
+            self.services.metrics.unrecorded(refused.reason)
+        # No copy has an intent before the record, nor a record that may lack something in the place of a whole one.
+        if intends(self.status, told) or not self.is_whole():
+            raise too_large(meta)
+        smaller = smallest(told)
+        try:
+            if smaller == told:
+                raise too_large(meta)
+            await self.keep(smaller, removing=True)
+            return smaller, await write_status(services, meta, smaller)
+        except Stalled as refused:
+            if told.batches != self.status.batches:
+                await self.keep_if_possible(told)
+                self.memory.records.pop(Uid(meta.uid), None)  # the next look goes on from the copy
+            raise (too_large(meta) if refused.reason == Reason.TOO_LARGE else refused) from refused
+
+    async def say(self, summary: ConditionSummary) -> None:
+        """Says how the run stands and nothing else: beside what is stored, where the record has more than that.
+
+        Raises: see `save`.
+        """
+        if self.stored is None:
+            return await self.save(self.status, summary)
+        told = self.render_status(self.stored, summary)
+        if told != self.stored:
+            meta = await write_status(self.services, self.resource.meta, told)
+            self.stored, self.resource = told, replace(self.resource, meta=meta)
+        return None
+
+    async def keep_if_possible(self, status: Status) -> None:
+        """What the copy lacks is found out by the tag, or collected again; nothing waits for it."""
+        try:
+            await self.keep(status)
+        except Conflict as conflict:
+            self.doubt = conflict
+            logger.warning("%s: the copy of the record has more; it is put back next", self.resource.meta.key)
+        except Interruption as interruption:
+            logger.warning("%s: the copy of the record is behind: %s", self.resource.meta.key, interruption.message)
 
     async def _demand_that_nothing_is_lost(self, newest: Resource) -> None:
         """What looks as it did may have been written to and then been wiped: the copy tells.
@@ -113,8 +177,17 @@ class Run:
         if self.doubt is not None:
             raise self.doubt
 
+    def is_whole(self) -> bool:
+        """Whether the record was held against its copy, and has all that is known."""
+        return self.stored is not None or (self.checked and self.doubt is None)
+
+    def unstored(self) -> Stalled | None:
+        """Why the store does not keep the whole of the record, if it does not."""
+        return self.doubt if self.stored is not None and isinstance(self.doubt, Stalled) else None
+
     def _saved(self, meta: Meta, told: Status) -> None:
         before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
+        self.stored = None if self.stored is None or self.doubt is None else told
         if self.checked and self.doubt is None:
             self.memory.records[Uid(self.resource.meta.uid)] = Known(told, meta.resource_version)
         found, self.found = self.found, Counter()
@@ -124,10 +197,13 @@ class Run:
         """Keeps a copy of the record beside it. No run has to wait for one that is too large for its place.
 
         Raises:
-            Conflict: the copy has batches that this record lacks. Waiting, Stalled: it cannot be kept.
+            Conflict: the copy has more than this record. Waiting, Stalled: it cannot be kept.
         """
         try:
             await self.services.ledger.keep_record(self.resource.meta, status, removing=removing)
+        except Conflict:
+            self.memory.records.pop(Uid(self.resource.meta.uid), None)  # the next look reads the copy
+            raise
         except Stalled as stalled:
             if stalled.reason != Reason.TOO_LARGE:
                 raise
@@ -178,13 +254,25 @@ class Run:
         newest = await self.services.ledger.load(self.resource.meta)
         if newest is None:
             raise Gone(self.resource.meta.key)
-        return newest
+        if self.stored is None:
+            return newest
+        self.stored = newest.status
+        return newest.with_status(completed(newest.status, self.status))
 
     async def note(self, reason: Reason, message: str) -> None:
         await post_event(self.services, self.resource.meta, "Normal", reason, message)
 
     async def warn(self, reason: Reason, message: str) -> None:
         await post_event(self.services, self.resource.meta, "Warning", reason, message)
+
+
+def too_large(meta: Meta) -> Stalled:
+    """In few words, since they may have to find room themselves."""
+    return Stalled(
+        f"{meta.key} has no room for its record beside spec and annotations: remove annotations, such as kubectl's "
+        "last-applied one. Nothing more is bought; what is paid for is collected by the copy of the record",
+        reason=Reason.RECORD_TOO_LARGE,
+    )
 
 
 def as_kept(status: Status) -> str:

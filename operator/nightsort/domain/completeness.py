@@ -1,0 +1,99 @@
+"""What a copy of a record has beyond a status: fields that a store has dropped, or a write that it has refused.
+
+An API server drops fields that the CRD in force does not know, at each reading, and for good when anybody writes the
+resource. A status that is too large for its place stays as it was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+from pydantic import BaseModel
+
+from nightsort.api.status import BatchRecord, BatchState, Status
+
+AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
+COUNTED = ("categories", "results")
+"""What changes with the entries of batches that are collected."""
+SIMPLE = ("plan", "cursor", "source_exhausted", "stop", "refusals", "cost")
+MAY_GO = frozenset({"retryable", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
+"""What an entry may lose as long as its state is the same; nothing else goes back to its default."""
+
+
+OF_PURCHASE = frozenset({"id", "submitted_at", "turn", "text_bytes", "cut", "spared", "long_ids", "ids_digest"})
+
+
+def completed(status: Status, kept: Status) -> Status:
+    """The status with what a copy of it has beyond it; itself where that has nothing.
+
+    How a batch came out later is taken from a copy that has the same batches, and knows less of none.
+    """
+    pairs = list(zip(status.batches, kept.batches, strict=False))
+    same = [mark_of(one) for one in status.batches] == [mark_of(one) for one in kept.batches]
+    knows_all = same and not any(is_further(one, whole) for one, whole in pairs)
+    further = knows_all and any(is_further(whole, one) for one, whole in pairs)
+    there = {mark_of(one): one for one in kept.batches}
+    batches = tuple(merged(one, there.get(mark_of(one)), outcomes=knows_all) for one in status.batches)
+    names = [name for name in (*SIMPLE, *COUNTED) if same and lacks_in(status, kept, name)]
+    if batches == status.batches and not names:
+        return status
+    taken = {name: getattr(kept, name) for name in {*names, *(COUNTED if further else ())}}
+    return status.model_copy(update={**taken, "batches": batches})
+
+
+def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool) -> BatchRecord:
+    """An entry with what a copy of it has beyond it; `outcomes`: also what was collected, whose sums are elsewhere."""
+    if whole is None or record == whole:
+        return record
+    if is_further(whole, record):
+        return whole if outcomes or whole.state is not BatchState.COLLECTED else filled(record, whole, OF_PURCHASE)
+    return whole if lacks(record, whole) else filled(record, whole, BatchRecord.model_fields.keys() - MAY_GO)
+
+
+def filled(record: BatchRecord, whole: BatchRecord, names: Set[str]) -> BatchRecord:
+    """An entry with those of the fields that it has not, and another one has."""
+    missing = (stored(whole).keys() - stored(record).keys()) & names
+    return record.model_copy(update={name: getattr(whole, name) for name in missing}) if missing else record
+
+
+def mark_of(record: BatchRecord) -> tuple[int, int, str]:
+    return record.shard, record.attempt, record.tag
+
+
+def has_further(kept: Status, status: Status) -> bool:
+    """Whether a copy knows of a batch what came of it later."""
+    there = {mark_of(one): one for one in status.batches}
+    return any((one := there.get(mark_of(whole))) is not None and is_further(whole, one) for whole in kept.batches)
+
+
+def is_further(record: BatchRecord, than: BatchRecord) -> bool:
+    return AHEAD[record.state] > AHEAD[than.state]
+
+
+def lacks(record: BatchRecord, whole: BatchRecord) -> bool:
+    """Whether an entry is another one without some of its fields."""
+    return record != whole and stored(record) != stored(whole) and is_part(stored(record), stored(whole))
+
+
+def lacks_in(status: Status, kept: Status, name: str) -> bool:
+    """Whether a field of a status is that of another without some of it."""
+    part, whole = (
+        value if not isinstance(value, BaseModel) else stored(value)
+        for value in (getattr(status, name), getattr(kept, name))
+    )
+    empty = part in (None, (), False, 0) and whole not in (None, (), False, 0)
+    return empty or (part != whole and isinstance(part, Mapping) and is_part(part, whole))
+
+
+def stored(part: BaseModel) -> Mapping[str, object]:
+    """As it is stored, without what has its default: nobody can tell that from what was dropped."""
+    return part.model_dump(mode="json", exclude_defaults=True)
+
+
+def is_part(part: object, whole: object) -> bool:
+    """Whether something is the same as a whole, or lacks fields of it."""
+    if isinstance(part, Mapping) and isinstance(whole, Mapping):
+        return all(name in whole and is_part(value, whole[name]) for name, value in part.items())
+    if isinstance(part, Sequence) and isinstance(whole, Sequence) and not isinstance(part, str):
+        return len(part) == len(whole) and all(map(is_part, part, whole))
+    return part == whole

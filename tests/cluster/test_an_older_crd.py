@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from nightsort.adapters.kubernetes.client import connected
 from nightsort.adapters.kubernetes.ledger import KubeLedger
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchRecord, BatchState, Condition, Seen, Status, Usage
+from nightsort.domain.errors import Stalled
 from nightsort.domain.room import RETRIES_BYTES, Room, size_of
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, reason, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane
@@ -36,13 +38,18 @@ def old_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane
 @pytest.fixture
 def older(old_plane: ControlPlane, tmp_path: Path) -> ControlPlane:
     """With the CRD of an earlier version, whose entries of batches lack some fields."""
+    old_plane.apply_crds(older_crd(tmp_path))
+    return old_plane
+
+
+def older_crd(folder: Path) -> Path:
+    """A folder with it."""
     crd = yaml.safe_load(CRD.read_text())
     fields = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
     for name in LACKING:
         del fields["batches"]["items"]["properties"][name]
-    (tmp_path / "crd.yaml").write_text(yaml.safe_dump(crd))
-    old_plane.apply_crds(tmp_path)
-    return old_plane
+    (folder / "crd.yaml").write_text(yaml.safe_dump(crd))
+    return folder
 
 
 def test_nothing_is_bought_under_an_older_crd_and_the_run_goes_on_under_this_one(
@@ -65,6 +72,41 @@ def test_nothing_is_bought_under_an_older_crd_and_the_run_goes_on_under_this_one
     assert ended["tickets"]["labeled"] == 2
     [bought] = quick_api.batches({each["id"] for each in ended["batches"]})
     assert bought["paid"] == 2
+
+
+async def test_a_rolled_back_crd_shows_less_than_was_written_and_takes_no_last_status(
+    old_plane: ControlPlane, tmp_path: Path
+) -> None:
+    """As the ledger in memory does it: fields go when they are read, and for good when somebody writes."""
+    old_plane.apply_crds(CRD.parent)
+    old_plane.kubectl("create", "-n", "default", "-f", "-", input=json.dumps(batch("rolled-back", inline("Help"))))
+    found = Resource.served(json.loads(old_plane.kubectl("get", "cb", "rolled-back", "-n", "default", "-o", "json")))
+    whole = Status(batches=(entry(0, "x").model_copy(update={"turn": 7}),))
+    async with connected(str(old_plane.kubeconfig)) as client:
+        ledger = KubeLedger(client)
+        written = await ledger.save(found.meta, whole)
+        old_plane.apply_crds(older_crd(tmp_path))
+
+        async def shown() -> int:
+            there = await ledger.load(written)
+            assert there is not None
+            return there.status.batches[0].turn
+
+        for _ in range(100):  # the API server takes a moment to follow
+            if await shown() == 0:
+                break
+            await asyncio.sleep(0.1)
+        assert await shown() == 0
+        with pytest.raises(Stalled) as refused:
+            await ledger.save(written, whole.model_copy(update={"completion_time": NOW}))
+        assert "Apply the CRD" in refused.value.message or "apply it" in refused.value.message
+        old_plane.apply_crds(CRD.parent)
+        for _ in range(100):
+            if await shown() == 7:
+                break
+            await asyncio.sleep(0.1)
+        assert await shown() == 7, "nobody has written it"
+    old_plane.kubectl("delete", "cb", "rolled-back", "-n", "default")
 
 
 def entry(shard: int, cursor: str) -> BatchRecord:

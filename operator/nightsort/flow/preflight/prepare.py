@@ -57,8 +57,9 @@ async def prepare(run: Run) -> None:
     tickets = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
     refuse_too_many_batches(run.spec.shards.max_requests, tickets)
     sinks = await connections.sinks(run.resource)
-    await rehearse(run.spec, source, sinks, tickets, None if snapshot is None else snapshot.ids)
+    # Before the rehearsal, which would take what a replica still shows for rows that nobody can fill.
     await wait_until_seen(run, source, sinks, snapshot)
+    await rehearse(run.spec, source, sinks, tickets, None if snapshot is None else snapshot.ids)
     model = usable(run.spec.model, await api.model(run.spec.model))
     seen = await sample(source, encoder, tickets)
     tokens = await counted(run.spec, model, api, seen.sampled)

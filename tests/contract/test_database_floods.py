@@ -29,7 +29,7 @@ from tests.contract.databases import (
     only_servers,
     only_sqlite,
 )
-from tests.contract.test_database_source import make_tickets, source_of
+from tests.contract.ticket_tables import make_tickets, source_of
 from tests.servers import between
 from tests.servers.between import before, flooding
 from tests.servers.refusers import Talk, message, startup

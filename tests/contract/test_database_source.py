@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 import pytest
 
 from nightsort.adapters.sql.database import DatabasePolicy
-from nightsort.adapters.sql.source import DatabaseSource
-from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Source
 from nightsort.testing.source_contract import MakeSource, SourceContract, read
 from tests.contract.databases import (
-    ANY_HOST,
     TestDatabase,
     database,
     only_mariadb,
@@ -24,30 +20,13 @@ from tests.contract.databases import (
     only_servers,
     only_sqlite,
 )
+from tests.contract.ticket_tables import make_tickets, source_of
 from tests.support.processes import free_ports
 from tests.support.waiting import eventually
 
 __all__ = ["database"]
 
-FIELDS = frozenset({"subject", "body"})
 TEXT_ID = {"postgresql": "varchar(600)", "mariadb": "VARCHAR(600) COLLATE utf8mb4_bin", "sqlite": "TEXT"}
-
-
-def source_of(
-    database: TestDatabase,
-    query: str = "SELECT id, subject, body FROM tickets",
-    fields: frozenset[str] = FIELDS,
-    policy: DatabasePolicy = ANY_HOST,
-    page_rows: int = 1000,
-    **columns: Any,
-) -> DatabaseSource:
-    return DatabaseSource(database.url, query, TicketColumns(**columns), fields, policy, page_rows=page_rows)
-
-
-def make_tickets(database: TestDatabase, id_type: str, *ids: object) -> None:
-    database.run(f"CREATE TABLE tickets (id {id_type}, subject text, body text)")
-    if ids:
-        database.insert("tickets", *({"id": each, "subject": f"s{each}", "body": f"b{each}"} for each in ids))
 
 
 async def refusal(source: Source) -> Interruption:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,3 +88,14 @@ def test_statuses_and_events_have_one_door(call: str) -> None:
     ]
 
     assert callers == [DOOR]
+
+
+def test_no_test_imports_another_one() -> None:
+    wrong = [
+        f"{path.relative_to(TOP)}: {node.module}"
+        for path in (TOP / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and re.match(r"tests\..*\btest_", node.module or "")
+    ]
+
+    assert wrong == []

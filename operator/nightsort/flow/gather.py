@@ -1,4 +1,4 @@
-"""Gathers what a decision needs of the world: batches in flight, and what open intents may have bought."""
+"""Gathers the facts for a decision: batches in flight, and the batches that open intents may have bought."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 class Gatherer:
     """Lists of batches are shared by all resources of an account: one call per interval serves them all.
 
-    `collecting` counts how often each batch was begun to be collected: after a restart it is counted anew.
+    `collecting` counts how often the collection of each batch has begun: a restart counts anew.
     """
 
     def __init__(self, services: Services, memory: Memory, accidents: Accidents) -> None:
@@ -41,9 +41,9 @@ class Gatherer:
         self.collecting = Counter[str]()
 
     async def facts(self, run: Run, now: datetime, trouble: Interruption | None = None) -> Facts:
-        """What the decision needs of the world; nothing is asked where nothing is in flight.
+        """The facts for a decision; the API is not called where nothing is in flight.
 
-        What has kept intents from being looked for is not tried again in the same look.
+        A failed search for the intents' batches is not repeated in the same pass.
         """
         flying = in_state(run.status, BatchState.SUBMITTED)
         intents = in_state(run.status, BatchState.INTENDED)
@@ -78,7 +78,7 @@ class Gatherer:
             return replace(known, trouble=interruption)
         except (Conflict, Gone):
             raise
-        except Exception as error:  # a door, too: what a stranger's batch holds keeps no own one from being collected
+        except Exception as error:  # an outermost handler, too: a stranger's batch must not hold up own ones
             logger.exception("%s: unexpected", run.resource.meta.key)
             return replace(known, trouble=self._accidents.happened(uid, ADOPTING, error))
         self._accidents.over(uid, ADOPTING)
@@ -87,9 +87,9 @@ class Gatherer:
     async def _with_candidates(
         self, run: Run, api: BatchApi, unclear: Sequence[BatchRecord], known: Facts, newer_than: float
     ) -> Facts:
-        """Facts, and what the intents may have bought.
+        """Facts, and the batches that the intents may have bought.
 
-        What shows that nothing was bought is a list that was read when the grace was over, not one from before.
+        Only a list that was read after the end of the grace shows that nothing was bought, not an earlier one.
         """
         now, grace, every = self._services.clock.monotonic(), self._services.grace, len(unclear)
         watches = {intent.tag: watch_of(run, intent) for intent in unclear}
@@ -103,7 +103,7 @@ class Gatherer:
         kin = {intent.tag: await kinship_of(run, api, intent) for intent in unclear}
         for tag, watch in ((intent.tag, watches[intent.tag]) for intent in unclear):
             if kin[tag] is not Kinship.SAME:
-                watch.since = now  # a list of another account shows nothing: the grace begins when it is back
+                watch.since = now  # a list of another account shows nothing: the grace starts anew with the right one
             elif tag in overdue:
                 watch.close(recent)
         found = await find_candidates(run, api, unclear, recent)
@@ -120,7 +120,7 @@ class Gatherer:
         return {batch_id: timedelta(seconds=absences.of_batch(batch_id, now)) for batch_id in absent}
 
     def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
-        """Whether this process itself bought the batch and only could not write it down."""
+        """Whether this process itself bought the batch and only failed to write it down."""
         bought = self._memory.purchases.under(intent.tag)
         if bought is None:
             return False

@@ -1,4 +1,4 @@
-"""Looks at a resource: gathers facts, lets `next_action` decide, performs it, until there is nothing to do for now."""
+"""Reconciles a resource: gathers facts, lets `next_action` decide, performs it, until nothing is left to do for now."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ SOON_SECONDS = 1.0
 
 
 class Reconciler:
-    """Level-triggered: every look starts from the record and the world, and any look may be the last of its process."""
+    """Level-triggered: every pass starts from the record and the world, and any pass may be the last of its process."""
 
     def __init__(
         self, services: Services, jitter: Callable[[], float] = random.random, memory: Memory | None = None
@@ -72,14 +72,14 @@ class Reconciler:
         self._accidents = Accidents()
         self._gatherer = Gatherer(services, self.memory, self._accidents)
         self._unsaid: defaultdict[str, set[str]] = defaultdict(set)
-        """By uid the reasons that a status could not say, and an event has said."""
+        """Reasons by uid that could not be written to a status, and were posted as an event."""
         self._urged: set[str] = set()
-        """Resources of which the last that was tried was urgent, and failed."""
+        """Uids of resources whose last step was an urgent one, and failed."""
 
     async def reconcile(self, resource: Resource, stopped: Callable[[], bool] = lambda: False) -> float | None:
-        """Does what can be done now. Seconds until the next look; None when there is nothing more to do, ever.
+        """Does what can be done now. Returns seconds until the next pass; None when nothing is left to do, ever.
 
-        No further action is begun once `stopped`: the process is about to end, or the resource to go.
+        No further action is begun once `stopped`: the process is about to end, or the resource is about to be deleted.
         """
         metrics, began = self._services.metrics, self._services.clock.monotonic()
         if resource.status.plan is not None:
@@ -94,7 +94,7 @@ class Reconciler:
         return self._admission.queued(self._services.clock.monotonic())
 
     async def _reconcile(self, run: Run, stopped: Callable[[], bool]) -> tuple[str, float | None]:
-        """How it came out, in a word, and the seconds until the next look."""
+        """The pass's result in a word, and the seconds until the next pass."""
         meta = run.resource.meta
         try:
             seconds = await self._advance(run, stopped)
@@ -104,12 +104,12 @@ class Reconciler:
             self.forget(meta.uid)
             return "gone", None
         except Rejected as rejected:
-            # Seen while looking at batches in flight: what is paid for is not given up.
+            # Raised while batches in flight are read: what is paid for is not given up.
             return "stalled", await self._interrupted(run, Stalled(rejected.message, reason=rejected.reason))
         except Interruption as interruption:
             outcome = "stalled" if isinstance(interruption, Stalled) else "waiting"
             return outcome, await self._interrupted(run, interruption)
-        except Exception as error:  # the outermost door: one resource's accident must not stop its timer for good
+        except Exception as error:  # the outermost handler: an error of one resource must not stop its timer for good
             logger.exception("%s: unexpected", meta.key)
             if isinstance(error, (OSError, MemoryError)) and is_refusal(error):
                 return "stalled", await self._interrupted(run, refused(error, self._services.scratch.place))
@@ -137,7 +137,7 @@ class Reconciler:
             try:
                 with self._services.traces.step(run.resource.meta, name_of(step), batch_of(step)):
                     await self._perform(run, step)
-                self._failures.pop(run.resource.meta.uid, None)  # it got on: backing off begins anew
+                self._failures.pop(run.resource.meta.uid, None)  # it made progress: the backoff starts anew
                 self._accidents.over(run.resource.meta.uid, run.step)
                 self._urged.discard(run.resource.meta.uid)
             except Rejected as rejected:
@@ -147,7 +147,7 @@ class Reconciler:
         return SOON_SECONDS
 
     def _urgent(self, run: Run) -> Step | None:
-        """What users ask for and a failure must not keep from them; the rest has its turn where this is what fails."""
+        """A user's request that a failure must not hold up; if this step fails itself, the others have their turn."""
         uid = run.resource.meta.uid
         if uid not in self._failures or uid in self._urged:
             self._urged.discard(uid)
@@ -158,7 +158,7 @@ class Reconciler:
         return action
 
     def forget(self, uid: str) -> None:
-        """The resource is gone: it takes no room and has no failures any more."""
+        """Forgets a resource that is gone, with its failures and its room in the account."""
         self._failures.pop(uid, None)
         self._accidents.forget(uid)
         self._urged.discard(uid)
@@ -181,7 +181,7 @@ class Reconciler:
                 late=facts.late(run.status, now),
                 now=now,
             )
-            # Whatever was in the way before is not any more; nothing is written when that was said already.
+            # The earlier obstacle is gone; nothing is written when the status says so already.
             before = run.status.message
             await run.save(run.status, summary)
             if summary.state is RunState.STALLED and before != summary.message:
@@ -224,7 +224,7 @@ class Reconciler:
                 assert_never(action)
 
     async def _record(self, run: Run, found: Collected) -> None:
-        """Writes what a batch came to; with the outcome where the run ends with it, which spares a write."""
+        """Writes the outcome of a batch; where the run ends with it, its end goes into the same write."""
         if isinstance(next_action(run.resource.with_status(found.status), Facts(), run.now()), Finish):
             await finish(run, found.status)
         else:
@@ -234,7 +234,7 @@ class Reconciler:
             await run.warn(reason, message)
 
     async def _release(self, run: Run, record: BatchRecord) -> None:
-        if not record.requests:  # its rows are stored again, and no create of it was in vain
+        if not record.requests:  # its rows are stored again, and none of its creates was in vain
             status = released(run.status, record)
             return await run.save(status, progress(status))
         status = not_taken(run.status, record)
@@ -245,10 +245,10 @@ class Reconciler:
         )
 
     async def _stop(self, run: Run, rejected: Rejected) -> None:
-        """Nothing more is bought for this resource; what was bought is still collected.
+        """Stops buying for this resource; what was bought is still collected.
 
         Raises:
-            Stalled: what was rejected is the delivery of results that are paid for.
+            Stalled: the rejection concerns the delivery of results that are paid for.
         """
         if run.status.stop is not None:
             raise Stalled(rejected.message, reason=rejected.reason) from rejected
@@ -259,14 +259,14 @@ class Reconciler:
         await run.save(status, ConditionSummary.working(Reason.recorded(stop.reason), stop.message))
 
     async def _say_beside(self, run: Run, *interruptions: Interruption) -> None:
-        """An event, once for each reason, where a person is to change something and the status cannot say so."""
+        """Posts an event, once for each reason, where a person has to act and the status cannot say so."""
         for stalled in interruptions:
             if isinstance(stalled, Stalled) and stalled.reason not in self._unsaid[run.resource.meta.uid]:
                 self._unsaid[run.resource.meta.uid].add(stalled.reason)
                 await run.warn(stalled.reason, stalled.message)
 
     async def _interrupted(self, run: Run, interruption: Interruption) -> float:
-        """Says in the status what is in the way, and comes back later: sooner at first, with jitter."""
+        """Writes the obstacle into the status, and comes back later: soon at first, with jitter."""
         uid = run.resource.meta.uid
         failures = self._failures[uid] = self._failures.get(uid, 0) + 1
         if isinstance(interruption, Waiting):
@@ -280,7 +280,7 @@ class Reconciler:
         except (Conflict, Gone):
             return SOON_SECONDS
         except Interruption as silenced:
-            # The status cannot be written, so that log and event have to say it.
+            # The status cannot be written, so that the log and an event report it.
             messages = dict.fromkeys((interruption.message, silenced.message))
             logger.warning("%s: %s", run.resource.meta.key, "; ".join(messages))
             await self._say_beside(run, interruption, silenced)

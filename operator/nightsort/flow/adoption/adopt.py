@@ -19,7 +19,7 @@ from nightsort.ports import BatchApi
 async def find_candidates(
     run: Run, api: BatchApi, intents: Iterable[BatchRecord], recent: Sequence[Batch]
 ) -> Mapping[str, Sequence[Candidate]]:
-    """For each intent's tag the batches that it may have bought; one that another record owns is none of them."""
+    """Maps each intent's tag to the batches that it may have bought; batches that another record owns are left out."""
     owned = await run.memory.owned.seen(run.services.ledger, run.passed())
     intents, now, services = list(intents), run.services.clock.monotonic(), run.services
     own = {intent.tag for intent in intents}
@@ -40,13 +40,13 @@ async def find_candidates(
 async def behind(
     api: BatchApi, intents: Sequence[BatchRecord], waiting: Waiting
 ) -> tuple[Sequence[BatchRecord], Sequence[Batch]]:
-    """Where the list is too long to be read back to the intents, what came behind the batch that each has noted.
+    """Looks for the intents' batches behind the batch that each intent has noted, where the list is too long to read.
 
-    Only those intents are told of for which that is known. A day behind an intent's own time is far beyond what clocks
-    differ by.
+    The answer has only the intents for which this can be known. Batches are read up to a day after an intent's own
+    time, which is far more than clocks differ by.
 
     Raises:
-        Waiting: none has noted one, or the list does not lead there either.
+        Waiting: no intent has noted a batch, or the list does not lead there either.
     """
     noted = [(intent, intent.seen.newest) for intent in intents if intent.seen and intent.seen.newest]
     if waiting.reason != Reason.LIST_TOO_LONG or not noted:
@@ -58,16 +58,16 @@ async def behind(
 
 
 def watch_of(run: Run, intent: BatchRecord) -> Watch:
-    """Begun at this process's first look at the intent: what other clocks say of its age is not relied on."""
+    """The intent's watch, begun when this process first sees the intent: its age by other clocks is not relied on."""
     return run.memory.watches.of(intent.tag, run.passed())
 
 
 async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], asked: int) -> str | None:
     """The tag under which a batch was bought; None until it has ended and its results were read whole.
 
-    A batch whose results stay empty proves nothing, and as long as it may be ours, nothing is bought again. That it is
-    not ours two reads have to say: where the one line of a small batch was cut off, what is left may be a stray one.
-    Where its counts do not tell how many lines there are to be, as many as were `asked` for are waited for.
+    A batch whose results stay empty proves nothing, and as long as it may be ours, nothing is bought again. Two reads
+    have to show that a batch is not ours: where the one line of a small batch was cut off, the line that is left may
+    be a stray one. Where the batch's counts do not tell how many lines there will be, `asked` lines are expected.
     """
     known = run.memory.proofs.of(batch.id)
     if known is not None:
@@ -88,9 +88,9 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
 
 
 async def lines_by_tag(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:
-    """How many lines of a batch's results have which tag, and their different custom_ids.
+    """Counts the lines of a batch's results by tag, and collects their different custom_ids.
 
-    A single line proves nothing: it may be one that nobody asked for, and lines may come twice.
+    A single line proves nothing: it may answer something that nobody asked, and lines may be repeated.
     """
     lines: Counter[str] = Counter()
     ids: set[str] = set()

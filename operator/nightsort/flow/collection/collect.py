@@ -24,12 +24,12 @@ from nightsort.flow.run.spool import RowSpool
 from nightsort.ports import BatchApi
 
 MOST_READINGS = 4
-"""In one look: one that shows what is odd, one for the best line of each ticket, one without what was not asked."""
+"""In one pass: one that shows what is odd, one for the best line of each ticket, one without what was not asked."""
 
 
 @dataclass(slots=True)
 class Count:
-    """Adds up what a batch's answers come to."""
+    """Adds up the verdicts and tokens of a batch's answers."""
 
     verdicts: Counter[Verdict]
     categories: Counter[str] = field(default_factory=Counter)
@@ -50,7 +50,7 @@ class Count:
         self.cache_read_tokens += answer.cache_read_tokens
 
     def tally(self, record: BatchRecord) -> Tally:
-        """Tickets that can no longer be named, since they have left the source unanswered, count as failed too."""
+        """The sums. Tickets that cannot be named any more (they left the source unanswered) count as failed too."""
         labeled, unknown = self._counted(Figure.LABELED), self._counted(Figure.UNKNOWN)
         named = self.verdicts.total() + self.retryable
         return Tally(
@@ -74,7 +74,7 @@ class Count:
 
 
 class Warned(NamedTuple):
-    """A Warning event that is to be posted."""
+    """A Warning event to be posted."""
 
     reason: Reason
     message: str
@@ -82,7 +82,7 @@ class Warned(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a batch came to: the status with its figures, which is not written yet, and what users are told of it."""
+    """The outcome of a batch: the status with its figures, not written yet, and the events for users."""
 
     status: Status
     note: str
@@ -90,13 +90,13 @@ class Collected:
 
 
 async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
-    """Stores one row for every ticket of the batch, but those that get another attempt.
+    """Stores one row for every ticket of the batch, except for tickets that get another attempt.
 
-    The caller writes the status: with the outcome where the run ends with it, which spares a write.
+    The caller writes the status: where the run ends with this batch, the outcome goes into the same write.
 
     Raises:
-        Waiting: the results were cut, or a sink is away; nothing is lost, the next look collects again.
-        Stalled: the record would not keep what it says of them.
+        Waiting: the results were cut, or a sink is unreachable; nothing is lost, the next reconcile collects again.
+        Stalled: the store would not keep the new figures of the record.
     """
     await run.services.ledger.ensure_recordable(run.resource.meta)
     api = await run.services.connections.api(run.resource)
@@ -112,10 +112,10 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
 async def read_through(
     run: Run, api: BatchApi, record: BatchRecord, batch: Batch, rows: RowSpool
 ) -> tuple[Count, Reading]:
-    """Makes rows of the answers, once more where only the end of the results has shown which lines count.
+    """Makes rows of the answers, and reads again where only the end of the results has shown which lines count.
 
     Raises:
-        Waiting: they were cut, or are others at each reading.
+        Waiting: the results were cut, or differ at each reading.
     """
     may_retry, reading = run.status.stop is None, Reading()
     for _ in range(MOST_READINGS):

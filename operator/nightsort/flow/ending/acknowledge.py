@@ -1,4 +1,4 @@
-"""Says of a finished run that a change of its spec was seen; nothing else of it changes any more."""
+"""Records that a finished run has seen a change of its spec; nothing else of it changes any more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AGAIN_SECONDS = 30.0
 async def acknowledge(services: Services, meta: Meta, status: Status) -> None:
     """Writes the generation that was seen: while it lags, `kubectl wait`, Argo CD and Flux take a run for unfinished.
 
-    It tries until the ledger has it. A concurrent write triggers another event, which retries this.
+    Retries until the ledger has it. A concurrent write triggers another event, which retries this.
     """
     conditions = tuple(one.model_copy(update={"observed_generation": meta.generation}) for one in status.conditions)
     seen = status.model_copy(update={"observed_generation": meta.generation, "conditions": conditions})

@@ -1,4 +1,4 @@
-"""Cancels what a resource has running, within a deadline, and says what could not be cancelled."""
+"""Cancels the running batches of a resource, within a deadline, and reports those that could not be cancelled."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ LAST_TRY_SECONDS = 2.0
 
 
 async def cancel(run: Run, record: BatchRecord) -> None:
-    """Asks for a batch's end and remembers that it was us; what it has done by then is collected when it has ended."""
-    # Noted first: answers that say canceled must be known for ours even if the process ends between the two.
+    """Asks the API to end a batch and remembers it; answers that it has by then are collected when it has ended."""
+    # Noted first: canceled answers must be recognised as ours even if the process ends between the two steps.
     status = put(run.status, record.model_copy(update={"canceled": True}))
     try:
         await run.save(status, summary_of_state(run.resource))
         await keep_if_possible(run)
     except Stalled as stalled:
-        if stalled.reason != Reason.RECORD_TOO_LARGE:  # then it is the copy that knows
+        if stalled.reason != Reason.RECORD_TOO_LARGE:  # in that case the copy has the note
             raise
     api = await run.services.connections.api(run.resource)
     await api.cancel(record.id or "")
@@ -42,7 +42,7 @@ async def cancel(run: Run, record: BatchRecord) -> None:
 
 @dataclass(slots=True)
 class Finalizer:
-    """Before a deleted resource is let go: its batches are cancelled, so that nobody pays for what nobody will read."""
+    """Cancels the batches of a deleted resource before it is let go: nobody would read their results."""
 
     services: Services
     memory: Memory
@@ -51,8 +51,8 @@ class Finalizer:
     async def say(self, meta: Meta, known: Status) -> None:
         """Tries until the deadline; then lets go, with an event that names the batches that may still run.
 
-        `known` is the status as the caller saw it, for when no newer one can be read. A call that is not answered is
-        given up at the deadline too; there is always time for one try.
+        `known` is the status as the caller saw it, for when no newer one can be read. The deadline also ends a call
+        that is not answered; there is always time for one try.
         """
         ends = self.services.clock.monotonic() + self.deadline.total_seconds()
         left = unsettled(known)
@@ -67,7 +67,7 @@ class Finalizer:
                     left = await self._cancel(resource)
             except (Interruption, InvalidResource, TimeoutError):
                 pass
-            except Exception:  # an outermost door: no accident keeps a resource from being deleted
+            except Exception:  # an outermost handler: no unforeseen error keeps a resource from being deleted
                 logger.exception("%s: unexpected", meta.key)
             else:
                 if not left:
@@ -77,7 +77,7 @@ class Finalizer:
             await self.services.clock.sleep(PAUSE_SECONDS)
 
     async def _cancel(self, resource: Resource) -> list[BatchRecord]:
-        """Asks for the end of every batch in flight; those that could not be asked for."""
+        """Requests the cancellation of every batch in flight; returns those for which this failed."""
         flying = in_state(resource.status, BatchState.SUBMITTED)
         left = in_state(resource.status, BatchState.INTENDED)
         if not flying:
@@ -96,10 +96,10 @@ class Finalizer:
     async def _tell(self, meta: Meta, left: list[BatchRecord]) -> None:
         names = ", ".join(record.id or f"the one tagged {record.tag}, whose id never came" for record in left)
         told = f"deleted, but these batches may still run: {names or 'unknown'}"
-        logger.warning("%s: %s", meta.key, told)  # nobody reads a status any more, and an event can be lost
+        logger.warning("%s: %s", meta.key, told)  # nobody reads the status any more, and an event can be lost
         await post_event(self.services, meta, "Warning", Reason.CANCEL_FAILED, told)
 
 
 def unsettled(status: Status) -> list[BatchRecord]:
-    """Batches that may be running, whether or not their ids are known."""
+    """Batches that may be running, with and without a known id."""
     return in_state(status, BatchState.SUBMITTED) + in_state(status, BatchState.INTENDED)

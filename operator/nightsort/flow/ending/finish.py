@@ -1,4 +1,4 @@
-"""Ends a run: the sinks' last word, then the outcome, with the money."""
+"""Ends a run: the sinks' last step, then the outcome, with the cost."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def summary_of(run: Run, status: Status) -> Summary:
 
 
 def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
-    """How the run has ended, in figures that add up."""
+    """The run's end in figures that add up."""
     counts = ticket_counts(status)
     if status.stop is not None:
         return ConditionSummary(RunState.FAILED, Reason.recorded(status.stop.reason), status.stop.message)
@@ -83,7 +83,7 @@ def unmatched_of(status: Status) -> str:
 
 
 async def found_again(run: Run, counts: TicketCounts) -> str:
-    """Of tickets that the next run over the same table will buy, as every one after it may."""
+    """Tells of tickets that the next run over the same table, and every later one, may buy again."""
     left = counts.failed + (counts.unknown if run.spec.unknown_label.category is None else 0)
     if not left or not await run.services.connections.finds_unlabeled_again(run.resource):
         return ""
@@ -96,7 +96,7 @@ def strays_of(status: Status) -> str:
 
 
 def money_of(status: Status) -> str:
-    """The cost, and of how many requests it is where that of some is not known."""
+    """The cost; where it is not known for some requests, also the number of requests that it covers."""
     cost, unpriced = status.cost, status.cost.unpriced or 0
     requests = sum(record.requests for record in status.batches)
     if cost.actual_usd is None:

@@ -1,4 +1,4 @@
-"""After a stop: rows for the tickets that will not be sent, or not be asked again."""
+"""After a stop: stores rows for tickets that will not be sent, or not be sent again."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from nightsort.flow.tickets.snapshot import source_of
 
 
 async def conclude(run: Run, record: BatchRecord) -> None:
-    """What an attempt left to be asked again ends with the verdict that it has.
+    """Ends the tickets that an attempt left for a retry with the verdict that they have.
 
-    When the API shows the batch no more, nobody can name these tickets: they only count as failed.
+    When the API does not show the batch any more, nobody can name these tickets: they only count as failed.
     """
     api = await run.services.connections.api(run.resource)
     unknown = 0
@@ -41,7 +41,7 @@ async def conclude(run: Run, record: BatchRecord) -> None:
 
 
 async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
-    """The tickets of a batch that cannot be had any more, as far as the source can still name them."""
+    """Ends the tickets of a batch that the API does not show any more, as far as the source can still name them."""
     api = await run.services.connections.api(run.resource)
     with RowSpool(run.services.scratch) as rows:
         for ticket_id in sorted(await asked_ids(run, api, record)):
@@ -56,7 +56,7 @@ async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
 
 
 async def abandon(run: Run, submission: Submission) -> None:
-    """A range of the source that is not bought any more: each of its tickets gets a row that says why."""
+    """Ends a range of the source that is not bought any more: each of its tickets gets a row that says why."""
     released = find(run.status, submission.shard, submission.attempt)
     if submission.parents and released is not None:
         status = without_retry(run.status, released)
@@ -85,17 +85,19 @@ async def abandon(run: Run, submission: Submission) -> None:
 
 
 async def name_the_unsent(run: Run, submission: Submission, released: BatchRecord | None, rows: RowSpool) -> int:
-    """Adds their rows; how many tickets nobody can name: the source was changed, or has been away for an hour.
+    """Adds the range's rows; returns how many tickets nobody can name.
+
+    Tickets have no name where the source was changed, or could not be reached for an hour.
 
     Raises:
-        Interruption: it cannot be read now.
+        Interruption: the source cannot be read now.
     """
     there = released.requests if released else unseen_tickets(run.status)
     try:
         await add_unsent(run, submission, rows)
     except Interruption as interruption:
         if isinstance(interruption, SourceChanged):
-            rows.clear()  # that it was shows at the end of a range, too
+            rows.clear()  # a change of the source may show only at the end of a range
             return there
         if run.memory.absences.of_source(run.resource.meta.uid, run.passed()) < ABSENCE.total_seconds():
             raise

@@ -1,4 +1,4 @@
-"""A resource whose spec is no spec: what the CRD's schema could not refuse at apply, or what only a newer one knows."""
+"""Handles a resource with an invalid spec: the CRD could not refuse it at apply, or it is of a newer version."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ REASON = Reason.INVALID_SPEC
 
 
 async def refuse(services: Services, meta: Meta, known: Status, message: str) -> float | None:
-    """Writes what is wrong. Seconds until the next try; None when the run has ended with it.
+    """Writes what is wrong. Returns seconds until the next try; None when the run has ended with it.
 
-    A run that has begun had a spec once, so that a CRD is in force that is not this operator's. Its record is kept: it
+    A run that has begun once had a valid spec, so the CRD in force is not this operator's. Its record is kept: it
     is the memory of what was bought, and another version goes on with it.
     """
     if known.plan is None and not known.batches:

@@ -1,1 +1,1 @@
-"""What a purchase costs, held against the limits."""
+"""Checks the cost of a purchase against the limits."""

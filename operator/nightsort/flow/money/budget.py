@@ -1,4 +1,4 @@
-"""Holds what a run costs against spec.maxCostUSD: the estimate in pre-flight, and each batch before it is bought."""
+"""Checks a run's cost against spec.maxCostUSD: the estimate in pre-flight, and each batch before it is bought."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.sample import Spread, recounted
 
 AROUND_TOKENS = 100
-"""Of a request, beside its texts."""
+"""Tokens of a request beside its texts."""
 MEASURED_AGAIN = 600.0
-"""A batch that is too dear is not read from the source at each look, only to find the same."""
+"""Seconds. A batch that is too dear is not read from the source again in each pass, only to find the same."""
 
 
 def price_for(run: Run, prompt: int) -> Price | None:
-    """The price of requests whose prompts have so many tokens."""
+    """The price of requests whose prompts have this many tokens."""
     try:
         return price_of(run.spec.model, run.services.prices, prompt)
     except UnknownPrice:
@@ -32,13 +32,13 @@ def price_for(run: Run, prompt: int) -> Price | None:
 
 
 def estimated(run: Run, tokens: Tokens, requests: int, text_bytes: int) -> Decimal | None:
-    """What so many requests will cost, in USD and unrounded; None where the model's price is not known."""
+    """The expected cost of this many requests, in USD and unrounded; None where the model's price is not known."""
     price = price_for(run, tokens.prompt)
     return batch_price(expected(tokens, requests, text_bytes), price) if price else None
 
 
 def most_tokens(run: Run, status: Status) -> Tokens | None:
-    """What a request of this run comes to at the most; None where its plan has no counts."""
+    """The highest possible cost of a request of this run, in USD; None where its plan has no counts."""
     plan = status.plan
     if plan is None:
         return None
@@ -47,16 +47,16 @@ def most_tokens(run: Run, status: Status) -> Tokens | None:
 
 
 def uncounted(spec: Spec) -> Tokens:
-    """For a plan of an earlier version, which had no counts: a token is one byte at least."""
+    """Counts for a plan of an earlier version, which had none: a token is one byte at least."""
     system = len(system_prompt(spec).encode())
     return Tokens(prompt=system + AROUND_TOKENS, answer=spec.prompt.max_tokens, sample=1, sample_bytes=1)
 
 
 def check_estimate(run: Run, amount: Decimal | None) -> None:
-    """Holds what the whole run will cost against the limit, before anything is bought.
+    """Checks the cost of the whole run against the limit, before anything is bought.
 
     Raises:
-        Stalled: it is above, or cannot be told; the limit may be raised.
+        Stalled: the cost is above the limit, or is not known; the limit may be raised.
     """
     limit = limit_of(run)
     if limit is not None and amount is not None and amount > limit:
@@ -67,10 +67,10 @@ def check_estimate(run: Run, amount: Decimal | None) -> None:
 
 
 async def count_texts(run: Run, texts: Spread) -> None:
-    """Lets the API count some of a batch's own texts where a limit is to be held: it is free.
+    """Lets the API count the tokens of some of a batch's own texts where there is a limit: counting is free.
 
-    Those that pre-flight saw may have been of another language, and a byte of one has more tokens than of another.
-    What is learned is kept in the plan, so that it holds for all that is in flight.
+    Pre-flight may have seen texts of another language, with fewer tokens for each byte.
+    The plan keeps what is learned, so that it holds for everything in flight.
     """
     plan = run.status.plan
     if limit_of(run) is None or plan is None or plan.tokens is None or texts.few():
@@ -83,10 +83,10 @@ async def count_texts(run: Run, texts: Spread) -> None:
 
 
 def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int) -> None:
-    """Holds a batch whose size is known against what the limit leaves.
+    """Checks a batch of known size against what the limit leaves.
 
     Raises:
-        Stalled: it would be above. Waiting: the same, but what is in flight may come to less than was expected.
+        Stalled: the cost would be above the limit. Waiting: the same, but those in flight may cost less.
     """
     tokens = most_tokens(run, run.status)
     if tokens is None or not requests:
@@ -103,7 +103,7 @@ def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int
 
 
 def check_what_is_known(run: Run, submission: Submission) -> None:
-    """The same for a batch that was measured a moment ago, without reading its tickets again."""
+    """The same check for a batch that was measured a moment ago, without reading its tickets again."""
     known = run.memory.too_dear.get(Uid(run.resource.meta.uid))
     if known is None or (known.shard, known.attempt) != (submission.shard, submission.attempt):
         return
@@ -112,7 +112,7 @@ def check_what_is_known(run: Run, submission: Submission) -> None:
 
 
 def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
-    """Holds what the run has or may have cost, and so much more, against the limit; a limit is never passed."""
+    """Checks what the run has or may have cost, and this much more, against the limit; a limit is never passed."""
     limit, tokens = limit_of(run), most_tokens(run, run.status)
     price = price_for(run, tokens.prompt) if tokens else None
     if limit is None or amount is None or price is None or tokens is None:
@@ -133,7 +133,7 @@ def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
 
 
 def as_estimated(run: Run) -> str:
-    """Why it may be more than what is estimated."""
+    """Why the cost may be higher than the estimate."""
     plan, estimated_usd = run.status.plan, run.status.cost.estimated_usd
     if plan is None or estimated_usd is None:
         return ""
@@ -142,7 +142,7 @@ def as_estimated(run: Run) -> str:
 
 
 async def warn_near_limit(run: Run, requests: int, text_bytes: int) -> None:
-    """Says right after pre-flight that the limit is enough for what is expected, and not for what is possible."""
+    """Warns right after pre-flight where the limit covers the expected cost and not the highest possible one."""
     limit, tokens = limit_of(run), most_tokens(run, run.status)
     amount = estimated(run, tokens, requests, text_bytes) if tokens else None
     if limit is None or amount is None or amount <= limit:
@@ -158,7 +158,7 @@ def limit_of(run: Run) -> Decimal | None:
     """spec.maxCostUSD.
 
     Raises:
-        Stalled: it cannot be held, since the model's price is not known.
+        Stalled: the limit cannot be enforced, since the model's price is not known.
     """
     if run.spec.max_cost_usd is None:
         return None
@@ -172,7 +172,7 @@ def limit_of(run: Run) -> Decimal | None:
 
 
 def with_what_is_known(run: Run, status: Status) -> Status:
-    """The status with an estimate that is not below what was measured since."""
+    """The status with an estimate that is not below what was measured since then."""
     price, before = price_for(run, prompt_of(status)), status.cost.estimated_usd
     tokens = status.plan.tokens if status.plan else None
     if price is None or before is None or tokens is None:

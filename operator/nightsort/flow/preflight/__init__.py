@@ -1,1 +1,1 @@
-"""Everything that is looked at before anything is bought."""
+"""All checks before anything is bought."""

@@ -18,13 +18,13 @@ from nightsort.ports import BatchApi
 
 ASK_SECONDS = 5.0
 FAR_SECONDS = 30.0
-"""How often who is among the first asks, and who is behind them."""
+"""Seconds between tries of a resource that is among the first in the queue, and of one behind them."""
 FORGOTTEN = 60.0
 
 
 @dataclass(slots=True)
 class Account:
-    """Loads by uid; by namespace those who wait, in the order in which they came."""
+    """Loads by uid, and by namespace the waiting resources in the order in which they came."""
 
     loads: dict[str, Load] = field(default_factory=dict)
     lines: dict[str, dict[str, Place]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Account:
             self.lines.pop(place.namespace, None)
 
     def front(self, now: float) -> list[Place]:
-        """Who goes first. Who has not asked for a while does something else, or is gone: nobody waits behind it."""
+        """The first in the queue. A resource that has not asked for a while has left it: nobody waits behind it."""
         for namespace in list(self.lines):
             for place in [
                 one for one in islice(self.lines[namespace].values(), SHOWN_PLACES) if now - one.asked > FORGOTTEN
@@ -51,25 +51,25 @@ class Account:
 
 
 class Admission:
-    """Keeps count by account. After a restart the count is made from the statuses before anything is admitted."""
+    """Keeps count by account. After a restart the statuses are counted before anything is admitted."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._limit = services.enqueued_requests
         self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
         self._counted = False
-        self._counting = asyncio.Lock()  # waits for the API server alone, once for each process
+        self._counting = asyncio.Lock()  # covers calls to the API server alone, once for each process
         self._news: dict[str, int] = {}
 
     async def admit(self, run: Run, submission: Submission) -> None:
         """Reserves room for the shard; the reservation lasts until the resource is counted again.
 
         Raises:
-            Waiting: there is none yet; with the place in the queue.
+            Waiting: there is no room yet; the message has the place in the queue.
         """
         await self._count_all()
         requests = expected_requests(run, submission)
-        # Who stands in a line already needs no key before it is its turn: a thousand who wait read no Secrets.
+        # A queued resource needs no key before its turn: a thousand waiting resources read no Secrets.
         for account in self._accounts.values():
             if account.has_in_line(run):
                 self._take_turn(run, account, requests)
@@ -82,10 +82,10 @@ class Admission:
         account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
 
     def _take_turn(self, run: Run, account: Account, requests: int) -> Place:
-        """The resource's place, for which there is room, and for those that go before.
+        """The resource's place, if there is room for it and for those before it.
 
         Raises:
-            Waiting: there is no room yet, or somebody else goes first.
+            Waiting: there is no room yet, or another resource goes first.
         """
         mine = stand_in_line(account, run, requests)
         first = account.front(run.passed())
@@ -98,7 +98,7 @@ class Admission:
         return mine
 
     def count(self, run: Run) -> None:
-        """Counts what a resource has enqueued now, in the account that it was admitted to."""
+        """Counts what a resource has enqueued now, in the account to which it was admitted."""
         requests = enqueued(run.status)
         self._hear(run.resource.meta.uid, requests)
         for account in self._accounts.values():
@@ -106,7 +106,7 @@ class Admission:
                 account.loads[run.resource.meta.uid] = Load(run.resource.meta.namespace, requests)
 
     def forget(self, uid: str) -> None:
-        """The resource is gone, or has ended: nobody waits behind it."""
+        """Removes a resource that is gone or has ended: nobody waits behind it."""
         self._hear(uid, 0)
         for account in self._accounts.values():
             account.loads.pop(uid, None)
@@ -114,7 +114,7 @@ class Admission:
                 account.leave(place)
 
     def _hear(self, uid: str, requests: int) -> None:
-        """What is known better than from the list that is being counted."""
+        """Notes what is known better than from the list that is being counted."""
         if not self._counted:
             self._news[uid] = requests
 
@@ -126,7 +126,7 @@ class Admission:
         return sum(now - place.asked <= FORGOTTEN for place in places)
 
     async def _count_all(self) -> None:
-        """One look counts, and the others wait for it: none is admitted on half a count, which would then undo it."""
+        """One pass counts, and the others wait for it: none is admitted on half a count, which would then undo it."""
         async with self._counting:
             if self._counted:
                 return
@@ -136,9 +136,9 @@ class Admission:
                     try:
                         account = self._account(await self._services.connections.api(resource))
                     except Interruption:
-                        continue  # its key cannot be read, so that it is not known whose room it takes
+                        continue  # its key cannot be read, so that the account is not known
                     uid = resource.meta.uid
-                    if requests := self._news.get(uid, requests):  # it may have ended since the list was read
+                    if requests := self._news.get(uid, requests):  # the run may have ended since the list was read
                         account.loads[uid] = Load(resource.meta.namespace, requests)
             self._counted = True
 
@@ -147,7 +147,7 @@ class Admission:
 
 
 def stand_in_line(account: Account, run: Run, requests: int) -> Place:
-    """The resource's place, kept from earlier or new at the end of its namespace's line."""
+    """The resource's place: the earlier one, or a new one at the end of its namespace's line."""
     meta = run.resource.meta
     line = account.lines.setdefault(meta.namespace, {})
     earlier = line.get(meta.uid)
@@ -157,7 +157,7 @@ def stand_in_line(account: Account, run: Run, requests: int) -> Place:
 
 
 def expected_requests(run: Run, submission: Submission) -> int:
-    """How many requests the shard will have at the most, as far as that is known before it is filled."""
+    """The largest number of requests that the shard can have, as far as that is known before it is filled."""
     if submission.parents:
         return sum(parent.left for parent in submission.parents)
     return max(1, min(run.spec.shards.max_requests, unseen_tickets(run.status)))

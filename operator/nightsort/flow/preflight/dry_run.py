@@ -1,4 +1,4 @@
-"""What pre-flight tells the sinks of a run, so that they can try beforehand what they will be asked to store."""
+"""Tells the sinks of a run in pre-flight what they will have to store, so that they can try it beforehand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOME_IDS = 200
 async def rehearse(
     spec: Spec, source: Source, sinks: Sequence[Sink], tickets: int, known: Sequence[str] | None = None
 ) -> None:
-    """Lets every sink try its part; `known` are the ids of all tickets, where they have been read.
+    """Lets every sink try its part; `known` are the ids of all tickets, if they were read.
 
     Raises:
         Stalled, Rejected: rows of this run could not be delivered.

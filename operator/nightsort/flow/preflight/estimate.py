@@ -1,4 +1,4 @@
-"""What tickets will cost, for whoever asks before there is a run."""
+"""Estimates the cost of tickets before there is a run."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Estimate:
 
 
 async def estimate(spec: Spec, source: Source, api: BatchApi, prices: PriceTable) -> Estimate:
-    """By what the API counts of some of the tickets, which costs nothing.
+    """Estimates by the API's token counts of some of the tickets; counting is free.
 
     Raises:
-        Waiting, Stalled: the API cannot be asked. Rejected: the model or the prompt cannot be used.
+        Waiting, Stalled: the API cannot be called. Rejected: the model or the prompt cannot be used.
     """
     tickets = await source.count()
     model = usable(spec.model, await api.model(spec.model))

@@ -1,4 +1,4 @@
-"""Holds a source against the results: a copy that lags shows tickets without the label that they have."""
+"""Compares a source with the results: a replica that lags shows tickets without the label that they have."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from nightsort.flow.run.run import Run
 from nightsort.ports import ChangingSource, LabeledSink, Sink, Source
 
 MOST_HELD_IDS = 1_000
-"""Of labeled tickets, as many are held against the source: one that should not be there tells enough."""
+"""Number of labeled tickets that are looked up in the source: a single one that should not be there is enough."""
 
 
 async def wait_until_seen(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Snapshot | None) -> None:
-    """What is read from a replica may be older than what was written last: nothing is bought until it is there.
+    """Waits for a replica that is older than the last write: nothing is bought until it has caught up.
 
-    Of a source whose ids are too many to be kept, the first ones are looked at.
+    Where the source has more ids than can be kept, only the first ones are checked.
 
     Raises:
-        Waiting: the source gives tickets only since it does not see their labels yet.
+        Waiting: the source gives tickets only because it does not see their labels yet.
     """
     if snapshot is None or not isinstance(source, ChangingSource):
         return

@@ -1,4 +1,4 @@
-"""Pre-flight: everything that could keep results from being delivered is looked at before anything is bought."""
+"""Pre-flight: checks everything that could keep results from being delivered, before anything is bought."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from nightsort.ports import ClaimedSink, Sink
 
 MOST_REMARK_CHARS = 1000
 GLANCE_SECONDS = 10.0
-"""How old the list of others may be that is looked at first: what is bought by is read anew at the end."""
+"""Greatest age of the list of other runs in the first check; the last check before buying reads a new list."""
 
 BOUGHT_AGAIN = (
     "tickets whose answer is none of the categories stay without one, and the next run with this query buys them "
@@ -42,22 +42,22 @@ async def prepare(run: Run) -> None:
     """Checks source, sinks, model and budget, and writes down the plan.
 
     Raises:
-        Waiting, Stalled, Rejected: with what is in the way.
+        Waiting, Stalled, Rejected: the message names the obstacle.
     """
     encoder = Encoder(run.spec, disable_thinking=False)
     hold_record(run.spec, run.services.stored_bytes)
-    if not is_true(run.status, STALLED):  # whoever stalls has looked already, and goes on looking for days
+    if not is_true(run.status, STALLED):  # a stalled run has passed this check already, and may retry for days
         await let_others_go_first(run, within=GLANCE_SECONDS)
     await run.services.ledger.ensure_recordable(run.resource.meta)
     connections = run.services.connections
-    api = await connections.api(run.resource)  # first, since it asks others for nothing but a Secret, which many share
+    api = await connections.api(run.resource)  # first, since it needs only a Secret, which many resources share
     source = await connections.source(run.resource)
     remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
     snapshot = await snapshot_of(source)
     tickets = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
     refuse_too_many_batches(run.spec.shards.max_requests, tickets)
     sinks = await connections.sinks(run.resource)
-    # Before the rehearsal, which would take what a replica still shows for rows that nobody can fill.
+    # Before the dry run, which would take tickets that a replica still shows for rows that nobody can fill.
     await wait_until_seen(run, source, sinks, snapshot)
     await rehearse(run.spec, source, sinks, tickets, None if snapshot is None else snapshot.ids)
     model = usable(run.spec.model, await api.model(run.spec.model))
@@ -67,7 +67,7 @@ async def prepare(run: Run) -> None:
     refuse_too_long(model, tokens, requests, text_bytes)
     amount = estimated(run, tokens, requests, text_bytes)
     check_estimate(run, amount)
-    await let_others_go_first(run)  # once more: who came meanwhile may not have seen that this one has begun
+    await let_others_go_first(run)  # once more: a run that came meanwhile may not have seen that this one has begun
     await leave_rows_to_others(run, source)
     await claim_results(sinks)
     plan = Plan(
@@ -97,7 +97,7 @@ async def prepare(run: Run) -> None:
 
 
 async def claim_results(sinks: Sequence[Sink]) -> None:
-    """Last of all, so that a run that fails its pre-flight takes no name from others.
+    """Claims the names last of all, so that a run that fails its pre-flight takes no name from others.
 
     Raises:
         Stalled: another resource has the name: only one of the two buys.
@@ -108,7 +108,7 @@ async def claim_results(sinks: Sequence[Sink]) -> None:
 
 
 async def let_others_go_first(run: Run, within: float = 0.0) -> None:
-    """Nightly runs that overlap do not buy the same tickets twice.
+    """Waits for older runs over the same source: nightly runs that overlap do not buy the same tickets twice.
 
     Raises:
         Waiting: another unfinished resource works on the same source.
@@ -125,10 +125,10 @@ async def let_others_go_first(run: Run, within: float = 0.0) -> None:
 
 
 async def hold_plan(run: Run) -> None:
-    """A plan of which the store has dropped a part decides nothing: pre-flight makes another one.
+    """Refuses a plan of which the store has dropped a part: it decides nothing, and pre-flight makes another one.
 
     Raises:
-        Stalled: it has.
+        Stalled: the store has dropped a part.
     """
     try:
         await run.services.ledger.ensure_recordable(run.resource.meta)
@@ -138,10 +138,10 @@ async def hold_plan(run: Run) -> None:
 
 
 def hold_record(spec: Spec, stored_bytes: int | None) -> None:
-    """Holds the spec, and the least that the record of a run needs, against what is stored of a resource.
+    """Checks that the spec and the smallest record of its run fit into a stored resource.
 
     Raises:
-        Rejected: what is bought could not be written down beside such a spec.
+        Rejected: purchases could not be written down beside a spec of this size.
     """
     if stored_bytes is None or bytes_beside(spec, stored_bytes) >= LEAST_RECORD_BYTES:
         return
@@ -154,10 +154,10 @@ def hold_record(spec: Spec, stored_bytes: int | None) -> None:
 
 
 def refuse_too_many_batches(max_requests: int, tickets: int) -> None:
-    """Holds the tickets against the batches that a status takes.
+    """Checks that the tickets fit into the batches that a status can hold.
 
     Raises:
-        Rejected: they are more, so that the run could not end.
+        Rejected: there are more tickets, so that the run could not end.
     """
     needed = -(-tickets // max_requests)
     if needed > MOST_BATCHES:

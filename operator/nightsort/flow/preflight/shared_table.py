@@ -1,4 +1,4 @@
-"""Runs over different tickets may keep their results in one table, where each id has one row."""
+"""Checks runs over different tickets that keep their results in one table, where each id has one row."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from nightsort.flow.run.run import Run
 from nightsort.ports import Source
 
 MOST_IDS = 10_000
-"""So many ids are looked for among those of another run; more would take minutes."""
+"""Number of ids that are looked up among those of another run; more would take minutes."""
 IDS_AT_ONCE = 1_000
 EXAMPLES = 3
 
 
 async def leave_rows_to_others(run: Run, source: Source) -> None:
-    """Of two runs at once whose tickets have the same ids, the labels of one would replace those of the other.
+    """Refuses two runs at once whose tickets share ids: the labels of one would replace those of the other.
 
-    Later on they do: a table has the labels of the last run.
+    Runs one after the other do replace them: a table has the labels of the last run.
 
     Raises:
-        Stalled: an unfinished run that goes first keeps results under ids of this one.
+        Stalled: an unfinished run that goes first stores results under ids of this one.
     """
     if table_of_results(run.spec) is None:
         return
@@ -31,13 +31,13 @@ async def leave_rows_to_others(run: Run, source: Source) -> None:
             theirs = await run.services.connections.source(other)
             shared = [each async for ids in pages_of(source) for each in await known_to(theirs, ids)]
         except Interruption:
-            continue  # what ails the other's source, or ours, is told elsewhere, and holds up nobody here
+            continue  # an error of either source is reported elsewhere, and holds up nobody here
         if shared:
             raise taken(run, other.meta.name, shared[:EXAMPLES])
 
 
 async def pages_of(source: Source) -> AsyncIterator[Sequence[str]]:
-    """The first MOST_IDS ids, so many at once as may be asked for."""
+    """The first MOST_IDS ids, in chunks of the size that a source takes."""
     left = MOST_IDS
     async for page in source.tickets():
         for start in range(0, min(len(page), left), IDS_AT_ONCE):

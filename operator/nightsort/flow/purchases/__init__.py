@@ -1,1 +1,1 @@
-"""How an intent came out, and from which account it bought."""
+"""The outcome of an intent, and the account from which it bought."""

@@ -1,4 +1,4 @@
-"""Whether the account that is asked now is the one that an intent bought from."""
+"""Checks whether the API key belongs to the account from which an intent bought."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nightsort.ports import BatchApi
 
 
 async def kinship_of(run: Run, api: BatchApi, intent: BatchRecord) -> Kinship:
-    """Whether the account that is asked now is the one that the intent bought from.
+    """Whether the API key now in use belongs to the account from which the intent bought.
 
-    The batch that was its newest then is shown to its workspace alone: where another key shows it, the key was only
-    replaced. Other batches of the run tell nothing, since they may have been bought from yet another account.
+    The API shows the batch that was the newest then only to its own workspace: where another key shows it, the key
+    was only replaced. Other batches of the run prove nothing: they may have been bought from yet another account.
     """
-    if intent.seen is None:  # an earlier version's
+    if intent.seen is None:  # an intent of an earlier version
         return Kinship.SAME
     kin = kinship(intent.seen, api.account(intent.tag))
     if kin is Kinship.UNKNOWN and intent.seen.newest and await api.retrieve(intent.seen.newest) is not None:
@@ -27,10 +27,10 @@ async def kinship_of(run: Run, api: BatchApi, intent: BatchRecord) -> Kinship:
 
 
 async def refuse_another_account(run: Run, api: BatchApi) -> None:
-    """Asked of the very account that is about to be bought from: the key may have been replaced since the last look.
+    """Checks the very account that is about to be bought from: the key may have been replaced since the last pass.
 
     Raises:
-        Stalled: it is not known to be that of an intent whose outcome is open.
+        Stalled: it is not known to be the account of an intent whose outcome is open.
     """
     for intent in in_state(run.status, BatchState.INTENDED):
         if await kinship_of(run, api, intent) is not Kinship.SAME:

@@ -1,4 +1,4 @@
-"""Writes how an intent came out: the id of what was bought, or that it is gone and the batch is to end."""
+"""Writes the outcome of an intent: the id of its batch, or that the record is gone and the batch must end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
     """Writes the id of a batch that is known to be ours.
 
     Raises:
-        Gone: the resource is not there any more; what was bought for it has been cancelled.
+        Gone: the resource does not exist any more; its batch has been cancelled.
     """
     now = run.now()
     try:
@@ -40,10 +40,10 @@ async def confirm(run: Run, record: BatchRecord, batch_id: str) -> None:
 
 
 async def disown(run: Run, record: BatchRecord, batch_id: str) -> None:
-    """Cancels at once what was bought under an intent that is gone: its tickets may be bought under another by now.
+    """Cancels at once a batch whose intent is gone: another intent may have bought its tickets by now.
 
     Raises:
-        Waiting, Stalled: it could not be cancelled; the next look tries again.
+        Waiting, Stalled: the batch could not be cancelled; the next reconcile tries again.
     """
     api = await run.services.connections.api(run.resource)
     await api.cancel(batch_id)
@@ -55,10 +55,10 @@ async def disown(run: Run, record: BatchRecord, batch_id: str) -> None:
 
 
 async def disown_what_came_too_late(run: Run) -> None:
-    """What this process has bought, could not write down, and finds no intent for any more.
+    """Cancels batches that this process bought, could not write down, and finds no intent for any more.
 
     Raises:
-        Waiting, Stalled: it could not be cancelled.
+        Waiting, Stalled: a batch could not be cancelled.
     """
     uid, ids = run.resource.meta.uid, batch_ids(run.status)
     open_tags = {record.tag for record in in_state(run.status, BatchState.INTENDED)}
@@ -74,10 +74,10 @@ async def disown_what_came_too_late(run: Run) -> None:
 
 
 async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchRecord], Status]) -> None:
-    """Writes how an intent came out; one that another process has settled meanwhile is left as it is.
+    """Writes the outcome of an intent; an intent that another process has settled meanwhile is left as it is.
 
     Raises:
-        Conflict: its place is gone.
+        Conflict: the intent's record is gone.
     """
 
     def changed(status: Status) -> tuple[Status, ConditionSummary] | None:
@@ -89,5 +89,5 @@ async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchR
 
     await run.save_surely(changed)
     if missing(run.status, Status(batches=(record,))):
-        raise Conflict(run.resource.meta.key)  # somebody has taken the record away: the next look puts it back
+        raise Conflict(run.resource.meta.key)  # somebody has removed the record: the next reconcile restores it
     run.memory.watches.end(record.tag)

@@ -1,1 +1,1 @@
-"""What answers mean, and where rows go."""
+"""The meaning of answers, and the way of rows to the sinks."""

@@ -29,12 +29,12 @@ KEPT = timedelta(days=30)
 """The API keeps results for 29 days from the batch's creation (vendor's documentation, 2026-11-22)."""
 SHORT_PATIENCE = timedelta(hours=1)
 SHORT_READS = 6
-"""How long and how often missing lines are waited for: they are paid for, and a cut stream has them at another read."""
+"""How long and how many reads wait for missing lines: they are paid for, and another read of a cut stream has them."""
 ANSWERS, ASKED_ANSWERS = "answers", "answers to what was asked"
 NOBODY: AbstractSet[str] = frozenset()
 LONG_PATIENCE = timedelta(days=1)
-"""How long they are waited for where nobody could say whose they were."""
-# Final: it may be paid for, and when its answer shows up after all, nobody could tell that it still lacks a row.
+"""How long reads wait for missing lines when nobody could name their tickets."""
+# Final: the line may be paid for, and if its answer shows up after all, nobody could tell that it still lacks a row.
 MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer to this ticket")
 
 
@@ -44,7 +44,7 @@ UNREADABLE = Judgement(Verdict.MISSING, reason="the run was ended while the batc
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
-    """A ticket's id with what its answer means; without an answer where the results lack it."""
+    """A ticket's id with the meaning of its answer; without an answer where the results lack it."""
 
     id: str
     judgement: Judgement
@@ -54,10 +54,10 @@ class Judged(msgspec.Struct, frozen=True, gc=False):
 async def judged_answers(
     run: Run, api: BatchApi, record: BatchRecord, batch: Batch, reading: Reading
 ) -> AsyncIterator[Judged]:
-    """Every ticket of the batch once, unless the reading is `unclear` at its end: then it is to be done again.
+    """Every ticket of the batch once, unless the reading is `unclear` at its end: then the caller reads again.
 
-    Lines that are missing make it Waiting for an hour: a stream can be cut silently. When they stay missing, their
-    tickets are found out from the source and judged Missing. They are not asked again: they may well be paid for.
+    Missing lines make it raise Waiting for an hour: a stream can be cut silently. If they stay missing, their tickets
+    are derived from the source and judged Missing. They are not sent again: they may well be paid for.
     """
     judge = Judge(as_sent(run.spec, run.status.plan))
     async for ticket_id, answer in own_answers(run, api, record, batch, reading):
@@ -82,7 +82,7 @@ async def judged_answers(
 
 
 async def asked_ids(run: Run, api: BatchApi, record: BatchRecord, seen: AbstractSet[str] = NOBODY) -> AbstractSet[str]:
-    """The ids that a batch asked about, no more than it has requests; `seen` are those that were answered."""
+    """The ids that a batch asked about, at most as many as it has requests; `seen` are the answered ones."""
     named = {one async for one in sent_ids(run, api, record)}
     return asked_of(record.ids_digest, record.requests, seen, named)
 
@@ -90,7 +90,7 @@ async def asked_ids(run: Run, api: BatchApi, record: BatchRecord, seen: Abstract
 async def own_answers(
     run: Run, api: BatchApi, record: BatchRecord, batch: Batch, reading: Reading
 ) -> AsyncIterator[tuple[str, Answer]]:
-    """Each line with its ticket's id, but those that this batch did not ask for, as far as that is known."""
+    """Each line with its ticket's id; lines that this batch is known not to have asked for are left out."""
     long_ids = await long_ids_of(run, api, record) if record.long_ids else {}
     async for answer in lines_of(run, api, record, batch):
         ticket_id = custom_id.decode(answer.custom_id, record.tag, long_ids)
@@ -99,10 +99,10 @@ async def own_answers(
 
 
 async def long_ids_of(run: Run, api: BatchApi, record: BatchRecord) -> Mapping[str, str]:
-    """What the digests in a batch's custom_ids stand for: as it was kept, else made again from the source's ids.
+    """Maps the digests in a batch's custom_ids to ticket ids: from the kept map, else anew from the source's ids.
 
     Raises:
-        Stalled: it was taken away, and the source lacks some of these tickets by now.
+        Stalled: the map was deleted, and the source lacks some of these tickets by now.
     """
     kept = await run.services.ledger.long_ids(run.resource.meta, record.tag)
     if len(kept) >= record.long_ids:
@@ -118,9 +118,9 @@ async def long_ids_of(run: Run, api: BatchApi, record: BatchRecord) -> Mapping[s
 
 
 async def lines_of(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -> AsyncIterator[Answer]:
-    """Every line of the results; a day later none where the API still says that there are none.
+    """Every line of the results; after a day, none where the API still says that there are none.
 
-    Where something else comes in their place, such as a gateway's page, they are waited for while the API has them.
+    Where something else comes in place of results, such as a gateway's page, reads are retried while the API has them.
     """
     try:
         async for chunk in api.results(batch):
@@ -135,10 +135,10 @@ async def lines_of(run: Run, api: BatchApi, record: BatchRecord, batch: Batch) -
 def wait_for_the_rest(
     run: Run, batch: Batch, found: int, wanted: int, what: str = ANSWERS, patience: timedelta = SHORT_PATIENCE
 ) -> None:
-    """Counts a read that lacked lines; what else kept a run from reading them does not count.
+    """Counts a read that lacked lines; reads that failed for other reasons do not count.
 
     Raises:
-        Waiting: as long as `patience`, and for a handful of reads.
+        Waiting: until `patience` is over, and for the first few reads.
     """
     now = run.memory.short_reads.note(batch.id, what, found, run.passed())
     if run.passed() - now.since < patience.total_seconds() or now.reads <= SHORT_READS:
@@ -149,20 +149,20 @@ def wait_for_the_rest(
 
 
 def wait_for_it(run: Run, record: BatchRecord, patience: timedelta) -> None:
-    """A 404 can pass.
+    """Waits, since a 404 can pass.
 
     Raises:
-        Waiting: as long as `patience`.
+        Waiting: until `patience` is over.
     """
     if run.memory.absences.of_batch(record.id or "", run.passed()) < patience.total_seconds():
         raise Waiting(f"the API does not show batch {record.id}", reason=Reason.BATCH_NOT_FOUND)
 
 
 async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: timedelta) -> Batch | None:
-    """A batch by its record; None where the API has not shown it for so long.
+    """A batch by its record; None where the API has not shown it for the whole patience.
 
     Raises:
-        Waiting: it does not show it now.
+        Waiting: the API does not show it now.
     """
     batch = await api.retrieve(record.id or "")
     if batch is None:
@@ -173,9 +173,9 @@ async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: tim
 
 
 async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterator[str]:
-    """The ids that a batch asked about, as far as they can still be told: from the source, or the attempt before."""
+    """The ids that a batch asked about, as far as they can be derived: from the source, or the attempt before."""
     source = await source_of(run)
-    if record.attempt:  # no range of the source names these: where the attempts before are summed up, nobody does
+    if record.attempt:  # no range of the source names these: once the earlier attempts are summed up, nothing does
         for parent in parents_of(run.status, record):
             async for judged in to_ask_again(run, api, parent):
                 yield judged.id
@@ -185,7 +185,7 @@ async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterato
 
 
 async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) -> Sequence[str]:
-    """None where the source was changed, which may show at the end only: it would name what was never sent."""
+    """The range's ids; None where the source was changed (known only at the end): it would name unsent tickets."""
     ids: list[str] = []
     try:
         async for page in source.tickets(record.after, record.through):
@@ -200,11 +200,11 @@ async def to_ask_again(
 ) -> AsyncIterator[Judged]:
     """The tickets whose failure in that attempt can pass, from its results, which the API keeps for 29 days.
 
-    After that, where it was all tickets of the batch, the source still names them. Else, as when results are cut for
-    good, it is as many as can still be told; nobody can name the others.
+    After that the source still names them, if they were all tickets of the batch. Otherwise, as when results are cut
+    for good, the answer has as many as can still be named; nobody can name the others.
 
     Raises:
-        Waiting: for the first day in which the results have not as many of them as when they were collected.
+        Waiting: for the first day in which the results have fewer of them than when they were collected.
     """
     batch = await find_batch(run, api, parent, patience)
     if batch is None:
@@ -220,7 +220,7 @@ async def to_ask_again(
 
 
 async def left_to_ask(run: Run, api: BatchApi, parent: BatchRecord, batch: Batch) -> Collection[Judged]:
-    """Those of a batch's results; of several lines for a ticket the best counts, as when they were collected."""
+    """The retryable tickets in a batch's results; of several lines for a ticket the best counts, as in collection."""
     judge = Judge(as_sent(run.spec, run.status.plan), parent.rules)
     reading, again = Reading(), dict[str, Judged]()
     async for ticket_id, answer in own_answers(run, api, parent, batch, reading):
@@ -229,7 +229,7 @@ async def left_to_ask(run: Run, api: BatchApi, parent: BatchRecord, batch: Batch
             again.pop(ticket_id, None)
             if is_asked_again(judgement, parent, run.spec.backoff_limit):
                 again[ticket_id] = Judged(ticket_id, judgement, msgspec.structs.replace(answer, text=""))
-    if len(again) > parent.left:  # one of them was never asked
+    if len(again) > parent.left:  # one of them was never sent
         asked = await asked_ids(run, api, parent, reading.seen.keys())
         return [judged for judged in again.values() if judged.id in asked]
     return again.values()

@@ -1,4 +1,4 @@
-"""One reading of a batch's results: which lines count, and what only its end can tell of them."""
+"""One reading of a batch's results: which lines count, and what only the end of the results can tell of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from nightsort.domain.verdict import Judgement
 
 
 def told_by(judgement: Judgement) -> str:
-    """A label's category, else the verdict: what two lines for one ticket are compared by."""
+    """A label's category, else the verdict: the value by which two lines for one ticket are compared."""
     return judgement.category or judgement.verdict if judgement.verdict is Verdict.LABELED else judgement.verdict
 
 
 def worth(told: str) -> int:
-    """Of two lines for one ticket the one that is worth more counts: a label, then another answer, then none."""
+    """The worth of a line, of which the highest for a ticket counts: a label, then another answer, then none."""
     if not isinstance(told, Verdict):
         return 2
     return 1 if told.is_answered else 0
@@ -25,35 +25,35 @@ def worth(told: str) -> int:
 
 @dataclass(slots=True)
 class Reading:
-    """Results are read as a stream, and rows are made of them meanwhile. Where the end shows that some of them should
-    not have been made, as for an id that nobody asked, they are read once more, with what is known by then.
+    """Results are read as a stream, and rows are made of them meanwhile. Where the end shows that some rows should
+    not have been made, such as one for an id that nobody asked about, the results are read again with that knowledge.
 
-    `asked` are the ids that the batch asked about, once they had to be found out; `best` what the best line of a ticket
-    is worth, of those that have several. `strays` counts lines of what was not asked, `differing` has the tickets with
-    two answers that contradict each other.
+    `asked` are the ids that the batch asked about, once they had to be found out. `best` is the worth of the best line
+    for each ticket with several lines. `strays` counts lines that answer what was not asked, `differing` has the
+    tickets with two answers that contradict each other.
     """
 
     asked: AbstractSet[str] | None = None
     best: dict[str, int] = field(default_factory=dict)
     differing: set[str] = field(default_factory=set)
     seen: dict[str, str] = field(default_factory=dict)
-    """What was told of each ticket: its category where it has a label, else its verdict."""
+    """The answer for each ticket: its category where it has a label, else its verdict."""
     strays: int = 0
     unclear: bool = False
-    """Rows were made of lines that do not count: they are to be read once more."""
+    """Whether rows were made of lines that do not count: the results must be read again."""
     digest: IdDigest = field(default_factory=IdDigest)
 
     def again(self) -> Reading:
         return Reading(self.asked, self.best, self.differing)
 
     def is_own(self, ticket_id: str | None) -> bool:
-        """Whether a line is of a ticket of this batch, as far as that is known."""
+        """Whether a line is for a ticket of this batch, as far as that is known."""
         own = ticket_id is not None and (self.asked is None or ticket_id in self.asked)
         self.strays += not own
         return own
 
     def prefers(self, ticket_id: str, judgement: Judgement) -> bool:
-        """Whether this line is worth more than those that came before for its ticket, where no row was made of them."""
+        """Whether this line is worth more than the ticket's earlier ones, in a reading that has made no row of them."""
         told, first = told_by(judgement), self.seen.get(ticket_id)
         if first is not None and worth(told) <= worth(first):
             return False
@@ -80,6 +80,6 @@ class Reading:
             self.unclear = True
 
     def is_whole(self, record: BatchRecord) -> bool:
-        """Whether there is one answer to each ticket that was asked about, and none to any other."""
+        """Whether each ticket that was asked about has one answer, and no other ticket has any."""
         known = record.ids_digest is None or self.asked is not None or str(self.digest) == record.ids_digest
         return len(self.seen) == record.requests and known

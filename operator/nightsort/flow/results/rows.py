@@ -31,7 +31,7 @@ def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Ju
 
 
 async def final_rows(run: Run, record: BatchRecord) -> dict[str, int]:
-    """Stores the rows of what an attempt left, with the verdicts that it has; what becomes of its figures."""
+    """Stores the rows of an attempt's remaining tickets, with their verdicts; returns the changed figures."""
     api = await run.services.connections.api(run.resource)
     unknown = 0
     with RowSpool(run.services.scratch) as rows:

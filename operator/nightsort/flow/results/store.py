@@ -11,11 +11,11 @@ from nightsort.flow.tickets.places import hold_results
 
 
 async def store(run: Run, rows: RowSpool) -> Status:
-    """Writes the rows to every sink; the run's status with where they were put.
+    """Writes the rows to every sink; returns the run's status with the places where they are.
 
     Raises:
-        Conflict: somebody has written the resource meanwhile. A process that was paused for long writes no old rows.
-        Stalled: the rows would go to another place than when the run began.
+        Conflict: another writer has changed the resource. A process that was paused for long writes no old rows.
+        Stalled: the rows would go to another place than at the run's beginning.
     """
     status = run.status
     sinks = await run.services.connections.sinks(run.resource)
@@ -32,7 +32,7 @@ async def store(run: Run, rows: RowSpool) -> Status:
 
 
 def with_stored(status: Status, stored: Stored) -> Status:
-    """The status with where rows were put; what is known already is kept."""
+    """The status with the places of the rows; known places are kept."""
     results = status.results.model_copy(
         update={
             **{name: place for name, place in stored.where.items() if place},

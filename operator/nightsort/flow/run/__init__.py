@@ -1,1 +1,1 @@
-"""One resource under work: its record, its scratch space, what is measured of it."""
+"""One resource in work: its record, its scratch space, and its metrics."""

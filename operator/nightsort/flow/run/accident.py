@@ -1,4 +1,4 @@
-"""Failures of a resource's looks: how long to stay away, and what to say of exceptions that nobody foresaw."""
+"""Failures of a resource's passes: the pause after each, and the message for exceptions that nobody foresaw."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nightsort.flow.run.run import Run
 
 FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 300.0
-MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
+MOST_DOUBLINGS = 10  # the result would be cut anyway, and a float overflows after about a thousand
 STALLED_SECONDS = 30.0
 LONGEST_STALLED_SECONDS = 240.0
 LONGEST_SECRET_SECONDS = 60.0
-"""A Secret or a key that is put right is seen soon: reads of it are shared, and an account is asked once for all."""
+"""A corrected Secret or key is seen soon: its reads are shared, and an account is asked once for all resources."""
 OF_SECRETS = frozenset(
     {
         Reason.SECRET_MISSING,
@@ -33,7 +33,7 @@ OF_SECRETS = frozenset(
     }
 )
 MOST_TRIES = 6
-"""Of a step that ends in an accident, until it is taken for one that ends so each time: about two minutes."""
+"""Tries of a step that ends in an unforeseen exception, until every try is taken to end so: about two minutes."""
 LOOKING, ADOPTING = "looking at what is in flight", "looking for what a lost create call bought"
 PACKAGE = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ class Accidents:
         self._tries: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def happened(self, uid: str, step: str, error: Exception) -> Interruption:
-        """What to say of it: the error's name and place, which tell whoever mends it most, and nothing of its text."""
+        """The message: the error's name and place, which help most to repair it, and nothing of its text."""
         tries = self._tries[uid][step] = self._tries[uid].get(step, 0) + 1
         what = f"{step}: an unexpected {type(error).__name__}{place_of(error)}, told in the operator's log"
         if tries < MOST_TRIES:
@@ -63,7 +63,7 @@ class Accidents:
         self._tries[uid].pop(step, None)
 
     def known(self, uid: str) -> Collection[str]:
-        """Batches of which collecting has ended so each time."""
+        """Batches whose collection has ended so at each try."""
         steps = self._tries.get(uid, {})
         return {step.removeprefix(COLLECTING) for step, tries in steps.items() if tries >= MOST_TRIES}
 
@@ -75,7 +75,7 @@ COLLECTING = "collecting batch "
 
 
 def step_of(action: Action) -> str:
-    """A action in words for people, the same at each try."""
+    """An action in words for people, the same at each try."""
     if isinstance(action, Collect):
         return f"{COLLECTING}{action.batch.id}"
     batch_id = batch_of(action)
@@ -83,23 +83,23 @@ def step_of(action: Action) -> str:
 
 
 def batch_of(action: Action) -> str | None:
-    """The id of the batch that a action is about, where it is about one whose id is known."""
+    """The id of the action's batch; None where it has no batch with a known id."""
     record: BatchRecord | None = getattr(action, "record", None)
     return record.id if record else None
 
 
 def place_of(error: Exception) -> str:
-    """File and line of our own code that it came through last."""
+    """File and line of our own code that the error passed last."""
     own = [frame for frame in extract_tb(error.__traceback__) if PACKAGE in Path(frame.filename).parents]
     return f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
 
 
 def pause(interruption: Interruption, failures: int, jitter: float) -> float:
-    """Seconds until the next look, after so many failures.
+    """Seconds until the next pass, after this many failures.
 
-    Steady, or twice as long each time and at least what the other side asked for. `jitter` is between 0 and 1.
-    Where a person is waited for, a change of the spec ends the pause; after the first one there is a look a minute at
-    the most, which jitter makes rarer.
+    Either a steady interval, or a delay that doubles each time and is at least the server's `retry-after`.
+    `jitter` is between 0 and 1. While a person has to act, a change of the spec ends the pause; otherwise, after the
+    first failure, there is at most one pass a minute, and jitter makes them rarer.
     """
     if isinstance(interruption, Stalled) and interruption.reason != Reason.INTERNAL_ERROR:
         longest = LONGEST_SECRET_SECONDS if interruption.reason in OF_SECRETS else LONGEST_STALLED_SECONDS
@@ -112,7 +112,7 @@ def pause(interruption: Interruption, failures: int, jitter: float) -> float:
 
 
 def until_others(run: Run, interruption: Interruption) -> float:
-    """Seconds until another batch is to be looked at, where only the collecting of one has failed; else infinite."""
+    """Seconds until another batch is due, where only the collection of one has failed; else infinite."""
     flying = [record for record in in_state(run.status, BatchState.SUBMITTED) if run.step != f"{COLLECTING}{record.id}"]
     asked_to_wait = isinstance(interruption, Waiting) and interruption.retry_after is not None
     if not flying or not run.step.startswith(COLLECTING) or asked_to_wait:

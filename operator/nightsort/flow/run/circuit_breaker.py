@@ -1,4 +1,4 @@
-"""One pace for all resources of an account: when the API is away or full, one of them asks, and the others wait."""
+"""One pace for all resources of an account: while the API is down or full, one of them tries, and the others wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nightsort.ports import BatchApi, Clock, Metrics, Traces
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
-MOST_DOUBLINGS = 10  # more would be cut anyway, and a float has no more than a thousand
+MOST_DOUBLINGS = 10  # the result would be cut anyway, and a float overflows after about a thousand
 STALLED_SECONDS = 20.0
 ABOUT_ONE_CALL = frozenset(
     {
@@ -38,11 +38,17 @@ ABOUT_ONE_CALL = frozenset(
         Reason.DISK_FAILED,
     }
 )
-"""Reasons that say nothing of how the next call will fare: the API has answered, or was not asked at all."""
+"""Reasons that say nothing about the next call: the API has answered, or was not called at all."""
 
 
 class CircuitBreakerApi:
     """A BatchApi that stops calling for a while after a failure that concerns the whole account.
+
+    A refused create (no credit, a spend limit, a full queue) says nothing about batches that are paid for, and holds
+    back creates only. Calls that are made before a purchase have limits of their own, and a breaker of their own. A
+    failed read holds back everything: it needs only the API and the key, and a read finds out whether either is down.
+    A cancel always goes out: it ends what costs money, this may be the last moment for it, and its caller has a pace
+    of its own.
 
     A refused create (no credit, a spend limit, a full queue) says nothing of batches that are paid for, and holds back
     creates only; what is asked before a purchase has limits of its own, and a gate of its own. A failed read holds back
@@ -107,7 +113,7 @@ class CircuitBreakerApi:
 
     @contextmanager
     def _call(self, operation: str, *gates: CircuitBreaker) -> Iterator[None]:
-        """Goes through all gates; a failure closes the last of them, a success opens all."""
+        """Goes through all breakers; a failure opens the last of them, a success closes all."""
         with ExitStack() as passed:
             for gate in gates:
                 passed.enter_context(gate.passed())
@@ -130,10 +136,10 @@ class CircuitBreakerApi:
 
 
 class CircuitBreaker:
-    """Closed for a while after a failure.
+    """Stops calls for a while after a failure.
 
-    The pause doubles from one second to five minutes, with jitter, and is at least what `retry-after` says. When it is
-    over, one call goes out first; the others follow when that has succeeded.
+    The pause doubles from one second to five minutes, with jitter, and is at least as long as `retry-after` says.
+    After it one call goes out first; the others follow when that has succeeded.
     """
 
     def __init__(self, clock: Clock, jitter: Callable[[], float]) -> None:
@@ -146,10 +152,10 @@ class CircuitBreaker:
 
     @contextmanager
     def passed(self) -> Iterator[None]:
-        """For as long as a call is under way.
+        """A context for one call.
 
         Raises:
-            Waiting, Stalled: what closed the gate, while it is closed.
+            Waiting, Stalled: the failure that stopped the calls, while the pause lasts.
         """
         probing = self._closed is not None and self._ask_to_probe(self._closed)
         try:
@@ -181,7 +187,7 @@ class CircuitBreaker:
 
 
 def concerns_others(interruption: Interruption) -> bool:
-    """Whether the account's next call of the kind is likely to fail the same way."""
+    """Whether the account's next call of this kind is likely to fail in the same way."""
     return not isinstance(interruption, Rejected) and interruption.reason not in ABOUT_ONE_CALL
 
 

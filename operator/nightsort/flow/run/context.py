@@ -1,4 +1,4 @@
-"""What the process is busy with, for whoever writes a line of the log: no line has to be handed its resource."""
+"""The resource and batch in work, for log lines: no caller has to pass the resource to each line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BATCH: ContextVar[str | None] = ContextVar("batch", default=None)
 
 @contextmanager
 def about(key: str) -> Iterator[None]:
-    """Lines that are written meanwhile are about this resource."""
+    """Log lines that are written inside are about this resource."""
     token = RESOURCE.set(key)
     try:
         yield
@@ -24,7 +24,7 @@ def about(key: str) -> Iterator[None]:
 
 @contextmanager
 def about_batch(batch_id: str | None) -> Iterator[None]:
-    """Lines that are written meanwhile are about this batch too."""
+    """Log lines that are written inside are about this batch too."""
     token = BATCH.set(batch_id)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Where spools lie, and what the system may refuse to give: room on a disk, files, memory. Said by name and size."""
+"""The scratch disk, and what the system may refuse: disk space, files, memory. Messages have its name and size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nightsort.domain.reasons import Reason
 
 BUFFER_BYTES = 256 * 1024
 SHOWN_STEP = 100_000
-"""Bytes. Finer figures would differ from look to look, and each would be a write of the status and an event."""
+"""Bytes. Finer figures would differ from pass to pass, and each would be a write of the status and an event."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
 NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
@@ -21,13 +21,13 @@ ROOM = "make room there, or point TMPDIR at a larger disk (in the chart: the vol
 
 
 class Scratch:
-    """Temporary files, which have no name and go with the process."""
+    """Temporary files, which have no name and vanish with the process."""
 
     def open(self) -> BinaryIO:
         return cast(BinaryIO, tempfile.TemporaryFile(buffering=BUFFER_BYTES))
 
     def sync(self, file: BinaryIO) -> None:
-        """What was written is on the disk: some file systems say only then that there is no room."""
+        """Waits until the data is on the disk: only then do some file systems say that there is no room."""
         file.flush()
         os.fsync(file.fileno())
 
@@ -43,7 +43,7 @@ SCRATCH = Scratch()
 
 
 def refused(error: OSError | MemoryError, place: str, needed: int = 0) -> Stalled:
-    """Names what the system did not give. `needed` is how many bytes were to be there, as far as that is known."""
+    """Names what the system refused. `needed` is the number of bytes that were to be stored, if known."""
     code = errno.ENOMEM if isinstance(error, MemoryError) else error.errno or 0
     said = f"({errno.errorcode.get(code, type(error).__name__)}: {os.strerror(code) if code else 'no number given'})"
     room = sizes(place, needed)
@@ -66,7 +66,7 @@ def refused(error: OSError | MemoryError, place: str, needed: int = 0) -> Stalle
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether an error is the system's, of the kinds that somebody has to see to."""
+    """Whether an error comes from the system, and is of a kind that a person has to see to."""
     if isinstance(error, OSError):
         return error.errno in FULL | NO_FILES | {errno.EROFS, errno.ENOMEM, errno.EIO}
     return isinstance(error, MemoryError)

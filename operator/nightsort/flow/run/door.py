@@ -1,4 +1,4 @@
-"""The one door to what users see: who asks what can change a status, or post an event, reads who calls it."""
+"""The only functions that change what users see: every status write and every event has its caller's name here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightsort.flow.run.services import Services
 
 
 async def write_status(services: Services, meta: Meta, status: Status) -> Meta:
-    """Writes the status, if nobody wrote the resource since `meta` was read; the new version's meta.
+    """Writes the status, if nobody wrote the resource since `meta` was read; returns the new version's meta.
 
     Raises:
         Conflict, Gone, Waiting, Stalled: see Ledger.save.

@@ -1,4 +1,4 @@
-"""What is counted of a run: the difference that a write of its status made, once the ledger has it."""
+"""Counts a run's progress: the difference that a write of its status made, once the ledger has it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_TIME = timedelta(0)
 
 
 class NullMetrics:
-    """Counts nothing, where nobody asks."""
+    """Counts nothing, where metrics are off."""
 
     def expect(self, namespace: str, model: str) -> None: ...
 
@@ -51,14 +51,14 @@ class NullMetrics:
 
 
 def model_of(resource: Resource) -> str:
-    """The model by its name, once the API is known to have it: names that users make up are no labels."""
+    """The model's name, once the API is known to have it: names that users make up do not become metric labels."""
     return resource.spec.model if resource.status.plan is not None else NO_MODEL
 
 
 def measure(
     metrics: Metrics, before: Resource, after: Resource, found: Mapping[Verdict, int], prices: PriceTable
 ) -> None:
-    """Counts what `after` has and `before` had not; `found` are the verdicts of the rows that were stored for it."""
+    """Counts what `after` has and `before` had not; `found` are the verdicts of the rows stored for this write."""
     namespace, model = after.meta.namespace, model_of(after)
     for verdict, tickets in verdicts(before.status, after.status, found).items():
         metrics.ended(namespace, model, verdict, tickets)
@@ -69,12 +69,12 @@ def measure(
             metrics.batch_ended(max(record.ended_at - record.intended_at, NO_TIME))
     money = spent(before, prices), spent(after, prices)
     if money[0] != money[1]:
-        # A batch pays half, so that as much is saved.
+        # A batch pays half the standard price, so that the same amount is saved.
         metrics.spent(namespace, model, money[1] - money[0], money[1] - money[0])
 
 
 def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Counter[Verdict]:
-    """Tickets that ended with this write. Those that nothing is known of are Missing."""
+    """Tickets that ended with this write. Tickets of which nothing is known are Missing."""
     old, new = ends(before), ends(after)
     ended = Counter({Verdict.LABELED: new[0] - old[0], Verdict.UNKNOWN: new[1] - old[1]})
     failed = new[2] - old[2]
@@ -93,7 +93,7 @@ def outcome_of(status: Status) -> RunState:
 
 
 def ends(status: Status) -> tuple[int, int, int]:
-    """Labeled, unknown and failed tickets of what has come to its end."""
+    """Labeled, unknown and failed tickets of the parts that have ended."""
     done = in_state(status, BatchState.COLLECTED)
     return (
         sum(record.labeled for record in done),
@@ -103,7 +103,7 @@ def ends(status: Status) -> tuple[int, int, int]:
 
 
 def was_open(before: Status, after: Status) -> list[BatchRecord]:
-    """The records, as they were, of what was collected since."""
+    """The earlier records of the batches that were collected since."""
     done = {(record.shard, record.attempt) for record in in_state(after, BatchState.COLLECTED)}
     return [record for record in before.batches if record.state.is_open and (record.shard, record.attempt) in done]
 

@@ -1,4 +1,4 @@
-"""What a process remembers of its runs between looks. Each class says what a restart costs: time at most."""
+"""What a process remembers of its runs between passes. Each class says what a restart costs: time at most."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Bought:
 
 @dataclass(slots=True)
 class Purchases:
-    """What was bought and could not be written down yet. After a restart the intent's tag finds it again."""
+    """Batches that were bought and could not be written down yet. After a restart the intent's tag finds them again."""
 
     _by_tag: dict[Tag, Bought] = field(default_factory=dict)
 
@@ -49,7 +49,7 @@ class Purchases:
 
 @dataclass(slots=True)
 class Watches:
-    """For how long an intent's outcome was looked for. After a restart its grace begins anew."""
+    """For how long an intent's outcome was searched for. After a restart its grace begins anew."""
 
     _by_tag: dict[Tag, Watch] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Watches:
         self._by_tag[Tag(tag)] = watch
 
     def of(self, tag: str, now: float) -> Watch:
-        """Begun now (monotonic seconds) where it is not under way."""
+        """The tag's watch; one that begins now (monotonic seconds) where there is none."""
         return self._by_tag.setdefault(Tag(tag), Watch(now))
 
     def under_way(self, tag: str) -> Watch | None:
@@ -71,14 +71,14 @@ class Watches:
 class Owned:
     """The batches that any record owns, read at most every ten seconds however many intents are to be settled.
 
-    What was bought meanwhile is missing: one candidate more, which its tag tells apart as soon as it has ended. After
-    a restart it is read anew.
+    A batch bought since the last read is missing: it is one candidate more, and its tag tells it apart as soon as it
+    has ended. A restart reads anew.
     """
 
     at: float | None = None
     ids: set[str] = field(default_factory=set)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Whoever waits for it gets what is read: one list of the API server for all, and no tenant's server."""
+    """Callers that wait for the lock share its result: one list call to the API server, none to a tenant's server."""
 
     async def seen(self, ledger: Ledger, now: float) -> set[str]:
         async with self.reading:
@@ -89,7 +89,7 @@ class Owned:
 
 @dataclass(slots=True)
 class Proofs:
-    """Under which tag batches were bought that may be ours. After a restart their results are read anew."""
+    """The tags of batches that may be ours. After a restart their results are read anew."""
 
     _seen_once: dict[BatchId, str] = field(default_factory=dict)
     _confirmed: dict[BatchId, str] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Proofs:
         return self._confirmed.get(BatchId(batch_id))
 
     def found(self, batch_id: str, tag: str, own: Collection[str]) -> str | None:
-        """The tag, once it is sure: one of our own at once, another one when two reads have shown it."""
+        """The tag, once it is certain: one of our own at once, another one when two reads have shown it."""
         key = BatchId(batch_id)
         if tag not in own and self._seen_once.get(key) != tag:
             self._seen_once[key] = tag
@@ -109,7 +109,7 @@ class Proofs:
 
 @dataclass(frozen=True, slots=True)
 class ShortRead:
-    """Since when (monotonic seconds) and how often results lacked lines, and how many the last read had."""
+    """Since when (monotonic seconds) and how often results lacked lines, and how many lines the last read had."""
 
     since: float
     reads: int
@@ -118,12 +118,12 @@ class ShortRead:
 
 @dataclass(slots=True)
 class ShortReads:
-    """Results that lacked lines, by batch and by what was missing. After a restart they are waited for once more."""
+    """Results that lacked lines, by batch and by kind of gap. After a restart they are waited for once more."""
 
     _reads: dict[tuple[BatchId, str], ShortRead] = field(default_factory=dict)
 
     def note(self, batch_id: str, what: str, found: int, now: float) -> ShortRead:
-        """A read that lacks more than one before it was cut: it says nothing, and the wait begins anew."""
+        """Notes a read with fewer lines than an earlier one: it was cut and says nothing, so the wait begins anew."""
         fresh = ShortRead(now, 0, found)
         before = self._reads.get((BatchId(batch_id), what), fresh)
         read = ShortRead(before.since, before.reads + 1, found) if found >= before.found else fresh
@@ -136,7 +136,7 @@ class ShortReads:
 
 @dataclass(slots=True)
 class Absences:
-    """Since when (monotonic seconds) something has not been there. After a restart it is waited for once more."""
+    """Since when (monotonic seconds) a thing has been absent. After a restart it is waited for once more."""
 
     _batches: dict[BatchId, float] = field(default_factory=dict)
     _sources: dict[Uid, float] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class Absences:
 
 @dataclass(frozen=True, slots=True)
 class TooDear:
-    """A batch that was measured and not bought, for so many USD; `at` is in monotonic seconds."""
+    """A batch that was measured and not bought, with its cost in USD; `at` is in monotonic seconds."""
 
     shard: int
     attempt: int
@@ -168,7 +168,7 @@ class TooDear:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The newest status of a run that this process has written, or held against its copy, and that version of it."""
+    """The newest status of a run that this process has written, or compared with its copy, and the version of it."""
 
     status: Status
     version: str
@@ -178,10 +178,11 @@ class Known:
 class Memory:
     """The memories of one process, each in the class that decides with it.
 
-    `records` holds, by resource, the newest record that was held against its copy: after a restart the copy is read
+    `records` holds, by resource, the newest record that was compared with its copy: after a restart the copy is read
     again. `too_dear` holds the batch that is above a resource's limit: after a restart it is measured again.
-    `cancel_asked` holds the batches that were asked to end: after a restart they are asked again, which is harmless.
-    `totals` holds how many requests batches were said to have: after a restart they are watched anew.
+    `cancel_asked` holds the batches whose cancellation was requested: after a restart it is requested again, which is
+    harmless. `totals` holds the number of requests that the API gave for batches: after a restart they are watched
+    anew.
     """
 
     purchases: Purchases = field(default_factory=Purchases)
@@ -196,7 +197,7 @@ class Memory:
     cancel_asked: set[BatchId] = field(default_factory=set)
 
     def forget(self, uid: str) -> None:
-        """A resource is gone, and with it what was remembered under its own name."""
+        """Forgets a resource that is gone, and what was remembered under its name."""
         self.records.pop(Uid(uid), None)
         self.too_dear.pop(Uid(uid), None)
         self.absences.source_is_there(uid)

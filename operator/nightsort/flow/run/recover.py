@@ -1,4 +1,4 @@
-"""Keeps a copy of the record beside it before anything is bought, and puts back what somebody has taken away."""
+"""Keeps a copy of the record beside it before anything is bought, and restores batches that somebody has removed."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
 UNSTORED = frozenset({Reason.CRD_OUTDATED, Reason.RECORD_TOO_LARGE})
-"""Why a store does not keep a whole record: then the copy has it."""
+"""Reasons why a store does not keep a whole record: then the copy has it."""
 
 
 async def keep(run: Run) -> None:
-    """Durable before anything is bought under an intent: a status that is wiped afterwards buys nothing again.
+    """Makes the copy durable before an intent buys anything: a run whose status is wiped later buys nothing again.
 
     Raises:
         Conflict: the copy has batches that the record lacks. Waiting, Stalled: it cannot be kept.
@@ -44,11 +44,11 @@ async def keep_if_possible(run: Run) -> None:
 
 
 async def recover(run: Run) -> None:
-    """At the beginning of a look: puts back batches that the record has lost since this process, or any, knew of them.
+    """Begins a pass: restores batches that the record has lost since this process, or any other, knew of them.
 
-    The copy is read at a process's first look at a resource, and whenever anybody else has written that since: what
-    another process has bought may have come and gone between two looks. Where there is a copy, it decides: another
-    process may have summed up what this one remembers. A resource that is finished, or to be deleted, is left as it is.
+    The copy is read in a process's first pass over a resource, and whenever anybody else has written the resource
+    since: a purchase by another process may have come and gone between two passes. Where there is a copy, it decides:
+    another process may have summed up what this one remembers. A resource that is finished or deleted is left alone.
 
     Raises:
         Conflict, Gone, Waiting, Stalled: as reading and writing do.
@@ -57,12 +57,12 @@ async def recover(run: Run) -> None:
     known = run.memory.records.get(Uid(uid))
     before = known.status if known else None
     if before is not None and is_behind(run.status, before):
-        await run.reload()  # mostly it is the watch that is behind
+        await run.reload()  # in most cases the watch is behind
     behind = before is not None and is_behind(run.status, before)
     if known is not None and not behind and known.version == run.resource.meta.resource_version:
         if run.status == known.status or completed(run.status, known.status) is run.status:
             rely(run)
-        else:  # it is read with less than was written
+        else:  # a read of the record has less than was written
             await complete(run, known.status, await copy_of(run))
         return None
     if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
@@ -72,7 +72,7 @@ async def recover(run: Run) -> None:
     except Interruption as interruption:
         if behind or run.status.plan is None:
             raise
-        # Nothing seems to be missing: what has ended is collected, and nothing is bought before it is surely so.
+        # Nothing seems to be missing: ended batches are collected, and nothing is bought before this is certain.
         logger.warning("%s: %s", run.resource.meta.key, interruption.message)
         run.doubt = interruption
         return None
@@ -97,12 +97,12 @@ async def recover(run: Run) -> None:
 
 
 async def complete(run: Run, base: Status, kept: Status | None) -> None:
-    """Puts back what the store has dropped, or has not taken, of a record that memory or the copy has whole.
+    """Restores the parts of a record that the store has dropped or refused, from memory or the copy.
 
-    As long as it would do so again the run goes on from there, without buying anything.
+    As long as the store would drop them again, the run goes on from the whole record without buying anything.
 
     Raises:
-        Conflict: the status was behind. Gone, Waiting, Stalled: as reading and writing do.
+        Conflict: the status was outdated. Gone, Waiting, Stalled: as reading and writing do.
     """
     newest = await run.services.ledger.load(run.resource.meta)
     if newest is None:
@@ -135,7 +135,7 @@ async def copy_of(run: Run) -> Status | None:
 
 
 async def make_whole(run: Run, *, copied: bool) -> None:
-    """Where neither a copy nor memory has more batches than the record: nothing was bought that it does not know."""
+    """Trusts a record with which neither a copy nor memory disagrees: it knows of all that was bought."""
     if has_lost_its_beginning(run.status):
         await run.ensure_newest()
         status = from_the_beginning(run.status)
@@ -143,19 +143,19 @@ async def make_whole(run: Run, *, copied: bool) -> None:
         await run.warn(
             Reason.RECORD_RESTORED, "the status had lost all batches before any was bought: its source is read anew"
         )
-    elif not copied and is_in_flight(run.status):  # an earlier version's
+    elif not copied and is_in_flight(run.status):  # a run of an earlier version
         rely(run)
         await keep_if_possible(run)
 
 
 def rely(run: Run) -> None:
-    """The record has all that its copy has."""
+    """Marks the record as having all that its copy has."""
     run.checked, run.doubt = True, None
     run.memory.records[Uid(run.resource.meta.uid)] = Known(run.status, run.resource.meta.resource_version)
 
 
 async def begins_anew(run: Run, word_before: str) -> bool:
-    """Whether a person has said, since the last time, that a run whose status is empty is to begin anew."""
+    """Whether a person has asked, since the last time, that a run with an empty status begin anew."""
     word = run.resource.meta.begin_anew
     if run.status.batches or run.status.plan is not None or word in ("", word_before):
         return False
@@ -169,7 +169,7 @@ async def begins_anew(run: Run, word_before: str) -> bool:
 
 
 async def whole_status(services: Services, memory: Memory, resource: Resource) -> Status:
-    """A status with what it may have lost, where nothing is to be written any more, and nothing may wait."""
+    """A status with the batches that it may have lost, for when nothing is written any more and nothing may wait."""
     known = memory.records.get(Uid(resource.meta.uid))
     before = known.status if known else None
     try:

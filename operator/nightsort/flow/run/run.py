@@ -1,4 +1,4 @@
-"""One resource under work: its newest version, and the one door through which its status is written."""
+"""One resource in work: its newest version, and the only way to write its status."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ CONFIRM_TRIES = 5
 
 @dataclass(slots=True)
 class Run:
-    """`found` are the verdicts of the rows that were stored since the last write, `step` what is being done.
+    """`found` are the verdicts of the rows that were stored since the last write, `step` the action in progress.
 
-    `checked` is whether the record was held against its copy in this look. `doubt` is why that could not be done, or
-    has to be done once more: until it is, nothing is bought, and no run ends. `stored` is what stands in the store,
-    where the record has more than that keeps: the copy has it, and the run goes on from there.
+    `checked` says whether this pass has compared the record with its copy. `doubt` is the reason why it could not, or
+    must do it once more: until then, nothing is bought, and no run ends. `stored` is the content of the store where
+    that keeps less than the record has: the copy has the whole, and the run goes on from it.
     """
 
     resource: Resource
@@ -59,26 +59,26 @@ class Run:
         return self.services.clock.now()
 
     def passed(self) -> float:
-        """Seconds of the monotonic clock: for how long something has lasted, whoever sets the other clock."""
+        """Seconds of the monotonic clock, which measures durations even if somebody sets the other clock."""
         return self.services.clock.monotonic()
 
     def render_status(self, status: Status, summary: ConditionSummary) -> Status:
-        """The status as it would be written, with all that is derived from it."""
+        """The status as it would be written, with all derived fields."""
         return report(self.resource, status, summary, self.services.prices, self.now())
 
     async def save(self, status: Status, summary: ConditionSummary) -> None:
-        """Writes the status, guarded; what is the same already is not written again.
+        """Writes the status, guarded by the record's version; an unchanged status is not written again.
 
-        Whoever writes labels or annotations all the time is no reason to begin anew: what was decided by still holds.
+        A concurrent write of labels or annotations does not stop this write: the decision still holds.
 
         Raises:
-            Conflict, Gone, Waiting: see Ledger.save. Conflict also where the newest version turned out to be finished,
+            Conflict, Gone, Waiting: see Ledger.save. Conflict also where the newest version is a finished run,
                 which is never written again.
         """
         await self._save(status, summary, lambda newest: newest.spec == self.spec)
 
     async def save_results(self, status: Status, summary: ConditionSummary) -> None:
-        """The same for what follows from answers that are stored: it holds whatever becomes of the spec meanwhile."""
+        """Writes figures of answers that are stored: they hold even if the spec has changed meanwhile."""
         await self._save(status, summary, lambda newest: True)
 
     async def _save(self, status: Status, summary: ConditionSummary, holds: Callable[[Resource], bool]) -> None:
@@ -102,9 +102,9 @@ class Run:
                 break
 
     async def _keep_before(self, told: Status) -> None:
-        """The copy goes first where it is not to bring back what goes for good, and where it is the only other place.
+        """Writes the copy first where it must not restore removed batches, or is the only other place.
 
-        What was collected is not asked for again: figures that a store drops afterwards would be gone.
+        Collected batches are not retrieved again: figures that a store drops afterwards would be lost.
         """
         if removes(self.status, told):
             await self.keep(told, removing=True)
@@ -112,10 +112,10 @@ class Run:
             await self.keep_if_possible(told)
 
     async def _write(self, told: Status) -> tuple[Status, Meta]:
-        """What was written, and its version: where it is too large for its place, with all that is over summed up.
+        """Returns the written status and its version; a status too large for its place has all ended batches summed up.
 
         Raises:
-            Stalled: that is too large as well. What the copy may know, it knows.
+            Stalled: the summed-up status is too large as well. The copy is updated as far as it can be.
         """
         services, meta = self.services, self.resource.meta
         try:
@@ -124,7 +124,7 @@ class Run:
             if refused.reason != Reason.TOO_LARGE:
                 raise
             self.services.metrics.unrecorded(refused.reason)
-        # No copy has an intent before the record, nor a record that may lack something in the place of a whole one.
+        # The copy must not have an intent before the record, nor a doubtful record in the place of a whole one.
         if intends(self.status, told) or not self.is_whole():
             raise too_large(meta)
         smaller = smallest(told)
@@ -136,11 +136,11 @@ class Run:
         except Stalled as refused:
             if told.batches != self.status.batches:
                 await self.keep_if_possible(told)
-                self.memory.records.pop(Uid(meta.uid), None)  # the next look goes on from the copy
+                self.memory.records.pop(Uid(meta.uid), None)  # the next pass goes on from the copy
             raise (too_large(meta) if refused.reason == Reason.TOO_LARGE else refused) from refused
 
     async def say(self, summary: ConditionSummary) -> None:
-        """Says how the run stands and nothing else: beside what is stored, where the record has more than that.
+        """Writes the run's state and nothing else: into the stored status, where that has less than the record.
 
         Raises: see `save`.
         """
@@ -153,7 +153,7 @@ class Run:
         return None
 
     async def keep_if_possible(self, status: Status) -> None:
-        """What the copy lacks is found out by the tag, or collected again; nothing waits for it."""
+        """Updates the copy; a failure holds nothing up, since tags or another collection supply what it lacks."""
         try:
             await self.keep(status)
         except Conflict as conflict:
@@ -163,26 +163,26 @@ class Run:
             logger.warning("%s: the copy of the record is behind: %s", self.resource.meta.key, interruption.message)
 
     async def _demand_that_nothing_is_lost(self, newest: Resource) -> None:
-        """What looks as it did may have been written to and then been wiped: the copy tells.
+        """Reads the copy, since an unchanged status may have been written to and wiped afterwards.
 
         Raises:
-            Conflict: it has batches that the record lacks. Waiting, Stalled: it cannot be read.
+            Conflict: the copy has batches that the record lacks. Waiting, Stalled: it cannot be read.
         """
         kept = (await self.services.ledger.kept_record(newest.meta)).status
         if kept is not None and lost(newest.status, kept):
             raise Conflict(newest.meta.key)
 
     def demand_no_doubt(self) -> None:
-        """Raises why the record is to be held against its copy first, if it is."""
+        """Raises the doubt about the record, if there is any."""
         if self.doubt is not None:
             raise self.doubt
 
     def is_whole(self) -> bool:
-        """Whether the record was held against its copy, and has all that is known."""
+        """Whether the record was compared with its copy, and has all that is known."""
         return self.stored is not None or (self.checked and self.doubt is None)
 
     def unstored(self) -> Stalled | None:
-        """Why the store does not keep the whole of the record, if it does not."""
+        """The reason why the store does not keep the whole record, if it does not."""
         return self.doubt if self.stored is not None and isinstance(self.doubt, Stalled) else None
 
     def _saved(self, meta: Meta, told: Status) -> None:
@@ -202,7 +202,7 @@ class Run:
         try:
             await self.services.ledger.keep_record(self.resource.meta, status, removing=removing)
         except Conflict:
-            self.memory.records.pop(Uid(self.resource.meta.uid), None)  # the next look reads the copy
+            self.memory.records.pop(Uid(self.resource.meta.uid), None)  # the next pass reads the copy
             raise
         except Stalled as stalled:
             if stalled.reason != Reason.TOO_LARGE:
@@ -210,7 +210,7 @@ class Run:
             logger.warning("%s: no copy of the record is kept: %s", self.resource.meta.key, stalled.message)
 
     def _has_the_record_of(self, newest: Resource) -> bool:
-        """Whether nobody has written the record since it was read, and the resource is not to go."""
+        """Whether nobody has written the record since it was read, and the resource is not being deleted."""
         if newest.meta.resource_version == self.resource.meta.resource_version:
             return True
         same = as_kept(newest.status) == as_kept(self.status)
@@ -219,7 +219,7 @@ class Run:
     async def save_surely(self, change: Callable[[Status], tuple[Status, ConditionSummary] | None]) -> None:
         """Writes a change that holds whatever else was written meanwhile, such as the id of a batch that was bought.
 
-        `change` makes it of the newest status, or None where that needs it no longer.
+        `change` derives it from the newest status; None means that the status does not need it any more.
         """
         for attempt in range(CONFIRM_TRIES):
             wanted = change(self.status)
@@ -234,7 +234,7 @@ class Run:
         return None
 
     async def ensure_newest(self) -> None:
-        """Where no guarded write stands between a decision and its effect.
+        """Checks for a newer record where no guarded write stands between a decision and its effect.
 
         Raises:
             Conflict: the record was written since it was read. Gone: the resource is not there any more.
@@ -248,7 +248,7 @@ class Run:
 
     async def reload(self) -> None:
         self.resource = await self._newest()
-        self.doubt = Conflict(self.resource.meta.key)  # what was written meanwhile may be less than what was known
+        self.doubt = Conflict(self.resource.meta.key)  # the concurrent write may have less than was known
 
     async def _newest(self) -> Resource:
         newest = await self.services.ledger.load(self.resource.meta)
@@ -267,7 +267,7 @@ class Run:
 
 
 def too_large(meta: Meta) -> Stalled:
-    """In few words, since they may have to find room themselves."""
+    """A short message, since it may have to find room in the status itself."""
     return Stalled(
         f"{meta.key} has no room for its record beside spec and annotations: remove annotations, such as kubectl's "
         "last-applied one. Nothing more is bought; what is paid for is collected by the copy of the record",
@@ -276,5 +276,5 @@ def too_large(meta: Meta) -> Stalled:
 
 
 def as_kept(status: Status) -> str:
-    """A status in the form in which it is stored, where times have no fractions of a second."""
+    """A status in its stored form, where times have no fractions of a second."""
     return status.model_dump_json(by_alias=True, exclude_none=True)

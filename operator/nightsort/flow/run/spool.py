@@ -17,14 +17,14 @@ from nightsort.domain.request import CLOSING, OPENING, SEPARATOR
 from nightsort.flow.run.disk import SCRATCH, Scratch, refused
 
 LARGE_BYTES = 10_000_000
-"""From here on the loop does not wait for the kernel to free the file: 256 MB take it a tenth of a second."""
+"""Bytes. Larger files are freed without the event loop waiting for the kernel: 256 MB take a tenth of a second."""
 SYNCED_AT_ONCE = 1_000_000
-"""Bytes that the loop waits for until they are on the disk; for more, a thread does."""
+"""Bytes that the event loop itself writes to the disk; a thread writes larger pieces."""
 ROWS_PER_CHUNK = 1_000
 
 
 class _Spool:
-    """A file that is written once and then read; every failure of the system comes out as a Stalled that names it."""
+    """A file that is written once and then read; every system failure is raised as a Stalled that names it."""
 
     def __init__(self, scratch: Scratch = SCRATCH) -> None:
         self._scratch = scratch
@@ -46,7 +46,7 @@ class _Spool:
             Thread(target=self._close).start()
 
     def _close(self) -> None:
-        with contextlib.suppress(OSError):  # what a full disk did not take is written once more, and is not needed
+        with contextlib.suppress(OSError):  # data that a full disk refused is flushed once more, and is not needed
             self._file.close()
 
     def _write(self, content: bytes) -> int:
@@ -57,10 +57,10 @@ class _Spool:
             raise refused(error, self._scratch.place, self._written) from error
 
     async def seal(self) -> None:
-        """Everything is on the disk when this returns: a disk that is full shows before anything is intended.
+        """Puts everything on the disk: a full disk is noticed before any intent is written.
 
         Raises:
-            Stalled: it is not, by the name of what is in the way.
+            Stalled: the data is not on the disk; the message names the cause.
         """
         try:
             if self._written < SYNCED_AT_ONCE:
@@ -72,9 +72,9 @@ class _Spool:
 
 
 class BodySpool(_Spool):
-    """The body of one create call, request by request. `size` is in bytes, with everything that stands around them.
+    """The body of one create call, request by request. `size` is in bytes, including everything around the requests.
 
-    `handed_out` are the bytes that were read from the body: as long as they are fewer than `size`, nobody has it whole.
+    `handed_out` counts the bytes read from the body: as long as they are fewer than `size`, nobody has it whole.
     """
 
     def __init__(self, scratch: Scratch = SCRATCH) -> None:
@@ -93,12 +93,12 @@ class BodySpool(_Spool):
         self.requests += 1
 
     async def seal(self) -> None:
-        """Nothing can be added afterwards."""
+        """Ends the body; nothing can be added afterwards."""
         self._write(CLOSING)
         await super().seal()
 
     def body(self) -> BinaryIO:
-        """The whole body of a sealed spool, to be read from its start."""
+        """The whole body of a sealed spool, read from its start."""
         self._file.seek(0)
         return cast(BinaryIO, self)
 
@@ -113,14 +113,14 @@ class BodySpool(_Spool):
 
     @property
     def surely_unsent(self) -> bool:
-        """A body without its end is none: whoever was handed no more than that has accepted nothing."""
+        """Whether all bytes were read. A server that was sent a body without its end has accepted nothing."""
         return self.handed_out < self.size
 
 
 class Guarded:
-    """A file of so many bytes that is to be read once; `may_go_on` hears how many were read, and raises to end it.
+    """A file of known size that is read once; `may_go_on` gets the number of bytes read so far, and raises to stop it.
 
-    Asked before every read, but not once all is read: what is cut off in between is surely no whole body.
+    It is called before every read, but not once all is read: a body cut off in between is certainly incomplete.
     """
 
     def __init__(self, file: BinaryIO, size: int, may_go_on: Callable[[int], None]) -> None:
@@ -138,7 +138,7 @@ class Guarded:
 
 
 class RowSpool(_Spool):
-    """Rows, written once and read once by each sink; a line of the file holds a chunk of them."""
+    """Rows, written once and read once by each sink; each line of the file holds a chunk of them."""
 
     def __init__(self, scratch: Scratch = SCRATCH) -> None:
         super().__init__(scratch)
@@ -172,7 +172,7 @@ class RowSpool(_Spool):
             self._file.seek(0)
             for line in self._file:
                 yield self._decode(line)
-                await asyncio.sleep(0)  # nothing else here gives way to the loop
+                await asyncio.sleep(0)  # nothing else in this loop gives other tasks a turn
         except OSError as error:
             raise refused(error, self._scratch.place, self._written) from error
 

@@ -1,4 +1,4 @@
-"""Where nobody asks for traces."""
+"""The tracer for when traces are off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nightsort.api.resource import Meta, Resource
 
 
 class NullTraces:
-    """Tells nothing."""
+    """Records nothing."""
 
     def step(self, meta: Meta, name: str, batch: str | None) -> AbstractContextManager[None]:
         return nullcontext()

@@ -1,1 +1,1 @@
-"""Buys batches: a shard, its intent, the create call, halves of what was refused."""
+"""Buys batches: a shard, its intent, the create call, and parts of refused batches."""

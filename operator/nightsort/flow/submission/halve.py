@@ -1,4 +1,4 @@
-"""Finds what the API refuses of a batch: it is sent in smaller parts, until a request that is refused stands alone."""
+"""Finds the refused requests of a batch: tickets are sent in smaller parts, until a refused request stands alone."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from nightsort.flow.run.spool import RowSpool
 
 logger = logging.getLogger(__name__)
 MOST_REFUSALS = 200
-"""Creates of a run that may be refused: some ten requests among 100,000 are found with them."""
+"""Number of creates of a run that may be refused: they find some ten bad requests among 100,000."""
 MOST_WITHOUT_A_SALE = 40
-"""The same where the API has taken nothing yet: it may well be something that all requests have."""
+"""The same limit where the API has accepted nothing yet: the fault may well be in all requests."""
 SHOWN_ID_CHARS = 64
 
 
@@ -31,7 +31,7 @@ async def halve(run: Run, record: BatchRecord, sent: list[str], refusal: Refused
     `sent` are the ids of the batch's tickets, in the order of its requests. Each part is an intent of its own.
 
     Raises:
-        Rejected: too much was refused already.
+        Rejected: too many creates were refused already.
     """
     logger.warning("%s: %s", run.resource.meta.key, refusal.message)
     any_sold = any(one.id for one in run.status.batches)
@@ -45,7 +45,7 @@ async def halve(run: Run, record: BatchRecord, sent: list[str], refusal: Refused
     if record.requests == 1:
         return await leave_out(run, record, sent[0], refusal)
     at = position(record, sent, refusal)
-    # All before the one that the API has named, that one alone, or a half.
+    # The parts: all requests before the one that the API has named, that one alone, or a half.
     most = record.requests // 2 if at is None else max(at, 1)
     update = {"state": BatchState.RELEASED, "seen": None, "most": most}
     await settle(run, record, lambda status, intent: counted(put(status, intent.model_copy(update=update))))
@@ -54,7 +54,7 @@ async def halve(run: Run, record: BatchRecord, sent: list[str], refusal: Refused
 
 
 def position(record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> int | None:
-    """Of the request that the API has named, by its index or its custom_id."""
+    """The position of the request that the API has named, by its index or its custom_id."""
     if refusal.custom_id is not None:
         for index, ticket_id in enumerate(sent):
             if custom_id.encode(record.tag, ticket_id) == refusal.custom_id:
@@ -71,7 +71,7 @@ def counted(status: Status) -> Status:
 
 
 async def leave_out(run: Run, record: BatchRecord, ticket_id: str, refusal: RefusedBatch) -> None:
-    """The one request that is refused alone gets its row; nothing was bought for it."""
+    """Stores the row of a request that is refused alone; nothing was bought for it."""
     reason = f"the API refuses this request ({refusal.answer})"
     with RowSpool(run.services.scratch) as rows:
         rows.add(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model))
@@ -94,9 +94,9 @@ async def leave_out(run: Run, record: BatchRecord, ticket_id: str, refusal: Refu
 
 
 async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> None:
-    """Of attempts that travelled together each half goes on its own; one alone ends with the verdicts that it has.
+    """Splits attempts that travelled together; a single one ends with the verdicts that its tickets have.
 
-    Its tickets were taken once: what is refused now is not one of them, but what the batch became.
+    Its tickets were accepted once: the refusal concerns not one of them, but the batch as a whole.
     """
     parents = parents_of(run.status, record)
     half = parents[: len(parents) // 2]

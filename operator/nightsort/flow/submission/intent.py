@@ -15,14 +15,14 @@ from nightsort.flow.submission.shard import Shard
 from nightsort.ports import BatchApi
 
 MOST_ID_CHARS = 128
-"""As the record has room for; the API's ids are far shorter."""
+"""Length that the record has room for; the API's ids are far shorter."""
 
 
 async def seen_of(run: Run, api: BatchApi, tag: str) -> Seen:
-    """What tells later whose account was bought from, and which of its batches were there before.
+    """Notes the account that is bought from and its newest batch, to recognise both later.
 
     Raises:
-        Stalled: it is not known to be that of an intent whose outcome is open.
+        Stalled: the account is not known to be that of an intent whose outcome is open.
     """
     newest = await api.newest()
     await refuse_another_account(run, api)
@@ -39,14 +39,14 @@ async def seen_of(run: Run, api: BatchApi, tag: str) -> Seen:
 async def intend(
     run: Run, submission: Submission, shard: Shard, tag: str, seen: Seen | None = None
 ) -> BatchRecord | None:
-    """Writes the intent, durable before anything is bought; None where there is nothing to do."""
+    """Writes the intent, durable before anything is bought; None where nothing is left to send."""
     if not shard.tickets and not submission.parents:
         await run.save(without_tickets(run.status, submission), progress(run.status))
         return None
     if shard.long_ids:
         await run.services.ledger.keep_long_ids(run.resource.meta, tag, shard.long_ids)
     earlier = find(run.status, submission.shard, submission.attempt)
-    # Of an earlier attempt, whose results are gone by now.
+    # A previous attempt's tickets, whose results are gone by now.
     lost = max(sum(parent.left for parent in submission.parents) - shard.tickets, 0)
     record = BatchRecord(
         shard=submission.shard,
@@ -79,7 +79,7 @@ async def intend(
 
 
 def advanced(before: Status, status: Status, submission: Submission, shard: Shard, record: BatchRecord) -> Status:
-    """The source's cursor after this shard; what a released range had more than fits now becomes a shard of its own.
+    """The source's cursor after this shard; the part of a released range that did not fit becomes a shard of its own.
 
     `before` is the status without this record.
     """
@@ -114,7 +114,7 @@ def advanced(before: Status, status: Status, submission: Submission, shard: Shar
 
 
 def without_tickets(status: Status, submission: Submission) -> Status:
-    """Nothing was left to send: the source has ended, or the released range is empty by now."""
+    """Notes that nothing was left to send: the source has ended, or the released range is empty by now."""
     if submission.through is None:
         return status.model_copy(update={"source_exhausted": True})
     kept = tuple(

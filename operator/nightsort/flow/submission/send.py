@@ -1,4 +1,4 @@
-"""Sends a shard under its intent, and settles the intent by the answer."""
+"""Sends a shard under its intent, and settles the intent by the API's answer."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ SOONEST_LATE = timedelta(seconds=30)
 
 
 async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) -> None:
-    """Does what was intended. When the answer is lost, the intent stays until it is known what was bought.
+    """Sends the intended batch. When the answer is lost, the intent stays until it is known what was bought.
 
     Raises:
-        Interruption: nothing was bought, and the intent is released; or it was, and could not be written down.
-        Exception: whatever it was, the body had not left as a whole, and the intent is released.
+        Interruption: nothing was bought, and the intent is released; or a batch was, and could not be written down.
+        Exception: any other error; the body was not sent as a whole, and the intent is released.
     """
     try:
         batch = await send(run, api, record, shard)
@@ -53,7 +53,7 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) 
     except Interruption:
         await settle(run, record, released)
         raise
-    except Exception:  # an accident of any kind must not make its tickets wait for the grace
+    except Exception:  # no error of any kind must make its tickets wait for the grace
         if shard.spool.surely_unsent:
             await settle(run, record, released)
         raise
@@ -65,7 +65,7 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) 
 
 
 async def leave_open(run: Run, record: BatchRecord, unknown: OutcomeUnknown) -> None:
-    """The intent stays, with the API's answer where there was one: what it bought is found out."""
+    """Keeps the intent, with the API's answer where there was one: adoption finds out what it bought."""
     answer = unknown.answer[:MOST_ANSWER_CHARS] or None
     said = f"the answer to a create call of {record.requests:,} requests was lost"
     if answer:
@@ -76,7 +76,7 @@ async def leave_open(run: Run, record: BatchRecord, unknown: OutcomeUnknown) -> 
 
 
 async def send(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) -> Batch | None:
-    """Gives their rows to tickets that cannot be sent, and buys a batch for the others; None where there are none.
+    """Stores the rows of unsendable tickets, and buys a batch for the others; None where there are none.
 
     The rows come after the intent, whose guarded write has shown that the ledger knows nothing newer of these tickets.
     """
@@ -86,17 +86,17 @@ async def send(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) -> Ba
         return None
     refuse_when_late(run, record)
     await keep(run)
-    await run.services.ledger.ensure_recordable(run.resource.meta)  # whether the intent itself was kept as a whole
+    await run.services.ledger.ensure_recordable(run.resource.meta)  # whether the store kept the whole intent
     refuse_when_late(run, record)
     body = Guarded(shard.spool.body(), shard.spool.size, partial(refuse_when_late, run, record))
     return await api.create(cast(BinaryIO, body), shard.spool.size, record.tag)
 
 
 def refuse_when_late(run: Run, record: BatchRecord, sent: int = 0) -> None:
-    """A process that was paused does not go on buying: another one may be about to release the intent.
+    """Keeps a process that was paused from buying: another one may be about to release the intent.
 
-    Most of the grace is left for the call itself, and for the list to show what it bought. Asked again before every
-    piece of the body, of which so many bytes were `sent`: a process can be paused between any two instructions. The
+    Most of the grace is left for the call itself, and for the list to show what it bought. The check is repeated
+    before every piece of the body, after `sent` bytes: a process can be paused between any two instructions. The
     monotonic clock may stand still while a machine sleeps, and the other one may be set: the later one counts.
 
     Raises:
@@ -104,7 +104,7 @@ def refuse_when_late(run: Run, record: BatchRecord, sent: int = 0) -> None:
     """
     grace = run.services.grace
     limit = min(max(grace / 10, SOONEST_LATE), grace / 2)
-    if sent:  # a large body may take as long as a create may
+    if sent:  # sending a large body may take as long as a create may
         limit = min(limit + grace / 2, grace * 3 / 4)
     watch = run.memory.watches.under_way(record.tag)
     waited = timedelta(seconds=run.services.clock.monotonic() - watch.since) if watch else timedelta(0)

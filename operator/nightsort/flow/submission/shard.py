@@ -27,7 +27,7 @@ from nightsort.ports import Source
 IDS_PER_READ = 1_000
 TICKETS_AT_ONCE = 500
 CHARS_AT_ONCE = 1_000_000
-"""Encoded before the event loop has its turn: a few milliseconds' work, or of HTML a few more."""
+"""Bytes that are encoded before other tasks have their turn: a few milliseconds' work, a few more for HTML."""
 EMPTY = "the ticket has no text that the template could use"
 TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
 GROWN = "the tickets to be sent again have grown beyond shards.maxBytes"
@@ -37,7 +37,7 @@ LEFT = "the ticket left the source before it could be sent again"
 
 @dataclass(slots=True)
 class Shard:
-    """What a shard will carry: requests in the spool, rows for tickets that cannot be sent, the source's cursor."""
+    """The content of a shard: requests in the spool, rows for tickets that cannot be sent, the source's cursor."""
 
     spool: BodySpool
     unsendable: RowSpool
@@ -102,9 +102,9 @@ class ShardBuilder:
                 await asyncio.sleep(0)
 
     async def take_again(self, source: Source, parents: Sequence[BatchRecord]) -> None:
-        """Takes the tickets that earlier attempts left; those that have left the source get a row that says so."""
+        """Takes the tickets that earlier attempts left; tickets that have left the source get a row that says so."""
         api = await self._run.services.connections.api(self._run.resource)
-        wanted: dict[str, None] = {}  # two attempts may have asked for one id, which is answered once
+        wanted: dict[str, None] = {}  # two attempts may have asked for one id, which needs one answer
         for parent in parents:
             async for judged in to_ask_again(self._run, api, parent):
                 wanted[judged.id] = None
@@ -120,7 +120,7 @@ class ShardBuilder:
         """Whether there was room for the ticket.
 
         Raises:
-            Rejected: its id was there before, so that its answer could not be told from the other's.
+            Rejected: another ticket had this id before, so that their answers could not be told apart.
         """
         if self._shard.tickets >= self._shards.max_requests or self._shard.spool.requests >= self._most:
             return False
@@ -157,7 +157,7 @@ class ShardBuilder:
 
 
 def portions(page: Sequence[Ticket]) -> Iterator[Sequence[Ticket]]:
-    """Some tickets at a time, and fewer where they are long."""
+    """Chunks of tickets, which have fewer tickets where these are long."""
     start = chars = 0
     for end, ticket in enumerate(page, 1):
         chars += sum(map(len, ticket.fields.values()))

@@ -39,16 +39,16 @@ async def submit(run: Run, submission: Submission) -> None:
 
 
 async def make_room(run: Run, submission: Submission) -> None:
-    """Sums up what is over, where the record has no room for another batch. What was released has its entry already.
+    """Sums up ended batches, where the record has no room for another one. A released intent has its entry already.
 
     Raises:
-        Waiting, Rejected: what is in flight needs all of it.
+        Waiting, Rejected: the batches in flight need all the room.
     """
     earlier = find(run.status, submission.shard, submission.attempt)
     if earlier is not None and earlier.most is None:
         return
     room = Room.beside(run.spec, run.services.places)
-    # What is sent again has its entry already, and its half at the most another one.
+    # A range that is sent again has its entry already, and its half needs at most another one.
     again = submission.parents or submission.through is not None
     status = with_room(run.status, room.for_retries() if again else room)
     if status is not run.status:

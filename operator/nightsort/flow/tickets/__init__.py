@@ -1,1 +1,1 @@
-"""The tickets of a run: read, kept for retries, sampled, held to their place."""
+"""The tickets of a run: read, kept for retries, sampled, and bound to their place."""

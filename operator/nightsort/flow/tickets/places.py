@@ -1,4 +1,4 @@
-"""Holds source and results of a run to the places where it began, since a Secret may come to name other ones."""
+"""Binds a run to the places of its source and results at its beginning, since a Secret may name other places later."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ OTHER_RESULTS = (
 
 
 async def with_places(plan: Plan, source: Source, sinks: Sequence[Sink]) -> Plan:
-    """The plan with where its tickets are and its rows go."""
+    """The plan with the places of its tickets and of its rows."""
     return plan.model_copy(
         update={"source_place": await marks_of([source]), "results_place": await marks_of(placed(sinks))}
     )
 
 
 async def hold_source(run: Run, source: Source) -> None:
-    """Raises Stalled where the source is in another place than the plan's."""
+    """Raises Stalled where the source is in another place than the plan says."""
     if run.status.plan is not None:
         await hold(run.status.plan.source_place, [source], OTHER_SOURCE)
 
 
 async def hold_results(run: Run, sinks: Iterable[Sink]) -> None:
-    """Raises Stalled where rows would go to another place than the plan's."""
+    """Raises Stalled where rows would go to another place than the plan says."""
     if run.status.plan is not None:
         await hold(run.status.plan.results_place, placed(sinks), OTHER_RESULTS)
 
 
 async def hold(known: Sequence[str], places: Sequence[object], message: str) -> None:
-    """A run that an earlier version began knows no place, and goes on."""
+    """A run of an earlier version has no place in its plan, and goes on."""
     if known and not set(known) & set(await marks_of(places)):
         raise Stalled(message, reason=Reason.DATABASE_CHANGED)
 
@@ -50,7 +50,7 @@ def placed(sinks: Iterable[Sink]) -> Sequence[Sink]:
 
 
 async def marks_of(places: Sequence[object]) -> tuple[str, ...]:
-    """Of the one among them that has a place."""
+    """The place of the one among them that has one."""
     for each in places:
         if isinstance(each, Placed):
             return tuple(await each.place())

@@ -1,4 +1,4 @@
-"""Pre-flight's look at the tickets: how long their texts are, and what some of them come to in tokens."""
+"""Pre-flight's sample of the tickets: the length of their texts, and the tokens of some of them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from nightsort.domain.request import Encoder, bytes_of
 from nightsort.ports import BatchApi, Source
 
 LOOKED_AT = 5_000
-"""Tickets. Of a source that has more, each batch is measured again when its texts are on disk, before it is bought."""
+"""Tickets. If a source has more, each batch is measured again before it is bought, when its texts are on disk."""
 SAMPLED_TEXTS = 20
 MOST_TEXT_CHARS = 5_000
-"""Of a sampled text: all of them together are far below any model's window."""
+"""Characters of a sampled text: all of them together are far below any model's window."""
 LEAST_TEXT = "x"
 
 
 @dataclass(slots=True)
 class Sample:
-    """What was seen of a source: how many texts of how many bytes as they are sent, and some from beginning to end."""
+    """The sample: the number of texts, their bytes as they are sent, and some of the texts from all of the source."""
 
     looked: int = 0
     texts: int = 0
@@ -35,13 +35,13 @@ class Sample:
     sampled: list[str] = field(default_factory=list)
 
     def of_all(self, tickets: int) -> tuple[int, int]:
-        """Requests and bytes of texts, if all tickets are like those that were looked at."""
+        """Requests and bytes of texts, if all tickets are like the sampled ones."""
         seen = max(self.looked, 1)
         return -(-self.texts * tickets // seen), -(-self.text_bytes * tickets // seen)
 
 
 class Spread:
-    """Some of many texts, from the first to the last, however many there will be."""
+    """Some of many texts, spread from the first to the last, whatever their final number."""
 
     def __init__(self) -> None:
         self._seen, self._apart = 0, 1
@@ -57,12 +57,12 @@ class Spread:
         self._seen += 1
 
     def few(self) -> bool:
-        """Whether they are too few to tell anything of others."""
+        """Whether they are too few to tell anything about others."""
         return len(self.texts) < SAMPLED_TEXTS
 
 
 async def sample(source: Source, encoder: Encoder, tickets: int) -> Sample:
-    """Reads a source to its end while it is small, else its beginning."""
+    """Reads a small source to its end, and only the beginning of a large one."""
     seen = Sample()
     apart = max(min(tickets, LOOKED_AT) // SAMPLED_TEXTS, 1)
     async for page in source.tickets():
@@ -80,7 +80,7 @@ async def sample(source: Source, encoder: Encoder, tickets: int) -> Sample:
 
 
 async def counted(spec: Spec, model: ModelFacts, api: BatchApi, texts: Sequence[str]) -> Tokens:
-    """Two calls tell it: the prompt with all these texts at once, and the prompt with the least that can be sent.
+    """Token counts from two calls: the prompt with all these texts at once, and the prompt with the least text.
 
     Where there are no texts, the prompt's own words stand for them.
 
@@ -105,24 +105,24 @@ async def counted_whole(spec: Spec, api: BatchApi, texts: Sequence[str]) -> tupl
 
 
 def with_sample(tokens: Tokens, whole: int, texts: Sequence[str]) -> Tokens:
-    """The counts with these texts as their sample, which come to so many tokens with the prompt."""
+    """The counts with these texts as their sample; `whole` are the tokens of the prompt and the texts."""
     sample = max(whole - tokens.prompt + 1, 1)  # the least text is a token of its own
     size = sum(bytes_of(msgspec.json.encode(text)) for text in texts)
     return tokens.model_copy(update={"sample": sample, "sample_bytes": size})
 
 
 async def recounted(spec: Spec, api: BatchApi, tokens: Tokens, texts: Spread) -> Tokens:
-    """The counts by these texts, where they have more tokens for their size than the sample; else as they are."""
+    """The counts by these texts, if they have more tokens for their size than the sample; else unchanged."""
     fresh = with_sample(tokens, *await counted_whole(spec, api, texts.texts))
     denser = fresh.sample * tokens.sample_bytes > tokens.sample * fresh.sample_bytes
     return fresh if denser else tokens
 
 
 def refuse_too_long(model: ModelFacts, tokens: Tokens, requests: int, text_bytes: int) -> None:
-    """Holds an average request against what the model can read at once.
+    """Checks an average request against the model's context window.
 
     Raises:
-        Rejected: it is longer, so that most requests would come back as errors.
+        Rejected: the request is longer, so that most requests would come back as errors.
     """
     average = tokens.prompt + text_bytes * tokens.sample // tokens.sample_bytes // max(requests, 1)
     if model.max_input_tokens is not None and average > model.max_input_tokens:

@@ -1,6 +1,6 @@
-"""The tickets of a run, where its source may have other ones later: those that pre-flight has counted, and no others.
+"""Limits a run to the tickets that pre-flight has counted, where its source may have others later.
 
-Their ids are kept beside the resource, since a pod has no lasting disk, in blocks: a shard reads those that it needs.
+Their ids are kept beside the resource in blocks, since a pod has no lasting disk; a shard reads the blocks it needs.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ IDS_PER_READ = 5_000
 
 
 async def source_of(run: Run) -> Source:
-    """The source as the run reads it: with a plan, the tickets that the plan counts.
+    """The source as the run reads it: with a plan, only the tickets that the plan counts.
 
     Raises:
-        Stalled: it is in another place than when they were counted.
+        Stalled: the source is in another place than when they were counted.
     """
     source = await run.services.connections.source(run.resource)
     await hold_source(run, source)
@@ -44,14 +44,14 @@ async def source_of(run: Run) -> Source:
 
 
 async def snapshot_of(source: Source) -> Snapshot | None:
-    """Which tickets there are now, of a source that may have other ones later."""
+    """The tickets that exist now, of a source that may have others later."""
     return await source.snapshot() if isinstance(source, ChangingSource) else None
 
 
 async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
-    """Keeps the ids durably; the plan with where they are.
+    """Keeps the ids durably; returns the plan with their place.
 
-    Each try has a tag of its own: a process that was paused before it wrote its plan replaces nobody's ids.
+    Each try has a tag of its own: a process that was paused before it wrote its plan overwrites nobody's ids.
     """
     if snapshot is None:
         return plan
@@ -64,7 +64,7 @@ async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
 
 
 async def let_go(run: Run) -> None:
-    """Empties what kept the ids, once the run has ended: its resource may stay for years. What is left goes with it."""
+    """Empties the kept ids once the run has ended: its resource may stay for years. The rest goes with the resource."""
     plan = run.status.plan
     if plan is None or plan.snapshot is None:
         return
@@ -76,7 +76,7 @@ async def let_go(run: Run) -> None:
 
 
 def blocks(ids: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The ids by their places, a block at a time."""
+    """The ids in the order of their places, a block at a time."""
     for block, start in enumerate(range(0, len(ids), BLOCK_IDS)):
         yield block, {str(start + place): each for place, each in enumerate(ids[start : start + BLOCK_IDS])}
 
@@ -87,7 +87,7 @@ def block_tag(tag: str, block: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeptTickets:
-    """Implements `ports.Source` over the ids that were kept.
+    """Implements `ports.Source` for the ids that were kept.
 
     A ticket's cursor is its id, as the source itself has it: an earlier version, after a rollback, goes on from there.
     """
@@ -105,7 +105,7 @@ class KeptTickets:
         return self.total
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
-        """Every kept ticket of the range; one that has left the source comes as `gone`."""
+        """Every kept ticket of the range; a ticket that has left the source comes as `gone`."""
         first = 0 if after is None else await self._place(after) + 1
         end = self.total if through is None else await self._place(through) + 1
         for block in range(first // BLOCK_IDS, -(-end // BLOCK_IDS)):
@@ -120,7 +120,7 @@ class KeptTickets:
         return await self.source.by_ids(ids)
 
     async def _read(self, ids: Sequence[str]) -> AsyncIterator[Sequence[Ticket]]:
-        """These tickets in the order of their places, since a load that is full ends anywhere among them."""
+        """These tickets in the order of their places, since a full shard may end at any of them."""
         places = {each: place for place, each in enumerate(ids)}
         done = 0
         async for page in self.source.among(ids):
@@ -167,7 +167,7 @@ def gone(ticket_id: str) -> Ticket:
 
 @dataclass(frozen=True, slots=True)
 class UpToLast:
-    """Implements `ports.Source` without what has come behind the last ticket that was counted."""
+    """Implements `ports.Source` without the tickets behind the last one that was counted."""
 
     source: Source
     last: str

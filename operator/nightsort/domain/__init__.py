@@ -1,1 +1,1 @@
-"""What is true of tickets, prompts, answers, money and moves. Pure: no I/O, no clock, no randomness."""
+"""Facts and rules about tickets, prompts, answers, money and actions. Pure: no I/O, no clock, no randomness."""

@@ -1,4 +1,4 @@
-"""Whose batches a key shows, as far as it can be told: what an intent notes, held against what is there later."""
+"""Tells, if possible, to which account an API key belongs: compares what an intent has noted with a later key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Kinship(StrEnum):
 
 
 def kinship(noted: Marks, now: Marks) -> Kinship:
-    """A key belongs to one workspace for as long as it lives. Another key may be of the same one: the names tell."""
+    """A key belongs to one workspace for its whole life. Another key may belong to the same one: the names tell."""
     if noted.key and noted.key == now.key:
         return Kinship.SAME
     named = [

@@ -1,4 +1,4 @@
-"""What can be done for a run, and the facts that decide on it."""
+"""The actions that can be done for a run, and the facts that decide on them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ from nightsort.domain.room import MOST_BATCHES
 FIRST_POLL_SECONDS = 2.0
 ABSENCE = timedelta(hours=1)
 LIFETIME = timedelta(hours=24)
-"""From a batch's creation until the API ends it, where it does not say until when."""
+"""From a batch's creation until the API ends it, where the API gives no time for this."""
 LATENESS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was seen of the world: own batches by id; for each intent's tag the candidates that nobody owns.
+    """The known facts: own batches by id; for each intent's tag the candidates that no record owns.
 
-    An intent without an entry in `candidates` has not been looked for. `cancel_asked` are the batches that this process
-    has asked to end; asking again after a restart is harmless. `absent` says for how long the API has hidden
-    an own batch.
-    `overdue` are the tags of intents whose grace is over: the list that the candidates are from was read after it.
+    An intent without an entry in `candidates` has not been searched for. `cancel_asked` are the batches whose
+    cancellation this process has requested; another request after a restart is harmless. `absent` says for how long
+    the API has not shown an own batch.
+    `overdue` are the tags of intents whose grace is over: the list with the candidates was read after its end.
     `kinship` says for an intent's tag whether the account is the one that was bought from; an intent without an entry
-    is of the same one. `trouble` is why the intents could not be looked for. `tries` says how often in a row a batch's
-    collecting came to nothing, and `unreadable` are those of which it ends in an accident each time.
+    is of the same one. `trouble` is the reason why the search for intents failed. `tries` says how often in a row the
+    collection of a batch has failed, and `unreadable` are batches whose collection ends in an unforeseen error each
+    time.
     `places` are the entries that the record may have for batches of the source.
     """
 
@@ -63,25 +64,25 @@ class Facts:
         ]
 
     def hidden(self) -> list[str]:
-        """Own batches that the API has hidden for so long that somebody should look."""
+        """Own batches that the API has not shown for so long that a person should look into it."""
         return [batch_id for batch_id, absent in self.absent.items() if absent >= ABSENCE]
 
     def untold(self) -> bool:
-        """Whether nothing can be told any more of the intents that are open."""
+        """Whether nothing can be found out any more about the open intents."""
         return self.trouble is not None and self.trouble.reason == Reason.LIST_TOO_LONG
 
     def is_stuck(self) -> bool:
-        """Whether looking for what the open intents bought ends in an accident each time."""
+        """Whether the search for the open intents' batches ends in an unforeseen error each time."""
         return isinstance(self.trouble, Stalled) and self.trouble.reason == Reason.INTERNAL_ERROR
 
     def elsewhere(self) -> list[str]:
-        """Tags of intents whose account is not known to be the one that is asked now."""
+        """Tags of intents whose account is not known to be that of the key in use."""
         return [tag for tag, kin in self.kinship.items() if kin is not Kinship.SAME]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Pre-flight, count and estimate; nothing is bought before."""
+    """Pre-flight, count and estimate; nothing is bought before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Nothing was bought under this intent: its tickets are to be submitted again."""
+    """Nothing was bought under this intent: its tickets must be submitted again."""
 
     record: BatchRecord
 
@@ -107,9 +108,9 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class MarkLost:
-    """The batch, or whatever an intent bought, cannot be had any more: its tickets get rows that say so.
+    """The batch of a record or an intent cannot be had any more: its tickets get rows that say so.
 
-    `unreadable`: the API shows it, and its results end in an accident each time.
+    `unreadable`: the API shows the batch, and reading its results ends in an unforeseen error each time.
     """
 
     record: BatchRecord
@@ -123,28 +124,28 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Nothing more is bought, for this reason."""
+    """Stop buying, for this reason."""
 
     stop: Stop
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Ask for the end of a batch that is running."""
+    """Request the cancellation of a running batch."""
 
     record: BatchRecord
 
 
 @dataclass(frozen=True, slots=True)
 class CloseRetries:
-    """Give their rows to tickets that would have been asked again."""
+    """Store rows for tickets that would have been sent again."""
 
     record: BatchRecord
 
 
 @dataclass(frozen=True, slots=True)
 class SkipRemaining:
-    """Give their rows to tickets that will not be sent any more."""
+    """Store rows for tickets that will not be sent any more."""
 
     submission: Submission
 
@@ -156,7 +157,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Nothing to do before `after` have passed; None: never again."""
+    """Nothing to do before `after` has passed; None: never again."""
 
     after: float | None
 
@@ -165,7 +166,7 @@ Step = Prepare | Confirm | Release | Collect | MarkLost | Submit | Halt | Cancel
 """An action that changes something."""
 Action = Step | Requeue
 NAMES = {MarkLost: "lose", CloseRetries: "conclude", SkipRemaining: "abandon", Requeue: "rest"}
-"""Users see these in traces and messages, so that they stay when a class gets another name."""
+"""Users see these names in traces and messages, so they stay when a class is renamed."""
 Policy = Callable[[Resource, Facts, datetime], Action | None]
 
 
@@ -175,7 +176,7 @@ def name_of(action: Action) -> str:
 
 
 def deadline_seconds(resource: Resource, now: datetime) -> float:
-    """Seconds until the run is to be stopped; infinite where it is not to be."""
+    """Seconds until the run must be stopped; infinite where it has no deadline."""
     limit, started = resource.spec.active_deadline_seconds, resource.status.start_time
     if limit == 0:
         return 0.0
@@ -185,7 +186,7 @@ def deadline_seconds(resource: Resource, now: datetime) -> float:
 
 
 def poll_pause(resource: Resource, now: datetime) -> float:
-    """Seconds until the next look at what is in flight: half of its age, so that small batches are not kept waiting.
+    """Seconds until batches in flight are polled next: half of a batch's age, so that small ones are not kept waiting.
 
     At most pollIntervalSeconds, and at least FIRST_POLL_SECONDS where that is less.
     """

@@ -1,4 +1,4 @@
-"""What came back for one request, decoded to the few fields that decide, and the row that a sink stores."""
+"""The answer to one request, decoded to the few fields that decide, and the row that a sink stores."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nightsort.api.status import Usage
 NO_USAGE = Usage()
 
 
-# Structs rather than dataclasses where there is one for each ticket: they are made ten times as fast.
+# Structs rather than dataclasses where each ticket has one: they are made ten times as fast.
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """`outcome` is the API's result type: succeeded, errored, canceled or expired.
 
-    Without `usage_known` the API did not tell, or not readably, how many tokens it took; they are all 0 then.
+    Without `usage_known` the API gave no readable token counts; they are all 0 then.
     """
 
     custom_id: str
@@ -33,7 +33,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Figure(StrEnum):
-    """Under which of the status's figures a ticket is counted at its end."""
+    """The status figure that counts a ticket at its end."""
 
     LABELED = "labeled"
     UNKNOWN = "unknown"
@@ -41,7 +41,7 @@ class Figure(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What one answer means. What follows from a verdict is decided here, member by member."""
+    """The meaning of one answer. The consequences of a verdict are decided here, member by member."""
 
     LABELED = "Labeled"
     UNKNOWN = "Unknown"
@@ -80,7 +80,7 @@ class Verdict(StrEnum):
 
     @property
     def is_unsent(self) -> bool:
-        """Whether its row is, as a rule, of a ticket that was never sent, with neither model nor batch."""
+        """Whether its row usually belongs to a ticket that was never sent, with neither model nor batch."""
         match self:
             case Verdict.CANCELED | Verdict.UNSENDABLE:
                 return True
@@ -93,7 +93,7 @@ class Verdict(StrEnum):
 
     @property
     def is_worth_another_run(self) -> bool:
-        """Whether the same ticket could come to a category in another run."""
+        """Whether the same ticket could get a category in another run."""
         match self:
             case Verdict.UNKNOWN | Verdict.REFUSED | Verdict.TRUNCATED | Verdict.ERRORED:
                 return True
@@ -106,7 +106,7 @@ class Verdict(StrEnum):
 
 
 class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What a sink stores for a ticket: exactly one per ticket. Tokens are counts."""
+    """The row that a sink stores for a ticket: exactly one per ticket. Tokens are counts."""
 
     id: str
     category: str | None

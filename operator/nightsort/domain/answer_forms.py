@@ -1,4 +1,4 @@
-"""The forms around a category's name in which models answer: lists, quoted code, tags, JSON, `Category: …`."""
+"""The forms in which models answer with a category's name: lists, quoted code, tags, JSON, `Category: …`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BEFORE = (
     "the|this|my|final|best|main|primary|predicted|chosen|selected|assigned|correct|ticket|support|ticket's|problem"
 )
 NAMING = re.compile(rf"(?:(?:{BEFORE}) )*(?:{NOUNS})(?: (?:name|is))?", re.IGNORECASE)
-"""What may stand in front of the name, as a word of a sentence or as a key."""
+"""Words that may stand before the name, as part of a sentence or as a key."""
 FENCE = re.compile(r"(?:```|~~~)[ \t]*+([\w.+-]*+)[ \t]*+\r?\n(.*?)(?:```|~~~)?", re.DOTALL)
 TAGGED = re.compile(r"<([A-Za-z][\w.-]*)\s*>(.*?)(?:</\1\s*>)?", re.DOTALL)
 TAG_BEHIND = re.compile(r"(.*?)</([A-Za-z][\w.-]*)\s*>", re.DOTALL)
@@ -35,7 +35,7 @@ PLAIN_TAGS = words_of(
     "b strong i em u mark code kbd samp tt pre p span div font big small h1 h2 h3 h4 h5 h6 li ul ol body html root "
     "data document xml json text value content item choice selection prediction decision final"
 )
-"""Tags that say nothing of what stands in them; neither do those that announce a category."""
+"""Tags that say nothing about their content, as the tags that announce a category do not."""
 CONFIRMING = words_of(
     "correct right valid applicable applies match matches matched accurate true confirmed accepted certain sure "
     "belongs fits relevant selected chosen assigned applied"
@@ -51,10 +51,10 @@ CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """What stands inside a form, and the words beside it, which may speak of another category.
+    """The content of a form, and the words beside it, which may name another category.
 
-    Words of `same` must be those of the same category: nothing else is known to mean it; those of `other` must not.
-    `denied`: the form says that what stands inside is not so.
+    Words of `same` must name the same category, since nothing else is known to mean it; words of `other` must not.
+    `denied`: the form says that its content is not so.
     """
 
     texts: tuple[str, ...]
@@ -65,7 +65,7 @@ class Inner:
 
 
 def inner(text: str) -> Inner | None:
-    """What a form holds, one layer of it taken off; None where the text has none."""
+    """The content of a form, with one layer taken off; None where the text has no form."""
     text = text.strip()
     return fenced(text) or from_json(text) or tagged(text) or marked(text) or keyed(text)
 
@@ -85,7 +85,7 @@ def fenced(text: str) -> Inner | None:
 
 
 def tagged(text: str) -> Inner | None:
-    """`<category>billing</category>`, also where only one of the two tags is there."""
+    """`<category>billing</category>`, also where one of the two tags is missing."""
     if found := TAGGED.fullmatch(text):
         return within(found[1], found[2])
     found = TAG_BEHIND.fullmatch(text)
@@ -93,7 +93,7 @@ def tagged(text: str) -> Inner | None:
 
 
 def within(tag: str, text: str) -> Inner:
-    """A tag of a kind that nobody knows may say the opposite, as `<not>` does, or quote the ticket."""
+    """An unknown tag, which may say the opposite, as `<not>` does, or quote the ticket."""
     known = tag.lower() in PLAIN_TAGS or is_naming(tag)
     return Inner((text,), (tag,), () if known else (tag,))
 
@@ -110,15 +110,15 @@ def keyed(text: str) -> Inner | None:
 
 
 class Pairs(tuple[tuple[str, Any], ...]):
-    """A JSON object as it was written: a key that is given twice has two values."""
+    """A JSON object as it was written: a key that occurs twice has two values."""
 
     __slots__ = ()
 
 
 def from_json(text: str) -> Inner | None:
-    """The texts under keys that announce a category, or those of a list; all others stand beside them.
+    """The texts under keys that announce a category, or the texts of a list; all other texts stand beside them.
 
-    What is said to be false, or wrong, denies the whole: `{"category": "billing", "correct": false}`.
+    A member that says false or wrong denies the whole: `{"category": "billing", "correct": false}`.
     """
     if text[:1] not in ("{", "["):
         return None
@@ -148,7 +148,7 @@ def from_json(text: str) -> Inner | None:
 
 
 def denies(key: str, value: Any) -> bool:
-    """Whether a member of an object says that the others are not so; `"urgent": false` says nothing of them."""
+    """Whether a member of an object denies the others; `"urgent": false` says nothing about them."""
     words = {part.lower() for part in parts_of(key)}
     if value is False or (isinstance(value, str) and value.strip().lower() in NO):
         return bool(words & CONFIRMING)

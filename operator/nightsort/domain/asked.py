@@ -1,4 +1,4 @@
-"""Which tickets a batch asks about, in few bytes: their number and a digest of their ids, whatever their order."""
+"""The tickets that a batch asks about, in few bytes: their number and a digest of their ids, whatever their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LIMIT = 1 << 8 * DIGEST_BYTES
 
 
 class IdDigest:
-    """The sum of the ids' hashes: what one id more or less makes of it can be told without knowing the others."""
+    """The sum of the ids' hashes: an id can be added or taken away without knowing the others."""
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._sum = 0
@@ -21,7 +21,7 @@ class IdDigest:
         self._sum = (self._sum + hash_of(ticket_id)) % _LIMIT
 
     def lacks(self, digest: str) -> int:
-        """What would have to be added to come to another digest."""
+        """The value to be added to reach another digest."""
         return (int(digest, 16) - self._sum) % _LIMIT
 
     def __str__(self) -> str:
@@ -33,11 +33,11 @@ def hash_of(ticket_id: str) -> int:
 
 
 def asked_of(digest: str | None, requests: int, seen: Collection[str], named: Collection[str]) -> set[str]:
-    """The ids that a batch of so many requests asked about, as far as they can be told.
+    """The ids that a batch of this many requests asked about, as far as they can be known.
 
     `seen` are the ids of its answers, `named` those that the source names now: tickets may have left it since, and
-    others come. Where the digest tells it is exact, and else so that no more are told than were asked: first those that
-    the source names, too, since an answer to what nobody asked is the rarer thing among them.
+    others may have come. The result is exact where the digest confirms it. Otherwise it has no more ids than were
+    asked about, and prefers answered ids that the source names, too, since stray answers are rarer among them.
     """
     known = set(named)
     if digest is not None:
@@ -47,13 +47,13 @@ def asked_of(digest: str | None, requests: int, seen: Collection[str], named: Co
         if (almost := but_for_one(digest, requests, set(seen), known)) is not None:
             return almost
     both, gone = known & set(seen), sorted(set(seen) - known)
-    if digest is not None and len(seen) >= requests:  # so that one of them at least was not asked
+    if digest is not None and len(seen) >= requests:  # at least one of them was not asked about
         gone = gone[: max(requests - 1 - len(both), 0)]
     return set([*sorted(both), *gone, *sorted(known - both)][:requests])
 
 
 def but_for_one(digest: str, requests: int, seen: set[str], named: set[str]) -> set[str] | None:
-    """`seen` without one id that was not asked, with one that was not answered, or both; None where that fits not."""
+    """`seen` without one stray id, with one unanswered id, or both; None where neither fits the digest."""
     lacks = IdDigest(seen).lacks(digest)
     come = {hash_of(one): one for one in named - seen}
     if len(seen) == requests - 1 and lacks in come:

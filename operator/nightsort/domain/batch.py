@@ -1,4 +1,4 @@
-"""A batch as the API tells of it, and a model as its catalogue describes it."""
+"""A batch as the API describes it, and a model as its catalogue describes it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A snapshot. `requests` is the sum of the API's counts, 0 where it tells none.
+    """A snapshot. `requests` is the sum of the API's counts, 0 where it gives none.
 
-    `expires_at` is when the API ends it at the latest, where it says so.
+    `expires_at` is the latest time at which the API ends the batch, where it says so.
     """
 
     id: str
@@ -25,9 +25,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What decides whether and how a model can be used. Tokens are counts; None where the API does not say.
+    """The facts that decide whether and how a model can be used. Tokens are counts; None where the API does not say.
 
-    `silent`: the API does not say what the model can, so that it may well think.
+    `silent`: the API does not say what the model can do, so it may well think.
     """
 
     id: str
@@ -40,5 +40,5 @@ class ModelFacts:
 
     @property
     def only_answers(self) -> bool:
-        """Whether what it writes is the answer alone, thinking being switched off or none of its abilities."""
+        """Whether its output is the answer alone, because it cannot think, or thinking is switched off."""
         return not self.silent and (not self.thinks or self.can_disable_thinking)

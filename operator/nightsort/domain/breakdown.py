@@ -1,4 +1,4 @@
-"""Into what the tickets of a run divide, as people are shown it: counts add up to the total, shares to 100 %."""
+"""Divides the tickets of a run into parts for people: counts add up to the total, shares to 100 %."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THOUSAND = 1000
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A category, or why tickets have none; `thousandths` is its share of all tickets."""
+    """A category, or a cause for having none; `thousandths` is its share of all tickets."""
 
     name: str
     tickets: int
@@ -25,9 +25,9 @@ class Part:
 
 
 def breakdown(status: Status) -> tuple[Part, ...]:
-    """Every ticket once: the categories, largest first, then those without one; empty parts are left out.
+    """Every ticket once: the categories, largest first, then the tickets without one; empty parts are left out.
 
-    A ticket that `Fallback` gave a category stands there, though its verdict is Unknown.
+    A ticket that got its category from `Fallback` is counted there, though its verdict is Unknown.
     """
     tickets = status.tickets
     categories = sorted(((one.name, one.tickets) for one in status.categories), key=lambda one: -one[1])
@@ -41,7 +41,7 @@ def breakdown(status: Status) -> tuple[Part, ...]:
 
 
 def shares_of(counts: Sequence[int]) -> list[int]:
-    """Shares in thousandths that add up to a thousand: what rounding down leaves goes to the largest remainders."""
+    """Shares in thousandths that add up to a thousand: the rest after rounding down goes to the largest remainders."""
     whole = sum(counts)
     if not whole:
         return [0 for _ in counts]

@@ -1,6 +1,6 @@
-"""Which batches an intent may have bought whose answer was lost: by when they were created, and by how many they hold.
+"""The batches that an intent may have bought after its answer was lost: by time of creation and number of requests.
 
-The tag in a batch's results is the proof. What is told here only leaves out what surely is another's.
+The tag in a batch's results is the proof. The functions here only leave out batches that surely are another's.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from nightsort.api.status import BatchRecord
 from nightsort.domain.batch import Batch
 
 CLOCK_SKEW = timedelta(hours=1)
-"""How far the operator's clock may be from the API's, where an intent has not noted the time of the API's own list."""
+"""Greatest difference between the operator's clock and the API's, where an intent has not noted a time of the API."""
 ANY_SKEW = timedelta(days=30)
-"""Where the list was empty: no clock is so far off that an older batch could be what was bought."""
+"""The same where the list was empty: no clock is so wrong that an older batch could be the intent's."""
 ALL_OVER = timedelta(hours=25)
 """The API ends every batch a day after its create."""
 
@@ -30,10 +30,10 @@ class Candidate:
 
 @dataclass(slots=True)
 class Watch:
-    """How long this process has looked for what an intent bought: `since` is in seconds of its monotonic clock.
+    """For how long this process has searched for an intent's batch: `since` is in seconds of its monotonic clock.
 
-    `until` is when, by the API's clock, the newest batch was created that the first list behind the grace has shown:
-    whatever comes later was not bought under this intent.
+    `until` is the creation time, by the API's clock, of the newest batch in the first list that was read after the
+    grace: later batches were not bought under this intent.
     """
 
     since: float
@@ -43,14 +43,14 @@ class Watch:
         return now - self.since >= grace.total_seconds()
 
     def close(self, listed: Iterable[Batch]) -> None:
-        """Takes note of the first list that was read after the grace."""
+        """Notes the first list that was read after the grace."""
         if self.until is None:
             self.until = max((batch.created_at for batch in listed), default=None)
 
 
 @dataclass(slots=True)
 class Total:
-    """How many requests a batch was said to hold, since when (monotonic seconds), and whether that ever changed."""
+    """The number of requests that the API gave for a batch, since when (monotonic seconds), and if it ever changed."""
 
     requests: int
     since: float
@@ -59,7 +59,7 @@ class Total:
 
 @dataclass(slots=True)
 class Totals:
-    """What this process has seen of the counts of other people's batches, by id."""
+    """The counts of other people's batches that this process has seen, by id."""
 
     seen: dict[str, Total] = field(default_factory=dict)
 
@@ -71,16 +71,16 @@ class Totals:
             self.seen[batch.id] = Total(batch.requests, now, changed=True)
 
     def lines_of(self, batch: Batch, asked: int) -> int:
-        """How many lines its results are to have; where counts are absent or have changed, as many as were asked."""
+        """The expected number of lines in its results; where counts are absent or have changed, `asked`."""
         total = self.seen.get(batch.id)
         return asked if batch.requests <= 0 or (total is not None and total.changed) else batch.requests
 
     def exclude(self, batch: Batch, asked: int, now: float, grace: timedelta) -> bool:
-        """Whether its counts show that a batch is not one of so many requests.
+        """Whether its counts show that a batch does not have this many requests.
 
-        Counts may lag behind a create, be absent (zero), grow, and add up to less than was sent. More than was asked
-        for is another's batch; less is one only where it has stood still for as long as a list may lag, and only until
-        the batch has ended: from then on its results tell.
+        Counts may lag behind a create, be absent (zero), grow, and add up to less than was sent. A higher count than
+        the intent's means another batch. A lower one does so only if it has not changed for as long as a list may lag,
+        and only until the batch has ended: from then on its results tell.
         """
         total = self.seen.get(batch.id) or Total(batch.requests, now)
         if batch.requests > asked:
@@ -91,10 +91,10 @@ class Totals:
 
 
 def earliest(record: BatchRecord) -> datetime:
-    """From when on, by the API's clock, that can have been created what an intent bought."""
-    if record.seen is None:  # an earlier version's
+    """The earliest time, by the API's clock, at which the intent's batch can have been created."""
+    if record.seen is None:  # a record of an earlier version
         return record.intended_at - CLOCK_SKEW
-    if record.seen.created_at is None:  # all that the list has since then may be ours
+    if record.seen.created_at is None:  # every batch that has entered the list since may be ours
         return record.intended_at - ANY_SKEW
     return record.seen.created_at
 
@@ -102,7 +102,7 @@ def earliest(record: BatchRecord) -> datetime:
 def may_be_ours(batch: Batch, record: BatchRecord, watch: Watch) -> bool:
     """Whether a batch was created when an intent could have bought it.
 
-    Only the API's own times are compared where the intent has noted one: clocks of different machines differ.
+    If the intent has noted a time of the API, only the API's times are compared: clocks of different machines differ.
     """
     if record.seen is not None and batch.id == record.seen.newest:
         return False

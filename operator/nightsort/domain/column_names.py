@@ -1,6 +1,6 @@
-"""The names that exports give to the columns of tickets: for telling people which of theirs is meant.
+"""The names that exports give to the columns of tickets: messages tell people which of their columns may be meant.
 
-A file without a header has a ticket in its first line, so that a name is only repeated where it is known to be one.
+A file without a header has a ticket in its first line, so a name is only repeated where it is known to be one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NAMES = frozenset[str]().union(*KNOWN.values(), OTHERS.split(", "))
 
 
 def plain(name: str) -> str:
-    """`Ticket-ID`, `ticket_id` and `TICKET ID ` are one name, and so are `_id` and `Id`."""
+    """The name in one form: `Ticket-ID`, `ticket_id` and `TICKET ID ` are one name, and so are `_id` and `Id`."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return " ".join(re.sub(r"[\W_]+", " ", "".join(filter(is_no_mark, letters))).split())
 
@@ -44,7 +44,7 @@ def is_no_mark(character: str) -> bool:
 
 
 def meant_by(wanted: str, names: Iterable[str]) -> list[str]:
-    """Those of the names that may be what is wanted: in other letters, else under a name that is known for it."""
+    """The names that may mean the wanted one: in other letters, else by another name that is known for it."""
     names = [name for name in names if name.strip()]
     same = [name for name in names if plain(name) == plain(wanted)]
     return same or [name for name in names if plain(name) in KNOWN.get(wanted, ())]
@@ -55,10 +55,10 @@ def is_name(cell: str) -> bool:
 
 
 def is_header(row: Sequence[str], header: Sequence[str]) -> bool:
-    """Whether a row is the header again, or that of another file, rather than a ticket."""
+    """Whether a row is a header, this one or another file's, rather than a ticket."""
     place = header.index("id")
     if len(row) <= place or any(map(str.isdigit, row[place])) or max(map(len, row)) > MOST_NAME_CHARS:
-        return False  # as nearly all are; no known name of a column has a digit
+        return False  # true of nearly all rows; no known name of a column has a digit
     cells = [cell.strip().removeprefix("\ufeff") for cell in row]
     if cells == list(header):
         return True

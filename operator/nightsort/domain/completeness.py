@@ -1,7 +1,7 @@
-"""What a copy of a record has beyond a status: fields that a store has dropped, or a write that it has refused.
+"""The content that a copy of a record has and a status lacks: dropped fields, or a write that the store has refused.
 
-An API server drops fields that the CRD in force does not know, at each reading, and for good when anybody writes the
-resource. A status that is too large for its place stays as it was before.
+An API server drops fields that the CRD in force does not know: at each read, and for good when anybody writes the
+resource. A status that is too large for its place keeps its former content.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from nightsort.api.status import BatchRecord, BatchState, Status
 
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
 COUNTED = ("categories", "results")
-"""What changes with the entries of batches that are collected."""
+"""Figures that change with the entries of collected batches."""
 SIMPLE = ("plan", "cursor", "source_exhausted", "stop", "refusals", "cost")
 MAY_GO = frozenset({"retryable", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
-"""What an entry may lose as long as its state is the same; nothing else goes back to its default."""
+"""Fields that an entry may lose in the same state; no other field returns to its default."""
 
 
 OF_PURCHASE = frozenset({"id", "submitted_at", "turn", "text_bytes", "cut", "spared", "long_ids", "ids_digest"})
 
 
 def completed(status: Status, kept: Status) -> Status:
-    """The status with what a copy of it has beyond it; itself where that has nothing.
+    """The status with the content that only its copy has; the same object where the copy has nothing more.
 
-    How a batch came out later is taken from a copy that has the same batches, and knows less of none.
+    Later outcomes of batches are taken from a copy that has the same batches, and an earlier state of none.
     """
     pairs = list(zip(status.batches, kept.batches, strict=False))
     same = [mark_of(one) for one in status.batches] == [mark_of(one) for one in kept.batches]
@@ -42,7 +42,7 @@ def completed(status: Status, kept: Status) -> Status:
 
 
 def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool) -> BatchRecord:
-    """An entry with what a copy of it has beyond it; `outcomes`: also what was collected, whose sums are elsewhere."""
+    """An entry with what only its copy has; `outcomes`: also its collection, whose sums stand elsewhere."""
     if whole is None or record == whole:
         return record
     if is_further(whole, record):
@@ -51,7 +51,7 @@ def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool) ->
 
 
 def filled(record: BatchRecord, whole: BatchRecord, names: Set[str]) -> BatchRecord:
-    """An entry with those of the fields that it has not, and another one has."""
+    """An entry with the named fields that it lacks and another one has."""
     missing = (stored(whole).keys() - stored(record).keys()) & names
     return record.model_copy(update={name: getattr(whole, name) for name in missing}) if missing else record
 
@@ -61,7 +61,7 @@ def mark_of(record: BatchRecord) -> tuple[int, int, str]:
 
 
 def has_further(kept: Status, status: Status) -> bool:
-    """Whether a copy knows of a batch what came of it later."""
+    """Whether a copy has a later state of a batch."""
     there = {mark_of(one): one for one in status.batches}
     return any((one := there.get(mark_of(whole))) is not None and is_further(whole, one) for whole in kept.batches)
 
@@ -71,12 +71,12 @@ def is_further(record: BatchRecord, than: BatchRecord) -> bool:
 
 
 def lacks(record: BatchRecord, whole: BatchRecord) -> bool:
-    """Whether an entry is another one without some of its fields."""
+    """Whether an entry equals another one without some of its fields."""
     return record != whole and stored(record) != stored(whole) and is_part(stored(record), stored(whole))
 
 
 def lacks_in(status: Status, kept: Status, name: str) -> bool:
-    """Whether a field of a status is that of another without some of it."""
+    """Whether a field of a status equals that of another without some parts."""
     part, whole = (
         value if not isinstance(value, BaseModel) else stored(value)
         for value in (getattr(status, name), getattr(kept, name))
@@ -86,12 +86,12 @@ def lacks_in(status: Status, kept: Status, name: str) -> bool:
 
 
 def stored(part: BaseModel) -> Mapping[str, object]:
-    """As it is stored, without what has its default: nobody can tell that from what was dropped."""
+    """The stored form without default values: these cannot be told from dropped ones."""
     return part.model_dump(mode="json", exclude_defaults=True)
 
 
 def is_part(part: object, whole: object) -> bool:
-    """Whether something is the same as a whole, or lacks fields of it."""
+    """Whether a value equals a whole, or lacks fields of it."""
     if isinstance(part, Mapping) and isinstance(whole, Mapping):
         return all(name in whole and is_part(value, whole[name]) for name, value in part.items())
     if isinstance(part, Sequence) and isinstance(whole, Sequence) and not isinstance(part, str):

@@ -18,7 +18,7 @@ COMPLETE, FAILED, SUSPENDED, FINISHED = "Complete", "Failed", "Suspended", "Fini
 
 
 def true_when(state: RunState) -> tuple[str, ...]:
-    """The conditions that are True while a run stands so."""
+    """The conditions that are True in a run state."""
     match state:
         case RunState.WORKING:
             return (RECONCILING,)

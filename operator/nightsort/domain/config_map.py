@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ConfigMap:
-    """`data` by key; `version` is the store's mark for guarded writes, empty for one that is to be created.
+    """`data` by key; `version` is the store's mark for guarded writes, empty for a new ConfigMap.
 
-    `binary` are the keys whose content is no UTF-8 text, each with the line that is not; `flaws` say what it
-    is in words. `holder` says in words whose it is. None of them is ever written.
+    `binary` are the keys whose content is not UTF-8 text, each with the line where it is not; `flaws` describe the
+    content in words. `holder` names its owner in words. None of these three is ever written.
     """
 
     name: str

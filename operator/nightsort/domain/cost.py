@@ -1,4 +1,4 @@
-"""What a run costs, what it would have cost at the standard price, and what it will cost before it is bought."""
+"""The cost of a run: actual, at the standard price, and estimated before anything is bought."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UnknownPrice(LookupError):
 
 
 def price_of(model: str, table: PriceTable, prompt: int = 0) -> Price:
-    """The price of a model, dated ids (`claude-haiku-4-5-20251001`) included, for prompts of so many tokens.
+    """The price of a model, dated ids (`claude-haiku-4-5-20251001`) included, for prompts with this many tokens.
 
     Raises:
         UnknownPrice: the model has no entry.
@@ -37,12 +37,12 @@ def price_of(model: str, table: PriceTable, prompt: int = 0) -> Price:
 
 
 def prompt_of(status: Status) -> int:
-    """Tokens of a request without its ticket's text, as far as they are known."""
+    """Tokens of a request without its ticket's text, if they are known."""
     return status.plan.tokens.prompt if status.plan and status.plan.tokens else 0
 
 
 def standard_price(usage: Usage, price: Price) -> Decimal:
-    """What plain calls with this usage cost, in USD."""
+    """The cost of plain calls with this usage, in USD."""
     return (
         usage.input_tokens * price.input
         + usage.output_tokens * price.output
@@ -52,14 +52,14 @@ def standard_price(usage: Usage, price: Price) -> Decimal:
 
 
 def batch_price(usage: Usage, price: Price) -> Decimal:
-    """What a batch with this usage costs, in USD: half of every column (vendor's price page, 2026-11-22)."""
+    """The cost of a batch with this usage, in USD: half of every column (vendor's price page, 2026-11-22)."""
     return standard_price(usage, price) * BATCH_SHARE
 
 
 def money(amount: Decimal, rounding: str = ROUND_HALF_EVEN, *, beside: Decimal | None = None) -> str:
     """USD as a decimal string: four decimals, or six below a cent, where four would leave a digit or none.
 
-    `beside` is the smallest of the amounts that are shown together, so that all of them have the same decimals.
+    `beside` is the smallest of the amounts shown together, so that all of them have the same decimals.
     """
     least = amount if beside is None else beside
     return f"{amount.quantize(SIX_DECIMALS if 0 < least < CENT else FOUR_DECIMALS, rounding):f}"
@@ -76,22 +76,22 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 
 def answer_tokens(model: ModelFacts, max_tokens: int) -> int:
-    """Expected output tokens: those of a category's name, or all that are allowed where thinking precedes it."""
+    """Expected output tokens: those of a category's name, or the limit where thinking precedes it."""
     thinks = model.thinks and not model.can_disable_thinking
     return max_tokens if thinks else min(ANSWER_TOKENS, max_tokens)
 
 
 def expected(tokens: Tokens, requests: int, text_bytes: int) -> Usage:
-    """What so many requests will use, whose tickets' texts have so many bytes."""
+    """The expected usage of this many requests, whose tickets' texts have this many bytes."""
     of_texts = -(-text_bytes * tokens.sample // tokens.sample_bytes)
     return Usage(input_tokens=requests * tokens.prompt + of_texts, output_tokens=requests * tokens.answer)
 
 
 def at_most(tokens: Tokens, status: Status, max_tokens: int) -> Tokens:
-    """The same counts where every answer uses all that its request allows.
+    """The same counts if every answer uses all that its request allows.
 
-    Texts count for as much as those of the batch that used the most beyond what was expected of it: what the API
-    counted were some of the tickets, and in another script they have more tokens.
+    Texts count at the rate of the batch that exceeded its expectation most: the API counted only some of the tickets,
+    and another script has more tokens for the same text.
     """
     beyond = max((Fraction(*inputs) for inputs in measured_inputs(tokens, status)), default=Fraction(1))
     more = max(beyond, Fraction(1))
@@ -101,7 +101,7 @@ def at_most(tokens: Tokens, status: Status, max_tokens: int) -> Tokens:
 
 
 def measured_inputs(tokens: Tokens, status: Status) -> Iterator[tuple[int, int]]:
-    """Of each batch that was collected the input tokens that it has used, and those that were expected of it."""
+    """For each collected batch the input tokens that it used, and the expected ones."""
     for record in status.batches:
         if record.text_bytes and record.usage.input_tokens:
             yield inputs_of(record.usage), max(inputs_of(expected(tokens, record.requests, record.text_bytes)), 1)
@@ -112,15 +112,15 @@ def inputs_of(usage: Usage) -> int:
 
 
 def committed(status: Status, price: Price, tokens: Tokens) -> Decimal:
-    """What was paid, and what was or may have been bought and is not known to be paid, in USD.
+    """The money paid, and the money for batches that were or may have been bought and have no known cost, in USD.
 
-    `tokens` say what a request comes to whose usage is not known: as expected, or at the most.
+    `tokens` are the tokens of a request whose usage is not known: the expected or the highest possible ones.
     """
     return sum((committed_to(record, price, tokens) for record in status.batches), Decimal(0))
 
 
 def committed_to(record: BatchRecord, price: Price, tokens: Tokens) -> Decimal:
-    """The same for one batch. One that was lost has no usage and no end, and may be paid all the same."""
+    """The same for one batch. A lost batch has no usage and no end, and may be paid all the same."""
     paid = batch_price(record.usage, price)
     if not record.state.may_be_bought:
         return paid
@@ -130,9 +130,9 @@ def committed_to(record: BatchRecord, price: Price, tokens: Tokens) -> Decimal:
 
 
 def unpriced(record: BatchRecord, tokens: Tokens) -> Usage:
-    """What the answers of a batch that did not say what they used may have used.
+    """The tokens that answers with unreported usage may have used.
 
-    Nobody knows how long their texts were, so that it is all that the others did not use, and their share at least.
+    The length of their texts is not known, so they count as all that the other answers left, and at least their share.
     """
     whole = expected(tokens, record.requests, record.text_bytes)
     share = expected(tokens, record.unpriced, -(-record.text_bytes * record.unpriced // max(record.requests, 1)))
@@ -141,9 +141,9 @@ def unpriced(record: BatchRecord, tokens: Tokens) -> Usage:
 
 
 def settled(before: Cost, usage: Usage, model: str, table: PriceTable, prompt: int = 0) -> Cost:
-    """The cost block after these answers; without answers, or without a price for the model, it stays as it was.
+    """The cost block with these answers; without answers, or without a price for the model, it stays the same.
 
-    What is shown adds up: saved is the difference of the two rounded figures.
+    The shown figures add up: saved is the difference of the two rounded ones.
     """
     if usage == Usage():
         return before

@@ -1,8 +1,8 @@
 """The `custom_id` of a request: tag, one character that says how the ticket's id follows, then the id.
 
 The API takes `^[a-zA-Z0-9_-]{1,64}$`, unique in a batch. `-`: the id as it is. `_`: the id in base64url. `h`: a
-digest, for ids too long for both; what it stands for is kept by the ledger. The tag in front proves which intent bought
-the batch.
+digest, for ids too long for both; the ledger keeps the id that it stands for. The tag in front proves which intent
+bought the batch.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def digest(ticket_id: str) -> str:
 
 
 def tag_of(custom_id: str) -> str:
-    """The mark of the intent that this request was bought under."""
+    """The tag of the intent under which this request was bought."""
     return custom_id[:TAG_LENGTH]
 
 
 def decode(custom_id: str, tag: str, long_ids: Mapping[str, str]) -> str | None:
-    """The ticket's id, or None where the request is not one of the batch with this tag.
+    """The ticket's id, or None where the request does not belong to the batch with this tag.
 
     `long_ids` maps digests to ids. No two custom_ids stand for one id.
     """
@@ -55,7 +55,7 @@ def decode(custom_id: str, tag: str, long_ids: Mapping[str, str]) -> str | None:
     if kind == PLAIN:
         return rest if _ALPHABET.fullmatch(rest) else None
     if kind == BASE64:
-        ticket_id = _from_base64(rest)  # of which several forms can be read as one
+        ticket_id = _from_base64(rest)  # several base64 forms can stand for one id
         return ticket_id if ticket_id is not None and encode(tag, ticket_id) == custom_id else None
     return long_ids.get(rest) if kind == DIGEST else None
 
@@ -63,5 +63,5 @@ def decode(custom_id: str, tag: str, long_ids: Mapping[str, str]) -> str | None:
 def _from_base64(text: str) -> str | None:
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except ValueError:  # not of the alphabet, no length of base64, or no UTF-8
+    except ValueError:  # outside the alphabet, a wrong length for base64, or not UTF-8
         return None

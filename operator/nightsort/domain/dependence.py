@@ -1,4 +1,4 @@
-"""What the answer to a ticket depends on, in few bytes: as long as it is the same, no answer is bought again."""
+"""A digest of all that the answer to a ticket depends on: as long as it is the same, no answer is bought again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ UNSENDABLE = b""
 
 
 def settings_of(spec: Spec, *, simulated: bool = False) -> dict[str, Any]:
-    """What all tickets of a run share: what a user writes, and not the words that a version of ours puts around it.
+    """The settings that all tickets of a run share: the user's words, and not the text that our versions put around.
 
-    Defaults are left out, so that a later version with further fields finds the same. An answer that was simulated is
-    none to the question that was not.
+    Defaults are left out, so that a later version with further fields finds the same. A simulated answer does not
+    count for a real request.
     """
 
     def written(part: Model) -> dict[str, Any]:
@@ -42,5 +42,5 @@ def digest_of_settings(settings: dict[str, Any]) -> bytes:
 
 
 def digest_of_text(text: bytes | None) -> bytes:
-    """Of the ticket's text as it is sent."""
+    """The digest of the ticket's text as it is sent."""
     return UNSENDABLE if text is None else blake2b(text, digest_size=DIGEST_BYTES).digest()

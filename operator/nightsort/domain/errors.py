@@ -1,4 +1,4 @@
-"""Errors that say who moves next. Adapters translate each library's errors into these at their own door."""
+"""Errors that say who acts next. Adapters translate each library's errors into these where they call the library."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from nightsort.domain.reasons import Reason
 
 
 class Interruption(Exception):
-    """A move could not be finished. `reason` is the word for conditions, the message is for people.
+    """An action could not be finished. `reason` is the word for conditions, the message is for people.
 
-    Messages are stable while the cause is the same, and carry no ticket text, secret or response body. They end in
-    statuses, events, logs and on terminals: a name with an escape sequence in it is shown, and not obeyed.
+    Messages are stable while the cause is the same, and carry no ticket text, secret or response body. They are shown
+    in statuses, events, logs and on terminals: escape sequences in a name are made visible and have no effect.
     """
 
     usual: ClassVar[Reason]
-    """The reason where none is given: commands end with the message alone."""
+    """The default reason: commands end with the message alone."""
 
     def __init__(self, message: str, *, reason: Reason | None = None) -> None:
         self.message = printable(message)
@@ -25,11 +25,11 @@ class Interruption(Exception):
 
 
 class Waiting(Interruption):
-    """Time cures it: a rate limit, an outage, a full queue, something that may be created yet.
+    """It passes with time: a rate limit, an outage, a full queue, an object that may be created yet.
 
-    `retry_after` is in seconds, when the other side said so. `every`, in seconds, looks again at a steady pace, where
-    nothing is wrong and backing off would only be late. `tries` is how often in a row it is waited for, where time may
-    cure it or not: then a person is asked.
+    `retry_after` is in seconds, when the server said so. `every`, in seconds, is a steady pace for retries, where
+    nothing is wrong and a backoff would only cause delay. `tries` is the number of tries in a row where it is not
+    certain that time helps: after them a person has to act.
     """
 
     usual = Reason.WAITING
@@ -49,16 +49,16 @@ class Waiting(Interruption):
         self.tries = tries
 
     def after(self, failures: int) -> Interruption:
-        """What it is after so many failures in a row."""
+        """The interruption to report after this many failures in a row."""
         if self.tries is None or failures <= self.tries:
             return self
         return Stalled(self.message, reason=self.reason)
 
 
 class OutcomeUnknown(Waiting):
-    """A create may have been accepted: its answer was cut, late, or one that does not tell.
+    """A create may have been accepted: its answer was cut, late, or inconclusive.
 
-    `answer` is its code and type, or what came in its place.
+    `answer` is the answer's code and type, or the error that came instead.
     """
 
     usual = Reason.OUTCOME_UNKNOWN
@@ -77,7 +77,7 @@ class Stalled(Interruption):
 
 
 class NotTaken(Stalled):
-    """A create was refused whatever it carried, by a redirect, a proxy or a wrong address. `answer` as above."""
+    """A create was refused whatever its content, by a redirect, a proxy or a wrong address. `answer` as above."""
 
     usual = Reason.CREATE_REFUSED
 
@@ -87,7 +87,7 @@ class NotTaken(Stalled):
 
 
 class SourceChanged(Stalled):
-    """The tickets up to a cursor are not those of before: going on could buy some twice, and leave others out."""
+    """The tickets up to a cursor differ from the earlier ones: going on could buy some twice and leave others out."""
 
     usual = Reason.SOURCE_CHANGED
 
@@ -99,9 +99,9 @@ class Rejected(Interruption):
 
 
 class RefusedBatch(Rejected):
-    """A create was refused for what it carried, and parts of it may be taken.
+    """A create was refused for its content, and parts of it may be accepted.
 
-    `answer` is its code and type; `index` and `custom_id` are of the request that it names, where it names one.
+    `answer` is its code and type; `index` and `custom_id` belong to the request that it names, if it names one.
     """
 
     usual = Reason.BATCH_REFUSED
@@ -122,7 +122,7 @@ class RefusedBatch(Rejected):
 
 
 class Conflict(Exception):
-    """Somebody else wrote the resource since it was read: look again."""
+    """Somebody else wrote the resource since it was read: reconcile again."""
 
 
 class Gone(Exception):

@@ -1,4 +1,4 @@
-"""Files that are no text in UTF-8: what they are by their first bytes, and what a person can do about it."""
+"""Files that are not UTF-8 text: their kind by their first bytes, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ENOUGH = 512
-"""Of a file's first bytes, to know what it is."""
+"""Number of first bytes that show a file's kind."""
 NOT_UTF8 = "not UTF-8 text"
 SAVE = "save the file as UTF-8"
 AS_CSV = 'save its sheet as "CSV UTF-8"'
@@ -40,12 +40,12 @@ MARKUP: tuple[tuple[bytes, str, str], ...] = (
     (b"<?xml", "XML", "export CSV or JSON lines"),
 )
 MOST_HIGH_SHARE = 0.3
-"""Of letters beyond ASCII in a language that Windows-1252 is for."""
+"""Letters beyond ASCII in the languages for which Windows-1252 is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Where a file stops being UTF-8 text, what it is, and what to do."""
+    """The place where a file stops being UTF-8 text, its kind, and what to do."""
 
     line: int
     what: str
@@ -55,7 +55,7 @@ class Flaw:
 
 
 def kind_of(beginning: bytes) -> str | None:
-    """What a file is, and what to do, where it is no text of tickets; None where it may be."""
+    """A file's kind and what to do, where it is no text of tickets; None where it may be one."""
     for magic, kind, remedy in MAGIC:
         if beginning.startswith(magic):
             return f"this is {kind}: {remedy}"
@@ -97,7 +97,7 @@ def remedy_of(error: UnicodeDecodeError) -> str:
 
 
 def is_western(text: bytes) -> bool:
-    """Whether it reads as Windows-1252: few letters beyond ASCII, and little else beyond it."""
+    """Whether it reads as Windows-1252: few letters beyond ASCII, and few other bytes beyond it."""
     try:
         high = [character for character in text.decode("cp1252") if character >= "\x80"]
     except UnicodeDecodeError:

@@ -1,6 +1,6 @@
-"""How answers were judged before a record said by which rules: what was left to be asked again is told by the same.
+"""The rules that judged answers before records named their rules: they still tell which tickets await a retry.
 
-A batch whose answers were counted by these rules has rows for those that they call final, and for no others.
+A batch whose answers were counted by these rules has rows for the answers that they call final, and for no others.
 """
 
 from __future__ import annotations

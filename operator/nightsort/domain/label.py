@@ -1,4 +1,4 @@
-"""From the words of an answer to one of the declared categories."""
+"""Maps the words of an answer to one of the declared categories."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nightsort.domain.typeset import bare, bare_of, loose_of, typeset, undenied
 WHOLE = "end_turn"
 UNTOLD = ""
 MAYBE_WHOLE = frozenset({UNTOLD, "max_tokens", "stop_sequence"})
-"""An answer that ended so may be a whole name; one of any other end may not."""
+"""Stop reasons of answers that may be a whole name; after any other an answer may be incomplete."""
 MOST_LAYERS = 6
-"""A name in bold behind `Category:` in a quoted block of JSON has four."""
+"""Number of nested forms: a bold name after `Category:` in a quoted block of JSON has four."""
 MOST_CHARS = 4_000
-"""The longest line of the prompt has 2,500; of a longer answer no form is looked for."""
+"""Characters. The prompt's longest line has 2,500; a longer answer is not searched for forms."""
 LIST_MARK = "- "
 PIECES = re.compile(r"[\n,]")
 JOINED = (re.compile(r"\band\b|[/&+]|\s-+\s"), re.compile(r"\band\b|[-_/&+\s]+"))
-"""What stands between names in a row, and between the words of a name."""
+"""Separators between names in a row, and between the words of a name."""
 
 Ways = Sequence[tuple[Callable[[str], str], Mapping[str, str | None]]]
 
@@ -29,9 +29,9 @@ Ways = Sequence[tuple[Callable[[str], str], Mapping[str, str | None]]]
 class Labels:
     """The categories by every name that an answer may use: names and aliases, and their lines in the prompt.
 
-    An answer is looked for as it is spelled, then as it is typeset, then without what stands around it, then without
-    regard to hyphens. The first of these ways that knows it decides: where it is more than one category's name there,
-    it is none, since beside `NET` there may be `.NET`.
+    An answer is looked up in four ways, one after the other: as it is spelled, as it is typeset, without its
+    surroundings, and without regard to hyphens. The first way that knows the answer decides. If several categories
+    have the name there, the answer has no category, since there may be `.NET` beside `NET`.
     """
 
     def __init__(self, categories: Sequence[Category]) -> None:
@@ -50,7 +50,7 @@ class Labels:
         self._unmarked = one_meaning(bare_of, named + unmarked)
 
     def match(self, answer: str) -> str | None:
-        """The category that an answer names, or None: where it is none, or could be two."""
+        """The category that an answer names; None where it names none, or could mean two."""
         found = self._spelled.get(spelled(answer))
         if found is not None or len(answer) > MOST_CHARS:
             return found
@@ -60,7 +60,7 @@ class Labels:
         return self._inside(answer) or self._unmarked.get(bare_of(answer))
 
     def is_cut(self, answer: str, category: str | None, stop_reason: str) -> bool:
-        """Whether what was answered so far is not to be taken for a category, nor for the lack of one."""
+        """Whether an incomplete answer counts neither as a category nor as the lack of one."""
         if stop_reason == WHOLE or (stop_reason == UNTOLD and category is None):
             return False
         return category is None or stop_reason not in MAYBE_WHOLE or self._may_go_on(answer, category)
@@ -75,7 +75,7 @@ class Labels:
         )
 
     def _one_by_one(self, answer: str) -> set[str]:
-        """The categories of an answer of several lines, or with commas, each of which names one; else none."""
+        """The categories of an answer with several lines or commas, if each part names one; else none."""
         named: set[str] = set()
         pieces = pieces_of(answer)
         for piece in pieces if len(pieces) > 1 else ():
@@ -86,7 +86,7 @@ class Labels:
         return named
 
     def _inside(self, text: str) -> str | None:
-        """As it is spelled inside of whatever form goes before as it may be meant: `- .NET` is not `NET`."""
+        """The form's content with the sign before it, which may belong to the name: `- .NET` is not `NET`."""
         return self._through(text, self._ways[:1], MOST_LAYERS) or self._through(text, self._ways, MOST_LAYERS)
 
     def _through(self, text: str, ways: Ways, layers: int) -> str | None:
@@ -104,7 +104,7 @@ class Labels:
         return None if others or denied else meant
 
     def _plain(self, text: str, ways: Ways) -> tuple[bool, str | None]:
-        """Whether one of the ways knows the text, and the one category that it means there."""
+        """Whether one of the ways knows the text, and the single category that the text means there."""
         found = self._spelled.get(spelled(text))
         if found is not None:
             return True, found
@@ -115,14 +115,14 @@ class Labels:
         return False, None
 
     def _names_several(self, text: str) -> bool:
-        """Whether its words are categories one by one: `billing-refunds` may be both rather than `Billing Refunds`."""
+        """Whether each word is a category: `billing-refunds` may be both rather than `Billing Refunds`."""
         _, meant = self._ways[1]
         rows = ([bare(word) for word in apart.split(typeset(text)) if bare(word)] for apart in JOINED)
         return any(len(words) > 1 and all(word in meant for word in words) for words in rows)
 
 
 def one_meaning(way: Callable[[str], str], named: Iterable[tuple[str, str]]) -> dict[str, str | None]:
-    """Names in one way of looking at them, each with its category, or with None where it would be several."""
+    """Names by one way of looking them up, each with its category, or with None where several have the name."""
     meant: dict[str, set[str]] = {}
     for name, category in named:
         meant.setdefault(way(name), set()).add(category)
@@ -135,7 +135,7 @@ def pieces_of(answer: str) -> list[str]:
 
 
 def lines_of(category: Category) -> Iterator[str]:
-    """How the prompt shows the category, whole or without one of its parts, as a model may repeat it."""
+    """The category as the prompt shows it, whole or without one of its parts, as a model may repeat it."""
     for shown in (
         category,
         category.model_copy(update={"aliases": ()}),
@@ -154,7 +154,7 @@ def without_mark(name: str) -> Iterator[str]:
 
 
 def innermost(answer: str) -> Iterator[str]:
-    """The answer, and what stands inside its forms, as long as that is one text."""
+    """The answer, and the content of its forms, as long as that is one text."""
     yield answer
     for _ in range(MOST_LAYERS):
         form = inner(answer)

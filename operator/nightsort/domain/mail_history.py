@@ -1,6 +1,6 @@
-"""What a person wrote in a mail, without the mails below it that it answers.
+"""The text that a person wrote in a mail, without the quoted mails below it.
 
-Rules of the common mail programs rather than a parser: a line that introduces what is quoted, and lines marked with
+Rules of the common mail programs rather than a parser: a line that introduces a quote, and lines marked with
 `>`. Where a rule would leave nothing, the text stays as it is: an answer below the quote, or a forwarded mail.
 """
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 MOST_LINE_CHARS = 400
-"""Of a line that may introduce a quote; longer ones are somebody's text."""
+"""Length of a line that may introduce a quote; longer lines are somebody's text."""
 INTRODUCTIONS = (
     re.compile(
         r"(?<!-)-{2,}+\s?(original (message|appointment)|forwarded message|ursprüngliche nachricht|"
@@ -36,7 +36,7 @@ RULE = re.compile(r"[_-]{5,}")
 
 
 def without_history(text: str) -> str:
-    """The text up to the first mail that it quotes, without quoted lines; all of it where nothing would be left."""
+    """The text before the first quoted mail, without quoted lines; all of it where nothing would be left."""
     lines = text.splitlines()
     kept = [line for line in lines[: first_quoted(lines)] if not line.lstrip().startswith(">")]
     own = "\n".join(kept).strip()
@@ -44,7 +44,7 @@ def without_history(text: str) -> str:
 
 
 def first_quoted(lines: Sequence[str]) -> int:
-    """The number of the first line that belongs to a quoted mail; that of all lines where none does."""
+    """The number of the first line of a quoted mail; the number of lines where there is none."""
     for number, line in enumerate(lines):
         if introduces(line.strip(), lines, number):
             return number
@@ -65,7 +65,7 @@ def introduces(line: str, lines: Sequence[str], number: int) -> bool:
 
 
 def is_wrote(line: str, lines: Sequence[str], number: int) -> bool:
-    """Whether it is the line above a quote, which mail programs break in two where it is long."""
+    """Whether it is the line above a quote, which mail programs wrap if it is long."""
     if WHEN.match(line) is None:
         return False
     following = lines[number + 1].strip() if number + 1 < len(lines) else ""

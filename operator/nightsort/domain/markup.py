@@ -1,10 +1,10 @@
-"""HTML as the text that a person reads in it, and how it is told from plain text in which there is a `<`.
+"""Turns HTML into the text that a person reads, and tells it from plain text that contains a `<`.
 
-Plain text stays as it is, byte for byte. HTML is what is a document by its beginning, or a fragment from a block's
-opening tag to a closing one. Other text becomes plain only where it would be cut and is markup for the most part.
+Plain text stays as it is, byte for byte. HTML is either a document by its beginning, or a fragment from a block's
+opening tag to a closing one. Other text becomes plain only where it would be cut and consists mostly of markup.
 
-A scanner rather than a tree: what a stranger writes into a ticket is read once from its start to its end, whereas a
-parser that builds a tree took six minutes for 200,000 tags that nobody closes (docs/decisions/).
+A scanner rather than a tree: a ticket is a stranger's text and is read once from start to end, whereas a parser
+that builds a tree took six minutes for 200,000 tags without an end (docs/decisions/).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ EMPTY_COMMENT = re.compile(r"<!---?>")
 NAME = re.compile(r"(/?)([a-zA-Z][\w:-]*)")
 ENDS = re.compile(r"(?:</([a-z][a-z0-9]*)\s*>|<(?:br|hr|img)\b[^<>]*>|--!?>)\Z", re.IGNORECASE)
 INLINED_DATA = re.compile(r"data:[\w/+.-]{1,100};base64,[\w+/=]+")
-"""Pictures may stand in front of the text."""
+"""Inlined pictures, which may stand in front of the text."""
 END_CHARS = 1_000
 NEXT_TAG_CHARS = 100
 LEAST_TAGS = 3
 MOST_QUOTED = 8
-"""Of the signs > that may stand in the quotes of one tag."""
+"""Number of > signs that may stand in the quotes of one tag."""
 MOST_HTML_CHARS = 2_000_000
-"""Of markup that is looked through."""
+"""Characters of markup that are scanned."""
 
 
 def plain_text(text: str, most: int) -> str:
-    """The text of an HTML body, of which only the first `most` characters count; other text as it is."""
+    """The text of an HTML body, of which only the first `most` characters count; other text unchanged."""
     if "<" not in text:
         return text
     if is_html(text) or (len(text) > most and is_mostly_markup(text)):
@@ -58,7 +58,7 @@ def plain_text(text: str, most: int) -> str:
 
 
 def is_html(text: str) -> bool:
-    """Whether it is a document or a fragment, rather than words in which tags may stand."""
+    """Whether it is a document or a fragment, rather than words that may contain tags."""
     first = TAG.match(text, content_at(text))
     if first is None or first[1]:
         return False
@@ -71,7 +71,7 @@ def is_html(text: str) -> bool:
 
 
 def content_at(text: str) -> int:
-    """Where it begins, behind white space, a declaration of XML and comments."""
+    """The position of the beginning, after white space, an XML declaration and comments."""
     at = 0
     while True:
         while at < len(text) and (text[at].isspace() or text[at] == "\ufeff"):
@@ -102,9 +102,9 @@ def is_mostly_markup(text: str) -> bool:
 
 
 def text_in(text: str, most: int) -> str:
-    """What a browser would show: blocks on lines of their own, no scripts, style sheets and comments.
+    """The text that a browser would show: blocks on lines of their own, no scripts, style sheets and comments.
 
-    It ends somewhere behind the first `most` characters.
+    The result ends somewhere behind its first `most` characters.
     """
     parts: list[str] = []
     length = 0
@@ -144,9 +144,9 @@ def pieces_of(text: str) -> Iterator[str | None]:
 
 
 def begins_markup(text: str, start: int, last: int) -> bool:
-    """Whether a comment or a tag begins there, rather than words that somebody has written: `a <b and c</p>`.
+    """Whether a comment or a tag begins there, rather than somebody's words: `a <b and c</p>`.
 
-    `last` is where the text's last sign > stands.
+    `last` is the position of the text's last > sign.
     """
     if text.startswith("<!--", start):
         return True
@@ -157,14 +157,14 @@ def begins_markup(text: str, start: int, last: int) -> bool:
 
 
 def is_in_quotes(beginning: str) -> bool:
-    """Whether a tag that begins so goes on within an attribute's value."""
+    """Whether a tag with this beginning goes on within an attribute's value."""
     return any(
         beginning.count(sign) % 2 == 1 and beginning[: beginning.rfind(sign)].rstrip().endswith("=") for sign in "\"'"
     )
 
 
 def end_of_comment(text: str, start: int) -> int:
-    """As the HTML standard has it: `<!-->` and `<!--->` are whole, `--!>` ends one as `-->` does; -1 without an end."""
+    """A comment's end by the HTML standard: `<!-->` and `<!--->` are whole, `--!>` ends one like `-->`; -1 for none."""
     if whole := EMPTY_COMMENT.match(text, start):
         return whole.end()
     end = COMMENT_END.search(text, start + len("<!--"))
@@ -172,7 +172,7 @@ def end_of_comment(text: str, start: int) -> int:
 
 
 def end_of_markup(text: str, start: int) -> int:
-    """Where a comment or a tag ends; a sign > in quotes does not end it."""
+    """The end of a comment or a tag; a > sign in quotes does not end it."""
     if text.startswith("<!--", start):
         end = end_of_comment(text, start)
         return end if end >= 0 else len(text)

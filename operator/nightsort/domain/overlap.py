@@ -1,4 +1,4 @@
-"""Which of two resources that work on the same source goes first."""
+"""Decides which of two resources that work on the same source goes first."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def goes_after_others(spec: Spec) -> bool:
-    """Whether a run waits for older ones on its source; inline tickets are everybody's own."""
+    """Whether a run waits for older ones on its source; inline tickets belong to one resource alone."""
     return spec.overlap_policy == "Wait" and spec.source.inline is None
 
 
 def before_on_same_source(resource: Resource, others: Iterable[Resource]) -> Resource | None:
-    """An unfinished resource of the same namespace with the same source that goes before one that has not begun.
+    """An unfinished resource with the same namespace and source that precedes a run that has not begun.
 
-    That is an older one, and one that has begun: it may have been there alone when it asked.
+    That is an older run, or one that has begun: it may have been alone when it checked.
     """
     for other in others:
         if other.spec.source == resource.spec.source and goes_before(other, resource):
@@ -29,9 +29,9 @@ def before_on_same_source(resource: Resource, others: Iterable[Resource]) -> Res
 
 
 def before_in_same_table(resource: Resource, others: Iterable[Resource]) -> list[Resource]:
-    """Those that go before one that has not begun, and keep results of other tickets in the same table.
+    """The runs that precede one that has not begun, and keep results of other tickets in the same table.
 
-    An Update fills rows of the tickets themselves; whoever allows overlaps shares a table as well.
+    An Update fills rows of the tickets themselves; a run that allows overlaps shares a table as well.
     """
     table = table_of_results(resource.spec)
     if table is None or resource.spec.overlap_policy != "Wait":
@@ -41,7 +41,7 @@ def before_in_same_table(resource: Resource, others: Iterable[Resource]) -> list
 
 
 def table_of_results(spec: Spec) -> tuple[SecretRef, str] | None:
-    """The table that a run keeps results in: an Upsert makes rows by the ids of tickets, whatever their source."""
+    """The table with a run's results: an Upsert makes rows by the ids of tickets, whatever their source."""
     database = spec.results.database
     return (database.url_secret_ref, database.table) if database and database.mode == "Upsert" else None
 
@@ -52,7 +52,7 @@ def goes_before(other: Resource, resource: Resource) -> bool:
 
 
 def is_older(one: Resource, other: Resource) -> bool:
-    """Kubernetes keeps seconds of the creation time; the uid decides between those of the same second."""
+    """The key of the order. Kubernetes keeps seconds of the creation time; within a second the uid decides."""
     return age_key(one) < age_key(other)
 
 

@@ -1,4 +1,4 @@
-"""Which action is next: gathered facts in, one decision out. The order of the policies is the specification."""
+"""Decides the next action: gathered facts in, one decision out. The order of the policies is the specification."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetim
 
 
 def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """As a Job's, the clock stands while the run is suspended. A deadline of 0 is over at any time."""
+    """Whether the deadline is over. As for a Job, time does not count while the run is suspended; 0 is always over."""
     if resource.status.stop is not None or deadline_seconds(resource, now) > 0:
         return None
     limit = resource.spec.active_deadline_seconds
@@ -71,7 +71,7 @@ def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Action | N
 
 def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     for record in in_state(resource.status, BatchState.INTENDED):
-        if not record.requests:  # rows for what cannot be sent: no batch can have come of it
+        if not record.requests:  # it has only rows for unsendable tickets, and no batch can exist for it
             return Release(record)
         candidates = facts.candidates.get(record.tag)
         if candidates is None:
@@ -88,10 +88,10 @@ def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Action | 
 
 
 def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: datetime) -> bool:
-    """Whether no candidate means that nothing was bought: not where another account is asked than was bought from.
+    """Whether the lack of candidates means that nothing was bought: only in the account that was bought from.
 
-    A person may say so all the same. Where the API's answers name no workspace, another key may be of another one: then
-    it is waited until whatever was bought is over.
+    A person may say so in any case. Where the API's answers name no workspace, another key may belong to another one:
+    then the run waits until every batch that was bought is over.
     """
     match facts.kinship.get(record.tag, Kinship.SAME):
         case Kinship.SAME:
@@ -105,7 +105,7 @@ def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: 
 
 
 def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """Where a user has ended the run: a mistake of our own does not keep it from its end."""
+    """Ends a run that its user has stopped: a fault of our own does not keep it from its end."""
     stop = resource.status.stop
     if stop is None or stop.reason != Reason.DEADLINE_EXCEEDED:
         return None
@@ -114,7 +114,7 @@ def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime)
 
 
 def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """First those of which nothing has kept us yet: what is wrong with one batch holds up no other."""
+    """Batches without failed tries come first: an error with one batch holds up no other."""
     ended = [
         Collect(record, batch)
         for record in in_state(resource.status, BatchState.SUBMITTED)
@@ -124,9 +124,9 @@ def collect_what_ended(resource: Resource, facts: Facts, now: datetime) -> Actio
 
 
 def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """A 404 can pass, and results can be late; a day after the create every batch is over, and what is gone is gone.
+    """A 404 can pass, and results can be late; a day after the create every batch is over, and a missing one is lost.
 
-    Nothing is bought again for it: it may have been paid.
+    Its tickets are not bought again: the batch may have been paid.
     """
     for record in in_state(resource.status, BatchState.SUBMITTED):
         absent = facts.absent.get(record.id or "")
@@ -167,17 +167,17 @@ def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Act
 
 
 def hold_under_another_account(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """Nothing more is bought with a key that may be another account's while the outcome of a create is open.
+    """Stops buying with a key that may belong to another account while the outcome of a create is open.
 
-    Nor is anything given up: that account's batches are hidden, and not gone.
+    Nothing is given up, either: that account's batches are hidden, and not gone.
     """
     return Requeue(resource.spec.poll_interval_seconds) if facts.elsewhere() else None
 
 
 def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """What keeps intents from being looked for keeps nothing from being collected, but nothing more is bought.
+    """A failed search for intents does not hold up collection, but nothing more is bought.
 
-    A list that is too long stays so: whoever waited for it would wait for good.
+    A list that is too long does not get shorter: waiting for it would never end.
     """
     return Requeue(resource.spec.poll_interval_seconds) if facts.trouble and not facts.untold() else None
 
@@ -188,7 +188,7 @@ def submit_next(resource: Resource, facts: Facts, now: datetime) -> Action | Non
 
 
 def hold_what_was_not_taken(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """A create that was tried in vain is tried again, but not at once: until then the run is not at its end."""
+    """Retries a create that failed, but not at once: until then the run has not ended."""
     held = held_back(resource.status, now) if resource.status.stop is None else []
     if not held:
         return None
@@ -197,7 +197,7 @@ def hold_what_was_not_taken(resource: Resource, facts: Facts, now: datetime) -> 
 
 
 def due_submission(resource: Resource, places: int, now: datetime) -> Submission | None:
-    """What to send next, or None: what was released, then what is to be retried, then the rest of the source.
+    """The next tickets to send, or None: released ranges, then retries, then the rest of the source.
 
     Where room in the record is short, the source goes before its retries, as long as it has a place.
     """
@@ -213,7 +213,7 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
 
 
 def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """After a stop: what was never bought, and what would have been asked again, still gets its rows.
+    """After a stop: tickets that were never bought, or would have been sent again, still get their rows.
 
     A run that was stopped before its first intent has promised no rows.
     """
@@ -257,13 +257,13 @@ URGENT: tuple[Policy, ...] = (
 
 
 def urgent_action(resource: Resource, facts: Facts, now: datetime) -> Step | None:
-    """What needs to know nothing of the world: a failure to look at it must not keep a run from being ended."""
+    """Actions that need no facts of the world: a failure to read these must not keep a run from being ended."""
     found = next((action for policy in URGENT if (action := policy(resource, facts, now))), None)
     return None if isinstance(found, Requeue) else found
 
 
 def next_action(resource: Resource, facts: Facts, now: datetime) -> Action:
-    """The first policy that has an answer decides; otherwise the run rests until the next poll."""
+    """The first policy with an answer decides; otherwise the run rests until the next poll."""
     for policy in POLICIES:
         if action := policy(resource, facts, now):
             return action

@@ -24,7 +24,7 @@ class Price:
     long_factor: int = 1
 
     def at(self, prompt: int) -> Price:
-        """The price of requests whose prompts have so many tokens."""
+        """The price of requests whose prompts have this many tokens."""
         if self.long_from is None or prompt <= self.long_from:
             return self
         factor = self.long_factor
@@ -37,13 +37,13 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """Prices by model id, and the day that they are from."""
+    """Prices by model id, and their day."""
 
     prices: Mapping[str, Price]
     day: str
 
     def with_own(self, prices: Mapping[str, Price]) -> PriceTable:
-        """The table with prices of one's own: agreed ones, or those of models that it does not have."""
+        """The table with the user's prices: agreed ones, or prices of models that it does not have."""
         return PriceTable({**self.prices, **prices}, self.day)
 
 

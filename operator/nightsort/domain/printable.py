@@ -1,4 +1,4 @@
-"""Text of others in statuses, logs and on terminals: a ticket's id must not move the cursor or turn the line round."""
+"""Makes foreign text safe for statuses, logs and terminals: a ticket's id must not move the cursor or turn the line."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ SHOWN_PLACES = 10
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Somebody who waits: for how many requests, when last heard of, and since when, by the monotonic clock."""
+    """A waiting resource: its requests, the time of its last try, and since when it waits, by the monotonic clock."""
 
     uid: str
     namespace: str
@@ -24,7 +24,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a resource has enqueued, in requests."""
+    """The requests that a resource has enqueued."""
 
     namespace: str
     requests: int
@@ -36,7 +36,7 @@ def enqueued(status: Status) -> int:
 
 
 def front(lines: Mapping[str, Sequence[Place]], loads: Iterable[Load], most: int = SHOWN_PLACES) -> list[Place]:
-    """Who goes first, of the namespaces' lines: the namespace with the least enqueued, and in it who came first.
+    """The order of service: the namespace with the least enqueued goes first, and in it the first that came.
 
     Each place counts as if those before it had been served, so that namespaces take turns.
     """
@@ -59,15 +59,15 @@ def front(lines: Mapping[str, Sequence[Place]], loads: Iterable[Load], most: int
 
 
 def has_room(requests: int, loads: Iterable[Load], limit: int) -> bool:
-    """Whether so many more fit; what is larger than the limit itself goes when nothing else is there."""
+    """Whether this many more fit; a shard above the whole limit goes when nothing else is enqueued."""
     there = sum(load.requests for load in loads)
     return there + requests <= limit or there == 0
 
 
 def may_go(mine: Place, first: Sequence[Place], loads: Iterable[Load], limit: int) -> bool:
-    """Whether somebody in the queue goes now: there is room, also for those who go before.
+    """Whether a queued resource goes now: there is room for it and for those before it.
 
-    These may do something else just now, and are not waited for.
+    It does not wait for those before it, which may be busy with something else.
     """
     there = sum(load.requests for load in loads)
     for place in first:
@@ -78,7 +78,7 @@ def may_go(mine: Place, first: Sequence[Place], loads: Iterable[Load], limit: in
 
 
 def in_words(place: Place, first: Sequence[Place]) -> str:
-    """Far back the place is not told exactly, since each step would be a write of the status."""
+    """The place in the queue. Far back it is rounded, since each step would be a write of the status."""
     for position, other in enumerate(first, 1):
         if other.uid == place.uid:
             return f"place {position}"

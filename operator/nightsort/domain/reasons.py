@@ -1,8 +1,8 @@
-"""Every reason that stands in a condition, an event or a metric: the words that users look up.
+"""Every reason in a condition, an event or a metric: the words that users look up.
 
-A reason's word is public and stays as it is. Beside it stand what it is about, who moves next, what it means and, where
-somebody can do something, what. The tables of docs/troubleshooting.md and the alerts' texts are made from here, by
-`make reasons`; the texts are Markdown.
+A reason's word is public and does not change. Each has its subject, who acts next, its meaning and, where somebody can
+do something, the remedy. `make reasons` makes the tables of docs/troubleshooting.md and the alerts' texts from here;
+the texts are Markdown.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Reason(StrEnum):
     """A word for conditions, events and metrics.
 
     Attributes:
-        group: what it is about.
-        turns: who moves next, the usual case first; more than one where the same word is said of different things.
+        group: the subject.
+        turns: who acts next, the usual case first; several where the same word is used for different things.
         means: what it means, in Markdown.
         remedy: what somebody can do, in Markdown; empty where there is nothing to do.
     """
@@ -52,7 +52,7 @@ class Reason(StrEnum):
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """The alerts that see it. Nobody is alerted of what a person asked for, nor by a command."""
+        """The alerts that fire for it. No alert fires for what a person asked for, nor for a command."""
         if self is Reason.SUSPENDED or self.group is Group.COMMAND:
             return ()
         return tuple(turn.alert for turn in self.turns if turn.alert is not None)

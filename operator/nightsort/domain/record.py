@@ -1,4 +1,4 @@
-"""The record of a run: what was intended, bought and collected, and what follows from it. Functions of a status."""
+"""The record of a run: batches that were intended, bought and collected, and what follows. Functions of a status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nightsort.domain.answer import NO_USAGE
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What is to be sent next: a range of the source, or what earlier attempts, its parents, left to be asked again.
+    """The tickets to send next: a range of the source, or tickets that earlier attempts (parents) left for a retry.
 
     `after` and `through` are cursors of the source, exclusive and inclusive; without `through`, as far as a shard goes.
     """
@@ -35,7 +35,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What collecting one batch came to. Counts are tickets."""
+    """The result of collecting one batch. Counts are tickets."""
 
     labeled: int = 0
     unknown: int = 0
@@ -62,7 +62,7 @@ def batch_ids(status: Status) -> set[str]:
 
 
 def next_submission(status: Status) -> Submission | None:
-    """What is left to be sent, or None: first what was released, then what is to be retried, then the source's rest."""
+    """The tickets left to send, or None: first released ranges, then retries, then the source's rest."""
     if again := released_submission(status):
         return again
     for record in waiting_for_retry(status):
@@ -71,7 +71,7 @@ def next_submission(status: Status) -> Submission | None:
 
 
 def released_submission(status: Status, held: Collection[BatchRecord] = ()) -> Submission | None:
-    """What is to be sent again first, but for what is held back."""
+    """The released range to send again first, except for those held back."""
     for record in in_state(status, BatchState.RELEASED):
         if record in held:
             continue
@@ -102,18 +102,18 @@ Places = Mapping[tuple[int, int], BatchRecord]
 
 
 def by_place(status: Status) -> Places:
-    """Attempts by shard and number."""
+    """Attempts by shard and attempt number."""
     return {(record.shard, record.attempt): record for record in status.batches}
 
 
 def child_of(places: Places, record: BatchRecord) -> BatchRecord | None:
-    """The attempt that asks for what this one left: in the same shard, unless it travels with another's."""
+    """The attempt that retries the tickets of this one: in the same shard, unless it travels with another shard's."""
     shard = record.shard if record.retried_in is None else record.retried_in
     return places.get((shard, record.attempt + 1))
 
 
 def parents_of(status: Status, record: BatchRecord) -> tuple[BatchRecord, ...]:
-    """The attempts whose tickets this one asks for again. Their results name them; the range of a source does not."""
+    """The attempts whose tickets this one retries. Their results name these; no range of a source does."""
     return tuple(
         each
         for each in status.batches
@@ -130,7 +130,7 @@ def put(status: Status, record: BatchRecord) -> Status:
 
 
 def put_retry(status: Status, record: BatchRecord, parents: Iterable[BatchRecord]) -> Status:
-    """The status with an attempt that asks for what these left. Those of its own shard need no note of it."""
+    """The status with an attempt that retries the tickets of these. Parents in its own shard need no note of it."""
     for parent in parents:
         if parent.shard != record.shard:
             passed_on = {"retryable": 0, "passed_on": parent.left, "retried_in": record.shard}
@@ -139,7 +139,7 @@ def put_retry(status: Status, record: BatchRecord, parents: Iterable[BatchRecord
 
 
 def without_retry(status: Status, record: BatchRecord) -> Status:
-    """The status without an attempt that was never bought: what it would have asked for is left to its parents."""
+    """The status without an attempt that was never bought: its tickets go back to its parents."""
     for parent in parents_of(status, record):
         taken_back = {"retryable": parent.left, "passed_on": 0, "retried_in": None}
         status = put(status, parent.model_copy(update=taken_back))
@@ -160,7 +160,7 @@ def confirmed(status: Status, record: BatchRecord, batch_id: str, now: datetime)
 
 
 def released(status: Status, record: BatchRecord) -> Status:
-    """The intent was surely not accepted: its range is to be submitted again under another tag."""
+    """The intent was surely not accepted: its range will be submitted again under another tag."""
     return put(status, record.model_copy(update={"state": BatchState.RELEASED, "seen": None}))
 
 
@@ -193,7 +193,7 @@ def by_declaration(counts: Iterable[CategoryCount], categories: Iterable[Categor
 
 
 def ticket_counts(status: Status) -> TicketCounts:
-    """Tickets by where they stand. Before the source was read to its end, the total is what pre-flight counted."""
+    """Tickets by state. Until the source is read to its end, the total is pre-flight's count."""
     labeled = sum(record.labeled for record in status.batches)
     unknown = sum(record.unknown for record in status.batches)
     failed = sum(record.failed for record in status.batches)
@@ -212,19 +212,19 @@ def ticket_counts(status: Status) -> TicketCounts:
 
 
 def cut_tickets(status: Status) -> int:
-    """Tickets whose text was cut; those that are asked again were counted at the first time."""
+    """Tickets whose text was cut; retried tickets were counted the first time."""
     first = (record for record in status.batches if record.attempt == 0 and record.state.may_be_bought)
     return sum(record.cut for record in first)
 
 
 def unseen_tickets(status: Status) -> int:
-    """Tickets that no batch was made of yet, as far as pre-flight's count tells."""
+    """Tickets that are in no batch yet, by pre-flight's count."""
     counts = ticket_counts(status)
     return counts.total - counts.labeled - counts.unknown - counts.failed - counts.in_flight
 
 
 def waiting_for_retry(status: Status) -> list[BatchRecord]:
-    """Batches of which tickets are to be asked again, and have not been yet."""
+    """Batches with tickets to retry for which no retry was sent yet."""
     places = by_place(status)
     return [
         record

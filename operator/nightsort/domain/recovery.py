@@ -1,4 +1,4 @@
-"""What is put back where somebody has taken a run's record away: a wiped status, or one of an older backup."""
+"""Restores a run's record after somebody has removed it: a wiped status, or one of an older backup."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nightsort.domain.record import by_place, find, put
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A copy of a run's status beside it, as it was when something was about to be bought last.
+    """A copy of a run's status beside it, from the moment before the last purchase.
 
-    `anew` is the word by which a person had the run begin anew last: it counts once.
+    `anew` is the word by which a person last had the run begin anew: it counts once.
     """
 
     status: Status | None = None
@@ -21,36 +21,36 @@ class Kept:
 
 
 def may_replace(status: Status, kept: Kept, *, removing: bool) -> bool:
-    """Whether a copy of this status may stand in the place of another: not where it lacks what that one has.
+    """Whether a copy of this status may replace another copy: not where it lacks entries that the other one has.
 
-    removing: its entries are meant to go, as where several are summed up in one.
+    removing: entries are removed on purpose, such as several that are summed up in one.
     """
     return removing or kept.status is None or not (lost(status, kept.status) or has_further(kept.status, status))
 
 
 def to_keep(status: Status, kept: Kept, *, removing: bool) -> Status:
-    """What to keep of a status in the place of a copy: no copy loses fields that a store has dropped of the status."""
+    """The status to keep in place of a copy: no copy loses fields that a store has dropped from the status."""
     return status if removing or kept.status is None else completed(status, kept.status)
 
 
 def worth_keeping(status: Status) -> Status:
-    """A status without what is only said to people: it is derived again."""
+    """A status without the fields that only inform people: they are derived again."""
     return status.model_copy(update={"conditions": (), "phase": None, "message": None, "completion_time": None})
 
 
 def removes(before: Status, after: Status) -> bool:
-    """Whether entries go, such as those that are summed up in another one."""
+    """Whether entries vanish, such as those that are summed up in another one."""
     return not by_place(before).keys() <= by_place(after).keys()
 
 
 def intends(before: Status, after: Status) -> bool:
-    """Whether there is a new intent: no copy has it before the record."""
+    """Whether there is a new intent: a copy must not have it before the record."""
     known = {record.tag for record in before.batches}
     return any(record.state is BatchState.INTENDED and record.tag not in known for record in after.batches)
 
 
 def has_settled(before: Status, after: Status) -> bool:
-    """Whether a batch has another outcome, and nothing is intended."""
+    """Whether a batch has a new outcome, and no new intent is there."""
     if after.batches == before.batches or intends(before, after):
         return False
     there = by_place(before)
@@ -61,7 +61,7 @@ def has_settled(before: Status, after: Status) -> bool:
 
 
 def missing(status: Status, before: Status) -> list[BatchRecord]:
-    """Batches that stood in an earlier status and have no place in this one. One that was released may go."""
+    """Batches of an earlier status that have no place in this one. A released one may vanish."""
     return [
         record
         for record in before.batches
@@ -70,7 +70,7 @@ def missing(status: Status, before: Status) -> list[BatchRecord]:
 
 
 def is_behind(status: Status, before: Status) -> bool:
-    """Whether a status may be from before one that was seen: a batch is missing, or has another tag by now."""
+    """Whether a status may be older than one that was seen: a batch is missing, or has another tag."""
     retagged = any(
         record.state.may_be_bought and there.tag != record.tag
         for record in before.batches
@@ -80,7 +80,7 @@ def is_behind(status: Status, before: Status) -> bool:
 
 
 def lost(status: Status, kept: Status) -> list[BatchRecord]:
-    """What a copy has beyond the status: batches that are missing there, or have an earlier intent's tag."""
+    """Batches that only the copy has: the status lacks them, or has an earlier intent's tag for them."""
     overtaken = [
         record
         for record in kept.batches
@@ -92,7 +92,7 @@ def lost(status: Status, kept: Status) -> list[BatchRecord]:
 def is_later(record: BatchRecord, other: BatchRecord) -> bool:
     """Whether it is a later intent of the same attempt.
 
-    Where an earlier version has written both, their times tell; of the same moment, what was released was there before.
+    Where an earlier version wrote both, their times decide; at the same time, a released one was there before.
     """
     if record.tag == other.tag:
         return False
@@ -103,16 +103,16 @@ def is_later(record: BatchRecord, other: BatchRecord) -> bool:
 
 
 def best(kept: Status | None, remembered: Status | None) -> Status | None:
-    """What to put back: a process's memory knows more of what was collected, where it knows all that the copy has."""
+    """The status to restore from: the process's memory (it knows more outcomes) if it has all batches of the copy."""
     if kept is None or remembered is None:
         return kept or remembered
     return kept if lost(remembered, kept) else remembered
 
 
 def has_lost_its_beginning(status: Status) -> bool:
-    """Whether a source is said to be read further than to its beginning, and no batch has what was read.
+    """Whether the source counts as read beyond its beginning, and no batch has these tickets.
 
-    So it stands where somebody empties the batches of a run that has bought nothing yet, of which there is no copy.
+    A status gets there where somebody empties the batches of a run that has bought nothing yet and has no copy.
     Its tickets would have neither a batch nor a row.
     """
     read = status.cursor is not None or (
@@ -126,9 +126,9 @@ def from_the_beginning(status: Status) -> Status:
 
 
 def restored(status: Status, base: Status) -> Status:
-    """The copy, and what the status has beyond it: later intents, and how those of the copy came out.
+    """The copy with the additions of the status: later intents, and outcomes of the copy's batches.
 
-    What was collected since is collected again: the copy's sums do not have it.
+    Batches that were collected since are collected again: the copy's sums lack them.
     """
     newest = max((record.turn for record in base.batches), default=0)
     further = [record for record in status.batches if is_beyond(record, base, newest)]
@@ -147,9 +147,9 @@ def restored(status: Status, base: Status) -> Status:
 
 
 def is_beyond(record: BatchRecord, base: Status, newest: int) -> bool:
-    """Whether it was intended after all that a copy has, whose newest turn is given.
+    """Whether it was intended after all entries of a copy; `newest` is the copy's newest turn.
 
-    What an older status has and the copy lacks is summed up there by now. An earlier version has counted no turns.
+    An entry that only an older status has is summed up in the copy by now. An earlier version counted no turns.
     """
     there = find(base, record.shard, record.attempt)
     if there is None:
@@ -158,7 +158,7 @@ def is_beyond(record: BatchRecord, base: Status, newest: int) -> bool:
 
 
 def outcome(record: BatchRecord, base: Status) -> BatchRecord | None:
-    """How an intent came out of which a copy does not know it; None where that has nothing to add."""
+    """The later state of an intent that a copy still has as open; None where the record adds nothing."""
     there = find(base, record.shard, record.attempt)
     if there is None or there.tag != record.tag or there.state is not BatchState.INTENDED:
         return None

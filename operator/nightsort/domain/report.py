@@ -1,4 +1,4 @@
-"""What the status shows to readers, derived from the record and the summary: the only place that computes it."""
+"""The part of the status for readers, derived from the record and the summary: the only place that computes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nightsort.domain.run_state import ConditionSummary, RunState
 
 
 def report(resource: Resource, status: Status, summary: ConditionSummary, prices: PriceTable, now: datetime) -> Status:
-    """The status as it is written: counts, cost, phase and conditions follow from the rest.
+    """The status to be written: counts, cost, phase and conditions follow from the rest.
 
     Times are cut to seconds, which is what Kubernetes stores.
     """
@@ -33,7 +33,7 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
     return told.model_copy(
         update={
             "phase": phase_of(status, summary),
-            # As a Job's: the deadline counts anew when the run is resumed.
+            # As for a Job, the deadline counts anew when the run is resumed.
             "start_time": None if summary.state is RunState.SUSPENDED else told.start_time,
             "tickets": tickets,
             "results": status.results.model_copy(update={"rows": rows}),
@@ -44,7 +44,7 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
 
 
 def summarized(status: Status, meta: Meta, summary: ConditionSummary, now: datetime) -> Status:
-    """The status with what a summary alone says of it, which needs no valid spec."""
+    """The status with the fields that follow from a summary alone, without a valid spec."""
     now = now.replace(microsecond=0)
     return status.model_copy(
         update={
@@ -59,7 +59,7 @@ def summarized(status: Status, meta: Meta, summary: ConditionSummary, now: datet
 
 
 def phase_of(status: Status, summary: ConditionSummary) -> str:
-    """One word for people; nothing is decided from it."""
+    """One word for people; no decision depends on it."""
     if summary.state is not RunState.WORKING:
         return summary.state.value
     if status.plan is None:
@@ -80,8 +80,9 @@ def summary_of_state(
 ) -> ConditionSummary:
     """A run that is not finished, in words; `hidden` are batches that the API has not shown for long.
 
-    `elsewhere` are the tags of intents that may have bought from another account than the key is of now; `untold` where
-    the list of batches is too long for any intent to be looked for; `late` are batches that the API should have ended.
+    `elsewhere` are the tags of intents that may have bought from another account than that of the key in use.
+    `untold`: the list of batches is too long to search for any intent. `late` are batches that the API should have
+    ended.
     """
     if elsewhere:
         tag = elsewhere[0]
@@ -124,7 +125,7 @@ def summary_of_state(
 
 
 def what_may_run(status: Status) -> str:
-    """Of a run that is to buy nothing more."""
+    """The summary of a run that buys nothing more."""
     flying = in_state(status, BatchState.SUBMITTED)
     unclear = in_state(status, BatchState.INTENDED)
     parts = ["nothing more is bought" if flying or unclear else "nothing is bought"]
@@ -140,7 +141,7 @@ def what_may_run(status: Status) -> str:
 
 
 def nothing_can_be_told(resource: Resource) -> ConditionSummary:
-    """An intent that nobody but a person can look for any more; it is told once all others are collected."""
+    """An intent that only a person can resolve; it is reported once all other batches are collected."""
     status, record = resource.status, in_state(resource.status, BatchState.INTENDED)[0]
     flying = len(in_state(status, BatchState.SUBMITTED))
     when, requests = rfc3339(record.intended_at), plural(record.requests, "request")
@@ -162,7 +163,7 @@ def nothing_can_be_told(resource: Resource) -> ConditionSummary:
 
 
 def progress(status: Status) -> ConditionSummary:
-    """A working run in words."""
+    """A run in work, in words."""
     flying = in_state(status, BatchState.SUBMITTED)
     unclear = in_state(status, BatchState.INTENDED)
     if unclear:

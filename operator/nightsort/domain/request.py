@@ -18,7 +18,7 @@ SEPARATOR = b","
 
 
 def request_params(spec: Spec, text: str, *, disable_thinking: bool, max_tokens: int | None = None) -> dict[str, Any]:
-    """The `params` of a request: what a plain call of the Messages API would get."""
+    """The `params` of a request: the body of a plain call of the Messages API."""
     thinking = {"thinking": {"type": "disabled"}} if disable_thinking else {}
     return {
         "model": spec.model,
@@ -30,26 +30,26 @@ def request_params(spec: Spec, text: str, *, disable_thinking: bool, max_tokens:
 
 
 def as_sent(spec: Spec, plan: Plan | None) -> Spec:
-    """The spec with the longest answer that requests were really sent with."""
+    """The spec with the answer limit that requests were really sent with."""
     if plan is None or plan.max_tokens is None or plan.max_tokens == spec.prompt.max_tokens:
         return spec
     return spec.model_copy(update={"prompt": spec.prompt.model_copy(update={"max_tokens": plan.max_tokens})})
 
 
 def bytes_of(text: bytes) -> int:
-    """Of a text as JSON, without its quotes: the measure by which tokens are told from texts that were not counted."""
+    """Bytes of a text as JSON, without its quotes: the measure from which tokens of uncounted texts are derived."""
     return len(text) - 2
 
 
 class Sent(msgspec.Struct, frozen=True, gc=False):
-    """A ticket's text as JSON; whether a field of the ticket was cut for it."""
+    """A ticket's text as JSON, and whether a field of the ticket was cut for it."""
 
     text: bytes
     cut: bool
 
 
 class Encoder:
-    """Encodes tickets of one resource: what they share is encoded once, which makes 100,000 a matter of a second."""
+    """Encodes tickets of one resource; their common part is encoded once, so that 100,000 take about a second."""
 
     def __init__(self, spec: Spec, *, disable_thinking: bool, max_tokens: int | None = None) -> None:
         self._text = TicketText(spec.prompt)
@@ -61,12 +61,12 @@ class Encoder:
         self._encode = msgspec.json.Encoder().encode
 
     def text(self, ticket: Ticket) -> bytes | None:
-        """The ticket's text as JSON, or None where it has none that could be sent."""
+        """The ticket's text as JSON, or None where it has none to send."""
         sent = self.sent(ticket)
         return None if sent is None else sent.text
 
     def sent(self, ticket: Ticket) -> Sent | None:
-        """The same, and whether it is less than the ticket says."""
+        """The text, and whether the ticket has more."""
         rendered = self._text.rendered(ticket)
         return None if rendered is None else Sent(self._encode(rendered.text), rendered.cut)
 

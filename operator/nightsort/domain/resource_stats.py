@@ -1,4 +1,4 @@
-"""What the operator has before it."""
+"""The resources and batches that the operator works on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class ResourceStats:
-    """What the operator has before it: counts of resources by (phase, standing), and of batches in flight by state."""
+    """Counts of resources by (phase, run state), and of batches in flight by state."""
 
     resources: Mapping[tuple[str, str], int]
     batches: Mapping[str, int]

@@ -1,6 +1,6 @@
-"""The room that a record of batches has: a status holds so many entries and bytes, and a run may need more batches.
+"""The room for batches in a record: a status holds a limited number of entries and bytes, and a run may need more.
 
-Where room is short, what is over and done is summed up in one entry, and the retries of several shards travel together.
+Where room is short, ended batches are summed up in one entry, and the retries of several shards travel together.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ MOST_BATCHES = MAX_BATCHES - PLACES_TO_END
 """Entries that a run's source may fill: a few places stay free for retries, and for giving up the rest."""
 RETRIES_ABOVE = 48
 LEAST_FOR_RETRIES = 3
-"""Places that only retries may take, and one more for each so many others: a retry gives back at least what it takes,
+"""Places that only retries may take, plus one for each this many others: a retry gives back at least what it takes,
 once there are two entries that can be summed up."""
 RECORD_BYTES = 1_400
-"""An entry without its cursors, with what Kubernetes notes about the ownership of its fields."""
+"""Bytes of an entry without its cursors, with Kubernetes' notes about the ownership of its fields."""
 SEEN_BYTES = 700
-"""Of what the account showed before a purchase, as long as that is in flight."""
+"""Bytes of the note about the account before a purchase, which is kept while that is in flight."""
 LARGEST_CURSOR_BYTES = 6 * 1024
 STORED_BYTES = 1_500_000
 """etcd takes 1.5 MiB by default for the whole object: the spec, an annotation that repeats it, and the status."""
 MOST_RECORD_BYTES = 1_100_000
 LEAST_RECORD_BYTES = 100_000
-"""Without as many, no run is begun: seven entries in flight at a time, however long their cursors are."""
+"""Least bytes for a run to begin: seven entries in flight at a time, however long their cursors are."""
 AROUND_RECORD_BYTES = 100_000
-"""Metadata with other annotations and notes of ownership, conditions and messages; the counts of categories apart."""
+"""Bytes of metadata with other annotations and notes of ownership, conditions and messages, without category counts."""
 CATEGORY_BYTES = 300
-"""Of a category's count, beside three times its name: the entry, and what Kubernetes notes of it."""
+"""Bytes of a category's count, beside three times its name: the entry, and Kubernetes' note of it."""
 MOST_ANNOTATION_BYTES = 300_000
 """kubectl repeats no larger manifest: Kubernetes takes 256 KiB of annotations, and a manifest may lack defaults."""
 RETRIES_BYTES = 20 * RECORD_BYTES
 AROUND_BYTES = 300
-"""Of a request, beside its texts."""
+"""Bytes of a request, beside its texts."""
 HTML = "<>&\u2028\u2029"
-"""What Go writes as an escape of six characters, since HTML or JavaScript could take it for its own."""
+"""Characters that Go escapes with six characters each, since HTML or JavaScript could misread them."""
 SUMMED = (
     "requests",
     "text_bytes",
@@ -63,7 +63,7 @@ SUMMED = (
     "strays",
     "differing",
 )
-"""Of entries that are summed up; a test holds that each field is one of these, or is told how it is taken."""
+"""Fields that are added up; a test makes sure that each field is here or in NOT_SUMMED, or has a rule of its own."""
 NOT_SUMMED: dict[str, object] = {
     "retryable": 0,
     "passed_on": 0,
@@ -77,40 +77,40 @@ NOT_SUMMED: dict[str, object] = {
     "answer": None,
     "most": None,
 }
-"""What says how to go on, and is over too."""
+"""Fields that say how to go on, which ended entries do not need."""
 MOST_PARENTS = 100
-"""Of each, the results are read before a retry is sent."""
+"""The results of each are read before a retry is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many entries and bytes of them a record may have."""
+    """The number of entries that a record may have, and of their bytes."""
 
     places: int = MOST_BATCHES
     bytes: int = MOST_RECORD_BYTES
 
     @classmethod
     def beside(cls, spec: Spec, places: int = MOST_BATCHES) -> Room:
-        """What a spec leaves. The floor is for runs that an earlier version began, and for local mode."""
+        """The room that a spec leaves. The floor is for runs that an earlier version began, and for local mode."""
         return cls(places, min(MOST_RECORD_BYTES, max(bytes_beside(spec, STORED_BYTES), LEAST_RECORD_BYTES)))
 
     def for_retries(self) -> Room:
         return Room(self.places + max(self.places // RETRIES_ABOVE, LEAST_FOR_RETRIES), self.bytes + RETRIES_BYTES)
 
     def holds(self, batches: Sequence[BatchRecord], more: int) -> bool:
-        """Whether there is room for so many entries more, however long their cursors are."""
+        """Whether there is room for this many more entries, however long their cursors are."""
         entries = more * (RECORD_BYTES + SEEN_BYTES + 2 * LARGEST_CURSOR_BYTES)
         return len(batches) + more <= self.places and sum(map(size_of, batches)) + entries <= self.bytes
 
 
 def bytes_beside(spec: Spec, limit: int) -> int:
-    """What a resource of so many bytes has for batches, beside the spec and all else."""
+    """The bytes for batches in a resource of `limit` bytes, beside the spec and all else."""
     counts = sum(CATEGORY_BYTES + 3 * stored_bytes(category.name) for category in spec.categories)
     return limit - spec_bytes(spec) - counts - AROUND_RECORD_BYTES - RETRIES_BYTES
 
 
 def spec_bytes(spec: Spec) -> int:
-    """Of a spec where the object is stored, and of the annotation that repeats it when it was applied, in quotes."""
+    """Bytes of a spec in the stored object, and in the quoted annotation that repeats it after an apply."""
     text = spec.model_dump_json(by_alias=True, exclude_none=True)
     escaped = sum(map(text.count, HTML))
     plain = len(text.encode()) + 5 * escaped
@@ -119,21 +119,21 @@ def spec_bytes(spec: Spec) -> int:
 
 
 def size_of(record: BatchRecord) -> int:
-    """Bytes that an entry takes where the object is stored, and some more."""
+    """Bytes that an entry takes in the stored object, rounded up."""
     return RECORD_BYTES + SEEN_BYTES * bool(record.seen) + stored_bytes(record.after) + stored_bytes(record.through)
 
 
 def stored_bytes(text: str | None) -> int:
-    """Of a text as Go writes JSON: in UTF-8, with what HTML could take for its own escaped."""
+    """Bytes of a text as Go writes JSON: in UTF-8, with the characters that HTML could misread escaped."""
     if text is None:
         return 0
     return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, HTML))
 
 
 def is_over(places: Places, record: BatchRecord) -> bool:
-    """Whether nothing that is still to be done needs this batch by itself.
+    """Whether no later step needs this batch's own entry.
 
-    What an attempt left is named by its results as long as the next one is under way. A batch that was lost stays: it
+    While a retry is under way, the results of the earlier attempt name its tickets. A lost batch keeps its entry: it
     may be paid all the same, and nobody knows how much.
     """
     if record.state.is_open or (record.requests and record.ended_at is None):
@@ -143,10 +143,10 @@ def is_over(places: Places, record: BatchRecord) -> bool:
 
 
 def with_room(status: Status, room: Room) -> Status:
-    """The status with place for another batch: where there is none, the oldest of what is over is summed up.
+    """The status with a place for another batch: if there is none, the oldest ended ones are summed up.
 
     Raises:
-        Waiting: what is in flight needs all of it. Rejected: nothing is in flight that could make room.
+        Waiting: the batches in flight need all the room. Rejected: no batch in flight could make room.
     """
     if room.holds(status.batches, 1):
         return status
@@ -165,9 +165,9 @@ def with_room(status: Status, room: Room) -> Status:
 
 
 def summed_up(status: Status, room: Room) -> Status:
-    """The status with as many of the oldest batches in one entry as it takes to be within the room, if they suffice.
+    """The status with enough of the oldest ended batches in one entry to be within the room, if they suffice.
 
-    The newest shard keeps an entry: its number says which is the next.
+    The newest shard keeps its entry: its number determines the next one.
     """
     places = by_place(status)
     newest = max(places)
@@ -183,24 +183,24 @@ def summed_up(status: Status, room: Room) -> Status:
         spare -= size_of(record)
     if len(taken) < 2:
         return status
-    taken.sort(key=lambda record: record.attempt > 0)  # a first attempt's entry goes on: it counts what was cut
+    taken.sort(key=lambda record: record.attempt > 0)  # the entry of a first attempt stays: it counts the cut texts
     gone = {(record.shard, record.attempt) for record in taken[1:]}
     kept = tuple(record for record in status.batches if (record.shard, record.attempt) not in gone)
     return put(status.model_copy(update={"batches": kept}), sum_of(taken))
 
 
 def smallest(status: Status) -> Status:
-    """The status with all that is over in one entry."""
+    """The status with all ended batches in one entry."""
     return summed_up(status, Room(0, 0)) if status.batches else status
 
 
 def sum_of(records: Sequence[BatchRecord]) -> BatchRecord:
-    """One entry in the place of several that are over. Its id and times are the first one's."""
+    """One entry for several ended ones. Its id and times are the first one's."""
     figures: dict[str, object] = {name: sum(getattr(record, name) for record in records) for name in SUMMED}
     usage = {name: sum(getattr(record.usage, name) for record in records) for name in Usage.model_fields}
     figures["turn"] = max(record.turn for record in records)
     figures["summed_up"] = sum(record.summed_up for record in records) + len(records) - 1
-    figures["cut"] = sum(record.cut for record in records if record.attempt == 0)  # of retries it is the same tickets
+    figures["cut"] = sum(record.cut for record in records if record.attempt == 0)  # retries have the same tickets
     figures["usage"] = Usage.model_validate(usage)
     figures["ended_at"] = max((record.ended_at for record in records if record.ended_at), default=None)
     return records[0].model_copy(update={**NOT_SUMMED, **figures})
@@ -213,7 +213,7 @@ def needed(status: Status) -> list[BatchRecord]:
 
 
 def is_short(status: Status, room: Room) -> bool:
-    """Whether so much is still needed that each further entry should be worth its place."""
+    """Whether room is so short that a further entry must be worth its place."""
     there = needed(status)
     return len(there) > room.places // 2 or sum(map(size_of, there)) > room.bytes // 2
 
@@ -224,11 +224,11 @@ def has_place(status: Status, room: Room) -> bool:
 
 
 def together(waiting: Sequence[BatchRecord], spec: Spec) -> tuple[BatchRecord, ...]:
-    """Those attempts whose remains fit into one batch with the first one's, by count and by size at the most.
+    """The attempts whose remaining tickets fit into one batch with the first one's, by count and by largest size.
 
-    They are of one number, and so many of these were spared, so that each ticket is asked as often as `backoffLimit`
-    says. Bodies are filled to the half:
-    what was measured when it was sent first may have grown since.
+    All of them have the same number and the same count of spared attempts, so that each ticket is sent as often as
+    `backoffLimit` says. Bodies are filled to the half, since texts may have grown since they were measured when they
+    were first sent.
     """
     taken = [waiting[0]]
     requests, size = waiting[0].retryable, most_bytes(waiting[0], spec)
@@ -245,17 +245,17 @@ def together(waiting: Sequence[BatchRecord], spec: Spec) -> tuple[BatchRecord, .
 
 
 def number_of(record: BatchRecord) -> tuple[int, int]:
-    """Which attempt it was, and how many up to it count against nothing."""
+    """The number of an attempt, and how many attempts up to it do not count against the limit."""
     return record.attempt, record.spared + record.canceled
 
 
 def most_bytes(record: BatchRecord, spec: Spec) -> int:
-    """Of what an attempt left, as it was sent: of its texts nobody knows which they are."""
+    """Bytes of an attempt's remaining tickets as they were sent, since nobody knows which texts are theirs."""
     return record.text_bytes + record.retryable * (2 * len(system_prompt(spec).encode()) + AROUND_BYTES)
 
 
 def due_retry(status: Status, spec: Spec, room: Room) -> Submission | None:
-    """The next retry. Where room is short it waits until it fills a batch, or nothing is in flight that could join."""
+    """The next retry. Where room is short it waits until it fills a batch, or no batch in flight could join it."""
     waiting = waiting_for_retry(status)
     if not waiting:
         return None

@@ -1,4 +1,4 @@
-"""Create calls that the API does not take, time after time: they get rarer, and after some a person is asked."""
+"""Repeated create calls that the API does not accept: they become rarer, and after some of them a person has to act."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
 MOST_DOUBLINGS = 10
 PATIENCE = 4
-"""Rounds after which somebody should look."""
+"""Rounds after which a person should look into it."""
 OTHERS_AFTER = 2
-"""Rounds after which other tickets have a try, as long as they do not fare the same: it may lie in one batch."""
+"""Rounds after which other tickets are tried, unless they fail the same: the fault may lie in one batch."""
 
 
 def not_taken(status: Status, record: BatchRecord, answer: str | None = None) -> Status:
-    """The intent bought nothing, and nobody knows why the next one should: its range is sent again, but not at once."""
+    """Releases an intent that bought nothing for an unknown cause: its range is sent again, but not at once."""
     update = {
         "state": BatchState.RELEASED,
         "seen": None,
@@ -30,10 +30,10 @@ def not_taken(status: Status, record: BatchRecord, answer: str | None = None) ->
 
 
 def due_at(record: BatchRecord) -> datetime:
-    """When what was released may be sent again.
+    """When a released range may be sent again.
 
-    Where no answer with a code came, the process or the network ended in the middle of the call: the API has refused
-    nothing, and the intent has waited its grace out already.
+    Where no answer with a code came, the process or the network failed in the middle of the call: the API has refused
+    nothing, and the intent has waited for the end of its grace already.
     """
     if not record.rounds or (record.rounds < PATIENCE and not has_code(record.answer)):
         return record.intended_at
@@ -42,20 +42,20 @@ def due_at(record: BatchRecord) -> datetime:
 
 
 def has_code(answer: str | None) -> bool:
-    """Whether the server said something, by its HTTP status; the name of an error says that nothing came."""
+    """Whether the server answered with an HTTP status; a mere error name means that no answer came."""
     return answer is not None and answer[:3].isdigit()
 
 
 def held_back(status: Status, now: datetime) -> list[BatchRecord]:
-    """What was released and is not to be sent yet."""
+    """Released ranges that may not be sent yet."""
     return [record for record in in_state(status, BatchState.RELEASED) if now < due_at(record)]
 
 
 def holds_all(status: Status, held: list[BatchRecord]) -> bool:
     """Whether nothing else is sent either: one batch may be to blame, two are not.
 
-    One whose outcome is still looked for counts, too, where the server has answered: else each new part of the source
-    would have a try while the others are waited for.
+    An intent with an open outcome counts, too, where the server has answered: otherwise each new part of the source
+    would be tried while the others wait.
     """
     vain = [record for record in in_state(status, BatchState.RELEASED) if record.rounds]
     vain += [record for record in in_state(status, BatchState.INTENDED) if has_code(record.answer)]
@@ -63,7 +63,7 @@ def holds_all(status: Status, held: list[BatchRecord]) -> bool:
 
 
 def summary_of_held(status: Status, now: datetime) -> ConditionSummary | None:
-    """What is said while something is held back, or has been tried in vain so often that it may be held back again."""
+    """The summary while a range is held back, or has failed so often that it may be held back again."""
     tried = [record for record in in_state(status, BatchState.RELEASED) if record.rounds]
     if not tried or not held_back(status, now):
         return None

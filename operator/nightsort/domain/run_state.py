@@ -1,4 +1,4 @@
-"""How a run stands, in the words that conditions use."""
+"""The state of a run, in the words that conditions use."""
 
 from __future__ import annotations
 

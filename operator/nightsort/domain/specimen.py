@@ -1,4 +1,4 @@
-"""A status in which every field is set, to try beforehand whether the store keeps all that a record may say."""
+"""A status in which every field is set, to test beforehand whether the store keeps all that a record may have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN: Mapping[type, object] = {int: 1, bool: True, str: "x", datetime: MOMENT}
 
 
 def full_status() -> dict[str, Any]:
-    """As it is stored: each list has one entry."""
+    """The specimen in its stored form: each list has one entry."""
     return Status.model_validate(filled(Status)).model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -42,7 +42,7 @@ def value_of(kind: Any) -> object:
 
 
 def dropped(sent: object, kept: object, path: str = "") -> list[str]:
-    """Fields of what was sent that are missing in what came back, each once, with dots and without places in lists."""
+    """Fields that were sent and did not come back, each once, as dotted paths without list positions."""
     missing: list[str] = []
     if isinstance(sent, Mapping):
         there = kept if isinstance(kept, Mapping) else {}

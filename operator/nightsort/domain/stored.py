@@ -1,4 +1,4 @@
-"""What sinks are told and what they tell."""
+"""The values that sinks are given and that they return."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a sink may add at the end of a run: counts by category and verdict, cost in USD as the status shows it."""
+    """Figures that a sink may add at the end of a run: counts by category and verdict, cost in USD as in the status."""
 
     resource: str
     model: str
@@ -26,17 +26,17 @@ class Stored:
     where: Mapping[str, object] = field(default_factory=dict)
     """Fields of `status.results` that name the place."""
     without_row: int = 0
-    """Labels of this write that are not in the table: their rows are not there, or the database dropped them."""
+    """Labels of this write that are not in the table: it lacks their rows, or the database dropped them."""
     collision: str = ""
-    """What is to be said of tickets whose row has the label of another ticket of the run, which it keeps."""
+    """The remark about tickets whose row has the label of another ticket of the run, and keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What a run will write, as far as it is known before anything is bought.
+    """The content of a run, as far as it is known before anything is bought.
 
-    `ids` are those of its first tickets, where a sink tries them (KeyedSink).
-    `all_ids` reads those of all, in pages, which takes its time.
+    `ids` are those of its first tickets, for sinks that try them (KeyedSink).
+    `all_ids` reads the ids of all tickets, in pages, which takes time.
     """
 
     tickets: int

@@ -8,10 +8,10 @@ import msgspec
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):
-    """`fields` holds subject, body and whatever else the source knows, as text.
+    """`fields` holds subject, body and all other fields of the source, as text.
 
-    `cursor` is the source's mark of this place: reading after it yields the tickets that follow. `gone` where the
-    source has had the ticket and has it no more: its fields are not known.
+    `cursor` is the source's mark of this place: reading after it yields the tickets that follow. `gone`: the source
+    had the ticket and does not have it any more, so its fields are not known.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Who moves next when a run says a reason, which alert sees it, and what it is about."""
+"""Who acts next when a run gives a reason, which alert fires for it, and its subject."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import assert_never
 
 
 class Mover(StrEnum):
-    """Who moves next, in the words of docs/troubleshooting.md."""
+    """Who acts next, in the words of docs/troubleshooting.md."""
 
     ITSELF = "by itself"
     YOU = "you"
@@ -18,7 +18,7 @@ class Mover(StrEnum):
 
 
 class Alert(StrEnum):
-    """The alerts that see a reason; the others watch figures."""
+    """The alerts that fire for reasons; the other alerts watch figures."""
 
     STALLED = "NightsortStalled"
     RUN_FAILED = "NightsortRunFailed"
@@ -26,7 +26,7 @@ class Alert(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whose move it is. `condition` says when, where the same reason is said of different things."""
+    """Who has to act. `condition` says when, where the same reason is used for different things."""
 
     mover: Mover
     condition: str = ""
@@ -39,7 +39,7 @@ class Turn:
 
     @property
     def alert(self) -> Alert | None:
-        """The alert that fires while it is that one's turn."""
+        """The alert that fires while it is this one's turn."""
         match self.mover:
             case Mover.YOU:
                 return Alert.STALLED
@@ -52,7 +52,7 @@ class Turn:
 
 
 class Group(Enum):
-    """What a reason is about: the title of its table, and how an alert calls it."""
+    """The subject of a reason: the title of its table, and its name in alerts."""
 
     RUN = "The run", "the run"
     RESOURCE = "The resource", "the spec"

@@ -1,4 +1,4 @@
-"""Text without what typography, encodings and habits of writing change: for telling whether two names are one."""
+"""Text without the variations of typography, encodings and habits of writing: it tells whether two names are one."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ SIGNS = str.maketrans(
 AROUND = re.compile(r" ?([/&:;!?|()]) ?")
 JOINS = re.compile(r"[\s_-]+")
 KEPT_AT_ENDS = frozenset("#%&@/\\")
-"""Punctuation that makes another name: C and C#."""
+"""Punctuation that makes a different name: C and C#."""
 DENIALS = frozenset(
     "\u274c\u274e\u2715\u2716\u2717\u2718\u2612\u2610\u26d4\u2796\U0001f6ab\U0001f44e\U0001f645\U0001f6d1\U0001f196"
 )
-"""Crosses, empty boxes, and signs of stopping: who sets one beside a name does not mean it."""
+"""Crosses, empty boxes and stop signs: an answer with one of these beside a name does not mean it."""
 OPERATORS = ("!", "<>", "[]", "[ ]")
-"""In front of a name they mean that it is not, or is not chosen."""
+"""Signs that deny or deselect the name behind them."""
 PAIRED = {"~": "~", "<": ">"}
-"""Around a name they are marks; in front of it alone they are operators."""
+"""Signs that mark a name when they stand around it; alone in front of it they are operators."""
 SIGNS_OF_NUMBERS = frozenset("-~<>=")
 
 
 def typeset(text: str) -> str:
     """The text in one way of writing: without capitals, entities, invisible characters, and kinds of spaces and signs.
 
-    What it says is the same; how many spaces stand in it, and whether any do beside a slash, is not.
+    Its words stay the same; the number of spaces, and those beside a slash, may change.
     """
     for _ in range(ENTITY_LAYERS):
         text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
@@ -46,9 +46,9 @@ def typeset(text: str) -> str:
 
 
 def is_seen(character: str) -> bool:
-    """Neither a soft hyphen, a joiner or a mark of direction, nor a choice among pictures of one character.
+    """Whether a character stays: it is no soft hyphen, joiner, direction mark or variation selector.
 
-    A space of no width stays: no typography sets it, and who hides one in an answer means no category by it.
+    A zero-width space stays: no typography sets it, and an answer that hides one does not mean a category.
     """
     if character == ZERO_WIDTH_SPACE:
         return True
@@ -56,7 +56,7 @@ def is_seen(character: str) -> bool:
 
 
 def bare(text: str) -> str:
-    """A typeset text without the punctuation and pictures at its ends; what denies it stays."""
+    """A typeset text without the punctuation and pictures at its ends; signs that deny it stay."""
     start, end = 0, len(text)
     while start < end and is_wrapping(text[start]) and not is_denied(text, start):
         start += 1
@@ -66,7 +66,7 @@ def bare(text: str) -> str:
 
 
 def is_denied(text: str, at: int) -> bool:
-    """Whether what stands there changes what comes behind it: `!billing` is not billing, and -1 is not 1."""
+    """Whether the sign there changes the meaning of the text behind it: `!billing` is not billing, and -1 is not 1."""
     sign = text[at]
     if sign in DENIALS or text.startswith(OPERATORS, at):
         return True
@@ -85,14 +85,14 @@ def bare_of(text: str) -> str:
 
 
 def loose_of(text: str) -> str:
-    """The bare text where a hyphen, an underscore and a space are one, and an ampersand is a word."""
+    """The bare text with hyphens, underscores and spaces as one, and an ampersand as a word."""
     text = bare_of(text)
-    sign = text[:1] if text[:1] == "-" else ""  # of a number
+    sign = text[:1] if text[:1] == "-" else ""  # the sign of a number
     return sign + " ".join(JOINS.sub(" ", text.replace("&", " and ")).split())
 
 
 def undenied(text: str) -> str | None:
-    """A category may itself be called `! Urgent`; None where nothing denies the name."""
+    """The denied name; None where nothing denies it. A category may itself be called `! Urgent`."""
     form = bare_of(text)
     rest = form.lstrip("".join(DENIALS) + "! ").rstrip("".join(DENIALS) + " ")
     return rest if rest and rest != form else None

@@ -1,4 +1,4 @@
-"""Judges answers: verdict, category, reason, and whether asking again can help."""
+"""Judges answers: verdict, category, reason, and whether another try can help."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSING_ERRORS = frozenset({"api_error", "overloaded_error", "rate_limit_error",
 SHOWN_ANSWER_CHARS = 60
 MAX_TOKENS = "max_tokens"
 UNREADABLE = "unreadable_result"
-"""The error type of a result that is there and cannot be understood."""
+"""The error type of a result that exists and cannot be understood."""
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
@@ -29,9 +29,9 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
 
 
 def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int) -> bool:
-    """Whether a ticket of this batch gets another attempt: its failure can pass, or it was us who cancelled it.
+    """Whether a ticket of this batch gets another attempt: its failure can pass, or we cancelled it ourselves.
 
-    What a suspension has ended was no attempt of the tickets', so that it uses up none of them.
+    A batch that a suspension has ended does not count as an attempt of its tickets.
     """
     match judgement.verdict:
         case Verdict.CANCELED:
@@ -50,10 +50,10 @@ def is_billed(answer: Answer) -> bool:
 
 
 def has_price(answer: Answer) -> bool:
-    """Whether it is known what an answer costs: its usage is there, or it surely was not billed.
+    """Whether the cost of an answer is known: its usage is there, or it surely was not billed.
 
-    Not billed are errors, what was canceled and what has expired (vendor's documentation, 2026-11-22). One that never
-    came, that cannot be read or is of a kind that nobody knows may have been.
+    Errors, canceled and expired answers are not billed (vendor's documentation, 2026-11-22). An answer that never
+    came, cannot be read or is of an unknown kind may have been billed.
     """
     match answer.outcome:
         case "succeeded":
@@ -70,7 +70,7 @@ def has_price(answer: Answer) -> bool:
 class Judge:
     """Applies a resource's categories and its rule for unknown labels.
 
-    `rules` are those by which a batch was judged that is collected already: what was left to be asked again stays so.
+    `rules` are those by which a collected batch was judged: the tickets left for a retry stay the same.
     """
 
     def __init__(self, spec: Spec, rules: int = RULES) -> None:
@@ -116,7 +116,7 @@ def of_error(error_type: str) -> Judgement:
 
 
 def shown(text: str) -> str:
-    """An answer as it was, in quotes; its beginning on one line."""
+    """The answer's own words, in quotes; their beginning on one line."""
     line = " ".join(text.split())
     return repr(line if len(line) <= SHOWN_ANSWER_CHARS else f"{line[:SHOWN_ANSWER_CHARS]}\u2026")
 

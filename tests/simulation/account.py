@@ -108,7 +108,7 @@ class Account(FakeBatchApi):
             raise NOT_TAKEN[self.ails[2]]
         if any(ticket_of(text) in self.refuses for text in read_requests(sent).values()):
             raise RefusedBatch("the API refuses the batch (400)", reason=Reason.BATCH_REFUSED, answer="400")
-        self._duration = timedelta(seconds=self._rng.uniform(5, self.longest))
+        self.duration = timedelta(seconds=self._rng.uniform(5, self.longest))
         batch = await super().create(io.BytesIO(sent), size, tag)
         self._charge(self.held[batch.id], sent)
         tickets = {name: ticket_of(text) for name, text in read_requests(sent).items()}

@@ -15,8 +15,9 @@ from nightsort.api.status import Status
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.settings import Settings
+from nightsort.testing.clock import VirtualClock
 from nightsort.testing.config_maps import MemoryConfigMaps
-from nightsort.wiring.connector import Connector
+from nightsort.wiring.connector import UNUSED_SECONDS, Connector
 from tests.support.manifests import manifest
 
 LOST = {
@@ -113,3 +114,17 @@ async def test_a_deleted_resource_whose_key_was_never_read_is_served_by_none(doo
     with pytest.raises(Stalled):
         await door.connector.api(deleted(applied()))
     assert door.connector.accounts == {}
+
+
+async def test_an_account_that_nobody_has_asked_for_in_hours_is_closed_when_another_opens(door: Door) -> None:
+    door.connector.clock = clock = VirtualClock()
+    for number in range(5):
+        door.secret.value = f"sk-{number}"
+        await door.connector.api(applied())
+    first = door.connector.clients["sk-0"]
+    clock.advance(UNUSED_SECONDS + 1)
+    door.secret.value = "sk-new"
+
+    assert await door.keys(applied()) == ["sk-new"]
+    assert set(door.connector.clients) == set(door.connector.used) == {"sk-new"}
+    assert first._client.is_closed()

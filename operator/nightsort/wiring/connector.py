@@ -18,7 +18,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.trace import NullTraces
-from nightsort.ports import BatchApi, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
+from nightsort.ports import BatchApi, Clock, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock
 from nightsort.system.opening import Opening
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from nightsort.adapters.anthropic.client import AnthropicBatches
 
 DEFAULT_RESULTS = "config_map"
+UNUSED_SECONDS = 6 * 3600.0
+"""After which an account is closed: each look asks for it anew, and no call lasts nearly as long."""
 NO_KEY = (
     "the resource names no credentials, and the operator has none of its own: "
     "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY_FILE"
@@ -39,7 +41,7 @@ NO_LOCAL_KEY = "there is no API key: set the environment variable ANTHROPIC_API_
 
 @dataclass(slots=True)
 class Connector:
-    """Opens what resources name. Accounts are kept open by key; databases are opened for each use."""
+    """Opens what resources name. Accounts stay open by key while they are used; databases are opened for each use."""
 
     settings: Settings
     secrets: Secrets
@@ -48,7 +50,11 @@ class Connector:
     local: bool = False
     metrics: Metrics = field(default_factory=NullMetrics)
     traces: Traces = field(default_factory=NullTraces)
+    clock: Clock = field(default_factory=SystemClock)
     accounts: dict[str, CircuitBreakerApi] = field(default_factory=dict)
+    clients: dict[str, AnthropicBatches] = field(default_factory=dict, repr=False)
+    used: dict[str, float] = field(default_factory=dict, repr=False)
+    """When each account was last asked for, in monotonic seconds."""
     last_keys: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Waits for nothing but this process: a client is made, and nobody is called."""
@@ -58,12 +64,27 @@ class Connector:
     async def api(self, resource: Resource) -> BatchApi:
         key = await self._key(resource)
         async with self.opening:
+            self.used[key] = self.clock.monotonic()
             if key not in self.accounts:
+                await self._close_unused()
+                if not self.clients:
+                    self.closing.push_async_callback(self._close_all)
                 # In a thread: the SDK takes 2 s to import, and each client 0.1 s to read the certificates.
-                account = await asyncio.to_thread(self._open, key)
-                self.closing.push_async_callback(account.aclose)
-                self.accounts[key] = CircuitBreakerApi(account, SystemClock(), metrics=self.metrics, traces=self.traces)
+                client = self.clients[key] = await asyncio.to_thread(self._open, key)
+                self.accounts[key] = CircuitBreakerApi(client, SystemClock(), metrics=self.metrics, traces=self.traces)
         return self.accounts[key]
+
+    async def _close_unused(self) -> None:
+        """A team that replaces its key every hour must not keep a client, 2 MB each, for every key that it ever had."""
+        now = self.clock.monotonic()
+        for key in [key for key in self.clients if now - self.used[key] > UNUSED_SECONDS]:
+            del self.accounts[key], self.used[key]
+            await self.clients.pop(key).aclose()
+
+    async def _close_all(self) -> None:
+        self.accounts.clear()
+        while self.clients:
+            await self.clients.popitem()[1].aclose()
 
     def _open(self, key: str) -> AnthropicBatches:
         from nightsort.adapters.anthropic.client import open_batches

@@ -1,1 +1,1 @@
-"""The operator's side of kopf: handlers that ring the flow, and the process that runs them."""
+"""The operator's side of kopf: handlers that call the flow, and the process that runs them."""

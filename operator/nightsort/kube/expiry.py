@@ -1,4 +1,4 @@
-"""Deletes finished resources when their time is over; they have no timer of their own, so that alarms are set here."""
+"""Deletes finished resources when their time is over, by alarms set here: finished resources have no timer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AGAIN_SECONDS = 30.0
 
 
 class Expiry:
-    """What was last seen of a resource decides; an alarm that is overtaken by a change of the spec is set anew."""
+    """Each event of a resource decides anew; a change of the spec replaces the alarm."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -32,7 +32,7 @@ class Expiry:
         ttl = (body.get("spec") or {}).get("ttlSecondsAfterFinished")
         if ttl is None or not (body.get("status") or {}).get("completionTime"):
             return
-        status = parse_status(body)  # not the spec: it may be what the run has failed for
+        status = parse_status(body)  # not the spec: it may be the cause of the run's failure
         if status.completion_time is not None and is_finished(status):
             left = status.completion_time + timedelta(seconds=ttl) - self._services.clock.now()
             self._set(meta, max(left.total_seconds(), 0.0))
@@ -55,7 +55,7 @@ class Expiry:
         try:
             await self._services.ledger.remove(meta)
         except (Conflict, Gone):
-            return  # it has changed, so that it is seen, and considered, again
+            return  # it has changed, so another event follows and decides anew
         except Interruption as interruption:
             logger.warning("%s: %s", meta.key, interruption.message)
             self._set(meta, AGAIN_SECONDS)

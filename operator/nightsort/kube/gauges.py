@@ -1,4 +1,4 @@
-"""Counts the resources that are in sight, and what they have in flight, for the metrics."""
+"""Counts the watched resources and their batches in flight, for the metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nightsort.domain.run_state import RunState
 
 PHASES = frozenset({"Pending", "Submitting", "Processing", "Collecting", *RunState})
 FIRST = {FAILED: RunState.FAILED, COMPLETE: RunState.COMPLETE, SUSPENDED: RunState.SUSPENDED, STALLED: RunState.STALLED}
-"""The first condition that is true decides: a failed run is stalled in Flux' words as well."""
+"""The first condition that is true decides: by Flux' words a failed run is stalled as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Entry:
     state: RunState
     states: tuple[BatchState, ...] = ()
     since: datetime | None = None
-    """When the oldest batch that may be running was intended."""
+    """The intent time of the oldest batch that may be running."""
 
 
 class ResourceGauges:
-    """What was last seen of each resource, by uid."""
+    """The last known state of each resource, by uid."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -35,7 +35,7 @@ class ResourceGauges:
     def note(self, uid: str, status: Status) -> None:
         entry = entry_of(status)
         if not entry.states:
-            entry = self._plain.setdefault(entry, entry)  # ten thousand that have finished share a few
+            entry = self._plain.setdefault(entry, entry)  # ten thousand finished resources share a few entries
         self._entries[uid] = entry
 
     def forget(self, uid: str) -> None:

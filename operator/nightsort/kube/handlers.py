@@ -1,4 +1,4 @@
-"""kopf's handlers: doorbells of the flow. Their `patch` stays empty, since a failed patch would kill the timer."""
+"""kopf's handlers, which only call the flow. Their `patch` stays empty: a failed patch would kill the timer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def unfinished(status: kopf.Status, **_: Any) -> bool:
 
 
 def first_look(memo: kopf.Memo, namespace: str | None, **_: Any) -> float:
-    """Spreads the looks after a restart, when all timers start at once. It must not raise."""
+    """Spreads the first passes after a restart, when all timers start at once. It must not raise."""
     scheduler: ResourceScheduler = memo.scheduler
     return scheduler.turn(namespace or "")
 
@@ -33,7 +33,7 @@ async def look(body: kopf.Body, memo: kopf.Memo, **more: Any) -> None:
     await scheduler.rest(str(body["metadata"]["uid"]), TICK_SECONDS, stopped.wait)
 
 
-# PERMANENT: an accident that nobody foresaw is logged, and must not hold up the deletion for ever.
+# PERMANENT: an unforeseen error is logged, and must not hold up the deletion for ever.
 @kopf.on.delete(*RESOURCE, when=unfinished, errors=kopf.ErrorsMode.PERMANENT)
 async def finalize(body: kopf.Body, memo: kopf.Memo, **_: Any) -> None:
     scheduler: ResourceScheduler = memo.scheduler

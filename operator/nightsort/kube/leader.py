@@ -1,7 +1,7 @@
-"""One active replica by a Lease: the client library's election, with its lock made safe.
+"""One active replica by a Lease: the client library's election, with a safe lock.
 
-Its own lock cannot create the Lease, and waits without an end for an API server that does not answer, so that a leader
-that is cut off would never give up.
+The library's own lock cannot create the Lease, and waits without an end for an API server that does not answer: a
+leader that is cut off would never give up.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 15
-"""How long others wait for a leader that is not heard of."""
+"""Seconds that other replicas wait for a leader that does not renew its Lease."""
 RENEW_SECONDS = 10
-"""How long a leader goes on without having renewed its Lease; less than others wait."""
+"""Seconds that a leader works without having renewed its Lease; less than others wait."""
 RETRY_SECONDS = 2
 CALL_SECONDS = 3.0
 LOST_LEADERSHIP = 3
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class SafeLeaseLock(LeaseLock):
-    """Every call ends in time; what goes wrong on the way counts as not having got the Lease."""
+    """Every call ends in time; an error on the way counts as not having got the Lease."""
 
     async def get(self, name: str, namespace: str) -> Any:
         return await ended(super().get(name, namespace), (False, ApiException(reason="no answer")))
@@ -53,7 +53,7 @@ class SafeLeaseLock(LeaseLock):
         return True
 
     async def give_back(self) -> None:
-        """Without a holder the next replica begins at once, rather than after the Lease has run out."""
+        """Clears the holder: the next replica then begins at once, rather than after the Lease has run out."""
         await self.get(self.name, self.namespace)
         lease = self.lease_reference
         if lease is None or lease.spec is None or lease.spec.holder_identity != self.identity:
@@ -76,8 +76,8 @@ async def lead(
 ) -> None:
     """Waits until it is this replica's turn, then works until the work ends.
 
-    When the Lease is lost the process ends at once, wherever it is: nothing that it still did would be better than
-    what the next leader finds, and a killed process loses nothing.
+    When the Lease is lost the process ends at once, at any instruction: any further step could only disturb the next
+    leader, and a killed process loses nothing.
     """
     lock = SafeLeaseLock(name, namespace, identity, client)
     started: asyncio.Future[asyncio.Task[None]] = asyncio.get_running_loop().create_future()
@@ -98,7 +98,7 @@ async def lead(
 
 
 async def first_of(wanted: asyncio.Future[T], beside: asyncio.Task[None]) -> T:
-    """The result of what is waited for; what goes on beside it ends earlier only by an error, which is raised."""
+    """The result of the awaited task; a task beside it ends earlier only by an error, which is raised."""
     both: set[asyncio.Future[Any]] = {wanted, beside}
     await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     if not wanted.done():

@@ -1,7 +1,7 @@
-"""kopf's way to the API server: as it logs in by itself, but over a few connections rather than one for each resource.
+"""kopf's login to the API server, but over a few shared connections rather than one for each resource.
 
-A connection with TLS takes a quarter of a megabyte, which asyncio reads into. A thousand resources seen at once would
-open a thousand for their finalizers, and what these took stays with the process.
+A TLS connection takes a quarter of a megabyte for asyncio's read buffer. A thousand resources seen at once would open
+a thousand connections for their finalizers, and the process would keep this memory.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import kopf
 from nightsort import __version__
 
 CONNECTIONS = 10
-"""Beside those of the watches. A write to the API server takes milliseconds."""
+"""Connections beside those of the watches. A write to the API server takes milliseconds."""
 
 
-# The errors' mode is that of kopf's own logins.
+# The errors' mode is the same as in kopf's own logins.
 @kopf.on.login(errors=kopf.ErrorsMode.IGNORED)
 async def login(settings: kopf.OperatorSettings, memo: kopf.Memo, **more: Any) -> kopf.AiohttpSession | None:
-    """Called at the start, and again when the API server refuses the token or the session was closed."""
+    """Called at the start, and again when the API server has refused the token or the session was closed."""
     # In a thread: a kubeconfig may name a program that gets the token.
     found = await asyncio.to_thread(kopf.login_via_client, settings=settings, **more)
     return None if found is None else session_of(found, CONNECTIONS + memo.watches)
 
 
 class LeanResponse(aiohttp.ClientResponse):
-    """Leaves out of a list who manages which field: kopf keeps each object for as long as it exists."""
+    """Removes `managedFields` from listed objects: kopf keeps each object for as long as it exists."""
 
     async def json(self, **how: Any) -> Any:
         found = await super().json(**how)
@@ -39,7 +39,7 @@ class LeanResponse(aiohttp.ClientResponse):
 
 
 def session_of(info: kopf.ConnectionInfo, connections: int) -> kopf.AiohttpSession:
-    """kopf closes the session when it ends, or when its credentials are not good any more."""
+    """kopf closes the session when it ends, or when its credentials are no longer valid."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, ssl=info.as_ssl_context()),
         headers={**info.as_http_headers(), "User-Agent": f"nightsort/{__version__}"},

@@ -1,4 +1,4 @@
-"""The log as JSON: one object a line, with the resource and the batch that it is about."""
+"""The log as JSON: one object a line, with the resource and the batch in question."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from nightsort.flow.run.context import BATCH, RESOURCE
 
 REFUSALS = ("APINotFoundError", "APIForbiddenError")
-"""kopf's own, by name: it keeps the classes to itself."""
+"""kopf's classes by name, since kopf keeps them private."""
 
 
 class JsonLines(logging.Formatter):
-    """time, level, logger, message; resource (namespace/name), batch and error where there are."""
+    """time, level, logger, message; resource (namespace/name), batch and error where known."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -35,7 +35,7 @@ def seen_by_kopf(record: logging.LogRecord) -> str | None:
 
 
 def spare_tracebacks() -> None:
-    """What the API server refuses kopf is said in its line; where kopf asked does not help whoever reads it."""
+    """Logs the API server's refusals of kopf without a traceback: the place in kopf does not help the reader."""
     for name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
         logging.getLogger(name).addFilter(without_traceback)
 

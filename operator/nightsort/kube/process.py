@@ -38,19 +38,19 @@ def run(settings: Settings) -> None:
     if settings.log_format == "json":
         write_json()
     spare_tracebacks()
-    # kopf tells of every tick of every timer; what matters is told by events and by our own loggers.
+    # kopf logs every tick of every timer; events and our own loggers report what matters.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    # Until kopf takes signals over; the first process of a container would otherwise not be ended by this one.
+    # Until kopf handles signals: the first process of a container would otherwise ignore this one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     asyncio.run(serve(settings))
 
 
 async def serve(settings: Settings) -> None:
-    # For what is nobody's in particular: names are looked up, clients opened, bodies flushed to the disk.
+    # For the operator's shared work: name look-ups, opening of clients, flushing of bodies to the disk.
     asyncio.get_running_loop().set_default_executor(DaemonThreads(OWN_THREADS, "own"))
     threads = ThreadPools()
     async with cluster_services(settings, threads) as (services, text):
-        gc.freeze()  # what imports have made stays: looking through it costs a start over many resources a tenth
+        gc.freeze()  # objects made by imports stay; scanning them costs a start over many resources a tenth
         scheduler = ResourceScheduler(services, timedelta(seconds=settings.farewell_seconds))
 
         pulse = Pulse(services.clock, {"look": scheduler.room, "call of a database or an object store": threads.room})
@@ -86,19 +86,19 @@ async def beating(pulse: Pulse) -> AsyncIterator[None]:
 
 
 def identity() -> str:
-    """This process among others: which machine or pod, and which of its lives."""
+    """This process's identity: the machine or pod, and a mark for this start."""
     return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 async def watch(settings: Settings, scheduler: ResourceScheduler, scopes: Scopes) -> None:
-    """Works until the process is asked to end.
+    """Works until the process is told to end.
 
     Raises:
-        Stalled: there is nothing left to watch; the next process waits until there is.
+        Stalled: nothing is left to watch; the next process waits until there is something.
     """
     where = ", ".join(scopes.namespaces) or "all namespaces"
     logger.info("watching %s; batches go to %s", where, settings.anthropic_base_url)
-    keeping = asyncio.create_task(scopes.keep())  # the first of the two: kopf ends what began after it
+    keeping = asyncio.create_task(scopes.keep())  # started first: kopf ends the tasks that began after it
     working = asyncio.create_task(operate(settings, scheduler, scopes))
     try:
         await first_of(working, keeping)
@@ -118,7 +118,7 @@ async def operate(settings: Settings, scheduler: ResourceScheduler, scopes: Scop
             namespaces=scopes.namespaces,
             insights=scopes.insights,
             standalone=True,
-            # kopf's own one would begin with the account's name, which an image's bare number of a user has not got.
+            # kopf's own identity begins with the account's name, which a user that is a bare number does not have.
             identity=identity(),  # type: ignore[arg-type]  # a NewType that kopf keeps to itself
         )
     except Exception as error:
@@ -128,7 +128,7 @@ async def operate(settings: Settings, scheduler: ResourceScheduler, scopes: Scop
 
 
 def kopf_settings() -> kopf.OperatorSettings:
-    """What kopf does in our name: own finalizer and prefix, no events, no copies of objects, bounded requests."""
+    """kopf's settings: own finalizer and prefix, no events, no copies of objects, bounded requests."""
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = f"{GROUP}/running"
     settings.persistence.diffbase_storage = NoDiffBase()
@@ -138,14 +138,14 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.watching.server_timeout = 600
-    # The list of a start is taken in parts: ten thousand resources at once are a spike of a hundred megabytes.
+    # The first list is taken in parts: ten thousand resources at once are a spike of a hundred megabytes.
     settings.watching.chunk_size = 200
-    # Each resource that was seen has a task for so long. At a start over ten thousand there would be thousands of them.
+    # kopf keeps a task for each resource this long. A start over ten thousand would have thousands of them.
     settings.queueing.idle_timeout = 0.5
-    # How often it is seen whether a timer that was under work has ended, which a finalizer waits for.
+    # How often kopf checks whether a running timer has ended, which a finalizer waits for.
     settings.background.cancellation_polling = 1
     return settings
 
 
-# kopf knows them since their modules were imported; here somebody says so.
+# kopf has known the handlers since their modules were imported; this line names the modules.
 HANDLERS = (handlers.look, handlers.finalize, handlers.seen, login.login)

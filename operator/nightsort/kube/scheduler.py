@@ -1,4 +1,4 @@
-"""Between kopf and the flow: parses bodies, knows when each resource is due, and lets one look at a time at each."""
+"""Between kopf and the flow: parses bodies, knows when each resource is due, and runs one pass at a time for each."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ logger = logging.getLogger(__name__)
 SILENCE = timedelta(minutes=2)
 FIRST_LOOKS_PER_SECOND = 100
 LOOKS_AT_ONCE = 128
-"""Of which one namespace alone has 48. A thousand that begin together would keep each other from answers to their
-writes until these time out."""
+"""Passes at once, of which a single namespace gets 48. A thousand that begin together would delay the answers to their
+own writes until these time out."""
 LONGEST_REST = 60.0
 """Seconds; far below SILENCE, after which a timer is taken for dead."""
 SETTLING_SECONDS = 0.25
-"""Until the finalizer of a new resource is on: a look before would end in a conflict with it, prepared for nothing."""
+"""Seconds until a new resource has its finalizer: an earlier pass would only end in a conflict with that write."""
 
 
 class ResourceScheduler:
-    """Schedules live in memory only: after a restart every unfinished resource is looked at once."""
+    """Schedules live in memory only: after a restart every unfinished resource is reconciled at once."""
 
     def __init__(self, services: Services, farewell: timedelta) -> None:
         self._services = services
@@ -48,17 +48,17 @@ class ResourceScheduler:
         self._work: dict[str, asyncio.Task[float | None]] = {}
         self.room = FairRoom(LOOKS_AT_ONCE, clock=services.clock.monotonic)
         self._under_way: set[str] = set()
-        """Resources that are looked at, or wait for a place."""
+        """Resources whose pass is running, or waits for a place."""
         self._bells: dict[str, asyncio.Event] = {}
         self._turns: dict[str, float] = {}
-        """By namespace, when its next resource has its first turn; those alone whose turns are still to come."""
+        """By namespace, the time of its next resource's first turn; only namespaces with turns still to come."""
         self._background: set[asyncio.Task[None]] = set()
 
     def turn(self, namespace: str) -> float:
-        """Seconds until a resource that was just seen is looked at for the first time: a few of a namespace at a time.
+        """Seconds until a new resource has its first pass: a few of a namespace at a time.
 
-        Nobody stands behind ten thousand of somebody else. The n-th namespace whose turns are still to come gets the
-        n-th part of the pace: a thousand of them together make seven times as much as one.
+        No namespace waits behind ten thousand resources of another. The n-th namespace with turns still to come gets
+        the n-th part of the pace: a thousand of them together make seven times as much as one.
         """
         now = self._passed()
         self._turns = {each: at for each, at in self._turns.items() if at > now}
@@ -67,11 +67,11 @@ class ResourceScheduler:
         return mine - now
 
     def _passed(self) -> float:
-        """Seconds that nobody sets: a clock that is set back would keep every resource from being looked at."""
+        """Seconds of a clock that nobody can set: a clock set back would keep every resource from being reconciled."""
         return self._services.clock.monotonic()
 
     async def reconcile(self, body: Mapping[str, Any], stopped: Callable[[], bool] = lambda: False) -> None:
-        """Looks at a resource if it is due, or if its spec has changed since the last look."""
+        """Reconciles a resource if it is due, or if its spec has changed since the last pass."""
         meta = Meta.of(body)
         self._ticks[meta.uid] = self._passed()
         generation, due = self._due.get(meta.uid, (meta.generation, self._passed()))
@@ -79,14 +79,14 @@ class ResourceScheduler:
             return
         self._under_way.add(meta.uid)
         try:
-            async with self.room.place(Target(meta.namespace)):  # before the lock, which a deletion does not wait for
+            async with self.room.place(Target(meta.namespace)):  # before the lock, for which a deletion does not wait
                 if not stopped():
                     await self._look_alone(meta, body, stopped)
         finally:
             self._under_way.discard(meta.uid)
 
     async def _look_alone(self, meta: Meta, body: Mapping[str, Any], stopped: Callable[[], bool]) -> None:
-        """One look at a time at each resource; the lock is of one resource, and of nobody else's."""
+        """One pass at a time for each resource; each resource has a lock of its own."""
         async with self._locks[meta.uid]:
             work = self._work[meta.uid] = asyncio.create_task(self._look(meta, body, stopped))
             try:
@@ -100,10 +100,10 @@ class ResourceScheduler:
             self._due[meta.uid] = (meta.generation, next_due)
 
     async def rest(self, uid: str, tick: float, stopped: Callable[[], Awaitable[object]]) -> None:
-        """Keeps a timer that rings every `tick` seconds from ringing again long before its resource is due.
+        """Keeps a timer that fires every `tick` seconds from firing again long before its resource is due.
 
-        A ring costs kopf a third of a millisecond, which a thousand resources notice. Ends early when the resource has
-        changed, and when the timer is to stop.
+        Each firing costs kopf a third of a millisecond, which adds up for a thousand resources. Ends early when the
+        resource has changed, and when the timer must stop.
         """
         _, due = self._due.get(uid, (0, None))
         seconds = due - self._passed() - tick if due is not None else 0.0
@@ -126,12 +126,12 @@ class ResourceScheduler:
         return await self._reconciler.reconcile(resource, stopped)
 
     async def finalize(self, body: Mapping[str, Any]) -> None:
-        """Cancels what a deleted resource has running; takes no longer than its deadline, even if a look hangs."""
+        """Cancels the running batches of a deleted resource; ends by its deadline, even if a pass hangs."""
         meta = Meta.of(body)
         ends = self._passed() + self._finalizer_seconds.total_seconds()
         if work := self._work.get(meta.uid):
             await asyncio.wait({work}, timeout=self._finalizer_seconds.total_seconds())
-            work.cancel()  # no effect on a look that has ended
+            work.cancel()  # no effect on a pass that has ended
         async with self._locks[meta.uid]:
             await Finalizer(self._services, self._reconciler.memory, timedelta(seconds=ends - self._passed())).say(
                 meta, parse_status(body)
@@ -139,7 +139,7 @@ class ResourceScheduler:
         self.forget(meta.uid)
 
     def see(self, kind: str | None, body: Mapping[str, Any]) -> None:
-        """Takes note of a change, whether by us or by somebody else."""
+        """Notes a change, whether by us or by somebody else."""
         uid = str(body["metadata"]["uid"])
         if kind == "DELETED":
             self.forget(uid)
@@ -153,11 +153,11 @@ class ResourceScheduler:
         else:
             self._ticks.setdefault(uid, self._passed())
         if is_finished(status):
-            self._reconciler.forget(uid)  # perhaps ended by an earlier leader, whose end this process does not count
+            self._reconciler.forget(uid)  # an earlier leader may have ended it; this process does not count that end
             self._acknowledge(Meta.of(body), status)
 
     def _acknowledge(self, meta: Meta, status: Status) -> None:
-        """What has finished has no timer, but parts of its spec may change, such as how long it is kept."""
+        """A finished resource has no timer, but parts of its spec may change, such as how long it is kept."""
         if meta.generation == status.observed_generation or meta.deletion_timestamp is not None:
             return
         task = asyncio.ensure_future(acknowledge(self._services, meta, status))
@@ -165,11 +165,11 @@ class ResourceScheduler:
         task.add_done_callback(self._background.discard)
 
     def measure(self) -> None:
-        """Tells the metrics what there is now."""
+        """Reports the present counts to the metrics."""
         self._services.metrics.sees(self._gauges.sight(self._services.clock.now(), self._reconciler.queued()))
 
     def _wake(self, uid: str, generation: int) -> None:
-        """Ends the rest of a resource whose spec has changed, or that is being deleted: both count generations up."""
+        """Ends the wait of a resource whose spec has changed, or that is being deleted: both raise its generation."""
         known, _ = self._due.get(uid, (generation, None))
         if known != generation and uid in self._bells:
             self._bells[uid].set()
@@ -180,7 +180,7 @@ class ResourceScheduler:
         return [f"{len(silent)} unfinished resources are not looked at any more"] if silent else []
 
     def silent(self) -> list[str]:
-        """Unfinished resources whose timer has not rung for so long that it must have died. One under work is not."""
+        """Unfinished resources whose timer has been silent for too long to be alive; running ones are alive."""
         latest = self._passed() - SILENCE.total_seconds()
         return [uid for uid, tick in self._ticks.items() if tick < latest and uid not in self._under_way]
 

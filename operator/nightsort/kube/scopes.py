@@ -1,8 +1,8 @@
-"""Where the operator can work: whether the API server serves our kind, and which watched namespaces let us in.
+"""The operator's scope: whether the API server serves our kind, and which watched namespaces grant access.
 
-kopf looks for the kind once, when it begins, and one list that is refused ends the whole operator (1.45). Its own
-scanning mends neither: it watches all CRDs and namespaces of the cluster, which an account of a few namespaces may not,
-keeps a namespace whose Role alone is gone, and fails all the same where the kind goes.
+kopf looks for the kind once, when it begins, and a single refused list ends the whole operator (1.45). kopf's own
+scanning repairs neither: it watches all CRDs and namespaces of the cluster, which an account of a few namespaces may
+not do, it keeps a namespace that has lost only its Role, and it fails all the same when the kind is removed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-from kopf._cogs.structs.references import Insights  # an argument of kopf.operator, whose type kopf keeps to itself
+from kopf._cogs.structs.references import Insights  # an argument of kopf.operator, whose type kopf keeps private
 from kubernetes.aio.client import ApiClient
 
 from nightsort.api.model import GROUP, PLURAL, VERSION
@@ -24,10 +24,10 @@ from nightsort.ports import Metrics
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 3.0
-"""How often it is seen whether there is something to work on yet."""
+"""Seconds between checks for something to work on."""
 PROBE_SECONDS = 10.0
 REFUSALS = 4
-"""In a row: one may pass, and farewells take their time. kopf itself gives up 54 seconds after its first: later."""
+"""Refusals in a row: one may pass, and finalizers take their time. kopf gives up later, 54 seconds after its first."""
 TIMEOUT = 10.0
 OK, FORBIDDEN, NOT_FOUND = 200, 403, 404
 NO_ANSWER = 0
@@ -36,7 +36,7 @@ Scope = str | None
 
 
 class Scopes:
-    """`namespaces` are those that are watched; none means all of the cluster. kopf goes by the `insights`."""
+    """`namespaces` are the watched ones; none means all of the cluster. kopf follows the `insights`."""
 
     def __init__(self, client: ApiClient, namespaces: Sequence[str], metrics: Metrics) -> None:
         self._client = client
@@ -44,12 +44,12 @@ class Scopes:
         self._watched: Sequence[Scope] = tuple(dict.fromkeys(namespaces)) or (None,)
         self._open: set[Scope] = set(self._watched)
         self._answers: dict[Scope, int] = {}
-        self._refusals = dict.fromkeys(self._watched, REFUSALS - 1)  # at the start one is enough
+        self._refusals = dict.fromkeys(self._watched, REFUSALS - 1)  # at the start a single refusal is enough
         self.insights = Insights()
 
     @property
     def namespaces(self) -> list[str]:
-        """Those that let us in; none where all of the cluster is watched."""
+        """The namespaces that grant access; none where all of the cluster is watched."""
         return sorted(scope for scope in self._open if scope is not None)
 
     async def opened(self) -> None:
@@ -79,13 +79,13 @@ class Scopes:
     async def keep(self) -> None:
         """Tells kopf which namespaces to watch, as they come and go, for as long as there are any.
 
-        One that goes takes nothing away from the others, and is watched again when it comes back.
+        A namespace that goes does not affect the others, and is watched again when it comes back.
 
         Raises:
             Stalled: none is left.
         """
         await self.insights.ready_resources.wait()
-        if not self.insights.watched_resources:  # kopf asked an API server that does not know of the kind yet
+        if not self.insights.watched_resources:  # kopf asked an API server that does not serve the kind yet
             raise Stalled(no_kind())
         await self.insights.ready_namespaces.wait()
         while True:
@@ -115,7 +115,7 @@ class Scopes:
         self._metrics.unreachable(len(self._watched) - len(self._open))
 
     def _judge(self, scope: Scope, status: int) -> None:
-        """What is neither a list nor a refusal says nothing: a new kind is answered by 429 for a while."""
+        """An answer that is neither a list nor a refusal says nothing: a new kind gets 429 for a while."""
         if status == OK:
             self._refusals[scope] = 0
             self._open.add(scope)
@@ -125,7 +125,7 @@ class Scopes:
             self._open.discard(scope)
 
     async def _discover(self) -> int:
-        """Whether the kind is among those that are told, where kopf looks for it; it can be listed a moment earlier."""
+        """Whether discovery, where kopf looks for the kind, has it; lists work a moment earlier."""
         status, found = await self._get("/apis")
         if status != OK:
             return status
@@ -136,13 +136,13 @@ class Scopes:
         return NOT_FOUND if status == OK and PLURAL not in kinds else status
 
     async def _list(self, scope: Scope) -> int:
-        """How a list is answered. It asks for a name that no resource can have: there is nothing to send."""
+        """The answer to a list. The list asks for a name that no resource can have, so it is always empty."""
         where = PLURAL if scope is None else f"namespaces/{scope}/{PLURAL}"
         status, _ = await self._get(f"/apis/{GROUP}/{VERSION}/{where}", fieldSelector="metadata.name=-")
         return status
 
     async def _get(self, path: str, **query: str) -> tuple[int, dict[str, Any]]:
-        """Without the library's models: these refuse what any other API of the cluster has left out."""
+        """Avoids the library's models, which refuse fields that any other API of the cluster has left out."""
         request = await self._client.param_serialize(
             "GET",
             path,

@@ -1,4 +1,4 @@
-"""kopf's memory of objects, switched off: everything that Nightsort remembers stands in the status."""
+"""kopf's memory of objects, switched off: the status holds everything that Nightsort remembers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process' own small web server: liveness and metrics, of leaders and of those who wait for their turn."""
+"""The process' own small web server: liveness and metrics, for leaders and for replicas that wait for their turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 Ailments = Callable[[], list[str]]
-"""What keeps the process from doing its work, in words; nothing when it is well."""
+"""The causes that keep the process from its work, in words; none when it is well."""
 Page = Callable[[], bytes]
 """The metrics, in Prometheus' text format."""
 TEXT_FORMAT = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}

@@ -1,4 +1,4 @@
-"""What the flow needs of the world. Each Protocol has a runnable fake and real adapters; one contract suite for all."""
+"""The flow's interfaces to the world. Each Protocol has a runnable fake, real adapters and one contract suite."""
 
 from nightsort.ports.batch_api import BatchApi
 from nightsort.ports.clock import Clock

@@ -30,41 +30,41 @@ class BatchApi(Protocol):
         """All batches of the workspace created since then, newest first.
 
         Raises:
-            Waiting: with the reason ListTooLong where they are more than are listed, ListUnreadable where one of them
-                cannot be told from others.
+            Waiting: with the reason ListTooLong where there are more than can be listed, ListUnreadable where one of
+                them cannot be told from others.
         """
         ...
 
     async def behind(self, batch_id: str, until: datetime) -> Sequence[Batch]:
-        """All batches of the workspace created behind this one, newest first, until one is newer than `until`.
+        """All batches of the workspace created after this one, newest first, until one is newer than `until`.
 
         Raises:
-            Waiting: with the reason ListTooLong where they are more than are listed, or the list does not lead there.
+            Waiting: with the reason ListTooLong where there are too many to list, or the list does not lead there.
         """
         ...
 
     async def newest(self) -> Batch | None:
-        """The batch of the workspace that was created last, as far as the list shows; None where it is empty."""
+        """The newest batch of the workspace, as far as the list shows; None where it is empty."""
         ...
 
     def account(self, salt: str) -> Account:
-        """Whose batches these are, as far as the answers so far have told."""
+        """The account of these batches, as far as the answers so far have named it."""
         ...
 
     def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
         """The answers of an ended batch, in chunks and in any order; may be cut short without an error.
 
         Raises:
-            Waiting: with the reason ResultsUnavailable where not one line came: something else stands in their place.
+            Waiting: with the reason ResultsUnavailable where not one line came: the answer was something else.
         """
         ...
 
     async def cancel(self, batch_id: str) -> None:
-        """Asks for the batch's end; it ends later. Harmless when it has ended."""
+        """Requests the batch's cancellation; it ends later. Harmless when it has ended."""
         ...
 
     async def model(self, model: str) -> ModelFacts | None:
-        """What the catalogue says of a model; None when it does not know it."""
+        """The catalogue's entry for a model; None when it has none."""
         ...
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:

@@ -8,13 +8,13 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """The time, with UTC as its zone. Whoever sets the machine's clock makes it jump."""
+        """The time, in UTC. It jumps when somebody sets the machine's clock."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some moment, which nobody sets: for how long something took or is to take."""
+        """Seconds since some moment, by a clock that nobody sets: for measuring and planning durations."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Waits for so many seconds of the monotonic clock; other resources go on."""
+        """Waits for this many seconds of the monotonic clock; other resources go on."""
         ...

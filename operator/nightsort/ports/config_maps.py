@@ -9,20 +9,20 @@ from nightsort.domain.config_map import ConfigMap
 
 
 class ConfigMaps(Protocol):
-    """ConfigMaps of the cluster, or files that stand for them in local mode."""
+    """ConfigMaps of the cluster, or the files that take their place in local mode."""
 
     async def read(self, namespace: str, name: str) -> ConfigMap | None:
         """The ConfigMap; None where there is none.
 
         Raises:
-            Waiting: it cannot be read now. Stalled: it holds what cannot be tickets or rows, or the store refuses us.
+            Waiting: it cannot be read now. Stalled: its content cannot be tickets or rows, or the store denies access.
         """
         ...
 
     async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
-        """Creates it (version empty) or replaces that version; it belongs to `owner` and goes with it.
+        """Creates it (version empty) or replaces that version; it belongs to `owner` and is deleted with it.
 
         Raises:
-            Conflict: it exists, or another version does. Stalled: the store refuses it.
+            Conflict: it exists, or has another version. Stalled: the store refuses it.
         """
         ...

@@ -1,4 +1,4 @@
-"""Opens what a resource names."""
+"""Opens the account, source and sinks that a resource names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nightsort.ports.source import Source
 
 
 class Connections(Protocol):
-    """Opens what a resource names: its API account, its source and its sinks."""
+    """Opens a resource's API account, source and sinks."""
 
     async def api(self, resource: Resource) -> BatchApi:
         """The account that a resource buys from, shared by all resources with its key.
@@ -26,18 +26,18 @@ class Connections(Protocol):
         """The tickets of a resource.
 
         Raises:
-            Waiting: a Secret cannot be read now. Stalled, Rejected: what the resource names cannot be a source.
+            Waiting: a Secret cannot be read now. Stalled, Rejected: the named object cannot be a source.
         """
         ...
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
-        """Where the rows of a resource go: one or more places.
+        """The sinks for a resource's rows: one or more.
 
         Raises:
-            Waiting: a Secret cannot be read now. Stalled, Rejected: what the resource names cannot take rows.
+            Waiting: a Secret cannot be read now. Stalled, Rejected: the named object cannot take rows.
         """
         ...
 
     async def finds_unlabeled_again(self, resource: Resource) -> bool:
-        """Whether the next run over the same source surely buys those tickets again that this one leaves unlabeled."""
+        """Whether the next run over the same source surely buys the tickets again that this run leaves unlabeled."""
         ...

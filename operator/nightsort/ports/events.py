@@ -1,4 +1,4 @@
-"""What people are told of."""
+"""Events for people."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from nightsort.domain.reasons import Reason
 
 class Events(Protocol):
     async def post(self, meta: Meta, kind: Literal["Normal", "Warning"], reason: Reason, message: str) -> None:
-        """Tells people of a transition; a failure to do so is logged and never raised."""
+        """Reports a transition to people; a failure to do so is logged and never raised."""
         ...

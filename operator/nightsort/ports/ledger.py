@@ -1,4 +1,4 @@
-"""Where the record of a run is kept."""
+"""The store of runs' records."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from nightsort.domain.recovery import Kept
 
 
 class Ledger(Protocol):
-    """Where the record of a run is kept."""
+    """The store of runs' records."""
 
     async def load(self, meta: Meta) -> Resource | None:
         """The newest version; None when the resource, or this incarnation of it (uid), is gone."""
         ...
 
     async def save(self, meta: Meta, status: Status) -> Meta:
-        """Writes the status durably, if nobody wrote the resource since `meta` was read; the new version's meta.
+        """Writes the status durably, if nobody wrote the resource since `meta` was read; returns the new meta.
 
         Raises:
-            Conflict: somebody did. Gone: the resource is not there any more. Waiting: the store cannot be reached.
+            Conflict: somebody did. Gone: the resource does not exist any more. Waiting: the store cannot be reached.
             Stalled: it refuses the status.
         """
         ...
 
     async def ensure_recordable(self, meta: Meta, *, rewriting: bool = False) -> None:
-        """Whether the store keeps every field that a record may have, asked before anything follows that needs it.
+        """Checks that the store keeps every field that a record may have, before a step that depends on it.
 
-        rewriting: what the last write has lost is about to be written again, and does not count.
+        rewriting: fields lost by the last write are about to be written again, and do not count.
 
         Raises:
-            Stalled: it does not, or it has not kept all of this record's last write. Gone, Waiting: see `save`.
+            Stalled: it does not, or it has dropped a part of this record's last write. Gone, Waiting: see `save`.
         """
         ...
 
@@ -45,48 +45,48 @@ class Ledger(Protocol):
         ...
 
     async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
-        """The other unfinished resources of the namespace, read from the store itself since this was asked.
+        """The other unfinished resources of the namespace, read from the store itself after this call began.
 
-        within: a read that began so many seconds before is as good.
+        within: a read that began up to this many seconds before is as good.
 
-        Without those that cannot be parsed.
+        Resources that cannot be parsed are left out.
         """
         ...
 
     async def remove(self, meta: Meta) -> None:
-        """Deletes the resource, if it is still this version of it."""
+        """Deletes the resource, if it still has this version."""
         ...
 
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
-        """Keeps what the digests in a batch's custom_ids stand for (digest to id), durably.
+        """Keeps the ids behind the digests in a batch's custom_ids (digest to id), durably.
 
         Raises:
-            Rejected: they are too many for the store.
+            Rejected: there are too many for the store.
         """
         ...
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
-        """What was kept with `keep_long_ids` (digest to id); empty where nothing was.
+        """The ids that `keep_long_ids` has kept (digest to id); empty where there are none.
 
         Raises:
-            Waiting: it cannot be read now. Stalled: what is there cannot be read at all.
+            Waiting: they cannot be read now. Stalled: the kept data is damaged.
         """
         ...
 
     async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
-        """Keeps a copy of the record, durably and beside the status: whoever writes over that does not reach it.
+        """Keeps a copy of the record, durably and apart from the status: a write over the status does not reach it.
 
-        removing: entries are meant to go.
+        removing: entries are removed on purpose.
 
         Raises:
-            Conflict: the copy has batches that this status lacks. Waiting, Stalled: the store does not take it.
+            Conflict: the copy has batches that this status lacks. Waiting, Stalled: the store does not accept it.
         """
         ...
 
     async def kept_record(self, meta: Meta) -> Kept:
-        """What was kept of this incarnation of the resource."""
+        """The copy that was kept of this incarnation of the resource."""
         ...
 
     async def forget_record(self, meta: Meta, anew: str) -> None:
-        """Keeps nothing but this word of the person who said that the run begins anew."""
+        """Keeps nothing but this word of the person who had the run begin anew."""
         ...

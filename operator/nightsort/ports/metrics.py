@@ -1,4 +1,4 @@
-"""What is counted."""
+"""Counters and gauges."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nightsort.domain.run_state import RunState
 
 
 class Metrics(Protocol):
-    """What is counted for those who run the operator: no ticket text, no ids, no names of resources."""
+    """Figures for the people who run the operator: no ticket text, no ids, no names of resources."""
 
     def expect(self, namespace: str, model: str) -> None:
-        """The counts of this namespace and model begin at zero, so that their first rise is seen as one."""
+        """Starts the counters of this namespace and model at zero, so that their first rise is visible as one."""
         ...
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
-        """So many more tickets have their row."""
+        """This many more tickets have their row."""
         ...
 
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
@@ -27,11 +27,11 @@ class Metrics(Protocol):
         ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
-        """USD paid for answers, and what they would have cost more at the standard price."""
+        """USD paid for answers, and the difference to the standard price."""
         ...
 
     def batch_ended(self, took: timedelta) -> None:
-        """One more batch has ended, so long after its create."""
+        """One more batch has ended, this long after its create."""
         ...
 
     def called(self, operation: str, code: str) -> None:
@@ -39,11 +39,11 @@ class Metrics(Protocol):
         ...
 
     def admitted(self, waited: timedelta) -> None:
-        """A shard has waited so long for room under the limit of enqueued requests."""
+        """A shard has waited this long for room under the limit of enqueued requests."""
         ...
 
     def looked(self, outcome: str, took: timedelta) -> None:
-        """One more look at a resource has come out so: rested, waiting, stalled, conflict, gone or error."""
+        """One more pass has ended with this result: rested, waiting, stalled, conflict, gone or error."""
         ...
 
     def leads(self) -> None:
@@ -51,13 +51,13 @@ class Metrics(Protocol):
         ...
 
     def sees(self, sight: ResourceStats) -> None:
-        """What the operator has before it now, in place of what it had before."""
+        """Replaces the counts of resources and batches by these."""
         ...
 
     def unrecorded(self, reason: str) -> None:
-        """A write of a status was refused for good, in a word."""
+        """A write of a status was refused for good; the reason is one word."""
         ...
 
     def unreachable(self, namespaces: int) -> None:
-        """So many of the watched namespaces do not let the operator in."""
+        """This many of the watched namespaces deny the operator access."""
         ...

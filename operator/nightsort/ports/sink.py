@@ -1,4 +1,4 @@
-"""Where rows go."""
+"""Stores for rows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nightsort.domain.stored import Rehearsal, Stored, Summary
 
 
 class Sink(Protocol):
-    """Where rows go. Writing the same rows again changes nothing.
+    """A store for rows. Writing the same rows again changes nothing.
 
-    What has a category is final: a row without one, perhaps of a process that was paused for long, does not replace it.
-    Object storage cannot look: it has an object for each batch, which is replaced.
+    A row with a category is final: a row without one does not replace it, as a process that was paused for long may
+    try to. Object storage cannot compare: it has an object for each batch, which is replaced.
     """
 
     async def check(self, rehearsal: Rehearsal) -> None:
-        """Raises Stalled or Rejected when such rows could not be delivered. Leaves nothing behind to be seen."""
+        """Raises Stalled or Rejected when such rows could not be delivered. Leaves nothing visible behind."""
         ...
 
     async def write(self, rows: AsyncIterator[Sequence[Row]]) -> Stored:
@@ -25,34 +25,34 @@ class Sink(Protocol):
         ...
 
     async def finish(self, summary: Summary) -> Stored:
-        """All rows are there."""
+        """Called when all rows are stored."""
         ...
 
 
 @runtime_checkable
 class KeyedSink(Sink, Protocol):
-    """A sink whose rows are found by ids that have to fit what is there: it tries the run's first ones."""
+    """A sink that finds rows by ids, which must fit its existing data: it tries the run's first ones."""
 
     tries_ids: bool
 
 
 @runtime_checkable
 class LabeledSink(Sink, Protocol):
-    """A sink that knows which tickets have their label, whichever run has given it."""
+    """A sink that knows which tickets have their label, from this or any other run."""
 
     async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
-        """Those of the tickets that have one."""
+        """The tickets among these that have a label."""
         ...
 
 
 @runtime_checkable
 class ClaimedSink(Sink, Protocol):
-    """A sink whose place has a name that another resource may want as well."""
+    """A sink whose place has a name that another resource may claim as well."""
 
     async def claim(self) -> None:
-        """Takes the name for this resource, durably; again, it changes nothing.
+        """Claims the name for this resource, durably; a repeated claim changes nothing.
 
         Raises:
-            Stalled: it belongs to somebody else. Waiting: the store cannot be reached.
+            Stalled: it belongs to another resource. Waiting: the store cannot be reached.
         """
         ...

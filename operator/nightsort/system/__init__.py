@@ -1,1 +1,1 @@
-"""What is had of the machine: files, hosts, the clock, threads and how they are shared."""
+"""Resources of the machine: files, hosts, the clock, threads and how they are shared."""

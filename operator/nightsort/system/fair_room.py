@@ -1,4 +1,4 @@
-"""Places for what is going on at once, of which each namespace has a share, and in it each target."""
+"""A limited number of places for concurrent work, shared among namespaces, and within each among targets."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from time import monotonic
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """For whom something is done, and where. Two spellings of a server are two: the namespace's share bounds both."""
+    """A namespace and a server. Two spellings of a server are two targets: the namespace's share bounds both."""
 
     namespace: str
     name: str = ""
 
 
 class FairRoom:
-    """So many places; a namespace takes one as long as it holds fewer than are free.
+    """A fixed number of places; a namespace takes one as long as it holds fewer than are free.
 
     One namespace alone gets half of them, two get a third each, and so on. These are the dynamic thresholds by which
-    switches share their memory (Choudhury and Hahne, IEEE/ACM Transactions on Networking, 1998). A quarter is kept out
-    of that, for the first place of whoever holds none: those who keep theirs for long may have come one after the
-    other, each taking half of what was left. No target of a namespace gets more than `of_target`.
+    switches share their memory (Choudhury and Hahne, IEEE/ACM Transactions on Networking, 1998). A quarter is reserved
+    for the first place of namespaces that hold none: several slow holders may have come one after the other, each
+    taking half of the rest. No target of a namespace gets more than `of_target`.
 
     For one event loop; its calls do not block.
     """
@@ -39,7 +39,7 @@ class FairRoom:
         self._by_namespace: Counter[str] = Counter()
         self._by_target: Counter[Target] = Counter()
         self._lines: dict[str, dict[Target, dict[asyncio.Future[None], float]]] = {}
-        """Who waits, and since when, by namespace and target. Those that were served last come last."""
+        """The waiting callers with their times, by namespace and target. The last served come last."""
 
     @property
     def taken(self) -> int:
@@ -47,7 +47,7 @@ class FairRoom:
 
     @property
     def is_idle(self) -> bool:
-        """Nobody holds a place or waits for one, and nothing is remembered of anybody."""
+        """Whether nobody holds a place or waits for one, and nothing is remembered of anybody."""
         return not (self._taken or self._by_namespace or self._by_target or self._lines)
 
     @asynccontextmanager
@@ -60,7 +60,7 @@ class FairRoom:
             self.leave(target)
 
     async def enter(self, target: Target) -> None:
-        """Waits for a place, which is the caller's until `leave`; who stops waiting has none."""
+        """Waits for a place, which is the caller's until `leave`; a caller that stops waiting has none."""
         if target not in self._lines.get(target.namespace, {}) and self._has_place_for(target):
             self._take(target)
             return
@@ -71,16 +71,16 @@ class FairRoom:
         except asyncio.CancelledError:
             if turn.cancelled():
                 self._drop(target, turn)
-            else:  # its turn came at the same moment
+            else:  # the place was granted at the same moment
                 self.leave(target)
             raise
 
     def leave(self, target: Target) -> None:
-        """Gives the place back, to whoever of those who wait holds the least."""
+        """Returns the place; it goes to the waiting namespace that holds the fewest."""
         self._taken -= 1
         self._by_namespace[target.namespace] -= 1
         self._by_target[target] -= 1
-        self._by_namespace += Counter()  # forgets who has none any more
+        self._by_namespace += Counter()  # forgets namespaces without places
         self._by_target += Counter()
         while (following := self._next()) is not None:
             turn = next(iter(self._lines[following.namespace][following]))
@@ -91,7 +91,7 @@ class FairRoom:
                 turn.set_result(None)
 
     def starved_seconds(self) -> float:
-        """For how long nobody has got a place though a namespace waits that holds none; 0 where none does."""
+        """For how long no place was granted though a namespace without any waits; 0 where none does."""
         lines = (line for name, lines in self._lines.items() if not self._by_namespace[name] for line in lines.values())
         waiting = [next(iter(line.values())) for line in lines]
         return self._clock() - max(self._last_taken, min(waiting)) if waiting else 0.0
@@ -106,13 +106,13 @@ class FairRoom:
         return self._by_target[target] < self._of_target and self._left_to(target.namespace) > 0
 
     def _left_to(self, namespace: str) -> int:
-        """How many more places the namespace may take now: of those that the others leave, half in all."""
+        """How many more places the namespace may take now: half of those that the others leave, in all."""
         own = self._by_namespace[namespace]
         first = int(own == 0 and self._taken < self._places)
         return max((self._shared - (self._taken - own) + 1) // 2 - own, first)
 
     def _next(self) -> Target | None:
-        """Whose turn it is: of the namespaces that may have a place the one that holds the least, and so its target."""
+        """The next caller: of the namespaces that may take a place the one with the fewest; likewise its target."""
         able = (target for lines in self._lines.values() for target in lines if self._has_place_for(target))
         return min(able, key=lambda each: (self._by_namespace[each.namespace], self._by_target[each]), default=None)
 
@@ -124,7 +124,7 @@ class FairRoom:
         self._lines[target.namespace] = lines
 
     def _drop(self, target: Target, turn: asyncio.Future[None]) -> None:
-        """Takes one out of its line, if it still stands there."""
+        """Removes a waiting caller from its line, if it is still there."""
         lines = self._lines.get(target.namespace, {})
         line = lines.get(target, {})
         line.pop(turn, None)

@@ -1,4 +1,4 @@
-"""Files of local mode: written whole or not at all, and kept by one process at a time."""
+"""Files of local mode: written whole or not at all, and used by one process at a time."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from nightsort.domain.reasons import Reason
 LOCK = "lock"
 PART = ".nightsort-{}.part"
 MOST_FILE_BYTES = 64 * 1024 * 1024
-"""Of a file that is read back as a whole. Long ids of a shard have as much at the most, and records far less."""
+"""Bytes of a file that is read as a whole. A shard's long ids have at most this many, and records far fewer."""
 FOLDERS_WITH_PARTS = ("", "*/", "*/*/")
-"""Where state is kept below its directory. Deeper ones are not looked through: somebody may keep it at home."""
+"""Folder levels below the state's directory. Deeper ones are not searched: the directory may be somebody's home."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Replaces a file durably: after a crash at any point it holds the old content or the new.
 
     Raises:
-        Stalled: the disk is full, or the place cannot be written to.
+        Stalled: the disk is full, or the path is not writable.
     """
     part = path.with_name(PART.format(secrets.token_hex(8)))
     try:
         make_folder(path.parent)
         try:
-            with part.open("xb") as file:  # of nobody else, and through no link that somebody has laid there
+            with part.open("xb") as file:  # a new file of our own, and through no link that somebody has laid there
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -44,7 +44,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a folder and its parents durably: a name that is lost takes all with it that lies below."""
+    """Makes a folder and its parents durably: if a name is lost, everything below it is lost."""
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for one in reversed(made):
@@ -52,7 +52,7 @@ def make_folder(folder: Path) -> None:
 
 
 def flush_file(path: Path) -> None:
-    """A file that another library has written, and the names of it and of the folder that it is in."""
+    """Flushes a file that another library has written, with its name and that of its folder."""
     for place in (path, path.parent, path.parent.parent):
         flush_directory(place)
 
@@ -70,7 +70,7 @@ def read_if_there(path: Path) -> bytes | None:
     """A file's content; None when there is none.
 
     Raises:
-        Stalled: it cannot be read, or has more than is ever written.
+        Stalled: it cannot be read, or is larger than any file that is ever written.
     """
     try:
         with path.open("rb") as file:
@@ -86,12 +86,12 @@ def read_if_there(path: Path) -> bytes | None:
 
 @contextmanager
 def kept_by_one(directory: Path) -> Iterator[None]:
-    """Keeps other processes out of the directory; the kernel lets go when ours ends, however it ends.
+    """Keeps other processes out of the directory; the kernel releases the lock when ours ends, however it ends.
 
-    What a process has left that was ended in the middle of a write is removed.
+    Leftovers of a process that was killed during a write are removed.
 
     Raises:
-        Stalled: another process is at work there, or nothing can be written there.
+        Stalled: another process works there, or the directory is not writable.
     """
     try:
         make_folder(directory)

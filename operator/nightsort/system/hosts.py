@@ -1,8 +1,8 @@
-"""Which hosts a resource may name, and which addresses are connected to for them.
+"""Decides which hosts a resource may name, and to which addresses connections for them go.
 
-What is next to the operator itself must be allowed by its full name. A name is read in one way only: what a resolver
-would fold or cut (capitals, full-width digits, soft hyphens, NUL) is refused before anything is compared. A name that
-is allowed is resolved here, its addresses are held against the same rules, and the connection goes to one of them.
+Hosts next to the operator itself must be allowed by their full name. A name has one reading only: characters that a
+resolver would fold or cut (capitals, full-width digits, soft hyphens, NUL) are refused before any comparison. An
+allowed name is resolved here, its addresses are checked by the same rules, and the connection goes to one of them.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Resolver = Callable[[str, int], Sequence[str]]
-"""From a name and a port to addresses as text; raises OSError where there are none."""
+"""Maps a name and a port to addresses as text; raises OSError where there are none."""
 
-# Nothing else is a host here: of other characters, drivers and resolvers make others, or end the name at one.
+# No other characters form a host here: drivers and resolvers turn some into others, or end the name at them.
 PLAIN = re.compile(r"(?:[A-Za-z0-9._:-]*|\[[A-Za-z0-9._:-]+\](?::[0-9]{1,5})?)")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 OWN_NAMES = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
-# Where clouds hand out a machine's credentials to whoever asks: by name, and of Azure, Alibaba and Oracle, of AWS and
-# Google over IPv6.
+# Addresses at which clouds give a machine's credentials to anybody: by name, and those of Azure, Alibaba and Oracle,
+# and of AWS and Google over IPv6.
 METADATA_NAMES = frozenset({"instance-data", "instance-data.ec2.internal", "metadata", "metadata.google.internal"})
 METADATA = (
     *map(ip_network, ("168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::/32", "fd20:ce::254")),
     *map(ip_network, ("0.0.0.0/8", "255.255.255.255")),  # of the machine itself and of its link
 )
-# The last four bytes are an address of IPv4: NAT64, that of one's own network, and the old compatible ones.
+# The last four bytes are an IPv4 address: NAT64, NAT64 of a local network, and the old compatible addresses.
 WITH_IPV4_BEHIND = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 ISATAP = b"\x5e\xfe"
 MOST_ADDRESSES = 8
-"""Of one name; each of them may take the whole time of a connect."""
+"""Addresses of one name; each of them may take the whole time of a connect."""
 
 
 class HostNotAllowed(Exception):
-    """A name leads next to the operator, and neither it nor its address is listed as such."""
+    """A name leads next to the operator, and neither the name nor its address is listed in full."""
 
 
 def look_up(host: str, port: int) -> list[str]:
-    """The addresses that this machine's resolver gives.
+    """The addresses from this machine's resolver.
 
     Raises:
-        OSError: there are none, or the name is none.
+        OSError: there are none, or the name is invalid.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -53,9 +53,9 @@ def look_up(host: str, port: int) -> list[str]:
 
 
 def is_allowed(host: str, patterns: Iterable[str], *more: str, own: bool = False) -> bool:
-    """Whether a pattern stands for the host, or for one of `more` ways to write it, such as with its port.
+    """Whether a pattern matches the host, or one of its other spellings in `more`, such as with its port.
 
-    A wildcard never stands for the operator's own machine, its link or its cloud's metadata, unless `own`: then they
+    A wildcard never matches the operator's own machine, its link or its cloud's metadata, unless `own`: then they
     are the user's.
     """
     names = (host, *more)
@@ -64,7 +64,7 @@ def is_allowed(host: str, patterns: Iterable[str], *more: str, own: bool = False
     listed = list(patterns)
     if any(is_listed(name, listed) for name in names):
         return True
-    # Brackets stay where they are: the end of an address must not look like a port.
+    # Brackets stay: the end of an IPv6 address must not look like a port.
     known = {f"[{canonical(name)}]" if name.endswith("]") else canonical(name) for name in names}
     return (own or not is_near(host)) and any(
         fnmatchcase(name, pattern.lower()) for name in known for pattern in listed
@@ -74,13 +74,13 @@ def is_allowed(host: str, patterns: Iterable[str], *more: str, own: bool = False
 def addresses(
     host: str, port: int, patterns: Sequence[str], *, own: bool = False, resolve: Resolver = look_up
 ) -> list[str]:
-    """What to connect to for a host that is allowed.
+    """The addresses to connect to for an allowed host.
 
-    An address next to the operator counts where it is listed in full itself, or where the host is such a one, as
-    localhost is: whoever may name services of the cluster can let their names lead anywhere.
+    An address next to the operator is allowed if it is listed in full itself, or if the host is such an address, like
+    localhost: people who may name services of the cluster can let these names lead anywhere.
 
     Raises:
-        HostNotAllowed: an address may not be connected to. OSError: there is none.
+        HostNotAllowed: an address is not allowed. OSError: there is none.
     """
     found = list(resolve(host.strip("[]"), port))
     if not found:
@@ -93,12 +93,12 @@ def addresses(
 
 
 def is_listed(name: str, patterns: Iterable[str]) -> bool:
-    """Whether it is listed in full, in whatever spelling of an address."""
+    """Whether it is listed in full, in any spelling of an address."""
     return canonical(name) in map(canonical, patterns)
 
 
 def canonical(name: str) -> str:
-    """One spelling of a host: of an address the usual one, of a name without capitals and the dot at its end."""
+    """The canonical spelling of a host: the usual form of an address; a name in lower case, without a final dot."""
     bare = name.lower().rstrip(".")
     address = address_of(bare.strip("[]"))
     if address is None:
@@ -128,7 +128,7 @@ def is_near_address(address: Address) -> bool:
 
 
 def meanings(address: Address) -> Iterator[Address]:
-    """The address, and those of IPv4 that gateways and the kernel may make of it."""
+    """The address, and the IPv4 addresses that gateways and the kernel may derive from it."""
     yield address
     if not isinstance(address, IPv6Address):
         return
@@ -139,7 +139,7 @@ def meanings(address: Address) -> Iterator[Address]:
 
 
 def address_of(name: str) -> Address | None:
-    """The address that a resolver would take it for: 127.1, 0x7f000001 and 2130706433 are one, too."""
+    """The address that a resolver would read it as: 127.1, 0x7f000001 and 2130706433 are addresses, too."""
     try:
         return ip_address(name.split("%")[0])
     except ValueError:
@@ -151,11 +151,11 @@ def address_of(name: str) -> Address | None:
 
 
 def is_of_this_machine(address: str) -> bool:
-    """Whether an address is one of this machine's own, to which the kernel would go from itself. Sends nothing."""
+    """Whether an address is one of this machine's own, reached by the kernel from itself. Sends nothing."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((address, 9))
             return str(probe.getsockname()[0]) == address
     except (OSError, UnicodeError):
-        return False  # there is no way to it
+        return False  # no route leads to it

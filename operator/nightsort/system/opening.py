@@ -1,4 +1,4 @@
-"""What an adapter gets to open a source or a sink that a resource names."""
+"""The context that an adapter gets to open a source or a sink of a resource."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nightsort.system.threads import InThread, ThreadPools, server_of
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The resource, and what the process has for it.
+    """The resource, and the process's services for it.
 
     Attributes:
-        local: no cluster: files, machine and environment are the user's own.
+        local: whether there is no cluster: files, machine and environment are the user's own.
     """
 
     resource: Resource
@@ -40,24 +40,24 @@ class Opening:
 
 
 class SourceKind(Protocol):
-    """Opens sources of one kind; one instance a process, which may remember."""
+    """Opens sources of one kind; one instance for each process, which may keep a memory."""
 
     async def source(self, opening: Opening, spec: Any) -> Source:
-        """`spec` is what `spec.source` has under the kind's name.
+        """`spec` is the part of `spec.source` under the kind's name.
 
         Raises:
-            Waiting, Stalled, Rejected: what it names cannot be opened.
+            Waiting, Stalled, Rejected: the source cannot be opened.
         """
         ...
 
 
 class SinkKind(Protocol):
-    """Opens sinks of one kind; one instance a process, which may remember."""
+    """Opens sinks of one kind; one instance for each process, which may keep a memory."""
 
     async def sink(self, opening: Opening, spec: Any) -> Sink:
-        """`spec` is what `spec.results` has under the kind's name.
+        """`spec` is the part of `spec.results` under the kind's name.
 
         Raises:
-            Waiting, Stalled, Rejected: what it names cannot be opened.
+            Waiting, Stalled, Rejected: the sink cannot be opened.
         """
         ...

@@ -1,4 +1,4 @@
-"""Whether the process gets to its work: its event loop, its own threads, and what tenants share."""
+"""Checks that the process makes progress: its event loop, its own threads, and the places that tenants share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from nightsort.system.fair_room import FairRoom
 
 BEAT_SECONDS = 5.0
 LATE_SECONDS = 10.0
-"""Far above what a start over many resources takes in one piece."""
+"""Far above the longest single step of a start over many resources."""
 BEATS = 3
 DEAF_BEATS = 12
-"""A minute, in which none of the operator's own threads has taken anything on."""
+"""A minute without any of the operator's own threads taking a job."""
 STARVED_SECONDS = 900.0
-"""Above every deadline of a call to a tenant's server: until then places become free by themselves."""
+"""Longer than every deadline of a call to a tenant's server: until then places become free by themselves."""
 
 
 class Waits(Protocol):
@@ -26,9 +26,9 @@ class Waits(Protocol):
 
 
 class Pulse:
-    """Beats every few seconds. `rooms` are what tenants share, by the name of what takes a place there.
+    """Beats every few seconds. `rooms` are the places that tenants share, by a name for their holders.
 
-    What a tenant does to its own share is no ailment; that somebody waits for long who has no part of it is one.
+    A tenant that exhausts its own share is no fault of the process; a long wait of a tenant without any place is one.
     """
 
     def __init__(self, clock: Waits, rooms: Mapping[str, FairRoom]) -> None:
@@ -54,11 +54,11 @@ class Pulse:
         self._late.append(self._clock.monotonic() - due)
 
     def ailments(self) -> list[str]:
-        """In words, for the liveness probe; none when the process gets to its work."""
+        """The faults in words, for the liveness probe; none when the process makes progress."""
         return [*self._lag(), *self._deafness(), *self._starvation()]
 
     def _lag(self) -> list[str]:
-        """Each time: one long piece of work is no ailment."""
+        """Counts slow beats in a row: one long piece of work is no fault."""
         if len(self._late) < BEATS or min(self._late) < LATE_SECONDS:
             return []
         return [f"the event loop is late by {min(self._late):.0f} s or more, {BEATS} times in a row"]
@@ -77,4 +77,4 @@ class Pulse:
 
 
 def nothing() -> None:
-    """What a thread does that is only to show that it is there."""
+    """An empty job that only shows that the thread is alive."""

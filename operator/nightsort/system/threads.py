@@ -19,24 +19,24 @@ from nightsort.system.fair_room import FairRoom, Target
 P = ParamSpec("P")
 T = TypeVar("T")
 TENANTS_THREADS = 32
-"""A namespace alone gets half of them. What a thread reads is in memory, of which the chart gives 512 Mi."""
+"""Threads, half of which one namespace alone gets. They read into memory, of which the chart gives 512 Mi."""
 THREADS_OF_SERVER = 6
-"""For one namespace and one server, which may be a small one."""
+"""Threads for one namespace and one server, which may be a small one."""
 OWN_THREADS = 16
 IDLE_SECONDS = 10.0
 
 
 class InThread(Protocol):
-    """Runs a call in a thread and gives its result: `asyncio.to_thread`, or a share of `ThreadPools`."""
+    """Runs a call in a thread and returns its result: `asyncio.to_thread`, or a share of `ThreadPools`."""
 
     async def __call__(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
 
 class ThreadPools:
-    """Runs blocking calls of tenants, of which each namespace, and each server that it names, has bounded threads.
+    """Runs blocking calls of tenants; each namespace, and each server that it names, has a bounded number of threads.
 
-    A call that hangs keeps its place until it really ends, also when nobody waits for it any more: it is counted
-    against who has named the server. Nothing is kept of a namespace that has no call.
+    A call that hangs keeps its place until it really ends, even if nobody waits for it any more: it counts against
+    the namespace that named the server. Nothing is kept for a namespace without calls.
     """
 
     def __init__(self, threads: int = TENANTS_THREADS, of_server: int = THREADS_OF_SERVER) -> None:
@@ -44,7 +44,7 @@ class ThreadPools:
         self._threads = DaemonThreads(threads, "tenants")
 
     def share(self, namespace: str, server: str) -> InThread:
-        """The threads of calls for this namespace that go to this server; any name will do, such as a URL's host."""
+        """The threads for this namespace's calls to this server; any name will do, such as a URL's host."""
         return Share(self, Target(namespace, server))
 
     async def run(self, target: Target, call: Callable[[], T]) -> T:
@@ -56,7 +56,7 @@ class ThreadPools:
             self.room.leave(target)
             raise
         future.add_done_callback(left)
-        return await asyncio.wrap_future(future)  # who stops waiting does not end a call that has begun
+        return await asyncio.wrap_future(future)  # a cancelled wait does not end a call that has begun
 
     def _left(self, loop: asyncio.AbstractEventLoop, target: Target, _: Future[Any]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
@@ -73,11 +73,11 @@ class Share:
 
 
 class DaemonThreads(ThreadPoolExecutor):
-    """At most so many threads, begun when they are needed and ended when they have had nothing to do for a while.
+    """A limited number of threads, begun on demand and ended after some time without work.
 
-    No end of a process waits for them, as it waits for those of the class above: one that hangs would keep it alive.
-    What they do must bear that, as it must bear that the process is killed. (asyncio takes only subclasses of that
-    class as an event loop's own threads.)
+    The process ends without waiting for them, unlike with the base class, where a thread that hangs would keep it
+    alive. Their jobs must tolerate that, as they must tolerate a killed process. (asyncio takes only subclasses of
+    that class as an event loop's own threads.)
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -102,7 +102,7 @@ class DaemonThreads(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing is begun any more; nobody waits for what hangs."""
+        """Begins nothing any more; nobody waits for calls that hang."""
         with self._news:
             self._ended = True
             for future, _ in self._jobs:
@@ -115,7 +115,7 @@ class DaemonThreads(ThreadPoolExecutor):
             future, call = job
             if future.set_running_or_notify_cancel():
                 fulfil(future, call)
-            del job, future, call  # an idle thread keeps nothing alive
+            del job, future, call  # an idle thread must not keep objects alive
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         with self._news:
@@ -138,7 +138,7 @@ def fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
 
 
 def server_of(url: str) -> str:
-    """The server that a URL names, as it is written and with its port; whoever spells it otherwise has two shares."""
+    """The server that a URL names, as it is written and with its port; another spelling gets a share of its own."""
     try:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"

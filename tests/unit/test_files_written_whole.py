@@ -17,7 +17,7 @@ from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.store import Folder
 from nightsort.domain.errors import Stalled
 from nightsort.system import files
-from nightsort.system.files import write_whole
+from nightsort.system.files import write_new, write_whole
 
 OLD, NEW = b"the old content", b"new" * 100_000
 HALF = 64 * 1024
@@ -94,6 +94,24 @@ def test_two_writes_of_one_file_at_once_never_mix(tmp_path: Path) -> None:
             assert path.read_bytes() in contents
 
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_files_that_are_written_together_all_are_there_or_none(tmp_path: Path) -> None:
+    (tmp_path / "b").write_bytes(OLD)
+    contents = {tmp_path / "k" / "a": NEW, tmp_path / "b": NEW, tmp_path / "c": NEW}
+
+    with pytest.raises(FileExistsError) as refused:
+        write_new(contents)
+
+    assert refused.value.filename2 == str(tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == OLD
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "b"]
+
+    (tmp_path / "b").unlink()
+    write_new(contents, private=(tmp_path / "c",))
+    assert [path.read_bytes() for path in contents] == [NEW] * 3
+    assert (tmp_path / "c").stat().st_mode & 0o777 == 0o600
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 3
 
 
 @pytest.mark.parametrize("name", [".nightsort-0000000000000000.part", "tickets.json.part", "lock"])

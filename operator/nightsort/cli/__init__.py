@@ -15,6 +15,7 @@ from nightsort.cli.commands import (
     classify,
     crds,
     create,
+    init,
     local,
     operator,
     results,
@@ -42,6 +43,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     )
     operator.add_to(app, start_operator)
     classify.add_to(app)
+    init.add_to(app)
     local.add_to(app)
     simulate.add_to(app)
     create.add_to(app)

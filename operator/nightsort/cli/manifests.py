@@ -120,6 +120,12 @@ def refuse_bad_name(place: str, field: str, value: object) -> None:
         raise InvalidManifest(f"{place} may have small letters, digits, - and . only, and at most 200 characters")
 
 
+def name_of_file(path: Path) -> str:
+    """What a resource for the tickets of a file is called; empty where nothing of the file's name can be taken."""
+    stem = Path(path.name.removesuffix(".gz").removesuffix(".zst")).stem
+    return re.sub(r"[^a-z0-9.]+", "-", stem.lower()).strip("-.")
+
+
 def resource_of(path: Path, number: int, document: Document) -> Resource:
     """A resource as it is written; what a cluster has added to it (status, times) belongs to another run."""
     metadata = document["metadata"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from nightsort.domain.errors import Stalled
@@ -41,6 +41,42 @@ def write_whole(path: Path, content: bytes) -> None:
         flush_directory(path.parent)
     except OSError as error:
         raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
+
+
+def write_new(contents: Mapping[Path, bytes], *, private: Container[Path] = ()) -> None:
+    """Writes files where none are: each whole, and all of them or none. Only a kill in between leaves some of them.
+
+    Nobody but their owner may read those that are `private`. Missing folders are made.
+
+    Raises:
+        FileExistsError: something has the name of one of them; it is the error's `filename2`.
+        OSError: they cannot be written.
+    """
+    with ExitStack() as parts, ExitStack() as undo:
+        ready = {path: parts.enter_context(part_of(path, content)) for path, content in contents.items()}
+        for path, part in ready.items():
+            if path in private:
+                part.chmod(0o600)
+            path.hardlink_to(part)  # unlike a rename it replaces nothing
+            undo.callback(path.unlink, missing_ok=True)
+        undo.pop_all()
+    for folder in {path.parent for path in contents}:
+        flush_directory(folder)
+
+
+@contextmanager
+def part_of(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside the path that is on disk, and goes away afterwards."""
+    make_folder(path.parent)
+    part = path.with_name(PART.format(secrets.token_hex(8)))
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

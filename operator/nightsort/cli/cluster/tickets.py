@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.cli.cluster.exported import Export, is_export, json_lines_of
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
-from nightsort.cli.manifests import InvalidManifest, refuse_bad_name, text_of
+from nightsort.cli.manifests import InvalidManifest, name_of_file, refuse_bad_name, text_of
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import placeholders
@@ -71,9 +70,7 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
         spec["prompt"] = {"template": wishes.template}
     if wishes.max_cost is not None:
         spec["maxCostUSD"] = wishes.max_cost
-    stem = Path(path.name.removesuffix(".gz").removesuffix(".zst")).stem
-    name = re.sub(r"[^a-z0-9.]+", "-", stem.lower()).strip("-.")
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name_of_file(path)}, "spec": spec}
 
 
 def with_tickets(manifest: dict[str, Any], path: Path, export: Export = AS_FOUND) -> ManifestBundle:

@@ -1,0 +1,155 @@
+"""`nightsort init`: writes the files that a person goes on with, and nothing over a file that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nightsort.cli.commands.classify import (
+    MODEL,
+    BodyColumn,
+    Delimiter,
+    Encoding,
+    FileFormat,
+    FillShortRows,
+    IdColumn,
+    Model,
+    Sheet,
+    SubjectColumn,
+    TextColumns,
+)
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+
+if TYPE_CHECKING:
+    from nightsort.cli.skeletons.given import Asked, Given
+
+CATEGORIES_FILE = "categories.yaml"
+BATCH, VALUES, SECRET = "batch.yaml", "values.yaml", "secret.yaml"
+
+GivenFile = Annotated[Path, typer.Argument(help="A file of tickets, or a manifest with one ClassificationBatch.")]
+Categories = Annotated[
+    list[str] | None, typer.Option(help="Names of categories, with commas in between; by default five usual ones.")
+]
+OutputFile = Annotated[
+    Path | None, typer.Option(help="Where the categories go; by default categories.yaml beside the file.")
+]
+KubernetesFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--kubernetes", metavar="DIR", help=f"Also write {BATCH}, {VALUES} (of the chart) and {SECRET} into DIR."
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("init")(init)
+
+
+def init(
+    file: GivenFile,
+    categories: Categories = None,
+    output: OutputFile = None,
+    kubernetes: KubernetesFolder = None,
+    model: Model = MODEL,
+    id: IdColumn = None,
+    subject: SubjectColumn = None,
+    body: BodyColumn = None,
+    text: TextColumns = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
+    format: FileFormat = None,
+    fill_short_rows: FillShortRows = False,
+) -> None:
+    """Write a commented categories.yaml for a file of tickets.
+
+    The file is read to its end, and what is wrong with it is said. From a manifest, its categories are written.
+
+    Exit codes: 0 written, 2 bad input, or a file is there already and nothing is written.
+    """
+    from nightsort.cli.classification.order import Named
+    from nightsort.cli.skeletons.given import Asked
+    from nightsort.formats.table import Options
+
+    columns = {"--id": id, "--subject": subject, "--body": body}
+    reading = {"--encoding": encoding, "--delimiter": delimiter, "--sheet": sheet, "--format": format}
+    flags = [word for flag, value in (columns | reading).items() if value for word in (flag, value)]
+    flags += [word for column in text or () for word in ("--text", column)]
+    flags += ["--fill-short-rows"] if fill_short_rows else []
+    asked = Asked(
+        file=file,
+        categories=tuple(categories or ()),
+        model=model,
+        named=Named(id=id, subject=subject, body=body, text=tuple(text or ())),
+        options=Options(format, delimiter, encoding, sheet, fill_short_rows),
+        flags=tuple(flags),
+    )
+    write(asked, output or file.parent / CATEGORIES_FILE, kubernetes)
+
+
+def write(asked: Asked, categories: Path, kubernetes: Path | None) -> None:
+    """Reads what there is, writes all files, and says what was found, what was written, and what comes next."""
+    from nightsort.cli.classification.order import InvalidOrder
+    from nightsort.cli.manifests import InvalidManifest
+    from nightsort.cli.skeletons.given import given
+    from nightsort.formats.tickets import InvalidFile
+    from nightsort.system.files import write_new
+
+    folder = [kubernetes / name for name in (BATCH, VALUES, SECRET)] if kubernetes is not None else []
+    for path in (categories, *folder):
+        if path.exists() or path.is_symlink():
+            refuse_taken(path)
+    if categories.absolute() in {path.absolute() for path in folder}:
+        fail(f"{categories} would be two files: name another one with --output", BAD_INPUT)
+    try:
+        found = given(asked)
+        texts = dict(texts_of(asked, found, categories, kubernetes))
+        write_new({path: text.encode() for path, text in texts.items()}, private=folder[-1:])
+    except (InvalidOrder, InvalidManifest, InvalidFile) as error:
+        fail(str(error), BAD_INPUT)
+    except FileExistsError as error:
+        refuse_taken(error.filename2 or error.filename)
+    except OSError as error:
+        fail(f"cannot write {place_of(error) or categories}: {error.strerror}; nothing was written", BAD_INPUT)
+    tell(asked, found, categories, tuple(texts))
+
+
+def texts_of(asked: Asked, found: Given, categories: Path, kubernetes: Path | None) -> Iterator[tuple[Path, str]]:
+    from nightsort.cli.skeletons.categories import categories_file
+    from nightsort.cli.skeletons.given import next_command
+    from nightsort.cli.skeletons.kubernetes import batch_file, secrets_file, values_file
+
+    yield categories, categories_file(found.parsed, found.of, next_command(asked, found, categories))
+    if kubernetes is not None:
+        to_fill_in = not found.is_manifest
+        yield kubernetes / BATCH, batch_file(found.metadata, found.spec, to_fill_in=to_fill_in)
+        yield kubernetes / VALUES, values_file(found.metadata, found.spec, to_fill_in=to_fill_in)
+        if secrets := secrets_file(found.metadata, found.parsed):
+            yield kubernetes / SECRET, secrets
+
+
+def place_of(error: OSError) -> Path | None:
+    """What a person knows of: the folder in the place of a file that was to get another name."""
+    place = error.filename2 or error.filename
+    return place and (Path(place).parent if str(place).endswith(".part") else Path(place))
+
+
+def refuse_taken(path: object) -> None:
+    fail(f"{path} is there already, and nothing was written: move it away, or name another place", BAD_INPUT)
+
+
+def tell(asked: Asked, found: Given, categories: Path, written: tuple[Path, ...]) -> None:
+    from nightsort.cli.skeletons.given import next_command
+    from nightsort.domain.printable import printable
+
+    names = ", ".join(category.name for category in found.parsed.categories)
+    lines = [*found.told, f"categories: {names}", f"written: {', '.join(map(str, written))}"]
+    if secrets := [str(path) for path in written[1:] if path.name == SECRET]:
+        made_up = "" if found.is_manifest else f", and source and results in {written[1]} and {written[2]}"
+        lines.append(f"to fill in: what is empty in {secrets[0]}{made_up}")
+    lines.append(f"next: say in {categories} what belongs into each, then {next_command(asked, found, categories)}")
+    for line in lines:
+        typer.echo(printable(line))

@@ -1,0 +1,124 @@
+"""What the files are made from: the tickets of a file, or a manifest."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nightsort.api.categories import DEFAULT_CATEGORIES, spelled
+from nightsort.api.model import API_VERSION, KIND
+from nightsort.api.resource import InvalidResource, Resource
+from nightsort.api.spec import Spec
+from nightsort.cli.classification.order import CATEGORIES_FILE, InvalidOrder, Named, in_flags
+from nightsort.cli.classification.reading import opened
+from nightsort.cli.manifests import InvalidManifest, documents_of, name_of_file, refuse_bad_name, resource_of
+from nightsort.cli.skeletons.kubernetes import MOST_NAME, spec_for_tickets
+from nightsort.formats.exports import Reading
+from nightsort.formats.table import Options
+
+OTHER = "other"
+# As kubectl writes it. Within a ticket's text the quotes would have a backslash before them.
+OF_A_MANIFEST = re.compile(rb'"apiVersion"\s*:\s*"nightsort\.dev/')
+BEGINNING_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was given on the command line; `flags` are those that say how tickets are read, as they were written."""
+
+    file: Path
+    categories: tuple[str, ...] = ()
+    model: str = ""
+    named: Named = field(default_factory=Named)
+    options: Options = field(default_factory=Options)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """`spec` as it is written out, and `parsed`; `of` is what is sorted, `told` the lines that say what was found."""
+
+    metadata: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    parsed: Spec
+    of: str
+    told: Sequence[str]
+    is_manifest: bool
+
+
+def given(asked: Asked) -> Given:
+    """Reads what there is.
+
+    Raises:
+        InvalidOrder, InvalidManifest, InvalidFile: with the place of what is wrong, and what to do.
+    """
+    return of_manifest(asked) if is_manifest(asked) else of_tickets(asked)
+
+
+def is_manifest(asked: Asked) -> bool:
+    """Whether a file holds a ClassificationBatch rather than tickets, by its name; one of JSON by its beginning."""
+    suffix = asked.file.suffix.lower()
+    if asked.options.format is not None or suffix != ".json":
+        return suffix in (".yaml", ".yml")
+    try:
+        with asked.file.open("rb") as file:
+            beginning = file.read(BEGINNING_BYTES)
+    except OSError:
+        return False  # whoever reads tickets says what is wrong
+    return beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and bool(OF_A_MANIFEST.search(beginning))
+
+
+def of_tickets(asked: Asked) -> Given:
+    tickets = opened(asked.file, asked.named, asked.options, Reading())
+    name = name_of_file(asked.file)[:MOST_NAME].rstrip("-.") or "tickets"
+    spec = spec_for_tickets(name, asked.model, categories_of(asked.categories))
+    manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
+    try:
+        parsed = Resource.of(manifest).spec
+    except InvalidResource as error:
+        raise InvalidOrder(in_flags(str(error), "--categories")) from None
+    return Given({"name": name}, spec, parsed, asked.file.name, tuple(tickets.told), is_manifest=False)
+
+
+def categories_of(names: Sequence[str]) -> dict[str, Any]:
+    """The categories of these names, and the one that unknown answers get: `other`, where it is one of them."""
+    known = {category.name: category for category in DEFAULT_CATEGORIES}
+    wanted = [name.strip() for given in names for name in given.split(",") if name.strip()] if names else list(known)
+    categories: list[dict[str, Any]] = []
+    for name in wanted:
+        description = known[name].description if name in known else ""
+        categories.append({"name": name} | ({"description": description} if description else {}))
+    made: dict[str, Any] = {"categories": categories}
+    if fallback := next((name for name in wanted if spelled(name) == OTHER), None):
+        made["unknownLabel"] = {"action": "Fallback", "category": fallback}
+    return made
+
+
+def of_manifest(asked: Asked) -> Given:
+    path = asked.file
+    if said := [*(("--categories",) if asked.categories else ()), *asked.flags]:
+        raise InvalidOrder(f"{said[0]} is for files of tickets: {path} is a manifest, which says it")
+    found = [(number, document) for number, document in documents_of(path) if document["kind"] == KIND]
+    if len(found) != 1:
+        raise InvalidManifest(f"{path}: expected one {KIND}, and there are {len(found) or 'none'}")
+    [(number, document)] = found
+    metadata = {"name": "tickets", **(document.get("metadata") or {})}
+    for name in ("name", "namespace"):
+        refuse_bad_name(f"{path}: document {number}: metadata.{name}", name, metadata.get(name))
+    parsed = resource_of(path, number, {**document, "metadata": metadata}).spec
+    kept = {name: metadata[name] for name in ("name", "namespace") if metadata.get(name)}
+    spec = parsed.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    of = f"{KIND} {metadata['name']}"
+    return Given(kept, spec, parsed, of, (f"{path}: {of}",), is_manifest=True)
+
+
+def next_command(asked: Asked, found: Given, categories: Path) -> str:
+    """What shows a prompt and its price by these categories."""
+    file = "FILE" if found.is_manifest else str(asked.file)
+    found_by_itself = not found.is_manifest and categories == asked.file.parent / CATEGORIES_FILE
+    more = () if found_by_itself else ("--categories-file", str(categories))
+    return shlex.join(["nightsort", "classify", file, *asked.flags, *more, "--estimate"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.crd import COLUMNS, crd, render, structural
+from nightsort.api.model import Model
 from nightsort.api.spec import Spec
 
 RENDERED = Path(__file__).parents[2] / "crds" / "nightsort.dev_classificationbatches.yaml"
@@ -51,6 +53,51 @@ def test_every_list_and_text_is_bounded(path: str, node: Schema) -> None:
         assert node["maxItems"] > 0
     if node["type"] == "string":
         assert node.get("maxLength") or node.get("enum") or node.get("format") == "date-time"
+
+
+FIELDS = [(path, node) for path, node in OURS if not path.endswith("[]")]
+
+
+@pytest.mark.parametrize(("path", "node"), FIELDS, ids=[path for path, _ in FIELDS])
+def test_every_field_has_a_description(path: str, node: Schema) -> None:
+    """What `kubectl explain` shows is the docstring below the field, or that of the field's model."""
+    description = node.get("description", "")
+
+    assert len(description) > len("The id."), f"{path}: write a docstring below the field"
+    assert description.endswith((".", "`")), f"{path}: a description is a sentence"
+
+
+def defaults(model: type[Model], path: str) -> Iterator[tuple[str, Any]]:
+    """What the fields of a model are when they are left out, by their paths, and of all models below it."""
+    for name, field in model.model_fields.items():
+        place = f"{path}.{field.alias or name}"
+        if not field.is_required():
+            yield place, field.get_default()
+        for inner in models_in(field.annotation):
+            yield from defaults(inner, place)
+
+
+def models_in(annotation: Any) -> Iterator[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_in(part)
+
+
+DEFAULTS = list(defaults(Spec, ".spec"))
+
+
+@pytest.mark.parametrize(("path", "value"), DEFAULTS, ids=[path for path, _ in DEFAULTS])
+def test_every_default_is_told(path: str, value: Any) -> None:
+    """By the schema, or in words where the field is empty or absent by default and that means something."""
+    node = {place.replace("[]", ""): node for place, node in FIELDS}[path]
+
+    if isinstance(value, Model):
+        assert node["default"] == {}, "an object is filled in by the defaults of its fields"
+    elif value == DEFAULT_CATEGORIES:
+        assert [one["name"] for one in node["default"]] == [category.name for category in DEFAULT_CATEGORIES]
+    elif value not in (None, "", ()):
+        assert node["default"] == value
 
 
 @pytest.mark.parametrize(("path", "node"), OURS, ids=[path for path, _ in OURS])

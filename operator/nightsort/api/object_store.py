@@ -28,6 +28,7 @@ class LocalObjectReference(Model):
     """A Secret in the resource's namespace that carries the label `nightsort.dev/allow: "true"`, with all its keys."""
 
     name: Name
+    """The Secret's name."""
 
 
 class ObjectStoreSource(Model):
@@ -38,6 +39,7 @@ class ObjectStoreSource(Model):
     secret_ref: LocalObjectReference | None = None
     """Its keys are the store's options: access_key_id, secret_access_key, region, endpoint and the like."""
     format: Format | None = None
+    """What the files are, whatever their names end in; by default as the ending tells."""
 
     @model_validator(mode="after")
     def _format_is_known(self) -> ObjectStoreSource:
@@ -61,3 +63,4 @@ class ObjectStoreResults(Model):
     secret_ref: LocalObjectReference | None = None
     """Its keys are the store's options: access_key_id, secret_access_key, region, endpoint and the like."""
     format: Literal["jsonl", "csv"] = "jsonl"
+    """How a row is written."""

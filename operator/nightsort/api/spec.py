@@ -54,28 +54,38 @@ class SecretRef(Model):
     """A key of a Secret in the resource's namespace that carries the label `nightsort.dev/allow: "true"`."""
 
     name: Name
+    """The Secret's name."""
     key: DataKey
+    """The key in it."""
 
 
 class InlineTicket(Model):
+    """A ticket as it is written here."""
+
     id: Annotated[str, StringConstraints(max_length=512)]
     """Not empty, and not used by another ticket."""
     subject: Annotated[str, StringConstraints(max_length=2000)] = ""
+    """What the template calls `$subject`; empty by default."""
     body: Annotated[str, StringConstraints(max_length=20000)] = ""
+    """What the template calls `$body`; empty by default."""
 
 
 class InlineSource(Model):
     """Tickets in the resource itself; for trying out, since whoever may read the resource reads them."""
 
     tickets: Annotated[tuple[InlineTicket, ...], Field(max_length=1000)]
+    """The tickets, at most 1000."""
 
 
 class ConfigMapSource(Model):
     """A file in a ConfigMap: CSV with a header, a JSON list of objects or JSON lines, as the key's ending tells."""
 
     name: Name
+    """The ConfigMap's name, in the resource's namespace."""
     key: DataKey
+    """The key in it, whose ending tells the format."""
     format: Format | None = None
+    """What the file is, whatever its key ends in; by default as the ending tells."""
 
     @model_validator(mode="after")
     def _format_is_known(self) -> ConfigMapSource:
@@ -97,10 +107,13 @@ class TicketColumns(Model):
     """Which column of the query is the ticket's id, subject and body."""
 
     id: Column = "id"
+    """The column of ids, which are unique and not null."""
     key: KeyColumns | None = None
     """Instead of `id`, where several columns together are a ticket's id, as `[tenant, id]`."""
     subject: Column = "subject"
+    """The column of subjects, which the template calls `$subject`."""
     body: Column = "body"
+    """The column of texts, which the template calls `$body`."""
 
 
 class DatabaseSource(Model):
@@ -140,23 +153,34 @@ class ConfigMapResults(Model):
     """Results as a file in a ConfigMap that belongs to the resource; cut into parts when it grows past 1 MiB."""
 
     name: Name | None = None
+    """The ConfigMap's name; by default `<resource>-results`."""
     format: Literal["jsonl", "csv"] = "jsonl"
+    """How a row is written."""
 
 
 class ResultColumns(Model):
     """Which column of the table takes which part of a row; what is not named is not stored."""
 
     id: Column = "id"
+    """The column of the ticket's id."""
     key: KeyColumns | None = None
     """Instead of `id`, where several columns are a ticket's id: those of the source's `key`, in the same order."""
     category: Column = "category"
+    """The column of the category; NULL where the ticket got none."""
     verdict: Column | None = None
+    """The column of what the answer meant, such as Labeled, Unknown or Refused."""
     reason: Column | None = None
+    """The column that says why there is no category."""
     model: Column | None = None
+    """The column of the model that answered."""
     batch_id: Column | None = None
+    """The column of the batch in which the answer came."""
     classified_at: Column | None = None
+    """The column of the time at which the answer's batch ended."""
     input_tokens: Column | None = None
+    """The column of the tokens that were read for the ticket."""
     output_tokens: Column | None = None
+    """The column of the tokens that were written for it."""
 
 
 class DatabaseResults(Model):
@@ -164,7 +188,9 @@ class DatabaseResults(Model):
 
     url_secret_ref: SecretRef
     table: Table
+    """The table, with its schema before a dot where that is another than the connection's."""
     mode: Literal["Update", "Upsert"] = "Update"
+    """Update fills the columns of rows that are there, by id; Upsert keeps a table of results, made if missing."""
     overwrite: bool = False
     """Update also where a value stands already, not only where it is NULL."""
     columns: ResultColumns = ResultColumns()
@@ -202,7 +228,9 @@ class Shards(Model):
     """How many requests and bytes travel in one batch; the API takes at most 100,000 and 256 MB."""
 
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 100_000
+    """How many requests one batch has at the most."""
     max_bytes: Annotated[int, Field(ge=100_000, le=256_000_000)] = 256_000_000
+    """How many bytes one batch has at the most."""
 
 
 def immutable(extra: dict[str, Any] | None = None, **more: Any) -> Any:

@@ -91,9 +91,13 @@ class Usage(StatusModel):
     """Tokens of a batch's answers, as the API counted them."""
 
     input_tokens: int = 0
+    """Tokens that were read, but for those of the cache."""
     output_tokens: int = 0
+    """Tokens that were written."""
     cache_write_tokens: int = 0
+    """Tokens that were read and put into the cache."""
     cache_read_tokens: int = 0
+    """Tokens that were read from the cache."""
 
 
 class Seen(StatusModel):
@@ -104,43 +108,65 @@ class Seen(StatusModel):
     """
 
     newest: Annotated[str, StringConstraints(max_length=128)] | None = None
+    """The API's id of the newest batch; absent where there was none."""
     created_at: MicroTime | None = None
+    """When that batch was created, by the API's clock."""
     organization: Annotated[str, StringConstraints(max_length=64)] = ""
+    """The account's organization, where its answers name one."""
     workspace: Annotated[str, StringConstraints(max_length=64)] = ""
+    """The account's workspace, where its answers name one."""
     key: Annotated[str, StringConstraints(max_length=64)] = ""
+    """A salted digest of the API key."""
 
 
 class BatchRecord(StatusModel):
     """One attempt of one shard: an intent first, a batch once the API's id is known."""
 
     shard: int
+    """The number of the shard."""
     attempt: int
+    """0 for the first try of the shard, then 1, 2 … for what was sent again."""
     tag: Annotated[str, StringConstraints(max_length=16)]
+    """What every custom_id of the batch begins with: the proof of who bought it."""
     state: BatchState
     id: Annotated[str, StringConstraints(max_length=128)] | None = None
+    """The API's id of the batch, once it is known."""
     requests: int
+    """How many requests the batch has."""
     text_bytes: int = 0
     """Of the tickets' texts, as they are sent."""
     cut: int = 0
     """Requests with a text that was cut to prompt.maxBodyChars."""
     canceled: bool = False
+    """Whether the batch was cancelled."""
     spared: int = 0
     """Of the attempts before this one those that were canceled: they do not count against backoffLimit."""
     long_ids: int = Field(default=0, alias="longIDs")
+    """How many ConfigMaps keep those of its ids that are too long for a custom_id."""
     ids_digest: Annotated[str, StringConstraints(max_length=32)] | None = None
     """Of the ids that it asks about: an answer to any other is told from theirs."""
     after: Line | None = None
+    """The cursor of the source behind which its tickets begin; absent at the source's beginning."""
     through: Line | None = None
+    """The cursor of the last of its tickets."""
     intended_at: MicroTime
+    """When the intent to buy it was written."""
     turn: int = 0
     """Of how many intents of the run it is the last one. Clocks may differ, and several intents be of one moment."""
     submitted_at: Time | None = None
+    """When the API took it."""
     ended_at: Time | None = None
+    """When the API was through with it."""
     labeled: int = 0
+    """Tickets that got a category."""
     unknown: int = 0
+    """Tickets whose answer is none of the categories."""
     failed: int = 0
+    """Tickets that got no usable answer, and are not asked about again."""
     retryable: int = 0
+    """Tickets that got no usable answer, and are asked about again."""
     retried_in: int | None = None
+    """The shard whose next attempt asks about them, where that is another one."""
     passed_on: int = 0
     """What would be `retryable`, where it travels with another shard's next attempt, and the number of that shard.
     Apart from `retryable`, so that an operator of an earlier version, after a rollback, does not ask again too."""
@@ -177,27 +203,41 @@ class TicketCounts(StatusModel):
     """Tickets by where they stand; `labeled + unknown + failed = total` once the run has ended."""
 
     total: int = 0
+    """All tickets of the run, as far as they are known."""
     labeled: int = 0
+    """Those that got a category."""
     unknown: int = 0
+    """Those whose answer is none of the categories."""
     failed: int = 0
+    """Those that got no usable answer."""
     in_flight: int = 0
+    """Those of batches that are not collected, and those that are to be sent again."""
     cut: int = 0
     """Of the total, those of which a text was cut to prompt.maxBodyChars before it was sent."""
 
 
 class CategoryCount(StatusModel):
+    """How many tickets a category got."""
+
     name: Annotated[str, StringConstraints(max_length=64)]
+    """The category's name."""
     tickets: int
+    """How many tickets got it."""
 
 
 class Cost(StatusModel):
     """Money as decimal strings in USD; a figure that is not known is absent."""
 
     estimated_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="estimatedUSD")
+    """What the run was expected to cost, before it bought anything."""
     actual_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="actualUSD")
+    """What it has cost, by the usage that the API told."""
     standard_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="standardUSD")
+    """What the same usage costs at the standard price, one call for each ticket."""
     saved_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="savedUSD")
+    """The difference of the two."""
     prices_of: Annotated[str, StringConstraints(max_length=32)] | None = None
+    """The date of the prices by which this is reckoned."""
     unpriced: int | None = None
     """Requests whose cost is not known, and not in actualUSD: their answers told no usage, or never came."""
 
@@ -206,10 +246,13 @@ class StoredResults(StatusModel):
     """Where the rows are."""
 
     config_maps: Annotated[tuple[Annotated[str, StringConstraints(max_length=253)], ...], Field(max_length=64)] = ()
+    """The ConfigMaps that hold them."""
     table: Annotated[str, StringConstraints(max_length=256)] | None = None
+    """The table that holds them."""
     object_store: Line | None = None
     """The folder that holds them, as a URL."""
     rows: int = 0
+    """How many rows were stored."""
     unmatched: int = 0
     """Labels that found no row in the table: deleted there, with other ids, or dropped by a rule of the database."""
 
@@ -223,11 +266,17 @@ class Condition(StatusModel):
     """A condition as `metav1.Condition` has it."""
 
     type: Annotated[str, StringConstraints(max_length=316)]
+    """What the condition is about, such as Finished."""
     status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
     observed_generation: int | None = None
+    """The generation of the spec that it speaks of."""
     last_transition_time: Time
+    """When its status changed last."""
     reason: Annotated[str, StringConstraints(max_length=1024)]
+    """Why, in a word for programs; docs/troubleshooting.md says who moves next."""
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
+    """Why, in a sentence for people."""
 
 
 class Tokens(StatusModel):
@@ -240,13 +289,16 @@ class Tokens(StatusModel):
     sample: int
     """Of some of the tickets' texts, which have `sampleBytes` bytes."""
     sample_bytes: Annotated[int, Field(ge=1)]
+    """The bytes of the texts of `sample`."""
 
 
 class Plan(StatusModel):
     """What pre-flight found out: with it a run is decided, without it nothing was bought."""
 
     tickets: int
+    """How many tickets the source had."""
     disable_thinking: bool = False
+    """Whether requests tell the model not to think."""
     tokens: Tokens | None = None
     snapshot: Annotated[str, StringConstraints(max_length=16)] | None = None
     """The tag under which the ids of these tickets are kept, where the source may have other ones later."""
@@ -266,7 +318,9 @@ class Stop(StatusModel):
     """Why nothing more is bought: what is in flight is collected, then the run ends as Failed."""
 
     reason: Annotated[str, StringConstraints(max_length=128)]
+    """Why, in a word for programs."""
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
+    """Why, in a sentence for people."""
 
 
 class Status(StatusModel):
@@ -279,7 +333,9 @@ class Status(StatusModel):
     message: Annotated[str, StringConstraints(max_length=32768)] | None = None
     """Why the run stands there, in a sentence."""
     start_time: Time | None = None
+    """When the run began or was resumed; activeDeadlineSeconds counts from here."""
     completion_time: Time | None = None
+    """When the run ended."""
     plan: Plan | None = None
     stop: Stop | None = None
     cursor: Line | None = None
@@ -290,9 +346,12 @@ class Status(StatusModel):
     """The source was read to its end."""
     tickets: TicketCounts = TicketCounts()
     categories: Annotated[tuple[CategoryCount, ...], Field(max_length=200, json_schema_extra=keyed("name"))] = ()
+    """How many tickets each category got, in the order of the spec."""
     batches: Annotated[
         tuple[BatchRecord, ...], Field(max_length=MAX_BATCHES, json_schema_extra=keyed("shard", "attempt"))
     ] = ()
+    """The batches, which are the run's memory: each attempt of each shard."""
     cost: Cost = Cost()
     results: StoredResults = StoredResults()
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=keyed("type"))] = ()
+    """What programs read, such as `kubectl wait --for=condition=Finished`."""

@@ -1,1 +1,1 @@
-"""One module per outside thing, and the only importer of its library."""
+"""One package per outside system, and the only importer of its library."""

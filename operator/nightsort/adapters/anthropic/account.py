@@ -1,4 +1,4 @@
-"""Who the API's answers say that we are, and a digest of the key that they were asked with."""
+"""The account that the API's answers name, and a digest of the key in use."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from nightsort.domain.account import Account
 ORGANIZATION, WORKSPACE = "anthropic-organization-id", "anthropic-workspace-id"
 """Headers of an answer; the SDK's 2.12 reads both."""
 KEY_DIGITS = 16
-"""Of a digest of the key: as many as tell keys of one resource apart, and far too few to tell the key."""
+"""Length of a key's digest: enough to tell the keys of one resource apart, and far too short to reveal the key."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Names:
-    """What answers have named last. An answer that names nothing changes nothing."""
+    """The account that answers have named last. An answer that names none changes nothing."""
 
     def __init__(self) -> None:
         self._organization = self._workspace = ""
@@ -31,5 +31,5 @@ class Names:
 
 
 def name_in(header: str | None) -> str:
-    """A header's value if it looks like a name: whatever stands between us and the API may have written it."""
+    """A header's value if it looks like a name: a proxy between us and the API may have written it."""
     return header if header and _NAME.fullmatch(header) else ""

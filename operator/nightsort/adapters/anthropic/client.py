@@ -1,6 +1,6 @@
-"""The Message Batches API through the vendor's SDK: auth, headers and typed errors are its, retries are the flow's.
+"""The Message Batches API through the vendor's SDK, which does auth, headers and typed errors; retries are the flow's.
 
-Raw answers are decoded here, because the SDK's own models take anything for a batch, and 100,000 results take it 7 s.
+Raw answers are decoded here, because the SDK's own models accept anything as a batch, and take 7 s for 100,000 results.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ from nightsort.domain.reasons import Reason
 BATCHES = "/v1/messages/batches"
 BODY_CHUNK = 256 * 1024
 FEW = 10
-"""Of the list, where its newest batch is asked for: one whose time cannot be read is as old as its neighbours."""
+"""Entries of the list from which its newest batch is taken: one without a readable time is as old as its neighbours."""
 PAGE = 1000
-"""What the API's list gives at most in one page."""
+"""The largest page of the API's list."""
 MOST_PAGES = 20
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
-"""Of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
+"""Bytes of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
 MOST_ERROR_BYTES = 1024 * 1024
-"""Of an error's body. What comes behind is left out: its status and its first words say what it means."""
+"""Bytes of an error's body. The rest is ignored: the status and the first words say what it means."""
 MOST_ANSWER_SECONDS = 300.0
 STREAMED = {"X-Stainless-Raw-Response": "stream"}
-"""What the SDK's own `with_streaming_response` tells itself: leave the answer's body unread."""
+"""The header that the SDK's `with_streaming_response` sets for itself: leave the answer's body unread."""
 NO_HEADERS: Mapping[str, str] = {}
 CONNECT_TIMEOUT = 10.0
 UNKNOWN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-"""Of a batch that is known by its id, and does not tell when it was created."""
+"""Creation time of a batch that is known by its id, if its answer has none."""
 OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-"""Headers that say how a body travelled; they do not fit one that was unpacked."""
+"""Headers of a body's transport; they do not fit an unpacked body."""
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def open_batches(
     read_timeout: float = 60.0,
 ) -> AnthropicBatches:
     """The account of a key. Times are seconds; `create_timeout` must stay well below the grace of adoption.
-
+        Stalled: the key has characters that no key can have.
     Raises:
         Stalled: the key has characters that no key has.
     """
@@ -83,7 +83,7 @@ def open_batches(
         raise Stalled(
             "the API key is empty or has spaces or characters outside ASCII", reason=Reason.CREDENTIALS_REFUSED
         )
-    _ = anyio.connect_tcp  # imported when it is first named, which the first call should not wait for
+    _ = anyio.connect_tcp  # its lazy import happens now, so that the first call does not wait for it
     timeout = httpx2.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
     client = AsyncAnthropic(
         api_key=api_key,
@@ -97,7 +97,7 @@ def open_batches(
 
 
 class BoundedClient(DefaultAsyncHttpxClient):
-    """Whatever stands at the base URL: an answer that has no end, or unpacks to more than memory, is cut off."""
+    """Cuts off answers without an end, or that unpack to more than memory, since any server may be at the base URL."""
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **more: Any) -> httpx2.Response:
         response = await super().send(request, stream=True, **more)
@@ -185,7 +185,7 @@ class AnthropicBatches:
         raise Waiting(f"more than {MOST_PAGES * PAGE:,} batches came behind {batch_id}", reason=Reason.LIST_TOO_LONG)
 
     async def _check_neighbour(self, newer: str, older: str) -> None:
-        """A page that has left something out would let a batch be bought again: the next older one is asked for."""
+        """Checks that `older` comes right before `newer`: a batch missing in the list could be bought again."""
         beside = understood_list(await self._listed(f"?limit=1&after_id={quote(newer, safe='')}"))
         if not beside or beside[0].id != older:
             raise Waiting(f"the list of batches does not lead from {older} to {newer}", reason=Reason.LIST_TOO_LONG)
@@ -202,7 +202,7 @@ class AnthropicBatches:
         return self._names.account(self._client.api_key, salt)
 
     async def results(self, batch: Batch) -> AsyncIterator[Sequence[Answer]]:
-        # Not from batch.results_url: another host named there would be given the key.
+        # Not from batch.results_url: another host named there would receive the key.
         response = await self._get(f"{BATCHES}/{quote(batch.id, safe='')}/results", STREAMED)
         reader, flow = LineReader(response.headers.get("content-type", "")), Flow(asyncio.get_running_loop().time())
         try:
@@ -275,7 +275,7 @@ class AnthropicBatches:
 
 
 def once(headers: Mapping[str, str], timeout: float | None = None) -> RequestOptions:
-    """Nothing is sent twice, and no redirect is followed: it would take the key and the tickets somewhere else."""
+    """Nothing is sent twice, and no redirect is followed: it would take the key and the tickets to another server."""
     options: RequestOptions = {"headers": dict(headers), "max_retries": 0, "follow_redirects": False}
     if timeout is not None:
         options["timeout"] = httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT)
@@ -283,7 +283,7 @@ def once(headers: Mapping[str, str], timeout: float | None = None) -> RequestOpt
 
 
 async def chunks_of(body: BinaryIO) -> AsyncIterator[bytes]:
-    """A body in pieces so small that reading one from the page cache does not hold up the event loop."""
+    """A body in small pieces, so that reading one from the page cache does not hold up the event loop."""
     while chunk := body.read(BODY_CHUNK):
         yield chunk
 
@@ -312,6 +312,6 @@ def understood_list(page: WireBatches) -> Sequence[Batch]:
 
 
 def keep_tickets_out_of_the_log() -> None:
-    """The SDK's debug log holds whole request bodies, whatever ANTHROPIC_LOG or the root logger ask for."""
+    """Silences the SDK's debug log, which has whole request bodies, whatever ANTHROPIC_LOG or the root logger say."""
     sdk = logging.getLogger("anthropic")
     sdk.setLevel(max(sdk.level, logging.INFO))

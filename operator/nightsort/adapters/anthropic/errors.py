@@ -1,4 +1,4 @@
-"""What the API's error answers mean for the run: who moves next, in words that carry nothing of the answer's text.
+"""Translates the API's error answers into the flow's errors, which say who acts next and repeat no text of an answer.
 
 Statuses, types and codes are those of the vendor's SDK 2.12 (`ERROR_CLASSES`).
 """
@@ -13,16 +13,16 @@ from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Refu
 from nightsort.domain.reasons import Reason
 
 MOST_SAID_CHARS = 10_000
-"""Of an error's words that are looked at: its own begin with what is wrong."""
+"""Characters of an error's text that are read: the API's own texts begin with the cause."""
 MOST_RETRY_AFTER = 15 * 60.0
 """Seconds; the vendor's header can ask for a day, and a limit may be lifted before."""
 SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 407, 411, 413, 415, 422, 429, 529})
 """Answers to a create after which nothing was bought; all others leave it open (invariant I2)."""
 REFUSED_AS_A_CALL = frozenset({405, 407, 411, 415})
-"""Of these, what no other body would change: a wrong method, a proxy that wants a login, a length or type not taken."""
+"""Those that no other body would change: a wrong method, a proxy that wants a login, a refused length or type."""
 OWN_404 = "not_found_error"
 BODY_TIMEOUT = "request_body_timeout"
-"""Of a 400: what was sent came too slowly."""
+"""A type of 400: the request was sent too slowly."""
 ACCOUNT_CODES = frozenset(
     {
         "cmek_key_disabled",
@@ -49,7 +49,7 @@ _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error answer. `text` is looked at and never shown: it may repeat what was sent."""
+    """An error answer. `text` is read and never shown: it may repeat what was sent."""
 
     status: int
     type: str = ""
@@ -59,7 +59,7 @@ class Failure:
 
     @classmethod
     def of(cls, status: int, type: object, code: object, text: object, headers: Mapping[str, str]) -> Failure:
-        """The parts of the body are what it says, whatever their kind: anybody may have written it."""
+        """Reads the parts of the body whatever their type: any server may have written it."""
         said = text[:MOST_SAID_CHARS] if isinstance(text, str) else ""
         return cls(status, word(type), word(code), said, seconds_of(headers.get("retry-after")))
 
@@ -68,12 +68,12 @@ class Failure:
 
 
 def word(text: object) -> str:
-    """A type or code if it looks like one: whatever stands between us and the API may have written it."""
+    """A type or code if it looks like one: a proxy between us and the API may have written it."""
     return text if isinstance(text, str) and _WORD.fullmatch(text) else ""
 
 
 def seconds_of(retry_after: str | None) -> float | None:
-    """The header in seconds, at most 15 minutes; its other form, a date, is left out."""
+    """The header in seconds, at most 15 minutes; its other form, a date, is ignored."""
     try:
         seconds = float(retry_after or "")
     except ValueError:
@@ -82,12 +82,12 @@ def seconds_of(retry_after: str | None) -> float | None:
 
 
 def refused_call(failure: Failure) -> Interruption:
-    """What an error answer means to any call but create and count_tokens."""
+    """The meaning of an error answer to any call but create and count_tokens."""
     return refused_account(failure) or missing_api(failure) or waiting(failure)
 
 
 def refused_cursor(failure: Failure) -> Interruption:
-    """What an error answer means to a list that is asked for from a batch on: that batch may have been deleted."""
+    """The meaning of an error answer to a list that starts at a batch: that batch may have been deleted."""
     if failure.status in (400, 404, 422):
         return Waiting(
             f"the list of batches does not lead to where it is asked for ({failure})", reason=Reason.LIST_TOO_LONG
@@ -96,7 +96,7 @@ def refused_cursor(failure: Failure) -> Interruption:
 
 
 def refused_count(failure: Failure) -> Interruption:
-    """What an error answer to count_tokens means: a prompt that is refused here would be refused in every request."""
+    """The meaning of an error answer to count_tokens: a prompt refused here would be refused in every request."""
     return refused_account(failure) or missing_api(failure) or refused_prompt(failure) or waiting(failure)
 
 
@@ -111,7 +111,7 @@ def refused_prompt(failure: Failure) -> Rejected | None:
 
 
 def missing_api(failure: Failure) -> Stalled | None:
-    """A 404 without the API's own word for it comes from somebody else: it says nothing of batches and models."""
+    """Tells a foreign 404, which lacks the API's own word for it: it says nothing about batches and models."""
     return elsewhere(failure) if failure.status == 404 and failure.type != OWN_404 else None
 
 
@@ -124,7 +124,7 @@ def elsewhere(failure: Failure) -> NotTaken:
 
 
 def refused_create(failure: Failure, tag: str = "") -> Interruption:
-    """What an error answer to a create means: OutcomeUnknown where it may have been accepted all the same."""
+    """The meaning of an error answer to a create: OutcomeUnknown where it may have been accepted all the same."""
     if failure.status not in SURELY_REFUSED and not is_redirect(failure):
         return OutcomeUnknown(
             f"the API answered the create call with {failure}, which leaves open whether the batch was accepted",
@@ -143,12 +143,12 @@ def refused_create(failure: Failure, tag: str = "") -> Interruption:
 
 
 def is_redirect(failure: Failure) -> bool:
-    """No redirect is followed: it would take the key and the tickets somewhere else."""
+    """No redirect is followed: it would take the key and the tickets to another server."""
     return 300 <= failure.status < 400
 
 
 def refused_account(failure: Failure) -> Stalled | None:
-    """Somebody has to see to the key or the account."""
+    """A person has to correct the key or the account."""
     if is_spend_limit(failure):
         return Stalled(
             f"the account's spend limit is reached ({failure}): raise it in the Claude Console or wait",
@@ -184,9 +184,9 @@ def is_spend_limit(failure: Failure) -> bool:
 
 
 def refused_batch(failure: Failure, tag: str = "") -> Interruption | None:
-    """Something is wrong with the batch, or with the place that it was sent to.
+    """Something is wrong with the batch, or with the address that it was sent to.
 
-    Where what is wrong is what all requests share, no part of the batch would be taken.
+    If the fault lies in what all requests share, no part of the batch would be accepted.
     """
     if failure.status == 404:
         return elsewhere(failure)
@@ -215,14 +215,14 @@ def refused_batch(failure: Failure, tag: str = "") -> Interruption | None:
 
 
 def concerns_all(failure: Failure) -> bool:
-    """Whether a refusal speaks of what all requests of a batch have: then no part of it would be taken either."""
+    """Whether a refusal concerns what all requests of a batch share: then no part of it would be accepted, either."""
     if failure.type not in ("", "invalid_request_error"):
         return True
     return bool(_SHARED.search(failure.text)) and not _OWN.search(failure.text)
 
 
 def index_in(text: str) -> int | None:
-    """Of the request that a message names, such as `requests.12.custom_id: …`."""
+    """The request that a message names, such as `requests.12.custom_id: …`."""
     found = _INDEX.search(text)
     return int(found[1] or found[2]) if found else None
 
@@ -233,7 +233,7 @@ def custom_id_in(text: str, tag: str) -> str | None:
 
 
 def waiting(failure: Failure) -> Waiting:
-    """Time cures it."""
+    """It passes with time."""
     said = {429: "the API's rate limit is reached", 529: "the API is overloaded"}
     reasons = {429: Reason.RATE_LIMITED, 529: Reason.OVERLOADED, 404: Reason.NOT_FOUND}
     return Waiting(

@@ -1,4 +1,4 @@
-"""What a call that came to nothing means for the run: by the SDK's exceptions, and what stands behind them."""
+"""Translates a failed call into the flow's errors, by the SDK's exceptions and their causes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NEVER_CONNECTED = (
     httpx2.UnsupportedProtocol,
 )
 FAILED = (AnthropicError, httpx2.HTTPError, TimeoutError)
-"""What a call ends with that came to nothing, or to an answer that is no answer."""
+"""Exceptions of calls that failed, or whose answer is none."""
 
 
 def failed_create(error: Exception, tag: str = "") -> Interruption:
     if isinstance(error, APIStatusError):
         return refused_create(failure_of(error), tag)
-    if isinstance(error.__cause__, Interruption):  # of whoever reads the body, wrapped by the SDK
+    if isinstance(error.__cause__, Interruption):  # raised by the reader of the body, wrapped by the SDK
         return error.__cause__
     if isinstance(error.__cause__ or error, NEVER_CONNECTED):
         return unreachable(error)
@@ -48,7 +48,7 @@ def unreachable(error: Exception) -> Waiting:
 
 
 def system_code(error: BaseException | None) -> str:
-    """What the system said to a connection, by its name: EMFILE is mended elsewhere than ECONNREFUSED."""
+    """The system's error with a connection, by its name: EMFILE needs another repair than ECONNREFUSED."""
     for _ in range(MOST_CAUSES):
         if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
             return errno.errorcode[error.errno]

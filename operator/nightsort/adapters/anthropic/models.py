@@ -1,4 +1,4 @@
-"""What is read of the API's catalogue of models, and of its count of a prompt's tokens."""
+"""The parts in use of the API's catalogue of models, and of its count of a prompt's tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Capabilities(Struct, frozen=True):
 
 
 class WireModel(Struct, frozen=True):
-    """A model of the catalogue; whatever is odd in it counts as what the API does not say."""
+    """A model of the catalogue; an odd field counts as one that the API does not give."""
 
     id: str
     lifecycle: Raw = NULL

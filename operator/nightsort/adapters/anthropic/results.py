@@ -1,4 +1,4 @@
-"""The lines of a batch's results, as they come: every byte is read, and none takes another ticket's answer with it."""
+"""The lines of a batch's results as they arrive: every byte is read, and no line spoils another ticket's answer."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 ANSWERS_PER_PAGE = 1000
 MOST_LINE_BYTES = 16 * 1024 * 1024
-"""Of one result; 4,096 tokens, the most that a resource may ask for, are far less."""
+"""Bytes of one result; 4,096 tokens, the most that a resource may ask for, are far fewer."""
 HEAD_BYTES = 4096
-"""How much is kept of a longer line: its custom_id stands at the front."""
+"""Bytes that are kept of a longer line: its custom_id is at the front."""
 SLOW_SECONDS = 300.0
 LEAST_BYTES_PER_SECOND = 100
-"""Of results, after so long: a few answers in ten seconds."""
+"""Bytes per second of results, after that time: a few answers in ten seconds."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 OF_DATA = re.compile(
     r"(application/(json|jsonl|x-jsonl|x-ndjson|ndjson|octet-stream|binary)|binary/octet-stream|text/plain)\b"
@@ -30,17 +30,17 @@ OF_DATA = re.compile(
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([a-zA-Z0-9_-]{1,64})"')
 _STRING = re.compile(
     rb'"(?:[^"\\]|\\.)*+(")?', re.DOTALL
-)  # one without an end is read once, not from each of its quotes
+)  # a string without an end is read once, not from each of its quotes
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}", re.ASCII)
 
 
 class NoResults(ValueError):
-    """What came is not a batch's results: a gateway's page, another answer, or nothing. It has its own name for it."""
+    """The answer is no batch's results: a gateway's page, another answer, or nothing. Its media type is its own."""
 
 
 @dataclass
 class Flow:
-    """How fast results come: drop by drop they would hold up their run's deadline, and never end."""
+    """The speed of results: coming drop by drop, they would hold up their run's deadline, and never end."""
 
     began: float
     size: int = 0
@@ -48,7 +48,7 @@ class Flow:
     def hold(self, more: int, now: float) -> None:
         """
         Raises:
-            NotUnderstood: for minutes they have been slower than any line that a batch is worth reading over.
+            NotUnderstood: for minutes they have been slower than any line that is fast enough for a batch.
         """
         self.size += more
         if now - self.began > SLOW_SECONDS and self.size < LEAST_BYTES_PER_SECOND * (now - self.began):
@@ -58,7 +58,7 @@ class Flow:
 class LineReader:
     """Cuts a stream of bytes into answers, in pages of about 1,000.
 
-    `content_type` is what the stream calls itself: of a page, the first line decides whether it is results after all.
+    `content_type` is the stream's own claim: if it claims to be a page, the first line shows whether it has results.
     """
 
     def __init__(self, content_type: str = "application/x-jsonl") -> None:
@@ -74,7 +74,7 @@ class LineReader:
         """Full pages, once this chunk has been read.
 
         Raises:
-            NoResults: it calls itself something else, and so does its first line.
+            NoResults: neither its content type nor its first line is that of results.
         """
         if self._skipping:
             chunk = self._behind_the_long_line(chunk)
@@ -89,7 +89,7 @@ class LineReader:
             yield self._page()
 
     def rest(self) -> list[Answer]:
-        """What is left at the end of the stream.
+        """The last answers, at the end of the stream.
 
         Raises:
             NotUnderstood: the last line is not whole.
@@ -103,7 +103,7 @@ class LineReader:
         return self._page()
 
     def _skip(self) -> None:
-        """No memory is to be filled with one line; what follows of it is passed over."""
+        """Ends a line that would fill the memory; the rest of it is skipped."""
         self._give_up(bytes(self._rest[:HEAD_BYTES]), len(self._rest))
         self._rest.clear()
         self._skipping = True
@@ -118,7 +118,7 @@ class LineReader:
         return page
 
     def _take_all(self, lines: bytes) -> None:
-        """All lines at once where they can be understood, which takes half of the time."""
+        """All lines at once where they can be decoded, which takes half of the time."""
         if not self._begun:
             lines = lines.removeprefix(BYTE_ORDER_MARK)
         try:
@@ -133,7 +133,7 @@ class LineReader:
         self._begun |= self._found
 
     def _take(self, line: bytes) -> None:
-        """A line with its end; one that is not understood becomes an errored answer, so that the others count."""
+        """A line with its end; one that cannot be decoded becomes an errored answer, so that the others count."""
         try:
             self._answers.append(answer_of(line))
             self._found = True
@@ -141,7 +141,7 @@ class LineReader:
             self._give_up(line, len(line))
 
     def _take_last(self, line: bytes) -> None:
-        """A line without its end: perhaps the stream was cut within it, and another reading has it whole."""
+        """A line without its end: the stream may have been cut within it, and another reading may have it whole."""
         line = line if self._begun else line.removeprefix(BYTE_ORDER_MARK)
         if line.lstrip().startswith(b"{") and not is_whole(line) and (self._found or _CUSTOM_ID.search(line)):
             raise NotUnderstood("the last line is cut")
@@ -158,10 +158,10 @@ class LineReader:
 
 
 def answer_of(line: bytes) -> Answer:
-    """What one line says, whatever is odd beside the words of the answer.
+    """The answer in one line, whatever is odd beside its words.
 
     Raises:
-        NotUnderstood: it says nothing of a ticket that could be read.
+        NotUnderstood: no ticket can be read in it.
     """
     try:
         return decoded(line, Line).answer()
@@ -170,13 +170,13 @@ def answer_of(line: bytes) -> Answer:
 
 
 def is_whole(line: bytes) -> bool:
-    """Whether a line that may not be understood is an object from its first to its last bracket."""
+    """Whether a line that may be undecodable is an object from its first to its last bracket."""
     bare = _STRING.sub(lambda string: b"" if string[1] else b'"', line).strip()
     pairs = bare.count(b"{") == bare.count(b"}") and bare.count(b"[") == bare.count(b"]")
     return bare.startswith(b"{") and bare.endswith(b"}") and pairs and b'"' not in bare
 
 
 def named(content_type: str) -> str:
-    """A media type as it may be shown: whatever stands at the base URL has written it."""
+    """A media type in a form that may be shown: any server at the base URL may have written it."""
     found = _MEDIA_TYPE.match(content_type.strip())
     return found[0].lower() if found else "no content type"

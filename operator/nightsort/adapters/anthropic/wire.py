@@ -1,7 +1,7 @@
-"""The few fields that are read of the Message Batches API's answers.
+"""The few fields in use of the Message Batches API's answers.
 
-Only what decides must be as it should be: a batch needs its id, a line of results its ticket and its words. Any other
-field that is odd counts as one that is not there, so that it takes nothing with it that was paid for.
+Only deciding fields must be right: a batch needs its id, a line of results its ticket and its words. Any other odd
+field counts as missing, so that nothing that was paid for is lost with it.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.verdict import UNREADABLE
 
 ODD = "unreadable"
-"""A stop reason that is none: an answer that ended so is not known to be whole."""
+"""A stop reason that is none: the answer is not known to be whole."""
 MOST_TEXT_CHARS = 10_000
 MOST_WORD_CHARS = 64
 MOST_TOKENS = 1_000_000_000
-"""Of one answer; no model reads or writes a hundredth of it."""
+"""Characters of one answer; no model reads or writes a hundredth of it."""
 MOST_COMMAS = 50_000
-"""Of a page of the list. A thousand batches have a third of them."""
+"""Commas in a page of the list. A thousand batches have a third of them."""
 LIFETIME = timedelta(hours=24)
 """From a batch's creation to its `expires_at` (vendor's documentation, 2026-11-22)."""
 YEARS = range(2000, 9000)
-"""Of a time that is one: others would not survive what is added to them."""
+"""Years of plausible times: calculations with others would overflow."""
 NULL = Raw(b"null")
 NOT_DECODED = (MsgspecError, ValueError, RecursionError)
-"""What decoding raises for bytes that are no JSON or no UTF-8, are nested too deep, or are of another form."""
+"""Exceptions of decoding for bytes that are no JSON or no UTF-8, are nested too deep, or have another form."""
 
 T = TypeVar("T")
 
 
 class NotUnderstood(ValueError):
-    """What came is not what the API sends. Nothing of it is repeated."""
+    """The answer is not in the API's form. Nothing of it is repeated."""
 
 
 def decoded(content: bytes | Raw, kind: type[T]) -> T:
-    """What the bytes say.
+    """Decodes the bytes.
 
     Raises:
-        NotUnderstood: they say no such thing, whatever they are.
+        NotUnderstood: they are not of this type.
     """
     try:
         return json.decode(content, type=kind)
@@ -52,7 +52,7 @@ def decoded(content: bytes | Raw, kind: type[T]) -> T:
 
 
 def part(raw: Raw, kind: type[T]) -> T | None:
-    """A field that may be odd: None where it is absent, null, or something else than was expected."""
+    """A field that may be odd: None where it is absent, null, or of an unexpected type."""
     try:
         return json.decode(raw, type=kind)
     except NOT_DECODED:
@@ -60,7 +60,7 @@ def part(raw: Raw, kind: type[T]) -> T | None:
 
 
 def moment(raw: Raw) -> datetime | None:
-    """A time in UTC, which is taken for the zone where none is told."""
+    """A time in UTC, which is also assumed where no zone is given."""
     told = part(raw, datetime)
     if told is None or told.year not in YEARS:
         return None
@@ -92,7 +92,7 @@ class WireBatch(Struct, frozen=True):
     results_url: Raw = NULL
 
     def created(self) -> datetime | None:
-        """By its own word, or by that on its end."""
+        """By its own status, or by the time of its end."""
         expires = moment(self.expires_at)
         return moment(self.created_at) or (expires - LIFETIME if expires else None)
 
@@ -112,7 +112,7 @@ class WireBatch(Struct, frozen=True):
 
 
 def batch_of(content: bytes, otherwise: datetime) -> Batch:
-    """A batch by itself. `otherwise` is when it was created where that cannot be read; nothing hangs on it then.
+    """A single batch. `otherwise` stands for an unreadable creation time; nothing depends on it then.
 
     Raises:
         NotUnderstood: it has no id.
@@ -122,10 +122,10 @@ def batch_of(content: bytes, otherwise: datetime) -> Batch:
 
 
 def bought_of(content: bytes, otherwise: datetime) -> Batch:
-    """The answer to a create: what says how it stands is a batch, and whatever else has an id may be anything.
+    """The answer to a create: it is a batch if it has a processing status; other objects have ids, too.
 
     Raises:
-        NotUnderstood: it is none.
+        NotUnderstood: it is no batch.
     """
     if part(decoded(content, WireBatch).processing_status, str) is None:
         raise NotUnderstood("no batch")
@@ -141,7 +141,7 @@ def page_of(content: bytes) -> WireBatches:
     """A page of the list.
 
     Raises:
-        NotUnderstood: it is none, or has far more in it than a page has: millions of entries of two bytes each.
+        NotUnderstood: it is none, or has far more entries than a page: millions of two bytes each.
     """
     if content.count(b",") > MOST_COMMAS:
         raise NotUnderstood("no page of the list")
@@ -149,10 +149,10 @@ def page_of(content: bytes) -> WireBatches:
 
 
 def batches_of(entries: Sequence[Raw]) -> list[Batch]:
-    """A page of the list, newest first: a batch whose time cannot be read was created about when its neighbour was.
+    """A page of the list, newest first: a batch without a readable time was created about when its neighbour was.
 
     Raises:
-        NotUnderstood: one of them has no id, or no one has a time. It may be one that is looked for.
+        NotUnderstood: a batch has no id, or none has a time. It may be one that is searched for.
     """
     wires = [decoded(entry, WireBatch) for entry in entries]
     times = [wire.created() for wire in wires]
@@ -189,7 +189,7 @@ class Usage(Struct, frozen=True, gc=False):
 class Message(Struct, frozen=True, gc=False):
     content: list[Block]
     usage: Usage | None
-    """None where it is odd: the words count, and what they cost is not known."""
+    """None where it is odd: the words count, and their cost is not known."""
     stop_reason: str | None = None
 
 
@@ -236,9 +236,9 @@ class Line(Struct, frozen=True, gc=False):
 
 
 def text_of(content: list[Block]) -> str:
-    """The texts that are not empty, each on a line of its own: the second may take back what the first says.
+    """The non-empty texts, each on a line of its own: the second may take back what the first says.
 
-    Of what is longer than any category the beginning, with a mark that makes it none.
+    A text longer than any category is cut, with a mark that makes it no category.
     """
     texts = [block.text for block in content if block.type == "text" and block.text and not block.text.isspace()]
     text = texts[0] if len(texts) == 1 else "\n".join(texts)
@@ -262,7 +262,7 @@ class OddResult(Struct, frozen=True):
 
 
 class OddLine(Struct, frozen=True):
-    """A line of which some field is not as it should be."""
+    """A line with some odd field."""
 
     custom_id: str
     result: OddResult

@@ -1,1 +1,1 @@
-"""Tickets and rows in ConfigMaps, wherever these are kept."""
+"""Tickets and rows in ConfigMaps, of the cluster or of local mode."""

@@ -1,8 +1,8 @@
 """Results as files in ConfigMaps that belong to the resource: NAME, and NAME-1, NAME-2 … for what does not fit.
 
 NAME also holds `index.json`, which names the parts, and at the end `summary.json`. A crash between two writes loses no
-row: rows stay in their part, parts are found by their names, and the index names only what exists. A number that
-somebody else has taken since the run began is passed over.
+row: rows stay in their part, parts are found by their names, and the index names only existing ones. A number that
+another owner has taken since the run began is skipped.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from nightsort.formats.rows import (
 from nightsort.ports import ConfigMaps
 
 PLANNED_PARTS = 16
-"""More than this is not begun: a database serves such results better."""
+"""Rows beyond this many are refused at the start: a database serves such results better."""
 MOST_PARTS = 64
 """Rows that turn out longer than planned are still delivered."""
 MOST_NUMBERS = 4 * MOST_PARTS
-"""So far is looked for numbers that nobody else has."""
+"""Numbers that are tried to find a free one."""
 MOST_NAME_CHARS = 250
 TRIES = 5
 INDEX, SUMMARY = "index.json", "summary.json"
@@ -66,7 +66,7 @@ class ConfigMapRows:
             await self._read(number)
 
     async def _expected_bytes(self, rehearsal: Rehearsal) -> int:
-        """Of all rows; the ids are read only where the rows would fit with ordinary ones."""
+        """Bytes of all rows; the ids are read only where rows with ordinary ids would fit."""
         expected = rehearsal.tickets * self._form.typical
         if rehearsal.all_ids is None or expected > PLANNED_PARTS * FULL_PART:
             return expected
@@ -94,7 +94,7 @@ class ConfigMapRows:
         return await self._store({}, {SUMMARY: readable(summary_of(summary))})
 
     async def _store(self, fresh: Mapping[str, Record], beside: Mapping[str, str] | None = None) -> Stored:
-        """Merges records into the parts; read again and done again when somebody else wrote in between."""
+        """Merges records into the parts; reads and merges again after a concurrent write."""
         for _ in range(TRIES):
             try:
                 return await self._merge(fresh, beside or {})
@@ -122,9 +122,9 @@ class ConfigMapRows:
         return Stored({"config_maps": tuple(names)})
 
     async def _load(self) -> list[ConfigMap]:
-        """The parts, at least the first; one that is not there, or was removed from between others, has no version.
+        """The parts, at least the first; a part that does not exist, or was deleted, has no version.
 
-        Numbers of which somebody else has the ConfigMap are left out: the index names the parts.
+        Numbers whose ConfigMap belongs to another owner are left out: the index names the parts.
         """
         found: list[ConfigMap] = []
         missing = number = 0
@@ -139,7 +139,7 @@ class ConfigMapRows:
         return found
 
     async def _next(self, last: ConfigMap) -> ConfigMap:
-        """A new part behind the last one, under the first number that nobody else has."""
+        """A new part behind the last one, under the first free number."""
         number = 1 + int(last.name.removeprefix(self._name).removeprefix("-") or 0)
         while number < MOST_NUMBERS and (found := await self._find(number)) is not None and not self._is_own(found):
             number += 1
@@ -165,7 +165,7 @@ class ConfigMapRows:
         return config_map.owner_uid == self._owner.uid
 
     async def _put(self, before: ConfigMap, data: Mapping[str, str]) -> ConfigMap:
-        """Writes what differs, if anything does."""
+        """Writes the differences, if there are any."""
         after = {**before.data, **data}
         if before.version and after == before.data:
             return before
@@ -196,5 +196,5 @@ class ConfigMapRows:
 
 
 def bare(ticket_id: str) -> Row:
-    """The least that is stored of a ticket: what is over the typical size comes of its id."""
+    """The least size of a ticket's row: bytes over the typical size come from its id."""
     return Row(ticket_id, None, Verdict.LABELED)

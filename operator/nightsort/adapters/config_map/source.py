@@ -21,7 +21,7 @@ FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
 class ConfigMapTickets:
     """Source over a key of a ConfigMap, read anew by each call; `fields` are those that the template names.
 
-    What is wrong with the content stalls rather than fails the run: it can be mended without touching the resource.
+    A fault in the content stalls rather than fails the run: it can be corrected without touching the resource.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class ConfigMapTickets:
         self._format = source.format or FORMATS[source.key.rsplit(".", 1)[-1]]
 
     async def check(self) -> Sequence[str]:
-        """Whether the file is one of 0 bytes.
+        """Remarks: whether the file has 0 bytes.
 
         Raises:
             Waiting: ConfigMap or key are missing. Stalled: the content cannot be read, or an id is not unique.
@@ -72,7 +72,7 @@ class ConfigMapTickets:
         ]
 
     def _fields_of(self, entry: Entry) -> Mapping[str, str]:
-        """The id is a field only where the template asks for it."""
+        """The ticket; its id is a field only where the template names it."""
         return {name: text for name, text in entry.fields.items() if name != "id" or name in self._fields}
 
     def _wrong_ids(self, entries: Sequence[Entry]) -> str | None:

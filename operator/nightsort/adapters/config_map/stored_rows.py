@@ -19,14 +19,14 @@ from nightsort.ports import ConfigMaps
 
 INDEX = "index.json"
 MOST_PARTS = 64
-"""As many as a run may have."""
+"""The number of parts that a run may have."""
 
 
 async def stored_rows(config_maps: ConfigMaps, owner: Meta, name: str) -> AsyncIterator[Sequence[Row]]:
     """The rows that the index in ConfigMap `name` lists, one part at a time.
 
     Raises:
-        Stalled: a part is missing, belongs to somebody else, or holds what is no row.
+        Stalled: a part is missing, belongs to another owner, or has a line that is no row.
     """
     first = await own(config_maps, owner, name)
     try:
@@ -42,7 +42,7 @@ async def stored_rows(config_maps: ConfigMaps, owner: Meta, name: str) -> AsyncI
 
 
 def parts_in(index: str) -> list[tuple[str, str]]:
-    """Names and keys of the parts; somebody may have named one a million times."""
+    """Names and keys of the parts, each once: a tampered index may name one a million times."""
     parts = [(str(part["configMap"]), str(part["key"])) for part in bounded_json.parsed(index)["parts"]]
     if len(set(parts)) < len(parts) or len(parts) > MOST_PARTS:
         raise ValueError("more than a run has")
@@ -66,7 +66,7 @@ def rows_of(text: str, ending: str) -> Iterator[Row]:
     """The rows of a file.
 
     Raises:
-        DamagedFile: something else stands in it.
+        DamagedFile: it has other content.
     """
     if ending not in FORMATS:
         raise DamagedFile("it is neither JSON lines nor CSV")
@@ -80,7 +80,7 @@ def rows_of(text: str, ending: str) -> Iterator[Row]:
 
 
 def from_cells(record: str) -> dict[str, Any]:
-    """A line of CSV as JSON lines have it, where an empty cell may be a null."""
+    """A line of CSV in the form of JSON lines, where an empty cell may be a null."""
     (cells,) = csv.reader([record], strict=True)
     named: dict[str, Any] = dict(zip(COLUMNS, cells, strict=True))
     for name in ("category", "batchId", "classifiedAt"):

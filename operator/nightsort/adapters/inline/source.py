@@ -1,4 +1,4 @@
-"""Tickets that stand in the resource itself."""
+"""Tickets in the resource itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class InlineTickets:
         ]
 
     async def check(self) -> Sequence[str]:
-        """Raises Rejected: an id is empty or not unique, or the template names what no inline ticket has."""
+        """Raises Rejected: an id is empty or not unique, or the template names a field that no inline ticket has."""
         ids = (ticket.id for ticket in self._tickets)
         if wrong := complaint(ids, place):
             raise Rejected(wrong, reason=Reason.INVALID_SOURCE)

@@ -1,4 +1,4 @@
-"""The Kubernetes client as all kube adapters use it: opened, its errors translated, the mark of what it owns."""
+"""The Kubernetes client for all adapters of this package: opening, translated errors, owner references."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from nightsort.formats import bounded_json
 
 # Seconds for a whole request: far above what an API server needs, far below what a person waits.
 TIMEOUT = 30.0
-# All looks share them, in the order in which they ask; a namespace has a share of the looks. Each takes a quarter of a
-# megabyte, which asyncio reads into, and a call takes milliseconds.
+# All passes share these connections, in the order of their calls; each namespace has a share of the passes. A
+# connection takes a quarter of a megabyte for asyncio's read buffer, and a call takes milliseconds.
 CONNECTIONS = 10
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RESOURCE_LABEL = f"{GROUP}/resource"
 MAX_LABEL = 63
 MOST_BODY_CHARS = 64 * 1024
-"""Of an error's body, which may be the page of a proxy. What the API server says is far shorter."""
+"""Bytes of an error's body, which may be a proxy's page. The API server's own answers are far shorter."""
 MOST_FIELDS = 10
-"""That a message names, of those that the API server refuses."""
+"""Number of refused fields that a message names."""
 DEFAULT_KUBECONFIG = "~/.kube/config"
 NAMESPACE_OF_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-# How the API server words it that RBAC allows something to nobody of that name.
+# The API server's words when RBAC does not know the user.
 DENIED = re.compile(r'User "([^"\n]{1,300})" cannot ')
 
 
@@ -45,9 +45,9 @@ DENIED = re.compile(r'User "([^"\n]{1,300})" cannot ')
 async def connected(kubeconfig: str | None = None) -> AsyncIterator[ApiClient]:
     """A client of the cluster that this kubeconfig names.
 
-    Without one, of the cluster that we run in; else of the one that KUBECONFIG or ~/.kube/config names: kopf's order.
-    The environment's proxies lead out of the cluster, and are not asked, as kopf asks none; a kubeconfig's `proxy-url`
-    is.
+    Without one: of the cluster that this process runs in, else of the one that KUBECONFIG or ~/.kube/config names. This
+    is kopf's order. The environment's proxies lead out of the cluster and are ignored, as kopf ignores them; a
+    kubeconfig's `proxy-url` is used.
 
     Raises:
         Stalled: there is no such configuration.
@@ -60,10 +60,10 @@ async def connected(kubeconfig: str | None = None) -> AsyncIterator[ApiClient]:
 
 @asynccontextmanager
 async def signed_in(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[tuple[ApiClient, str]]:
-    """A client of the cluster that kubectl would talk to, and the namespace that it would take.
+    """A client of the cluster that kubectl would talk to, and the namespace that it would use.
 
-    That is the cluster of the file that is given, else of KUBECONFIG, else of ~/.kube/config; without any of them, of
-    the cluster that we run in. The environment's proxies are asked where kubectl asks them; in a cluster they are not.
+    The cluster comes from the given file, else from KUBECONFIG, else from ~/.kube/config; without any of them it is the
+    cluster that this process runs in. The environment's proxies are used where kubectl uses them, and not in a cluster.
 
     Raises:
         Stalled: there is no such configuration, or no such context in it.
@@ -80,7 +80,7 @@ async def signed_in(kubeconfig: str | None = None, context: str | None = None) -
 
 
 def client_of(settings: Configuration, name: str, *, trusting: bool = False) -> ApiClient:
-    """A client that goes by this name in audit logs, and in `managedFields` as the writer.
+    """A client with this name in audit logs, and in `managedFields` as the writer.
 
     trusting: whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment count; the library's default.
     """
@@ -91,7 +91,7 @@ def client_of(settings: Configuration, name: str, *, trusting: bool = False) -> 
 
 
 def is_never_proxied(server: str) -> bool:
-    """What kubectl goes to directly while Python does not: this machine, and networks in NO_PROXY.
+    """Addresses that kubectl reaches directly while Python does not: this machine, and networks in NO_PROXY.
 
     The rules are those of Go's golang.org/x/net/http/httpproxy.
     """
@@ -106,7 +106,7 @@ def is_never_proxied(server: str) -> bool:
 
 def networks_of(listed: str) -> Iterator[IPv4Network | IPv6Network]:
     for entry in listed.split(","):
-        with suppress(ValueError):  # a host or a domain, which Python knows, too
+        with suppress(ValueError):  # a host or a domain, which Python handles as well
             yield ip_network(entry.strip(), strict=False)
 
 
@@ -119,9 +119,9 @@ async def configuration(kubeconfig: str | None) -> Configuration:
 
 
 async def from_file(settings: Configuration, paths: str, context: str | None = None) -> str:
-    """Takes the settings from kubeconfig files, as KUBECONFIG lists them; the context's namespace, or nothing.
+    """Takes the settings from kubeconfig files, as KUBECONFIG lists them; returns the context's namespace, or nothing.
 
-    The client stumbles over an empty file where kubectl goes on to the next one.
+    The client fails on an empty file where kubectl goes on to the next one.
     """
     hint = "Set KUBECONFIG to a file that names one"
     usable = with_content(paths)
@@ -134,13 +134,13 @@ async def from_file(settings: Configuration, paths: str, context: str | None = N
     except config.ConfigException as error:
         raise Stalled(f"no cluster: {error}. {hint}", reason=Reason.NO_CLUSTER) from error
     except (AttributeError, LookupError, OSError, TypeError, ValueError, yaml.YAMLError) as error:
-        # What the client raises for a file that is no YAML, or is no kubeconfig.
+        # The client's exceptions for a file that is no YAML, or no kubeconfig.
         raise Stalled(f"no cluster: {paths} is no usable kubeconfig. {hint}", reason=Reason.NO_CLUSTER) from error
     return str(loader.current_context["context"].get("namespace") or "")
 
 
 def with_content(paths: str) -> list[str]:
-    """Those of the files that are there and not empty."""
+    """The files that exist and are not empty."""
     files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
     return [str(file) for file in files if file.is_file() and file.stat().st_size]
 
@@ -158,7 +158,7 @@ def in_cluster(settings: Configuration) -> bool:
 
 
 def owned(owner: Meta, name: str, version: str | None = None) -> V1ObjectMeta:
-    """Metadata of an object that goes when its owner goes, and does not hold up the owner's deletion.
+    """Metadata of an object that is deleted with its owner, and does not hold up the owner's deletion.
 
     The owner's labels are not copied: Argo CD and Helm would take the object for one of their own.
     """
@@ -182,12 +182,12 @@ def field_of(cause: Mapping[str, Any]) -> str:
 
 @contextmanager
 def translated(what: str, hint: str = "") -> Iterator[None]:
-    """The client's errors as those of the flow; `what` was tried, as in "read Secret support/anthropic".
+    """Translates the client's errors into the flow's; `what` was tried, as in "read Secret support/anthropic".
 
     hint: what to do when the API server refuses a field.
 
     Raises:
-        Conflict: 409. Gone: 404. Stalled: forbidden, too large, refused by a schema. Waiting: all that may pass.
+        Conflict: 409. Gone: 404. Stalled: forbidden, too large, refused by a schema. Waiting: all errors that may pass.
     """
     try:
         yield
@@ -205,7 +205,7 @@ def translated(what: str, hint: str = "") -> Iterator[None]:
 
 
 def translation(what: str, hint: str, error: ApiException) -> Exception:
-    """What an answer of the API server means. Its message is not repeated: it may quote what was written."""
+    """The meaning of an answer of the API server. Its message is not repeated: it may quote what was written."""
     answer = Answer(error)
     if error.status == 409:
         return Conflict(what)
@@ -252,7 +252,7 @@ class Answer:
 
     @property
     def who(self) -> str:
-        """Whom the API server refused; it repeats nothing that was written."""
+        """The user that the API server refused; nothing that was written is repeated."""
         denied = DENIED.search(str(self._status.get("message")))
         return denied[1] if denied else "the account"
 
@@ -264,7 +264,7 @@ class Answer:
 
     @property
     def whole_is_too_long(self) -> bool:
-        """What a ConfigMap over 1 MiB and an object beyond etcd's limit are answered (seen on 1.37)."""
+        """The answers to a ConfigMap over 1 MiB and to an object beyond etcd's limit (seen on 1.37)."""
         whole = any((cause.get("reason"), cause.get("field")) == ("FieldValueTooLong", "[]") for cause in self.causes)
         return whole or self.says("request is too large")
 

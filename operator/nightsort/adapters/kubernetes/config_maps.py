@@ -1,4 +1,4 @@
-"""ConfigMaps of the cluster. kubectl makes `binaryData` of files that are not UTF-8; text in there is read as text."""
+"""ConfigMaps of the cluster. kubectl puts files that are not UTF-8 into `binaryData`; text in there is read as text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class KubeConfigMaps:
         return parsed(found)
 
     async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
-        """The version travels in the metadata: the API server answers 409 when another is there."""
+        """The version travels in the metadata: the API server answers 409 when it has another version."""
         metadata = owned(owner, config_map.name, config_map.version or None)
         body = V1ConfigMap(metadata=metadata, data=dict(config_map.data))
         place = owner.namespace

@@ -1,4 +1,4 @@
-"""Copies of runs' records in ConfigMaps that go with their resources. A status that is wiped leaves them alone."""
+"""Copies of runs' records in ConfigMaps that are deleted with their resources. A wiped status does not affect them."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class KubeCopies:
         await self._write(meta, None, anew)
 
     async def _write(self, meta: Meta, status: Status | None, anew: str | None, *, removing: bool = False) -> None:
-        """Guarded by the version that was read; without a word, that of before stays.
+        """Writes the copy, guarded by the version that was read; without a new word the former one stays.
 
         Raises:
-            Conflict: the copy has batches that the status lacks, and is not to be `removing` them.
+            Conflict: the copy has batches that the status lacks, and `removing` is not set.
         """
         name = name_of(meta)
         for _ in range(TRIES):
@@ -58,7 +58,7 @@ class KubeCopies:
                         await self._core.create_namespaced_config_map(meta.namespace, body)
                     else:
                         await self._core.replace_namespaced_config_map(name, meta.namespace, body)
-            except (Conflict, Gone):  # somebody has written or removed it since it was read
+            except (Conflict, Gone):  # a concurrent write or deletion since it was read
                 continue
             return
         raise Waiting(f"ConfigMap {meta.namespace}/{name} is written by somebody else", reason=Reason.RECORD_CONFLICT)
@@ -73,7 +73,7 @@ class KubeCopies:
 
 
 def name_of(meta: Meta) -> str:
-    """With the beginning of the uid: what was kept of an earlier resource of the name is another's."""
+    """The name with the beginning of the uid: an earlier resource of the same name had a copy of its own."""
     return f"{meta.name[:MOST_NAME_CHARS]}-record-{meta.uid[:8]}"
 
 
@@ -82,7 +82,7 @@ def kept_in(meta: Meta, found: V1ConfigMap | None) -> Kept:
 
 
 def content(found: V1ConfigMap) -> bytes:
-    """Empty, which nobody can read, where it is not what was written."""
+    """The kept bytes; empty, and so unreadable, where the value is not in the written form."""
     try:
         return gunzipped(base64.b64decode((found.binary_data or {}).get(KEY, "")), MOST_COPY_BYTES)
     except ValueError:

@@ -1,6 +1,6 @@
 """ConfigMaps and Secrets through the client library, without its CoreV1Api.
 
-That class imports the models of pods, volumes and all else that is in the core group: 97 MB and two seconds of every
+That class imports the models of pods, volumes and everything else in the core group: 97 MB and two seconds of every
 start, for four calls.
 """
 
@@ -19,7 +19,7 @@ Model = TypeVar("Model", V1ConfigMap, V1Secret)
 
 
 class CoreObjects:
-    """Named as the library's, so that its documentation serves. Raises what it raises."""
+    """Methods have the library's names, so that its documentation applies. They raise what the library raises."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
@@ -39,7 +39,7 @@ class CoreObjects:
     async def _call(
         self, model: type[Model], method: str, path: str, namespace: str, name: str = "", body: Any = None
     ) -> Model:
-        """As the library's generated methods do it; `name` is for paths that have one."""
+        """Sends a call like the library's generated methods; `name` is for paths that have one."""
         request = await self._client.param_serialize(
             method,
             path,

@@ -1,4 +1,4 @@
-"""Events in the cluster, as `kubectl describe` shows them. Each is an object of its own: transitions only, please."""
+"""Events in the cluster, as `kubectl describe` shows them. Each is an object of its own: for transitions only."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class KubeEvents:
 
 
 def now() -> datetime:
-    """The API server wants microseconds, which `isoformat` leaves out when there are none."""
+    """A time with microseconds, which the API server requires and `isoformat` leaves out when they are zero."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond or 1)
 

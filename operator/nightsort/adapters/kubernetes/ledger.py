@@ -34,11 +34,11 @@ from nightsort.formats.record_copies import MOST_IDS_BYTES, decoded_ids, encoded
 
 logger = logging.getLogger(__name__)
 
-# A status that the schema refuses is written by another version than the schema.
+# A status that the schema refuses was written for another version of the schema.
 OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
-# As kubectl does; a page of large resources stays within a response that the API server likes to give.
+# As in kubectl; a page of large resources stays within a response size that suits the API server.
 PAGE = 100
-# In base64 and with its metadata a part stays under 1 MiB: what a ConfigMap takes, and what aiohttp sends in one piece.
+# In base64 and with its metadata a part stays under 1 MiB: a ConfigMap's limit, and aiohttp's for one piece.
 PART_BYTES = 750_000
 MAX_PARTS = 8
 MAX_PARTS_DIGITS = 3
@@ -63,7 +63,7 @@ class KubeLedger:
         return None if found is None else Resource.served(found)
 
     async def _find(self, meta: Meta) -> Mapping[str, Any] | None:
-        """The newest version as the API server has it, whether or not it can be parsed."""
+        """The API server's newest version, whether or not it can be parsed."""
         try:
             with translated(f"read {meta.key}"):
                 found: Any = await self._objects.get_namespaced_custom_object(
@@ -76,13 +76,13 @@ class KubeLedger:
     async def save(self, meta: Meta, status: Status) -> Meta:
         """A JSON patch that sets the status and, for the guard, the version that was read.
 
-        Seen on a real API server (1.37): an older version there is answered by 409 and nothing is written. An object
+        Seen on a real API server (1.37): a write with an older version is answered by 409 and has no effect. An object
         that was deleted and created again has another version too, so the guard holds for the incarnation.
         """
         sent = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version}
         async with self._gone_if_replaced(meta):
-            # The last write is refused rather than cut: no other one follows that could put anything back.
+            # The last write is refused rather than cut: no later write could restore the rest.
             last = {"field_validation": "Strict"} if status.completion_time is not None else {}
             written = await self._patch(meta, [guard, {"op": "add", "path": "/status", "value": sent}], **last)
         self._pruning.note(meta, sent, written)
@@ -92,7 +92,7 @@ class KubeLedger:
         await self._pruning.ensure_none(meta, partial(self._rehearse, meta), rewriting=rewriting)
 
     async def _rehearse(self, meta: Meta, status: Mapping[str, Any]) -> Any:
-        """What the API server would store; nothing is written."""
+        """The status as the API server would store it; nothing is written."""
         return await self._patch(meta, [{"op": "add", "path": "/status", "value": status}], dry_run="All")
 
     async def _patch(self, meta: Meta, patch: list[dict[str, Any]], **options: Any) -> Any:
@@ -116,7 +116,7 @@ class KubeLedger:
         return await going_on(self._everywhere())
 
     async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
-        """A thousand that are created at once ask at once: they share lists."""
+        """Reads once for concurrent callers: a thousand resources that are created at once share lists."""
         if meta.namespace not in self._lists:
             self._lists[meta.namespace] = SharedRead(partial(self._unfinished, meta.namespace))
         found = await self._lists[meta.namespace].get(within)
@@ -126,15 +126,15 @@ class KubeLedger:
         return await going_on(self._items(namespace))
 
     async def _everywhere(self) -> AsyncIterator[Mapping[str, Any]]:
-        """All resources that we watch, but those of a namespace that refuses us while another one does not.
+        """All watched resources, except those of a namespace that denies access while another one does not.
 
-        Whoever deletes a namespace, and with it our Role, must not hold up the others. Nothing is paid twice for it: a
-        batch whose record is left out is told from a lost one by its tag, and until that can be read nothing is bought
-        in the lost one's place (flow/adoption/adopt.py). The room that it takes under its key is not counted: where
-        there is none the API answers 429, and the shard waits.
+        The deletion of a namespace, and with it of our Role, must not hold up the others. Nothing is paid twice for
+        this: the tag tells a batch with an omitted record from a lost one, and until it can be read nothing is bought
+        in place of the lost one (flow/adoption/adopt.py). The room that the batch takes in its account is not counted:
+        where there is none the API answers 429, and the shard waits.
 
         Raises:
-            Stalled: all of them refuse us.
+            Stalled: all namespaces deny access.
         """
         refusals: dict[str | None, Stalled] = {}
         for scope in self._scopes:
@@ -207,7 +207,7 @@ class KubeLedger:
                 "lower shards.maxRequests or use shorter ids",
                 reason=Reason.IDS_TOO_LONG,
             )
-        # The first part says how many there are, so it comes last: who finds it finds them all.
+        # The first part has the number of parts, so it is written last: a reader that finds it finds them all.
         for number in reversed(range(len(parts))):
             with translated(f"keep the ids of {meta.key} in ConfigMap {part_name(meta, tag, number)}"):
                 await self._put(meta, part_name(meta, tag, number), parts[number], len(parts))
@@ -221,7 +221,7 @@ class KubeLedger:
         try:
             with translated(f"create ConfigMap {meta.namespace}/{name}"):
                 await self._core.create_namespaced_config_map(meta.namespace, body)
-        except Conflict:  # an earlier try has put it there
+        except Conflict:  # an earlier try has created it
             await self._core.replace_namespaced_config_map(name, meta.namespace, body)
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
@@ -258,7 +258,7 @@ class KubeLedger:
 
 
 async def going_on(items: AsyncIterator[Mapping[str, Any]]) -> Sequence[Resource]:
-    """Those that have not ended and can be parsed."""
+    """The resources that have not ended and can be parsed."""
     found = [parsed(item) async for item in items if not has_ended(item)]
     return [resource for resource in found if resource]
 
@@ -272,7 +272,7 @@ def parsed(item: Mapping[str, Any]) -> Resource | None:
 
 
 def has_ended(item: Mapping[str, Any]) -> bool:
-    """Told without parsing: there may be thousands that have."""
+    """Whether it has ended, read without parsing: there may be thousands of ended ones."""
     return bool((item.get("status") or {}).get("completionTime"))
 
 
@@ -296,18 +296,18 @@ def unpacked(parts: Sequence[bytes], place: str) -> dict[str, str]:
     try:
         whole = gunzipped(b"".join(parts), MOST_IDS_BYTES)
     except DamagedArchive:
-        whole = b""  # which are no ids
+        whole = b""  # no ids
     return decoded_ids(whole, place)
 
 
 def parts_of(first: V1ConfigMap) -> int:
-    """In how many ConfigMaps the ids are; whoever may write them may have written anything."""
+    """The number of ConfigMaps with ids; anybody with write access may have written anything."""
     told = (first.data or {}).get(PARTS_KEY, "1")
     return min(int(told), MAX_PARTS) if told.isdecimal() and len(told) <= MAX_PARTS_DIGITS else 1
 
 
 def content(part: V1ConfigMap) -> bytes:
-    """Empty, which nobody can read, where it is not what was written."""
+    """The kept bytes; empty, and so unreadable, where the value is not in the written form."""
     try:
         return base64.b64decode((part.binary_data or {}).get(IDS_KEY, ""))
     except ValueError:

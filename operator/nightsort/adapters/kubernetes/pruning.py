@@ -1,4 +1,4 @@
-"""Whether the API server keeps all of a status: it drops fields that the CRD in force does not know, without a word."""
+"""Checks whether the API server keeps all of a status: it silently drops fields that the CRD in force does not know."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nightsort.domain.specimen import dropped, full_status, in_words
 logger = logging.getLogger(__name__)
 TRUSTED_SECONDS = 60.0
 REFUSED_SECONDS = 10.0
-"""So long those who ask share a try in which fields were lost; a CRD that is put right counts so much later."""
+"""Seconds for which callers share a try that lost fields; a repaired CRD takes effect that much later."""
 REASON = Reason.CRD_OUTDATED
 
 
 class Pruning:
-    """One CRD is in force for all resources, so that what a try with one has shown holds for the others, for a minute.
+    """One CRD is in force for all resources, so a try with one resource holds for the others, for a minute.
 
-    Nobody is told when the CRD changes; each answer to a write shows it as well.
+    Nobody is notified when the CRD changes; each answer to a write shows it as well.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -31,13 +31,13 @@ class Pruning:
         self._until = clock()
         self._refused_until = clock()
         self._missing: Sequence[str] = ()
-        """What the last try has lost."""
-        self._trying = asyncio.Lock()  # one try with the API server once a minute, whose outcome is everybody's
+        """The fields that the last try has lost."""
+        self._trying = asyncio.Lock()  # one try with the API server once a minute; all callers share its outcome
         self._lacking: dict[str, Sequence[str]] = {}
-        """By uid what the last write of a record lost, until that was told."""
+        """By uid the fields that the last write of a record lost, until they were reported."""
 
     def note(self, meta: Meta, sent: Mapping[str, Any], written: Mapping[str, Any]) -> None:
-        """Holds the answer to a write against what was sent."""
+        """Compares the answer to a write with what was sent."""
         missing = dropped(sent, written.get("status"))
         if missing:
             self._lacking[meta.uid] = missing
@@ -52,7 +52,7 @@ class Pruning:
     async def ensure_none(
         self, meta: Meta, rehearse: Callable[[Mapping[str, Any]], Awaitable[Any]], *, rewriting: bool = False
     ) -> None:
-        """`rehearse` gives what the API server would store of a status.
+        """Raises where the store drops fields; `rehearse` returns a status as the API server would store it.
 
         Raises:
             Stalled: the last write of this record lost fields, unless it is `rewriting` them, or others would.

@@ -14,7 +14,7 @@ from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Stalled
 
-# The API server ends a watch after so many seconds, and what there is is listed anew.
+# The API server ends a watch after this many seconds; then the resources are listed anew.
 WATCH_SECONDS = 240
 NO_CRD = (
     "the cluster knows no ClassificationBatch: install the CRD and the operator (`nightsort crds | kubectl apply -f -`)"
@@ -27,10 +27,10 @@ class KubeResources:
         self._objects = CustomObjectsApi(client)
 
     async def create(self, manifest: Manifest, *, dry_run: bool = False) -> bool:
-        """Creates what the manifest says; False when a resource of that name is there already.
+        """Creates the manifest's resource; False when a resource of that name exists already.
 
         Raises:
-            Stalled: the API server refuses it, or the namespace or the CRD is missing. Waiting: it may take it later.
+            Stalled: the API server refuses it, or the namespace or the CRD is missing. Waiting: it may accept it later.
         """
         metadata = manifest["metadata"]
         place = f"{metadata['namespace']}/{metadata['name']}"
@@ -47,7 +47,7 @@ class KubeResources:
         return True
 
     async def read(self, namespace: str, name: str) -> Manifest:
-        """Raises Stalled: it is not there."""
+        """Raises Stalled: it does not exist."""
         try:
             with translated(f"read ClassificationBatch {namespace}/{name}"):
                 found: Any = await self._objects.get_namespaced_custom_object(
@@ -58,10 +58,10 @@ class KubeResources:
         return dict(found)
 
     async def change(self, namespace: str, name: str, spec: Mapping[str, Any]) -> Manifest:
-        """Sets these fields of the spec; the resource as it is then.
+        """Sets these fields of the spec; returns the changed resource.
 
         Raises:
-            Stalled: it is not there.
+            Stalled: it does not exist.
         """
         try:
             with translated(f"change ClassificationBatch {namespace}/{name}"):
@@ -95,12 +95,12 @@ class KubeResources:
     async def follow(
         self, namespace: str | None, name: str | None = None
     ) -> AsyncGenerator[Mapping[str, Manifest], None]:
-        """What there is, by `namespace/name`, and what there is after every change of it; never ends by itself.
+        """The present resources by `namespace/name`, and again after every change of one; never ends by itself.
 
-        Without a namespace in all of the cluster.
+        Without a namespace: in all of the cluster.
 
         Raises:
-            Stalled: it may not be seen, or the CRD is missing. Waiting: the connection was lost.
+            Stalled: access is denied, or the CRD is missing. Waiting: the connection was lost.
         """
         while True:
             there, version = await self._list(namespace, name)
@@ -119,14 +119,14 @@ class KubeResources:
                 answer = json.loads(await response.read())
         except Gone as gone:
             raise stalled(gone, "cannot list the ClassificationBatches: there is no such namespace") from None
-        # A list leaves out what its items have in common.
+        # Items of a list lack the fields that they have in common.
         items = ({"apiVersion": API_VERSION, "kind": KIND, **item} for item in answer["items"])
         return {Meta.of(item).key: item for item in items}, answer["metadata"]["resourceVersion"]
 
     async def _changes(
         self, namespace: str | None, name: str | None, version: str
     ) -> AsyncGenerator[tuple[str, Manifest], None]:
-        """Until the watch ends, or what was listed is too old for it."""
+        """Changes until the watch ends, or the list is too old for it."""
         with translated("watch the ClassificationBatches"):
             response = await self._ask(
                 namespace,
@@ -144,7 +144,7 @@ class KubeResources:
                     yield event["type"], event["object"]
 
     async def _ask(self, namespace: str | None, name: str | None, **beside: Any) -> Any:
-        """The raw answer: the client's own Watch passes on errors in forms of its own. It does not look at codes."""
+        """The raw answer: the client's own Watch turns errors into forms of its own. Status codes are not checked."""
         if name is not None:
             beside["field_selector"] = f"metadata.name={name}"
         if namespace is None:
@@ -165,7 +165,7 @@ def not_found(namespace: str, name: str) -> str:
 
 
 def stalled(gone: Gone, otherwise: str) -> Stalled:
-    """A 404 for a path that nothing is served at, unlike one for an object, is no `metav1.Status`."""
+    """Whether a 404 is for a path that is not served: unlike one for an object, it is no `metav1.Status`."""
     cause = gone.__cause__
     unserved = isinstance(cause, ApiException) and "page not found" in str(cause.body)
     return Stalled(NO_CRD if unserved else otherwise)

@@ -1,7 +1,7 @@
 """Secrets of the cluster, of the resource's namespace only, and only those whose owner has opted in by a label.
 
-Whoever may create a resource makes the operator read a Secret that they may not read themselves; the label says that
-this is wanted.
+People who may create a resource make the operator read a Secret that they may not read themselves; the label says
+that this is wanted.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from nightsort.domain.reasons import Reason
 
 ALLOW = f"{GROUP}/allow"
 MOST_VALUE_CHARS = 64 * 1024
-"""Of a key, a URL or an option, in base64. The longest, a key file of Google's, has 3,200."""
+"""Bytes of a key, a URL or an option, in base64. The longest, a key file of Google's, has 3,200."""
 SHARED_SECONDS = 10.0
-"""So long all resources that name a Secret share one read of it; a change, or a label, counts that much later."""
+"""Seconds for which resources share one read of a Secret; a change, or a label, takes effect that much later."""
 
 
 class KubeSecrets:
@@ -61,7 +61,7 @@ class KubeSecrets:
         return found
 
     def _shared(self, namespace: str, name: str) -> SharedRead[V1Secret | None]:
-        """No value stays in memory for much longer than it is shared."""
+        """Forgets old reads: no value stays in memory for much longer than it is shared."""
         for place in [place for place, read in self._reads.items() if read.is_older(SHARED_SECONDS)]:
             del self._reads[place]
         place = (namespace, name)

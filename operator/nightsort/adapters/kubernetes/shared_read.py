@@ -1,4 +1,4 @@
-"""One read for many who ask at the same time."""
+"""One read for many concurrent callers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ T = TypeVar("T")
 
 
 class SharedRead(Generic[T]):
-    """Whoever asks gets a read that was begun after they asked; those who ask while one is under way share the next."""
+    """A caller gets a read that began after its call; callers during a read share the next one."""
 
     def __init__(self, read: Callable[[], Awaitable[T]], clock: Callable[[], float] = monotonic) -> None:
         self._read = read
         self._clock = clock
         self._last: tuple[float, T] | None = None
-        self._under_way = asyncio.Lock()  # of one object or list, which those share who wait for it
+        self._under_way = asyncio.Lock()  # for reads of one object or list, shared by the callers that wait
         self._next: asyncio.Task[T] | None = None
         self._now: tuple[float, asyncio.Task[T]] | None = None
 
     async def get(self, within: float = 0.0) -> T:
-        """`within`: a read that was begun so many seconds ago is as good, also one that is under way."""
+        """`within`: a read that began up to this many seconds ago is as good, also one in progress."""
         if self._last is not None and self._clock() - self._last[0] < within:
             return self._last[1]
         if self._now is not None and self._clock() - self._now[0] < within:
@@ -30,7 +30,7 @@ class SharedRead(Generic[T]):
         if self._next is None:
             self._next = asyncio.create_task(self._begin())
             self._next.add_done_callback(seen)
-        return await asyncio.shield(self._next)  # who stops waiting does not take it from the others
+        return await asyncio.shield(self._next)  # a caller that gives up does not cancel it for the others
 
     async def _begin(self) -> T:
         async with self._under_way:
@@ -45,13 +45,13 @@ class SharedRead(Generic[T]):
             return found
 
     def is_older(self, seconds: float) -> bool:
-        """Whether what it remembers is, or it remembers nothing, and no read is under way."""
+        """Whether its memory is that old or empty, and no read is in progress."""
         if self._next is not None or self._under_way.locked():
             return False
         return self._last is None or self._clock() - self._last[0] >= seconds
 
 
 def seen(task: asyncio.Task[T]) -> None:
-    """asyncio complains of an error that nobody waits for any more."""
+    """Takes note of an error that nobody awaits any more; asyncio would complain about it."""
     if not task.cancelled():
         task.exception()

@@ -1,6 +1,6 @@
-"""What a file of tickets has, held against what the state knows: answered, under way, or to be asked.
+"""Compares the tickets of a file with the state: answered, in progress, or to be sent.
 
-The file's tickets stand in a temporary table, so that a hundred thousand of them take no memory.
+The file's tickets are kept in a temporary table, so that a hundred thousand of them take no memory.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ CREATE TEMP TABLE IF NOT EXISTS present (
     fresh INTEGER
 )
 """
-# The first that holds. An answer counts for the same ticket, the same text and the same settings alone, whichever file
-# it is from; what has changed is told of the same file, since another one may number its tickets in the same way.
+# The first that applies. An answer counts only for the same ticket, the same text and the same settings, from whatever
+# file; changes are only reported for the same file, since another one may number its tickets in the same way.
 STANDING = """
 UPDATE temp.present AS p SET standing = CASE
     WHEN EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
@@ -67,7 +67,7 @@ GROUP BY l.category, l.verdict
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A ticket of the file: a digest of the text that is sent of it, and the fields that it is made of."""
+    """A ticket of the file: a digest of its text as it is sent, and the fields of which it is made."""
 
     id: str
     text: bytes
@@ -76,7 +76,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tickets of the file by what is to be done with them; all of them together are the file's."""
+    """Tickets of the file by their next step; all of them together are the file's."""
 
     answered: int = 0
     under_way: int = 0
@@ -88,7 +88,7 @@ class Counts:
 
     @property
     def fresh(self) -> int:
-        """To be asked now."""
+        """Tickets to be sent now."""
         return self.retried + self.other_text + self.other_settings + self.new
 
     @property
@@ -98,7 +98,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is known of a ticket of the file; without a verdict it was not asked."""
+    """The outcome of a ticket of the file; without a verdict it was not sent."""
 
     id: str
     category: str | None
@@ -121,7 +121,7 @@ class Census:
         self._state, self._settings, self._file, self._simulated = state, settings, file, simulated
 
     def take(self, tickets: Iterable[Present], *, retry: bool = False, limit: int | None = None) -> Counts:
-        """Reads the tickets once, in their order, and says how they stand."""
+        """Reads the tickets once, in their order, and counts their states."""
         self._state.rows(PRESENT)
         encode = msgspec.json.Encoder().encode
         rows = ((place, each.id, each.text, encode(dict(each.fields))) for place, each in enumerate(tickets))
@@ -138,7 +138,7 @@ class Census:
         return Counts(**{standing.replace(" ", "_"): count for standing, count in found.items()})
 
     def source(self) -> StateTickets:
-        """The tickets that are to be asked."""
+        """The tickets to be sent."""
         return StateTickets.to_be_asked(self._state)
 
     def begin(self, name: str, spec: Spec) -> Resource:
@@ -150,7 +150,7 @@ class Census:
         return run
 
     def under_way(self) -> list[Resource]:
-        """The unfinished runs that some of the file's tickets are in."""
+        """The unfinished runs with some of the file's tickets."""
         found = self._state.rows(
             "SELECT DISTINCT t.run FROM temp.present p JOIN run_tickets t ON t.id = p.id AND t.text = p.text "
             "WHERE t.settings = :settings",
@@ -174,7 +174,7 @@ class Census:
         return self._state.rows(OUTCOME, {"settings": self._settings})
 
     def former_settings(self) -> Mapping[str, object] | None:
-        """What other settings were used last, if there were any."""
+        """The other settings that were used last, if there were any."""
         found = self._state.rows(
             "SELECT settings FROM settings WHERE digest <> ? AND file = ? AND simulated = ? "
             "ORDER BY used_at DESC LIMIT 1",
@@ -183,7 +183,7 @@ class Census:
         return json.loads(found[0][0]) if found else None
 
     def keep_settings(self, settings: str) -> None:
-        """Remembers what the digest stands for."""
+        """Remembers the settings of this digest."""
         self._state.rows(
             "INSERT INTO settings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used_at = excluded.used_at",
             (self._settings, self._file, settings, self._simulated, now()),
@@ -191,10 +191,10 @@ class Census:
 
 
 def settle(state: State) -> Sequence[Resource]:
-    """Tidies up what former processes have left; the runs that are under way.
+    """Removes leftovers of former processes; returns the runs in progress.
 
-    A run that has ended needs its tickets no more, and one that has bought nothing begins anew with the next command,
-    at the price of then. So does a simulated one: the simulator that had its batches is gone.
+    A run that has ended does not need its tickets any more. One that has bought nothing begins anew with the next
+    command, at the price of that time. So does a simulated one: the simulator with its batches is gone.
     """
     ledger = StateLedger(state)
     under_way = []
@@ -212,13 +212,13 @@ def settle(state: State) -> Sequence[Resource]:
 
 
 def file_of(state: State, run: Resource) -> str:
-    """The file that a run's tickets are from, by its absolute name."""
+    """The absolute path of the file with a run's tickets."""
     [(file,)] = state.rows("SELECT file FROM runs WHERE uid = ?", (run.meta.uid,))
     return str(file)
 
 
 def ended(state: State, run: Resource) -> None:
-    """Lets go of the tickets of a run that has ended."""
+    """Forgets the tickets of a run that has ended."""
     if run.status.completion_time is not None:
         with state.transaction() as connection:
             connection.execute("DELETE FROM run_tickets WHERE run = ?", (run.meta.uid,))

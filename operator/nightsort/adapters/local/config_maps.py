@@ -1,4 +1,4 @@
-"""ConfigMaps of local mode: those of the manifest file are read, those that are written become directories of files."""
+"""ConfigMaps of local mode: read from the manifest file, and written to directories of files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from nightsort.domain.reasons import Reason
 from nightsort.formats.encoding import NotBase64, told_apart
 from nightsort.system.files import read_if_there, write_whole
 
-# Beside the keys of a ConfigMap, out of sight: whose it is, and how often it was written.
+# Beside the keys of a ConfigMap, out of sight: its owner, and the number of its writes.
 MARK = ".config-map.json"
 IN_MANIFEST = "manifest"
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the file MARK holds; earlier versions did not write down the name."""
+    """The content of the file MARK; earlier versions did not write down the name."""
 
     namespace: str
     owner: str
@@ -37,14 +37,14 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
 class FileConfigMaps:
     """A key of a written ConfigMap is the file DIRECTORY/<namespace>/<name>/<key>.
 
-    Earlier versions left out the namespace: what they have begun is found, and goes on, where it is. `documents` are
+    Earlier versions left out the namespace: their runs are found, and go on, where they are. `documents` are
     ConfigMaps as in manifests.
     """
 
     def __init__(self, directory: Path, documents: Iterable[Mapping[str, Any]] = ()) -> None:
         self._directory = directory
         self._writing = Lock()
-        """Other processes are kept out by the lock of the directory; held from looking at a version to replacing it."""
+        """The directory's lock keeps other processes out, from the read of a version to its replacement."""
         self._documents = {place_of(document): document for document in documents}
 
     def clear(self) -> None:
@@ -55,7 +55,7 @@ class FileConfigMaps:
                 remove(path.parent, [*(path.with_name(key) for key in keys), path])
 
     def folder_of(self, namespace: str, name: str) -> Path:
-        """Where the keys of a ConfigMap are files, or will be."""
+        """The folder in which the keys of a ConfigMap are files, or will be."""
         former = self._directory / name
         found = read_if_there(former / MARK)
         began_there = found is not None and mark_of(found, former / MARK).namespace == namespace
@@ -90,7 +90,7 @@ class FileConfigMaps:
             return self._replace(owner, config_map, before)
 
     def _replace(self, owner: Meta, config_map: ConfigMap, before: ConfigMap | None) -> ConfigMap:
-        """Keys first, the mark last: what is written anew after a crash is the same."""
+        """Writes the keys first, the mark last: writing again after a crash gives the same result."""
         folder = self.folder_of(owner.namespace, config_map.name)
         version = int(config_map.version or "0") + 1
         mark = Mark(owner.namespace, owner.uid, version, sorted(config_map.data), owner.name)
@@ -105,7 +105,7 @@ class FileConfigMaps:
 def mark_of(content: bytes, path: Path) -> Mark:
     """
     Raises:
-        Stalled: it is none.
+        Stalled: it is no ConfigMap.
     """
     try:
         return msgspec.json.decode(content, type=Mark)
@@ -138,7 +138,7 @@ def in_manifest(name: str, document: Mapping[str, Any]) -> ConfigMap:
 
 
 def texts(name: str, data: Mapping[str, Any]) -> dict[str, str]:
-    """The API server takes text only, so does local mode: a number that YAML has read may not be what was written."""
+    """Only text is accepted, as by the API server: a number that YAML has parsed may differ from the written one."""
     for key, value in data.items():
         if not isinstance(value, str):
             raise Stalled(

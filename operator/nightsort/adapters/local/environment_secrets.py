@@ -16,7 +16,7 @@ from nightsort.domain.reasons import Reason
 class EnvSecrets:
     """`documents` are Secrets as in manifests, with `stringData` or base64 in `data`; `environ` is the environment.
 
-    No label is asked for: the file and the environment are the user's own.
+    No label is required: the file and the environment are the user's own.
     """
 
     def __init__(self, documents: Iterable[Mapping[str, Any]], environ: Mapping[str, str]) -> None:
@@ -74,7 +74,7 @@ def variables(environ: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def value_of(document: Mapping[str, Any], ref: SecretRef) -> str | None:
-    """As the API server does, `stringData` goes before `data`."""
+    """The document's values; `stringData` takes precedence over `data`, as with the API server."""
     plain = (document.get("stringData") or {}).get(ref.key)
     if plain is not None:
         return text(plain, ref)

@@ -30,7 +30,7 @@ RECORDS = f"*/*/{RECORD}"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a file holds: how often it was written, marks of the spec that the run began with, and the status."""
+    """A file's content: the number of its writes, marks of the spec that the run began with, and the status."""
 
     version: int
     spec: Mapping[str, str]
@@ -39,10 +39,10 @@ class Entry:
 
 @contextmanager
 def opened(directory: Path, resources: Iterable[Resource], *, anew: bool = False) -> Iterator[FileLedger]:
-    """The ledger of these resources, while no other process has it; `anew` forgets all earlier runs.
+    """The ledger of these resources, locked against other processes; `anew` forgets all earlier runs.
 
     Raises:
-        Stalled: another process has it, or a run goes on whose spec was another.
+        Stalled: another process has the lock, or an unfinished run had another spec.
     """
     with kept_by_one(directory):
         ledger = FileLedger(directory, resources)
@@ -53,25 +53,25 @@ def opened(directory: Path, resources: Iterable[Resource], *, anew: bool = False
 
 
 class FileLedger:
-    """Specs come from the manifests, statuses from the files; a resource that has no manifest is gone."""
+    """Specs come from the manifests, statuses from the files; a resource without a manifest is gone."""
 
     def __init__(self, directory: Path, resources: Iterable[Resource]) -> None:
         self.resources = {resource.meta.key: resource for resource in resources}
         self._directory = directory
         self._writing = Lock()
-        """Other processes are kept out by the lock of the directory; held from a look to the write that rests on it."""
+        """The directory's lock keeps other processes out, from a read to the write that depends on it."""
 
     def clear(self) -> None:
         for folder in {path.parent for name in (RECORD, COPY) for path in self._directory.glob(f"*/*/{name}")}:
             forget(folder)
 
     def begin(self) -> None:
-        """What decides what is bought may not change once a batch was bought, here as in the cluster.
+        """Refuses changed fields that decide what is bought, once a batch was bought, as in the cluster.
 
-        A run that has not come so far begins anew, with the manifest as it is now: nothing would be paid twice.
+        A run without any batch begins anew with the present manifest: nothing would be paid twice.
 
         Raises:
-            Stalled: it has changed.
+            Stalled: such a field has changed.
         """
         for resource in self.resources.values():
             entry = self._read(resource.meta)
@@ -118,7 +118,7 @@ class FileLedger:
         return [resource for resource in found if resource and resource.status.completion_time is None]
 
     async def remove(self, meta: Meta) -> None:
-        """Forgets the resource and what was kept of it."""
+        """Forgets the resource and everything kept for it."""
         now = await self.load(meta)
         if now is None:
             raise Gone(meta.key)
@@ -182,7 +182,7 @@ class FileLedger:
         return replace(meta, resource_version=str(version))
 
     def _all_batches(self) -> set[str]:
-        """Of every resource that ever worked in this directory, its manifest being at hand or not."""
+        """Batches of every resource that ever ran in this directory, even without its manifest."""
         paths = sorted(path for path in self._directory.glob(RECORDS) if path.is_file())
         return {batch for path in paths for batch in batch_ids(parsed(path, read_if_there(path) or b"").status)}
 
@@ -194,7 +194,7 @@ class FileLedger:
 
 
 def forget(folder: Path) -> None:
-    """Removes what is kept of a resource, the record last: nothing that is left is taken for a run's without it."""
+    """Removes the files of a resource, the record last: without it, leftovers are not taken for those of a run."""
     remove(folder, [*folder.glob(LONG_IDS.format("*")), folder / COPY, folder / RECORD])
 
 
@@ -210,7 +210,7 @@ def parsed(path: Path, content: bytes) -> Entry:
 
 
 def marks(spec: Spec) -> dict[str, str]:
-    """A digest of each field that may not change; not the field itself, which may hold tickets.
+    """A digest of each immutable field; not the field itself, which may hold tickets.
 
     Defaults are left out, so that a later version with further fields finds the same.
     """

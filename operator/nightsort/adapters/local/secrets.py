@@ -10,14 +10,14 @@ from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 
 MOST_BYTES = 4096
-"""A key has about a hundred characters; the file is read where it must not take long."""
+"""A key has about a hundred characters; the file is read where a read must be quick."""
 
 
 def key_in(path: Path) -> str:
-    """The key as the file has it now, without the blanks around it.
+    """The key in the file at this moment, without surrounding blanks.
 
     Raises:
-        Stalled: there is none; it goes on when there is.
+        Stalled: there is none; the run goes on when there is one.
     """
     try:
         content = beginning_of(path)
@@ -34,7 +34,7 @@ def key_in(path: Path) -> str:
 
 
 def beginning_of(path: Path) -> bytes | None:
-    """Up to one byte more than a key may have; None for what is no file, such as a pipe, which nobody waits for."""
+    """Up to one byte more than a key may have; None for a path that is no file, such as a pipe, which could block."""
     with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         return file.read(MOST_BYTES + 1) if S_ISREG(os.fstat(file.fileno()).st_mode) else None
 

@@ -1,7 +1,7 @@
-"""The state of `nightsort classify`: one SQLite file, that one process at a time works in.
+"""The state of `nightsort classify`: one SQLite file, used by one process at a time.
 
 A commit is on the disk when it returns (write-ahead log, synchronous=FULL): after a kill at any instruction the file
-has what was committed, and nothing else.
+has exactly what was committed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from nightsort.domain.reasons import Reason
 from nightsort.system.files import flush_directory, make_folder
 
 VERSION = 1
-"""Of the tables. A later version reads what an earlier one has written, and not the other way round."""
+"""Version of the tables. A later version reads the files of earlier ones, and not the other way round."""
 BUSY_SECONDS = 10.0
-"""How long a program that looks into the file, such as a database browser, is waited for."""
+"""Seconds to wait for a program that has the file open, such as a database browser."""
 IGNORED = "# What nightsort remembers; it belongs to this folder and not into a repository.\n*\n"
 TABLES = """
 CREATE TABLE settings (
@@ -86,7 +86,7 @@ CREATE TABLE outputs (
 
 
 class State:
-    """The file while it is open. Whoever asks from several threads is served one after the other."""
+    """The open file. Callers in several threads are served one after the other."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
@@ -94,20 +94,20 @@ class State:
         self._lock = RLock()
 
     def rows(self, statement: str, values: Sequence[object] | dict[str, object] = ()) -> list[tuple[Any, ...]]:
-        """What a statement selects; a statement that changes something is committed.
+        """The rows that a statement selects; a statement that changes something is committed.
 
         Raises:
-            Stalled: the file cannot be read or written, by the name of what is in the way.
+            Stalled: the file cannot be read or written; the message names the cause.
         """
         with self._lock, translated(self.path):
             return self._connection.execute(statement, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it, durably, or nothing.
+        """Runs all of it durably, or nothing.
 
         Raises:
-            Stalled: as `rows`.
+            Stalled: as in `rows`.
         """
         with self._lock, translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
@@ -122,7 +122,7 @@ class State:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """The library's errors as one that says what to do."""
+    """Translates the library's errors into one that says what to do."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -140,10 +140,10 @@ def translated(path: Path) -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path, work: str) -> Iterator[State]:
-    """The state, made if it is missing, while no other process has it. `work` tells others what is done meanwhile.
+    """The state, made if it is missing, locked against other processes. `work` tells them what this one does.
 
     Raises:
-        Stalled: another process has it, it was written by a newer version, or it cannot be read or written.
+        Stalled: another process has the lock, a newer version wrote it, or it cannot be read or written.
     """
     with kept_by_one(path, work), translated(path):
         make_private(path)
@@ -157,7 +157,7 @@ def opened(path: Path, work: str) -> Iterator[State]:
 
 
 def make_private(path: Path) -> None:
-    """Its tickets are for its owner alone, and so are the files that SQLite keeps beside it."""
+    """Gives access to the owner alone, since it has tickets; the same for the files that SQLite keeps beside it."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     except OSError as error:
@@ -188,7 +188,7 @@ def lay_out(state: State) -> None:
 
 @contextmanager
 def kept_by_one(path: Path, work: str) -> Iterator[None]:
-    """Keeps other processes out of the state; the kernel lets go when ours ends, however it ends."""
+    """Keeps other processes out of the state; the kernel releases the lock when ours ends, however it ends."""
     lock = path.with_suffix(".lock")
     try:
         make_folder(path.parent)
@@ -214,7 +214,7 @@ def kept_by_one(path: Path, work: str) -> Iterator[None]:
 
 
 def worker(file: TextIO) -> str:
-    """Who has the lock, as it has written there."""
+    """The process that has the lock, by its own note in the file."""
     try:
         file.seek(0)
         told = json.load(file)

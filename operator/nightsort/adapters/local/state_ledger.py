@@ -21,7 +21,7 @@ NAMESPACE = "default"
 
 
 class StateLedger:
-    """Implements `ports.Ledger`. A run's spec is what it began with, whatever the command line says later."""
+    """Implements `ports.Ledger`. A run keeps the spec that it began with, whatever the command line says later."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -75,7 +75,7 @@ class StateLedger:
         return [each for each in map(self._resource, found) if each.status.completion_time is None]
 
     def add(self, meta: Meta, spec: Spec, file: str, *, simulated: bool = False) -> Resource:
-        """Makes a run of which nothing was bought yet."""
+        """Makes a run without any batch yet."""
         words = spec.model_dump_json(by_alias=True, exclude_defaults=True)
         self._state.rows(
             "INSERT INTO runs (uid, name, file, began_at, simulated, spec) VALUES (?, ?, ?, ?, ?, ?)",
@@ -129,7 +129,7 @@ class StateLedger:
         self.forget(meta.uid)
 
     def forget(self, uid: str) -> None:
-        """As if the run had never begun. Labels stay."""
+        """Removes the run as if it had never begun. Labels stay."""
         with self._state.transaction() as connection:
             for table, column in (("runs", "uid"), ("run_tickets", "run"), ("long_ids", "run")):
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (uid,))  # noqa: S608 - names of ours

@@ -10,9 +10,9 @@ from nightsort.api.status import rfc3339
 from nightsort.domain.answer import Row
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 
-# What has a category is final: a row without one does not replace it. A ticket that the run has not asked about has no
-# mark of what its answer depends on, so that nothing is stored of it. The index is named, since SQLite would look
-# through all tickets of the run for each row.
+# A row with a category is final: a row without one does not replace it. A ticket that the run has not sent has no
+# digest of its question, so nothing is stored for it. The index is named, since SQLite would otherwise search
+# all tickets of the run for each row.
 PUT = """
 INSERT INTO labels
 SELECT t.id, t.text, t.settings, r.file, :category, :verdict, :reason, :model, :batch_id, :classified_at,

@@ -1,4 +1,4 @@
-"""Tickets that wait in the state of `nightsort classify`: those of a run, or those that a run is to be made of."""
+"""Tickets that wait in the state of `nightsort classify`: those of a run, or those for a new run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIELDS = msgspec.json.Decoder(dict[str, str])
 
 @dataclass(frozen=True, slots=True)
 class StateTickets:
-    """Implements `ports.Source`. Nobody changes what is kept: a position says where a ticket stands.
+    """Implements `ports.Source`. Nobody changes the kept tickets: a position identifies a ticket.
 
     `origin` is the part of a statement that names the tickets, with a parameter `:run`.
     """
@@ -33,7 +33,7 @@ class StateTickets:
 
     @classmethod
     def to_be_asked(cls, state: State) -> StateTickets:
-        """Those that a census has found to be neither answered nor under way."""
+        """Tickets that a census has found to be neither answered nor in progress."""
         return cls(state, "temp.present WHERE fresh AND :run = ''")
 
     async def check(self) -> Sequence[str]:

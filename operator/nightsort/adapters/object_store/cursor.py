@@ -1,4 +1,4 @@
-"""Places in the objects of a folder: behind which ticket to go on, and whether it is still there."""
+"""Places in the objects of a folder: the ticket after which to go on, and whether it is still there."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MOST_NUMBER = 10**12
 
 
 class Cursor(NamedTuple):
-    """Behind which ticket to go on: an object's name in the folder, and the number of its line or entry.
+    """The ticket after which to go on: an object's name in the folder, and the number of its line or entry.
 
-    `trail` is that of the object's tickets up to there; an older version's cursor has none.
+    `trail` is a digest of the object's tickets up to there; an older version's cursor has none.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Cursor(NamedTuple):
     def of(cls, text: str) -> Cursor:
         """
         Raises:
-            SourceChanged: it is none that was ever written.
+            SourceChanged: no version has ever written such a cursor.
         """
         try:
             number, name, trail = msgspec.json.decode(text, type=tuple[int, str, str])
@@ -40,7 +40,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def of_before(cls, text: str) -> Cursor:
-        """As an older version has written it."""
+        """The form that an older version has written."""
         try:
             number, name = msgspec.json.decode(text, type=tuple[int, str])
         except (ValueError, msgspec.MsgspecError, RecursionError):
@@ -61,10 +61,10 @@ class Cursor(NamedTuple):
         return self.name, self.number
 
     def hold(self, there: Cursor) -> None:
-        """Holds the first ticket that is not in front of the cursor against it.
+        """Compares the first ticket that is not in front of the cursor with it.
 
         Raises:
-            SourceChanged: it is another one, or those in front of it are others.
+            SourceChanged: it is a different one, or the tickets in front of it differ.
         """
         if there.place != self.place or self.trail not in ("", there.trail):
             raise self.changed()
@@ -75,5 +75,5 @@ class Cursor(NamedTuple):
 
 @lru_cache(maxsize=8)
 def in_json(name: str) -> str:
-    """Kept, since thousands of tickets that follow each other stand in the same object."""
+    """Cached, since thousands of consecutive tickets are in the same object."""
     return json.dumps(name, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What an object store's error means for a run. Messages carry no name of a host, no body and no part of a Secret."""
+"""Translates an object store's errors. Messages carry no name of a host, no body and no part of a Secret."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from nightsort.domain.reasons import Reason
 ILLEGAL = re.compile(r'(?:segment|path): "((?:[^"\\]|\\.)*+)"')
 MOST_NAME_CHARS = 64
 MOST_SAID_CHARS = 10_000
-"""Of the library's words that are looked at: they have the store's whole answer at their end."""
+"""Characters of the library's text that are read: the store's whole answer is at its end."""
 STATUS = re.compile(r"status code: (\d{3})")
-"""Only some calls have an exception of their own for each status; all of them tell it in their text."""
+"""Only some calls have an exception of their own for each status; all of them have the status in their text."""
 TIME_CURES = frozenset({408, 425, 429})
 
 
 def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> Interruption:
-    """The error as the flow knows it. `place` begins the message, `rights` says what the credentials must allow."""
+    """The error in the flow's terms. `place` begins the message, `rights` says what the credentials must allow."""
     said = str(error)[:MOST_SAID_CHARS]
-    if isinstance(error, (InvalidPathError, ValueError)):  # of a name; the library takes fewer than stores do
+    if isinstance(error, (InvalidPathError, ValueError)):  # an invalid name; the library accepts fewer than stores do
         return unusable_name(said, place)
     status = status_in(error)
     if isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or status in (401, 403):
@@ -45,7 +45,7 @@ def status_in(error: Exception) -> int:
 
 
 def unusable_name(said: str, place: str) -> Stalled:
-    """The library tells the name in its own escaped form, in some places."""
+    """The error for a name, which the library gives in its own escaped form in some places."""
     found = ILLEGAL.search(said)
     name = f" {found[1][:MOST_NAME_CHARS]!r}" if found else ""
     what = "a control character such as a tab, a part of dots or without a letter, or bytes that are no UTF-8"

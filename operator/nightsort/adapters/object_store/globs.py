@@ -1,4 +1,4 @@
-"""Patterns of names with * and ?, matched in one pass over the name whatever the pattern is.
+"""Patterns of names with * and ?, matched in one pass over the name, whatever the pattern.
 
 A regular expression of several stars backtracks: nine against a name of 48 characters held the process for 15 seconds.
 """
@@ -13,8 +13,8 @@ SEPARATOR = "/"
 class Glob:
     """* stands for any characters but a slash, ? for one of them; nothing else is special.
 
-    The places in the pattern up to which the name may have been read are the bits of one number: bit n says that the
-    first n signs are matched. Each character of the name takes one step, whatever stands before it.
+    The bits of one number are the places in the pattern that the name may have reached: bit n says that the first n
+    signs are matched. Each character of the name takes one step, whatever comes before it.
     """
 
     def __init__(self, pattern: str) -> None:

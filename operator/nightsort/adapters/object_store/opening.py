@@ -28,7 +28,7 @@ async def options_of(opening: Opening, ref: LocalObjectReference | None) -> Mapp
 
 
 def policy_of(opening: Opening) -> StorePolicy:
-    """Which stores resources may name. In local mode, file, machine and environment are the user's own."""
+    """The stores that resources may name. In local mode, file, machine and environment are the user's own."""
     settings, local = opening.settings, opening.local
     return StorePolicy(
         schemes=frozenset({"s3", "gs", "az"} | ({"file"} if local else set())),

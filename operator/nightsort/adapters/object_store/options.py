@@ -1,7 +1,7 @@
-"""Options of object stores as Secrets hold them: which there are, and which values could lead elsewhere.
+"""Options of object stores in Secrets: the known ones, and the values that could lead elsewhere.
 
-A store takes many more options, among them addresses and files of the operator's own machine. What is not listed here
-is refused, since whoever writes the Secret is not the administrator.
+A store takes many more options, among them addresses and files of the operator's own machine. An option that is not
+listed here is refused, since the author of the Secret is not the administrator.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ OPTIONS = {
 }
 PREFIXES = {"s3": ("aws_",), "gs": ("google_",), "az": ("azure_storage_", "azure_"), "file": ()}
 ALIASES = {"token": "session_token", "endpoint_url": "endpoint", "default_region": "region", "sas_key": "sas_token"}
-# Stricter than a URL may be: two readers of one text could take an odd one for different hosts.
+# Stricter than a URL may be: two parsers of one text could see different hosts in an odd one.
 ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?")
 ENDPOINT_REFUSED = (
     "the Secret's endpoint, or the address that its name stands for, is not among those that the operator's settings "
@@ -64,11 +64,11 @@ SHAPES = {"region": re.compile(r"[a-z0-9-]{1,64}"), "account_name": re.compile(r
 
 @dataclass(frozen=True, slots=True)
 class StorePolicy:
-    """Which stores resources may name.
+    """The stores that resources may name.
 
-    `buckets` are patterns such as `s3://support-*`, `endpoints` of hosts, with a port where they name one; without any,
-    only the clouds' own. `ambient`: resources without credentials use those of the operator's environment. `own`: the
-    machine is the user's, so that patterns stand for it as well.
+    `buckets` are patterns such as `s3://support-*`. `endpoints` are patterns of hosts, with a port where they name
+    one; without any, only the clouds' own are allowed. `ambient`: resources without credentials use those of the
+    operator's environment. `own`: the machine is the user's, so that patterns match it as well.
     """
 
     schemes: frozenset[str]
@@ -82,14 +82,14 @@ class StorePolicy:
         return any(fnmatchcase(f"{scheme}://{bucket}", pattern) for pattern in self.buckets)
 
     def allows_endpoint(self, url: str) -> bool:
-        """An address of IPv6 is compared in its brackets: of another, the end would look like a port."""
+        """IPv6 addresses are compared in their brackets: without them, the end would look like a port."""
         host, netloc, _ = parts_of(url)
         return is_allowed(host, self.endpoints, netloc, own=self.own)
 
     def leads_elsewhere(self, url: str) -> bool:
-        """Whether the name of an allowed endpoint stands for an address that is not allowed; may ask a name server.
+        """Whether the name of an allowed endpoint leads to an address that is not allowed; may ask a name server.
 
-        A name without an address is left to the store's own client, which tells what it means, or asks a proxy.
+        A name without an address is left to the store's own client, which reports it, or asks a proxy.
         """
         host, _, port = parts_of(url)
         listed = [*self.endpoints, *(each.removesuffix(f":{port}") for each in self.endpoints)]
@@ -111,9 +111,9 @@ def parts_of(url: str) -> tuple[str, str, int]:
 
 
 def checked(scheme: str, given: Mapping[str, str], policy: StorePolicy, refuse: Refuse) -> dict[str, str]:
-    """The options by their own names, none of which leads where the policy does not.
+    """The options by their own names; none of them leads to a place that the policy forbids.
 
-    Keys may be written as the cloud's environment variables are: AWS_ACCESS_KEY_ID is access_key_id.
+    Keys may be written like the cloud's environment variables: AWS_ACCESS_KEY_ID is access_key_id.
     """
     options = {named(scheme, key): value for key, value in given.items()}
     if unknown := sorted(set(options) - OPTIONS[scheme]):
@@ -147,9 +147,9 @@ def named(scheme: str, key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a store is opened with. Credentials that stand apart from the configuration are used alone.
+    """The settings to open a store with. Credentials apart from the configuration are used alone.
 
-    The library mixes its configuration with the environment's variables; no resource is to work with a part of the
+    The library mixes its configuration with the environment's variables; no resource may work with a part of the
     operator's own credentials.
     """
 
@@ -165,7 +165,7 @@ class Account:
 
 
 def account_of(scheme: str, options: Mapping[str, str], refuse: Refuse, *, ambient: bool) -> Account:
-    """Raises what `refuse` makes: credentials are missing, or are none."""
+    """Raises the error of `refuse`: credentials are missing or invalid."""
     account = {"s3": of_s3, "gs": of_google, "az": of_azure}[scheme](options, refuse)
     anonymous = options.get("skip_signature", "").lower() in ("true", "1")
     if not (account.complete or anonymous or ambient):
@@ -174,7 +174,7 @@ def account_of(scheme: str, options: Mapping[str, str], refuse: Refuse, *, ambie
 
 
 def of_s3(options: Mapping[str, str], refuse: Refuse) -> Account:
-    # Not every provider knows how to delete many objects in one request.
+    # Not every provider supports the deletion of many objects in one request.
     config = {"disable_bulk_delete": "true", **options}
     key, secret, token = (config.pop(name, None) for name in ("access_key_id", "secret_access_key", "session_token"))
     if not (key and secret):
@@ -184,7 +184,7 @@ def of_s3(options: Mapping[str, str], refuse: Refuse) -> Account:
 
 
 def of_google(options: Mapping[str, str], refuse: Refuse) -> Account:
-    """A Google key file is left with nothing that it could say of addresses."""
+    """Removes from a Google key file everything that could name addresses."""
     if "service_account_key" not in options:
         return Account(options)
     try:
@@ -205,7 +205,7 @@ def of_azure(options: Mapping[str, str], refuse: Refuse) -> Account:
     if key is None:
         return Account(config, {"sas_token": token}, complete=True)
     try:
-        base64.b64decode(key, validate=True)  # the library would not tell before its first call
+        base64.b64decode(key, validate=True)  # the library would not report it before its first call
     except binascii.Error:
         raise refuse("the Secret's account_key is not in base64", Reason.STORE_OPTION) from None
     return Account(config, {"access_key": key}, complete=True)

@@ -1,7 +1,7 @@
-"""Whose a folder of results is: an object in it names the resource, and stands as long as the results may.
+"""The owner of a folder of results: an object in it names the resource, and stays as long as the results may.
 
-A resource that is created anew under its name goes on with the folder. One of another namespace, whose name is the
-same, does not: each would replace the index and the summary of the other.
+A resource that is created anew under its name goes on with the folder. One of another namespace with the same name
+does not: each would replace the index and the summary of the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_BYTES = 4096
 
 
 class FolderOwner:
-    """All calls block, as those of the folder."""
+    """All calls block, like those of the folder."""
 
     def __init__(self, folder: Folder, owner: Meta) -> None:
         self._folder = folder
@@ -31,12 +31,12 @@ class FolderOwner:
         """Takes the folder for the resource, unless it has it already.
 
         Raises:
-            Stalled: another one has it.
+            Stalled: another resource has it.
         """
         for _ in range(TRIES):
             if self.hold():
                 return
-            # Whoever has it is seen by the next look, also where the store let both put their mark.
+            # The next read shows the owner, even if the store let both write their mark.
             self._folder.create(OWNER, readable(self._mark).encode())
         raise Waiting(
             f"{self._folder.place}: the object {OWNER} is being changed by somebody else",
@@ -44,10 +44,10 @@ class FolderOwner:
         )
 
     def hold(self) -> bool:
-        """Whether the folder is this resource's already; not where it is nobody's.
+        """Whether the folder is this resource's already; not where it has no owner.
 
         Raises:
-            Stalled: another one has it.
+            Stalled: another resource has it.
         """
         file = self._folder.read(OWNER)
         if file is None:
@@ -65,7 +65,7 @@ class FolderOwner:
 
 
 def parsed(content: bytes) -> dict[str, str] | None:
-    """What is in a mark; None where it is none."""
+    """The content of a mark; None where it is none."""
     try:
         found = json.loads(content)
         return {key: str(found[key]) for key in ("kind", "namespace", "name")}

@@ -1,7 +1,7 @@
-"""Rows as files in object storage, under `<url>/<resource>/`: one for each batch, and one for what was never sent.
+"""Rows as files in object storage, under `<url>/<resource>/`: one for each batch, and one for unsent tickets.
 
-A write is done again after a crash, and an object is only ever replaced whole. So an object's name comes from the run
-and the batch, and what a write brings replaces what its object has of the same tickets.
+A write is repeated after a crash, and an object is only ever replaced whole. So an object's name comes from the run
+and the batch, and a write replaces the rows of the same tickets in its object.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class Piece:
-    """Rows of one batch on their way into its object, on disk when they are many."""
+    """Rows of one batch on their way into its object, on disk when there are many."""
 
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed by __exit__
@@ -85,7 +85,7 @@ class ObjectRows:
         *,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
-        """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
+        """Raises Stalled or Rejected when the policy does not allow the URL; connects to nothing yet."""
         self._url = f"{results.url.rstrip('/')}/{owner.name}/"
         self._folder = Folder(self._url, options, policy, place=PLACE, rights=RIGHTS, make=True)
         self._owner = FolderOwner(self._folder, owner)
@@ -95,7 +95,7 @@ class ObjectRows:
         self._unsent = self._name_of(None)
 
     async def check(self, rehearsal: Rehearsal) -> None:
-        """Looks whose the folder is, and rehearses a write: an empty object is put, read, listed and deleted."""
+        """Checks the folder's owner, and rehearses a write: an empty object is put, read, listed and deleted."""
         await self._in_thread(self._rehearse)
 
     async def claim(self) -> None:
@@ -126,16 +126,16 @@ class ObjectRows:
         self._folder.delete_if_allowed(PROBE)
 
     def _store(self, piece: Piece) -> None:
-        """The batch's object first: until a crash between the two is made good, a ticket is there twice, not lost."""
+        """The batch's object first: until a crash between the two is repaired, a ticket is there twice, not lost."""
         name = self._name_of(piece.batch_id)
         self._replace(name, piece.ids, piece.blocks())
         if name != self._unsent and any(ticket_id in piece.ids for ticket_id, _ in self._records(self._unsent)):
             self._replace(self._unsent, piece.ids, ())
 
     def _replace(self, name: str, ids: set[str], fresh: Iterable[bytes]) -> None:
-        """Puts the object with these rows, and with what it has of other tickets.
+        """Puts the object with these rows, and with its rows of other tickets.
 
-        That is read to its end before anything is put: the library cannot do both at once.
+        The old object is read to its end before anything is put: the library cannot do both at once.
         """
         with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as others:
             others.write(self._form.header.encode())

@@ -44,9 +44,9 @@ RIGHTS = "list the bucket and read its objects"
 FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
 MOST_OBJECTS = 50_000
 MOST_TICKETS = 5_000_000
-"""80 MB for the time of the check. An archive of a few megabytes may hold a billion short ones."""
+"""Ids: 80 MB during the check. An archive of a few megabytes may hold a billion short ones."""
 PAGE_CHARS = 8_000_000
-"""Bounds the memory of a page where tickets are long."""
+"""Characters: bounds the memory of a page where tickets are long."""
 WILDCARD = re.compile(r"[*?]")
 CHUNK_BYTES = 256 * 1024
 
@@ -54,9 +54,9 @@ CHUNK_BYTES = 256 * 1024
 class ObjectTickets:
     """Implements `ports.Source`; the objects are listed and read anew by each call.
 
-    `fields` are those that the template names. To tell that ids are unique takes 16 bytes for each ticket, for the time
-    of the check. Reading goes on behind a cursor by skipping tickets of its object, of which it reads the ids, to see
-    that they are the same: many objects resume faster than one.
+    `fields` are those that the template names. The check for unique ids takes 16 bytes for each ticket, while it lasts.
+    Reading goes on behind a cursor by skipping tickets of its object; their ids are read, to check that they are the
+    same: many objects resume faster than one.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ObjectTickets:
         *,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
-        """Raises Stalled or Rejected when the policy does not allow what is named; connects to nothing yet."""
+        """Raises Stalled or Rejected when the policy does not allow the URL; connects to nothing yet."""
         folder, self._pattern = split(source.url)
         refuse_control_characters(self._pattern, PLACE)
         self._folder = Folder(folder, options, policy, place=PLACE, rights=RIGHTS)
@@ -80,10 +80,10 @@ class ObjectTickets:
         self._empty: dict[str, None] = {}
 
     async def check(self) -> Sequence[str]:
-        """Says which of the objects have 0 bytes.
+        """Remarks: which of the objects have 0 bytes.
 
         Raises:
-            Waiting: no object is there, or the store is away. Stalled: what is there cannot be used.
+            Waiting: there is no object, or the store cannot be reached. Stalled: an object cannot be used.
         """
         self._empty.clear()
         self._count = await self._in_thread(self._check)
@@ -93,7 +93,7 @@ class ObjectTickets:
         return (f"{PLACE}, object {next(iter(self._empty))}{more}: {EMPTY}",)
 
     async def count(self) -> int:
-        """What the check has counted, else by reading everything."""
+        """The check's count, else a count by reading everything."""
         if self._count is None:
             self._count = await self._in_thread(lambda: sum(1 for _ in self._entries()))
         return self._count
@@ -133,7 +133,7 @@ class ObjectTickets:
             raise self._invalid(str(invalid)) from None
 
     def _twice(self, digest: bytes) -> Interruption:
-        """Says where an id stands that was seen twice, by reading again."""
+        """Finds the places of an id that was seen twice, by reading again."""
         first: str | None = None
         for name, entry in self._entries():
             ticket_id = entry.fields["id"]
@@ -171,7 +171,7 @@ class ObjectTickets:
             raise last.changed()
 
     def _behind(self, last: Cursor | None) -> Iterator[tuple[Cursor, Entry]]:
-        """The tickets behind a cursor, once those up to it were seen to be the same."""
+        """The tickets behind a cursor, once those up to it have proved to be the same."""
         name, trail = "", NO_TRAIL
         for entry_name, entry in self._entries(last):
             trail = further(trail if entry_name == name else NO_TRAIL, entry.fields["id"])
@@ -186,7 +186,7 @@ class ObjectTickets:
             raise last.changed()
 
     def _fields_of(self, entry: Entry) -> Mapping[str, str]:
-        """The id is a field only where the template asks for it."""
+        """The ticket; its id is a field only where the template names it."""
         return {name: text for name, text in entry.fields.items() if name != "id" or name in self._fields}
 
     def _find(self, wanted: set[str]) -> Sequence[Ticket]:
@@ -200,7 +200,7 @@ class ObjectTickets:
         return found
 
     def _entries(self, last: Cursor | None = None) -> Iterator[tuple[str, Entry]]:
-        """The tickets with their objects' names, from the object of a cursor on; every id by itself is in order."""
+        """The tickets with their objects' names, from the object of a cursor on; each single id is valid."""
         for name in self._names():
             if last is not None and name < last.name:
                 continue
@@ -210,12 +210,12 @@ class ObjectTickets:
                 yield name, entry
 
     def _names(self) -> list[str]:
-        """In the order of their characters' codes, which no change of locale or store changes."""
+        """Names in the order of their characters' codes, which no change of locale or store changes."""
         if not WILDCARD.search(self._pattern):
             return [self._checked_name(self._pattern)]
         literal = WILDCARD.split(self._pattern)[0]
         names = []
-        # Listing starts short of the literal beginning, since what is equal to it could match too.
+        # Listing starts just before the literal beginning, since a name equal to it could match too.
         for name, _ in self._folder.names(after=literal[:-1]):
             if self._glob.fits(name):
                 names.append(self._checked_name(name))
@@ -251,7 +251,7 @@ class ObjectTickets:
                 raise self._not_utf8(name) from None
 
     def _not_utf8(self, name: str) -> Interruption:
-        """Says in which line, by reading again."""
+        """The error with the line number, which is found by reading again."""
         file = self._folder.read(name)
         if file is None:
             return self._missing()
@@ -282,7 +282,7 @@ def place(name: str, entry: Entry) -> str:
 
 
 def split(url: str) -> tuple[str, str]:
-    """The folder before the first wildcard, as a URL, and what is to match below it."""
+    """The folder before the first wildcard, as a URL, and the pattern to match below it."""
     literal = WILDCARD.split(url)[0]
     at = literal.rindex("/") + 1
     return url[:at], url[at:]

@@ -1,6 +1,6 @@
-"""Folders of object stores: which are allowed, how they are opened, and how their objects are listed, read and put.
+"""Folders of object stores: the policy, opening, and the listing, reading and putting of objects.
 
-All calls block; they are for threads. The only door to obstore, with `object_errors`.
+All calls block; they are for threads. Only this module and `object_errors` use obstore.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ PART_BYTES = 8 * 1024 * 1024
 """A cloud takes at most 10,000 parts of an object, which gives 80 GB."""
 PARTS_AT_ONCE = 2
 MOST_LISTED = 1_000_000
-"""Objects of a folder that are looked through, a thousand in an answer: a server may list without an end."""
+"""Objects of a folder that are listed, a thousand in an answer: a server may list without an end."""
 UNKNOWN_REQUEST = 501
-# A body may be read slowly, so the whole may take long; silence may not.
+# The whole transfer may take long, since a body may be read slowly; silence may not.
 CLIENT: ClientConfig = {
     "connect_timeout": timedelta(seconds=10),
     "read_timeout": timedelta(seconds=60),
@@ -63,7 +63,7 @@ class Folder:
         """`url` is scheme, bucket and folder; `rights` says what the credentials must allow. Connects to nothing yet.
 
         Raises:
-            Rejected: the URL can never work here. Stalled: the policy does not allow it, or an option cannot be used.
+            Rejected: the URL can never work here. Stalled: the policy forbids it, or an option cannot be used.
         """
         self.scheme, _, rest = url.partition("://")
         self._bucket, _, path = rest.partition("/")
@@ -96,7 +96,7 @@ class Folder:
         """Names and sizes in bytes, in no order; those up to `after` may be left out.
 
         Raises:
-            Stalled: there are more than anybody should look through.
+            Stalled: the folder has more objects than may be listed.
         """
         listed = 0
         with self._translated(), suppress(FileNotFoundError):
@@ -110,7 +110,7 @@ class Folder:
                     yield found["path"], found["size"]
 
     def size(self, name: str) -> int | None:
-        """In bytes; None when there is no such object."""
+        """Its size in bytes; None when there is no such object."""
         with self._translated():
             try:
                 return obstore.head(self._store(), name)["size"]
@@ -118,7 +118,7 @@ class Folder:
                 return None
 
     def read(self, name: str) -> io.BufferedReader | None:
-        """The object from its start, streamed; None when there is none. Reading raises what this raises."""
+        """The object from its start, streamed; None when there is none. Reading raises the same errors as this."""
         with self._translated():
             try:
                 chunks = iter(obstore.get(self._store(), name).stream(min_chunk_size=READ_BYTES))
@@ -127,7 +127,7 @@ class Folder:
         return io.BufferedReader(Download(self._guarded(chunks)), READ_BYTES)
 
     def put(self, name: str, content: bytes | Iterable[bytes]) -> None:
-        """Replaces the object whole: until the last byte is there, readers see the one before."""
+        """Replaces the object whole: until the last byte is there, readers see the former one."""
         with self._translated():
             whole = content if isinstance(content, bytes) else iter(content)
             obstore.put(self._store(), name, whole, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
@@ -135,9 +135,9 @@ class Folder:
             self._flush(name)
 
     def create(self, name: str, content: bytes) -> bool:
-        """Makes an object that is not there yet; whether it did. What is there is left alone.
+        """Makes a new object; returns whether it did. An existing one is left alone.
 
-        Stores that know no such request, or do not heed it, replace what came since somebody looked.
+        Stores that do not support such a request, or ignore it, replace an object that came since the check.
         """
         with self._translated():
             try:
@@ -153,7 +153,7 @@ class Folder:
         return True
 
     def _flush(self, name: str) -> None:
-        """A cloud has an object when it says so; a local disk has a file once it and its directories are flushed."""
+        """Flushes a file and its directories on a local disk; a cloud has an object when it says so."""
         try:
             flush_file(Path(f"/{self.path}", name))
         except OSError as error:
@@ -177,7 +177,7 @@ class Folder:
             raise interruption(error, self.place, self.scheme, rights=self._rights) from None
 
     def _store(self) -> Store:
-        """The library resolves names itself, so that they can only be checked right before each call."""
+        """Checks the addresses right before each call, since the library resolves names itself."""
         endpoint = self._options.get("endpoint")
         if endpoint is not None and self._policy.leads_elsewhere(endpoint):
             raise self.stalled(ENDPOINT_REFUSED, Reason.STORE_NOT_ALLOWED)
@@ -211,7 +211,7 @@ class Folder:
 
 
 def refuse_control_characters(path: str, place: str) -> None:
-    """Raises Rejected: the library takes no such name."""
+    """Raises Rejected: the library does not accept the name."""
     if CONTROL.search(path):
         raise Rejected(f"{place}: the URL has a control character, such as a tab", reason=Reason.INVALID_URL)
 

@@ -1,4 +1,4 @@
-"""What may be in the way of a database's work, and who moves next."""
+"""Obstacles to a database's work, and who acts next."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from nightsort.domain.reasons import Reason
 
 MESSAGE_CHARS = 300
 MOST_WORDS_CHARS = 10_000
-"""Of a driver's error, what is looked at: longer ones are no database's, or quote data."""
+"""Characters of a driver's error that are read: longer ones are no database's, or quote data."""
 REFUSAL_TRIES = 6
-"""Of what may pass by itself or not: so often it is waited for, about two minutes, before a person is asked."""
+"""Tries for an obstacle that may or may not pass by itself, about two minutes, before a person has to act."""
 
 
 @dataclass(frozen=True, slots=True)

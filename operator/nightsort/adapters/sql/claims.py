@@ -1,4 +1,4 @@
-"""Which ticket's label stands in which row, where a column takes ids for one that are not the same."""
+"""Remembers which ticket's label is in which row, for columns that take different ids for one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MOST_CLAIMS = 200_000
 
 
 class Claims:
-    """What this process has stored, so that no row gets the label of another ticket of its run.
+    """Labels that this process has stored, so that no row gets the label of another ticket of its run.
 
-    All ids that are known before a purchase are held against each other then; this is for those that come later, and
-    knows the last MOST_CLAIMS labels, as hashes. A restart forgets them.
+    Ids that are known before a purchase are compared with each other then; this is for later ids, and keeps the last
+    MOST_CLAIMS labels, as hashes. A restart forgets them.
     """
 
     def __init__(self, most: int = MOST_CLAIMS) -> None:
@@ -21,7 +21,7 @@ class Claims:
         self._lock = Lock()
 
     def claim(self, place: str, row: Sequence[str], ticket_id: str) -> bool:
-        """Whether the row may have this ticket's label: no other ticket's is there. `place` is a run and its table."""
+        """Whether the row may have this ticket's label: it has no other ticket's. `place` is a run and its table."""
         key, owner = hash((place, *row)), hash(ticket_id)
         with self._lock:
             if self._owners.setdefault(key, owner) != owner:

@@ -1,7 +1,7 @@
-"""Connections that go to addresses which were held against the list of allowed hosts, and to no other.
+"""Connections only to addresses that were checked against the list of allowed hosts.
 
-A name that is resolved once for the check and once more by the driver could lead elsewhere the second time. TLS still
-checks the name of the URL. What comes after the resolver, up to the end of the login, has one deadline.
+A name that is resolved once for the check and again by the driver could lead elsewhere the second time. TLS still
+checks the name of the URL. The steps after the resolver, up to the end of the login, share one deadline.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from nightsort.adapters.sql.postgresql_login import logged_in
 from nightsort.adapters.sql.rows import ANSWER_BYTES
 
 Addresses = Callable[[str, int], list[str]]
-"""What may be connected to for a host and a port; raises OSError and HostNotAllowed."""
+"""The addresses for a host and a port; raises OSError and HostNotAllowed."""
 PORTS = {"postgresql": 5432, "mysql": 3306}
 
 
 def pin(engine: sa.Engine, family: str, addresses: Addresses, call: Call, seconds: float) -> None:
-    """Lets an engine connect to checked addresses alone, within so many seconds, and gives the call its line.
+    """Lets an engine connect to checked addresses alone, within this many seconds, and gives each call its line.
 
     Connecting raises what `addresses` raises, and TimeoutError.
     """
@@ -52,9 +52,9 @@ def postgresql_connection(
 
 
 def pinned(arguments: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
-    """libpq's `host`, whose certificate is checked, and `hostaddr`, which is connected to, for each address.
+    """libpq's `host`, whose certificate is checked, and `hostaddr`, the address to connect to, for each address.
 
-    Without a host, libpq takes a socket of this machine, which the policy has allowed.
+    Without a host, libpq uses a socket of this machine, which the policy has allowed.
     """
     names: list[str] = []
     found: list[str] = []
@@ -62,7 +62,7 @@ def pinned(arguments: dict[str, Any], addresses: Addresses) -> dict[str, Any]:
     for name in filter(None, str(arguments.get("host") or "").split(",")):
         try:
             some = addresses(name, int(arguments.get("port") or PORTS["postgresql"]))
-        except OSError as error:  # as libpq does, the next one is tried
+        except OSError as error:  # the next one is tried, as in libpq
             failed = error
             continue
         names += [name] * len(some)
@@ -91,13 +91,13 @@ def mysql_connection(dialect: Any, arguments: dict[str, Any], addresses: Address
 
 
 def reached(found: Sequence[str], port: int, until: float) -> socket.socket:
-    """A connection to the first address that takes one; the same options as PyMySQL's own have.
+    """A connection to the first address that accepts one, with the same options as PyMySQL's own.
 
-    Each address may take an even share of the time that is left.
+    Each address may take an even share of the remaining time.
 
     Raises:
         TimeoutError: the last one has not answered.
-        pymysql.err.OperationalError: none takes a connection.
+        pymysql.err.OperationalError: none accepts a connection.
     """
     for place, address in enumerate(found):
         share = (until - time.monotonic()) / (len(found) - place)

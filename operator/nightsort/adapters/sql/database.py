@@ -1,4 +1,4 @@
-"""Connections to the databases of resources: which are allowed, how long they may take, and how statements are put."""
+"""Connections to the databases of resources: the policy, the time limits, and the running of statements."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ NO_ANSWERS = (
     ArithmeticError,
     RecursionError,
 )
-"""What drivers, and the library's first questions, make of packets and values that are none."""
+"""Exceptions of drivers, and of the library's first queries, for invalid packets and values."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabasePolicy:
-    """Which databases resources may name: schemes, and patterns of host names (`db.example.com`, `*.svc`, `*`).
+    """The databases that resources may name: schemes, and patterns of host names (`db.example.com`, `*.svc`, `*`).
 
-    A URL without a host means localhost. `own`: the machine is the user's, so that patterns stand for it as well.
+    A URL without a host means localhost. `own`: the machine is the user's, so that patterns match it as well.
     """
 
     schemes: frozenset[str]
@@ -89,13 +89,13 @@ class DatabasePolicy:
         return all(is_allowed(host, self.hosts, own=self.own) for host in hosts.split(","))
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """What to connect to for an allowed host. Raises HostNotAllowed, or OSError where there is nothing."""
+        """The addresses for an allowed host. Raises HostNotAllowed, or OSError where there are none."""
         return addresses(host, port, self.hosts, own=self.own, resolve=self.resolve)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a URL leads, without who goes there."""
+    """A URL's destination, without the user."""
 
     family: str
     host: str | None
@@ -112,7 +112,7 @@ class Address:
 
 
 class Database:
-    """One database that a resource names; every use has a connection of its own, and no connection outlives it.
+    """One database of a resource; every use has a connection of its own, and no connection outlives it.
 
     `place` begins every message, `rights` says what its user must be allowed to do.
     """
@@ -121,7 +121,7 @@ class Database:
         """Connects to nothing yet.
 
         Raises:
-            Stalled: the URL is none, or not one that the policy allows.
+            Stalled: the URL is invalid, or the policy does not allow it.
         """
         self.place = place
         self._rights = rights
@@ -151,7 +151,7 @@ class Database:
             ) from None
 
     def _hold_against(self, url: sa.URL, policy: DatabasePolicy) -> None:
-        """No message names a part of the URL: where it is badly quoted, any part may be the password's."""
+        """Names no part of the URL in a message: if it is badly quoted, any part may be the password's."""
         if not self.family or not policy.allows_scheme(self.family):
             allowed = ", ".join(sorted(policy.schemes))
             raise self.stalled(f"the URL's scheme is not allowed here; allowed: {allowed}", Reason.DATABASE_NOT_ALLOWED)
@@ -173,7 +173,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A read-only transaction, whatever the user's query would do."""
+        """A read-only transaction, whatever the user's query does."""
         if self.family == "sqlite" and not Path(self._name).exists():
             raise self.stalled("there is no such SQLite file", Reason.DATABASE_MISSING)
         with self._session(postgresql_readonly=True) as session:
@@ -190,11 +190,11 @@ class Database:
 
     @contextmanager
     def rehearsing(self) -> Iterator[Session]:
-        """As for writing, but nobody else ever sees what is written, which is taken back at the end of the block."""
+        """The same as for writing, but nobody else ever sees the writes; the end of the block rolls them back."""
         with self._session(commit=False) as session:
             limit_writes(session)
             if session.family == "postgresql":
-                session.run("SET CONSTRAINTS ALL IMMEDIATE")  # those that wait for the commit would never be heard
+                session.run("SET CONSTRAINTS ALL IMMEDIATE")  # deferred ones would never be checked
             yield session
 
     @contextmanager
@@ -236,7 +236,7 @@ class Database:
         except OSError:  # the name has no address now
             raise self._told(Diagnosis(UNREACHABLE)) from None
         except DBAPIError as error:
-            if self._is_late:  # while the library asked its first questions
+            if self._is_late:  # during the library's first queries
                 raise self._not_let_in() from None
             if self._is_flooded:
                 raise self._told(Diagnosis(STRANGER)) from None
@@ -269,7 +269,7 @@ class Database:
         )
 
     def _refused(self, error: Any, until: float) -> Diagnosis:
-        """Why there is no connection; until then, PostgreSQL may be asked once more."""
+        """The cause of a failed connection; for it PostgreSQL may be asked once more, until the deadline."""
         if self.family == "sqlite":
             return diagnosed(error, self.family, self._name)
         if self.family == "mysql":
@@ -285,7 +285,7 @@ class Database:
         return Diagnosis(cause, words=words)
 
     def _sqlstate(self, until: float) -> str | None:
-        """The code of the refusal, for which libpq connects once more, to a checked address again."""
+        """The code of the refusal, for which libpq connects once more, again to a checked address."""
         _, given = self._engine.dialect.create_connect_args(self._engine.url)
         options = dict(given)
         try:
@@ -309,7 +309,7 @@ class Database:
 
 
 def plain_options(options: Collection[str], url: sa.URL) -> str:
-    """Their names for a message, unless they may be a part of a password that is not quoted as it should be."""
+    """Their names for a message, unless they may be part of a badly quoted password."""
     if "@" in url.render_as_string(hide_password=True).partition("?")[2].replace("%40", "@"):
         return ""
     names = sorted(name for name in options if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{1,40}", name))
@@ -317,7 +317,7 @@ def plain_options(options: Collection[str], url: sa.URL) -> str:
 
 
 def resolve(name: str, available: Mapping[str, Any] | Sequence[str]) -> str | None:
-    """The column that is meant: spelled so, or the only one that differs in case."""
+    """The column of that spelling, or the only one that differs in case."""
     if name in available:
         return name
     alike = [each for each in available if each.lower() == name.lower()]

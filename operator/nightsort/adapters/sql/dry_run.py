@@ -1,4 +1,4 @@
-"""A write into the table of the results as it will be, in a transaction that is never committed."""
+"""Writes into the table of the results as a real run would, in a transaction that is never committed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def rehearse(transfer: Transfer, rehearsal: Rehearsal) -> None:
-    """Writes a row for each category and verdict, under ids of the source, and reads back; the caller takes it back.
+    """Writes a row for each category and verdict, under ids of the source, and reads back; the caller rolls it back.
 
     Raises:
         Stalled: a value does not fit, ids collide, an id has several rows, an Update would find no row to fill, or the
@@ -59,7 +59,7 @@ def labels_of(rehearsal: Rehearsal) -> list[Row]:
 
 
 def failures_of(rehearsal: Rehearsal) -> list[Row]:
-    """A row for each verdict that comes without a category."""
+    """A row for each verdict that has no category."""
     return [
         Row("", None, verdict, "api_error")
         if verdict.is_unsent
@@ -70,7 +70,7 @@ def failures_of(rehearsal: Rehearsal) -> list[Row]:
 
 
 def dealt(rows: Sequence[Row], ids: Sequence[str], at_least: int = 0) -> Iterator[list[Row]]:
-    """All the rows, some more than once where they are to be more, each under an id that no other of its part has."""
+    """All the rows, some repeated if more are needed, each under an id that no other row of its part has."""
     many = list(islice(cycle(rows), max(len(rows), at_least))) if rows else []
     for start in range(0, len(many), len(ids)):
         yield [replace(row, id=ticket_id) for ticket_id, row in zip(ids, many[start:], strict=False)]
@@ -83,10 +83,10 @@ def write(transfer: Transfer, rows: Sequence[Row]) -> None:
 
 
 def write_and_read_back(transfer: Transfer, labels: Sequence[Row]) -> None:
-    """A count of rows does not tell what became of them: a trigger may give the old row back.
+    """Reads back, since a count of rows proves nothing: a trigger may restore the old row.
 
     Raises:
-        Stalled: a label is not there afterwards.
+        Stalled: a label is missing afterwards.
     """
     transfer.clear()
     transfer.stage(labels)
@@ -105,9 +105,9 @@ def write_and_read_back(transfer: Transfer, labels: Sequence[Row]) -> None:
 def dropped_of(
     labels: Sequence[Row], before: dict[str, str | None], after: dict[str, str | None], *, leave: bool
 ) -> list[str]:
-    """Ids of labels that the table has not kept. It may spell them in its own way, as long as it tells them apart.
+    """Ids of labels that the table has not kept. It may change their spelling, as long as they stay different.
 
-    `leave`: rows may have left what can be seen, such as a view of those without a category.
+    `leave`: rows may have left the visible part, such as a view of rows without a category.
     """
     written: dict[str, set[str]] = {}
     for row in labels:
@@ -127,10 +127,10 @@ def dropped_of(
 
 
 def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequence[str]:
-    """Ids whose rows an Update fills: tickets' of those that are staged, else some of the table.
+    """Ids of rows that an Update fills: staged tickets' ids, else some of the table.
 
     Raises:
-        Stalled: no staged id has a row, or no row of the table is still to be filled.
+        Stalled: no staged id has a row, or no row of the table is left to be filled.
     """
     statements = transfer.statements
     if ids := staged_ids(transfer, statements.found(empty=True), most):
@@ -154,6 +154,6 @@ def fillable_ids(transfer: Transfer, rehearsal: Rehearsal, most: int) -> Sequenc
 
 
 def staged_ids(transfer: Transfer, statement: str, most: int) -> Sequence[str]:
-    """Each id once, however many rows have it."""
+    """Each id once, however many rows it has."""
     found = transfer.session.rows(f"{statement} LIMIT {most}", most)
     return list(dict.fromkeys(as_sent(each) for (each,) in found))

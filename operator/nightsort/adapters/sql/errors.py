@@ -1,4 +1,4 @@
-"""What a database's error means for a run. Messages carry no row, no URL and no part of either."""
+"""Translates a database's errors. Messages carry no row, no URL and no part of either."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from nightsort.domain.errors import Interruption, Waiting
 
 # By SQLSTATE, the longest prefix counts: https://www.postgresql.org/docs/current/errcodes-appendix.html
 POSTGRESQL = {
-    "08": REFUSED_FOR_NOW,  # said by a server, and so no failure of the connection
+    "08": REFUSED_FOR_NOW,  # said by a server, and therefore not a failed connection
     "57": INTERRUPTED,
     "53": INTERRUPTED,
     "58": INTERRUPTED,
@@ -43,7 +43,7 @@ POSTGRESQL = {
     "22": REFUSED,
     "23": REFUSED,
 }
-# The texts of these classes quote data, or are the user's own. All others speak of the statement and the server alone.
+# The texts of these classes quote data, or are the user's own. All others describe the statement and the server alone.
 POSTGRESQL_OF_DATA = ("22", "23", "P0")
 MYSQL = {
     **dict.fromkeys((1044, 1049), NO_DATABASE),
@@ -59,16 +59,16 @@ MYSQL = {
 MYSQL_OF_DATA = frozenset(
     {1169, 1291, 1365, 1367, 1411, 1416, 1425, 1441, 1465, 1525, 1582, 1586, 1644, 1690, 3140, 3141}
 )
-# In texts that are not known one by one, a value stands in quotation marks behind one of these words.
+# In texts that are not known one by one, a value is in quotation marks behind one of these words.
 VALUE_OF_MYSQL = re.compile(r"((?:value|entry|string|argument|expression)s?:? )(['\"]).*\2", re.IGNORECASE | re.DOTALL)
-# The last one that is named; what comes before may be the value. No name has more than 64 characters.
+# The last name in the text; anything before it may be the value. No name has more than 64 characters.
 COLUMN_OF_MYSQL = re.compile(r"\b[Cc]olumn (?:`[^`]{0,64}`\.){0,2}[`'](\w{1,64})[`']")
 # These texts hold no value.
 NAMED_BY_MYSQL = {
     **dict.fromkeys((1364, 3819), re.compile(r"(?:Field|Check constraint) '(\w{1,64})'")),
     **dict.fromkeys((1216, 1452, 4025), re.compile(r"\bCONSTRAINT (?:`[^`]{0,64}`\.){0,2}`(\w{1,64})`")),
 }
-# What comes behind it is the value.
+# The value comes behind it.
 COLUMN_OF_COPY = re.compile(r"^COPY \w+, line \d+, column (\w{1,64})(?=[:,])", re.MULTILINE)
 SQLITE = (
     (("database is locked", "database table is locked"), LOCKED),
@@ -82,14 +82,14 @@ SQLITE = (
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`detail` is ours, or the database's text where that is all there is; `words` are the database's own."""
+    """`detail` is ours, or the database's text where there is no other; `words` are the database's own."""
 
     cause: Cause
     detail: str = ""
     words: str = ""
 
     def told(self, place: str, rights: str, secrets: Collection[str | None]) -> Interruption:
-        """The error as the flow knows it; `secrets` are cut out of what is quoted."""
+        """The error in the flow's terms; `secrets` are cut out of quoted text."""
         words = sentence(self.words, secrets)
         message = self.cause.message.format(
             detail=" ".join(self.detail.split())[:MESSAGE_CHARS], said=f" ({words})" if words else "", rights=rights
@@ -100,7 +100,7 @@ class Diagnosis:
 
 
 def diagnosed(error: BaseException | None, family: str, database: str) -> Diagnosis:
-    """What an error of a statement means; the name of the database is left out of what is quoted."""
+    """The meaning of a statement's error; the database's name is left out of quoted text."""
     if isinstance(error, UnicodeError):
         return Diagnosis(NOT_TEXT)
     match family:
@@ -127,7 +127,7 @@ def of_postgresql(error: Any) -> Diagnosis:
 
 
 def of_libpq(error: Any) -> Diagnosis:
-    """A connection that was lost, or a value that psycopg cannot turn into Python's."""
+    """A lost connection, or a value that psycopg cannot convert to Python's."""
     kind = type(error).__name__
     lost = kind in ("OperationalError", "InterfaceError", "ConnectionTimeout")
     return Diagnosis(UNREACHABLE) if lost else Diagnosis(REFUSED, kind)
@@ -151,7 +151,7 @@ def of_mysql(error: Any, database: str) -> Diagnosis:
 
 
 def last_column(text: str) -> str | None:
-    """Looks from the end, so that no text is read more than a few times however often it speaks of columns."""
+    """Searches from the end, so that no text is read more than a few times, however often it names columns."""
     at = len(text)
     while (at := text.rfind("olumn ", 0, at)) > 0:
         if found := COLUMN_OF_MYSQL.match(text, at - 1):

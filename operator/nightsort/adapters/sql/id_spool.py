@@ -1,4 +1,4 @@
-"""Ids of tickets on disk, between a source and a database that is to look at all of them."""
+"""Ids of tickets on disk, between a source and a database that must check all of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class IdSpool:
         self._file.write(msgspec.json.encode(ids) + b"\n")
 
     def chunks(self) -> Iterator[Sequence[str]]:
-        """All of them, about so many at a time as one statement takes well."""
+        """All ids, in chunks of about the size that one statement handles well."""
         self._file.seek(0)
         chunk: list[str] = []
         for line in self._file:

@@ -1,4 +1,4 @@
-"""Ids of tickets in a database, as text and as what their column is compared with."""
+"""Ids of tickets in a database, as text and as the type that their column is compared with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def decimal(text: str) -> Decimal:
         raise ValueError(text) from None
 
 
-# What the first id is in Python decides how ids are compared. None: there is no row. MariaDB compares a number with
+# The Python type of the first id decides how ids are compared. None: there is no row. MariaDB compares a number with
 # text as floating point, which cannot tell large ids apart, and SQLite sorts all numbers before all text.
 ID_TYPES: dict[type, Callable[[str], object]] = {
     str: str,
@@ -32,7 +32,7 @@ ID_TYPES: dict[type, Callable[[str], object]] = {
 
 
 def checked(typed: Callable[[str], object]) -> Callable[[str], str]:
-    """PostgreSQL gives text without a type the column's own; it only must be of the kind."""
+    """PostgreSQL gives text without a type the column's own; the text must only be valid for that."""
 
     def as_given(text: str) -> str:
         typed(text)
@@ -51,11 +51,11 @@ def possible(typed: Callable[[str], object], ids: Sequence[str]) -> Iterator[obj
         try:
             yield typed(each)
         except ValueError:
-            continue  # the column's type has changed: this ticket is not there any more
+            continue  # the column's type has changed: this ticket does not exist any more
 
 
 def has_nul(family: str, column: str) -> str:
-    """The condition for an id that others' columns cannot hold: without the NUL it may be another ticket's."""
+    """The condition for an id that other columns cannot hold: without the NUL it may be another ticket's."""
     match family:
         case "sqlite":
             return f"INSTR(CAST({column} AS TEXT), CHAR(0)) > 0"

@@ -1,4 +1,4 @@
-"""Ids of tickets that are more than one column: the columns' texts as a JSON list."""
+"""Ids of tickets with several key columns: the columns' texts as a JSON list."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nightsort.adapters.sql.session import Session
 
 
 def joined(parts: Sequence[str]) -> str:
-    """The id of a ticket whose key columns have these texts; of one column its text as it is."""
+    """The id of a ticket whose key columns have these texts; a single column's text is the id itself."""
     return parts[0] if len(parts) == 1 else json.dumps(list(parts), ensure_ascii=False)
 
 
 def joined_key(session: Session, columns: Sequence[str]) -> str:
-    """The expression for the id of a row of `t`, whose columns these are; NULL where one of them is."""
+    """The expression for the id of a row of `t` with these key columns; NULL where one of them is."""
     names = [f"t.{session.quote(column)}" for column in columns]
     missing = " OR ".join(f"{name} IS NULL" for name in names)
     texts = ", ".join(f"CAST({name} AS {'CHAR' if session.family == 'mysql' else 'text'})" for name in names)
@@ -32,7 +32,7 @@ def parted(ticket_id: str, columns: int) -> tuple[str, ...]:
     """The text of each key column.
 
     Raises:
-        ValueError: the id is no list of so many texts.
+        ValueError: the id is no list of this many texts.
     """
     if columns == 1:
         return (ticket_id,)
@@ -43,7 +43,7 @@ def parted(ticket_id: str, columns: int) -> tuple[str, ...]:
 
 
 def is_list(ticket_id: str, columns: int) -> bool:
-    """Whether the id can be taken apart so."""
+    """Whether the id can be split into its parts."""
     try:
         parted(ticket_id, columns)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Finds the table that results go to, and holds it against what an Update or Upsert needs."""
+"""Finds the table of the results, and checks it for what an Update or Upsert needs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nightsort.domain.reasons import Reason
 
 Mode = Literal["Update", "Upsert"]
 Refusal = Callable[[str, Reason], Stalled]
-"""Makes an error of a message and a reason."""
+"""Makes an error from a message and a reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a resource names: a table, the columns that are the ticket's id, and the column of each other field."""
+    """The resource's words: a table, the columns that are the ticket's id, and the column of each other field."""
 
     table: str
     mode: Mode
@@ -30,7 +30,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What of a table is written: `keys` are the columns that are a ticket's id, `fields` the others by field."""
+    """The parts of a table that are written: `keys` are the id's columns, `fields` the others by field."""
 
     table: Table
     keys: tuple[Column, ...]
@@ -38,7 +38,7 @@ class Layout:
 
     @property
     def unique(self) -> bool:
-        """Whether a ticket can have no more than one row, by the database's own word."""
+        """Whether the database itself makes sure that a ticket has at most one row."""
         return self.table.is_unique(key.name for key in self.keys)
 
     @property
@@ -55,7 +55,7 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
     """The table and its columns; in mode Upsert a missing table is made.
 
     Raises:
-        Stalled: there is none that will do.
+        Stalled: there is no suitable one.
     """
     table = existing(session, wanted, stalled)
     if table is None and wanted.mode == "Upsert":
@@ -81,7 +81,7 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
 
 
 def existing(session: Session, wanted: Wanted, stalled: Refusal) -> Table | None:
-    """The table of that name, else the one that the name means where it stands without quotation marks.
+    """The table of exactly that name, else the one that the name means without quotation marks.
 
     Raises:
         Stalled: there is none, and others differ from the name in capitals alone.
@@ -119,7 +119,7 @@ def hold_against_mode(layout: Layout, wanted: Wanted, stalled: Refusal) -> None:
 
 
 def refuse_a_part_of_a_key(layout: Layout, stalled: Refusal) -> None:
-    """For an Update that has bought nothing yet: rows that have the same id may come at any time.
+    """Checks an Update that has bought nothing yet: rows with the same id may come at any time.
 
     Raises:
         Stalled: the columns of the id are a part of a key, and no key by themselves.

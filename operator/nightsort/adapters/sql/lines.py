@@ -1,9 +1,9 @@
-"""The time that a database has for each of its answers, and how many bytes they may have.
+"""Limits the time for each answer of a database, and its bytes.
 
-Timeouts of sockets begin anew with each byte, no timeout of PyMySQL's holds for its greeting, and libpq has none after
-the login; both read a message to its end, however long it says it is. So one thread looks at every connection, and
-shuts down the socket of those whose time is up or that have received too much: whoever waits on it, in a driver or in
-TLS, wakes up at once with the driver's own error.
+Socket timeouts start anew with each byte, none of PyMySQL's timeouts covers its greeting, and libpq has none after
+the login; both read a message to its end, whatever length it announces. So one thread checks every connection, and
+shuts down the socket of those that are out of time or have received too much: the code that waits for it, in a driver
+or in TLS, wakes up at once with the driver's own error.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from typing import Self
 
 LOOK_SECONDS = 0.02
-"""What comes in between two looks may be too much."""
+"""Seconds between two checks; a longer time could let in too many bytes."""
 IDLE_SECONDS = 30
 END_OF_RECEIVED = 136
-"""Of tcpi_bytes_received, eight bytes long, in tcp_info of linux/tcp.h; since Linux 4.1."""
+"""Offset of tcpi_bytes_received, eight bytes long, in tcp_info of linux/tcp.h; since Linux 4.1."""
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 330
-"""Above the 300 s after which the servers themselves end a statement: theirs is the better message."""
+"""Above the 300 s after which the servers themselves end a statement: their message is the better one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Deadlines:
 
 
 class Line:
-    """The socket of one connection; shut down from outside when its time is up."""
+    """The socket of one connection; shut down from outside when its time is over."""
 
     def __init__(self, descriptor: int, until: float, room: int) -> None:
         """`until` by the monotonic clock; `room` in bytes that may be received."""
@@ -45,7 +45,7 @@ class Line:
         self.is_late = self.is_flooded = False
 
     def ask(self, seconds: float, room: int) -> None:
-        """A statement is sent, and has so long and so many bytes for all of its answer."""
+        """A statement is sent, and all of its answer has this much time and this many bytes."""
         self._until, self._most = time.monotonic() + seconds, received(self._socket.fileno()) + room
 
     def look(self) -> None:
@@ -57,7 +57,7 @@ class Line:
             self.hang_up()
 
     def hang_up(self) -> None:
-        with suppress(OSError):  # the other side may have left
+        with suppress(OSError):  # the server may have closed it
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -66,9 +66,9 @@ class Line:
 
 
 def received(descriptor: int) -> int:
-    """Bytes that a socket has received so far, by the kernel: also those that no driver has read yet, or is amidst of.
+    """Bytes that a socket has received so far, by the kernel: including those that no driver has read yet.
 
-    Zero where the kernel does not tell, as of a socket of this machine or on another system than Linux.
+    Zero where the kernel does not count them, as for a local socket or on other systems than Linux.
     """
     if sys.platform != "linux":
         return 0
@@ -83,7 +83,7 @@ def received(descriptor: int) -> int:
 
 
 class Watch:
-    """Looks at all lines of the process, in a thread that ends a while after the last one."""
+    """Checks all lines of the process, in a thread that ends some time after the last one."""
 
     def __init__(self) -> None:
         self._lines: set[Line] = set()
@@ -100,7 +100,7 @@ class Watch:
         return line
 
     def leave(self, line: Line) -> None:
-        """No look at it is under way afterwards."""
+        """Removes it; no check of it is in progress afterwards."""
         with self._changed:
             self._lines.discard(line)
 
@@ -116,7 +116,7 @@ WATCH = Watch()
 
 
 class Call(threading.local):
-    """The line of the connection that this thread uses: the library between hands no object of ours through."""
+    """The line of this thread's connection: the library in between passes none of our objects on."""
 
     line: Line | None = None
 

@@ -1,6 +1,6 @@
-"""PostgreSQL's JSON and lists as Python has them, or as their text where they are very long or deeper than Python goes.
+"""PostgreSQL's JSON and lists as Python values, or as text where they are very long or deeper than Python can parse.
 
-What a server says is a list of numbers takes eighteen times its bytes, and what it says is a number may be none.
+Text that the server types as a list of numbers takes eighteen times its bytes in Python, and may be invalid.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from psycopg.adapt import Loader as LoaderOfText
 from psycopg.pq import Format
 
 MOST_PARSED_BYTES = 1024 * 1024
-"""In Python, what is parsed takes up to thirty times as much."""
+"""Bytes; parsed Python values take up to thirty times as much."""
 NESTED = ("psycopg.types.array", "psycopg.types.composite", "psycopg.types.multirange")
-"""Whose loaders make many objects of one value."""
+"""Types whose loaders make many objects of one value."""
 
 
 class AnyJson(LoaderOfText):
-    """Lists and objects are given as text at once: they are not needed otherwise."""
+    """Gives lists and objects as text at once: they are not needed in another form."""
 
     def load(self, data: Buffer) -> Any:
         text = bytes(data).decode()
@@ -37,14 +37,14 @@ class AnyJson(LoaderOfText):
 
 @cache
 def bounded_loaders() -> dict[int, type[Loader]]:
-    """By the number of the type."""
+    """Loaders by the number of the type."""
     numbers = {number for each in psycopg.adapters.types for number in (each.oid, each.array_oid) if number}
     found = {number: psycopg.adapters.get_loader(number, Format.TEXT) for number in numbers}
     return {number: bounded(loader) for number, loader in found.items() if loader and loader.__module__ in NESTED}
 
 
 def bounded(loader: type[Loader]) -> type[Loader]:
-    """It does not inherit: what is written in C does not call what it is given anew in Python."""
+    """The loader with a bound, in a class that does not inherit from it: C code ignores overridden methods."""
 
     class Bounded(LoaderOfText):
         def __init__(self, oid: int, context: AdaptContext | None = None) -> None:

@@ -14,7 +14,7 @@ from nightsort.system.opening import Opening
 
 
 class DatabaseKind:
-    """Remembers which run has which ids of a table under work: after a restart the table itself tells."""
+    """Remembers which run has which ids of a table in work: after a restart the table itself shows it."""
 
     def __init__(self) -> None:
         self._claims = Claims()
@@ -52,6 +52,6 @@ class DatabaseKind:
 
 
 def policy_of(opening: Opening) -> DatabasePolicy:
-    """Which databases resources may name."""
+    """The databases that resources may name."""
     schemes = {"postgresql", "mysql", "mariadb"} | ({"sqlite"} if opening.local else set())
     return DatabasePolicy(frozenset(schemes), opening.settings.database_hosts, own=opening.local)

@@ -1,4 +1,4 @@
-"""A page of tickets out of a query: as many rows as fit memory, whatever their length."""
+"""A page of tickets from a query: as many rows as fit the memory, whatever their length."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from nightsort.domain.reasons import Reason
 
 PAGE_ROWS = 5000
 FIRST_PAGE_ROWS = 200
-# Bounds the memory of a page: where tickets are long, the database itself ends it behind the one that fills it.
+# Bounds the memory of a page: where tickets are long, the database itself ends the page behind the one that fills it.
 PAGE_BYTES = 8_000_000
 USUAL_FACTOR = 8
-"""A ticket so many times as long as fits a full page is long."""
+"""A ticket this many times as long as fits a full page is a long one."""
 MOST_TICKET_BYTES = 16 * 1024 * 1024
-"""As of a ticket in a file."""
+"""The same limit as for a ticket in a file."""
 QUICK_BYTES = USUAL_FACTOR * PAGE_BYTES
-"""Of a page that the database has not measured, in memory and on its way."""
+"""Bytes of a page that the database has not measured, in memory and on its way."""
 MEASURED_BYTES = 4 * (PAGE_BYTES + MOST_TICKET_BYTES)
-"""Of one that it has: in memory, a text has up to four times its bytes."""
+"""Bytes of a measured page: in memory, a text has up to four times its bytes."""
 Rows = Sequence[Row]
 
 
 class LongTickets(Exception):
-    """The database has to measure the tickets of this source."""
+    """The tickets of this source are long, so that the database must measure them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The query's columns that are read: the id's, and for each field of a ticket its own.
+    """The query's columns that are read: the id's, and one for each field of a ticket.
 
-    `typed` turns an id or cursor into what its column is compared with; ValueError where it can be none of its ids.
-    `final` is false while there is no row to tell the type from. `padded`: ids are given with spaces behind them, which
-    PostgreSQL leaves out wherever it compares or casts them.
+    `typed` converts an id or cursor to the type that its column is compared with; ValueError where it cannot be one of
+    its ids. `final` is false while there is no row to show the type. `padded`: ids have trailing spaces, which
+    PostgreSQL ignores wherever it compares or casts them.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The next so many rows: of which table, under which condition and in which order (`rest`)."""
+    """The next rows, this many: from which table, under which condition and in which order (`rest`)."""
 
     session: Session
     table: QueryTable
@@ -63,17 +63,17 @@ class Page:
 
     @property
     def columns(self) -> list[str]:
-        """The id's and the fields', ready for use in a statement."""
+        """The id's and the fields' columns, ready for use in a statement."""
         return [f"t.{self.session.quote(name)}" for name in (self.layout.id, *self.layout.fields.values())]
 
 
 def quick(page: Page) -> tuple[Rows, bool] | None:
-    """Ids and fields of the next rows, at half of what a page costs that the database has to measure.
+    """Ids and fields of the next rows, at half the cost of a page that the database must measure.
 
     None where one of the tickets is long.
 
     Raises:
-        LongTickets: together they are long, and the session is of no use any more.
+        LongTickets: together they are long, and the session cannot be used any more.
     """
     session, columns = page.session, page.columns
     usual = USUAL_FACTOR * PAGE_BYTES // page.rows
@@ -91,9 +91,9 @@ def quick(page: Page) -> tuple[Rows, bool] | None:
 
 
 def bounded(page: Page, complain: Complain) -> tuple[Rows, bool]:
-    """Ids and fields of the first rows that fit a page, at least one, and whether there may be more behind them.
+    """Ids and fields of the first rows that fit a page, at least one, and whether more rows may follow.
 
-    No row leaves the database but those: beside many short tickets may stand one that is longer than memory.
+    Only those rows leave the database: a ticket that is longer than the memory may stand beside many short ones.
     """
     session, columns = page.session, page.columns
     size = " + ".join(session.size(column) for column in columns)

@@ -1,4 +1,4 @@
-"""Marks of where a database, or a table of it, is. They hold no password, and nothing can be read out of them."""
+"""Marks of the place of a database, or of a table in it. They hold no password, and reveal nothing."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from nightsort.adapters.sql.tables import quoted
 
 DIGEST_BYTES = 10
 PORTS = {"postgresql": 5432, "mysql": 3306}
-# Replicas of a server have its system identifier, and their databases its numbers: what is the same after a failover.
+# Replicas of a server share its system identifier, and their databases its numbers: these survive a failover.
 CLUSTER = "SELECT system_identifier FROM pg_control_system()"
 DATABASE = "SELECT oid FROM pg_database WHERE datname = current_database()"
 SCHEMAS = "SELECT array_to_string(current_schemas(false), ',')"
 SCHEMA_OF = """
     SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass({name})"""
-# MySQL and MariaDB; the latter only of late.
+# MySQL and MariaDB; the latter only in recent versions.
 SERVER = "SELECT variable_value FROM {place}.global_variables WHERE variable_name IN ('server_uuid', 'server_uid')"
 
 
 def marks(session: Session, at: Address, table: str | None = None) -> Sequence[str]:
-    """Marks of the database that a session is in, and of a table there; one in common tells the same place.
+    """Marks of the database of a session, and of a table there; one in common means the same place.
 
-    PostgreSQL's is by what the server says of itself, so that another name, a proxy or a failover make no other place
-    of it. Where it says nothing, and of the other families, it is by the address as well.
+    PostgreSQL's mark comes from the server's own identity, so that another name, a proxy or a failover do not make it
+    another place. Where the server gives no identity, and for the other families, the address counts as well.
     """
     match session.family:
         case "postgresql":
@@ -46,7 +46,7 @@ def marks(session: Session, at: Address, table: str | None = None) -> Sequence[s
 
 
 def schema(session: Session, table: str | None) -> object:
-    """Where a table stands, or, without one, where the names in a query are looked for."""
+    """The schema of a table, or, without a table, the one in which a query's names are looked up."""
     if table is None:
         return session.asked(SCHEMAS)
     return session.asked(SCHEMA_OF.format(name=session.bind("name")), name=quoted(session, table))

@@ -25,13 +25,13 @@ def conninfo(options: Mapping[str, Any]) -> str:
 
 
 def logged_in(options: Mapping[str, Any], until: float) -> psycopg.Connection[Any]:
-    """A connection of the first address of `hostaddr` that lets us in, before `until` by the monotonic clock.
+    """A connection to the first address of `hostaddr` that accepts the login, before `until` by the monotonic clock.
 
-    Each address may take an even share of the time that is left, so that a mute one does not hide the next.
+    Each address may take an even share of the remaining time, so that a silent one does not hide the next.
 
     Raises:
         TimeoutError: none has answered.
-        psycopg.OperationalError: none lets us in; its text is libpq's of each address.
+        psycopg.OperationalError: none accepts the login; its text is libpq's for each address.
     """
     failed: list[psycopg.OperationalError] = []
     addresses = each_address(options)
@@ -47,7 +47,7 @@ def logged_in(options: Mapping[str, Any], until: float) -> psycopg.Connection[An
 
 
 def each_address(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Without an address, libpq takes a socket of this machine."""
+    """Without an address, libpq uses a socket of this machine."""
     if "hostaddr" not in options:
         return [options]
     pairs = zip(options["host"].split(","), options["hostaddr"].split(","), strict=True)
@@ -72,7 +72,7 @@ def connected(text: str, until: float) -> psycopg.Connection[Any]:
 
 
 def polled(connection: PGconn, until: float, is_enough: Callable[[], bool] = lambda: False) -> int:
-    """How far a connection gets that was begun: OK, FAILED, or READING and WRITING where it is enough or too late."""
+    """The state of a connection attempt: OK, FAILED, or READING and WRITING where that is enough, or time is over."""
     status: int = PollingStatus.WRITING
     while status in (PollingStatus.READING, PollingStatus.WRITING):
         if connection.status == ConnStatus.BAD:

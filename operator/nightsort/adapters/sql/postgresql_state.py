@@ -1,7 +1,7 @@
-"""The SQLSTATE of a connection that PostgreSQL, or a proxy before it, has refused.
+"""The SQLSTATE of a connection that PostgreSQL, or a proxy in front of it, has refused.
 
-libpq gives a text alone, which differs from proxy to proxy and from language to language. The code is in the trace of
-the protocol that libpq can write, for which it has to try once more.
+libpq gives only a text, which differs by proxy and by language. The code is in the trace of the protocol that libpq
+can write, for which it must try once more.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from nightsort.adapters.sql.postgresql_login import conninfo, polled
 
 ERROR = b"\tErrorResponse\t"
 MOST_TRACE_BYTES = 1_000_000
-"""It stands in memory, and has whatever the server says before it lets us in."""
+"""Bytes of the trace, which is in memory, and holds whatever the server sends before the login."""
 CODE = re.compile(rb' C "([0-9A-Z]{5})" ')
 
 
 def sqlstate_of(options: Mapping[str, Any], until: float) -> str | None:
-    """The code of the server's refusal; None where it gives none until then, or this machine's libpq cannot tell."""
+    """The code of the server's refusal; None where none comes in time, or this machine's libpq cannot trace."""
     if sys.platform != "linux":
         return None
-    trace = os.memfd_create("nightsort")  # in memory: it has what is sent to log in
+    trace = os.memfd_create("nightsort")  # in memory: it has the credentials that are sent
     try:
         refuse(conninfo(options), trace, until)
         found = code_in(os.pread(trace, MOST_TRACE_BYTES, 0))
@@ -36,7 +36,7 @@ def sqlstate_of(options: Mapping[str, Any], until: float) -> str | None:
 
 
 def code_in(trace: bytes) -> str | None:
-    """The first code that a trace shows: each line is read once, since the server may have written anything."""
+    """The first code in a trace: each line is read once, since the server may have written anything."""
     for line in trace.split(b"\n"):
         _, _, fields = line.partition(ERROR)
         if found := CODE.search(fields):
@@ -45,13 +45,13 @@ def code_in(trace: bytes) -> str | None:
 
 
 def refuse(options: str, trace: int, until: float) -> None:
-    """Tries to connect, and writes what is said to the file."""
+    """Tries to connect, and writes the protocol's trace to the file."""
     connection = psycopg.pq.PGconn.connect_start(options.encode())
     try:
         connection.trace(trace)
         polled(connection, until, lambda: os.fstat(trace).st_size > MOST_TRACE_BYTES)
         connection.untrace()
     except psycopg.Error:
-        return  # the connection cannot even be begun
+        return  # not even the start of a connection works
     finally:
         connection.finish()

@@ -1,4 +1,4 @@
-"""A user's query as a table that further statements read, and what its column of ids must be like."""
+"""A user's query as a table for further statements, and the checks of its id column."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nightsort.domain.reasons import Reason
 MOST_ID_CHARS = 512
 EXAMPLES = 3
 KEY = "nightsort_key"
-"""The column that is made where several are a ticket's id."""
+"""The column that is added where several columns are a ticket's id."""
 
 Complain = Callable[[str, Reason], Stalled]
-"""Makes the error of a message and a reason."""
+"""Makes the error from a message and a reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryTable:
-    """The query as a table `t`; `key` is the expression of a further column, where several are a ticket's id."""
+    """The query as a table `t`; `key` is the expression of an added column, where several are a ticket's id."""
 
     query: str
     key: str | None = None
@@ -31,14 +31,14 @@ class QueryTable:
     def select(
         self, session: Session, what: str, rest: str = "", rows: int = 1, room: int = ANSWER_BYTES, /, **values: object
     ) -> list[Row]:
-        """At most so many rows, in so many bytes.
+        """At most this many rows, in this many bytes.
 
-        The statement has always a parameter, which makes PostgreSQL refuse more than one.
+        The statement always has a parameter, which makes PostgreSQL refuse a query of several statements.
         """
         return session.rows(self.statement(session, what, rest), rows, room, rows=rows, **values)
 
     def statement(self, session: Session, what: str, rest: str) -> str:
-        """The line break ends a comment at the query's end."""
+        """The query in parentheses; the line break ends a comment at its end."""
         table = f"(\n{session.raw(self.query)}\n) AS t"
         if self.key is not None:
             table = f"(SELECT t.*, {self.key} AS {KEY} FROM {table}) AS t"
@@ -53,10 +53,10 @@ class QueryTable:
 
 
 def check_ids(session: Session, table: QueryTable, id_column: str, complain: Complain) -> None:
-    """Holds all ids against what tickets are told apart by.
+    """Checks all ids as tickets are told apart by them.
 
     Raises:
-        Stalled: one is missing, empty, too long, has a NUL character, or is there more than once.
+        Stalled: one is missing, empty, too long, has a NUL character, or occurs more than once.
     """
     column = f"t.{session.quote(id_column)}"
     text = f"CAST({column} AS {'CHAR' if session.family == 'mysql' else 'TEXT'})"

@@ -1,4 +1,4 @@
-"""Whether a query surely leaves out the tickets that have their label already."""
+"""Decides whether a query certainly leaves out the tickets that have their label already."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USUAL_SCHEMAS = ("public", "main")
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Where a run puts its labels: the table, its column of ids and its column of categories."""
+    """The place of a run's labels: the table, its column of ids and its column of categories."""
 
     table: str
     id: str
@@ -24,9 +24,9 @@ class Labels:
 
 
 def skips_labeled(query: str, id_column: str, labels: Labels, family: str | None = None) -> bool:
-    """Whether every row has its ticket in the table of the labels, and has no category there.
+    """Whether every row has its ticket in the labels' table, and has no category there.
 
-    Without `family`, every kind of database that can read the query must read it so.
+    Without `family`, every kind of database that can parse the query must read it so.
     """
     told = []
     for each in [family] if family else DIALECTS:
@@ -42,7 +42,7 @@ class Reader:
     family: str
 
     def skips(self, tree: exp.Expr, id_column: str, named: Mapping[str, exp.Expr]) -> bool:
-        """Whether a query skips labeled rows, by the column that is its id; `named` are the WITH queries by name."""
+        """Whether a query skips labeled rows, by its id column; `named` are the WITH queries by name."""
         from sqlglot import exp
 
         if isinstance(tree, exp.Subquery):
@@ -64,7 +64,7 @@ class Reader:
         id_column: str,
         named: Mapping[str, exp.Expr],
     ) -> bool:
-        """Whether the id is that of a table, or inner query, whose rows have no label."""
+        """Whether the id belongs to a table, or inner query, whose rows have no label."""
         from sqlglot import exp
 
         alone = len(inner_sources(select)) == 1 and not select.args.get("joins")
@@ -83,7 +83,7 @@ class Reader:
         return any(self._is_null(each, place, alone=alone) for each in conditions(select))
 
     def _id_in(self, select: exp.Select, place: str, id_column: str, *, alone: bool) -> str | None:
-        """The column of a source that a query hands on as its id; None where that cannot be told."""
+        """The column of a source that a query passes on as its id; None where that cannot be known."""
         from sqlglot import exp
 
         for each in select.expressions:
@@ -118,7 +118,7 @@ class Reader:
         return belongs(column, place, alone=alone)
 
     def _same(self, found: exp.Expr, name: str) -> bool:
-        """PostgreSQL tells capitals apart where a name is quoted."""
+        """Whether names are equal; PostgreSQL distinguishes capitals where a name is quoted."""
         if found.name == name:
             return True
         return found.name.lower() == name.lower() and not (self.family == "postgresql" and found.args.get("quoted"))
@@ -133,7 +133,7 @@ def ctes(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def inner_sources(select: exp.Select) -> dict[str, exp.Expr]:
-    """What a query reads and every row of it must have: FROM and inner joins, by the names that columns have there."""
+    """The sources of a query whose rows every result has: FROM and inner joins, by their names for columns."""
     from sqlglot import exp
 
     start = next((held for held in select.args.values() if isinstance(held, exp.From)), None)
@@ -147,7 +147,7 @@ def inner_sources(select: exp.Select) -> dict[str, exp.Expr]:
 
 
 def conditions(select: exp.Select) -> Iterator[exp.Expr]:
-    """What holds of every row: the parts of WHERE, and of inner joins, that AND holds together."""
+    """The conditions that hold for every row: the parts of WHERE, and of inner joins, that are connected by AND."""
     from sqlglot import exp
 
     where = select.args.get("where")
@@ -179,5 +179,5 @@ def is_star(projection: exp.Expr) -> bool:
 
 
 def belongs(column: exp.Column, place: str, *, alone: bool) -> bool:
-    """Whether a column is that source's: it says so, or there is no other."""
+    """Whether a column belongs to that source: by its qualifier, or because there is no other."""
     return column.table.lower() == place if column.table else alone

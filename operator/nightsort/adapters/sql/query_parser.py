@@ -1,6 +1,6 @@
-"""What a resource's query says, as far as sqlglot can read it. One that it cannot read is not refused for that.
+"""Parses a resource's query, as far as sqlglot can. A query that it cannot parse is not refused for that.
 
-sqlglot is imported where a query is read: it takes half a second.
+sqlglot is imported where a query is parsed: the import takes half a second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 LIMITING = re.compile(r"\b(limit|offset|fetch)\b", re.IGNORECASE)
-# Of functions that sqlglot knows by name only: those that give something else each time.
+# Functions that sqlglot knows by name only: those with a different result each time.
 CHANGING_FUNCTIONS = frozenset(
     {
         "clock_timestamp",
@@ -47,9 +47,9 @@ INNER_LIMIT = (
 class Paging:
     """How a query is read in pages.
 
-    `text` is the query without a semicolon at its end. `unlimited` is the same without its outermost LIMIT, OFFSET and
-    FETCH, by which the rows that were chosen once are read again. `limited` where the two differ. `trouble` says why
-    its rows cannot be chosen once.
+    `text` is the query without a semicolon at its end. `unlimited` is the query without its outermost LIMIT, OFFSET and
+    FETCH, for reading chosen rows again. `limited` says whether the two differ. `trouble` says why its rows cannot be
+    chosen once.
     """
 
     text: str
@@ -59,7 +59,7 @@ class Paging:
 
 
 def paging(query: str, family: str) -> Paging:
-    """Reads a query; where sqlglot cannot, by its words alone."""
+    """Parses a query; where sqlglot cannot, by its words alone."""
     text = without_end(query, family)
     tree, words = parsed(text, family), tokens(text, family)
     has_limit = any(tree.args.get(name) for name in ("limit", "offset")) if tree is not None else None
@@ -69,12 +69,12 @@ def paging(query: str, family: str) -> Paging:
 
 
 def unlimited(query: str, family: str) -> str:
-    """The query without its outermost LIMIT, OFFSET and FETCH; read only where it may have one."""
+    """The query without its outermost LIMIT, OFFSET and FETCH; parsed only where it may have one."""
     return paging(query, family).unlimited if LIMITING.search(query) else without_end(query, family)
 
 
 def without_end(query: str, family: str) -> str:
-    """The query without semicolons at its end and what follows them, which may be a comment."""
+    """The query without trailing semicolons and the text behind them, which may be a comment."""
     text = query.strip().rstrip("; \t\r\n")
     if ";" not in text:
         return text
@@ -87,7 +87,7 @@ def without_end(query: str, family: str) -> str:
 
 
 def parsed(query: str, family: str) -> exp.Expr | None:
-    """The query's tree; None where sqlglot cannot read it, or where it is more than one statement or no query."""
+    """The query's tree; None where sqlglot cannot parse it, or where it is several statements or no query."""
     from sqlglot import ErrorLevel, exp, parse
     from sqlglot.errors import SqlglotError
 
@@ -101,7 +101,7 @@ def parsed(query: str, family: str) -> exp.Expr | None:
 
 
 def tokens(query: str, family: str) -> list[Token]:
-    """The query's words with their places; none where it cannot be cut into words."""
+    """The query's words with their places; none where it cannot be split into words."""
     from sqlglot import tokenize
     from sqlglot.errors import SqlglotError
 
@@ -112,7 +112,7 @@ def tokens(query: str, family: str) -> list[Token]:
 
 
 def outer_limit(words: list[Token]) -> int | None:
-    """Where the LIMIT, OFFSET or FETCH begins that is in no parentheses and behind all other clauses."""
+    """The position of a LIMIT, OFFSET or FETCH outside of parentheses and behind all other clauses."""
     depth, found = 0, None
     for word in words:
         match word.token_type.name:
@@ -169,7 +169,7 @@ def chooses_rows(limit: exp.Expr) -> bool:
 
 
 def changing(function: exp.Expr) -> str | None:
-    """The name of a function that gives something else each time."""
+    """The name of a function with a different result each time."""
     from sqlglot import exp
 
     match function:
@@ -184,7 +184,7 @@ def changing(function: exp.Expr) -> str | None:
 
 
 def decides_rows(function: exp.Expr, tree: exp.Expr) -> bool:
-    """Whether it stands in a condition, or in an inner query, whose columns a condition may ask for."""
+    """Whether it is in a condition, or in an inner query, whose columns a condition may use."""
     from sqlglot import exp
 
     if function.find_ancestor(exp.Where, exp.Having, exp.Join, exp.Qualify):

@@ -1,7 +1,7 @@
-"""What it means that a database, or what stands before it, does not let us in.
+"""Translates the refusal of a login by a database or a proxy in front of it.
 
-SQLSTATE and the drivers' error classes decide. Where the code only says that something is wrong, words do that are
-known of proxies. What is known by neither is tried again for a while, and then is for a person to look at.
+SQLSTATE and the drivers' error classes decide. Where a code is not specific, the known words of proxies decide. A
+refusal that matches neither is retried for a while, and then a person has to look into it.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ MYSQL = {
     **dict.fromkeys((1044, 1049), NO_DATABASE),
     **dict.fromkeys((1045, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3948, 4151), LOGIN),
     **dict.fromkeys((1040, 1041, 1053, 1203, 1226, 1037, 1038), INTERRUPTED),
-    **dict.fromkeys((2058, 2059, 2061), LOGIN),  # the client's own: ways of logging in that it does not have
+    **dict.fromkeys((2058, 2059, 2061), LOGIN),  # the client's own: login methods that it does not support
     2026: LOGIN,
     3159: TLS_DEMANDED,
 }
 CLIENTS_OWN = range(2000, 3000)
-# Words of servers and proxies, for codes that leave it open: https://www.pgbouncer.org/usage.html and others.
+# Words of servers and proxies, for unspecific codes: https://www.pgbouncer.org/usage.html and others.
 WORDS = (
     (
         ("no encryption", "SSL is required", "SSL connection is required", "requires TLS", "insecure transport"),
@@ -51,7 +51,7 @@ WORDS = (
     (("server_login_retry", "query_wait_timeout", "login_timeout", "server down", "connect to server"), INTERRUPTED),
     (("too many", "no more connections", "max_client_conn", "server conn crashed", "shutting down"), INTERRUPTED),
 )
-# libpq's own words, without a server's: they are in English wherever the server speaks another language.
+# libpq's own words, without a server's: they are in English, whatever the server's language.
 STRANGERS = re.compile(
     r"invalid response to SSL negotiation|expected authentication request|invalid .{0,80}authentication"
 )
@@ -60,11 +60,11 @@ LIBPQ = (
     (("SSL error: tlsv1 alert", "SSL error: sslv3 alert"), LOGIN),
 )
 SERVERS_WORDS = re.compile(r"(?:^|: )[^\W\d_]{3,20}:  (?P<words>.+)", re.MULTILINE)
-"""Behind libpq's own: the severity, in the server's language, and two spaces."""
+"""The text behind libpq's own: the severity, in the server's language, and two spaces."""
 
 
 def of_postgresql(text: str, sqlstate: str | None) -> tuple[Cause, str]:
-    """The cause and the server's sentence, or libpq's where the server has said nothing."""
+    """The cause and the server's sentence, or libpq's where the server has sent none."""
     text = text[:MOST_WORDS_CHARS]
     said = SERVERS_WORDS.search(text)
     words = said["words"] if said else ""
@@ -81,7 +81,7 @@ def of_postgresql(text: str, sqlstate: str | None) -> tuple[Cause, str]:
 
 
 def own_words(text: str) -> str:
-    """What libpq says of the first address that it tried; the whole text where that is not told as libpq does."""
+    """libpq's message for the first address that it tried; the whole text where it is not in libpq's form."""
     for line in text.split("\n"):
         _, failed, words = line.rpartition(" failed: ")
         if not failed:
@@ -96,7 +96,7 @@ def by_words(words: str, otherwise: Cause) -> Cause:
 
 
 def by_english(words: str) -> Cause:
-    """Where the code cannot be had."""
+    """The cause where there is no code."""
     if ("does not exist" in words and words.startswith("database")) or "permission denied for database" in words:
         return NO_DATABASE
     login = ("authentication failed", "pg_hba.conf", "does not exist", "not permitted to log in", "no password")
@@ -115,16 +115,16 @@ def of_mysql(error: Any) -> tuple[Cause, str]:
         cause = MYSQL[code]
         return (by_words(words, cause) if cause is LOGIN else cause), words
     if code == 0:
-        return STRANGER, ""  # what came is none of the protocol's packets
+        return STRANGER, ""  # the packet does not belong to the protocol
     if code in CLIENTS_OWN:
         return UNREACHABLE, ""
     return by_words(words, REFUSED_FOR_NOW), words
 
 
 def sentence(words: str, secrets: Collection[str | None]) -> str:
-    """The first line, bounded, and without any part of the URL: where that is badly quoted, each may be the password's.
+    """The first line, bounded, and without any part of the URL: if it is badly quoted, each may be the password's.
 
-    Control characters are the message's matter.
+    Control characters are handled where the message is shown.
     """
     line = next(iter(words.strip().splitlines()), "")
     for secret in sorted(filter(None, secrets), key=len, reverse=True):

@@ -1,8 +1,8 @@
-"""Rows of a statement, read one after the other, with a bound on how many they are and how much memory they take.
+"""Rows of a statement, read one after the other, with a bound on their number and their memory.
 
-A LIMIT is a wish: what answers may be no database, or one that means harm. PyMySQL and libpq read a row whole before
-they hand it over, with no bound of their own; so the connection is looked at from outside (see `lines`) and shut down
-where more bytes came in than the answer may have. SQLite, which is ours, cuts long values where the statement says so.
+A LIMIT is no guarantee: the server may be no database, or a malicious one. PyMySQL and libpq read a row whole before
+they return it, without any bound; so the connection is watched from outside (see `lines`) and shut down if more bytes
+arrive than the answer may have. SQLite, which runs in our process, cuts long values where the statement says so.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import pymysql
 from pymysql.cursors import SSCursor
 
 ANSWER_BYTES = 8 * 1024 * 1024
-"""Of all answers but pages of rows: names of columns, counts, single values."""
+"""Bytes of all answers but pages of rows: names of columns, counts, single values."""
 CHUNK_ROWS = 50 if psycopg.pq.version() >= 170000 else 1
-"""So many rows libpq hands over at once, where it can; one by one they take twice the time."""
+"""Rows that libpq returns at once, where it can; one by one they take twice the time."""
 DRIVER_ERRORS = (psycopg.Error, pymysql.Error, sqlite3.Error)
 Row = tuple[Any, ...]
 
 
 class TooMuch(Exception):
-    """A database gives more than it was asked for, or than memory is for it. The connection is of no use any more."""
+    """The database gives more than was asked for, or than fits the memory. The connection cannot be used any more."""
 
 
 class TooManyRows(TooMuch):
@@ -39,7 +39,7 @@ class TooManyBytes(TooMuch):
 
 
 class Unbuffered(SSCursor):
-    """PyMySQL's cursor that reads a row when it is asked for it; its own end would read all that are left."""
+    """PyMySQL's cursor that reads each row on demand; its own end would read all remaining ones."""
 
     def close(self) -> None:
         try:
@@ -51,7 +51,7 @@ class Unbuffered(SSCursor):
     __del__ = close
 
     def abandon(self) -> None:
-        """No more is read."""
+        """Ends without reading more."""
         result: Any = getattr(self, "_result", None)
         if result is not None:
             result.unbuffered_active = False
@@ -59,7 +59,7 @@ class Unbuffered(SSCursor):
 
 
 def stream(connection: Any, family: str, statement: str, parameters: Mapping[str, object]) -> Generator[Row]:
-    """The rows of a statement as the driver gets them; `connection` is the driver's own."""
+    """The rows of a statement as the driver receives them; `connection` is the driver's own."""
     match family:
         case "postgresql":
             with connection.cursor() as cursor:
@@ -77,10 +77,10 @@ def stream(connection: Any, family: str, statement: str, parameters: Mapping[str
 
 
 def bounded(found: Iterable[Row], most: int, room: int) -> list[Row]:
-    """All rows, which are no more than `most` and take no more than `room` bytes of memory.
+    """All rows, at most `most` and in at most `room` bytes of memory.
 
     Raises:
-        TooMuch: they are more; so much is in memory, and one row besides.
+        TooMuch: there is more; that much is in memory, and one row besides.
     """
     kept: list[Row] = []
     held = 0
@@ -95,5 +95,5 @@ def bounded(found: Iterable[Row], most: int, room: int) -> list[Row]:
 
 
 def value_of(rows: Sequence[Row]) -> Any:
-    """The one value of an answer; None where there is no row."""
+    """The single value of an answer; None where there is no row."""
     return rows[0][0] if rows else None

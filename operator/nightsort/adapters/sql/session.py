@@ -1,4 +1,4 @@
-"""An open transaction: how statements are put, how long they may take, and how much may come back."""
+"""An open transaction: how statements run, how long they may take, and how much they may return."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ LOCK_SECONDS = 30
 
 
 NO_VALUES = (struct.error, LookupError, AssertionError, TypeError, ValueError, ArithmeticError, RuntimeError)
-"""What drivers raise of packets that are none, and of values that are not of the type that the server names."""
+"""Exceptions of drivers for invalid packets, and for values that do not have the type that the server names."""
 
 
 class NoProtocol(Exception):
-    """What came is none of the protocol's packets."""
+    """The packet does not belong to the protocol."""
 
 
 class Session:
-    """Statements are put as the driver reads them, with parameters from `bind`.
+    """Runs statements as the driver reads them, with parameters from `bind`.
 
-    All that runs one raises the driver's own errors, TooMuch, and NoProtocol.
+    Every method that runs one raises the driver's own errors, TooMuch, and NoProtocol.
     """
 
     def __init__(self, connection: sa.Connection, family: str, line: Line | None, seconds: float) -> None:
-        """`line` is None for SQLite; each statement may take so many seconds."""
+        """`line` is None for SQLite; each statement may take this many seconds."""
         self._connection = connection
         self._line, self._seconds = line, seconds
         self.family = family
 
     def raw(self, text: str) -> str:
-        """A piece of somebody else's SQL for use in a statement: its percent signs are no placeholders."""
+        """A piece of foreign SQL for use in a statement: its percent signs are no placeholders."""
         return text if self.family == "sqlite" else text.replace("%", "%%")
 
     def quote(self, name: str) -> str:
@@ -60,7 +60,7 @@ class Session:
         return self.raw(f"{mark}{name.replace(mark, mark * 2)}{mark}")
 
     def size(self, expression: str) -> str:
-        """An expression for a value's bytes (of SQLite's text: characters). PostgreSQL need not read it for that."""
+        """An expression for a value's bytes (SQLite's text: characters). PostgreSQL need not read the value for it."""
         length = f"OCTET_LENGTH(CAST({expression} AS TEXT))" if self.family == "postgresql" else f"LENGTH({expression})"
         return f"COALESCE({length}, 0)"
 
@@ -68,7 +68,7 @@ class Session:
         return f":{name}" if self.family == "sqlite" else f"%({name})s"
 
     def rows(self, statement: str, most: int, room: int = ANSWER_BYTES, /, **parameters: object) -> list[Row]:
-        """The rows of a statement, at most so many and in so many bytes.
+        """The rows of a statement, at most this many and in this many bytes.
 
         Text goes to PostgreSQL without a type, so that it takes that of its column.
         """
@@ -96,11 +96,11 @@ class Session:
             found.close()
 
     def value(self, statement: str, **parameters: object) -> Any:
-        """The one value of a statement; None where there is no row."""
+        """The single value of a statement; None where there is no row."""
         return value_of(self.rows(statement, 1, **parameters))
 
     def asked(self, statement: str, **parameters: object) -> Any:
-        """The one value of a statement; None where the database refuses it, and the transaction goes on."""
+        """The single value of a statement; None where the database refuses it, and the transaction goes on."""
         try:
             with self._connection.begin_nested():
                 return self.value(statement, **parameters)
@@ -110,11 +110,11 @@ class Session:
             return None
 
     def run(self, statement: str, **parameters: object) -> int:
-        """Runs a statement that gives no rows; how many it has changed."""
+        """Runs a statement without rows; returns how many rows it has changed."""
         return self._executed(statement, parameters, may_give_columns=False).rowcount
 
     def columns(self, statement: str, **parameters: object) -> Mapping[str, object]:
-        """The driver's type of each column, by name, of a statement that gives no rows."""
+        """The driver's type of each column, by name, of a statement whose rows are not read."""
         result = self._executed(statement, parameters, may_give_columns=True)
         described = dict(zip(result.keys(), (column[1] for column in result.cursor.description), strict=True))
         if result.fetchone() is not None:
@@ -144,7 +144,7 @@ class Session:
                 copy.write_row(row)
 
     def ask(self, room: int = 0) -> None:
-        """The database has its time anew, and may send so much."""
+        """Starts the database's time anew, and allows it this many bytes."""
         if self._line is not None:
             self._line.ask(self._seconds, room + ANSWER_BYTES)
 
@@ -153,27 +153,27 @@ class Session:
         return self._connection.connection.driver_connection
 
     def _abandon(self, result: sa.CursorResult[Any]) -> None:
-        """Raises TooManyRows: there are rows where none were asked for."""
+        """Raises TooManyRows: there are rows where none were expected."""
         if self.family == "mysql":
             result.cursor.abandon()
         self._hang_up()
         raise TooManyRows(0)
 
     def _hang_up(self) -> None:
-        """So that no driver reads on to the end of what it was sent."""
+        """Keeps the driver from reading on to the end of the server's answer."""
         if self._line is not None:
             self._line.hang_up()
             self._connection.invalidate()
 
     def take_any_text(self) -> None:
-        """Dates and times that Python has none of, and long or deep values, are read as their text."""
+        """Makes the driver return dates and times that Python lacks, and long or deep values, as text."""
         if self.family == "postgresql":
             take_any_time(self._driver)
             take_any_nesting(self._driver)
 
     @contextmanager
     def undone(self) -> Iterator[None]:
-        """What is written in the block is taken back at its end; the transaction goes on."""
+        """The writes of the block are rolled back at its end; the transaction goes on."""
         self.run("SAVEPOINT nightsort_undone")
         yield
         self.run("ROLLBACK TO SAVEPOINT nightsort_undone")
@@ -195,7 +195,7 @@ def limit_reads(session: Session) -> None:
 
 
 def limit_writes(session: Session) -> None:
-    """Also makes MariaDB refuse values that do not fit rather than cut them, and take times as UTC."""
+    """Prepares a session; MariaDB also refuses values that do not fit rather than cut them, and takes times as UTC."""
     match session.family:
         case "postgresql":
             session.run(f"SET LOCAL statement_timeout = '{WRITE_SECONDS}s'")

@@ -37,8 +37,8 @@ class DatabaseSink:
     """Implements `ports.LabeledSink`.
 
     Update fills the rows of a table that have no category yet, with `overwrite` all; Upsert keeps a table of results.
-    A row without a category never touches a row that has one. `claims` remember for `run`, between writes, whose label
-    stands in which row.
+    A row without a category never replaces one that has one. `claims` remember for `run`, between writes, which
+    ticket's label is in which row.
     """
 
     tries_ids = True
@@ -68,9 +68,9 @@ class DatabaseSink:
         self._claim = partial((claims or Claims()).claim, f"{run}/{table}")
 
     async def check(self, rehearsal: Rehearsal) -> None:
-        """A write without rows shows table, columns, key and rights; one that is taken back, whether all values fit.
+        """Checks table, columns, key and rights by a write without rows, and all values by one that is rolled back.
 
-        Where the key's columns may take two ids for one, or an id for several rows, all ids of the run are looked at.
+        Where the key's columns may take two ids for one, or an id for several rows, all ids of the run are checked.
         """
         await self._in_thread(self._store, ())
         if not rehearsal.ids:
@@ -112,7 +112,7 @@ class DatabaseSink:
         return await self._in_thread(self._labeled, ids)
 
     def _labeled(self, ids: Sequence[str]) -> Sequence[str]:
-        """Asked where labels are written: a transaction that only reads may be led to a replica."""
+        """Asks in a writing transaction: a proxy may lead one that only reads to a replica."""
         found: list[str] = []
         with self._beforehand() as session:
             transfer = self._transfer(session)
@@ -129,7 +129,7 @@ class DatabaseSink:
             return transfer.write()
 
     def _rehearse(self, rehearsal: Rehearsal) -> bool:
-        """Whether all ids of the run have to be looked at, since the table may confuse them."""
+        """Whether all ids of the run must be checked, since the table may confuse them."""
         with self._beforehand() as session:
             transfer = self._transfer(session)
             if self._wanted.mode == "Update":
@@ -148,7 +148,7 @@ class DatabaseSink:
 
     @contextmanager
     def _beforehand(self) -> Iterator[Session]:
-        """A transaction that is taken back; what it refuses is said to be found before anything was bought."""
+        """A transaction that is rolled back; its errors say that they were found before anything was bought."""
         try:
             with self._database.rehearsing() as session:
                 yield session

@@ -1,4 +1,4 @@
-"""Which tickets a query gives at one moment, and whether they can be read again."""
+"""The tickets that a query gives at one moment, and whether they can be read again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot
 
 MOST_KEPT_IDS = 200_000
-"""Of a query that has more tickets, the ids are not kept."""
+"""Of a query with more tickets, the ids are not kept."""
 MOST_KEPT_CHARS = 20_000_000
 KEPT_BYTES = 4 * MOST_KEPT_CHARS + 100 * MOST_KEPT_IDS
 """In memory, a text has up to four bytes for each character, and some besides."""
@@ -22,7 +22,7 @@ VERIFIED_IDS = 1_000
 
 
 class LongIds(Exception):
-    """The ids of a query are more than memory is for them."""
+    """The ids of a query do not fit the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Choice:
     complain: Complain
 
     def snapshot(self) -> Snapshot:
-        """All ids now, or the last one where they are too many.
+        """All ids now, or only the last one where there are too many.
 
         Raises:
-            LongIds: together they are long, and the session is of no use any more.
+            LongIds: together they are long, and the session cannot be used any more.
             Stalled: a second read does not find what the first one has found.
         """
         ids = self._ids()
@@ -55,7 +55,7 @@ class Choice:
         return Snapshot(ids)
 
     def _ids(self) -> Sequence[str]:
-        """All ids in one statement, which sees one moment; one more than are kept where there are more."""
+        """All ids in one statement, which sees one moment; one more than can be kept where there are more."""
         ordered = f"WHERE {self._column} IS NOT NULL ORDER BY {self._column}"
         try:
             found = self.table.select(self.session, self._column, ordered, MOST_KEPT_IDS + 1, KEPT_BYTES)
@@ -70,7 +70,7 @@ class Choice:
         return Snapshot(None, None if last is None else self.layout.id_of(last))
 
     def _lost(self, ids: Sequence[str]) -> str | None:
-        """The first of some ids that is not found again as the run will read it."""
+        """The first id that is not found again when it is read as the run will read it."""
         for some in (ids[:VERIFIED_IDS], ids[VERIFIED_IDS:][-VERIFIED_IDS:]):
             wanted = list(possible(self.layout.typed, some))
             if not wanted:

@@ -40,7 +40,7 @@ PLACE = "spec.source.database"
 JSON_TYPES = (114, 3802)
 """PostgreSQL's json and jsonb."""
 PADDED_TYPE = 1042
-"""PostgreSQL's char(n), by its number in pg_type. The other families have no such types, or numbers below."""
+"""PostgreSQL's char(n), by its number in pg_type. The other families do not have the type, or have lower numbers."""
 
 
 class DatabaseSource:
@@ -59,7 +59,7 @@ class DatabaseSource:
         primary: DatabaseSource | None = None,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
-        """`labels` is where the run puts them; `primary` the same query in the database that it writes to.
+        """`labels` is the place of the run's labels; `primary` the same query in the database that it writes to.
 
         Raises Stalled when the policy does not allow the URL; connects to nothing yet.
         """
@@ -106,7 +106,7 @@ class DatabaseSource:
             return marks(session, self._database.address)
 
     async def outdated(self, ids: Sequence[str]) -> Sequence[str]:
-        """By what the query says, else by what it gives where labels are written, if it can be asked there."""
+        """Decides by the query's text, else by its rows where labels are written, if it can run there."""
         if self._labels is not None and await self._in_thread(self._skips_labeled, self._labels):
             return ids
         if self._primary is None:
@@ -146,7 +146,7 @@ class DatabaseSource:
     def _page(
         self, after: str | None, through: str | None, ids: Sequence[str] | None, rows: int
     ) -> tuple[Sequence[Ticket], bool]:
-        """The next tickets, of these ids or of all, and whether there may be more behind them."""
+        """The next tickets, of these ids or of all, and whether more may follow."""
         try:
             return self._read(after, through, ids, rows)
         except LongTickets:
@@ -178,7 +178,7 @@ class DatabaseSource:
             rest = f"WHERE {' AND '.join(conditions)} ORDER BY {column}"
             page = Page(session, table, layout, rest, rows, values)
             found, more = (None if self._has_long else quick(page)) or self._long(page)
-            asked = {layout.id_of(each): each for each in ids or ()}  # with the spaces behind it, it is given so
+            asked = {layout.id_of(each): each for each in ids or ()}  # trailing spaces are part of the ids
             given = ((layout.id_of(ticket_id), fields) for ticket_id, *fields in found)
             return [self._ticket(layout, asked.get(each, each), fields) for each, fields in given], more
 
@@ -188,7 +188,7 @@ class DatabaseSource:
         return bounded(page, self._stalled)
 
     def _every_row(self) -> QueryTable:
-        """The query without its LIMIT, by which the rows that were chosen once are read again."""
+        """The query without its LIMIT, for reading chosen rows again."""
         if self._every is None:
             self._every = QueryTable(unlimited(self._text, self._database.family))
         return self._every
@@ -244,7 +244,7 @@ class DatabaseSource:
         return layout
 
     def _learn(self, session: Session) -> Layout:
-        # When all that a LIMIT chose are labeled, the query itself may give no row to tell the type from.
+        # When all rows within a LIMIT are labeled, the query itself may give no row to show the type.
         every = replace(self._every_row(), key=None)
         types = every.columns(session)
         names = list(types)

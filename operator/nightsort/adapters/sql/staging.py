@@ -1,4 +1,4 @@
-"""One transaction's rows on their way into the table of the results: staged, then taken over by one statement."""
+"""One transaction's rows on their way into the table of the results: staged, then transferred by one statement."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 
 ROW_BYTES = 8192
-"""In memory, of an id with its parts and two categories."""
+"""Bytes in memory for an id with its parts and two categories."""
 SPARE_ROWS = 1000
 Claim = Callable[[Sequence[str], str], bool]
-"""Whether the row that has this id in the table may have the label of the ticket with that id."""
+"""Whether the row with this id in the table may have the label of the ticket with that id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """`missing` labels are not in the table: `foreign` are the ids among them whose row is another ticket's."""
+    """`missing` labels are not in the table: `foreign` are the ids among them whose row belongs to another ticket."""
 
     missing: int
     foreign: tuple[str, ...] = ()
 
 
 def folded(category: str | None) -> str:
-    """Without what a table may spell in its own way."""
+    """The text without differences of spelling that a table may introduce."""
     return (category or "").strip().casefold()
 
 
 class Transfer:
-    """Its temporary table is made at once, and goes with the transaction or the connection."""
+    """Makes its temporary table at once; that goes with the transaction or the connection."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Transfer:
 
     @property
     def may_find_twice(self) -> bool:
-        """Whether nothing keeps the table from having several rows for a ticket."""
+        """Whether the table may have several rows for a ticket."""
         return self.mode == "Update" and not self.layout.unique
 
     def stage(self, rows: Sequence[Row]) -> None:
@@ -77,7 +77,7 @@ class Transfer:
         self._labels += sum(row.category is not None for row in rows)
 
     def stage_ids(self, ids: Sequence[str]) -> None:
-        """Ids alone, to be held against each other and the table."""
+        """Stages ids alone, to be compared with each other and the table."""
         columns = self.statements.staged[: len(self.layout.keys) + 1]
         with self._list_needed(ids):
             values = [id_values(ticket_id, self.layout, self.session.family) for ticket_id in ids]
@@ -110,9 +110,9 @@ class Transfer:
         self._sent = self._staged = self._labels = 0
 
     def _of_each(self, statement: str) -> list[Found]:
-        """The rows of a statement that gives one for each id that is staged; where the table has more of an id, more.
+        """The rows of a statement that gives one for each staged id; more where the table has an id more than once.
 
-        Twice as many are taken, so that what finds ids twice can tell of it.
+        The limit is twice as many, so that ids that are found twice can be reported.
         """
         return self.session.rows(statement, 2 * self._sent + SPARE_ROWS, self._sent * ROW_BYTES + ANSWER_BYTES)
 
@@ -121,11 +121,11 @@ class Transfer:
         return found[0] if found else None
 
     def write(self) -> Written:
-        """Takes over the rows that are staged.
+        """Transfers the staged rows.
 
         Raises:
-            Stalled: the table takes two ids for one, so that one of them would get the other's label, or an id for
-                several rows.
+            Stalled: the table takes two ids for one, so that one of them would get the other's label, or takes an id
+                for several rows.
         """
         foreign = self._leave_to_others()
         others = self._other_labels()
@@ -137,9 +137,9 @@ class Transfer:
         return Written(self._missing() + len(kept) + len(foreign), foreign)
 
     def _other_labels(self) -> dict[str | bytes, str]:
-        """The labels, by id, that stand where another one is to go, if they are to be replaced.
+        """The labels, by id, that stand where other ones are to go, if they are to be replaced.
 
-        One that stands there afterwards as well was given back by something that swallows the write.
+        A label that is still there afterwards was restored by a trigger or a rule that discards the write.
         """
         if not self._labels or not (self.mode == "Upsert" or self.statements.overwrite):
             return {}
@@ -167,9 +167,9 @@ class Transfer:
             self._refuse_another()
 
     def _missing(self) -> int:
-        """How many staged labels the table has no row for, or has left empty: what swallows a write may count it.
+        """How many staged labels have no row in the table, or an empty one: discarded writes may be counted as done.
 
-        A view may leave out what has its category: there, rows that cannot be seen any more have left by that.
+        A view may leave out rows with a category: there, rows that have become invisible are stored.
         """
         if not self._labels:
             return 0
@@ -178,7 +178,7 @@ class Transfer:
         return int(seen if leaves else self._labels) - int(filled)
 
     def _leave_to_others(self) -> tuple[str, ...]:
-        """Takes labels from what is staged whose row has the label of another ticket of this run; their ids."""
+        """Removes staged labels whose row has the label of another ticket of this run; returns their ids."""
         if self._claim is None or self.layout.keeps_ids:
             return ()
         self.refuse_two_as_one()
@@ -194,7 +194,7 @@ class Transfer:
         """An Update compares letter by letter, an Upsert as the table's key does.
 
         Raises:
-            Stalled: two of the ids that are staged are one.
+            Stalled: two of the staged ids are equal by that.
         """
         found = self._some(self.statements.taken_for_one(by_letter=self.mode == "Update"))
         if found is None:
@@ -205,7 +205,7 @@ class Transfer:
         self._collide(as_sent(one), as_sent(other), least if least == most else None)
 
     def refuse_found_twice(self) -> None:
-        """Raises Stalled where more than one row of the table has one of the ids that are staged."""
+        """Raises Stalled where more than one row of the table has one of the staged ids."""
         found = self.session.value(self.statements.found_twice())
         if found is not None:
             raise self.stalled(

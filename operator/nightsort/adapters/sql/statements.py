@@ -1,6 +1,6 @@
 """The statements that take rows from a temporary table into the table of the results.
 
-In all of them `t` is the table and `s` what is staged: the parts of the ticket's id as `id`, `id1` …, the id as it was
+In all of them `t` is the table and `s` the staged rows: the parts of the ticket's id as `id`, `id1` …, the id as it was
 `sent`, and the other fields by their names.
 """
 
@@ -18,7 +18,7 @@ STAGE = "nightsort_staged_rows"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A column that is a part of the id: its name in the table, ready for use, and where it is staged."""
+    """A column that is a part of the id: its name in the table, ready for use, and its staged column."""
 
     column: Column
     name: str
@@ -43,12 +43,12 @@ class Statements:
 
     @property
     def staged(self) -> Sequence[str]:
-        """The columns of what is staged, in the order of the values of a row."""
+        """The staged columns, in the order of the values of a row."""
         return [*(key.staged for key in self.keys), "sent", *self.fields]
 
     def stage(self) -> str:
-        """Makes the temporary table. The id's parts have the table's own types, so that they are compared as what
-        they are; what was sent is compared byte by byte.
+        """Makes the temporary table. The id's parts have the table's own types, so that they are compared by these;
+        the id as it was sent is compared byte by byte.
 
         PostgreSQL converts nothing by itself, so there all columns have the table's types.
         """
@@ -70,7 +70,7 @@ class Statements:
         return f"CREATE TEMPORARY TABLE {STAGE} AS {select} LIMIT 0"
 
     def update(self) -> str:
-        """Rows of the table that are not staged stay as they are, and so do staged rows that the table has not."""
+        """Transfers the staged rows. Rows that are only in the table, or only staged, stay as they are."""
         which = f"(s.category IS NOT NULL OR {self._empty})" if self.overwrite else self._empty
         if self.family == "mysql":
             assignments = ", ".join(f"t.{name} = s.{field}" for field, name in self.fields.items())
@@ -99,12 +99,12 @@ class Statements:
         return f"{insert} {select} WHERE true {conflict}"  # SQLite reads ON after a table's name as a join's
 
     def standing(self, *, once: bool) -> str:
-        """How many staged labels have a row that can be seen, and how many of these rows have a category.
+        """How many staged labels have a visible row, and how many of these rows have a category.
 
-        `once` where each can have no more than one row, which saves a sort.
+        `once` where each can have at most one row, which saves a sort.
 
-        As joins: MariaDB remembers what a subquery said of an id for all ids that its collation takes for the same,
-        and a left join would keep SQLite from choosing the order in which an index helps.
+        The statement uses joins: MariaDB remembers a subquery's result for an id for all ids that its collation takes
+        for the same, and a left join would keep SQLite from choosing the order in which an index helps.
         """
         distinct = "" if once else "DISTINCT "
         filled = f"CASE WHEN t.{self.fields['category']} IS NOT NULL THEN s.sent END"
@@ -114,26 +114,26 @@ class Statements:
         )
 
     def categories(self) -> str:
-        """What the table has as the category of each staged ticket, as text."""
+        """The table's category of each staged ticket, as text."""
         category = self._as_text(f"t.{self.fields['category']}")
         return f"SELECT s.sent, {category} FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}"
 
     def to_replace(self) -> str:
-        """The staged labels whose row has a category already: the id, that one and the new one, both as text."""
+        """The staged labels whose row has a category already: the id, that category and the new one, both as text."""
         there, new = self._as_text(f"t.{self.fields['category']}"), self._as_text("s.category")
         joined = f"FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same}"
         filled = f"s.category IS NOT NULL AND t.{self.fields['category']} IS NOT NULL"
         return f"SELECT s.sent, {there}, {new} {joined} WHERE {filled}"
 
     def kept_as(self) -> str:
-        """Each staged label's id as it was sent, and what the columns' types have made of its parts."""
+        """Each staged label's id as it was sent, and its parts as the columns' types have converted them."""
         parts = ", ".join(self._text(f"s.{key.staged}") for key in self.keys)
         return f"SELECT s.sent, {parts} FROM {STAGE} AS s WHERE s.category IS NOT NULL"
 
     def taken_for_one(self, *, by_letter: bool) -> str:
-        """Two ids that are staged and are one in the table's type or, unless `by_letter`, to its key.
+        """Two staged ids that are equal in the table's type or, unless `by_letter`, to its key.
 
-        They are given as they were sent; behind them stands what each part of them has become.
+        The result has them as they were sent, and behind them each part in its converted form.
         """
         by_letter = by_letter and self.family == "mysql"
         parts = (
@@ -145,7 +145,7 @@ class Statements:
         return f"{select} GROUP BY {', '.join(parts)} HAVING COUNT(*) > 1 LIMIT 1"
 
     def taken_for_another(self) -> str:
-        """An id of the table, part by part, and one that is staged, which are one to its key and not the same."""
+        """An id of the table, part by part, and a staged one, which are equal to its key and not the same."""
         columns = [self._text(f"t.{key.name}") for key in self.keys]
         alike = " AND ".join(f"t.{key.name} = s.{key.staged}" for key in self.keys)
         differs = " OR ".join(
@@ -181,11 +181,11 @@ class Statements:
 
     @property
     def _same(self) -> str:
-        """The ids are the same letter by letter."""
+        """Whether the ids are the same letter by letter."""
         return " AND ".join(self._same_part(key) for key in self.keys)
 
     def _same_part(self, key: Key) -> str:
-        """The first comparison is the one that an index serves."""
+        """Whether the ids are equal; an index serves the first comparison."""
         column, staged = f"t.{key.name}", f"s.{key.staged}"
         match self.family:
             case "mysql" if key.column.text and not key.column.exact:
@@ -201,7 +201,7 @@ class Statements:
         return f"t.{key.name}" if key.column.typed else f"CAST(t.{key.name} AS TEXT)"
 
     def _text(self, expression: str) -> str:
-        """An id as text whose comparison leaves nothing out; of MySQL's, whose collations do, the bytes' digits."""
+        """An id as text whose comparison ignores nothing; for MySQL, whose collations do, the bytes' digits."""
         match self.family:
             case "mysql":
                 return f"HEX(CONVERT({expression} USING utf8mb4))"
@@ -215,10 +215,10 @@ class Statements:
 
 
 def as_text(value: str, family: str) -> str:
-    """A part of an id that a statement has given."""
+    """A part of an id that a statement has returned."""
     return bytes.fromhex(value).decode("utf-8", "replace") if family == "mysql" else value
 
 
 def as_sent(value: str | bytes) -> str:
-    """An id as it was sent: of MySQL's, its bytes."""
+    """An id as it was sent; for MySQL, its bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

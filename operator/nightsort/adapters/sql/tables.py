@@ -1,4 +1,4 @@
-"""What a database says of the table that results go to, and the table that is made where there is none."""
+"""The database's description of the table of the results, and the table that is made where there is none."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ REASON_CHARS = 500
 MOST_ID_CHARS = 512
 LONGEST_KEY_CHARS = 700
 MOST_CATALOGUE_ROWS = 10_000
-"""MySQL, which has the most columns of a table, has up to 4,096."""
-# Types of a table that we make; on MariaDB also of what is staged.
+"""MySQL, which allows the most columns in a table, allows up to 4,096."""
+# Types of a table that we make; on MariaDB also of the staged rows.
 TYPES = {
     "category": {"mysql": "VARCHAR(255)"},
     "verdict": {"mysql": "VARCHAR(32)"},
@@ -24,7 +24,7 @@ TYPES = {
     "input_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
     "output_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
 }
-# MySQL's other collations take ids for one that differ in capitals, accents or spaces at the end.
+# MySQL's other collations treat ids as equal that differ in capitals, accents or trailing spaces.
 EXACT_COLLATIONS = ("utf8mb4_nopad_bin", "utf8mb4_0900_bin")
 CATALOG = {
     "postgresql": """
@@ -50,7 +50,7 @@ CATALOG = {
                c.type <> '' AND instr(upper(c.type), 'BLOB') = 0 AS typed
         FROM pragma_table_info({table}) c ORDER BY c.cid""",
 }
-# One row for each column of each index that makes values unique by whole columns alone: the index, and the column.
+# One row for each column of each unique index over whole columns alone: the index, and the column.
 UNIQUE = {
     "postgresql": """
         SELECT i.indexrelid AS name, a.attname AS part
@@ -77,7 +77,7 @@ IS_VIEW = {
         WHERE v.table_schema = COALESCE({schema}, DATABASE()) AND v.table_name = {table}""",
     "sqlite": "SELECT COUNT(*) FROM sqlite_schema s WHERE s.type = 'view' AND lower(s.name) = lower({table})",
 }
-# Tables whose names differ from the one that is given in capitals alone. SQLite takes those for the same anyway.
+# Tables whose names differ from the given one in capitals alone. SQLite takes those for the same anyway.
 ALIKE = {
     "postgresql": """
         SELECT CASE WHEN CAST({schema} AS text) IS NULL THEN '' ELSE n.nspname || '.' END || c.relname
@@ -89,7 +89,7 @@ ALIKE = {
         SELECT t.table_name FROM information_schema.tables t
         WHERE t.table_schema = COALESCE({schema}, DATABASE()) AND LOWER(t.table_name) = LOWER({table}) ORDER BY 1""",
 }
-# Of a view nothing is known: it may stand for tables of any engine.
+# Nothing is known of a view: its tables may have any engine.
 KEEPS_TRANSACTIONS = """
     SELECT COUNT(*) FROM information_schema.tables t JOIN information_schema.engines e ON e.engine = t.engine
     WHERE e.transactions = 'YES' AND t.table_schema = COALESCE({schema}, DATABASE()) AND t.table_name = {table}"""
@@ -97,10 +97,10 @@ KEEPS_TRANSACTIONS = """
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`chars` is the most that fits, None where nothing says.
+    """`chars` is the most that fits, None where there is no limit.
 
-    `exact` where two values are the same only if they are so letter by letter. `typed` is false for SQLite's columns
-    that keep whatever they are given, in which a number is never the same as text.
+    `exact`: two values are equal only if they are so letter by letter. `typed` is false for SQLite's columns that keep
+    values of any type, in which a number never equals text.
     """
 
     name: str
@@ -113,13 +113,13 @@ class Column:
 
     @property
     def keeps_ids(self) -> bool:
-        """No two ids become one: others are rewritten, or lose spaces behind what fits."""
+        """Whether no two ids become one: other types rewrite ids, or drop spaces behind the part that fits."""
         return self.exact and (self.chars is None or self.chars >= MOST_ID_CHARS)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`name` is as the database has it; each of `keys` is a set of columns that are unique together, by an index."""
+    """`name` is the database's spelling; each of `keys` is a set of columns that are unique together, by an index."""
 
     name: str
     columns: Mapping[str, Column]
@@ -132,14 +132,14 @@ class Table:
         return any(key <= names for key in self.keys)
 
     def wider_key(self, columns: Iterable[str]) -> frozenset[str] | None:
-        """The smallest key that these columns are a part of."""
+        """The smallest key that contains these columns."""
         names = set(columns)
         wider = [key for key in self.keys if key > names]
         return min(wider, key=lambda key: (len(key), sorted(key))) if wider else None
 
 
 def table_of(session: Session, name: str) -> Table | None:
-    """The table of that very name."""
+    """The table of exactly that name."""
     statement = CATALOG[session.family].replace("{collations}", ", ".join(f"'{name}'" for name in EXACT_COLLATIONS))
     rows = asked(session, statement, name)
     if not rows:
@@ -153,7 +153,7 @@ def table_of(session: Session, name: str) -> Table | None:
 
 
 def alike(session: Session, name: str) -> Sequence[str]:
-    """Tables whose names differ from this one in capitals, the one first that the database takes an unquoted name for.
+    """Tables whose names differ from this one in capitals; first the one that the database reads an unquoted name as.
 
     PostgreSQL folds names without quotation marks to small letters, and SQLite does not tell capitals apart.
     """
@@ -164,12 +164,12 @@ def alike(session: Session, name: str) -> Sequence[str]:
 
 
 def can_undo(session: Session, table: str) -> bool:
-    """Whether what is written to the table can be taken back. MySQL has engines that cannot, such as MyISAM."""
+    """Whether writes to the table can be rolled back. MySQL has engines that cannot, such as MyISAM."""
     return session.family != "mysql" or value_of(asked(session, KEEPS_TRANSACTIONS, table)) > 0
 
 
 def asked(session: Session, statement: str, name: str) -> list[Row]:
-    """What a catalogue says of the table."""
+    """The catalogue's description of the table."""
     schema, _, table = name.rpartition(".")
     values = {"quoted": quoted(session, name), "schema": schema or None, "table": table}
     used = {name: value for name, value in values.items() if f"{{{name}}}" in statement}
@@ -190,8 +190,8 @@ def may_create(session: Session, table: str) -> bool:
 
 
 def create(session: Session, table: str, keys: Sequence[str], fields: Mapping[str, str]) -> None:
-    """Makes the table, with a column for each part of the id and for each field that is wanted, by their names."""
-    # MariaDB takes a key over at most 3,072 bytes.
+    """Makes the table, with a column for each part of the id and for each wanted field, by their names."""
+    # MariaDB allows at most 3,072 bytes for a key.
     key_type = f"VARCHAR({LONGEST_KEY_CHARS // len(keys)})" if session.family == "mysql" else "text"
     columns = [f"{session.quote(name)} {key_type}" for name in keys]
     columns += [f"{session.quote(name)} {type_of(field, session.family)}" for field, name in fields.items()]
@@ -201,7 +201,7 @@ def create(session: Session, table: str, keys: Sequence[str], fields: Mapping[st
 
 
 def exact_collation(session: Session) -> str:
-    """MariaDB has the one, MySQL 8 the other; before them all collations ignored spaces at the end."""
+    """MariaDB has the one, MySQL 8 the other; all older collations ignore spaces at the end."""
     names = ", ".join(f"'{name}'" for name in EXACT_COLLATIONS)
     found = session.value(
         f"SELECT MAX(collation_name) FROM information_schema.collations WHERE collation_name IN ({names})"

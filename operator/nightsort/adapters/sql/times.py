@@ -1,4 +1,4 @@
-"""Dates and times that Python has none of, such as PostgreSQL's `infinity`, years before Christ or 24:00, as text."""
+"""Dates and times that Python lacks, such as PostgreSQL's `infinity`, years before Christ or 24:00, as text."""
 
 from __future__ import annotations
 

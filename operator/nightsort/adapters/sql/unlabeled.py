@@ -1,4 +1,4 @@
-"""What the query of a source says of the labels of its run."""
+"""Finds out whether a source's query leaves out the labels of its run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from nightsort.api.spec import DatabaseResults, Spec
 
 
 def finds_unlabeled_again(spec: Spec) -> bool:
-    """Whether the query surely gives rows alone that have no category in the table that the run updates.
+    """Whether the query certainly gives only rows that have no category in the table that the run updates.
 
-    Then tickets that get none are given, and bought, again by the next run. Where another column that the run fills
-    must be NULL as well, such as the verdict, they are not. A query that cannot be read is not sure.
+    Then the next run gets, and buys, the tickets without a category again. Where another column that the run fills
+    must be NULL as well, such as the verdict, it does not. A query that cannot be parsed is not certain.
     """
     source, results = spec.source.database, spec.results.database
     if source is None or results is None or results.url_secret_ref != source.url_secret_ref:
@@ -25,9 +25,9 @@ def finds_unlabeled_again(spec: Spec) -> bool:
 
 
 def labels_of(results: DatabaseResults, column: str | None = None) -> Labels | None:
-    """Where an Update puts labels, or another part of its rows.
+    """The place where an Update puts labels, or another part of its rows.
 
-    None where no condition for one column of ids can tell what they leave out.
+    None where no condition on a single id column can express what they leave out.
     """
     if results.mode != "Update" or results.columns.key is not None:
         return None

@@ -42,13 +42,13 @@ def stored(value: object, field: str, column: Column, family: str) -> object:
 
 
 def stamp(time: datetime, family: str) -> str:
-    """In UTC. MariaDB takes no zone, and its sessions are in UTC."""
+    """The time in UTC. MariaDB accepts no zone, and its sessions are in UTC."""
     utc = time.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     return utc if family == "mysql" else f"{utc}+00:00"
 
 
 def storable(text: str) -> str:
-    """Without what no database takes as text: NUL characters and halves of surrogate pairs."""
+    """The text without characters that no database accepts: NUL, and halves of surrogate pairs."""
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()

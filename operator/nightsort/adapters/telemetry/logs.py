@@ -1,6 +1,6 @@
-"""The process' log: what an exception says is left out, since a library may quote a ticket or a row in it.
+"""The process' log: texts of exceptions are left out, since a library may quote a ticket or a row in them.
 
-Not so what holds none: our own errors, and what the system says to a file, a connection or a lack of memory.
+Texts without such data stay: our own errors, and the system's about a file, a connection or a lack of memory.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ LEFT_OUT = "(what it says is left out: it may quote a ticket)"
 MOST_CAUSES = 20
 MOST_PATH_CHARS = 256
 OF_THE_INTERPRETER = (MemoryError, RecursionError, NameError, AttributeError, ImportError)
-"""They speak of names in programs, or of nothing: no text that was read comes into them."""
+"""Their texts are names in programs, or nothing: they quote no data."""
 
 
 def keep_words_of_exceptions_out_of_the_log() -> None:
-    """Type and place stay, for every logger, handler and format of this process; our own errors keep their words."""
+    """Keeps type and place of an exception, for every logger, handler and format; our own errors keep their text."""
     if not getattr(logging.getLogRecordFactory(), "leaves_words_out", False):
         logging.setLogRecordFactory(factory_over(logging.getLogRecordFactory()))
 
@@ -40,7 +40,7 @@ def factory_over(make: Any) -> Any:
 
 
 def without_words(error: BaseException, causes: int = MOST_CAUSES) -> BaseException:
-    """An exception that looks like this one in a traceback, with those that led to it."""
+    """An exception that looks like this one in a traceback, with its causes."""
     kind = type(error)
     named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     bare: BaseException
@@ -58,9 +58,9 @@ def without_words(error: BaseException, causes: int = MOST_CAUSES) -> BaseExcept
 
 
 def words_of(error: BaseException) -> str:
-    """What an exception says where that cannot be a ticket's text, else that it is left out.
+    """The text of an exception if it cannot quote a ticket, else a note that it was left out.
 
-    Of the system's errors the words are taken from the system: libraries make some with words of their own.
+    The texts of system errors are taken from the system: libraries make some with their own.
     """
     if isinstance(error, Interruption):
         return error.message

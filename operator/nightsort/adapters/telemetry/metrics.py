@@ -1,4 +1,4 @@
-"""Metrics in Prometheus' words. Labels are bounded: by namespaces, models that the API knows, and words of our own."""
+"""Metrics in Prometheus' format. Labels are bounded: namespaces, models that the API knows, and words of our own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES = ("Intended", "Released", "Submitted")
 
 
 class PrometheusMetrics:
-    """Counters of this process since its start; the sums over restarts are Prometheus' business."""
+    """Counters of this process since its start; Prometheus itself adds them up over restarts."""
 
     def __init__(self, version: str) -> None:
         self._registry = CollectorRegistry()
@@ -70,7 +70,7 @@ class PrometheusMetrics:
         return Histogram(f"nightsort_{name}_seconds", text, buckets=buckets, registry=self._registry)
 
     def _begin_at_zero(self) -> None:
-        """A series that begins with its first rise hides that rise from `increase` and `rate`."""
+        """Starts series at zero: a series that begins with its first rise hides that from `increase` and `rate`."""
         for operation in OPERATIONS:
             self._calls.labels(operation, "ok")
         for outcome in OUTCOMES:
@@ -78,7 +78,7 @@ class PrometheusMetrics:
         self.sees(ResourceStats({}, {}, 0, 0, timedelta(0)))
 
     def text(self) -> bytes:
-        """All of it, in the text format."""
+        """All metrics, in the text format."""
         return generate_latest(self._registry)
 
     def expect(self, namespace: str, model: str) -> None:

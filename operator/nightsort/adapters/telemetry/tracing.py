@@ -1,4 +1,4 @@
-"""Traces in OpenTelemetry's words, sent by OTLP over HTTP; its own variables (OTEL_...) say where to."""
+"""Traces in OpenTelemetry's format, sent by OTLP over HTTP; its own variables (OTEL_...) name the receiver."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nightsort.domain.errors import Interruption
 
 
 class RunIds(IdGenerator):
-    """Random ids, but for the spans of whole runs, which every process that works on a run has to know beforehand."""
+    """Random ids, except for the spans of whole runs, which every process of a run must know beforehand."""
 
     def __init__(self) -> None:
         self._random = RandomIdGenerator()
@@ -35,7 +35,7 @@ class RunIds(IdGenerator):
 
 
 class OtelTraces:
-    """Spans of runs, of their steps, and of what these wait for. Texts of errors stay out: tickets may be in them."""
+    """Spans of runs, their steps, and the calls that these wait for. Error texts stay out: they may quote tickets."""
 
     def __init__(self, processor: SpanProcessor, version: str) -> None:
         self._ids = RunIds()
@@ -92,7 +92,7 @@ class OtelTraces:
         span.end(nanoseconds(status.completion_time))
 
     def close(self) -> None:
-        """Sends what is left, as far as somebody takes it; blocks for seconds where nobody does."""
+        """Sends the rest, as far as the receiver accepts it; blocks for seconds where there is none."""
         self._provider.shutdown()
 
 
@@ -105,7 +105,7 @@ def open_traces(version: str) -> OtelTraces:
 
 @contextmanager
 def failing(span: Span) -> Iterator[None]:
-    """Tells in a word why the span failed."""
+    """Records in one word why the span failed."""
     try:
         yield
     except Interruption as interruption:
@@ -117,7 +117,7 @@ def failing(span: Span) -> Iterator[None]:
 
 
 def whole_run(meta: Meta) -> SpanContext:
-    """The span of a resource's run as a whole: the trace has the resource's uid as its id."""
+    """The span of a resource's whole run: the trace has the resource's uid as its id."""
     span_id = int.from_bytes(hashlib.sha256(meta.uid.encode()).digest()[:8], "big") or 1
     return SpanContext(UUID(meta.uid).int, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
@@ -127,5 +127,5 @@ def about(meta: Meta) -> dict[str, str | int]:
 
 
 def nanoseconds(moment: datetime) -> int:
-    """Since the epoch, as OpenTelemetry counts."""
+    """Nanoseconds since the epoch, as OpenTelemetry counts."""
     return int(moment.timestamp()) * 1_000_000_000

@@ -19,7 +19,7 @@ SIMPLE = ("plan", "cursor", "source_exhausted", "stop", "refusals", "cost")
 MAY_GO = frozenset({"retryable", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
 """Fields that an entry may lose in the same state; no other field returns to its default."""
 
-
+OF_IDENTITY = frozenset({"id", "submitted_at", "turn"})
 OF_PURCHASE = frozenset({"id", "submitted_at", "turn", "text_bytes", "cut", "spared", "long_ids", "ids_digest"})
 
 
@@ -33,7 +33,7 @@ def completed(status: Status, kept: Status) -> Status:
     knows_all = same and not any(is_further(one, whole) for one, whole in pairs)
     further = knows_all and any(is_further(whole, one) for one, whole in pairs)
     there = {mark_of(one): one for one in kept.batches}
-    batches = tuple(merged(one, there.get(mark_of(one)), outcomes=knows_all) for one in status.batches)
+    batches = tuple(merged(one, there.get(mark_of(one)), outcomes=knows_all, sums=same) for one in status.batches)
     names = [name for name in (*SIMPLE, *COUNTED) if same and lacks_in(status, kept, name)]
     if batches == status.batches and not names:
         return status
@@ -41,12 +41,20 @@ def completed(status: Status, kept: Status) -> Status:
     return status.model_copy(update={**taken, "batches": batches})
 
 
-def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool) -> BatchRecord:
-    """An entry with what only its copy has; `outcomes`: also its collection, whose sums stand elsewhere."""
+def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool, sums: bool) -> BatchRecord:
+    """An entry with what only its copy has.
+
+    outcomes: also its collection, whose sums stand elsewhere.
+    sums: also what others were summed up into it; else the status still has their own entries.
+    """
     if whole is None or record == whole:
         return record
+    if whole.summed_up != record.summed_up and not sums:
+        return filled(record, whole, OF_IDENTITY)
     if is_further(whole, record):
         return whole if outcomes or whole.state is not BatchState.COLLECTED else filled(record, whole, OF_PURCHASE)
+    if is_further(record, whole):  # what it had before, such as its requests, it may have given up since
+        return filled(record, whole, OF_IDENTITY)
     return whole if lacks(record, whole) else filled(record, whole, BatchRecord.model_fields.keys() - MAY_GO)
 
 

@@ -1,0 +1,59 @@
+"""A status that has lost content takes it from its copy, and counts no ticket twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.domain.completeness import completed
+from nightsort.domain.record import ticket_counts
+
+NIGHT = datetime(2026, 11, 22, 20, tzinfo=UTC)
+
+
+def record(shard: int, state: BatchState, **more: Any) -> BatchRecord:
+    values: dict[str, Any] = {
+        "shard": shard,
+        "attempt": 0,
+        "tag": f"tag{shard}",
+        "state": state,
+        "requests": 1,
+        "intended_at": NIGHT,
+    }
+    return BatchRecord(**(values | more))
+
+
+COLLECTED = record(0, BatchState.COLLECTED, id="batch-0", labeled=1)
+REFUSED = record(1, BatchState.COLLECTED, requests=0, failed=1)
+SUMMED_UP = record(0, BatchState.COLLECTED, id="batch-0", labeled=1, failed=1, summed_up=1)
+
+
+def test_an_entry_whose_copy_has_summed_up_another_keeps_its_own_figures_while_the_other_is_there() -> None:
+    """The copy is written before the status, whose write was then refused."""
+    status, copy = Status(batches=(COLLECTED, REFUSED)), Status(batches=(SUMMED_UP,))
+
+    whole = completed(status, copy)
+
+    assert whole.batches == (COLLECTED, REFUSED)
+    assert ticket_counts(whole) == ticket_counts(status)
+
+
+def test_dropped_figures_of_a_sum_are_taken_from_a_copy_with_the_same_entries() -> None:
+    without_figures = SUMMED_UP.model_copy(update={"labeled": 0, "failed": 0, "summed_up": 0})
+
+    assert completed(Status(batches=(without_figures,)), Status(batches=(SUMMED_UP,))).batches == (SUMMED_UP,)
+
+
+def test_an_entry_does_not_take_back_the_text_of_a_request_that_was_refused_alone() -> None:
+    """Its copy is of the intent, when the request was still to be sent."""
+    intent = record(1, BatchState.INTENDED, text_bytes=100, cut=1)
+
+    assert completed(Status(batches=(REFUSED,)), Status(batches=(intent,))).batches == (REFUSED,)
+
+
+def test_a_dropped_id_is_taken_from_the_copy_of_an_earlier_state() -> None:
+    submitted = record(0, BatchState.SUBMITTED, id="batch-0")
+    without_id = COLLECTED.model_copy(update={"id": None})
+
+    assert completed(Status(batches=(without_id,)), Status(batches=(submitted,))).batches == (COLLECTED,)

@@ -18,6 +18,7 @@ from nightsort.cli.commands import (
     init,
     local,
     operator,
+    report,
     results,
     retry,
     simulate,
@@ -44,6 +45,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     operator.add_to(app, start_operator)
     classify.add_to(app)
     init.add_to(app)
+    report.add_to(app)
     local.add_to(app)
     simulate.add_to(app)
     create.add_to(app)

@@ -20,8 +20,10 @@ FOLDERS_WITH_PARTS = ("", "*/", "*/*/")
 """Folder levels below the state's directory. Deeper ones are not searched: the directory may be somebody's home."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Replaces a file durably: after a crash at any point it holds the old content or the new.
+
+    `mode` are its permissions; by default those of any new file.
 
     Raises:
         Stalled: the disk is full, or the path is not writable.
@@ -31,6 +33,8 @@ def write_whole(path: Path, content: bytes) -> None:
         make_folder(path.parent)
         try:
             with part.open("xb") as file:  # a new file of our own, and through no link that somebody has laid there
+                if mode is not None:
+                    os.fchmod(file.fileno(), mode)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

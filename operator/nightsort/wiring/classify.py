@@ -12,6 +12,13 @@ from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.adapters.local.events import LogEvents
 from nightsort.adapters.local.state import State, opened
+from nightsort.adapters.local.state_figures import (
+    Asked,
+    first_of_each_category,
+    last_asked,
+    outcome,
+    without_category,
+)
 from nightsort.adapters.local.state_ledger import StateLedger
 from nightsort.adapters.local.state_rows import StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
@@ -23,6 +30,7 @@ from nightsort.wiring.connector import Connector
 from nightsort.wiring.services import services_of
 
 __all__ = [
+    "Asked",
     "Census",
     "Counts",
     "Label",
@@ -30,11 +38,21 @@ __all__ = [
     "State",
     "ended",
     "file_of",
+    "first_of_each_category",
     "import_client",
+    "last_asked",
     "opened",
+    "outcome",
+    "runs_of",
     "settle",
     "state_services",
+    "without_category",
 ]
+
+
+def runs_of(state: State, asked: Asked) -> Sequence[Resource]:
+    """What was bought for a file, under whatever settings, the newest first; what was simulated stands apart."""
+    return StateLedger(state).of_file(asked.file, simulated=asked.simulated)
 
 
 def import_client() -> None:

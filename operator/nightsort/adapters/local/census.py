@@ -120,6 +120,14 @@ class Census:
     def __init__(self, state: State, settings: bytes, file: str, *, simulated: bool = False) -> None:
         self._state, self._settings, self._file, self._simulated = state, settings, file, simulated
 
+    @property
+    def settings(self) -> bytes:
+        return self._settings
+
+    @property
+    def file(self) -> str:
+        return self._file
+
     def take(self, tickets: Iterable[Present], *, retry: bool = False, limit: int | None = None) -> Counts:
         """Reads the tickets once, in their order, and counts their states."""
         self._state.rows(PRESENT)

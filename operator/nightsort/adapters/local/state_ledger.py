@@ -74,6 +74,15 @@ class StateLedger:
         found = self._state.rows("SELECT uid, name, began_at, spec, version, status FROM runs ORDER BY began_at, uid")
         return [each for each in map(self._resource, found) if each.status.completion_time is None]
 
+    def of_file(self, file: str, *, simulated: bool) -> list[Resource]:
+        """The runs of a file, by its absolute name, the newest first."""
+        found = self._state.rows(
+            "SELECT uid, name, began_at, spec, version, status FROM runs WHERE file = ? AND simulated = ? "
+            "ORDER BY began_at DESC, rowid DESC",
+            (file, simulated),
+        )
+        return list(map(self._resource, found))
+
     def add(self, meta: Meta, spec: Spec, file: str, *, simulated: bool = False) -> Resource:
         """Makes a run without any batch yet."""
         words = spec.model_dump_json(by_alias=True, exclude_defaults=True)

@@ -50,13 +50,13 @@ class Tally:
     def parts(self) -> list[tuple[str, int]]:
         """Largest category first; what has none comes last. Empty parts are left out."""
         found = sorted(self.categories.items(), key=lambda part: -part[1])
-        others = [
-            (UNKNOWN, self.unknown),
-            (FAILED, self.failed),
-            (UNDER_WAY, self.under_way),
-            (NOT_ASKED, self.not_asked),
-        ]
-        return [(name, count) for name, count in (*found, *others) if count]
+        return [*((name, count) for name, count in found if count), *self.without.items()]
+
+    @property
+    def without(self) -> dict[str, int]:
+        """Tickets that have no category, by why."""
+        found = {UNKNOWN: self.unknown, FAILED: self.failed, UNDER_WAY: self.under_way, NOT_ASKED: self.not_asked}
+        return {why: count for why, count in found.items() if count}
 
 
 def table_of(tally: Tally, *, lines: bool) -> Table:

@@ -21,6 +21,7 @@ from nightsort.formats.exports import Reading
 from nightsort.formats.table import Options
 
 CATEGORIES_FILE = "categories.yaml"
+STATE_FILE = "classify.sqlite"
 KNOWN = ("categories", "instructions", "unknownLabel")
 
 
@@ -53,6 +54,7 @@ class Order:
     limit: int | None = None
     retry: bool = False
     output: Path | None = None
+    report: Path | None = None
     timeout: float | None = None
     simulated: float | None = None
     state: Path = Path(".nightsort")
@@ -63,7 +65,7 @@ class Order:
 
     @property
     def state_file(self) -> Path:
-        return self.state / "classify.sqlite"
+        return self.state / STATE_FILE
 
     @property
     def is_simulated(self) -> bool:

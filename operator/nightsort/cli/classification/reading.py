@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from nightsort.api.spec import Spec
 from nightsort.cli.classification.order import InvalidOrder, Named
+from nightsort.domain.dependence import digest_of_text
+from nightsort.domain.prompt import placeholders
 from nightsort.domain.report import plural
+from nightsort.domain.request import Encoder
 from nightsort.domain.ticket import Ticket
 from nightsort.formats.columns import Columns, UnknownColumns, find_columns
 from nightsort.formats.exports import Reading, Survey, survey, tickets_of
@@ -18,6 +22,7 @@ from nightsort.formats.labeled import cannot_write, refuse_target, write_labeled
 from nightsort.formats.opening import open_table
 from nightsort.formats.table import Options, Table
 from nightsort.formats.unusable import UnusableFile
+from nightsort.wiring.classify import Present
 
 SUBJECT_AND_BODY = "Subject: $subject\n\n$body"
 Cells = Sequence[str | None]
@@ -49,6 +54,14 @@ class TicketFile:
         """In the order of the file. Raises UnusableFile: it is not the same any more."""
         for one in tickets_of(self.table, self.columns, self.reading):
             yield Ticket(one.id, {"subject": one.subject, "body": one.body}, "")
+
+    def present(self, spec: Spec) -> Iterator[Present]:
+        """The tickets with what their answers depend on, and the fields that the template names."""
+        encoder = Encoder(spec, disable_thinking=False)
+        names = placeholders(spec.prompt)
+        for ticket in self.tickets():
+            fields = {name: text for name, text in ticket.fields.items() if name in names}
+            yield Present(ticket.id, digest_of_text(encoder.text(ticket)), fields)
 
     def refuse_output(self, path: Path) -> None:
         """Asked before anything is bought. Raises UnusableFile: the labelled file could not be written there."""

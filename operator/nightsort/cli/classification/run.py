@@ -18,18 +18,17 @@ from nightsort.cli.classification.engine import Engine
 from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same_command, wanted
 from nightsort.cli.classification.output import Output
 from nightsort.cli.classification.reading import TicketFile, opened
+from nightsort.cli.classification.reporting import refuse_strange, report_of, write
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import ITS_OWN, settings_of
 from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
-from nightsort.domain.dependence import as_words, digest_of_settings, digest_of_text
+from nightsort.domain.dependence import as_words, digest_of_settings
 from nightsort.domain.dependence import settings_of as settings_of_spec
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.printable import printable
-from nightsort.domain.prompt import placeholders
 from nightsort.domain.report import plural
-from nightsort.domain.request import Encoder
 from nightsort.formats.kinds import labeled_path
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
@@ -88,8 +87,10 @@ class Classification:
         unfinished = wiring.settle(self.state)
         self.table.refuse_output(output.path)
         output.refuse_strange()
+        if order.report is not None:
+            refuse_strange(order.report, beside=output.path)
         self.say(*self.table.told, self.asked.told)
-        counts = census.take(self.present(), retry=self.order.retry, limit=self.order.limit)
+        counts = census.take(self.table.present(self.asked.spec), retry=self.order.retry, limit=self.order.limit)
         self.say(*told(counts, changes(census.former_settings(), settings)))
         bought = self.buy(census, counts) if counts.fresh else None
         if self.order.estimate:
@@ -104,14 +105,6 @@ class Classification:
         names = self.write(census, output)
         where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names[:-1])} and {names[-1]}"
         self.end(census, counts, where, ended)
-
-    def present(self) -> Iterator[wiring.Present]:
-        """The file's tickets, with the fields that the template names."""
-        encoder = Encoder(self.asked.spec, disable_thinking=False)
-        names = placeholders(self.asked.spec.prompt)
-        for ticket in self.table.tickets():
-            fields = {name: text for name, text in ticket.fields.items() if name in names}
-            yield wiring.Present(ticket.id, digest_of_text(encoder.text(ticket)), fields)
 
     def buy(self, census: wiring.Census, counts: wiring.Counts) -> bool:
         """Shows the price and makes a run, where that is agreed to. Nothing is bought before the flow has it."""
@@ -165,11 +158,19 @@ class Classification:
             tally.under_way, tally.not_asked = tally.not_asked - counts.later, counts.later
         ending.show(self.out, tally, runs)
         self.say(where)
+        self.report(census)
         self.say(*next_steps(self.order, counts, tally))
         if open_runs:
             fail(f"not complete: {come_back(self.order)}", NOT_COMPLETE if self.order.timeout is None else TIMED_OUT)
         if not all(is_true(run.status, COMPLETE) for run in runs):
             fail("not complete", NOT_COMPLETE)
+
+    def report(self, census: wiring.Census) -> None:
+        if self.order.report is not None:
+            asked = wiring.Asked(census.file, census.settings, self.order.is_simulated)
+            made = report_of(self.state, asked, self.asked.spec, self.order.file)
+            write(self.order.report, made, self.order.file)
+            self.say(f"{self.order.report} shows the figures, for a browser")
 
     def say(self, *lines: str) -> None:
         for line in lines:

@@ -59,6 +59,9 @@ Retry = Annotated[
 OutputFile = Annotated[
     Path | None, typer.Option(help="Where the labelled file goes; by default NAME.labeled.csv beside the file.")
 ]
+ReportFile = Annotated[
+    Path | None, typer.Option(help="Where a page of the figures goes, such as report.html; it has no ticket's text.")
+]
 Timeout = Annotated[
     float | None,
     typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
@@ -95,6 +98,7 @@ def classify(
     limit: Limit = None,
     retry: Retry = False,
     output: OutputFile = None,
+    report: ReportFile = None,
     timeout: Timeout = None,
     simulate: Simulate = False,
     seconds: BatchSeconds = 2.0,
@@ -132,6 +136,7 @@ def classify(
             limit=limit,
             retry=retry,
             output=output,
+            report=report,
             timeout=timeout,
             simulated=seconds if simulate else None,
             state=state,

@@ -1,0 +1,71 @@
+"""What the state of `nightsort classify` tells of a file afterwards. The file's tickets have been taken by a census."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nightsort.adapters.local.state import State
+from nightsort.adapters.local.state_tickets import FIELDS
+from nightsort.domain.ticket import Ticket
+
+LAST = """
+SELECT digest, file, settings, simulated FROM settings WHERE :file IS NULL OR file = :file
+ORDER BY used_at DESC, rowid DESC LIMIT 1
+"""
+KNOWN = "FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings"
+# Of now, and not of the time when the census was taken: runs may have ended since.
+FLYING = """
+EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
+"""
+OUTCOME = f"""
+SELECT l.category, l.verdict, l.category IS NULL AND {FLYING} AS flying, count(*) {KNOWN}
+GROUP BY l.category, l.verdict, flying
+"""
+WITHOUT = f"""
+SELECT p.id, l.verdict, l.reason {KNOWN} WHERE l.verdict IS NOT NULL AND l.category IS NULL
+AND NOT {FLYING} ORDER BY p.position LIMIT :most
+"""
+FIRST = f"""
+SELECT category, position, id, fields FROM (
+    SELECT l.category, p.position, p.id, p.fields,
+           row_number() OVER (PARTITION BY l.category ORDER BY p.position) AS place
+    {KNOWN} WHERE l.category IS NOT NULL
+) WHERE place <= :most ORDER BY position
+"""  # noqa: S608 - constants of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked about a file, by its absolute name; `settings` is the digest of them."""
+
+    file: str
+    settings: bytes
+    simulated: bool
+
+
+def last_asked(state: State, file: str | None = None) -> tuple[Asked, Mapping[str, Any]] | None:
+    """Of this file, or of whichever was asked about last, and the settings in words; None where nothing was."""
+    for digest, name, words, simulated in state.rows(LAST, {"file": file}):
+        return Asked(name, digest, bool(simulated)), json.loads(words)
+    return None
+
+
+def outcome(state: State, asked: Asked) -> list[tuple[str | None, str | None, bool, int]]:
+    """Category, verdict, whether an answer is still to come, and how many of the file's tickets have them."""
+    found = state.rows(OUTCOME, {"settings": asked.settings})
+    return [(category, verdict, bool(flying), count) for category, verdict, flying, count in found]
+
+
+def without_category(state: State, asked: Asked, most: int) -> Sequence[tuple[str, str, str]]:
+    """The first tickets that were asked about in vain: id, verdict, reason."""
+    found = state.rows(WITHOUT, {"settings": asked.settings, "most": most})
+    return [(name, verdict, reason) for name, verdict, reason in found]
+
+
+def first_of_each_category(state: State, asked: Asked, most: int) -> Iterator[tuple[str, Ticket]]:
+    """In the order of the file, so many of each category at the most."""
+    for category, position, name, fields in state.rows(FIRST, {"settings": asked.settings, "most": most}):
+        yield category, Ticket(name, FIELDS.decode(fields), cursor=str(position))

@@ -1,0 +1,150 @@
+"""What a page shows, as values: figures that add up, tickets without a category, samples, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import assert_never
+
+from nightsort.api.spec import Spec
+from nightsort.api.status import Cost
+from nightsort.domain.answer import Verdict
+from nightsort.domain.breakdown import Part, shares_of
+
+MOST_UNUSABLE = 200
+"""Tickets without a category that a page lists; the others are counted."""
+MOST_SAMPLES = 5
+"""Tickets that are shown of each category."""
+MOST_SAMPLE_CHARS = 1000
+MOST_RUNS = 31
+"""Runs that a page shows one by one: a month of nights. Those before are added up in one row."""
+THOUSAND_TICKETS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A ticket that got no category, and why."""
+
+    id: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A ticket of a category; its text as the model read it, None where the page is to be without."""
+
+    id: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was bought at one time. Amounts are in USD."""
+
+    began_at: datetime | None
+    tickets: int
+    cost: Cost
+
+    @property
+    def actual(self) -> Decimal | None:
+        return None if self.cost.actual_usd is None else Decimal(self.cost.actual_usd)
+
+    @property
+    def standard(self) -> Decimal | None:
+        return None if self.cost.standard_usd is None else Decimal(self.cost.standard_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What runs have cost together, in USD, exactly as their figures add up; tickets of all of them."""
+
+    runs: int
+    tickets: int
+    actual: Decimal
+    standard: Decimal
+
+    @property
+    def saved(self) -> Decimal:
+        return self.standard - self.actual
+
+    @property
+    def per_thousand(self) -> Decimal:
+        """For 1,000 tickets."""
+        return self.actual * THOUSAND_TICKETS / self.tickets if self.tickets else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a page is made from.
+
+    `categories` and `without` (tickets without a category, by why) divide the same tickets that `verdicts` divide.
+    `unusable` are the first `MOST_UNUSABLE` of those that were asked and got no category, `runs` the newest first.
+    """
+
+    file: str
+    made_at: datetime
+    simulated: bool
+    spec: Spec
+    categories: Mapping[str, int]
+    without: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    unusable: Sequence[Unusable]
+    all_unusable: int
+    samples: Mapping[str, Sequence[Sample]]
+    runs: Sequence[Run]
+    with_text: bool = False
+
+    @property
+    def total(self) -> int:
+        return sum(self.categories.values()) + sum(self.without.values())
+
+
+def parts_of(counts: Sequence[tuple[str, int]]) -> list[Part]:
+    """With shares that add up to 100 %."""
+    shares = shares_of([count for _, count in counts])
+    return [Part(name, count, share) for (name, count), share in zip(counts, shares, strict=True)]
+
+
+def spent(runs: Sequence[Run]) -> Spent:
+    """Of the runs whose cost is known."""
+    paid = [(run.tickets, run.actual, run.standard or Decimal(0)) for run in runs if run.actual is not None]
+    return Spent(
+        len(paid),
+        sum(tickets for tickets, _, _ in paid),
+        sum((actual for _, actual, _ in paid), Decimal(0)),
+        sum((standard for _, _, standard in paid), Decimal(0)),
+    )
+
+
+def meaning(verdict: Verdict) -> str:
+    """A verdict in words that quote nothing: an answer of the model may repeat what the ticket says."""
+    match verdict:
+        case Verdict.LABELED:
+            return "the answer is one of the categories"
+        case Verdict.UNKNOWN:
+            return "the answer is none of the categories"
+        case Verdict.REFUSED:
+            return "the model refused to answer"
+        case Verdict.TRUNCATED:
+            return "the answer ended before its category was certain"
+        case Verdict.ERRORED:
+            return "the API returned an error in the place of an answer"
+        case Verdict.EXPIRED:
+            return "not run within 24 hours"
+        case Verdict.CANCELED:
+            return "canceled before it was run"
+        case Verdict.MISSING:
+            return "no answer came"
+        case Verdict.UNSENDABLE:
+            return "there is no text to ask about"
+        case _:
+            assert_never(verdict)
+
+
+def reason_of(unusable: Unusable, *, with_text: bool) -> str:
+    """Why a ticket has no category; the model's own words only where texts are shown too."""
+    quotes = unusable.verdict in (Verdict.UNKNOWN, Verdict.TRUNCATED)
+    return meaning(unusable.verdict) if not unusable.reason or (quotes and not with_text) else unusable.reason

@@ -1,0 +1,162 @@
+"""The page itself, from top to bottom. It has no script, font or picture, and forbids the browser to load any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from nightsort.domain.answer import Verdict
+from nightsort.domain.prompt import system_prompt
+from nightsort.domain.report import plural
+from nightsort.report.charts import bar
+from nightsort.report.figures import Report, meaning, parts_of, reason_of
+from nightsort.report.markup import Markup, tag, together
+from nightsort.report.money import money_section
+from nightsort.report.style import STYLE
+from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row
+
+MARK = "<!doctype html>\n<!-- A report of nightsort. -->\n"
+"""How every page begins: a file that begins otherwise is none of ours, and is not written over."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+MINUTE = "%Y-%m-%d %H:%M UTC"
+KNOWN_VERDICTS = frozenset(Verdict)
+
+
+def page_of(report: Report) -> str:
+    """One HTML document, whole."""
+    title = f"Labels of {report.file}"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", **{"http-equiv": "Content-Security-Policy", "content": POLICY}),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", title),
+        tag("style", STYLE),
+    )
+    sections = (
+        categories_section(report),
+        verdicts_section(report),
+        money_section(report.runs),
+        unusable_section(report),
+        samples_section(report),
+        settings_section(report),
+    )
+    body = tag("body", header(report, title), tag("main", *sections), footer(report))
+    return f"{MARK}{tag('html', head, body, lang='en')}\n"
+
+
+def header(report: Report, title: str) -> Markup:
+    about = f"{plural(report.total, 'ticket')}, sorted by {report.spec.model}; as of {moment(report.made_at)}"
+    told = [tag("h1", title), tag("p", about)]
+    if report.simulated:
+        told.append(tag("p", "These labels and costs are simulated: no model has read a ticket.", class_="warning"))
+    return tag("header", *told)
+
+
+def footer(report: Report) -> Markup:
+    texts = "It shows what tickets say." if report.with_text else "It has no ticket's text."
+    return tag("footer", tag("p", f"Made by nightsort. This page loads nothing from anywhere. {texts}"))
+
+
+def categories_section(report: Report) -> Markup:
+    named = sorted(report.categories.items(), key=lambda one: -one[1])
+    parts = parts_of([*named, *report.without.items()])
+    most = max((part.tickets for part in parts), default=0)
+    rows = [
+        tag(
+            "tr",
+            name_cell(part.name),
+            number_cell(f"{part.tickets:,}"),
+            number_cell(part.share),
+            tag("td", bar(part.tickets, most, odd=place >= len(named)), class_="chart"),
+        )
+        for place, part in enumerate(parts)
+    ]
+    total = numbers_row("total", f"{report.total:,}", "100.0%" if report.total else "0.0%", "")
+    return section("Categories", body_of(heading_row("category", "tickets", "share", "chart"), rows, total))
+
+
+def verdicts_section(report: Report) -> Markup:
+    rows = [
+        tag(
+            "tr",
+            name_cell(part.name),
+            number_cell(f"{part.tickets:,}"),
+            number_cell(part.share),
+            tag("td", in_words(part.name)),
+        )
+        for part in parts_of(list(report.verdicts.items()))
+    ]
+    total = numbers_row("total", f"{report.total:,}", "100.0%" if report.total else "0.0%", "")
+    return section("Verdicts", body_of(heading_row("verdict", "tickets", "share", "meaning"), rows, total))
+
+
+def in_words(name: str) -> str:
+    verdict = name.split(",")[0]
+    return meaning(Verdict(verdict)) if verdict in KNOWN_VERDICTS else "without an answer so far"
+
+
+def unusable_section(report: Report) -> Markup:
+    if not report.all_unusable:
+        return section("Tickets without a category", tag("p", "Every ticket that was asked about has its category."))
+    rows = [
+        tag(
+            "tr", name_cell(one.id), tag("td", one.verdict.value), tag("td", reason_of(one, with_text=report.with_text))
+        )
+        for one in report.unusable
+    ]
+    head = tag("tr", *(tag("th", name, scope="col") for name in ("id", "verdict", "reason")))
+    left = report.all_unusable - len(report.unusable)
+    more = [tag("p", f"And {left:,} more: the labelled file has all of them.", class_="quiet")] if left else []
+    return section("Tickets without a category", body_of(head, rows, None), *more)
+
+
+def samples_section(report: Report) -> Markup:
+    told = "The first tickets of each category"
+    hint = "." if report.with_text else ", by their ids; nightsort report --with-text shows what they say."
+    lists = [
+        together(tag("h3", category), tag("ul", *(sample_item(one.id, one.text) for one in samples)))
+        for category, samples in report.samples.items()
+        if samples
+    ]
+    return section("Samples", tag("p", told + hint, class_="quiet"), *lists)
+
+
+def sample_item(ticket: str, text: str | None) -> Markup:
+    return tag("li", ticket) if text is None else tag("li", ticket, tag("pre", text))
+
+
+def settings_section(report: Report) -> Markup:
+    spec = report.spec
+    unknown = spec.unknown_label
+    pairs = [
+        ("model", spec.model),
+        ("categories", ", ".join(category.name for category in spec.categories)),
+        ("an answer that is no category", unknown.action + (f": {unknown.category}" if unknown.category else "")),
+        ("most characters of a text", f"{spec.prompt.max_body_chars:,}"),
+        ("most tokens of an answer", f"{spec.prompt.max_tokens:,}"),
+    ]
+    listed = tag("dl", *definitions(pairs))
+    return section(
+        "Settings and prompt",
+        listed,
+        tag("h3", "What the model is told"),
+        tag("pre", system_prompt(spec)),
+        tag("h3", "What it is given of each ticket"),
+        tag("pre", spec.prompt.template),
+    )
+
+
+def definitions(pairs: Sequence[tuple[str, str]]) -> Iterator[Markup]:
+    for term, what in pairs:
+        yield tag("dt", term)
+        yield tag("dd", what)
+
+
+def section(title: str, *inside: str) -> Markup:
+    return tag("section", tag("h2", title), *inside)
+
+
+def moment(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime(MINUTE) if at else "an unknown time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -98,6 +99,26 @@ def test_every_default_is_told(path: str, value: Any) -> None:
         assert [one["name"] for one in node["default"]] == [category.name for category in DEFAULT_CATEGORIES]
     elif value not in (None, "", ()):
         assert node["default"] == value
+        assert node["description"].endswith(
+            f" Default: {json.dumps(value) if chr(10) in str(value) else words(value)}."
+        )
+
+
+def words(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value)
+
+
+def test_the_default_categories_are_named_to_people() -> None:
+    [node] = [node for path, node in OURS if path == ".spec.categories"]
+
+    assert node["description"].endswith(" Default: billing, technical, account, feedback, other.")
+
+
+def test_a_status_tells_no_defaults() -> None:
+    """The operator writes it whole."""
+    assert not [
+        path for path, node in OURS if path.startswith(".status") and " Default: " in node.get("description", "")
+    ]
 
 
 @pytest.mark.parametrize(("path", "node"), OURS, ids=[path for path, _ in OURS])

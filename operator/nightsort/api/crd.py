@@ -6,6 +6,7 @@ alternatives, null only where declared. What the models say by CEL rules or list
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,7 +97,7 @@ def root() -> Schema:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": MAX_NAME}}},
-            "spec": structural(Spec),
+            "spec": telling_defaults(structural(Spec)),
             "status": without_defaults(structural(Status)),
         },
     }
@@ -169,6 +170,25 @@ def without_defaults(schema: Schema) -> Schema:
     if "properties" in made:
         made["properties"] = {name: without_defaults(each) for name, each in made["properties"].items()}
     return made
+
+
+def telling_defaults(schema: Schema) -> Schema:
+    """With each default in the description too: `kubectl explain` shows no other (1.37)."""
+    made = dict(schema)
+    if "default" in made and made["type"] != "object" and "description" in made:
+        made["description"] = f"{made['description']} Default: {told(made['default'])}."
+    if "items" in made:
+        made["items"] = telling_defaults(made["items"])
+    if "properties" in made:
+        made["properties"] = {name: telling_defaults(each) for name, each in made["properties"].items()}
+    return made
+
+
+def told(value: Any) -> str:
+    """A default in words: text as it is, unless it has several lines; of a list of objects their names."""
+    if isinstance(value, list):
+        return ", ".join(each["name"] for each in value)
+    return value if isinstance(value, str) and "\n" not in value else json.dumps(value)
 
 
 def first_paragraph(text: str) -> str:

@@ -1,1 +1,1 @@
-"""What users write and read: the ClassificationBatch resource as frozen models, and the CRD rendered from them."""
+"""The ClassificationBatch resource that users write and read, as frozen models, and the CRD rendered from them."""

@@ -1,4 +1,4 @@
-"""The part of `spec` that says what tickets are sorted into, and what becomes of answers that are none of it."""
+"""The part of `spec` with the categories for tickets, and the rule for answers that are none of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CategoryName = Annotated[
 
 
 def spelled(name: str) -> str:
-    """What tells names apart: neither capitals nor how an accent is encoded."""
+    """The form of a name that counts for comparisons: without capitals, with accents in one encoding."""
     return unicodedata.normalize("NFC", name.strip()).casefold()
 
 

@@ -1,7 +1,7 @@
-"""The CustomResourceDefinition, rendered from the models: one truth for the API server and for the operator.
+"""The CustomResourceDefinition, rendered from the models, so that API server and operator have the same rules.
 
-pydantic speaks JSON Schema, the API server a subset of OpenAPI v3 ("structural schema"): no references, no titles, no
-alternatives, null only where declared. What the models say by CEL rules or list keys passes through.
+pydantic uses JSON Schema, the API server a subset of OpenAPI v3 ("structural schema"): no references, no titles, no
+alternatives, null only where declared. CEL rules and list keys of the models are passed on.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def structural(model: type[BaseModel]) -> Schema:
 
 
 def convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
-    """One node of a JSON Schema, and all below it, as the API server takes it."""
+    """One node of a JSON Schema, and everything below it, in the API server's form."""
     schema = resolve(schema, definitions)
     made = {key: schema[key] for key in KEPT if key in schema}
     if "description" in made:
@@ -133,7 +133,7 @@ def convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
 def resolve(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
     """The node with its reference, or its only alternative beside null, written out in place.
 
-    What stands at the reference is said of the field and goes before what the model says of itself; rules add up.
+    Attributes beside the reference describe the field and override the model's own; rules of both are kept.
     """
     inner: Schema
     if "$ref" in schema:
@@ -148,7 +148,7 @@ def resolve(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
 
 
 def default(value: Any, kind: str) -> Schema:
-    """The `default` to write out, if any: what is empty may as well be absent, and an object fills itself in."""
+    """The `default` to write out, if any: an empty value may as well be absent, and an object fills itself in."""
     if kind == "object" and value is not None:
         return {"default": {}}
     if empty(value):
@@ -163,7 +163,7 @@ def empty(value: Any) -> bool:
 
 
 def without_defaults(schema: Schema) -> Schema:
-    """Status is written by the operator, whole: a default would only invent what it did not say."""
+    """Removes defaults: the operator writes the whole status, and a default would only add what it did not say."""
     made = {key: value for key, value in schema.items() if key != "default"}
     if "items" in made:
         made["items"] = without_defaults(made["items"])
@@ -196,7 +196,7 @@ def first_paragraph(text: str) -> str:
 
 
 class WithoutAnchors(yaml.SafeDumper):
-    """kubectl reads anchors, people do not: what is repeated is written again."""
+    """Writes repeated parts out again: kubectl reads YAML anchors, and people do not."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

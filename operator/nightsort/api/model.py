@@ -38,11 +38,11 @@ class Model(BaseModel):
         extra="forbid",
         alias_generator=to_camel,
         populate_by_name=True,
-        use_attribute_docstrings=True,  # what stands below a field is what `kubectl explain` shows
+        use_attribute_docstrings=True,  # `kubectl explain` shows the text below a field
     )
 
 
 def given(model: BaseModel) -> list[tuple[str, Model]]:
-    """The parts of a model that are there, by the names of their fields: the kinds that a resource names."""
+    """The parts of a model that are set, by the names of their fields: the kinds that a resource names."""
     parts = ((name, getattr(model, name)) for name in type(model).model_fields)
     return [(name, part) for name, part in parts if isinstance(part, Model)]

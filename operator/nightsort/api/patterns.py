@@ -1,4 +1,4 @@
-"""What a regular expression of the spec demands, in words: who writes a manifest should not have to read it."""
+"""Describes the regular expressions of the spec in words: authors of manifests should not have to read them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ WORDS = {pattern: words for kind, words in DEMANDS if (pattern := pattern_of(kin
 
 
 def in_words(pattern: str) -> str:
-    """What a text has to be that does not match; the expression too, for who wants to know it exactly."""
+    """The required form of a text that does not match, in words, and the exact expression for those who want it."""
     words = WORDS.get(pattern)
     return f"{words} (it should match {pattern})" if words else f"it should match {pattern}"

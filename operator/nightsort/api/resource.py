@@ -1,4 +1,4 @@
-"""A ClassificationBatch as the operator holds it: identity, spec and status, parsed once at the door."""
+"""A ClassificationBatch as the operator keeps it: identity, spec and status, parsed once on entry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class InvalidResource(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What identifies a resource and one version of it."""
+    """The identity of a resource, and of one version of it."""
 
     namespace: str
     name: str
@@ -39,9 +39,9 @@ class Meta:
     created_at: datetime | None = None
     deletion_timestamp: datetime | None = None
     begin_anew: str = ""
-    """A person's word: a run whose status was emptied is to begin anew. It counts once."""
+    """A person's word: a run whose status was emptied begins anew. It counts once."""
     buy_again: str = ""
-    """A person's word: the tag of an intent whose account is gone; its tickets are to be bought once more."""
+    """A person's word: the tag of an intent whose account is gone; its tickets are bought once more."""
 
     @property
     def key(self) -> str:
@@ -71,10 +71,10 @@ class Resource:
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any], *, unknown: Literal["forbid", "ignore"] = "forbid") -> Resource:
-        """Parses a manifest or an API object; `unknown` says what becomes of fields that the spec has not.
+        """Parses a manifest or an API object; `unknown` decides about fields that the spec does not have.
 
         Raises:
-            InvalidResource: with one line for each field that is wrong.
+            InvalidResource: with one line for each wrong field.
         """
         if (manifest.get("apiVersion"), manifest.get("kind")) != (API_VERSION, KIND):
             raise InvalidResource(f"expected apiVersion {API_VERSION} and kind {KIND}")
@@ -86,10 +86,10 @@ class Resource:
 
     @classmethod
     def served(cls, found: Mapping[str, Any]) -> Resource:
-        """Parses what the API server has: a field that is unknown here belongs to a newer CRD, and stops no run.
+        """Parses an object of the API server: a field that is unknown here belongs to a newer CRD, and stops no run.
 
         Raises:
-            InvalidResource: with one line for each field that is wrong.
+            InvalidResource: with one line for each wrong field.
         """
         return cls.of(found, unknown="ignore")
 
@@ -110,7 +110,7 @@ def parse_status(manifest: Mapping[str, Any]) -> Status:
 
 
 def describe(error: ValidationError) -> str:
-    """Each mistake as `spec.path.to.field: what is wrong`; the value itself is not repeated, it may be a ticket."""
+    """Each mistake as `spec.path.to.field: what is wrong`; the value itself is left out, since it may be a ticket."""
     items = error.errors()
     places = [item["loc"] for item in items]
     told = (f"{place(item['loc'])}: {complaint(item)}" for item in items if not is_of_its_items(item, places))
@@ -118,7 +118,7 @@ def describe(error: ValidationError) -> str:
 
 
 def is_of_its_items(item: Any, places: Sequence[tuple[int | str, ...]]) -> bool:
-    """Whether a list is said to be too short only since an item of it is wrong, which is told by itself."""
+    """Whether a list is reported as too short only because one of its items is wrong, which has a line of its own."""
     size = len(item["loc"])
     return item["type"] == "too_short" and any(len(other) > size and other[:size] == item["loc"] for other in places)
 
@@ -143,7 +143,7 @@ def complaint(item: Any) -> str:
 
 
 def no_text(value: object) -> str:
-    """What YAML makes of words that are not in quotes."""
+    """Words without quotes that YAML converts to other types."""
     match value:
         case bool():
             return ": YAML reads yes, no, on, off, true and false as a truth value, so that they belong in quotes"

@@ -1,6 +1,6 @@
 """What a user asks for: `spec` of a ClassificationBatch.
 
-Some rules stand here twice, since they must: as CEL for the API server (`rules(...)`) and as validators for local mode.
+Some rules are needed twice: as CEL for the API server (`rules(...)`) and as validators for local mode.
 """
 
 from __future__ import annotations

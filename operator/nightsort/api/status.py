@@ -1,7 +1,7 @@
 """What the operator reports and remembers: `status` of a ClassificationBatch, the ledger of a run.
 
-The batches are the memory. Phase, counts and conditions are derived for readers and never decided from, except that
-Finished is final: a run that once said so is left alone.
+The batches are the memory. Phase, counts and conditions are derived for readers, and no decision depends on them,
+except that Finished is final: a run that has said so once is left alone.
 """
 
 from __future__ import annotations

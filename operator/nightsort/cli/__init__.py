@@ -1,4 +1,4 @@
-"""The command line: one module per command. What a command needs is imported when it runs, so that --help is quick."""
+"""The command line: one module per command. A command's imports happen when it runs, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from nightsort.settings import Settings
 
 PLUGIN = "kubectl-nightsort"
-# What a flag means that kubectl takes without a value too; Typer knows no such flags.
+# The meaning of a flag without a value, as kubectl allows it; Typer does not have such flags.
 WITHOUT_VALUE = {("create", "--dry-run"): "--dry-run=server", ("retry", "--dry-run"): "--dry-run=client"}
 
 
 def main(start_operator: Callable[[Settings], None]) -> None:
-    """Runs the command that was given; the operator's process is handed in by the room above."""
+    """Runs the given command; `__main__` passes in the function that runs the operator."""
     app = typer.Typer(
         help="Sorts support tickets overnight, at half price.",
         no_args_is_help=True,
@@ -61,7 +61,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
 
 
 def with_values(arguments: Iterable[str]) -> Iterator[str]:
-    """The arguments, with their default values in the place of flags that were given without."""
+    """The arguments, with default values for flags that were given without one."""
     command = ""
     for argument in arguments:
         command = command or argument

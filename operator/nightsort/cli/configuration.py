@@ -1,4 +1,4 @@
-"""The settings of a command: from the environment, with the flags that were given over them."""
+"""The settings of a command: from the environment, overridden by flags."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from nightsort.settings import Settings
 
 ITS_OWN = "http://127.0.0.1"
-"""The address of the simulator, until it has told its port; whatever the environment says does not count."""
+"""The simulator's address, until its port is known; the environment's address is ignored."""
 
 
 def settings_of(**flags: Any) -> Settings:
-    """Ends the command where one of them is wrong; flags that are None were not given."""
+    """Ends the command if a setting is wrong; flags that are None were not given."""
     from pydantic import ValidationError
 
     from nightsort.settings import Settings
@@ -26,13 +26,13 @@ def settings_of(**flags: Any) -> Settings:
 
 
 def told(item: Any) -> str:
-    """What is wrong with a setting, and where inside of it."""
+    """The fault of a setting, and its place inside of it."""
     setting, *inside = map(str, item["loc"])
     return ": ".join([called(setting), *([".".join(inside)] if inside else []), message(item)])
 
 
 def called(setting: str) -> str:
-    """The setting as the environment names it, or by its flag; one of two variables is told by the first of them."""
+    """The setting by its environment variable, or by its flag; of two variables the first is named."""
     match setting:
         case "anthropic_base_url":
             return "--api-url (or NIGHTSORT_ANTHROPIC_BASE_URL)"

@@ -1,4 +1,4 @@
-"""Works on the resources of a manifest file side by side, until nothing more can be done without a person."""
+"""Works on the resources of a manifest file side by side, until only a person can do more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nightsort.flow.run.services import Services
 
 
 class Teller(Protocol):
-    """Who tells people how their resources stand."""
+    """Shows people the state of their resources."""
 
     def begin(self, resource: Resource) -> None: ...
 
@@ -24,7 +24,7 @@ class Teller(Protocol):
 
 
 class LocalRunner:
-    """Nothing outside the file changes while we wait: better to say what is missing and to be run again."""
+    """Runs resources. A run that waits for a person is given up: nothing outside the file changes during a wait."""
 
     def __init__(self, services: Services, progress: Teller) -> None:
         self._services = services
@@ -35,7 +35,7 @@ class LocalRunner:
         self._blocked = False
 
     async def run(self, resources: Sequence[Resource]) -> list[Resource]:
-        """The resources as they stand then, in the same order."""
+        """Runs the resources; returns them in their last state, in the same order."""
         self._running = {resource.meta.key for resource in resources}
         return list(await asyncio.gather(*(self._run(resource) for resource in resources)))
 
@@ -62,7 +62,7 @@ class LocalRunner:
         self._waiting.discard(resource.meta.key)
         if has_reason(resource.status, Reason.OVERLAP):
             self._waiting.add(resource.meta.key)
-            # All that are left wait for one that has been given up.
+            # All remaining resources wait for one that has been given up.
             return self._blocked and self._waiting >= self._running
         return False
 

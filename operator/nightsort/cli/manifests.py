@@ -1,4 +1,4 @@
-"""Reads a file of manifests, as `kubectl apply -f` would, and says where a mistake stands."""
+"""Reads a file of manifests, as `kubectl apply -f` would, and reports the place of a mistake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nightsort.domain.file_kinds import flaw_in
 
 SUPPORTED = (KIND, "ConfigMap", "Secret")
 MAPPINGS = ("metadata", "spec", "data", "stringData", "binaryData")
-# As in the CRD: what is written beside a resource is named after it.
+# As in the CRD: objects that are written beside a resource contain its name.
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?")
 Document = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ class InvalidManifest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """What one file declares: resources to work on, and the ConfigMaps and Secrets that they refer to."""
+    """The content of one file: resources to work on, and the ConfigMaps and Secrets that they refer to."""
 
     resources: tuple[Resource, ...]
     config_maps: tuple[Document, ...] = ()
@@ -91,10 +91,10 @@ def text_of(path: Path) -> str:
 
 
 def refuse_bad_names(path: Path, documents: Iterable[tuple[int, Document]]) -> None:
-    """Holds names against the API server's rules: they become names of files, and must tell documents apart.
+    """Checks names by the API server's rules: they become names of files, and must be different.
 
     Raises:
-        InvalidManifest: a name is missing, is none, or is used twice.
+        InvalidManifest: a name is missing, invalid, or used twice.
     """
     taken: dict[tuple[str, str, str], int] = {}
     for number, document in documents:
@@ -127,10 +127,10 @@ def name_of_file(path: Path) -> str:
 
 
 def resource_of(path: Path, number: int, document: Document) -> Resource:
-    """A resource as it is written; what a cluster has added to it (status, times) belongs to another run."""
+    """A resource as its author wrote it; fields that a cluster has added (status, times) belong to another run."""
     metadata = document["metadata"]
     namespace, name = metadata.get("namespace") or "default", metadata["name"]
-    # The API server gives every resource an identity of its own; here the name must do.
+    # The API server gives every resource a uid; here the name takes its place.
     known = {"namespace": namespace, "name": name, "uid": f"{namespace}/{name}"}
     written = {key: document.get(key) for key in ("apiVersion", "kind", "spec")}
     try:

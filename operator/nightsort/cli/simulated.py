@@ -19,7 +19,7 @@ FAREWELL_SECONDS = 5.0
 
 @asynccontextmanager
 async def settings_with_api(settings: Settings, simulated: float | None) -> AsyncIterator[Settings]:
-    """Settings that point at the API: the one that is there, or a simulator whose batches take so many seconds."""
+    """Settings with the API's address: the real one, or a simulator whose batches take this many seconds."""
     if simulated is None:
         yield settings
         return
@@ -30,12 +30,12 @@ async def settings_with_api(settings: Settings, simulated: float | None) -> Asyn
 
 @asynccontextmanager
 async def simulator(seconds: float) -> AsyncIterator[str]:
-    """Its URL, while it runs. It ends with this process, even if that is killed: its input ends then.
+    """Its URL, while it runs. It ends with this process, even if that is killed, since its input ends then.
 
-    A session of its own keeps Ctrl-C from it until we are done.
+    A session of its own keeps Ctrl-C from it until the run is over.
 
     Raises:
-        Stalled: it did not start; it has said why.
+        Stalled: it did not start; its own message says why.
     """
     command = ("simulate", "--port", "0", "--seconds", str(seconds), "--until-input-ends")
     process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""YAML of a file that may come from anybody: bounded before it is parsed, while it is parsed, and once unfolded."""
+"""YAML of a file from anybody: bounded before it is parsed, while it is parsed, and with its aliases written out."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import yaml
 
 MOST_BYTES = 8 * 1024 * 1024
-"""A ConfigMap holds 1 MiB; whoever has more tickets than fit here has a database or files."""
+"""A ConfigMap holds 1 MiB; tickets that do not fit here belong into a database or files."""
 MOST_WEIGHT = MOST_BYTES
 """Characters and nodes of all documents with every alias written out: ten lines of aliases may stand for billions."""
 NODE_WEIGHT = 32
 MOST_DEPTH = 64
 MOST_NUMBER_CHARS = 100
-"""Of numbers and dates: `1:1:1:1 …`, to the base of 60, takes the square of its length."""
+"""Length of numbers and dates: `1:1:1:1 …`, to the base of 60, takes the square of its length."""
 NUMBERS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp"))
 
 
@@ -22,18 +22,18 @@ def load(text: str) -> Iterator[Any]:
     """The documents, one after the other.
 
     Raises:
-        YAMLError: it is no YAML, or more than is read; `problem` and `problem_mark` say what and where.
+        YAMLError: it is no YAML, or too large; `problem` and `problem_mark` say what and where.
     """
     try:
         yield from yaml.load_all(text, Loader)
-    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):  # of what PyYAML does not foresee
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):  # errors that PyYAML does not foresee
         raise refused("a value that is not what its tag says", None) from None
 
 
 class Loader(yaml.SafeLoader):
     """Also refuses a field that is given twice, of which YAML would silently keep the last.
 
-    Text is what JSON means by it: PyYAML reads the two escapes of an emoji as two halves of a character.
+    Text has JSON's meaning: PyYAML reads the two escapes of an emoji as two separate halves of a character.
     """
 
     def __init__(self, text: str) -> None:
@@ -61,7 +61,7 @@ class Loader(yaml.SafeLoader):
         return node
 
     def _weight_of(self, node: yaml.Node | None, event: yaml.Event) -> int:
-        """Of the node without what it contains, which was weighed already; of an alias all that it stands for."""
+        """The weight of the node without its content, which was counted already; of an alias, that of its target."""
         if not isinstance(event, yaml.AliasEvent):
             return NODE_WEIGHT + (len(node.value) if isinstance(node, yaml.ScalarNode) else 0)
         if id(node) not in self._weights:
@@ -97,7 +97,7 @@ class Loader(yaml.SafeLoader):
 
 
 def joined(text: str) -> str:
-    """With the halves of characters put together; a half that is alone is no text, and replaced."""
+    """The text with halves of characters joined; a single half is not valid text, and is replaced."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -113,6 +113,6 @@ def place_of(error: yaml.YAMLError) -> str:
 
 
 def problem_of(error: yaml.YAMLError) -> str:
-    """What the parser says; it names marks and keys, never a value."""
+    """The parser's message; it names marks and keys, never a value."""
     problem = getattr(error, "problem", None)
     return f" ({problem})" if problem else ""

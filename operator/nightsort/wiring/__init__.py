@@ -1,1 +1,1 @@
-"""The one room where adapters are made, for the flow and for the command line."""
+"""The one package that creates adapters, for the flow and for the command line."""

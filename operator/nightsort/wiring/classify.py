@@ -1,4 +1,4 @@
-"""What `nightsort classify` works with: its state, and the flow's tools over it."""
+"""The services of `nightsort classify`: its state, and the flow's services over it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def runs_of(state: State, asked: Asked) -> Sequence[Resource]:
 
 
 def import_client() -> None:
-    """The client of the API takes 2 s to import: begun early, it is there when it is needed."""
+    """Starts the import of the API's client, which takes 2 s, early, so that it is there when it is needed."""
     try:
         from nightsort.adapters.anthropic import client  # noqa: F401
     finally:
@@ -85,7 +85,7 @@ class StateConnections:
 
 @asynccontextmanager
 async def state_services(settings: Settings, state: State) -> AsyncIterator[Services]:
-    """The flow's tools over a state."""
+    """The flow's services over a state."""
     from nightsort.adapters.telemetry.logs import keep_words_of_exceptions_out_of_the_log
 
     keep_words_of_exceptions_out_of_the_log()

@@ -1,4 +1,4 @@
-"""What the commands for users of a cluster work with."""
+"""The services of the commands for users of a cluster."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) ->
     """The tickets of a file with all their columns; `fields` must be among these.
 
     Raises:
-        Rejected: with the place of what is wrong.
+        Rejected: with the place of the fault.
     """
     from nightsort.formats.ticket_list import complaint
     from nightsort.formats.tickets import InvalidFile, parse
@@ -63,7 +63,7 @@ def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) ->
 
 
 def file_format(kind: str) -> FileFormat:
-    """How rows are written to files of a kind: jsonl or csv."""
+    """The form of rows in files of a kind: jsonl or csv."""
     from nightsort.formats.rows import FORMATS
 
     return FORMATS[kind]

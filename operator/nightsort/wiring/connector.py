@@ -1,4 +1,4 @@
-"""Opens what a resource names: its account, its source, its sinks."""
+"""Opens the account, source and sinks that a resource names."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class Connector:
     accounts: dict[str, CircuitBreakerApi] = field(default_factory=dict)
     clients: dict[str, AnthropicBatches] = field(default_factory=dict, repr=False)
     used: dict[str, float] = field(default_factory=dict, repr=False)
-    """When each account was last asked for, in monotonic seconds."""
+    """The time of each account's last use, in monotonic seconds."""
     last_keys: dict[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Waits for nothing but this process: a client is made, and nobody is called."""
+    """Waits only for this process: a client is made, and no call goes out."""
     threads: ThreadPools = field(default_factory=ThreadPools)
     registry: Registry = field(default_factory=Registry)
 
@@ -75,7 +75,7 @@ class Connector:
         return self.accounts[key]
 
     async def _close_unused(self) -> None:
-        """A team that replaces its key every hour must not keep a client, 2 MB each, for every key that it ever had."""
+        """Closes idle accounts: a team that replaces its key every hour would otherwise add 2 MB each time."""
         now = self.clock.monotonic()
         for key in [key for key in self.clients if now - self.used[key] > UNUSED_SECONDS]:
             del self.accounts[key], self.used[key]
@@ -90,7 +90,7 @@ class Connector:
         from nightsort.adapters.anthropic.client import open_batches
 
         if not self.accounts:
-            gc.freeze()  # what imports have made stays: looking through it would stop everything for 0.1 s each time
+            gc.freeze()  # objects made by imports stay; scanning them would stop everything for 0.1 s each time
         timeout = self.settings.longest_create_seconds
         return open_batches(key, self.settings.anthropic_base_url, create_timeout=timeout)
 
@@ -100,7 +100,7 @@ class Connector:
         return self._own_key()
 
     def _own_key(self) -> str:
-        """Read anew for each use: one that replaces it is used from then on, by an account of its own."""
+        """The key, read anew for each use: a new key is used from then on, by an account of its own."""
         if self.settings.anthropic_api_key_file is not None:
             return key_in(self.settings.anthropic_api_key_file)
         if self.settings.anthropic_api_key is None:
@@ -108,9 +108,9 @@ class Connector:
         return self.settings.anthropic_api_key.get_secret_value()
 
     async def _key_of_secret(self, meta: Meta, ref: SecretRef) -> str:
-        """A namespace that is deleted may lose its Secrets before its resources, whose batches are to be cancelled.
+        """A deleted namespace may lose its Secrets before its resources, whose batches must be cancelled.
 
-        For them, and for them only, the key is remembered that was read last.
+        For these, and only for these, the last key is remembered.
         """
         place = (meta.namespace, ref.name, ref.key)
         try:
@@ -139,5 +139,5 @@ class Connector:
 
 
 def in_order(wanted: tuple[str, Model]) -> bool:
-    """ConfigMaps come last: what others refuse does not leave rows in them."""
+    """ConfigMaps come last: if another sink refuses rows, none are left in ConfigMaps."""
     return wanted[0] == DEFAULT_RESULTS

@@ -1,4 +1,4 @@
-"""What the query of a source says of the labels of its run."""
+"""Finds out whether a source's query leaves out the labels of its run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nightsort.api.spec import Spec
 
 
 def finds_unlabeled_again(spec: Spec) -> bool:
-    """See `adapters.sql.unlabeled`; the parser is imported for a database alone, which takes half a second."""
+    """See `adapters.sql.unlabeled`; the parser, whose import takes half a second, is imported for a database alone."""
     if spec.source.database is None or spec.results.database is None:
         return False
     from nightsort.adapters.sql import unlabeled

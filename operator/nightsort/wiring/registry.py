@@ -16,7 +16,7 @@ KINDS = {
     "database": "nightsort.adapters.sql.opening:DatabaseKind",
     "object_store": "nightsort.adapters.object_store.opening:ObjectStoreKind",
 }
-"""Imported when a resource first names them: database drivers and object stores take a second to load."""
+"""Imported when a resource first names the kind: database drivers and object stores take a second to load."""
 
 
 class Registry:

@@ -32,19 +32,19 @@ TAG_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def new_tag() -> str:
-    """Six random characters: one in two billion, among the few batches that could be taken for each other."""
+    """Six random characters: a chance of one in two billion, among the few batches that could be confused."""
     return "".join(randomness.choice(TAG_ALPHABET) for _ in range(TAG_LENGTH))
 
 
 def cluster_client() -> AbstractAsyncContextManager[Any]:
-    """A client of the cluster, for what is not the flow's: the election of the active replica."""
+    """A client of the cluster for work outside the flow: the election of the active replica."""
     from nightsort.adapters.kubernetes.client import connected
 
     return connected()
 
 
 async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
-    """Loaded where it is asked for: the exporter's imports take 0.2 s and 10 MB."""
+    """Imported on demand: the exporter's imports take 0.2 s and 10 MB."""
     if settings.traces == "none":
         return NullTraces()
     from nightsort.adapters.telemetry.tracing import open_traces
@@ -58,8 +58,8 @@ async def traces_of(settings: Settings, closing: AsyncExitStack) -> Traces:
 async def cluster_services(
     settings: Settings, threads: ThreadPools
 ) -> AsyncIterator[tuple[Services, Callable[[], bytes]]]:
-    """The flow's tools in a cluster, and what is counted meanwhile, in Prometheus' text format."""
-    # Loaded now rather than in the first resource's first look, which would wait seconds for them.
+    """The flow's services in a cluster, and its metrics, in Prometheus' text format."""
+    # Loaded now rather than in the first resource's first pass, which would wait seconds for them.
     from nightsort.adapters.anthropic import client as batches_api  # noqa: F401
     from nightsort.adapters.kubernetes.client import connected
     from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
@@ -98,7 +98,7 @@ async def local_services(
     *,
     anew: bool = False,
 ) -> AsyncIterator[Services]:
-    """The flow's tools without a cluster: ConfigMaps and Secrets are documents, what is written becomes files.
+    """The flow's services without a cluster: ConfigMaps and Secrets are documents, and writes become files.
 
     `anew` forgets what earlier runs have left in the folder.
 
@@ -122,7 +122,7 @@ async def local_services(
 
 
 def folder_of_config_map(state: Path, namespace: str, name: str) -> Path:
-    """Where local mode has the keys of a ConfigMap of results, each of them a file."""
+    """The folder in which local mode keeps a ConfigMap of results; each key is a file."""
     from nightsort.adapters.local.config_maps import FileConfigMaps
 
     return FileConfigMaps(state).folder_of(namespace, name)

@@ -1,4 +1,4 @@
-"""What a run has come to: a table that adds up, the cost, where the file is, and what to do next."""
+"""The result of a run: a table that adds up, the cost, the place of the file, and what to do next."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ UNKNOWN, FAILED, UNDER_WAY, NOT_ASKED = "(none: unknown)", "(none: failed)", "(u
 
 @dataclass(slots=True)
 class Tally:
-    """Tickets of the file by what they have come to."""
+    """Tickets of the file by outcome."""
 
     categories: dict[str, int] = field(default_factory=dict)
     unknown: int = 0
     failed: int = 0
     without_text: int = 0
-    """Of the failed: nothing can be asked about them."""
+    """Failed tickets about which nothing can be asked."""
     under_way: int = 0
     not_asked: int = 0
 
@@ -48,7 +48,7 @@ class Tally:
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        """Largest category first; what has none comes last. Empty parts are left out."""
+        """Largest category first; tickets without one come last. Empty parts are left out."""
         found = sorted(self.categories.items(), key=lambda part: -part[1])
         return [*((name, count) for name, count in found if count), *self.without.items()]
 
@@ -73,7 +73,7 @@ def table_of(tally: Tally, *, lines: bool) -> Table:
 
 
 def cost_of(runs: Sequence[Resource]) -> str:
-    """What these runs have cost, in a sentence; empty where nothing was paid."""
+    """The cost of these runs, in a sentence; empty where nothing was paid."""
     costs = [run.status.cost for run in runs]
     paid = [cost for cost in costs if cost.actual_usd is not None]
     unpriced = sum(cost.unpriced or 0 for cost in costs)

@@ -1,4 +1,4 @@
-"""The flow as `nightsort classify` drives it: an estimate first, then the runs until their end."""
+"""Drives the flow for `nightsort classify`: an estimate first, then the runs until their end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nightsort.wiring.classify import Census, State, state_services
 
 
 class Engine:
-    """The flow, and a loop to run it in; the simulator and the client are begun when they are first needed."""
+    """The flow, and a loop to run it in; the simulator and the client are started when they are first needed."""
 
     def __init__(self, runner: asyncio.Runner, order: Order, settings: Settings, state: State) -> None:
         self._runner, self._order, self._settings, self._state = runner, order, settings, state
@@ -35,11 +35,11 @@ class Engine:
         self._runner.run(self._closing.aclose())
 
     def estimate(self, spec: Spec, census: Census) -> tuple[Estimate, str]:
-        """What the tickets of a census that are to be asked will cost, and the day of the prices."""
+        """The cost of a census' tickets that are to be sent, and the day of the prices."""
         return self._runner.run(self._estimate(spec, census))
 
     def follow(self, runs: Sequence[Resource], journal: Journal) -> list[Resource]:
-        """Works on runs until there is nothing more to do, or the time is over; how they stand then."""
+        """Works on runs until nothing is left to do, or the time is over; returns their states."""
         return self._runner.run(self._follow(runs, journal))
 
     async def _ready(self) -> Services:

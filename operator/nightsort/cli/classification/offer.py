@@ -1,4 +1,4 @@
-"""The price, shown before anything is bought, and whether it is agreed to."""
+"""Shows the price before anything is bought, and asks for consent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN_CHARS = 160
 
 
 def show(console: Console, order: Order, spec: Spec, price: Estimate, prices_of: str) -> None:
-    """What would be bought, in figures, and one prompt as the model reads it."""
+    """The figures of the purchase, and one prompt as the model reads it."""
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(justify="right")
@@ -61,7 +61,7 @@ def figures(spec: Spec, price: Estimate, prices_of: str) -> list[tuple[str, str]
 
 
 def show_text(console: Console, text: str, *, whole: bool) -> None:
-    """A text behind a rule; its beginning, unless the whole was asked for."""
+    """A text behind a rule; only its beginning, unless all of it was asked for."""
     lines = text.splitlines()
     shown = lines if whole else [line[:SHOWN_CHARS] for line in lines[:SHOWN_LINES]]
     for line in shown:
@@ -71,10 +71,10 @@ def show_text(console: Console, text: str, *, whole: bool) -> None:
 
 
 def agreed(console: Console, order: Order, price: Estimate) -> bool:
-    """Whether it is to be bought; a person at a terminal is asked.
+    """Whether to buy; a person at a terminal is asked.
 
     Raises:
-        InvalidOrder: it is above --max-cost, or there is nobody to ask.
+        InvalidOrder: the price is above --max-cost, or there is nobody to ask.
     """
     refuse_above(order, price)
     if order.yes or order.max_cost is not None or order.is_simulated:

@@ -1,4 +1,4 @@
-"""What was ordered on the command line, and the spec that it comes to."""
+"""The order on the command line, and the spec that follows from it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KNOWN = ("categories", "instructions", "unknownLabel")
 
 
 class InvalidOrder(ValueError):
-    """What was given cannot be used; the message says where and what to do."""
+    """The input cannot be used; the message says where and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`simulated` is how many seconds a simulated batch takes, None for an API that is there. Times are in seconds."""
+    """`simulated` is the duration of a simulated batch, None for the real API. Times are in seconds."""
 
     file: Path
     categories: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be asked, and a sentence that says where the categories come from."""
+    """The categories, and a sentence about their source."""
 
     spec: Spec
     told: str
@@ -92,7 +92,7 @@ def wanted(order: Order, template: str) -> Wanted:
         prompt["instructions"] = instructions
     spec: dict[str, Any] = {
         "model": order.model,
-        "source": {"inline": {"tickets": []}},  # the tickets themselves stand in the state
+        "source": {"inline": {"tickets": []}},  # the tickets themselves are in the state
         "categories": given["categories"],
         "prompt": prompt,
         "pollIntervalSeconds": 1 if order.is_simulated else 60,
@@ -110,7 +110,7 @@ def wanted(order: Order, template: str) -> Wanted:
 
 
 def categories_of(order: Order) -> tuple[Mapping[str, Any], str, str]:
-    """The categories and what else a file says of them, what to call their source in a message, and in what is told."""
+    """The categories and the other fields of a file, and a name for their source: in messages, and in the sentence."""
     if order.categories:
         names = [name.strip() for given in order.categories for name in given.split(",") if name.strip()]
         return {"categories": [{"name": name} for name in names]}, "--categories", ""
@@ -163,6 +163,6 @@ def in_flags(message: str, source: str) -> str:
 
 
 def same_command(without: Sequence[str] = (), *, more: Sequence[str] = ()) -> str:
-    """What to type to come back."""
+    """The command to type to come back."""
     kept = [word for word in sys.argv[1:] if word not in without]
     return shlex.join([PurePath(sys.argv[0]).name, *kept, *more])

@@ -1,4 +1,4 @@
-"""The labelled file, which is never written over a file that is not ours."""
+"""The labelled file, which never replaces a file that is not ours."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ READ_BYTES = 1 << 20
 
 
 class Output:
-    """A file, and what the state knows of it: the digest of what was written last, and of what was about to be."""
+    """A file, and the state's knowledge of it: digests of the last written content, and of the next."""
 
     def __init__(self, state: State, path: Path) -> None:
         self._state, self.path = state, path
         self._key = str(path.absolute())
 
     def refuse_strange(self) -> None:
-        """Asked before anything is bought.
+        """Checks the file before anything is bought.
 
         Raises:
-            InvalidOrder: the file is there, and is not as it was written by this state.
+            InvalidOrder: the file exists, and its content was not written by this state.
         """
         if not self.path.exists():
             return
@@ -41,12 +41,12 @@ class Output:
             )
 
     def clear_away(self) -> None:
-        """What processes that were killed have left beside it."""
+        """Leftovers of killed processes beside it."""
         for part in self.path.parent.glob(f".{glob.escape(self.path.name[:100])}.*.part"):
             part.unlink(missing_ok=True)
 
     def ready(self, file: IO[bytes]) -> None:
-        """Keeps in mind what is about to take the file's place: whoever kills the process leaves one of the two."""
+        """Notes the new content before it replaces the file: a killed process leaves one of the two."""
         file.seek(0)
         self._state.rows(
             "INSERT INTO outputs (path, pending) VALUES (?, ?) ON CONFLICT DO UPDATE SET pending = excluded.pending",
@@ -54,7 +54,7 @@ class Output:
         )
 
     def written(self) -> None:
-        """It has taken the file's place."""
+        """Notes that the new content has replaced the file."""
         self._state.rows("UPDATE outputs SET digest = pending, pending = NULL WHERE path = ?", (self._key,))
 
     def _digest(self) -> bytes:

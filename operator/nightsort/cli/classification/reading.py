@@ -1,4 +1,4 @@
-"""The tickets of a person's file, as they are asked about and as they are written back."""
+"""The tickets of a person's file, as they are sent and as they are written back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Cells = Sequence[str | None]
 
 @dataclass(frozen=True, slots=True)
 class TicketFile:
-    """A file that was read to its end once, and is the same each time that it is read again."""
+    """A file that was read to its end once, and has the same content each time that it is read again."""
 
     table: Table
     columns: Columns
@@ -39,19 +39,19 @@ class TicketFile:
 
     @property
     def template(self) -> str:
-        """What the model is given of a ticket."""
+        """The part of a ticket that the model gets."""
         if self.columns.subject is None:
             return "$body"
         return SUBJECT_AND_BODY if self.columns.text else "$subject"
 
     @property
     def told(self) -> Iterator[str]:
-        """What was taken for what, and what is odd."""
+        """The chosen columns, and remarks on oddities."""
         yield f"{self.table.path}: {plural(self.survey.tickets, 'ticket')}; {'; '.join(self.columns.notes)}"
         yield from self.survey.notes
 
     def tickets(self) -> Iterator[Ticket]:
-        """In the order of the file. Raises UnusableFile: it is not the same any more."""
+        """In the order of the file. Raises UnusableFile: its content has changed."""
         for one in tickets_of(self.table, self.columns, self.reading):
             yield Ticket(one.id, {"subject": one.subject, "body": one.body}, "")
 
@@ -64,7 +64,7 @@ class TicketFile:
             yield Present(ticket.id, digest_of_text(encoder.text(ticket)), fields)
 
     def refuse_output(self, path: Path) -> None:
-        """Asked before anything is bought. Raises UnusableFile: the labelled file could not be written there."""
+        """Called before anything is bought. Raises UnusableFile: the labelled file could not be written there."""
         target = Path(os.path.realpath(path))
         refuse_target(self.table, path, target, Kind.CSV if target.is_dir() else kind_of_name(target))
         if not target.parent.is_dir():
@@ -79,18 +79,18 @@ class TicketFile:
         labels: Callable[[], Iterable[tuple[str, Cells]]],
         ready: Callable[[IO[bytes]], None],
     ) -> tuple[str, ...]:
-        """The file with further columns; what they are called. `labels` begins anew at each call.
+        """Writes the file with further columns; returns their names. `labels` begins anew at each call.
 
-        `ready` gets the new file before it takes the place of the former.
+        `ready` gets the new file before it replaces the former one.
 
         Raises:
-            UnusableFile: it cannot be written, or the file that was read is not the same any more.
+            UnusableFile: it cannot be written, or the input has changed since it was read.
         """
         return write_labeled(self.table, self.columns, InOrder(labels), path, names, ready)
 
 
 class InOrder:
-    """Labels by id, where each is asked for in the order of the file; from the beginning if the file is begun anew."""
+    """Labels by id, asked for in the order of the file; again from the beginning if the file is."""
 
     def __init__(self, labels: Callable[[], Iterable[tuple[str, Cells]]]) -> None:
         self._labels = labels
@@ -105,7 +105,7 @@ class InOrder:
 
 
 def opened(path: Path, named: Named, options: Options, reading: Reading) -> TicketFile:
-    """Reads a file to its end and says what is wrong with it, before anything else is done.
+    """Reads a file to its end and reports its faults, before any other step.
 
     Raises:
         UnusableFile: with the place. InvalidOrder: its columns are not known.

@@ -1,4 +1,4 @@
-"""The steps of `nightsort classify`: read, say what it costs, ask, buy, wait, write."""
+"""The steps of `nightsort classify`: read, show the price, ask, buy, wait, write."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from nightsort.wiring import classify as wiring
 
 COLUMNS = ("category", "verdict", "reason")
 TRIED_AGAIN = "; it is tried again"
-"""What the flow does, and a command that was about to ask for the price does not."""
+"""Reasons of the flow that do not concern a command which only asks for the price."""
 
 
 def carry_out(order: Order) -> None:
-    """The whole command; ends the process with a message where something is in the way."""
-    threading.Thread(target=wiring.import_client, daemon=True).start()  # it takes 2 s, and reading takes no SDK
+    """The whole command; ends the process with a message where it cannot go on."""
+    threading.Thread(target=wiring.import_client, daemon=True).start()  # it takes 2 s, and reading needs no SDK
     settings = settings_of(anthropic_base_url=ITS_OWN if order.is_simulated else order.api_url)
     try:
         table = opened(order.file, order.named, order.options, order.reading)
@@ -78,7 +78,7 @@ class Classification:
     err: Console = field(default_factory=lambda: screen(stderr=True))
 
     def run(self) -> None:
-        """Raises InvalidOrder, InvalidFile, Interruption: what is in the way, with nothing bought."""
+        """Raises InvalidOrder, InvalidFile, Interruption: the obstacle; nothing was bought."""
         order = self.order
         settings = settings_of_spec(self.asked.spec, simulated=order.is_simulated)
         name = str(order.file.absolute())
@@ -107,7 +107,7 @@ class Classification:
         self.end(census, counts, where, ended)
 
     def buy(self, census: wiring.Census, counts: wiring.Counts) -> bool:
-        """Shows the price and makes a run, where that is agreed to. Nothing is bought before the flow has it."""
+        """Shows the price and makes a run, if the user agrees. Nothing is bought before the flow has it."""
         try:
             price, day = self.engine.estimate(self.asked.spec, census)
         except Waiting as waiting:
@@ -122,7 +122,7 @@ class Classification:
         return True
 
     def elsewhere(self, run: Resource) -> str:
-        """Of a run that this command does not go on with."""
+        """Reports a run that this command does not continue."""
         file, tickets = wiring.file_of(self.state, run), plural(run.status.tickets.total, "ticket")
         how = "asked otherwise than now" if file == str(self.order.file.absolute()) else f"of {file}"
         return f"besides, {tickets} {how} are under way: the command that asked about them collects the answers"
@@ -178,7 +178,7 @@ class Classification:
 
 
 def told(counts: wiring.Counts, changed: str) -> Iterator[str]:
-    """What is to be done with the file's tickets."""
+    """The next step for each of the file's tickets, in words."""
     if not counts.fresh and not counts.under_way:
         yield f"nothing to buy: all {plural(counts.total - counts.later, 'ticket')} have their answer"
         return
@@ -195,7 +195,7 @@ def told(counts: wiring.Counts, changed: str) -> Iterator[str]:
 
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
-    """What is asked otherwise than the last time."""
+    """The settings that differ from the last time."""
     if before is None:
         return "the settings have changed"
     words = []
@@ -227,5 +227,5 @@ def next_steps(order: Order, counts: wiring.Counts, tally: ending.Tally) -> Iter
 
 
 def name_of(file: Path) -> str:
-    """Of a run, as messages call it."""
+    """A run's name in messages."""
     return re.sub(r"[^a-z0-9.]+", "-", file.stem.lower()).strip("-.") or "tickets"

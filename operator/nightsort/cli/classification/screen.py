@@ -1,4 +1,4 @@
-"""Where lines go: to somebody who may stop listening long before the work is done."""
+"""The output, whose reader may go away long before the work is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightsort.cli.output.progress import PLAIN_WIDTH
 
 
 class Screen(Console):
-    """Whoever closes the other end, as `head` does, hears no more; what was bought is collected all the same."""
+    """A closed pipe, as after `head`, ends the output; what was bought is collected all the same."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -21,7 +21,7 @@ class Screen(Console):
 
 
 def screen(*, stderr: bool = False) -> Console:
-    """Text is shown as it is: a category may be called [red] or :smile:."""
+    """Shows text without markup: a category may be called [red] or :smile:."""
     made = Screen(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not made.is_terminal:
         made.width = PLAIN_WIDTH

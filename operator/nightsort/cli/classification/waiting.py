@@ -1,4 +1,4 @@
-"""What is shown while runs are under way, for seconds or for hours."""
+"""The display while runs are in progress, for seconds or for hours."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from nightsort.domain.record import in_state
 from nightsort.domain.report import plural
 
 LONGEST = timedelta(hours=24)
-"""What a batch has not answered by then expires (vendor's documentation, 2026-11-22)."""
+"""Hours after which unanswered requests of a batch expire (vendor's documentation, 2026-11-22)."""
 REMINDER_SECONDS = 1800.0
 MINUTE = "%Y-%m-%d %H:%M UTC"
 TOLD_BY_THE_TABLE = frozenset({Reason.COMPLETE, Reason.NO_TICKET_LABELED})
 
 
 class Journal(logging.Handler):
-    """Tells of runs, each change once; use it as a context. `back` is the command that comes back to them.
+    """Shows runs, each change once; used as a context. `back` is the command that comes back to them.
 
     Events of the flow are log records of (resource, reason, message).
     """
@@ -64,7 +64,7 @@ class Journal(logging.Handler):
         EVENTS.propagate = True
 
     def begin(self, resource: Resource) -> None:
-        """Says what an earlier process has left."""
+        """Reports what an earlier process has left."""
         self._note(resource)
         flying = in_state(resource.status, BatchState.SUBMITTED)
         if resource.status.batches:
@@ -93,7 +93,7 @@ class Journal(logging.Handler):
         self._once(f"{reason}: {message}" if trouble else message, trouble=trouble)
 
     async def remind(self) -> None:
-        """Where no terminal shows the time, a line now and then says that all is well."""
+        """Where no terminal shows the time, prints a line now and then to say that all is well."""
         while not self._out.is_terminal:
             await asyncio.sleep(REMINDER_SECONDS)
             flying = [of(status) for status in self._statuses.values() if in_state(status, BatchState.SUBMITTED)]
@@ -112,7 +112,7 @@ class Journal(logging.Handler):
             self.line(text, trouble=trouble)
 
     def _hint(self, status: Status) -> None:
-        """How long it may take, and that nobody has to wait for it here."""
+        """Says how long it may take, and that nobody has to wait for it here."""
         flying = in_state(status, BatchState.SUBMITTED)
         if self._hinted or self._back is None or not flying:
             return
@@ -123,7 +123,7 @@ class Journal(logging.Handler):
 
 
 def of(status: Status) -> str:
-    """What is under way, since when."""
+    """The work in progress, and since when."""
     flying = in_state(status, BatchState.SUBMITTED)
     requests = sum(record.requests for record in flying)
     since = min(record.submitted_at or record.intended_at for record in flying)

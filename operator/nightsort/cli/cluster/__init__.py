@@ -1,1 +1,1 @@
-"""What commands do in a cluster."""
+"""The work of commands in a cluster."""

@@ -1,7 +1,7 @@
-"""`nightsort completion`, and what the shells are offered; kubectl asks `kubectl_complete-nightsort`.
+"""`nightsort completion`, and the candidates for shells; kubectl asks `kubectl_complete-nightsort`.
 
-Typer completes commands and flags. Names come from kubectl itself: it answers ten times as fast as our own client is
-imported, and with the user's own login.
+Typer completes commands and flags. Names come from kubectl itself: it answers ten times as fast as our own client can
+be imported, and with the user's own login.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typer
 
 KUBECTL_SECONDS = 5
 FINISHED = ("Complete", "Failed")
-# kubectl's directives: whether files are offered where there is nothing else.
+# kubectl's directives: whether files are offered where there are no other candidates.
 FILES, NO_FILES = ":0", ":4"
 FLAGS = ("namespace", "context", "kubeconfig")
 
@@ -54,7 +54,7 @@ def contexts(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def kubectl(context: typer.Context, *arguments: str) -> list[str]:
-    """The lines that kubectl prints, with the flags that were given; nothing where it is not there or fails."""
+    """The lines that kubectl prints for the given flags; none where it is missing or fails."""
     import shutil
     import subprocess
 
@@ -73,15 +73,15 @@ def kubectl(context: typer.Context, *arguments: str) -> list[str]:
 
 
 def for_kubectl(main: Callable[[], None]) -> None:
-    """Answers kubectl, whose plugin `nightsort` is completed: a candidate a line with its help, then a directive.
+    """Answers kubectl's request to complete its plugin `nightsort`: a candidate a line with its help, then a directive.
 
-    Typer says the same to the shell fish, without the directive.
+    Typer prints the same for the shell fish, without the directive.
     """
     import sys
 
     *done, incomplete = sys.argv[1:] or [""]
     found = [line for line in said_to_fish(main, done, incomplete) if line]
-    # Where a file is to be named, Typer answers with what has been written.
+    # Where a file name is expected, Typer answers with the words typed so far.
     if [line.partition("\t")[0] for line in found] == [incomplete] or not found:
         typer.echo(FILES)
         return

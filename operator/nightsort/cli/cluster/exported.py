@@ -1,4 +1,4 @@
-"""A help desk's export as the operator reads tickets: JSON lines with id, subject, body and every column."""
+"""A help desk's export in the form that the operator reads: JSON lines with id, subject, body and every column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nightsort.cli.manifests import InvalidManifest
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What a person says of a file of tickets that its columns and its beginning do not say; see docs/files.md."""
+    """The user's statements about a file of tickets that its columns and beginning do not show; see docs/files.md."""
 
     id: str | None = None
     subject: str | None = None
@@ -52,7 +52,7 @@ def json_lines_of(path: Path, export: Export, most: int) -> str:
     """The tickets of an export, each with its id, subject, body and every column; more than `most` bytes are cut.
 
     Raises:
-        InvalidManifest: with the place of what is wrong, and what to do.
+        InvalidManifest: with the place of the fault, and what to do.
     """
     from nightsort.formats.columns import UnknownColumns, find_columns
     from nightsort.formats.exports import survey, tickets_of

@@ -1,4 +1,4 @@
-"""A resource that is to be made, with the file of tickets that it reads, if that is to be made too."""
+"""A new resource, with the file of tickets that it reads, if that is new too."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class ManifestBundle:
         return str(yaml.dump_all(documents, Dumper=dumper(), sort_keys=False, allow_unicode=True))
 
     async def deliver(self, cluster: Cluster, *, dry_run: bool = False) -> bool:
-        """Makes both; False where a resource of that name is there already.
+        """Creates both; False where a resource of that name exists already.
 
-        A second try completes what an interrupted one has left.
+        A second try completes the work of an interrupted one.
 
         Raises:
-            Stalled, Waiting: they cannot be made, and nothing is left of them.
+            Stalled, Waiting: they cannot be created, and nothing is left of them.
         """
         name = self.manifest["metadata"]["name"]
         if self.tickets is None:
@@ -61,11 +61,11 @@ class ManifestBundle:
 
 
 async def write_tickets(cluster: Cluster, owner: Meta, tickets: ConfigMap, *, is_new: bool) -> None:
-    """The resource waits for its tickets; where they cannot be written, a new one is taken back."""
+    """Writes the tickets, for which the resource waits; if that fails, a new resource is deleted again."""
     try:
         await cluster.config_maps.write(owner, tickets)
     except Conflict:
-        pass  # somebody tries the same at the same time
+        pass  # another process does the same at the same time
     except Interruption:
         if is_new:
             await cluster.resources.remove(owner)
@@ -77,7 +77,7 @@ def reads(manifest: Any, config_map: str) -> bool:
 
 
 def dumper() -> Any:
-    """Texts of several lines are written as such, so that a file of tickets can be read and compared."""
+    """Writes texts of several lines as blocks, so that a file of tickets can be read and compared."""
     import yaml
 
     class Dumper(yaml.SafeDumper):

@@ -1,4 +1,4 @@
-"""What the commands for a cluster share: flags that mean what they mean to kubectl, and one sentence for each error."""
+"""The common parts of the commands for a cluster: flags with kubectl's meaning, and one sentence for each error."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CANCELED_AFTER = 0
-"""Of `activeDeadlineSeconds`: the deadline that is over at any time."""
+"""A value of `activeDeadlineSeconds`: the deadline that is over at any time."""
 KINDS = ("cb", "classificationbatch", "classificationbatches")
 
 
 def plain(name: str) -> str:
-    """A name as `kubectl get -o name` writes it is a name too."""
+    """Accepts a name also in the form of `kubectl get -o name`."""
     kind, slash, rest = name.partition("/")
     return rest if slash and kind.removesuffix(".nightsort.dev") in KINDS else name
 
@@ -49,14 +49,14 @@ Timeout = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """Which cluster and namespace a command is for; what is None is as the kubeconfig has it."""
+    """The cluster and namespace of a command; None means the kubeconfig's choice."""
 
     namespace: str | None = None
     context: str | None = None
     kubeconfig: str | None = None
 
     def run(self, work: Callable[[Cluster, str], Awaitable[T]], interrupted: str = "interrupted") -> T:
-        """Does the work with the cluster and the namespace; ends the command where that cannot be done."""
+        """Does the work with the cluster and the namespace; ends the command where that is not possible."""
         import asyncio
 
         from nightsort.domain.errors import Conflict, Interruption, Waiting
@@ -81,7 +81,7 @@ def parsed(manifest: Mapping[str, Any]) -> Resource:
     """A resource of the cluster.
 
     Raises:
-        Stalled: this program does not know a field of it.
+        Stalled: this program does not know one of its fields.
     """
     from nightsort.api.resource import InvalidResource, Resource
     from nightsort.domain.errors import Stalled
@@ -94,5 +94,5 @@ def parsed(manifest: Mapping[str, Any]) -> Resource:
 
 
 def announce(resource: str, deed: str) -> None:
-    """As kubectl tells of what it has done."""
+    """The report of a change, in kubectl's form."""
     typer.echo(f"classificationbatch.nightsort.dev/{resource} {deed}")

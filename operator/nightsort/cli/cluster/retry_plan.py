@@ -1,4 +1,4 @@
-"""What a retry of a finished run is made of."""
+"""The content of a finished run's retry."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RetryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Tickets of a run without a category, by id, and how many of each verdict."""
+    """A run's tickets without a category, by id, and the count of each verdict."""
 
     ids: Collection[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -61,10 +61,10 @@ async def again(
     *,
     everything: bool,
 ) -> RetryPlan:
-    """What a retry makes, and what is to be said of it.
+    """The retry's resources, and the notes about them.
 
     Raises:
-        Rejected: the run is unfinished, or it cannot be told what failed.
+        Rejected: the run is unfinished, or it is not known what failed.
     """
     name = name or next_name(resource.meta.name)
     refuse_unfinished(resource)
@@ -108,7 +108,7 @@ async def of_the_failed(
 async def with_the_failed(
     cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], ids: Collection[str]
 ) -> tuple[int, ManifestBundle]:
-    """How many of these tickets are still in the run's ConfigMap, and an order with a ConfigMap of them alone."""
+    """How many of these tickets are still in the run's ConfigMap, and a bundle with a ConfigMap of them alone."""
     tickets = await tickets_of_run(cluster, resource)
     chosen = [ticket for ticket in tickets if ticket["id"] in ids]
     if len(chosen) == len(tickets):
@@ -134,14 +134,14 @@ def without_category(resource: Resource) -> int:
 
 
 def leaves_out_labeled(resource: Resource) -> bool:
-    """Whether the run's own query surely gives the tickets that got no category, and none that got one."""
+    """Whether the run's own query certainly gives the tickets without a category, and none with one."""
     from nightsort.wiring.queries import finds_unlabeled_again
 
     return finds_unlabeled_again(resource.spec)
 
 
 async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collection[str]) -> Failed:
-    """Those of the rows that have no category; one without any text would have none again."""
+    """The rows without a category; a ticket without any text would have none again."""
     name, source, stored = resource.meta.name, resource.spec.source, resource.status.results.config_maps
     if source.database is not None:
         raise Rejected(
@@ -180,9 +180,9 @@ def kind_of(resource: Resource) -> Format:
 
 
 def as_csv(tickets: Sequence[Mapping[str, str]]) -> str:
-    """As large as it was, where JSON would repeat the columns' names. All cells are in quotes.
+    """CSV, since JSON would repeat the columns' names and grow beyond the original size. All cells are in quotes.
 
-    Python 3.11 writes a lone carriage return without them otherwise, and cannot read it again.
+    Otherwise Python 3.11 writes a lone carriage return without quotes, and cannot read it again.
     """
     file = io.StringIO()
     writer = csv.DictWriter(file, list(tickets[0]) if tickets else ["id"], quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -207,7 +207,7 @@ FORMS: Mapping[Format, Callable[[Sequence[Mapping[str, str]]], str]] = {
 
 
 def spec_again(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what has stopped the run, and without the name of its results, which it keeps."""
+    """The spec without the fields that have stopped the run, and without the name of its results, which it keeps."""
     made = {name: value for name, value in spec.items() if name != "suspend"}
     if made.get("activeDeadlineSeconds") == CANCELED_AFTER:
         del made["activeDeadlineSeconds"]
@@ -218,7 +218,7 @@ def spec_again(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bundle(resource: Resource, name: str, spec: Mapping[str, Any], tickets: ConfigMap | None = None) -> ManifestBundle:
-    """No labels and annotations are taken over: they may be those of Argo CD or Helm."""
+    """Metadata without labels and annotations: they may be those of Argo CD or Helm."""
     annotations = {RETRY_OF: resource.meta.name}
     metadata = {"name": name, "namespace": resource.meta.namespace, "annotations": annotations}
     return ManifestBundle({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(spec)}, tickets)
@@ -230,7 +230,7 @@ def next_name(name: str) -> str:
 
 
 def cost_of(resource: Resource, count: int) -> str:
-    """By what the run was estimated at; nothing where that is not known."""
+    """A share of the run's estimate; nothing where that is not known."""
     estimated, plan = resource.status.cost.estimated_usd, resource.status.plan
     if estimated is None or plan is None or not plan.tickets:
         return ""

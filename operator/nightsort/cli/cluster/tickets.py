@@ -1,4 +1,4 @@
-"""Makes a resource of a file of tickets: the file becomes a ConfigMap that belongs to it."""
+"""Makes a resource from a file of tickets: the file becomes a ConfigMap that belongs to it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from nightsort.domain.prompt import placeholders
 from nightsort.wiring.cluster import tickets_of
 
 MOST_BYTES = 1024 * 1024
-"""What the data of a ConfigMap may have."""
+"""Bytes that the data of a ConfigMap may have."""
 AS_FOUND = Export()
 ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a file of tickets does not say."""
+    """The settings that a file of tickets does not have."""
 
     model: str | None = None
     categories: Sequence[str] = ()
@@ -74,9 +74,9 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
 
 
 def with_tickets(manifest: dict[str, Any], path: Path, export: Export = AS_FOUND) -> ManifestBundle:
-    """The order for a named manifest and its file.
+    """The bundle of a named manifest and its file.
 
-    A file that the operator reads as it is stays as it is; any other export becomes JSON lines.
+    A file that the operator can read stays unchanged; any other export becomes JSON lines.
 
     Raises:
         InvalidManifest: the file is too large, or its tickets cannot be used.
@@ -95,10 +95,10 @@ def with_tickets(manifest: dict[str, Any], path: Path, export: Export = AS_FOUND
 
 
 def content_of(manifest: dict[str, Any], path: Path, export: Export) -> tuple[str, str]:
-    """The ending that says how the operator reads the tickets, and their text.
+    """The file ending that makes the operator read the tickets, and their text.
 
     Raises:
-        InvalidManifest: they can be read in no way.
+        InvalidManifest: no way of reading works.
     """
     if path.suffix in ENDINGS and not export.given:
         try:
@@ -106,12 +106,12 @@ def content_of(manifest: dict[str, Any], path: Path, export: Export) -> tuple[st
             refuse_unusable(manifest, path, text, ENDINGS[path.suffix])
             return path.suffix, text
         except InvalidManifest:
-            pass  # it may be an export, which is read in more ways, and says better what is wrong with it
+            pass  # it may be an export: that reader accepts more forms, and gives better messages
     return ".jsonl", json_lines_of(path, export, MOST_BYTES)
 
 
 def refuse_unusable(manifest: dict[str, Any], path: Path, text: str, kind: Format) -> None:
-    """What the operator would complain of later.
+    """Checks for faults that the operator would report later.
 
     Raises:
         InvalidManifest: with the place.

@@ -1,7 +1,7 @@
 """`nightsort cancel`, `suspend` and `resume`: changes of the spec; the operator does the rest.
 
-There is no field that says "cancel". A deadline that has passed does what is wanted: what is running is cancelled at
-the API, rows that are there are kept, and the run ends as Failed with the reason DeadlineExceeded.
+There is no field for "cancel". A deadline that has passed does the same: running batches are cancelled at the API,
+existing rows are kept, and the run ends as Failed with the reason DeadlineExceeded.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def canceling(_: Resource) -> dict[str, Any]:
 
 
 def change(options: ClusterOptions, name: str, wanted: Any) -> Resource:
-    """The resource as it was before; if it is unfinished, what is wanted of its spec is set."""
+    """The resource as it was before; if it is unfinished, the wanted fields of its spec are set."""
 
     async def work(cluster: Cluster, namespace: str) -> Resource:
         before = parsed(await cluster.resources.read(namespace, name))

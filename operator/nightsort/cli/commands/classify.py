@@ -117,7 +117,7 @@ def classify(
         fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
     if categories and categories_file:
         fail("--categories and --categories-file both say what the categories are: give one of them", BAD_INPUT)
-    gc.disable()  # until the imports are over: half a second of three goes into looking through what they make
+    gc.disable()  # until the imports are over: scanning their objects takes half a second of three
     from nightsort.cli.classification.order import Named, Order
     from nightsort.cli.classification.run import carry_out
     from nightsort.formats.exports import Reading

@@ -1,6 +1,6 @@
 """`nightsort create`: makes a resource from a manifest or a file of tickets; the nightly CronJob runs it.
 
-A night's name is made of its scheduled time, so that a repeated or late try finds what an earlier one has made.
+A night's name contains its scheduled time, so that a repeated or late try finds the resource of an earlier one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DryRun = Literal["none", "client", "server"]
 # A CronJob names its Jobs after itself and the minutes from 1970 to the scheduled time (controller v2, since 1.21).
 JOB_OF_A_SCHEDULE = re.compile(r".+-(\d{8})")
-# A pod may be days late, as when its image cannot be pulled. A date at the end of a name is years off, read as minutes.
+# A pod may be days late, as when its image cannot be pulled. A date at a name's end, read as minutes, is years off.
 NEAR = timedelta(days=7)
 
 
@@ -138,7 +138,7 @@ def create(
 def make(
     options: ClusterOptions, bundle_in: Callable[[str | None], ManifestBundle], *, dry_run: bool
 ) -> tuple[ManifestBundle, bool]:
-    """What was ordered, and whether it was not there before."""
+    """The bundle, and whether its resource was created by this call."""
 
     async def work(cluster: Cluster, namespace: str) -> tuple[ManifestBundle, bool]:
         order = bundle_or_fail(bundle_in, namespace)
@@ -174,10 +174,10 @@ def order_of(
     fallback: str | None,
     export: Export | None = None,
 ) -> ManifestBundle:
-    """What a file asks for. The namespace is the flag's, else the manifest's, else `fallback`, else left open.
+    """The bundle from a file. The namespace is the flag's, else the manifest's, else `fallback`, else left open.
 
     Raises:
-        InvalidManifest: it cannot be made of this file.
+        InvalidManifest: this file does not allow it.
     """
     from nightsort.cli.cluster.manifest_bundle import ManifestBundle
     from nightsort.cli.cluster.tickets import AS_FOUND, is_tickets, manifest_of, with_tickets
@@ -199,7 +199,7 @@ def order_of(
 
 
 def scheduled(job_name: str, time_zone: str, now: datetime | None = None) -> datetime:
-    """When a CronJob's Job was to run; now for any other name.
+    """The scheduled time of a CronJob's Job; the present time for any other name.
 
     Raises:
         InvalidManifest: there is no such time zone.
@@ -234,7 +234,7 @@ def read_one(path: Path) -> dict[str, Any]:
 def with_name(
     manifest: Mapping[str, Any], template: str | None, moment: datetime, namespace: str | None
 ) -> dict[str, Any]:
-    """The manifest as it is to be created, checked as far as that can be done here.
+    """The manifest to be created, checked as far as possible without the cluster.
 
     Raises:
         InvalidManifest: the template or the resource is wrong.

@@ -62,9 +62,10 @@ def manifests_of(file: Path) -> Manifests:
 
 @dataclass(slots=True)
 class Job:
-    """What is to be run; `simulated` is how many seconds a batch takes, None for an API that is there.
+    """The resources to run; `simulated` is a batch's duration in seconds, None for the real API.
 
-    `can_be_mended`: at the end, a resource waits for what only a person can bring, or failed with nothing bought.
+    `can_be_mended`: at the end, a resource waits for something that only a person can change, or failed before it had
+    bought anything.
     """
 
     manifests: Manifests
@@ -90,7 +91,7 @@ def finished(job: Job) -> bool:
 
 
 async def run_all(job: Job) -> bool:
-    """Works on every resource of the file until there is nothing more to do; whether all are Complete."""
+    """Works on every resource of the file until nothing is left to do; returns whether all are Complete."""
     from nightsort.cli.local_runner import LocalRunner
     from nightsort.cli.output.progress import Progress
     from nightsort.cli.simulated import settings_with_api

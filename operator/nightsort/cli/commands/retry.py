@@ -1,6 +1,6 @@
 """`nightsort retry`: a new resource for the tickets of a finished run that got no category.
 
-What has its category is never sent, and paid, again, unless --all says so.
+A ticket with a category is never sent, and paid, again, unless --all says so.
 """
 
 from __future__ import annotations

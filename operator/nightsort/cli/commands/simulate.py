@@ -62,7 +62,7 @@ def simulate(
 
 
 def end_with_input() -> None:
-    """Ends this process when whoever holds the other end of its input has ended, in whatever way."""
+    """Ends this process when the process at the other end of its input has ended, in whatever way."""
     import os
     import signal
     import sys
@@ -77,7 +77,7 @@ def end_with_input() -> None:
 
 
 def reason_of(error: OSError) -> str:
-    """The system's word for it; asyncio repeats the address before it."""
+    """The system's own message; asyncio repeats the address before it."""
     import os
 
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)

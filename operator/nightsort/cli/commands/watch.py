@@ -54,7 +54,7 @@ def watch(
 def follow_through(
     options: ClusterOptions, name: str | None, timeout: float | None, *, everywhere: bool = False
 ) -> Followed:
-    """Follows until the end; ends the command where that does not come."""
+    """Follows until the end; ends the command if the end does not come in time."""
     from nightsort.cli.cluster.follow import follow
 
     async def work(cluster: Cluster, namespace: str) -> Followed:

@@ -1,1 +1,1 @@
-"""What commands show, and how they end."""
+"""The output of commands, and their exit codes."""

@@ -1,4 +1,4 @@
-"""How a command ends: 0 when all is done, otherwise with a message and one of these codes."""
+"""The ways to end a command: 0 when all is done, otherwise a message and one of these codes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 NOT_COMPLETE = 1
 BAD_INPUT = 2
 TIMED_OUT = 124
-"""As timeout(1) has it."""
+"""The code of timeout(1)."""
 INTERRUPTED = 130
-"""What a shell reports of a program that Ctrl-C has ended."""
+"""The code that a shell reports for a program that was ended by Ctrl-C."""
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -1,10 +1,10 @@
-"""Rows as JSON on a terminal: the same data, and nothing that a terminal would obey."""
+"""Rows as JSON on a terminal: the same data without characters that control the terminal."""
 
 from __future__ import annotations
 
 
 def as_json(line: str) -> str:
-    """A line of JSON that means the same, with such characters as JSON escapes them."""
+    """A line of JSON with the same meaning, in which control characters are escaped."""
     return "".join(one if one.isprintable() or one == "\n" else json_escape(one) for one in line)
 
 

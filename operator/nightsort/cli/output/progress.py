@@ -1,7 +1,7 @@
-"""What local mode and `nightsort watch` show: a line for each change, and a table at the end.
+"""The display of local mode and `nightsort watch`: a line for each change, and a table at the end.
 
-On a terminal a spinner stands below the lines; elsewhere there are plain lines and a plain table, whatever their width.
-What is in the way goes to the error output.
+On a terminal a spinner is shown below the lines; elsewhere there are plain lines and a plain table of any width.
+Obstacles are printed to the error output.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ EVENTS = logging.getLogger("nightsort.events")
 
 
 class Progress:
-    """Tells of resources, each change once; use it as a context.
+    """Shows resources, each change once; used as a context.
 
-    ConfigMaps of results are files below `state`, if it is given. With `keys`, names are told with their namespaces.
+    ConfigMaps of results are files below `state`, if it is given. With `keys`, names include their namespaces.
     """
 
     def __init__(self, state: Path | None = None, *, keys: bool = False) -> None:
@@ -62,7 +62,7 @@ class Progress:
         EVENTS.propagate = True
 
     def begin(self, resource: Resource) -> None:
-        """Says what an earlier run has left."""
+        """Reports what an earlier run has left."""
         status, name = resource.status, self.name_of(resource)
         if is_finished(status):
             self.line(
@@ -82,7 +82,7 @@ class Progress:
         self._tasks[name] = self._live.add_task(f"{name}  preparing", total=None)
 
     def tell(self, resource: Resource, *, trouble: bool = False, note: str = "") -> None:
-        """What the status says, with a note behind it."""
+        """The status in words, with a note behind it."""
         status, name = resource.status, self.name_of(resource)
         message = f"{status.message}{note}" if status.message else ""
         if name in self._tasks and message:
@@ -90,7 +90,7 @@ class Progress:
         self.once(name, status.phase or "", message, trouble=trouble)
 
     def once(self, name: str, word: str, message: str, *, trouble: bool = False) -> None:
-        """A line, unless it is what was told last: an event and the status may say the same."""
+        """A line, unless it repeats the last one: an event and the status may say the same."""
         if message and self._told.get(name) != message:
             self._told[name] = message
             self.line(f"{name}  {word}: {message}", trouble=trouble)
@@ -99,7 +99,7 @@ class Progress:
         (self._err if trouble else self._out).print(printable(text), soft_wrap=True)
 
     def end(self, resource: Resource) -> None:
-        """Into what the tickets divide, what it cost, and where the rows are."""
+        """The parts of the tickets, the cost, and the place of the rows."""
         status = resource.status
         if status.tickets.labeled or status.tickets.unknown or status.tickets.failed:
             self._out.print(table_of(self.name_of(resource), status, lines=self._out.is_terminal))
@@ -125,7 +125,7 @@ class Progress:
 
 
 def file_of(resource: Resource) -> str:
-    """The key under which a ConfigMap of results has its rows, which is a file here."""
+    """The key of the rows in a ConfigMap of results, which is a file here."""
     results = resource.spec.results.config_map
     return f"results.{results.format if results else 'jsonl'}"
 
@@ -144,7 +144,7 @@ class Events(logging.Handler):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Text is shown as it is: a category may be called [red] or :smile:."""
+    """Shows text without markup: a category may be called [red] or :smile:."""
     made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
     if not made.is_terminal:
         made.width = PLAIN_WIDTH

@@ -125,6 +125,22 @@ def from_the_beginning(status: Status) -> Status:
     return status.model_copy(update={"cursor": None, "source_exhausted": False})
 
 
+def has_lost_an_id(status: Status) -> bool:
+    """Whether an older schema has dropped the id of a batch before any copy had it."""
+    return any(is_without_id(record) for record in status.batches)
+
+
+def is_without_id(record: BatchRecord) -> bool:
+    return record.state is BatchState.SUBMITTED and record.id is None
+
+
+def looked_for_again(status: Status) -> Status:
+    """Batches without ids are intents again: they are found by their tags, and not bought twice."""
+    intended = {"state": BatchState.INTENDED, "submitted_at": None}
+    batches = (one.model_copy(update=intended) if is_without_id(one) else one for one in status.batches)
+    return status.model_copy(update={"batches": tuple(batches)})
+
+
 def restored(status: Status, base: Status) -> Status:
     """The copy with the additions of the status: later intents, and outcomes of the copy's batches.
 

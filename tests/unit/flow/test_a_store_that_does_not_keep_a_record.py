@@ -10,7 +10,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import COMPLETE, STALLED, is_true
-from nightsort.domain.errors import Stalled
+from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.testing.ledger import nothing, serialized
 from tests.support.faults import all_paid_once
@@ -71,6 +71,30 @@ async def test_a_crd_that_is_rolled_back_in_flight_loses_nothing(
     assert world.labels() == dict.fromkeys("012345", "billing")
     assert resource.status.tickets.labeled == 6
     assert [count.tickets for count in resource.status.categories] == [6]
+
+
+async def test_an_id_that_was_dropped_before_any_copy_had_it_is_found_again_by_the_tag(world: World) -> None:
+    """The process ends between the write of the id, which the store cuts, and that of the copy."""
+    resource = world.apply("billing", "account")
+
+    async def cut(operation: str, *about: Any) -> None:
+        if operation == "save" and any(record.id for record in about[1].batches):
+            world.ledger.unknown = ("id",)
+        if operation == "keep_record" and world.ledger.unknown:
+            raise Waiting("the process is about to end")
+
+    world.ledger.before = cut
+    await world.look(resource)
+    world.ledger.touch(resource.meta)
+    world.ledger.before, world.ledger.unknown = nothing, ()
+    world.restart()
+    assert [(record.state, record.id) for record in status_of(world, resource).batches] == [("Submitted", None)]
+
+    resource = await world.run_until_finished(resource)
+
+    assert is_true(resource.status, COMPLETE)
+    assert world.api.calls["create"] == 1
+    assert world.labels() == {"0": "billing", "1": "account"}
 
 
 @RESTARTED

@@ -14,8 +14,10 @@ from nightsort.domain.record import is_in_flight
 from nightsort.domain.recovery import (
     best,
     from_the_beginning,
+    has_lost_an_id,
     has_lost_its_beginning,
     is_behind,
+    looked_for_again,
     lost,
     missing,
     restored,
@@ -142,6 +144,14 @@ async def make_whole(run: Run, *, copied: bool) -> None:
         await run.save(status, progress(status))
         await run.warn(
             Reason.RECORD_RESTORED, "the status had lost all batches before any was bought: its source is read anew"
+        )
+    elif has_lost_an_id(run.status):
+        await run.ensure_newest()
+        status = looked_for_again(run.status)
+        await run.save(status, progress(status))
+        await run.warn(
+            Reason.RECORD_RESTORED,
+            "the status had lost the id of a batch: it is looked for by its tag, and nothing is bought again",
         )
     elif not copied and is_in_flight(run.status):  # a run of an earlier version
         rely(run)

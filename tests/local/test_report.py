@@ -11,6 +11,7 @@ import pytest
 from nightsort.report.page import MARK
 from tests.local.office import Office
 from tests.local.shell import Outcome, run
+from tests.support.waiting import eventually
 
 ROW = re.compile(r'<tr><th scope="row">([^<]*)</th><td class="number">([^<]*)</td>')
 
@@ -100,6 +101,33 @@ def test_what_is_under_way_and_what_came_since_have_rows_of_their_own(patient_of
     assert {("(under way)", 3), ("(not asked)", 1), ("total", 4)} <= set(counts(page_of(patient_office)))
 
 
+def test_a_category_by_fallback_is_told_apart(office: Office) -> None:
+    office.write({"1": "billing", "2": "what is this"})
+    office.api.ask("faults", [{"kind": "items", "outcome": "unknown", "match": "what is this"}])
+    categories = office.folder / "own.yaml"
+    categories.write_text("categories: [billing, other]\nunknownLabel: {action: Fallback, category: other}\n")
+    office.classify("--yes", "--categories-file", str(categories))
+
+    assert reported(office, str(office.file)).code == 0
+
+    found = counts(page_of(office))
+    assert {("billing", 1), ("other", 1), ("Labeled", 1), ("Unknown, with the category of unknownLabel", 1)} <= set(
+        found
+    )
+    assert found.count(("total", 2)) == 2 + 1, "by category, by verdict, and of the one run"
+
+
+def test_while_a_run_is_waited_for_the_report_says_who_has_the_state(patient_office: Office) -> None:
+    patient_office.write(3)
+    with patient_office.start("--yes"):
+        eventually(lambda: patient_office.bill()["accepted"] == 3)
+        outcome = reported(patient_office, str(patient_office.file))
+
+    assert outcome.code == 2
+    assert f"(nightsort classify {patient_office.file}, since" in outcome.err
+    assert not page_of(patient_office).exists()
+
+
 def test_a_page_is_for_those_who_may_read_the_file(office: Office) -> None:
     office.write(3)
     office.file.chmod(0o600)
@@ -121,9 +149,10 @@ def test_a_page_takes_the_place_of_a_page_and_of_nothing_else(office: Office) ->
     before = office.file.read_bytes()
 
     assert reported(office, str(office.file)).code == 0
-    refused = [reported(office, str(office.file), "--output", str(one)) for one in (office.file, office.folder)]
+    places = (office.file, office.folder, office.file / "below.html")
+    refused = [reported(office, str(office.file), "--output", str(one)) for one in places]
 
-    assert [one.code for one in refused] == [2, 2]
+    assert [one.code for one in refused] == [2, 2, 2]
     assert "is there already, and is no report of nightsort" in refused[0].err
     assert office.file.read_bytes() == before
     assert page_of(office).read_text().startswith(MARK)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from unicodedata import category
 
-VOID = frozenset({"meta", "rect"})
-"""Elements that are written without an end."""
+VOID = frozenset({"meta"})
+"""Elements that have no end. Those of SVG have one: `<rect>` alone would take in what follows."""
 JOINERS_AND_BREAKS = frozenset("\n\t\u200c\u200d")
 """What scripts such as Persian and Devanagari need, emoji too, and what lines are made of."""
 SEPARATORS = frozenset({"Zs", "Zl", "Zp"})

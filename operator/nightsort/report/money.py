@@ -14,7 +14,7 @@ from nightsort.report.markup import Markup, tag
 from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row
 
 NOT_KNOWN = "not known"
-COLUMNS = ("tickets", "cost", "standard", "saved", "chart")
+FIGURES = ("tickets", "cost", "standard", "saved")
 
 
 def money_section(runs: Sequence[Run]) -> Markup:
@@ -25,8 +25,8 @@ def money_section(runs: Sequence[Run]) -> Markup:
     most = max((run.actual or Decimal(0) for run in shown), default=Decimal(0))
     rows = [row_of(run, most) for run in shown]
     if before:
-        rows.append(sum_row(f"{plural(len(before), 'run')} before", before, last=False))
-    table = body_of(heading_row("began", *COLUMNS), rows, sum_row("total", runs, last=True))
+        rows.append(numbers_row(f"{plural(len(before), 'run')} before", **amounts_of(before)))
+    table = body_of(heading_row("began", *FIGURES, "chart"), rows, numbers_row("total", **amounts_of(runs)))
     return tag("section", tag("h2", "Cost"), *(tag("p", line) for line in compared(runs)), table)
 
 
@@ -55,25 +55,14 @@ def rate(amounts: Spent) -> str:
 
 def row_of(run: Run, most: Decimal) -> Markup:
     began = run.began_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if run.began_at else "at an unknown time"
+    cells = (number_cell(figure, column) for column, figure in amounts_of([run]).items())
     chart = tag("td", bar(run.actual or Decimal(0), most), class_="chart wide")
-    figures = (f"{run.tickets:,}", *amounts_of([run]))
-    return tag("tr", name_cell(began), *cells(figures), chart)
+    return tag("tr", name_cell(began), *cells, chart)
 
 
-def sum_row(name: str, runs: Sequence[Run], *, last: bool) -> Markup:
-    figures = (f"{sum(run.tickets for run in runs):,}", *amounts_of(runs))
-    if last:
-        return numbers_row(name, *figures, "")
-    return tag("tr", name_cell(name), *cells(figures), tag("td", class_="wide"))
-
-
-def cells(figures: Sequence[str]) -> Iterator[Markup]:
-    return map(number_cell, figures)
-
-
-def amounts_of(runs: Sequence[Run]) -> tuple[str, str, str]:
-    """Cost, standard price and what was saved, as the figures of each run add up: none of them is rounded again."""
+def amounts_of(runs: Sequence[Run]) -> dict[str, str]:
+    """Tickets, cost, standard price and what was saved, exactly as those of each run add up: nothing is rounded."""
     known = spent(runs)
-    if not known.runs:
-        return NOT_KNOWN, NOT_KNOWN, NOT_KNOWN
-    return f"${known.actual}", f"${known.standard}", f"${known.saved}"
+    amounts = (known.actual, known.standard, known.saved)
+    told = [f"${amount}" if known.runs else NOT_KNOWN for amount in amounts]
+    return dict(zip(FIGURES, (f"{sum(run.tickets for run in runs):,}", *told), strict=True))

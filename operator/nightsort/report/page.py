@@ -73,8 +73,7 @@ def categories_section(report: Report) -> Markup:
         )
         for place, part in enumerate(parts)
     ]
-    total = numbers_row("total", f"{report.total:,}", "100.0%" if report.total else "0.0%", "")
-    return section("Categories", body_of(heading_row("category", "tickets", "share", "chart"), rows, total))
+    return section("Categories", body_of(heading_row("category", "tickets", "share", "chart"), rows, total_row(report)))
 
 
 def verdicts_section(report: Report) -> Markup:
@@ -88,8 +87,11 @@ def verdicts_section(report: Report) -> Markup:
         )
         for part in parts_of(list(report.verdicts.items()))
     ]
-    total = numbers_row("total", f"{report.total:,}", "100.0%" if report.total else "0.0%", "")
-    return section("Verdicts", body_of(heading_row("verdict", "tickets", "share", "meaning"), rows, total))
+    return section("Verdicts", body_of(heading_row("verdict", "tickets", "share", "meaning"), rows, total_row(report)))
+
+
+def total_row(report: Report) -> Markup:
+    return numbers_row("total", tickets=f"{report.total:,}", share="100.0%" if report.total else "0.0%")
 
 
 def in_words(name: str) -> str:

@@ -42,6 +42,7 @@ pre { background: var(--block); padding: 0.75rem; margin: 0.5rem 0; white-space:
 ul { margin: 0.25rem 0; padding-left: 1.25rem; }
 @media (max-width: 40rem) {
   body { font-size: 15px; }
+  table { font-size: 14px; }
   td.chart { width: 25%; }
   th, td { padding-right: 0.5rem; }
   dl { grid-template-columns: 1fr; gap: 0; }

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from nightsort.report.markup import Markup, tag
 
+WIDE = frozenset({"saved", "chart"})
+"""Columns that a phone leaves out: what they say follows from the others."""
+
 
 def heading_row(first: str, *others: str) -> Markup:
     return tag("tr", tag("th", first, scope="col"), *map(heading, others))
@@ -14,22 +17,27 @@ def heading_row(first: str, *others: str) -> Markup:
 def heading(name: str) -> Markup:
     if name == "chart":
         return tag("td", class_="wide")  # a heading would have nothing to say: the figures stand beside the bars
-    return tag("th", name, scope="col", class_="words" if name == "meaning" else "number")
+    if name == "meaning":
+        return tag("th", name, scope="col")
+    return tag("th", name, scope="col", class_=number_class(name))
+
+
+def number_class(column: str) -> str:
+    return "number wide" if column in WIDE else "number"
 
 
 def name_cell(name: str) -> Markup:
     return tag("th", name, scope="row")
 
 
-def number_cell(figure: str) -> Markup:
-    return tag("td", figure, class_="number")
+def number_cell(figure: str, column: str = "") -> Markup:
+    return tag("td", figure, class_=number_class(column))
 
 
-def numbers_row(name: str, *figures: str) -> Markup:
-    """A row of figures; an empty one stands below words or bars."""
-    return tag(
-        "tr", name_cell(name), *(number_cell(figure) if figure else tag("td", class_="wide") for figure in figures)
-    )
+def numbers_row(name: str, **figures: str) -> Markup:
+    """A row of figures by column; what stands below words or bars is empty."""
+    cells = (number_cell(figure, column) for column, figure in figures.items())
+    return tag("tr", name_cell(name), *cells, tag("td", class_="wide"))
 
 
 def body_of(head: Markup, rows: Sequence[Markup], total: Markup | None) -> Markup:

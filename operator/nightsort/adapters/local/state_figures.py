@@ -29,11 +29,10 @@ SELECT p.id, l.verdict, l.reason {KNOWN} WHERE l.verdict IS NOT NULL AND l.categ
 AND NOT {FLYING} ORDER BY p.position LIMIT :most
 """
 FIRST = f"""
-SELECT category, position, id, fields FROM (
-    SELECT l.category, p.position, p.id, p.fields,
-           row_number() OVER (PARTITION BY l.category ORDER BY p.position) AS place
+SELECT o.category, p.position, p.id, p.fields FROM (
+    SELECT l.category, p.position, row_number() OVER (PARTITION BY l.category ORDER BY p.position) AS place
     {KNOWN} WHERE l.category IS NOT NULL
-) WHERE place <= :most ORDER BY position
+) o JOIN temp.present p ON p.position = o.position WHERE o.place <= :most ORDER BY p.position
 """  # noqa: S608 - constants of ours
 
 

@@ -1,4 +1,4 @@
-"""JSON from outside, parsed where that takes little memory: its bytes may become thirty times as many."""
+"""JSON from outside, parsed only if it takes little memory: its values may take thirty times its bytes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import re
 from typing import Any
 
 MOST_VALUES = 500_000
-"""`{"a":{}},` takes 300 bytes of memory. A list of 16,000 tickets with 30 fields each has fewer."""
+"""Values: `{"a":{}},` takes 300 bytes of memory. A list of 16,000 tickets with 30 fields each has fewer."""
 MOST_DEPTH = 100
-"""A ticket has two or three levels. Python itself gives up at a depth that differs from call to call."""
+"""Levels: a ticket has two or three. Python itself gives up at a depth that differs from call to call."""
 SIGNS = (",", "[", "{")
-"""One of them stands before every value but the first of all and those of keys."""
+"""One of these signs stands before every value, except the first one and keys."""
 STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-"""One without an end is read once, not from each of its quotes."""
+"""A string without an end is read once, not from each of its quotes."""
 
 
 class UnusableJson(ValueError):
-    """It is JSON, or begins so, and more than is parsed. The message says what is too much."""
+    """It is JSON, or begins so, and is too large to be parsed. The message says what is too large."""
 
 
 def parsed(text: str, **how: Any) -> Any:
-    """The value of a text; `how` is as of `json.loads`.
+    """The value of a text; `how` is as in `json.loads`.
 
     Raises:
         JSONDecodeError: it is no JSON.
@@ -43,13 +43,13 @@ def parsed(text: str, **how: Any) -> Any:
 
 
 def signs_in(text: str) -> int:
-    """How many signs begin a value; those in strings are counted only where they do not matter."""
+    """The number of signs that begin a value; those in strings are counted only where it makes no difference."""
     count = sum(map(text.count, SIGNS))
     return count if count <= MOST_VALUES else sum(map(STRING.sub("", text).count, SIGNS))
 
 
 def is_deeper(value: Any, most: int) -> bool:
-    """Whether lists and objects stand in each other more than `most` times."""
+    """Whether lists and objects are nested more than `most` times."""
     level = [value]
     for _ in range(most + 1):
         level = [inner for item in level for inner in contained(item) if isinstance(inner, (list, dict))]

@@ -1,8 +1,8 @@
-"""Which characters a text file is written in: by its mark, by being UTF-8, or Windows-1252 where that is no guess.
+"""The character encoding of a text file: by its mark, by being valid UTF-8, or Windows-1252 where that is certain.
 
-Windows-1252 shares its bytes with a dozen other code pages. It is believed where the letters beyond ASCII are the same
-in Central Europe's page, or those of one language that Windows-1252 is for; a file in Polish, Czech, Slovene or Turkish
-reads as letters that no such language has.
+Windows-1252 shares its bytes with a dozen other code pages. It is accepted where the letters beyond ASCII are the same
+in Central Europe's page, or belong to one language for which Windows-1252 is used; read so, a file in Polish, Czech,
+Slovene or Turkish has letters that no such language has.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LETTERS = {
     "Danish and Norwegian": "åæøÅÆØ",
     "Swedish and Finnish": "åÅ",
 }
-"""Beside those that Windows-1252 and Windows-1250 have in the same place, such as ä, é and ß."""
+"""Letters beside those that Windows-1252 and Windows-1250 have in the same place, such as ä, é and ß."""
 SIGNS = frozenset("€‚„“”‘’…–—•«»°§£©®™´·\xa0")  # noqa: RUF001
 SAME = frozenset(
     bytes([byte]).decode("cp1252", "replace")
@@ -44,9 +44,9 @@ SAME = frozenset(
 ) - set("ŠšŽž")
 """The last four are letters of Slavic languages alone."""
 LEAST_SHARE = 0.97
-"""Of the other letters, that one language must have: the rest are in names."""
+"""Share of the other letters that one language must have: the rest are in names."""
 MOST_SHARE = 0.3
-"""Of letters beyond ASCII in all of them, in a language that Windows-1252 is for."""
+"""Share of letters beyond ASCII among all, in a language for which Windows-1252 is used."""
 BINARY = "this is binary and no text: export it as CSV, or name what it is with --format"
 BY_ANOTHER_NAME = (
     (b"PK\x03\x04", "a spreadsheet or a zip archive", ".xlsx, or unpack it"),
@@ -57,12 +57,12 @@ BY_ANOTHER_NAME = (
 MOST_ZEROS = 0.7
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 MISREAD = re.compile(r"[A-Za-z][€‚„“”…•«»][A-Za-z]|[ÂÃ][\xa1-\xbf€„“”…–œžŸ¤]|â€")  # noqa: RUF001
-"""As where `ä` of the code page of DOS is read as `„`, or that of UTF-8 as two letters."""
+"""Signs of a wrong page: `ä` of DOS' code page read as `„`, or that of UTF-8 as two letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Charset:
-    """How a file's bytes become text: Python's codec, the mark in front of it, and what a person is to be told."""
+    """The decoding of a file's bytes: Python's codec, the mark at the beginning, and a remark for people."""
 
     codec: str
     mark: bytes = b""
@@ -73,7 +73,7 @@ def charset_of(file: UnchangedFile, told: str | None = None) -> Charset:
     """Reads the file once, to its end.
 
     Raises:
-        UnusableFile: it is empty or no text, is not what was told, or its characters would be a guess.
+        UnusableFile: it is empty or no text, is not in the given encoding, or its characters would be a guess.
     """
     with file.content() as content:
         beginning = content.read(ENOUGH)
@@ -104,7 +104,7 @@ def by_mark(path: Path, beginning: bytes) -> Charset:
 
 
 def unmarked_utf16(beginning: bytes) -> str | None:
-    """UTF-16 by the zero bytes beside the letters of ASCII, which are most of a header."""
+    """UTF-16, recognised by the zero bytes beside the letters of ASCII, which are most of a header."""
     for codec, high in (("utf-16-be", beginning[::2]), ("utf-16-le", beginning[1::2])):
         if len(high) > 1 and high.count(0) >= MOST_ZEROS * len(high) and beginning.count(0) == high.count(0):
             return codec
@@ -135,7 +135,7 @@ def refuse_other_kinds(path: Path, beginning: bytes) -> None:
 
 
 def flaw_of(file: UnchangedFile, charset: Charset) -> int | None:
-    """The first line that is not written in these characters; None where all are.
+    """The first line that is not valid in this encoding; None where all are.
 
     Raises:
         UnusableFile: the text has NUL characters.
@@ -166,7 +166,7 @@ def texts(file: UnchangedFile, charset: Charset) -> Iterator[str]:
 
 
 def is_western(file: UnchangedFile) -> bool:
-    """Whether Windows-1252 is what it is written in beyond doubt."""
+    """Whether its encoding is certainly Windows-1252."""
     found: Counter[str] = Counter()
     chars = misread = 0
     try:

@@ -1,4 +1,4 @@
-"""The names that help desks give to the columns of an export, and how surely each means what it is taken for.
+"""The names that help desks give to the columns of an export, and how certain the meaning of each is.
 
 Names are compared without capitals, accents, spaces and marks: `Ticket #`, `ticket-number` and `TicketNumber` are one.
 """
@@ -53,12 +53,12 @@ STEPS: dict[str, tuple[tuple[str, ...], ...]] = {
         words("comment, comments, latest comment, last message, notes, note, public comments"),
     ),
 }
-"""Of the first step with a match, one column is taken; two are a question."""
+"""One column of the first step with a match is chosen; two matches are a question to the user."""
 LAST_PARTS = {SUBJECT: ("subject", "summary", "title"), BODY: ("body", "description", "text", "message")}
-"""Of names such as `fields.summary`, which objects in objects give."""
+"""Last parts of names such as `fields.summary`, which come from nested objects."""
 KNOWN_TOGETHER = (
     ("issue key", "issue id"),  # Jira: people know a ticket by its key
     ("case number", "id"),  # Salesforce, Data Loader: the number that people know beside 18 characters
     ("case number", "case id"),  # Salesforce, reports
 )
-"""The first is taken where a file has both."""
+"""The first is chosen where a file has both."""

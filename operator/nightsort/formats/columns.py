@@ -1,6 +1,6 @@
-"""Which columns are the ticket's id, subject and body: as a person says, else by the names that help desks give.
+"""Finds the columns with a ticket's id, subject and body: named by the user, else by the names that help desks give.
 
-A wrong guess would buy the wrong text, or take two tickets for one. So what is not known is asked for: names are taken
+A wrong guess would buy the wrong text, or take two tickets for one. So the user is asked in doubt: names are accepted
 only where one column has a known one, or where the exports of a help desk are known to have several.
 """
 
@@ -19,14 +19,14 @@ FLAGS = {ID: "--id", SUBJECT: "--subject", BODY: "--body"}
 
 
 class UnknownColumns(ValueError):
-    """The message names the columns that there are, and the flag that settles it."""
+    """The message names the existing columns, and the flag that decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Positions in the header. Without `id` the row's number and a hash of its text are one.
+    """Positions in the header. Without `id`, the row's number and a hash of its text make up the id.
 
-    `text` are the columns that make up the body, one below the other; `notes` says what was taken and why.
+    `text` are the columns that make up the body, one below the other; `notes` gives each choice and its reason.
     """
 
     header: tuple[str, ...]
@@ -37,7 +37,7 @@ class Columns:
 
     @property
     def others(self) -> tuple[int, ...]:
-        """What no field of the ticket is made of."""
+        """Columns that are in no field of the ticket."""
         taken = {self.id, self.subject, *self.text}
         return tuple(place for place in range(len(self.header)) if place not in taken)
 
@@ -50,12 +50,12 @@ def find_columns(
     body: str | None = None,
     text: Sequence[str] = (),
 ) -> Columns:
-    """The columns of id, subject and body; what a person names wins. `text` makes the body of several.
+    """The columns of id, subject and body; the user's choice comes first. `text` makes the body of several.
 
-    No column is taken for a subject by its name beside `text`, which may have it already.
+    With `text`, no column becomes the subject by its name, since `text` may contain it already.
 
     Raises:
-        UnknownColumns: a named one is not there, two could be meant, or there is no text at all.
+        UnknownColumns: a named one is missing, two could be meant, or there is no text at all.
     """
     if body and text:
         raise UnknownColumns("--body and --text both say what the text is: give one of them")
@@ -78,7 +78,7 @@ def find_columns(
 
 
 def named(header: Sequence[str], name: str, flag: str) -> int:
-    """The column that a person means: by its very name, else in other capitals, spaces and marks."""
+    """The column that the user means: by its exact name, else with other capitals, spaces and marks."""
     if name in header:
         return header.index(name)
     same = [place for place, column in enumerate(header) if compact(column) == compact(name) and compact(name)]
@@ -91,7 +91,7 @@ def named(header: Sequence[str], name: str, flag: str) -> int:
 
 
 def recognised(header: Sequence[str], field: str, taken: set[int]) -> int | None:
-    """The column that is known to be the field; None where none is."""
+    """The column that is known as this field; None where none is."""
     free = [(place, compact(first_of(name, header))) for place, name in enumerate(header) if place not in taken]
     for step in STEPS[field]:
         known = {compact(name) for name in step}
@@ -113,7 +113,7 @@ def recognised(header: Sequence[str], field: str, taken: set[int]) -> int | None
 
 
 def one_of(header: Sequence[str], field: str, found: Sequence[int]) -> int:
-    """The one column, or that of two which help desks are known to export together."""
+    """The single column, or the right one of two that help desks are known to export together."""
     if len(found) == 1:
         return found[0]
     places = {compact(header[place]): place for place in found}
@@ -128,13 +128,13 @@ def one_of(header: Sequence[str], field: str, found: Sequence[int]) -> int:
 
 
 def first_of(name: str, header: Sequence[str]) -> str:
-    """`Comment` for `Comment (2)`, by which a second column of that name is called."""
+    """`Comment` for `Comment (2)`, the name given to a second column of that name."""
     first = DOUBLED.sub("", name)
     return first if first in header else name
 
 
 def compact(name: str) -> str:
-    """`Ticket #`, `Ticket-ID` and `ticketId` without what differs between exports."""
+    """`Ticket #`, `Ticket-ID` and `ticketId` without the differences between exports."""
     return plain(name.replace("#", " number ").replace("№", " number ").replace("n°", "no")).replace(" ", "")
 
 
@@ -150,7 +150,7 @@ def no_text(header: Sequence[str]) -> str:
 
 
 def told(header: Sequence[str], id: int | None, subject: int | None, text: Iterable[int]) -> Iterable[str]:
-    """What a person is told of the choice, line by line."""
+    """The remarks on the choice, line by line."""
     yield (
         f"id: {header[id]!r}"
         if id is not None

@@ -1,4 +1,4 @@
-"""Text files in gzip or zstd, told by their ending, read as they come and never as a whole."""
+"""Text files in gzip or zstd, recognised by their ending, and read as a stream, never as a whole."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import zstandard
 
 SUFFIXES = (".gz", ".zst")
 ZSTD_INPUT_BYTES = 256
-"""So much is unpacked at once: four bytes may stand for 128 KiB, and these for 8 MiB."""
+"""Bytes that are unpacked at once: four bytes may stand for 128 KiB, and these for 8 MiB."""
 LARGEST_WINDOW = 32 * 1024 * 1024
-"""What zstd keeps of the content while it unpacks, as the archive demands it. `zstd -20` and less need no more."""
+"""Memory that zstd may use to unpack, as the archive demands it. `zstd -20` and less need no more."""
 
 
 class DamagedArchive(ValueError):
-    """It is not what its ending says, it was cut, or it takes too much memory; the message says which."""
+    """It does not match its ending, was cut, or takes too much memory; the message says which."""
 
     def __init__(self, why: str = "is not what its ending says, or was cut") -> None:
         super().__init__(why)
@@ -56,7 +56,7 @@ class Unpacked(io.RawIOBase):
 
 
 def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
-    """The file's content; the file itself where its name says nothing of packing."""
+    """The file's unpacked content; the file itself where its name has no ending of an archive."""
     if name.endswith(".gz"):
         return io.BufferedReader(Unpacked(from_gzip(file)))
     if name.endswith(".zst"):
@@ -71,7 +71,7 @@ def from_gzip(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def from_zstd(file: IO[bytes]) -> Iterator[bytes]:
-    """Frame by frame: the library's own reader takes a file that was cut for one that has ended."""
+    """Reads frame by frame: the library's own reader takes a file that was cut for one that has ended."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
     frame = decompressor.decompressobj()
     fresh = True
@@ -86,10 +86,10 @@ def from_zstd(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def gunzipped(content: bytes, most: int) -> bytes:
-    """What a small archive holds.
+    """The content of a small archive.
 
     Raises:
-        DamagedArchive: it is none, or holds more than `most` bytes, of which no more are unpacked.
+        DamagedArchive: it is none, or holds more than `most` bytes; unpacking stops there.
     """
     with Unpacked(from_gzip(io.BytesIO(content))) as unzipped:
         whole = io.BufferedReader(unzipped).read(most + 1)

@@ -1,4 +1,4 @@
-"""CSV and its kin as a table: rows with the text that they were written in, so that they are written back unchanged."""
+"""CSV and similar files as a table: rows keep their original text, so that they are written back unchanged."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ TOO_LONG = (
 )
 TOO_EMPTY = f"more than {MOST_EMPTY_LINES:,} empty lines: is this the right file?"
 MOST_LINES_BELOW = 20
-"""Of a report's name, date and copyright, which some programs write below the table."""
+"""Lines of a report's name, date and copyright, which some programs write below the table."""
 NO_HEADER = "no header: the first line must have the names of the columns"
 
 
 class WrittenLines:
-    """A file's lines, kept until the record that they make up has been taken; no record is more than memory holds."""
+    """A file's lines, kept until their record has been taken; no record is larger than the memory allows."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
         self._path = path
@@ -66,7 +66,7 @@ class WrittenLines:
         return raw
 
     def is_empty(self, number: int, raw: str) -> None:
-        """Counts an empty line; one that is long counts as several.
+        """Counts an empty line; a long one counts as several.
 
         Raises:
             UnusableFile: there are millions more of them than tickets.
@@ -81,7 +81,7 @@ class WrittenLines:
 
 @dataclass(frozen=True, slots=True)
 class Delimited:
-    """A text file with a header, whose columns one sign separates."""
+    """A text file with a header, whose columns are separated by one sign."""
 
     file: UnchangedFile
     kind: Kind
@@ -113,7 +113,7 @@ class Delimited:
         yield from records
 
     def _all(self) -> Iterator[tuple[Row, str]]:
-        """Every record, the header too, and its text; lines below the table are told from short rows."""
+        """Every record with its text, the header too; lines below the table are told from short rows."""
         below: list[tuple[Row, str]] = []
         after_blank = False
         for row, raw in self._each():
@@ -153,7 +153,7 @@ class Delimited:
         return Row(number, (*cells, *[""] * (width - len(cells))), role=Role.SHORT)
 
     def own_header(self) -> list[str]:
-        """The header as it stands in the file.
+        """The header as the file has it.
 
         Raises:
             UnusableFile: there is none.
@@ -243,7 +243,7 @@ def opened_text(file: UnchangedFile, charset: Charset, newline: str) -> Iterator
 
 
 def open_delimited(file: UnchangedFile, kind: Kind, charset: Charset, options: Options) -> Delimited:
-    """Looks at the file's beginning for its dialect, and takes its header.
+    """Reads the file's beginning for its dialect, and takes its header.
 
     Raises:
         UnusableFile: it has no header.
@@ -280,7 +280,7 @@ def ending_of(raw: str) -> str:
 
 
 def quoted(value: str, delimiter: str) -> str:
-    """A cell as CSV has it: in quotes where it must be, or where spaces at its ends might be lost."""
+    """A cell in CSV: in quotes where that is necessary, or where spaces at its ends might be lost."""
     if delimiter in value or any(sign in value for sign in '"\r\n') or value != value.strip():
         return '"' + value.replace('"', '""') + '"'
     return value

@@ -1,4 +1,4 @@
-"""How a text file separates its columns: told by its beginning, or by a person."""
+"""The delimiter and quoting of a text file: found from its beginning, or given by the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 TOLD = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
 HINT = re.compile(r"\"?sep=([^\r\n\"]?)\"?[,;\t|]*(?:\r\n|\n|\r|$)", re.IGNORECASE)
-"""The line that spreadsheets write for themselves."""
+"""The first line by which spreadsheets note their delimiter."""
 MOST_ROWS = 200
 GOOD_SHARE = 0.9
 SPACED_QUOTE = re.compile(r"[,;\t|] +\"")
@@ -30,14 +30,14 @@ class Dialect:
 
 
 class UnknownDelimiter(ValueError):
-    """What a person told is no sign that can separate columns."""
+    """The user's delimiter is no sign that can separate columns."""
 
 
 def dialect_of(beginning: str, whole: bool, told: str | None = None, first: str = ",") -> Dialect:
-    """The dialect of a file that begins so; `whole` where nothing follows. `first` is the delimiter to take in doubt.
+    """The dialect of a file with this beginning; `whole` where nothing follows. `first` is preferred in doubt.
 
     Raises:
-        UnknownDelimiter: as it was told.
+        UnknownDelimiter: the user's delimiter cannot be one.
     """
     hint = HINT.match(beginning)
     text = beginning[hint.end() :] if hint else beginning
@@ -71,7 +71,7 @@ NOTHING: Score = (False, 0, 0.0, 0, False)
 
 
 def score(text: str, whole: bool, dialect: Dialect) -> Score:
-    """How well it reads so: whether rows are as wide as the header, known names in it, and how many columns it has."""
+    """How well the dialect fits: rows as wide as the header, known names in it, and the number of its columns."""
     found = first_rows(text, whole, dialect)
     width = len(found[0]) if found else 0
     if width < 2:
@@ -82,7 +82,7 @@ def score(text: str, whole: bool, dialect: Dialect) -> Score:
 
 
 def first_rows(text: str, whole: bool, dialect: Dialect) -> Sequence[list[str]]:
-    """The first rows with something in them; a last one that may be cut off is left out."""
+    """The first non-empty rows, without a last one that may be cut off."""
     found: list[list[str]] = []
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=dialect.delimiter, skipinitialspace=dialect.spaced, strict=False

@@ -1,4 +1,4 @@
-"""What a ConfigMap holds as binary content: text after all, or what is told of it."""
+"""The binary content of a ConfigMap: text after all, or a description of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class NotBase64(ValueError):
 
 
 def told_apart(binary_data: Mapping[str, object]) -> tuple[dict[str, str], dict[str, Flaw]]:
-    """A ConfigMap's binary content by key: what is text after all, and of the other where it is not UTF-8.
+    """A ConfigMap's binary content by key: text where it is UTF-8, else the place where it is not.
 
     Raises:
-        NotBase64: a value is not what the API server would take.
+        NotBase64: the API server would not accept a value.
     """
     texts, flaws = {}, {}
     for key, value in binary_data.items():

@@ -1,4 +1,4 @@
-"""Tickets of an export: rows through the columns that were found, and what must be right before anything is bought."""
+"""Tickets of an export: rows through the found columns, and the checks before anything is bought."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nightsort.formats.ticket_list import DIGEST_BYTES, flaw, id_digest, shown
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, counted
 
 BETWEEN = "\n\n"
-"""Between the columns that make up one body."""
+"""Separates the columns that make up one body."""
 HASH_CHARS = 12
 ONLY_A_HEADER = "only a header and no tickets below it: did its export or its filter leave them out?"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the text of a ticket is taken: HTML as text, and with or without the mails that it quotes."""
+    """How the text of a ticket is taken: HTML as text, and with or without quoted mails."""
 
     html: bool = True
     strip_quotes: bool = False
@@ -33,7 +33,7 @@ AS_TEXT = Reading()
 
 
 class FileTicket(msgspec.Struct, frozen=True, gc=False):
-    """A ticket and where it stands. `fields` has subject and body, and every column under its own name."""
+    """A ticket and its place. `fields` has subject and body, and every column under its own name."""
 
     id: str
     number: int
@@ -44,7 +44,7 @@ class FileTicket(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def fields(self) -> Mapping[str, str]:
-        """What a prompt's template can name: the columns of the file, and `id`, `subject`, `body`."""
+        """The names that a prompt's template can use: the columns of the file, and `id`, `subject`, `body`."""
         return dict(zip(self.header, self.row.cells, strict=True)) | {
             "id": self.id,
             "subject": self.subject,
@@ -54,7 +54,7 @@ class FileTicket(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a whole file holds. Counts are of tickets; `notes` is what a person should be told."""
+    """The content of a whole file. Counts are of tickets; `notes` are remarks for people."""
 
     tickets: int
     without_text: int = 0
@@ -66,7 +66,7 @@ def tickets_of(table: Table, columns: Columns, reading: Reading = AS_TEXT) -> It
     """The file's tickets in their order, as they are read.
 
     Raises:
-        UnusableFile: as of `rows`. Ids are held against each other by `survey` alone.
+        UnusableFile: as in `rows`. Only `survey` compares ids with each other.
     """
     for row in rows(table):
         yield ticket_of(row, columns, reading)
@@ -85,7 +85,7 @@ def as_read(text: str, reading: Reading) -> str:
 
 
 def id_of(row: Row, columns: Columns) -> str:
-    """The row's id; without a column for it, its number and a hash of the text as it stands in the file."""
+    """The row's id; without a column for it, its number and a hash of the text that the file has."""
     if columns.id is not None:
         return row.cells[columns.id].strip()
     places = columns.text if columns.subject is None else (columns.subject, *columns.text)
@@ -95,7 +95,7 @@ def id_of(row: Row, columns: Columns) -> str:
 
 @dataclass(slots=True)
 class Seen:
-    """The first places of something, and how many there are."""
+    """The first places of something, and their total number."""
 
     total: int = 0
     numbers: list[int] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Seen:
 
 
 class Count:
-    """What is seen of a file's records, one after the other; ids take 16 bytes each."""
+    """What a pass over a file's records has seen; ids take 16 bytes each."""
 
     def __init__(self, columns: Columns) -> None:
         self.roles = {role: Seen() for role in Role}
@@ -137,7 +137,7 @@ class Count:
 
 
 def survey(table: Table, columns: Columns, reading: Reading = AS_TEXT) -> Survey:
-    """Reads the whole file and says what is in it.
+    """Reads the whole file and describes its content.
 
     Raises:
         UnusableFile: there are no tickets, rows are wider or narrower than the header, ids are missing or double.
@@ -190,7 +190,7 @@ def refuse_doubles(table: Table, columns: Columns, digests: bytes) -> None:
 
 
 def repeated(digests: bytes) -> set[bytes]:
-    """Those that stand there more than once: a bucket at a time, so that memory stays a fraction of a set of all."""
+    """Those that occur more than once: a bucket at a time, so that memory stays a fraction of a set of all."""
     buckets: list[bytearray] = [bytearray() for _ in range(256)]
     for start in range(0, len(digests), DIGEST_BYTES):
         buckets[digests[start]] += digests[start : start + DIGEST_BYTES]

@@ -1,4 +1,4 @@
-"""What is wrong with the first line of a CSV file, in words that say what was found there and what to do."""
+"""Faults in the first line of a CSV file, in words: what was found there, and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FROM_TEMPLATE = "which prompt.template names"
 
 
 def complaint(row: Sequence[str], fields: Sequence[str]) -> str | None:
-    """What is wrong with a header; None where it has an id, and each of the template's fields, once."""
+    """The fault of a header; None where it has an id, and each of the template's fields, exactly once."""
     names = [name.strip() for name in row]
     if hint := HINT.fullmatch(",".join(row) if row[1:] == [""] else row[0]):
         return of_hint(hint[1])
@@ -27,7 +27,7 @@ def complaint(row: Sequence[str], fields: Sequence[str]) -> str | None:
 
 
 def of_hint(separator: str) -> str:
-    """`sep=;` is what spreadsheets read first, and no other program does."""
+    """`sep=;` is a first line for spreadsheets, which no other program understands."""
     told = f"the line sep={separator} is for spreadsheets alone"
     if separator == ",":
         return f"{told}: remove it, so that the first line is the header"
@@ -52,7 +52,7 @@ def remedy(name: str, names: Sequence[str]) -> str:
 
 
 def separated_otherwise(names: Sequence[str]) -> str:
-    """Says what separates a header's columns, where it is no comma."""
+    """Names the separator of a header's columns, where it is no comma."""
     if parted := other_separator(names):
         sign, columns = parted
         return f"; {SEPARATORS[sign]} and not commas separate its {len(columns)} columns: save it with commas"
@@ -60,7 +60,7 @@ def separated_otherwise(names: Sequence[str]) -> str:
 
 
 def other_separator(names: Sequence[str]) -> tuple[str, list[str]] | None:
-    """The sign that parts the columns where it is no comma, and the columns."""
+    """The separator of the columns where it is no comma, and the columns."""
     for sign in SEPARATORS:
         columns = [name.strip().strip('"') for name in ",".join(names).split(sign)]
         if len(columns) > 1 and any(map(is_name, columns)):

@@ -1,4 +1,4 @@
-"""Ids of tickets in JSON: what is one, and how a number is spelled."""
+"""Ids of tickets in JSON: valid types, and the spelling of numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Written(str):
-    """A number with a point or an exponent, as it is written: as an id, 1.10 is not 1.1, and 1e3 not 1000.0."""
+    """A number with a point or an exponent in its original form: as an id, 1.10 is not 1.1, and 1e3 not 1000.0."""
 
     __slots__ = ()
 
@@ -17,7 +17,7 @@ def has_float_id(item: Any) -> bool:
 
 
 def no_id(value: Any) -> str | None:
-    """What a value is that is no id: neither text, nor a number, nor null, which is an empty one."""
+    """The type of a value that is no id: neither text, nor a number, nor null, which is an empty id."""
     match value:
         case bool():
             return f"{json.dumps(value)}, which tells no ticket from another"

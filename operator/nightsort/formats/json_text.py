@@ -1,4 +1,4 @@
-"""The text of JSON documents: where their values begin and end, their fields as text, and members put behind others."""
+"""The text of JSON documents: where values begin and end, their fields as text, and new members behind others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from nightsort.formats.json_ids import Written
 
 DEEPEST = 4
-"""Objects in objects that still give columns of their own."""
+"""Levels of nested objects that still give columns of their own."""
 SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder(parse_float=Written, parse_int=Written, parse_constant=Written)
 TOO_DEEP = "JSON that is nested too deeply"
@@ -18,7 +18,7 @@ NO_OBJECT = "expected a JSON object, a ticket such as {...}"
 
 
 class Broken(ValueError):
-    """No valid JSON: the message says what, `at` the character."""
+    """Invalid JSON: the message says what, `at` the character."""
 
     def __init__(self, what: str, at: int) -> None:
         super().__init__(what)
@@ -36,7 +36,7 @@ def decoded(text: str, at: int) -> tuple[Any, int]:
 
 
 def list_in(text: str) -> tuple[str | None, int]:
-    """The member that is the list of tickets, None for the document itself, and where the list begins."""
+    """The member with the list of tickets (None for the document itself), and where the list begins."""
     start = behind_space(text, 0)
     if text.startswith("[", start):
         return None, start
@@ -82,7 +82,7 @@ def items_of(text: str, at: int, is_document: bool) -> Iterator[tuple[Any, int, 
 
 
 def behind_comma(text: str, at: int, closing: str) -> int:
-    """Where the next value begins, or the closing bracket stands."""
+    """The position of the next value, or of the closing bracket."""
     at = behind_space(text, at)
     if text.startswith(closing, at):
         return at
@@ -105,7 +105,7 @@ def behind_space(text: str, at: int) -> int:
 
 
 def fields_of(item: Any) -> dict[str, str]:
-    """An object's values as text, those of objects in it under names such as `fields.summary`."""
+    """An object's values as text; those of nested objects have names such as `fields.summary`."""
     if not isinstance(item, dict):
         raise Broken(NO_OBJECT, 0)
     found: dict[str, str] = {}
@@ -125,7 +125,7 @@ def flatten(item: dict[str, Any], before: str, depth: int, found: dict[str, str]
 
 
 def as_text(value: Any) -> str:
-    """Text as it is, null as nothing, and all else as JSON."""
+    """Text unchanged, null as nothing, and everything else as JSON."""
     match value:
         case None:
             return ""
@@ -148,12 +148,12 @@ def as_json(value: Any) -> str:
 
 
 def whole(text: str) -> str:
-    """Half characters, which JSON can spell and no file hold, are replaced."""
+    """Replaces half characters, which JSON can spell and no file can hold."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def extended(raw: str, names: Sequence[str], values: Sequence[str | None]) -> str:
-    """An object's text with further members at its end; whatever stands around it stays."""
+    """An object's text with further members at its end; the text around it stays."""
     end = raw.rindex("}")
     inside = raw[:end].rstrip()
     added = ", ".join(

@@ -1,4 +1,4 @@
-"""What kind of table a file is by its name, how it is packed, and where its labelled copy goes."""
+"""A table's kind by the file's name, its compression, and the path of its labelled copy."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ENDINGS = {
 }
 READABLE = ".csv, .tsv, .txt, .jsonl, .json, .xlsx and .parquet, each also with .gz or .zst behind it"
 AS_TEXT = frozenset({Kind.CSV, Kind.TSV, Kind.JSONL, Kind.JSON})
-"""Kinds that are written; the others become CSV."""
+"""Kinds that can be written; the others become CSV."""
 
 
 def kind_of_name(path: Path, told: str | None = None) -> Kind:
-    """The kind by the name's ending, or as it was told.
+    """The kind by the name's ending, or as the user has said.
 
     Raises:
-        UnusableFile: neither says one.
+        UnusableFile: neither gives one.
     """
     if told is not None:
         if told not in set(Kind):
@@ -58,12 +58,12 @@ def packing(name: str) -> str:
 
 
 def unpacked_name(name: str) -> Path:
-    """The name without the ending of its packing."""
+    """The name without the ending of its compression."""
     return Path(name[: len(name) - len(packing(name))])
 
 
 def labeled_path(path: Path) -> Path:
-    """Where the labelled copy goes: `tickets.csv.gz` becomes `tickets.labeled.csv.gz`, a spreadsheet becomes CSV."""
+    """The path of the labelled copy: `tickets.csv.gz` becomes `tickets.labeled.csv.gz`, a spreadsheet becomes CSV."""
     inner = unpacked_name(path.name)
     written = inner.suffix and ENDINGS.get(inner.suffix.lower(), Kind.CSV) in AS_TEXT
     return path.with_name(f"{inner.stem}.labeled{inner.suffix if written else '.csv'}{packing(path.name)}")

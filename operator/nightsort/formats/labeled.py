@@ -1,4 +1,4 @@
-"""Writes a table back with what was found for each ticket: whole or not at all, beside or in place of a former file."""
+"""Writes a table back with each ticket's results: whole or not at all, beside or in place of a former file."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ FLUSH_CHARS = 1 << 18
 UTF8 = ("utf-8", b"")
 
 Labels = Callable[[str], Sequence[str | None] | None]
-"""What was found for the ticket of an id, as many as there are names; None where nothing was."""
+"""The results for a ticket's id, as many as there are names; None where there are none."""
 
 
 def nothing(_: IO[bytes]) -> None:
-    """Looks at the new file in no way."""
+    """Does nothing with the new file."""
 
 
 def write_labeled(
@@ -44,10 +44,10 @@ def write_labeled(
 ) -> tuple[str, ...]:
     """Writes every row and column of the input in its order and dialect, with further columns; returns their names.
 
-    They are called `nightsort_category` … where the input has columns of their names. A former file at `path` stays
-    until the new one is whole and on disk; its permissions stay, and a new file has those of the input. Where the
-    input's characters cannot spell a label, the file is written in UTF-8. `ready` gets the new file, to be read from
-    wherever it likes, before it takes its place.
+    Their names are `nightsort_category` … if the input has columns of these names. A former file at `path` stays until
+    the new one is whole and on disk; its permissions stay, and a new file has those of the input. If the input's
+    characters cannot spell a label, the file is written in UTF-8. `ready` gets the new file before it takes its place,
+    and may read any part of it.
 
     Raises:
         UnusableFile: it cannot be written, is the input itself, or the input is not the one that was opened.
@@ -74,7 +74,7 @@ def write_labeled(
 
 
 def kind_written(table: Table, target: Path) -> Kind:
-    """That of the input where the output's name ends as the input's does, whatever that says; else that of its name."""
+    """The kind of the input if the output's name has the same ending, else the kind by the output's name."""
     ending, own = (unpacked_name(path.name).suffix.lower() for path in (target, table.path))
     return table.kind if ending == own and table.kind in AS_TEXT else kind_of_name(target)
 
@@ -91,7 +91,7 @@ def refuse_target(table: Table, path: Path, target: Path, kind: Kind) -> None:
 
 
 def mode_of(target: Path, source: Path) -> int:
-    """The permissions of the file that is replaced, else those of the input: tickets are not for everybody."""
+    """The permissions of the replaced file, else those of the input: tickets are not for everybody."""
     for path in (target, source):
         with suppress(OSError):
             return stat.S_IMODE(path.stat().st_mode) & 0o666 | OWNER_CAN_WRITE
@@ -100,7 +100,7 @@ def mode_of(target: Path, source: Path) -> int:
 
 @contextmanager
 def replacing(shown: Path, target: Path, mode: int) -> Iterator[IO[bytes]]:
-    """A new file that takes the target's place when all is written to disk, and goes away when something fails."""
+    """A new file that replaces the target once everything is on disk, and is deleted if something fails."""
     part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
     try:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -161,7 +161,7 @@ def write(
 
 
 def gathered(pieces: Iterator[str]) -> Iterator[str]:
-    """The pieces in larger ones: encoding and packing cost by the call."""
+    """The pieces joined into larger ones: each call of encoding and packing has a cost."""
     held: list[str] = []
     size = 0
     for piece in pieces:

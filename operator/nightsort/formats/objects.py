@@ -1,7 +1,7 @@
-"""JSON as a table: one object a line, or a list of them; objects within a ticket give columns such as `fields.summary`.
+"""JSON as a table: one object a line, or a list of them; nested objects give columns such as `fields.summary`.
 
-What is written back is the text that was read, with further members at the end of each object: numbers stay as they are
-spelled, and the list of an API's answer stays where it is in that answer.
+Files are written back as the text that was read, with further members at the end of each object: numbers keep their
+spelling, and the list inside an API's answer stays where it is.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class JsonList:
             yield from item
 
     def list_name(self) -> str | None:
-        """The member of the document that is the list; None where the document is."""
+        """The document's member with the list; None where the document itself is the list."""
         return self._found_list(self._text())[0]
 
     def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
@@ -168,9 +168,9 @@ class JsonList:
 
 
 def open_json(file: UnchangedFile, kind: Kind, charset: Charset) -> JsonLines | JsonList:
-    """Reads the file once for the names of its columns; its beginning says whether it is lines or a list.
+    """Reads the file once for the names of its columns; its beginning shows whether it has lines or a list.
 
-    Many exports give the one the other's ending.
+    Many exports give one of these the ending of the other.
 
     Raises:
         UnusableFile: it has no objects, or is not of its kind.
@@ -190,7 +190,7 @@ def open_json(file: UnchangedFile, kind: Kind, charset: Charset) -> JsonLines | 
 
 
 def kind_of(beginning: str) -> Kind | None:
-    """What a file that begins so is beyond doubt: two objects are lines, an opening bracket is a list."""
+    """The kind of a file with this beginning, if certain: two objects are lines, an opening bracket is a list."""
     start = behind_space(beginning, 0)
     if beginning.startswith("[", start):
         return Kind.JSON

@@ -1,4 +1,4 @@
-"""Opens a file of tickets as people have them: the one place that knows all kinds of tables."""
+"""Opens a user's file of tickets: the only module that knows all kinds of tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULTS = Options()
 
 
 def open_table(path: Path, options: Options = DEFAULTS) -> Table:
-    """A file as a table, read once for what it is written in and for its header.
+    """A file as a table, read once for its encoding and its header.
 
     Raises:
         UnusableFile: there is no such file, it is empty, is not of its kind, has no header …

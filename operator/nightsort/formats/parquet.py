@@ -76,7 +76,7 @@ def open_parquet(file: UnchangedFile) -> Parquet:
     """Reads the names of its columns.
 
     Raises:
-        UnusableFile: it is no Parquet file, or what reads it is not installed.
+        UnusableFile: it is no Parquet file, or pyarrow is not installed.
     """
     table = Parquet(file)
     names = table.names()

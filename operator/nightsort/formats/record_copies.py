@@ -1,6 +1,6 @@
-"""What is kept beside a run's record, as documents: a copy of it, and the ids that were too long for the API.
+"""Documents beside a run's record: a copy of it, and the ids that were too long for the API.
 
-Whoever may write where they are kept may write anything there: both are bounded before they are parsed.
+Anybody with write access there may write anything: both are bounded before they are parsed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from nightsort.domain.recovery import Kept, worth_keeping
 from nightsort.formats import bounded_json
 
 MOST_COPY_BYTES = 16 * 1024 * 1024
-"""Of a copy of a record, unpacked. A status has 1.1 MB at the most."""
+"""Bytes of a record's copy, unpacked. A status has 1.1 MB at the most."""
 MOST_IDS_BYTES = 64 * 1024 * 1024
-"""Of a shard's long ids, unpacked: 100,000 ids of 512 letters have 51 MB."""
+"""Bytes of a shard's long ids, unpacked: 100,000 ids of 512 letters have 51 MB."""
 MOST_QUOTES = 4_000_000
-"""In them: four for each id, and those within ids."""
+"""Quotes in them: four for each id, and those within ids."""
 
 
 def encoded(status: Status | None, anew: str) -> bytes:
@@ -32,7 +32,7 @@ def encoded(status: Status | None, anew: str) -> bytes:
 
 
 def decoded(content: bytes | None, place: str) -> Kept:
-    """What was kept; nothing where there is nothing.
+    """The kept document; nothing where there is none.
 
     Raises:
         Stalled: it cannot be read; `place` says what to restore.
@@ -51,7 +51,7 @@ def decoded(content: bytes | None, place: str) -> Kept:
 
 
 def encoded_ids(ids: Mapping[str, str]) -> bytes:
-    """Ids of tickets by what stands for them.
+    """Ids of tickets by their digests.
 
     Raises:
         Rejected: they are too long to be kept, so that they could not be read again.
@@ -70,7 +70,7 @@ def encoded_ids(ids: Mapping[str, str]) -> bytes:
 def decoded_ids(content: bytes, place: str) -> dict[str, str]:
     """
     Raises:
-        Stalled: they are not what was kept; `place` says what to restore.
+        Stalled: they differ from what was kept; `place` says what to restore.
     """
     try:
         if content.count(b'"') > MOST_QUOTES:

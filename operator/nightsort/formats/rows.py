@@ -1,6 +1,6 @@
 """Rows as records of a file, JSON lines or CSV, cut into parts; a row keeps its part for ever.
 
-A CSV cell holds exactly what the id or the reason holds, even where a spreadsheet would take it for a formula: results
+A CSV cell holds exactly the id or the reason, even where a spreadsheet would take it for a formula: results
 are joined with tickets by id, and an id that was changed for safety would match nothing.
 """
 
@@ -22,9 +22,9 @@ from nightsort.domain.answer import Row
 from nightsort.domain.stored import Summary
 
 FULL_PART = 900_000
-"""Bytes of records from which on a new part is begun. A ConfigMap holds 1 MiB, index and summary included."""
+"""Bytes of records after which a new part begins. A ConfigMap holds 1 MiB, index and summary included."""
 MOST_RECORD_CHARS = 64 * 1024
-"""Of a line of rows that are read back. An id has 512 characters, and reasons are a sentence."""
+"""Bytes of a line of rows that are read back. An id has 512 characters, and a reason is a sentence."""
 COLUMNS = (
     "id",
     "category",
@@ -42,7 +42,7 @@ _QUOTED = frozenset(',"\r\n')
 
 
 class DamagedFile(ValueError):
-    """Something that is no row stands where rows were written; the message says where."""
+    """Something that is no row is among the written rows; the message says where."""
 
 
 class Record(NamedTuple):
@@ -98,7 +98,7 @@ def values(row: Row) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def stamp(moment: datetime) -> str:
-    """Kept, since all rows of a batch have the same."""
+    """Cached, since all rows of a batch have the same."""
     return rfc3339(moment.astimezone(UTC))
 
 
@@ -112,7 +112,7 @@ def json_record(row: Row) -> str:
 
 
 class Named(msgspec.Struct):
-    """What is looked at of a row that is kept as it stands."""
+    """The fields that are read of a row that is kept unchanged."""
 
     id: str
     category: str | None
@@ -122,7 +122,7 @@ NAMED = msgspec.json.Decoder(Named)
 
 
 class Lines:
-    """A file's lines; those of one row, since `let_go`, are no longer than rows are."""
+    """A file's lines; a row's lines, since `let_go`, are together no longer than a row may be."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -135,7 +135,7 @@ class Lines:
     def __next__(self) -> str:
         """
         Raises:
-            DamagedFile: they are.
+            DamagedFile: they are longer.
         """
         line = self._file.readline(MOST_RECORD_CHARS + 1)
         if not line:
@@ -171,7 +171,7 @@ def csv_line(cells: Any) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """In quotes where needed; Python 3.11's csv module writes a lone carriage return without, and cannot read it."""
+    """A cell, quoted where needed; Python 3.11's csv module writes a lone carriage return without quotes."""
     return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
 
 
@@ -226,7 +226,7 @@ class Part:
 
 
 def merge(parts: list[Part], fresh: Mapping[str, Record], form: FileFormat) -> list[Part]:
-    """The parts with these records: known ids in their place, new ones at the end, in a new part where it is full.
+    """The parts with these records: known ids keep their place, new ones go to the end, in a new part if it is full.
 
     A record without a category never replaces one that has one.
     """
@@ -250,7 +250,7 @@ def size_of(text: str) -> int:
 
 
 def summary_of(summary: Summary) -> dict[str, Any]:
-    """What stands beside the rows at the end."""
+    """The files beside the rows at the end."""
     return {
         "resource": summary.resource,
         "model": summary.model,

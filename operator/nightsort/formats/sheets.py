@@ -1,7 +1,7 @@
-"""What calamine does not tell of a workbook's sheets: how far their cells reach, and which formulas have no value.
+"""Facts about a workbook's sheets that calamine lacks: how far their cells reach, and formulas without a value.
 
-It holds a sheet as a full rectangle, so that one stray cell at the far corner takes 400 GB and ends the process. A
-formula that nobody has computed is read as empty, and a ticket would be bought without its text.
+calamine holds a sheet as a full rectangle, so that one stray cell at the far corner takes 400 GB and ends the process.
+It reads a formula without a computed value as empty, and a ticket would be bought without its text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from typing import IO
-from xml.parsers import expat  # which has bounded what entities may grow to since 2.4.1
+from xml.parsers import expat  # which bounds the growth of entities since 2.4.1
 
 CHUNK = 1 << 20
 FORMULA = re.compile(rb"[<:]f[ />]")
@@ -35,12 +35,12 @@ DAMAGE = (
 
 
 class DamagedSheet(ValueError):
-    """The workbook's parts are not what they should be."""
+    """The workbook's parts are not in their expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """From where to where the cells of a sheet that are not empty reach; columns and rows count from 1."""
+    """The rectangle of a sheet's non-empty cells; columns and rows count from 1."""
 
     first_column: int
     first_row: int
@@ -109,7 +109,7 @@ def uncomputed_cells(content: bytes, sheet: str) -> list[str]:
 
 
 def has_formulas(archive: zipfile.ZipFile, member: str) -> bool:
-    """Whether the sheet's XML has one at all, which is known in a tenth of the time."""
+    """Whether the sheet's XML has one at all, which a search finds out in a tenth of the time."""
     before = b""
     with archive.open(member) as file:
         while chunk := file.read(CHUNK):
@@ -177,7 +177,7 @@ class Cells:
                 self._formula = True
             case "v" | "is":
                 self._in_value = True
-                self._value = self._value or self._text  # an empty text is a value where the cell says that it is text
+                self._value = self._value or self._text  # an empty text is a value where the cell's type is text
 
     def _characters(self, _: str) -> None:
         self._value = self._value or self._in_value

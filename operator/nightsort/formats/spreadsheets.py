@@ -1,6 +1,6 @@
 """A spreadsheet's sheet as a table, through calamine: 3 MB, and ten times as fast as openpyxl.
 
-Cells have the values that the spreadsheet program has last computed; nothing is computed here.
+Cells have the values that the spreadsheet program has computed last; nothing is computed here.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
 MOST_UNPACKED_BYTES = 2 * 1024**3
-"""A few kilobytes of zip may stand for as much as a disk holds."""
+"""Bytes unpacked: a few kilobytes of zip may stand for as much as a disk holds."""
 MOST_CELLS = 20_000_000
-"""A cell takes some 50 bytes, empty or not: 1 GB."""
+"""Cells: each takes some 50 bytes, empty or not, together 1 GB."""
 MOST_BYTES = 512 * 1024**2
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -39,12 +39,12 @@ NO_SPREADSHEET = (
 PROTECTED = "a password protects it: save it without one, or as CSV in UTF-8"
 OLD = "this is a spreadsheet of an old kind (.xls): save it as .xlsx, or as CSV in UTF-8"
 EXACT = 1e15
-"""Beyond it, a spreadsheet has lost digits of whole numbers."""
+"""A spreadsheet has lost digits of larger whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spreadsheet:
-    """One sheet of a workbook; its rows are numbered as the spreadsheet program does."""
+    """One sheet of a workbook; rows have the spreadsheet program's numbers."""
 
     file: UnchangedFile
     sheet: str
@@ -82,7 +82,7 @@ class Spreadsheet:
         raise UnusableFile(self.path, f"the sheet {self.sheet!r} is empty")
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows that are not empty, with their numbers."""
+        """The non-empty rows, with their numbers."""
         with opened(self.file) as workbook:
             for number, values in enumerate(workbook.get_sheet_by_name(self.sheet).iter_rows(), 1):
                 cells = [as_text(value) for value in values]
@@ -91,7 +91,7 @@ class Spreadsheet:
 
 
 def open_spreadsheet(file: UnchangedFile, options: Options) -> Spreadsheet:
-    """Takes the one sheet with something in it, or the one that was named.
+    """Takes the only sheet with content, or the one that the user named.
 
     Raises:
         UnusableFile: it is protected, is no spreadsheet, has several sheets or cells that were never computed.
@@ -135,10 +135,10 @@ def opened(file: UnchangedFile) -> Iterator[CalamineWorkbook]:
 
 
 def refuse_content(path: Path, content: bytes) -> None:
-    """What is seen without opening it.
+    """Faults that are visible without opening it.
 
     Raises:
-        UnusableFile: as it says.
+        UnusableFile: the message names the fault.
     """
     if not content:
         raise UnusableFile(path, "the file is empty: did its export fail?")
@@ -164,7 +164,7 @@ def sheet_of(path: Path, sheets: Mapping[str, Extent | None], told: str | None) 
     """The sheet to read.
 
     Raises:
-        UnusableFile: there are several with something in them, or none of the name that was told.
+        UnusableFile: several have content, or none has the given name.
     """
     if told is not None:
         same = [name for name in sheets if name == told] or [
@@ -182,10 +182,10 @@ def sheet_of(path: Path, sheets: Mapping[str, Extent | None], told: str | None) 
 
 
 def refuse_extent(path: Path, sheet: str, extent: Extent | None) -> None:
-    """Refuses a sheet that is empty, or whose rectangle of cells is more than memory should hold.
+    """Refuses a sheet that is empty, or whose rectangle of cells is larger than the memory allows.
 
     Raises:
-        UnusableFile: as it says.
+        UnusableFile: the message names the fault.
     """
     if extent is None:
         raise UnusableFile(path, f"the sheet {sheet!r} is empty")
@@ -199,7 +199,7 @@ def refuse_extent(path: Path, sheet: str, extent: Extent | None) -> None:
 
 
 def refuse_uncomputed(path: Path, sheet: str, found: Sequence[str]) -> None:
-    """Refuses formulas that have no value, as programs write them that do not compute.
+    """Refuses formulas without a value, which programs write that do not compute.
 
     Raises:
         UnusableFile: with the first of the cells.
@@ -215,7 +215,7 @@ def refuse_uncomputed(path: Path, sheet: str, found: Sequence[str]) -> None:
 
 
 def as_text(value: Any) -> str:
-    """A cell's value as a person reads it: whole numbers without a point, times in ISO 8601."""
+    """A cell's value in the form for people: whole numbers without a point, times in ISO 8601."""
     match value:
         case str():
             return value

@@ -17,9 +17,9 @@ from nightsort.formats.unusable import UnusableFile, counted
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person says of a file that does not say it itself, or says it wrongly.
+    """The user's statements about a file that does not show these things itself, or shows them wrongly.
 
-    `fill_short_rows` takes the missing cells at the end of a row for empty ones; without it short rows are refused.
+    `fill_short_rows` takes missing cells at the end of a row as empty; without it short rows are refused.
     """
 
     format: str | None = None
@@ -33,17 +33,17 @@ class Role(StrEnum):
     TICKET = "ticket"
     BLANK = "blank"
     HEADER = "header"
-    """The header once more, where files were put one behind the other."""
+    """The header once more, where files were concatenated."""
     BELOW = "below"
-    """A line below the table, as of a report's name: one cell in quotes, behind an empty line, at the end of all."""
+    """A line below the table, such as a report's name: one cell in quotes, after an empty line, at the very end."""
     SHORT = "short"
     LONG = "long"
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One record of the file: where it stands, its cells beside the header's names, and its text as it was written.
+    """One record of the file: its place, its cells beside the header's names, and its original text.
 
-    `raw` is empty where the cells are not those that stand in the file: missing ones filled, empty ones cut off.
+    `raw` is empty where the cells differ from the file's: missing ones filled, empty ones cut off.
     """
 
     number: int
@@ -53,11 +53,11 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 Values = Callable[[Row], Sequence[str | None]]
-"""What is written behind a row of a ticket; as many as there are names."""
+"""The cells behind a ticket's row; as many as there are names."""
 
 
 class Table(Protocol):
-    """An opened file. `unit` is what its rows are numbered by: line, entry, row; `notes` are for people."""
+    """An opened file. `unit` names what its rows are numbered by: line, entry, row; `notes` are for people."""
 
     @property
     def path(self) -> Path: ...
@@ -76,21 +76,21 @@ class Table(Protocol):
 
     @property
     def digest(self) -> str | None:
-        """Of the file's bytes as hex, once they were read to their end."""
+        """The digest of the file's bytes as hex, once they were read to their end."""
 
     @property
     def encoding(self) -> tuple[str, bytes]:
         """Python's name of the codec, and the mark in front of the text."""
 
     def records(self) -> Iterator[Row]:
-        """Every record of the file, also those that are no ticket.
+        """Every record of the file, including those that are no ticket.
 
         Raises:
             UnusableFile: it cannot be read, or has changed since it was opened.
         """
 
     def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
-        """The file's text, record by record as it is written, with further columns at the end of each.
+        """The file's text, record by record in its original form, with further columns at the end of each.
 
         Raises:
             UnusableFile: as above.
@@ -111,7 +111,7 @@ def rows(table: Table) -> Iterator[Row]:
 
 
 def ragged(table: Table, role: Role, numbers: Sequence[int], total: int) -> UnusableFile:
-    """What to say of rows that have fewer or more cells than the header."""
+    """The message for rows with fewer or more cells than the header."""
     place = counted(numbers, total, table.unit)
     columns = len(table.header)
     last = table.header[-1]
@@ -132,7 +132,7 @@ def ragged(table: Table, role: Role, numbers: Sequence[int], total: int) -> Unus
 
 
 def unique_names(cells: Iterable[str]) -> tuple[str, ...]:
-    """The names of columns, told apart: `Comment`, `Comment (2)`; `column 4` where the fourth has none."""
+    """Distinct names of columns: `Comment`, `Comment (2)`; `column 4` where the fourth has none."""
     taken: dict[str, int] = {}
     names: list[str] = []
     cells = [" ".join(cell.split()) for cell in cells]
@@ -147,7 +147,7 @@ def unique_names(cells: Iterable[str]) -> tuple[str, ...]:
 
 
 def added_names(header: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Names for further columns that no column of the file has: all get `nightsort_` where one is taken."""
+    """Names for further columns that no column of the file has: if one is taken, all get `nightsort_`."""
     known = {plain(name) for whole in header for name in (whole, whole.partition(".")[0])}
     prefix, number = "", 1
     while any(plain(prefix + name) in known for name in names):

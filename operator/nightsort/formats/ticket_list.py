@@ -1,7 +1,7 @@
-"""What every list of tickets promises: ids that are held against each other, and cursors that are positions.
+"""The rules for every list of tickets: ids are compared with each other, and cursors are positions.
 
-A position means something only as long as the tickets up to it are the same: a cursor also has their trail, a digest of
-their ids in their order. An older version's cursors have none, and are taken at their word.
+A position is valid only as long as the tickets up to it are the same: a cursor also has their trail, a digest of
+their ids in their order. An older version's cursors have none, and are accepted without this check.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ NO_TRAIL = bytes(TRAIL_BYTES)
 def pages(
     tickets: Sequence[Ticket], after: str | None, through: str | None, place: Callable[[int], str]
 ) -> Iterator[Sequence[Ticket]]:
-    """Those behind the cursor `after`, up to and with `through`, 1,000 at a time.
+    """The tickets behind the cursor `after`, up to and with `through`, 1,000 at a time.
 
     Raises:
-        SourceChanged: those up to one of the cursors are not the same any more.
+        SourceChanged: the tickets up to one of the cursors have changed.
     """
     first = 0 if after is None else position_of(tickets, after, place) + 1
     end = len(tickets) if through is None else position_of(tickets, through, place) + 1
@@ -67,7 +67,7 @@ def changed(place: str) -> SourceChanged:
 
 
 def complaint(ids: Iterable[str], place: Callable[[int], str]) -> str | None:
-    """What is wrong with the first bad id, with its place; None when all are fine."""
+    """The fault of the first bad id, with its place; None when all are fine."""
     taken: dict[str, int] = {}
     for position, ticket_id in enumerate(ids):
         if wrong := flaw(ticket_id):
@@ -79,7 +79,7 @@ def complaint(ids: Iterable[str], place: Callable[[int], str]) -> str | None:
 
 
 def flaw(ticket_id: str) -> str | None:
-    """What is wrong with an id by itself."""
+    """The fault of a single id."""
     if not ticket_id.strip():
         return "the id is empty"
     if len(ticket_id) > MOST_ID_CHARS:
@@ -94,13 +94,13 @@ def used_before(ticket_id: str, place: str) -> str:
 
 
 def shown(ticket_id: str) -> str:
-    """An id as a message may show it: in quotes, short, on one line."""
+    """An id in a form for messages: in quotes, short, on one line."""
     short = ticket_id if len(ticket_id) <= SHOWN_ID_CHARS else ticket_id[:SHOWN_ID_CHARS] + "…"
     return json.dumps(short, ensure_ascii=not short.isprintable())
 
 
 class IdDigests:
-    """Ids of more tickets than memory should hold: 16 bytes each, in 256 heaps by their first byte."""
+    """Ids of more tickets than fit the memory as text: 16 bytes each, in 256 heaps by their first byte."""
 
     def __init__(self) -> None:
         self._heaps = [bytearray() for _ in range(256)]

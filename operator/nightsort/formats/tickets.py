@@ -1,6 +1,6 @@
 """Files of tickets, parsed as they are read: CSV with a header, JSON lines, and as a whole a JSON list of objects.
 
-What is wrong is told with its place and without the text around it, which may be a ticket's.
+Messages name the place of a fault, without the text around it, which may be a ticket's.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from nightsort.formats.headers import complaint, separated_otherwise
 from nightsort.formats.json_ids import Written, has_float_id, no_id
 
 MOST_LINE_CHARS = 8 * 1024 * 1024
-"""Of a ticket, or of a line: a file without line breaks is told of before it fills the memory.
+"""Characters of a ticket, or of a line: a file without line breaks is refused before it fills the memory.
 
 A character takes up to 4 bytes, and a line is held about four times while it is parsed: 130 MB of the chart's 512 MiB.
 """
 MOST_JSON_CHARS = 8 * 1024 * 1024
 """A JSON list is read as a whole."""
 MOST_COLUMNS = 16_384
-"""What a spreadsheet has. A header of millions of names would take as many hundred megabytes."""
+"""A spreadsheet's limit. A header of millions of names would take as many hundred megabytes."""
 MOST_EMPTY_LINES = 3_000_000
-"""Beyond the number of tickets: a spreadsheet has a million rows, and an archive of a few bytes a hundred million."""
+"""Lines beyond the tickets: a spreadsheet has a million rows, and an archive of a few bytes a hundred million."""
 MOST_TICKET_LINES = 1_000_000
 MOST_HEADER_CHARS = 4_000
-"""Of a first line that is looked at again."""
+"""Characters of a first line that is examined for a message."""
 CHARS_OF_A_LINE = 256
-"""An empty line that is longer counts as several."""
+"""Length beyond which an empty line counts as several."""
 EMPTY = "the file is empty (0 bytes): did its export fail?"
 QUOTES = "a value with commas, quotes or line breaks must stand in quotes"
 NEWLINES: Mapping[Format, str] = {"csv": "", "jsonl": "\n", "json": "\n"}
-"""How a text file of the kind is to be opened: a line of JSON ends with \\n alone."""
+"""How a text file of the kind must be opened: a line of JSON ends with \\n alone."""
 
 
 class InvalidFile(ValueError):
@@ -49,7 +49,7 @@ class InvalidFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One ticket of the file and where it stands; numbers grow."""
+    """One ticket of the file and its place; numbers grow."""
 
     number: int
     fields: Mapping[str, str]
@@ -61,10 +61,10 @@ class Entry:
 
 
 def parse(text: str, kind: Format, fields: Collection[str]) -> list[Entry]:
-    """All tickets of a file at hand; `fields` are those that the template names.
+    """All tickets of a complete file; `fields` are those that the template names.
 
     Raises:
-        InvalidFile: it is not of its kind, or a ticket has no id, or a field of the template is nowhere in it.
+        InvalidFile: it is not of its kind, or a ticket has no id, or no ticket has a field of the template.
     """
     refuse_other_kinds(text[:ENOUGH].encode("utf-8", "replace"))
     found = list(entries(io.StringIO(text.removeprefix("\ufeff"), newline=NEWLINES[kind]), kind, fields))
@@ -74,7 +74,7 @@ def parse(text: str, kind: Format, fields: Collection[str]) -> list[Entry]:
 
 
 def refuse_other_kinds(beginning: bytes) -> None:
-    """Holds a file's first bytes against those of what is no text of tickets.
+    """Checks a file's first bytes for kinds that are no text of tickets.
 
     Raises:
         InvalidFile: it is an archive, a spreadsheet, a page …
@@ -91,7 +91,7 @@ def check_fields(wanted: Collection[str], known: Collection[str]) -> None:
 def entries(file: TextIO, kind: Format, fields: Collection[str], behind: int = 0) -> Iterator[Entry]:
     """The tickets of a file that was opened with NEWLINES[kind] and has no byte order mark.
 
-    Of those up to the number `behind` only the id is sure to be told.
+    Tickets up to the number `behind` may come with their id alone.
 
     Raises:
         InvalidFile: it is not of its kind, or a ticket has no id, or a CSV header lacks a field of the template.
@@ -106,7 +106,7 @@ def entries(file: TextIO, kind: Format, fields: Collection[str], behind: int = 0
 
 
 class Lines:
-    """A file's lines: neither one, nor those since `let_go`, are more than memory and time should hold."""
+    """A file's lines: neither one, nor those since `let_go`, are more than memory and time allow."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -166,7 +166,7 @@ def from_csv(file: TextIO, fields: Collection[str]) -> Iterator[Entry]:
     line = 1
     try:
         for row in reader:
-            lines.let_go()  # the line breaks of a record may all stand in quotes
+            lines.let_go()  # all line breaks of a record may be inside quotes
             if not any(cell.strip() for cell in row):
                 lines.is_empty(len(row) + sum(map(len, row)))  # an empty line, or a spreadsheet's empty row
             elif header is None:
@@ -252,7 +252,7 @@ ID_DECODER = msgspec.json.Decoder(OnlyId)
 
 
 def only_id(line: str) -> dict[str, str] | None:
-    """The id at a tenth of what a whole line costs; None where it is not plain text."""
+    """The id at a tenth of the cost of parsing the line; None where it is not plain text."""
     try:
         return {"id": ID_DECODER.decode(line).id}
     except (msgspec.DecodeError, RecursionError):
@@ -283,7 +283,7 @@ def checked_fields(item: Any, place: str) -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """A value as text: null is empty, what is not text is written as JSON; half characters are replaced."""
+    """A value as text: null is empty, other types are written as JSON; half characters are replaced."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

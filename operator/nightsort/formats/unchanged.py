@@ -1,6 +1,6 @@
-"""A file that is read more than once, and must be the same each time.
+"""A file that is read more than once, and must have the same content each time.
 
-Two passes that see two files would show a price for one and buy the other, or write labels beside other rows.
+Two passes over different contents would show a price for one and buy the other, or write labels beside other rows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHANGED = "it changes while it is read: wait until whoever writes it has finishe
 
 
 class Watched(io.RawIOBase):
-    """A file's bytes, and a digest of those that were read."""
+    """A file's bytes, and a digest of the bytes that were read."""
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -45,7 +45,7 @@ class Watched(io.RawIOBase):
 
 
 class UnchangedFile:
-    """A file on disk, unpacked as it is read; its first whole pass says what the others must find."""
+    """A file on disk, unpacked as it is read; its first whole pass sets what the others must find."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class UnchangedFile:
 
     @property
     def digest(self) -> str | None:
-        """Of its bytes on disk, as hex; None before it was read to its end."""
+        """The digest of its bytes on disk, as hex; None before it was read to its end."""
         return None if self._digest is None else self._digest.hex()
 
     @contextmanager
@@ -62,7 +62,7 @@ class UnchangedFile:
         """The file's content from its beginning.
 
         Raises:
-            UnusableFile: it cannot be opened or unpacked, or is another than before.
+            UnusableFile: it cannot be opened or unpacked, or has changed.
         """
         try:
             with self._opened() as file:
@@ -80,7 +80,7 @@ class UnchangedFile:
 
     @contextmanager
     def _opened(self) -> Iterator[io.FileIO]:
-        # A pipe would hold the process up until somebody writes into it.
+        # A pipe would block the process until somebody writes into it.
         descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with io.FileIO(descriptor) as file:
             found = os.fstat(descriptor)
@@ -100,7 +100,7 @@ class UnchangedFile:
             raise UnusableFile(self.path, CHANGED)
 
     def _refuse_change(self) -> None:
-        """What is wrong with half of a file is not what a person must hear of."""
+        """Checks for a change first: a fault in half of a file is not what a person needs to hear about."""
         try:
             now = marks(self.path.stat())
         except OSError:

@@ -1,4 +1,4 @@
-"""What is wrong with a person's file, in one sentence: the file, the place in it, what is wrong and what to do."""
+"""The fault of a user's file, in one sentence: the file, the place in it, what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN_NAME_CHARS = 48
 
 
 class UnusableFile(InvalidFile):
-    """The message begins with the path; names in it are escaped where they would move a terminal's cursor."""
+    """The message begins with the path; control characters in names are escaped."""
 
     def __init__(self, path: Path, what: str, place: str = "") -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Which category a ticket gets: by the words that it shares with the categories of the system prompt."""
+"""Chooses a ticket's category by the words that it shares with the categories of the system prompt."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def stem(word: str) -> str:
 
 
 def stems(text: str) -> list[str]:
-    """The stems of a text's words, in their order, each once, without words that say nothing."""
+    """The stems of a text's words, in their order, each once, without words that mean nothing."""
     return list(dict.fromkeys(stem(word) for word in WORD.findall(text.lower()) if word not in STOP_WORDS))
 
 
 class KnownStems(dict[str, str]):
-    """The stem of each word, empty for words that no category has; filled as words are met.
+    """The stem of each word, empty for words that no category has; filled as words occur.
 
     A dictionary that fills itself is read without a call: 100,000 tickets of 700 characters took 4.1 s with one.
     """

@@ -1,4 +1,4 @@
-"""The batches that the simulated API keeps, and how each lives from its creation to its end."""
+"""The batches of the simulated API, and the life of each from its creation to its end."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Batch:
         )
 
     def cancel(self) -> None:
-        """Stop processing: what has not been answered by now ends as canceled."""
+        """Stop processing: requests without an answer end as canceled."""
         if self.ended_at is not None:
             raise ApiFailure(400, f"Batch {self.id} has already ended and cannot be canceled.")
         if self.cancel_initiated_at is None:
@@ -77,7 +77,7 @@ class Batch:
         self._hurry.set()
 
     async def live(self, requests: Requests, folder: Path, faults: tuple[Fault, ...], seed: str) -> None:
-        """Answer everything, wait for the time to be up, end."""
+        """Answer everything, wait for the end of the batch's time, end."""
         results = Results(folder / f"{self.id}.jsonl")
         try:
             await asyncio.to_thread(self._answer, requests, results, faults, seed)
@@ -169,7 +169,7 @@ class Shelf:
         batch.results.path.unlink(missing_ok=True)
 
     def listed(self, workspace: str) -> list[Batch]:
-        """The workspace's batches that lists show by now, newest first."""
+        """The workspace's batches that are visible in lists by now, newest first."""
         now = time.monotonic()
         return [b for b in reversed(self._batches.values()) if b.workspace == workspace and b.listed_from <= now]
 

@@ -1,4 +1,4 @@
-"""The simulator's own bill: what was bought from it and what has to be paid."""
+"""The simulator's own bill: purchases, and the amount to pay."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BatchBill(msgspec.Struct, kw_only=True):
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole bill, of batches that were deleted as well."""
+    """The whole bill, including deleted batches."""
 
     created: int
     accepted: int
@@ -50,5 +50,5 @@ def total(batches: list[BatchBill]) -> Bill:
 
 
 def in_usd(cost: int) -> Decimal:
-    """What is paid in a batch, in USD, for a cost in units of 1e-8 USD at the standard price."""
+    """The amount to pay in a batch, in USD, for a cost in units of 1e-8 USD at the standard price."""
     return Decimal(cost) / UNITS_PER_USD * BATCH_DISCOUNT

@@ -1,4 +1,4 @@
-"""The models that the simulated API knows, with what they can do and cost."""
+"""The models of the simulated API, with their abilities and prices."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         return next((family for family in families if family in self.id), None)
 
     def cost(self, input_tokens: int, output_tokens: int) -> int:
-        """What so many tokens cost at the standard price, in units of 1e-8 USD."""
+        """The cost of this many tokens at the standard rate, in units of 1e-8 USD."""
         return int(self.input_price * 100) * input_tokens + int(self.output_price * 100) * output_tokens
 
     def info(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The control path: faults, the bill and what was called, beside the API and never under /v1."""
+"""The control paths: faults, the bill and the calls, beside the API and never under /v1."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from nightsort.simulator.server import Api
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """How often each operation was called, and how many requests each batch was made with."""
+    """How often each operation was called, and the number of requests in each batch."""
 
     calls: dict[Operation, int]
     batches: dict[str, int]
 
 
 def usage(api: Api) -> Usage:
-    """What was called so far."""
+    """The calls so far."""
     return Usage(dict(api.calls), {bill.id: bill.accepted for bill in api.shelf.bills})
 
 
 def bill(api: Api) -> Bill:
-    """What was bought so far."""
+    """The purchases so far."""
     return total(api.shelf.bills)
 
 
@@ -37,7 +37,7 @@ async def reset(api: Api) -> None:
 
 
 def routes(api: Api) -> list[web.RouteDef]:
-    """What is served under /_simulator."""
+    """The paths under /_simulator."""
 
     async def add_faults(request: web.Request) -> web.Response:
         try:

@@ -1,4 +1,4 @@
-"""How results reach the client: in large pieces, or cut short and spoiled where a fault asks for it."""
+"""Sends results to the client: in large pieces, or cut short and spoiled where a fault asks for it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
 async def _send_close_delimited(
     request: web.Request, lines: Iterator[bytes], headers: dict[str, str]
 ) -> web.StreamResponse:
-    """A body that ends with its connection, so that nobody can see from outside that lines are missing."""
+    """A body that ends with its connection, so that missing lines cannot be noticed from outside."""
     transport = request.transport
     if isinstance(transport, asyncio.WriteTransport) and not transport.is_closing():
         fields = {"content-type": CONTENT_TYPE, "connection": "close", **headers}

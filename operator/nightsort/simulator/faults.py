@@ -1,4 +1,4 @@
-"""What can be made to go wrong, for how often, and where."""
+"""Faults that can be set, with their number and place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Outcome = Literal["errored", "expired", "canceled", "refusal", "truncation", "un
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """One thing that goes wrong, `times` times after the first `skip` chances (`times: null`: until the reset).
+    """One fault, which happens `times` times after the first `skip` chances (`times: null`: until the reset).
 
     Which fields a kind reads:
     - `create-response-lost`: the batch is accepted, the connection is cut.
@@ -75,19 +75,19 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class FaultBook:
-    """The faults that stand; each chance to go wrong uses up the first one that fits."""
+    """The present faults; each chance for a fault uses up the first one that fits."""
 
     def __init__(self) -> None:
         self._standing: list[Fault] = []
         self._lock = threading.Lock()
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Put faults behind those that stand already."""
+        """Add faults behind the present ones."""
         with self._lock:
             self._standing.extend(fault.plain() for fault in faults)
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         with self._lock:
             self._standing.clear()
 

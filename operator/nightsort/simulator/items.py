@@ -1,4 +1,4 @@
-"""What becomes of one request of a batch: checked, answered, or made to fail."""
+"""The outcome of one request of a batch: checked, answered, or made to fail."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ TRANSIENT = ("api_error", "overloaded_error", "rate_limit_error")
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A system prompt that was read once for all requests that carry it."""
+    """A system prompt that was parsed once for all requests with it."""
 
     length: int
     classifier: Classifier
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A request's end: its line's result, and what is paid for it in tokens (nothing unless it succeeded)."""
+    """A request's end: its line's result, and its tokens to pay for (none unless it succeeded)."""
 
     result: Result
     input_tokens: int = 0
@@ -84,7 +84,7 @@ class Respondent:
         self._prompts: dict[bytes, Prompt] = {}
 
     def answer(self, raw: bytes | msgspec.Raw) -> Answered:
-        """What becomes of the request with these parameters (JSON)."""
+        """The outcome of the request with these parameters (JSON)."""
         if self._fixed is not None:
             return self._repeat(self._fixed)
         try:
@@ -104,7 +104,7 @@ class Respondent:
         return self._succeed(params, model, prompt, text, outcome)
 
     def _repeat(self, answer: str) -> Answered:
-        """The same answer to everybody, by a model without a name and a price."""
+        """The same answer to every request, by a model without a name and a price."""
         written = tokens(len(answer))
         self._made += 1
         message = Message(
@@ -211,7 +211,7 @@ def _thinks(params: Params, model: Model) -> bool:
 
 
 def _as_json(wanted: OutputConfig, answer: str) -> str:
-    """The answer as the JSON object that the schema asks for, under its first property."""
+    """The answer as the JSON object of the requested schema, under its first property."""
     if wanted.format is None or wanted.format.type != "json_schema":
         return answer
     name = next(iter(wanted.format.schema.properties), "category")

@@ -1,4 +1,4 @@
-"""What can be set when a simulator is started."""
+"""The options of a simulator at its start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How the simulated API behaves when no fault is asked for.
+    """How the simulated API behaves without faults.
 
     Times are seconds, rates are shares of a batch's requests between 0 and 1, sizes are bytes.
     """
@@ -27,12 +27,12 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     fixed_answer: str | None = None
     """The words of every answer; the requests are not read. For measurements: a batch of 100,000 ends in its time."""
     seed: int = 0
-    """Fixes the order of the results and which requests the rates hit."""
+    """Fixes the order of the results and the requests that the rates hit."""
     max_requests: int = 100_000
     max_bytes: int = 256_000_000
     enqueue_limit: int | None = None
     """Requests in unfinished batches of all keys together; a create beyond it answers 429."""
     api_keys: frozenset[str] | None = None
-    """The keys that are valid; by default every key is, each with a workspace of its own."""
+    """The valid keys; by default every key is valid, each with a workspace of its own."""
     spool_dir: Path | None = None
-    """Where bodies and results are kept while the simulator runs; default: the system's folder for temporary files."""
+    """The folder of bodies and results while the simulator runs; default: the system's folder for temporary files."""

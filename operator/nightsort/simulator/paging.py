@@ -24,7 +24,7 @@ T = TypeVar("T", bound=Named)
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Which part of a list is asked for: after one entry, before one, or from the start."""
+    """The requested part of a list: after one entry, before one, or from the start."""
 
     limit: int = 20
     after_id: str | None = None

@@ -1,4 +1,4 @@
-"""The parameters of one request, and what the API checks in them once a batch is processed."""
+"""The parameters of one request, and the API's checks of them when a batch is processed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Format(msgspec.Struct):
 
 
 class OutputConfig(msgspec.Struct):
-    """What is asked of the answer."""
+    """The requested form of the answer."""
 
     format: Format | None = None
 
@@ -89,7 +89,7 @@ def plain_text(content: str | list[dict[str, Any]]) -> str:
 
 
 def tokens(characters: int) -> int:
-    """About how many tokens so many characters are."""
+    """About how many tokens this many characters are."""
     return -(-characters // CHARS_PER_TOKEN)
 
 
@@ -113,10 +113,10 @@ def checked(raw: bytes | msgspec.Raw) -> tuple[Params, Model]:
 
 
 def check_prompt(params: Params) -> Model:
-    """The model of parameters that are right.
+    """The model of valid parameters.
 
     Raises:
-        Refused: an unknown or retired model, a sampling parameter, thinking that the model has not, an empty message.
+        Refused: an unknown or retired model, a sampling parameter, thinking that the model lacks, an empty message.
     """
     for name in ("temperature", "top_p", "top_k"):
         if getattr(params, name) is not None:
@@ -171,5 +171,5 @@ def system_text(system: bytes | msgspec.Raw) -> str:
 
 
 def asked_tokens(system_length: int, params: Params) -> int:
-    """The input tokens of a request whose system prompt has so many characters."""
+    """The input tokens of a request whose system prompt has this many characters."""
     return tokens(system_length + sum(len(turn.text) for turn in params.messages)) + MESSAGE_OVERHEAD

@@ -1,4 +1,4 @@
-"""The API over HTTP: one handler per operation, behind one door that counts, authenticates and lets faults happen."""
+"""The API over HTTP: one handler per operation, behind one entry that counts, authenticates and applies faults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Api:
         self._folder = folder
 
     def routes(self) -> list[web.RouteDef]:
-        """What is served under /v1."""
+        """The paths under /v1."""
         batches = "/v1/messages/batches"
         return [
             web.post(batches, self._door("create", self._create)),
@@ -193,7 +193,7 @@ class Api:
         return self.shelf.find(request[WORKSPACE], request.match_info["id"])
 
     def _show(self, request: web.Request, batch: Batch) -> MessageBatch:
-        """The batch as it is now; its results stand on another host when that fault is due."""
+        """The batch as it is now; its results are on another host when that fault is due."""
         base = _base_url(request)
         if batch.ended_at is not None and (foreign := self.faults.take(["foreign-results-url"])):
             base = foreign.host
@@ -228,6 +228,6 @@ def _failed(request: web.Request, failure: ApiFailure) -> web.Response:
 
 
 async def _drain(request: web.Request) -> None:
-    """Read what is left of the body: clients that are still sending could miss the answer."""
+    """Read the rest of the body: clients that are still sending could miss the answer."""
     while await request.content.readany():
         pass

@@ -50,19 +50,19 @@ class Simulator:
                 await api.shelf.clear()
 
     def add_faults(self, *faults: Fault) -> None:
-        """Let these things go wrong, after those that were asked for before."""
+        """Add these faults, after the earlier ones."""
         self._running.faults.add(faults)
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         self._running.faults.clear()
 
     def bill(self) -> Bill:
-        """What was bought so far."""
+        """The purchases so far."""
         return control.bill(self._running)
 
     def requests(self) -> control.Usage:
-        """How often each operation was called, and how many requests each batch was made with."""
+        """How often each operation was called, and the number of requests in each batch."""
         return control.usage(self._running)
 
     def end(self) -> None:

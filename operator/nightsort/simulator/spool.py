@@ -1,4 +1,4 @@
-"""Bodies and results on disk: what a large batch needs is never in memory at once."""
+"""Bodies and results on disk: the data of a large batch is never in memory at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from nightsort.simulator.wire import (
 
 CHUNK = 256 * 1024
 WORK, BREATH = 0.002, 0.0001
-"""Seconds that a thread works before it lets the event loop have the interpreter, and how long it steps back."""
+"""Seconds that a thread works before it lets the event loop have the interpreter, and how long it pauses."""
 BODY = msgspec.json.Decoder(CreateBody)
 KINDS: tuple[type, ...] = (Succeeded, Errored, Canceled, Expired)
 ID_START = len(b'{"custom_id":"')
@@ -48,10 +48,10 @@ class Requests:
         self.items: list[Request] = []
 
     def read(self, max_requests: int) -> None:
-        """Find the requests and check what the API checks at once.
+        """Find the requests and make the checks that the API makes at once.
 
         Raises:
-            ApiFailure: 400 for what is not a batch, 413 for too many requests.
+            ApiFailure: 400 for a body that is no batch, 413 for too many requests.
         """
         try:
             self.items = BODY.decode(self._map).requests
@@ -77,13 +77,13 @@ class Requests:
             seen.add(item.custom_id)
 
     def close(self) -> None:
-        """Let the body go; the map ends with the last view of it, which an exception's frames may still hold."""
+        """Release the body; the map ends with the last view of it, which an exception's frames may still hold."""
         self.items = []
         del self._map
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What a batch's results add up to."""
+    """The sums of a batch's results."""
 
     counts: RequestCounts
     paid: int
@@ -94,7 +94,7 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 class Results:
-    """The lines of a batch's results in a file, with what each is and cost."""
+    """The lines of a batch's results in a file, with the type and cost of each."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""The API's objects as they stand on the wire, and its errors."""
+"""The API's objects in their form on the wire, and its errors."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ERROR_TYPES = {
 
 
 def new_id(prefix: str) -> str:
-    """An identifier in the API's manner, e.g. `msgbatch_01` and 22 further characters."""
+    """An identifier in the API's form, e.g. `msgbatch_01` and 22 further characters."""
     return f"{prefix}_01" + "".join(secrets.choice(ALPHABET) for _ in range(22))
 
 
 class ApiFailure(Exception):
-    """An error answer: its HTTP status, type and message, and what stands beside them."""
+    """An error answer: its HTTP status, type and message, and its further fields."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ApiFailure(Exception):
 
 
 class Request(msgspec.Struct, forbid_unknown_fields=True):
-    """One request of a batch; `params` stay unread, because the API looks at them only later."""
+    """One request of a batch; `params` stay unread, because the API checks them only later."""
 
     custom_id: str
     params: msgspec.Raw
@@ -74,7 +74,7 @@ class CreateBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RequestCounts(msgspec.Struct, frozen=True):
-    """How many requests of a batch stand where."""
+    """The numbers of a batch's requests by state."""
 
     processing: int = 0
     succeeded: int = 0
@@ -115,7 +115,7 @@ class ItemError(msgspec.Struct, frozen=True):
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
-    """An error as it stands in a result line."""
+    """An error in its form in a result line."""
 
     error: ItemError
     request_id: str | None = None
@@ -136,7 +136,7 @@ class OutputDetails(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request used, in tokens."""
+    """The usage of a request, in tokens."""
 
     input_tokens: int
     output_tokens: int

@@ -1,1 +1,1 @@
-"""Runnable fakes of the ports, and the suites that sources and sinks pass: for our tests and for yours."""
+"""Runnable fakes of the ports, and contract suites for sources and sinks: for our tests and for yours."""

@@ -20,9 +20,9 @@ from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
 
 Respond = Callable[[str], "str | Answer"]
-"""From a ticket's text to the model's words, or to a whole Answer (its custom_id is filled in)."""
+"""Maps a ticket's text to the model's words, or to a whole Answer (its custom_id is filled in)."""
 Hook = Callable[..., Awaitable[None]]
-"""Gets the operation's name (create, retrieve, recent, results, cancel, model, count_tokens) and what it is about."""
+"""Gets the operation's name (create, retrieve, recent, results, cancel, model, count_tokens) and its subject."""
 
 MODEL = "claude-haiku-4-5"
 MODELS = {MODEL: ModelFacts(MODEL, can_disable_thinking=True, thinks=True, max_input_tokens=200_000)}
@@ -43,16 +43,16 @@ class Held:
 
 
 async def nothing(operation: str, *about: Any) -> None:
-    """The hook of an account where all goes well."""
+    """The hook of an account without faults."""
 
 
 class FakeBatchApi:
-    """What is sent is answered by `respond`; a batch ends `duration` seconds after it was created.
+    """Requests are answered by `respond`; a batch ends `duration` seconds after it was created.
 
-    `before` runs when a call arrives, `after` when it has taken effect: an `after` that raises on create is an answer
-    that was lost. `shorten` may leave answers out of a results stream. `hidden` batches are not found for now.
-    `total` is how many requests a batch is said to have.
-    `names` are those of organization and workspace, empty where answers do not tell; `key` is what is called with.
+    `before` runs when a call arrives, `after` when it has taken effect: an `after` that raises on create is a lost
+    answer. `shorten` may leave answers out of a results stream. `hidden` batches are not found for now.
+    `total` is the number of requests that the account gives for a batch.
+    `names` are those of organization and workspace, empty where answers have none; `key` is the key of the calls.
     `prefix` begins the ids: no two accounts have a batch of the same id.
     """
 
@@ -86,7 +86,7 @@ class FakeBatchApi:
 
     @property
     def bill(self) -> dict[str, Counter[str]]:
-        """How often each custom_id is paid, by batch: what was answered, or will be."""
+        """How often each custom_id is paid, by batch, with or without its answer yet."""
         return {
             held.id: Counter(answer.custom_id for answer in held.answers if answer.outcome == "succeeded")
             for held in self.held.values()
@@ -96,7 +96,7 @@ class FakeBatchApi:
         try:
             await self._begin("create", tag)
         except OutcomeUnknown:
-            body.read()  # had left before the answer was lost
+            body.read()  # it was sent whole before the answer was lost
             raise
         sent = body.read()
         assert len(sent) == size, "the announced size is the size of the body"
@@ -202,7 +202,7 @@ class FakeBatchApi:
 
 
 def read_requests(body: bytes) -> dict[str, str]:
-    """The text of each request by custom_id; refuses what the API refuses at once."""
+    """The text of each request by custom_id; raises what the API refuses at once."""
     try:
         requests = json.loads(body)["requests"]
         texts = {request["custom_id"]: request["params"]["messages"][-1]["content"] for request in requests}

@@ -1,4 +1,4 @@
-"""Time that passes only when somebody sleeps or says so."""
+"""Time that passes only when a test sleeps or moves it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NIGHT = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 
 
 class VirtualClock:
-    """A Clock whose `sleep` takes no time and moves `now`. Somebody may `set` it: `monotonic` does not follow."""
+    """A Clock whose `sleep` takes no time and moves `now`. A test may `set` it: `monotonic` does not follow."""
 
     def __init__(self, start: datetime = NIGHT) -> None:
         self._now = start
@@ -22,7 +22,7 @@ class VirtualClock:
         return self._passed
 
     def set(self, seconds: float) -> None:
-        """Forward, or with less than zero back."""
+        """Moves the time forward, or, with less than zero, back."""
         self._now += timedelta(seconds=seconds)
 
     async def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""ConfigMaps in a dict, with what a store does to writes: versions, conflicts, a limit of 1 MiB."""
+"""ConfigMaps in a dict, with a store's reactions to writes: versions, conflicts, a limit of 1 MiB."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 
 class MemoryConfigMaps:
-    """`written` are the names in the order of their writes; `before_write` may interfere or break off."""
+    """`written` are the names in the order of their writes; `before_write` may interfere or raise."""
 
     def __init__(self, kept: Mapping[tuple[str, str], ConfigMap] | None = None) -> None:
         self.kept = dict(kept or {})

@@ -17,11 +17,11 @@ from nightsort.domain.recovery import Kept as Copy
 from nightsort.domain.recovery import may_replace, to_keep, worth_keeping
 
 Hook = Callable[..., Awaitable[None]]
-"""Gets the operation's name, which is the method's, and what it is about."""
+"""Gets the operation's name, which is the method's, and its subject."""
 
 
 async def nothing(operation: str, *about: Any) -> None:
-    """The hook of a ledger where all goes well."""
+    """The hook of a ledger without faults."""
 
 
 @dataclass
@@ -36,12 +36,12 @@ class Kept:
 
 
 class MemoryLedger:
-    """`before` runs when a call arrives, `after` when it has taken effect: what they raise, the caller gets.
+    """`before` runs when a call arrives, `after` when it has taken effect: the caller gets what they raise.
 
-    An `after` that raises on save is an answer that was lost; a `before`, a store that was not reached.
-    `writes` has every status that was written, by resource key, oldest first. `unknown` are fields of a batch's entry,
-    or with a dot in front of the status, as they are stored, that an older schema does not know: they are dropped
-    without a word from what is read, and for good from what anybody writes. No status may have more than `most_bytes`.
+    An `after` that raises on save is a lost answer; a `before` that raises is a store that was not reached.
+    `writes` has every status that was written, by resource key, oldest first. `unknown` are fields that an older schema
+    does not know: of a batch's entry, or, with a dot in front, of the status, by their stored names. They are silently
+    dropped from reads, and for good by any write. No status may have more than `most_bytes`.
     """
 
     def __init__(self, *resources: Resource, most_long_ids: int = 100_000) -> None:
@@ -51,7 +51,7 @@ class MemoryLedger:
         self.unknown: tuple[str, ...] = ()
         self.most_bytes: int | None = None
         self.dropped: set[str] = set()
-        """Keys of resources of which fields were dropped at some time: they are written again."""
+        """Keys of resources that have ever lost fields: they are written again."""
         self._lacking: set[str] = set()
         self.writes: dict[str, list[Status]] = {}
         self.kept: dict[str, Kept] = {}
@@ -61,24 +61,24 @@ class MemoryLedger:
             self.add(resource)
 
     def add(self, resource: Resource) -> Resource:
-        """Puts a resource there, in the place of another of the same name; as it now is, with its version."""
+        """Stores a resource in place of another of the same name; returns it with its version."""
         self._version += 1
         self.kept[resource.meta.key] = Kept(resource, self._version, serialized(resource.status))
         return self.current(resource.meta)
 
     def lose(self, meta: Meta) -> None:
-        """Somebody deletes it."""
+        """Deletes it, as somebody else would."""
         del self.kept[meta.key]
 
     def lose_long_ids(self, meta: Meta) -> dict[str, str]:
-        """Somebody deletes what keeps them; what was kept."""
+        """Deletes the kept copy, as somebody else would; returns it."""
         kept = self.kept[meta.key].long_ids
         lost = {digest: one for ids in kept.values() for digest, one in ids.items()}
         kept.clear()
         return lost
 
     def touch(self, meta: Meta, **spec: Any) -> Resource:
-        """Somebody else writes it: another version, and fields of the spec that are given anew."""
+        """Writes it as somebody else would: another version, and the given fields of the spec."""
         kept = self.kept[meta.key]
         self._version += 1
         kept.version, kept.status = self._version, self._dropping(meta, kept.status)
@@ -86,14 +86,14 @@ class MemoryLedger:
         return self.current(meta)
 
     def annotate(self, meta: Meta, *, buy_again: str = "", begin_anew: str = "") -> Resource:
-        """Somebody says something by annotations."""
+        """Sets annotations, as somebody else would."""
         kept = self.kept[meta.key]
         said = replace(kept.resource.meta, buy_again=buy_again, begin_anew=begin_anew)
         kept.resource = replace(kept.resource, meta=said)
         return self.touch(meta)
 
     def current(self, meta: Meta) -> Resource:
-        """The newest version, without asking through the port."""
+        """The newest version, read directly and not through the port."""
         kept = self.kept[meta.key]
         known = replace(kept.resource.meta, resource_version=str(kept.version))
         return replace(kept.resource, meta=known, status=Status.model_validate_json(without(kept.status, self.unknown)))
@@ -167,7 +167,7 @@ class MemoryLedger:
 
     async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
         await self._arrive("keep_record", meta)
-        if self._holds(meta):  # what is written beside a resource that is gone goes with it
+        if self._holds(meta):  # an object beside a resource that is gone is deleted with it
             kept = self.kept[meta.key]
             if not may_replace(status, kept.copy, removing=removing):
                 raise Conflict(meta.key)
@@ -187,7 +187,7 @@ class MemoryLedger:
         await self.after("forget_record", meta)
 
     def wipe(self, meta: Meta, status: Status | None = None) -> Resource:
-        """Somebody writes over the status."""
+        """Overwrites the status, as somebody else would."""
         kept = self.kept[meta.key]
         kept.status = serialized(status or Status())
         self.writes.setdefault(meta.key, []).append(status or Status())

@@ -12,7 +12,7 @@ from nightsort.domain.run_state import RunState
 
 
 class MemoryMetrics:
-    """What was counted, since the world began: a restart of the process changes nothing here."""
+    """All counts since the beginning of the test: a restart of the process changes nothing here."""
 
     def __init__(self) -> None:
         self.expected: set[tuple[str, str]] = set()

@@ -1,4 +1,4 @@
-"""What every Sink promises. A test module names its fixture `store` and inherits from the class."""
+"""The contract of every Sink. A test module names its fixture `store` and inherits from the class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASSIFIED = datetime(2026, 11, 22, 16, 30, 15, tzinfo=UTC)
 
 
 class Store(Protocol):
-    """What a sink writes to, as its reader sees it."""
+    """The store behind a sink, as its reader sees it."""
 
     def sink(self) -> Sink: ...
 
@@ -43,7 +43,7 @@ STORED = {"1": ("billing", "Labeled"), "2": (None, "Errored"), "3": ("account", 
 
 
 class SinkContract:
-    """The store has room for the tickets 1, 2 and 3, and for none of them a row yet."""
+    """The store has room for the tickets 1, 2 and 3, and no row for any of them yet."""
 
     async def test_each_ticket_has_one_row(self, store: Store) -> None:
         sink = store.sink()

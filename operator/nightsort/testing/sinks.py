@@ -12,9 +12,9 @@ from nightsort.domain.stored import Rehearsal, Stored, Summary
 class MemorySink:
     """A Sink that counts how often each row was written.
 
-    `error`, when set, is raised by every call. `fail_after` pages, a write breaks off and the rows so far are kept.
-    For the ids in `gone` there is no room any more, as in a table whose row was deleted; the rows of those in `taken`
-    belong to other tickets. `tries_ids`: its rows are found by ids, as in a database.
+    `error`, when set, is raised by every call. After `fail_after` pages, a write fails and the rows so far are kept.
+    The ids in `gone` have no room any more, as in a table whose row was deleted; the rows of those in `taken` belong
+    to other tickets. `tries_ids`: rows are found by ids, as in a database.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What every Source promises. A test module names its fixture `make_source` and inherits from the class."""
+"""The contract of every Source. A test module names its fixture `make_source` and inherits from the class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightsort.domain.errors import SourceChanged
 from nightsort.domain.ticket import Ticket
 from nightsort.ports import Source
 
-# Makes a source that holds these tickets: fields by id.
+# Makes a source with these tickets: fields by id.
 MakeSource = Callable[[Mapping[str, Mapping[str, str]]], Source]
 
 NAMED = {
@@ -85,7 +85,7 @@ CHANGED = {
 
 
 class FileContract:
-    """What sources promise whose cursors are positions in one file. A test module names its fixture `make_file`."""
+    """The contract of sources whose cursors are positions in one file. A test module names its fixture `make_file`."""
 
     @pytest.mark.parametrize("ids", CHANGED.values(), ids=CHANGED)
     async def test_a_file_that_was_changed_before_the_cursor_stalls_and_hands_nothing_out(
@@ -135,7 +135,7 @@ class FileContract:
 
 
 def without_trail(cursor: str) -> str:
-    """As it was written before cursors had one: a position, or an object's name and line."""
+    """The form of cursors before they had a trail: a position, or an object's name and line."""
     if cursor.startswith("["):
         number, name, _ = json.loads(cursor)
         return json.dumps([number, name])

@@ -35,7 +35,7 @@ class MemorySource:
         return cls(tickets, page=page)
 
     def remove(self, ticket_id: str) -> None:
-        """The ticket leaves the source; the cursors of the others stay."""
+        """Removes the ticket from the source; the cursors of the others stay."""
         self.kept = [None if ticket and ticket.id == ticket_id else ticket for ticket in self.kept]
 
     async def check(self) -> Sequence[str]:
@@ -68,8 +68,8 @@ class MemorySource:
 class MemoryQuery(MemorySource):
     """A ChangingSource: of the tickets that are not `labeled`, the first `limit`, or with `newest` the last.
 
-    Each page asks anew, as a query does. It leaves out all that it sees labeled: what it gives of those that are was
-    not seen so yet.
+    Each page asks anew, as a query does. It leaves out all tickets that it sees as labeled: a labeled ticket in a page
+    was not seen as such yet.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class MemoryQuery(MemorySource):
         self._labeled, self._limit, self._newest = labeled, limit, newest
 
     def add(self, ticket: Ticket) -> None:
-        """A ticket comes in."""
+        """Adds a new ticket."""
         self.kept.append(replace(ticket, cursor=str(len(self.kept))))
 
     def _every(self) -> list[Ticket]:

@@ -1,4 +1,4 @@
-"""Follows resources by a watch of the API server, over its outages, and tells of their changes."""
+"""Follows resources by a watch of the API server, through its outages, and reports their changes."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ NOT_SEEN = "no operator has looked at it yet"
 
 @dataclass(slots=True)
 class Followed:
-    """What became of what was followed; `complete` is whether all have ended as Complete."""
+    """The result of following; `complete` is whether all have ended as Complete."""
 
     complete: bool = True
     unfinished: set[str] = field(default_factory=set)
 
 
 async def follow(cluster: Cluster, namespace: str | None, name: str | None, timeout: float | None) -> Followed:
-    """Until all have ended that there are now, or `timeout` seconds have passed.
+    """Follows until all present resources have ended, or `timeout` seconds have passed.
 
     Raises:
-        Stalled: there is nothing of that name. Waiting: the API server cannot be reached, from the beginning.
+        Stalled: there is no resource of that name. Waiting: the API server cannot be reached at the start.
     """
     with Progress(keys=namespace is None) as progress:
         follower = Follower(progress, name, f"namespace {namespace}" if namespace else "any namespace")
@@ -56,7 +56,7 @@ async def follow(cluster: Cluster, namespace: str | None, name: str | None, time
 async def sights(
     cluster: Cluster, namespace: str | None, name: str | None, progress: Progress
 ) -> AsyncGenerator[Mapping[str, Manifest], None]:
-    """What there is, after every change. Once it was seen, an API server that is away is waited for."""
+    """The present resources, after every change. Once they were seen, outages of the API server are waited out."""
     seen, pause = False, FIRST_PAUSE_SECONDS
     while True:
         try:
@@ -73,7 +73,7 @@ async def sights(
 
 
 class Follower:
-    """Compares what there is with what is awaited: unfinished resources, by the uid of their incarnation."""
+    """Compares the present resources with the awaited ones: unfinished resources, by their uid."""
 
     def __init__(self, progress: Progress, name: str | None, place: str) -> None:
         self._progress = progress
@@ -84,7 +84,7 @@ class Follower:
         self.followed = Followed()
 
     def see(self, there: Mapping[str, Manifest]) -> bool:
-        """Whether there is nothing more to wait for."""
+        """Whether nothing is left to wait for."""
         resources = {
             key: parsed(manifest) for key, manifest in there.items() if self.awaited is None or key in self.awaited
         }
@@ -128,6 +128,6 @@ class Follower:
 
 
 def counted(status: Status) -> str:
-    """How far it is, where something is."""
+    """The progress, if there is any."""
     stored = status.results.rows
     return f" ({stored:,} of {status.tickets.total:,} tickets have their row)" if stored else ""

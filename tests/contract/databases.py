@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from nightsort.adapters.sql.database import DRIVERS, FAMILIES, DatabasePolicy
+from nightsort.adapters.sql.policy import DRIVERS, FAMILIES, DatabasePolicy
 from tests.servers import mariadb, postgres
 
 KINDS = ("postgresql", "mariadb", "sqlite")

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from nightsort.adapters.sql.database import DatabasePolicy
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.errors import Interruption

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
-from nightsort.adapters.sql.database import Database, DatabasePolicy
+from nightsort.adapters.sql.database import Database
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.domain.errors import Stalled, Waiting
 
 SCHEMES = frozenset({"postgresql", "mysql"})

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from nightsort.adapters.sql.database import CONNECT_ARGUMENTS, DatabasePolicy
+from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.api.spec import ResultColumns
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Stalled, Waiting

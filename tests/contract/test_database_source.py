@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from nightsort.adapters.sql.database import DatabasePolicy
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Source
 from nightsort.testing.source_contract import MakeSource, SourceContract, read

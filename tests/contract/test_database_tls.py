@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.sql.database import Database, DatabasePolicy
+from nightsort.adapters.sql.database import Database
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.domain.errors import Stalled, Waiting
 from tests.contract.certificates import NAME, certificate
 from tests.servers.refusers import Talk, answering, packet

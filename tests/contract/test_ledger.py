@@ -13,7 +13,8 @@ from uuid import uuid4
 import pytest
 
 from nightsort.adapters.kubernetes.client import connected
-from nightsort.adapters.kubernetes.ledger import MAX_PARTS, PART_BYTES, KubeLedger
+from nightsort.adapters.kubernetes.id_parts import MAX_PARTS, PART_BYTES
+from nightsort.adapters.kubernetes.ledger import KubeLedger
 from nightsort.adapters.local.ledger import FileLedger, opened
 from nightsort.adapters.local.state import opened as opened_state
 from nightsort.adapters.local.state_ledger import StateLedger

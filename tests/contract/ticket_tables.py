@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nightsort.adapters.sql.database import DatabasePolicy
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import TicketColumns
 from tests.contract.databases import (

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nightsort
-from nightsort.adapters.anthropic import client, errors, results, wire
+from nightsort.adapters.anthropic import bounded_client, client, errors, results, wire
 from nightsort.adapters.config_map import sink as config_map_sink
 from nightsort.adapters.config_map import stored_rows
 from nightsort.adapters.kubernetes import client as kubernetes_client
-from nightsort.adapters.kubernetes import ledger as kubernetes_ledger
+from nightsort.adapters.kubernetes import id_parts
 from nightsort.adapters.kubernetes import secrets as kubernetes_secrets
 from nightsort.adapters.local import secrets
 from nightsort.adapters.object_store import cursor, source, store
@@ -64,9 +64,9 @@ BOUNDS: Mapping[str, str] = {
     ),
     "the memory that an archive demands": mebibytes(compression.LARGEST_WINDOW),
     "an answer of the Batches API but results, unpacked": (
-        f"{mebibytes(client.MOST_ANSWER_BYTES)}, {client.MOST_ANSWER_SECONDS:.0f} s"
+        f"{mebibytes(bounded_client.MOST_ANSWER_BYTES)}, {bounded_client.MOST_ANSWER_SECONDS:.0f} s"
     ),
-    "the body of an error of the Batches API": mebibytes(client.MOST_ERROR_BYTES),
+    "the body of an error of the Batches API": mebibytes(bounded_client.MOST_ERROR_BYTES),
     "the words of such an error": f"{errors.MOST_SAID_CHARS:,} characters",
     "commas in a page of the API's list": f"{wire.MOST_COMMAS:,}",
     "pages of the API's list": f"{client.MOST_PAGES} of {client.PAGE:,} batches",
@@ -98,7 +98,7 @@ BOUNDS: Mapping[str, str] = {
     "the copy of a run's record, unpacked": mebibytes(record_copies.MOST_COPY_BYTES),
     "the long ids of a shard, unpacked": (
         f"{mebibytes(record_copies.MOST_IDS_BYTES)}, {record_copies.MOST_QUOTES:,} quotes, "
-        f"{kubernetes_ledger.MAX_PARTS} ConfigMaps"
+        f"{id_parts.MAX_PARTS} ConfigMaps"
     ),
     "a file of local mode's state": mebibytes(files.MOST_FILE_BYTES),
     "a value of a Secret": f"{kubernetes_secrets.MOST_VALUE_CHARS:,} characters in base64",

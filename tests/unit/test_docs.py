@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nightsort.adapters.anthropic import client as anthropic_batches
+from nightsort.adapters.anthropic import bounded_client
 from nightsort.adapters.anthropic import results as anthropic_results
 from nightsort.adapters.sql import session as databases
 
@@ -33,8 +33,8 @@ def test_the_limits_that_pages_promise_are_those_of_the_code() -> None:
     mebibyte = 1024 * 1024
 
     assert "every answer but results ends at 4 MiB unpacked and after five minutes" in security
-    assert anthropic_batches.MOST_ANSWER_BYTES / mebibyte == 4
-    assert anthropic_batches.MOST_ANSWER_SECONDS / 60 == 5
+    assert bounded_client.MOST_ANSWER_BYTES / mebibyte == 4
+    assert bounded_client.MOST_ANSWER_SECONDS / 60 == 5
     assert "a line of more than 16 MiB is an error of its ticket alone" in security
     assert anthropic_results.MOST_LINE_BYTES / mebibyte == 16
     assert "Whoever waits 30 s for a lock gives up" in performance

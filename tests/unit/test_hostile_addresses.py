@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.store import Folder
-from nightsort.adapters.sql.database import Database, DatabasePolicy
+from nightsort.adapters.sql.database import Database
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.domain.errors import Stalled
 from nightsort.settings import Settings
 from nightsort.system.hosts import (

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kubernetes.aio.client import ApiException, V1ConfigMap, V1ObjectMeta
 
 from nightsort.adapters.config_map.stored_rows import parts_in, rows_of
-from nightsort.adapters.kubernetes import client, copies, ledger, secrets
+from nightsort.adapters.kubernetes import client, copies, id_parts, secrets
 from nightsort.adapters.local import config_maps as local_config_maps
 from nightsort.adapters.local import ledger as local_ledger
 from nightsort.adapters.object_store.cursor import Cursor
@@ -141,7 +141,7 @@ def test_a_file_that_is_larger_than_any_record_stalls(tmp_path: Path) -> None:
 @many
 def test_long_ids_are_found_as_they_were_kept(ids: dict[str, str]) -> None:
     assert decoded_ids(encoded_ids(ids), "here") == ids
-    assert ledger.unpacked(ledger.packed(ids), "here") == ids
+    assert id_parts.unpacked(id_parts.packed(ids), "here") == ids
 
 
 @given(ANY)
@@ -150,7 +150,7 @@ def test_long_ids_are_read_or_stall(content: bytes) -> None:
     with suppress(Stalled):
         assert all(isinstance(each, str) for each in decoded_ids(content, "here").values())
     with suppress(Stalled):
-        ledger.unpacked([content], "here")
+        id_parts.unpacked([content], "here")
 
 
 @pytest.mark.parametrize(
@@ -159,11 +159,11 @@ def test_long_ids_are_read_or_stall(content: bytes) -> None:
     ids=["a long id", "a million ids"],
 )
 def test_more_ids_than_a_shard_has_stall_in_little_memory(bomb: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "MOST_IDS_BYTES", 8 * MEBIBYTE)
+    monkeypatch.setattr(id_parts, "MOST_IDS_BYTES", 8 * MEBIBYTE)
     packed = gzip.compress(bomb)
 
     with little_memory(), pytest.raises(Stalled, match="here does not hold the ids of tickets") as told:
-        ledger.unpacked([packed], "here")
+        id_parts.unpacked([packed], "here")
     assert told.value.reason == "IdsMissing"
 
 
@@ -181,7 +181,7 @@ def test_ids_that_could_not_be_read_again_are_refused_before_anything_is_bought(
 
 @pytest.mark.parametrize(("told", "parts"), [("3", 3), ("999", 8), ("9" * 5000, 1), ("-1", 1), ("x", 1), ("²", 1)])
 def test_no_number_of_parts_is_believed_that_was_never_written(told: str, parts: int) -> None:
-    assert ledger.parts_of(config_map("k", b"", {ledger.PARTS_KEY: told})) == parts
+    assert id_parts.parts_of(config_map("k", b"", {id_parts.PARTS_KEY: told})) == parts
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import httpx2
 from anthropic import AsyncAnthropic
 
-from nightsort.adapters.anthropic.client import AnthropicBatches, BoundedClient
+from nightsort.adapters.anthropic.bounded_client import BoundedClient
+from nightsort.adapters.anthropic.client import AnthropicBatches
 
 JSONL = {"content-type": "application/x-jsonl"}
 Headers = Mapping[str, str] | Sequence[tuple[bytes, bytes]]

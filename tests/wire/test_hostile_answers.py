@@ -15,7 +15,7 @@ from itertools import chain
 import pytest
 from aiohttp import web
 
-from nightsort.adapters.anthropic import client as anthropic_batches
+from nightsort.adapters.anthropic import bounded_client
 from nightsort.adapters.anthropic import errors as anthropic_errors
 from nightsort.adapters.anthropic import results as anthropic_results
 from nightsort.adapters.anthropic import wire as anthropic_wire
@@ -36,7 +36,7 @@ MILLIONS = 64
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sixteenth of the limits, so that what is far larger is quickly sent."""
-    monkeypatch.setattr(anthropic_batches, "MOST_ANSWER_BYTES", LIMIT)
+    monkeypatch.setattr(bounded_client, "MOST_ANSWER_BYTES", LIMIT)
     monkeypatch.setattr(anthropic_results, "MOST_LINE_BYTES", LIMIT)
 
 
@@ -138,7 +138,7 @@ async def test_a_refusal_without_an_end_is_known_by_its_status() -> None:
 async def test_a_page_of_the_list_that_would_take_far_more_memory_than_bytes_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(anthropic_batches, "MOST_ANSWER_BYTES", 4 * LIMIT)
+    monkeypatch.setattr(bounded_client, "MOST_ANSWER_BYTES", 4 * LIMIT)
     for entry in (b"1,", b"{},", b'{"id":"1"},'):
         page = b'{"data":[' + entry * (2 * LIMIT // len(entry)) + entry[:-1] + b"]}"
         async with sending(lambda page=page: iter([page])) as api:  # type: ignore[misc]
@@ -164,7 +164,7 @@ async def test_an_answer_that_unpacks_to_more_than_memory_is_cut_off() -> None:
 
 
 async def test_an_answer_that_comes_drop_by_drop_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(anthropic_batches, "MOST_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(bounded_client, "MOST_ANSWER_SECONDS", 0.3)
     async with sending(lambda: endless(b" "), pause=0.01) as api:
         with pytest.raises(Waiting) as caught:
             await api.retrieve("msgbatch_1")

@@ -10,14 +10,17 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
 import anyio
 import httpx2
-from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, RequestOptions
+from anthropic import AsyncAnthropic, RequestOptions
 
 from nightsort.adapters.anthropic.account import Names
+from nightsort.adapters.anthropic.bounded_client import (
+    BoundedClient,
+)
 from nightsort.adapters.anthropic.errors import (
     Failure,
     refused_call,
@@ -50,19 +53,12 @@ FEW = 10
 PAGE = 1000
 """The largest page of the API's list."""
 MOST_PAGES = 20
-MOST_ANSWER_BYTES = 4 * 1024 * 1024
-"""Bytes of any answer but results, which are read line by line. A full page of the list has less than 1 MB."""
-MOST_ERROR_BYTES = 1024 * 1024
-"""Bytes of an error's body. The rest is ignored: the status and the first words say what it means."""
-MOST_ANSWER_SECONDS = 300.0
 STREAMED = {"X-Stainless-Raw-Response": "stream"}
 """The header that the SDK's `with_streaming_response` sets for itself: leave the answer's body unread."""
 NO_HEADERS: Mapping[str, str] = {}
 CONNECT_TIMEOUT = 10.0
 UNKNOWN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Creation time of a batch that is known by its id, if its answer has none."""
-OF_THE_WIRE = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-"""Headers of a body's transport; they do not fit an unpacked body."""
 
 T = TypeVar("T")
 
@@ -75,7 +71,7 @@ def open_batches(
     read_timeout: float = 60.0,
 ) -> AnthropicBatches:
     """The account of a key. Times are seconds; `create_timeout` must stay well below the grace of adoption.
-        Stalled: the key has characters that no key can have.
+
     Raises:
         Stalled: the key has characters that no key has.
     """
@@ -94,34 +90,6 @@ def open_batches(
         http_client=BoundedClient(timeout=timeout),
     )
     return AnthropicBatches(client, create_timeout=create_timeout)
-
-
-class BoundedClient(DefaultAsyncHttpxClient):
-    """Cuts off answers without an end, or that unpack to more than memory, since any server may be at the base URL."""
-
-    async def send(self, request: httpx2.Request, *, stream: bool = False, **more: Any) -> httpx2.Response:
-        response = await super().send(request, stream=True, **more)
-        if stream and response.is_success:
-            return response
-        async with asyncio.timeout(MOST_ANSWER_SECONDS):
-            content = await self._read(response)
-        headers = [(name, value) for name, value in response.headers.multi_items() if name not in OF_THE_WIRE]
-        return httpx2.Response(
-            response.status_code, headers=headers, content=content, request=request, extensions=response.extensions
-        )
-
-    async def _read(self, response: httpx2.Response) -> bytes:
-        content = bytearray()
-        try:
-            async for piece in response.aiter_bytes():
-                content += piece
-                if not response.is_success and len(content) > MOST_ERROR_BYTES:
-                    return bytes(content[:MOST_ERROR_BYTES])
-                if len(content) > MOST_ANSWER_BYTES:
-                    raise httpx2.ReadError("the answer is too long", request=response.request)
-        finally:
-            await response.aclose()
-        return bytes(content)
 
 
 class AnthropicBatches:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +20,16 @@ from kubernetes.aio.client import (
 from nightsort.adapters.kubernetes.client import TIMEOUT, owned, translated
 from nightsort.adapters.kubernetes.copies import KubeCopies
 from nightsort.adapters.kubernetes.core import CoreObjects
+from nightsort.adapters.kubernetes.id_parts import (
+    IDS_KEY,
+    MAX_PARTS,
+    PARTS_KEY,
+    content,
+    packed,
+    part_name,
+    parts_of,
+    unpacked,
+)
 from nightsort.adapters.kubernetes.pruning import Pruning
 from nightsort.adapters.kubernetes.shared_read import SharedRead
 from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
@@ -29,8 +38,6 @@ from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept
-from nightsort.formats.compression import DamagedArchive, gunzipped
-from nightsort.formats.record_copies import MOST_IDS_BYTES, decoded_ids, encoded_ids
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +45,6 @@ logger = logging.getLogger(__name__)
 OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
 # As in kubectl; a page of large resources stays within a response size that suits the API server.
 PAGE = 100
-# In base64 and with its metadata a part stays under 1 MiB: a ConfigMap's limit, and aiohttp's for one piece.
-PART_BYTES = 750_000
-MAX_PARTS = 8
-MAX_PARTS_DIGITS = 3
-PARTS_KEY = "parts"
-IDS_KEY = "ids.json.gz"
 
 
 class KubeLedger:
@@ -280,35 +281,3 @@ def recorded_ids(item: Mapping[str, Any]) -> list[str]:
     """Ids of a listed resource's batches. Nothing else is parsed: one odd resource must not stop the others."""
     batches = (item.get("status") or {}).get("batches") or ()
     return [batch["id"] for batch in batches if batch.get("id")]
-
-
-def part_name(meta: Meta, tag: str, number: int) -> str:
-    return f"{meta.name}-ids-{tag}" + (f"-{number}" if number else "")
-
-
-def packed(ids: Mapping[str, str]) -> list[bytes]:
-    """The map, compressed, in parts that fit a ConfigMap each."""
-    whole = gzip.compress(encoded_ids(ids), mtime=0)
-    return [whole[start : start + PART_BYTES] for start in range(0, len(whole), PART_BYTES)]
-
-
-def unpacked(parts: Sequence[bytes], place: str) -> dict[str, str]:
-    try:
-        whole = gunzipped(b"".join(parts), MOST_IDS_BYTES)
-    except DamagedArchive:
-        whole = b""  # no ids
-    return decoded_ids(whole, place)
-
-
-def parts_of(first: V1ConfigMap) -> int:
-    """The number of ConfigMaps with ids; anybody with write access may have written anything."""
-    told = (first.data or {}).get(PARTS_KEY, "1")
-    return min(int(told), MAX_PARTS) if told.isdecimal() and len(told) <= MAX_PARTS_DIGITS else 1
-
-
-def content(part: V1ConfigMap) -> bytes:
-    """The kept bytes; empty, and so unreadable, where the value is not in the written form."""
-    try:
-        return base64.b64decode((part.binary_data or {}).get(IDS_KEY, ""))
-    except ValueError:
-        return b""

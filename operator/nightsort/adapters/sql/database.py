@@ -7,7 +7,6 @@ import struct
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,17 @@ from sqlalchemy.pool import NullPool
 
 from nightsort.adapters.sql import refusals
 from nightsort.adapters.sql.causes import MOST_WORDS_CHARS, NO_ANSWER, STRANGER, UNREACHABLE
-from nightsort.adapters.sql.connections import PORTS, pin, pinned
+from nightsort.adapters.sql.connections import pin, pinned
 from nightsort.adapters.sql.errors import Diagnosis, diagnosed
-from nightsort.adapters.sql.lines import Call, Deadlines
+from nightsort.adapters.sql.lines import Call
+from nightsort.adapters.sql.policy import DRIVERS, FAMILIES, Address, DatabasePolicy
 from nightsort.adapters.sql.postgresql_state import sqlstate_of
 from nightsort.adapters.sql.rows import DRIVER_ERRORS, TooMuch, Unbuffered
 from nightsort.adapters.sql.session import LOCK_SECONDS, NoProtocol, Session, limit_reads, limit_writes
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
-from nightsort.system.hosts import HostNotAllowed, Resolver, addresses, is_allowed, look_up
+from nightsort.system.hosts import HostNotAllowed
 
-DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
-FAMILIES = {"postgres": "postgresql", "mariadb": "mysql", **{family: family for family in DRIVERS}}
 # Nothing else of a URL's query reaches the client library: libpq's `host` would lead around the allow-list, and
 # PyMySQL's `local_infile` or `read_default_file` would let a stranger's server read files of this machine.
 OPTIONS = {
@@ -66,49 +64,6 @@ NO_ANSWERS = (
     RecursionError,
 )
 """Exceptions of drivers, and of the library's first queries, for invalid packets and values."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatabasePolicy:
-    """The databases that resources may name: schemes, and patterns of host names (`db.example.com`, `*.svc`, `*`).
-
-    A URL without a host means localhost. `own`: the machine is the user's, so that patterns match it as well.
-    """
-
-    schemes: frozenset[str]
-    hosts: tuple[str, ...]
-    own: bool = False
-    resolve: Resolver = look_up
-    deadlines: Deadlines = field(default_factory=Deadlines)
-
-    def allows_scheme(self, family: str) -> bool:
-        return family in {FAMILIES.get(scheme) for scheme in self.schemes}
-
-    def allows_host(self, hosts: str) -> bool:
-        """`hosts` may be a list with commas, all of which libpq tries."""
-        return all(is_allowed(host, self.hosts, own=self.own) for host in hosts.split(","))
-
-    def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses for an allowed host. Raises HostNotAllowed, or OSError where there are none."""
-        return addresses(host, port, self.hosts, own=self.own, resolve=self.resolve)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A URL's destination, without the user."""
-
-    family: str
-    host: str | None
-    port: int | None
-    database: str
-
-    @property
-    def shown(self) -> str:
-        """Host and port for a message; nothing where an @ stands behind them, since the password may reach to there."""
-        if "@" in self.database:
-            return ""
-        host = self.host or "localhost"
-        return f" at {f'[{host}]' if ':' in host else host}:{self.port or PORTS.get(self.family)}"
 
 
 class Database:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightsort.adapters.sql.claims import Claims
-from nightsort.adapters.sql.database import DatabasePolicy
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource as DatabaseTickets
 from nightsort.adapters.sql.unlabeled import labels_of

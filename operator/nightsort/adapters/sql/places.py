@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-from nightsort.adapters.sql.database import Address
+from nightsort.adapters.sql.policy import Address
 from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.tables import quoted
 

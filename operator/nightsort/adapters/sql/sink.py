@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from functools import partial
 
 from nightsort.adapters.sql.claims import Claims
-from nightsort.adapters.sql.database import Database, DatabasePolicy
+from nightsort.adapters.sql.database import Database
 from nightsort.adapters.sql.dry_run import rehearse
 from nightsort.adapters.sql.id_spool import IdSpool
 from nightsort.adapters.sql.layouts import Mode, Wanted, layout_of, refuse_a_part_of_a_key
 from nightsort.adapters.sql.places import marks
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.staging import Transfer, Written
 from nightsort.api.spec import ResultColumns

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from nightsort.adapters.sql.database import Database, DatabasePolicy, listed, resolve
+from nightsort.adapters.sql.database import Database, listed, resolve
 from nightsort.adapters.sql.ids import ID_TYPES, checked, possible
 from nightsort.adapters.sql.keys import joined_key
 from nightsort.adapters.sql.pages import (
@@ -23,12 +22,14 @@ from nightsort.adapters.sql.pages import (
     quick,
 )
 from nightsort.adapters.sql.places import marks
+from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.query import KEY, QueryTable, check_ids, nul_in
 from nightsort.adapters.sql.query_conditions import Labels, skips_labeled
 from nightsort.adapters.sql.query_parser import paging, unlimited, without_end
 from nightsort.adapters.sql.rows import value_of
 from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.snapshot import MOST_KEPT_IDS, Choice, LongIds
+from nightsort.adapters.sql.texts import as_text
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.reasons import Reason
@@ -293,17 +294,3 @@ class DatabaseSource:
 
     def _stalled(self, message: str, reason: Reason) -> Stalled:
         return self._database.stalled(message, reason)
-
-
-def as_text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bytes():
-            return value.decode()
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False, default=str)
-        case _:
-            return str(value)

@@ -37,7 +37,7 @@ def test_the_limits_that_pages_promise_are_those_of_the_code() -> None:
     assert bounded_client.MOST_ANSWER_SECONDS / 60 == 5
     assert "a line of more than 16 MiB is an error of its ticket alone" in security
     assert anthropic_results.MOST_LINE_BYTES / mebibyte == 16
-    assert "Whoever waits 30 s for a lock gives up" in performance
+    assert "A statement that waits 30 s for a lock gives up" in performance
     assert databases.LOCK_SECONDS == 30
 
 

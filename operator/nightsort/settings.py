@@ -16,7 +16,7 @@ API_URL = "https://api.anthropic.com"
 
 
 class Settings(BaseSettings):
-    """Times are seconds. What a resource must not decide is decided here: the API's address, the databases' hosts."""
+    """Times are seconds. Settings that no resource may decide are here: the API's address, the databases' hosts."""
 
     model_config = SettingsConfigDict(
         env_prefix="NIGHTSORT_", env_ignore_empty=True, frozen=True, populate_by_name=True
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
 
     @property
     def longest_create_seconds(self) -> float:
-        """A call that outlived its grace would be bought again while it is under way."""
+        """Bounds the call: one that outlives its grace would be bought again while it is in progress."""
         return min(self.create_timeout_seconds, max(self.adoption_grace_seconds / 2, 1.0))
 
     @field_validator("anthropic_base_url")

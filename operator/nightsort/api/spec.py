@@ -18,7 +18,7 @@ Text = Annotated[str, StringConstraints(max_length=4000)]
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 TABLE_NAME = "[A-Za-z_]([A-Za-z0-9_$ -]*[A-Za-z0-9_$-])?"
-"""Of a table or a schema, with spaces and hyphens inside."""
+"""A table's or schema's name, with spaces and hyphens inside."""
 Table = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=rf"^{TABLE_NAME}(\.{TABLE_NAME})?$")]
 
 

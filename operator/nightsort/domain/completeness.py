@@ -44,7 +44,7 @@ def completed(status: Status, kept: Status) -> Status:
 def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool, sums: bool) -> BatchRecord:
     """An entry with what only its copy has.
 
-    outcomes: also its collection, whose sums stand elsewhere.
+    outcomes: also its collection, whose sums are in other fields.
     sums: also what others were summed up into it; else the status still has their own entries.
     """
     if whole is None or record == whole:

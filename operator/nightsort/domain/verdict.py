@@ -45,7 +45,7 @@ def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int
 
 
 def is_billed(answer: Answer) -> bool:
-    """A refusal before any output is not billed, though its usage is told (vendor's documentation, 2026-11-22)."""
+    """A refusal before any output is not billed, though it reports usage (vendor's documentation, 2026-11-22)."""
     return answer.stop_reason != "refusal" or answer.output_tokens > 0
 
 

@@ -1,1 +1,1 @@
-"""What happens to a resource, in order: prepare, submit, adopt, poll, collect, finish; reconcile decides which."""
+"""The steps of a resource, in order: prepare, submit, adopt, poll, collect, finish; reconcile decides which."""

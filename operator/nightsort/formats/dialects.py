@@ -22,7 +22,7 @@ SPACED_QUOTE = re.compile(r"[,;\t|] +\"")
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`spaced` where a space stands before opening quotes; `hint` is a first line such as `sep=;`."""
+    """`spaced`: a space precedes opening quotes; `hint` is a first line such as `sep=;`."""
 
     delimiter: str
     spaced: bool = False

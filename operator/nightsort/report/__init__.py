@@ -1,1 +1,1 @@
-"""The page that a run is shown on: one HTML file that asks for nothing, from rows and figures. No I/O, no clock."""
+"""The page for a run: one HTML file that loads nothing, made from rows and figures. No I/O, no clock."""

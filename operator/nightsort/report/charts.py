@@ -1,6 +1,6 @@
 """Bars as inline SVG.
 
-By hand and not by a charting library: a bar is one rectangle, and the figure that it shows stands beside it as text.
+Written by hand and not by a charting library: a bar is one rectangle, with its figure beside it as text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ HEIGHT = 10
 
 
 def bar(amount: Decimal | int, most: Decimal | int, *, odd: bool = False) -> Markup:
-    """A bar as long as its share of `most`; what is not nothing is seen. Screen readers read the figure beside it."""
+    """A bar as long as its share of `most`; any share above zero is visible. Screen readers read its figure."""
     length = max(int(amount * WIDTH / most), 2 if amount else 0) if most else 0
     shape = tag("rect", width=length, height=HEIGHT, class_="odd" if odd else "usual")
     frame = {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "preserveAspectRatio": "none"}

@@ -1,4 +1,4 @@
-"""What a page shows, as values: figures that add up, tickets without a category, samples, runs."""
+"""The content of a page, as values: figures that add up, tickets without a category, samples, runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MOST_SAMPLES = 5
 """Tickets that are shown of each category."""
 MOST_SAMPLE_CHARS = 1000
 MOST_RUNS = 31
-"""Runs that a page shows one by one: a month of nights. Those before are added up in one row."""
+"""Runs that a page shows one by one: a month of nights. Earlier ones are added up in one row."""
 THOUSAND_TICKETS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A ticket that got no category, and why."""
+    """A ticket without a category, and the cause."""
 
     id: str
     verdict: Verdict
@@ -34,7 +34,7 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A ticket of a category; its text as the model read it, None where the page is to be without."""
+    """A ticket of a category; its text as the model read it, None for a page without texts."""
 
     id: str
     text: str | None = None
@@ -42,7 +42,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was bought at one time. Amounts are in USD."""
+    """One purchase. Amounts are in USD."""
 
     began_at: datetime | None
     tickets: int
@@ -59,7 +59,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What runs have cost together, in USD, exactly as their figures add up; tickets of all of them."""
+    """The total cost of runs, in USD, exactly as their figures add up; tickets of all of them."""
 
     runs: int
     tickets: int
@@ -72,16 +72,16 @@ class Spent:
 
     @property
     def per_thousand(self) -> Decimal:
-        """For 1,000 tickets."""
+        """The cost of 1,000 tickets."""
         return self.actual * THOUSAND_TICKETS / self.tickets if self.tickets else Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a page is made from.
+    """Everything that a page shows.
 
-    `categories` and `without` (tickets without a category, by why) divide the same tickets that `verdicts` divide.
-    `unusable` are the first `MOST_UNUSABLE` of those that were asked and got no category, `runs` the newest first.
+    `categories` and `without` (tickets without a category, by cause) divide the same tickets that `verdicts` divide.
+    `unusable` are the first `MOST_UNUSABLE` of the sent tickets without a category, `runs` the newest first.
     """
 
     file: str
@@ -103,13 +103,13 @@ class Report:
 
 
 def parts_of(counts: Sequence[tuple[str, int]]) -> list[Part]:
-    """With shares that add up to 100 %."""
+    """The parts, with shares that add up to 100 %."""
     shares = shares_of([count for _, count in counts])
     return [Part(name, count, share) for (name, count), share in zip(counts, shares, strict=True)]
 
 
 def spent(runs: Sequence[Run]) -> Spent:
-    """Of the runs whose cost is known."""
+    """The sum of the runs with a known cost."""
     paid = [(run.tickets, run.actual, run.standard or Decimal(0)) for run in runs if run.actual is not None]
     return Spent(
         len(paid),
@@ -120,7 +120,7 @@ def spent(runs: Sequence[Run]) -> Spent:
 
 
 def meaning(verdict: Verdict) -> str:
-    """A verdict in words that quote nothing: an answer of the model may repeat what the ticket says."""
+    """A verdict in words that quote nothing: an answer of the model may repeat the ticket's text."""
     match verdict:
         case Verdict.LABELED:
             return "the answer is one of the categories"

@@ -1,4 +1,4 @@
-"""HTML by hand: what is not markup already is escaped, so that no id, category or text becomes a part of it."""
+"""HTML by hand: text that is not markup already is escaped, so that no id, category or text becomes markup."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from html import escape
 from unicodedata import category
 
 VOID = frozenset({"meta"})
-"""Elements that have no end. Those of SVG have one: `<rect>` alone would take in what follows."""
+"""Elements without an end tag. SVG's have one: an unclosed `<rect>` would contain everything that follows."""
 JOINERS_AND_BREAKS = frozenset("\n\t\u200c\u200d")
-"""What scripts such as Persian and Devanagari need, emoji too, and what lines are made of."""
+"""Characters that scripts such as Persian and Devanagari need, and emoji too, and line breaks."""
 SEPARATORS = frozenset({"Zs", "Zl", "Zp"})
 """Spaces of all kinds, as Unicode classes them."""
 
@@ -26,7 +26,7 @@ def tag(name: str, /, *inside: str, **attributes: str | int) -> Markup:
 
 
 def together(*parts: str) -> Markup:
-    """Parts one after the other; those that are no markup are escaped."""
+    """Parts one after the other; those that are not markup are escaped."""
     return Markup("".join(part if isinstance(part, Markup) else escape(shown(part)) for part in parts))
 
 
@@ -35,7 +35,7 @@ def attribute(key: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Text without what would turn a line round or cannot be written: such characters stand as escapes like \\x1b."""
+    """Text in which characters that turn a line round or cannot be written are replaced by escapes like \\x1b."""
     return text if text.isprintable() else "".join(map(visible, text.replace("\r\n", "\n")))
 
 

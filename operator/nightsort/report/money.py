@@ -1,4 +1,4 @@
-"""What runs have cost: against the standard price, and against the runs before."""
+"""The cost of runs, compared with the standard price, and with the runs before."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def money_section(runs: Sequence[Run]) -> Markup:
 
 
 def compared(runs: Sequence[Run]) -> Iterator[str]:
-    """The last run in sentences: beside the standard price, and beside the average of the runs before."""
+    """The last run in sentences: compared with the standard price, and with the average of the runs before."""
     last, before = spent(runs[:1]), spent(runs[1:])
     if last.runs:
         share = f" ({last.saved * 100 / last.standard:.0f}% less)" if last.standard else ""
@@ -61,7 +61,7 @@ def row_of(run: Run, most: Decimal) -> Markup:
 
 
 def amounts_of(runs: Sequence[Run]) -> dict[str, str]:
-    """Tickets, cost, standard price and what was saved, exactly as those of each run add up: nothing is rounded."""
+    """Tickets, cost, standard price and savings, exactly as those of each run add up: nothing is rounded."""
     known = spent(runs)
     amounts = (known.actual, known.standard, known.saved)
     told = [f"${amount}" if known.runs else NOT_KNOWN for amount in amounts]

@@ -16,7 +16,7 @@ from nightsort.report.style import STYLE
 from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row
 
 MARK = "<!doctype html>\n<!-- A report of nightsort. -->\n"
-"""How every page begins: a file that begins otherwise is none of ours, and is not written over."""
+"""The beginning of every page: a file with another beginning is not ours, and is not overwritten."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 MINUTE = "%Y-%m-%d %H:%M UTC"
 KNOWN_VERDICTS = frozenset(Verdict)

@@ -1,4 +1,4 @@
-"""How the page looks: light, dark, on paper and on a phone. Contrasts are 4.5 to 1 or more."""
+"""The style of the page: light, dark, on paper and on a phone. Contrasts are 4.5 to 1 or more."""
 
 from __future__ import annotations
 

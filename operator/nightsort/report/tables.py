@@ -1,4 +1,4 @@
-"""Tables: a name and figures in each row, and a last row that they add up to."""
+"""Tables: a name and figures in each row, and a last row with their sums."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nightsort.report.markup import Markup, tag
 
 WIDE = frozenset({"saved", "chart"})
-"""Columns that a phone leaves out: what they say follows from the others."""
+"""Columns that a phone leaves out: their content follows from the others."""
 
 
 def heading_row(first: str, *others: str) -> Markup:
@@ -16,7 +16,7 @@ def heading_row(first: str, *others: str) -> Markup:
 
 def heading(name: str) -> Markup:
     if name == "chart":
-        return tag("td", class_="wide")  # a heading would have nothing to say: the figures stand beside the bars
+        return tag("td", class_="wide")  # a heading would add nothing: the figures are beside the bars
     if name == "meaning":
         return tag("th", name, scope="col")
     return tag("th", name, scope="col", class_=number_class(name))
@@ -35,7 +35,7 @@ def number_cell(figure: str, column: str = "") -> Markup:
 
 
 def numbers_row(name: str, **figures: str) -> Markup:
-    """A row of figures by column; what stands below words or bars is empty."""
+    """A row of figures by column; cells below words or bars are empty."""
     cells = (number_cell(figure, column) for column, figure in figures.items())
     return tag("tr", name_cell(name), *cells, tag("td", class_="wide"))
 

@@ -39,7 +39,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
       body that ends as if it were whole); `mid_line` adds half of the next line.
     - `results-duplicate`, `results-drop`, `results-unknown`: the first `lines` lines come twice, are left out, or are
       followed by as many lines whose custom_id nobody sent.
-    - `list-lag`: a batch made while the fault stands is left out of lists for `seconds`.
+    - `list-lag`: a batch made while the fault is active is left out of lists for `seconds`.
     - `foreign-results-url`: ended batches are shown with a `results_url` on `host`.
     - `items`: the next batch's requests get `outcome` (for errored: `error_type`), a `fraction` of them, those whose
       ticket contains `match`, at most `count`.

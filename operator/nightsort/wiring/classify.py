@@ -51,7 +51,7 @@ __all__ = [
 
 
 def runs_of(state: State, asked: Asked) -> Sequence[Resource]:
-    """What was bought for a file, under whatever settings, the newest first; what was simulated stands apart."""
+    """The purchases for a file, under any settings, the newest first; simulated ones are separate."""
     return StateLedger(state).of_file(asked.file, simulated=asked.simulated)
 
 

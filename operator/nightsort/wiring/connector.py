@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RESULTS = "config_map"
 UNUSED_SECONDS = 6 * 3600.0
-"""After which an account is closed: each look asks for it anew, and no call lasts nearly as long."""
+"""Seconds after which an unused account is closed: each pass asks for it anew, and no call lasts nearly as long."""
 NO_KEY = (
     "the resource names no credentials, and the operator has none of its own: "
     "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY_FILE"

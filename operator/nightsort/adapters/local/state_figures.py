@@ -1,4 +1,4 @@
-"""What the state of `nightsort classify` tells of a file afterwards. The file's tickets have been taken by a census."""
+"""Figures about a file from the state of `nightsort classify`. A census has stored the file's tickets before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SELECT digest, file, settings, simulated FROM settings WHERE :file IS NULL OR fi
 ORDER BY used_at DESC, rowid DESC LIMIT 1
 """
 KNOWN = "FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings"
-# Of now, and not of the time when the census was taken: runs may have ended since.
+# At the present time, and not at that of the census: runs may have ended since.
 FLYING = """
 EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
 """
@@ -38,7 +38,7 @@ SELECT o.category, p.position, p.id, p.fields FROM (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked about a file, by its absolute name; `settings` is the digest of them."""
+    """The last question about a file, named by its absolute path; `settings` is the digest of the settings."""
 
     file: str
     settings: bytes
@@ -46,25 +46,25 @@ class Asked:
 
 
 def last_asked(state: State, file: str | None = None) -> tuple[Asked, Mapping[str, Any]] | None:
-    """Of this file, or of whichever was asked about last, and the settings in words; None where nothing was."""
+    """The last question about this file, or about any, and its settings in words; None where there was none."""
     for digest, name, words, simulated in state.rows(LAST, {"file": file}):
         return Asked(name, digest, bool(simulated)), json.loads(words)
     return None
 
 
 def outcome(state: State, asked: Asked) -> list[tuple[str | None, str | None, bool, int]]:
-    """Category, verdict, whether an answer is still to come, and how many of the file's tickets have them."""
+    """Category, verdict, whether an answer is still to come, and the number of the file's tickets with these."""
     found = state.rows(OUTCOME, {"settings": asked.settings})
     return [(category, verdict, bool(flying), count) for category, verdict, flying, count in found]
 
 
 def without_category(state: State, asked: Asked, most: int) -> Sequence[tuple[str, str, str]]:
-    """The first tickets that were asked about in vain: id, verdict, reason."""
+    """The first tickets that were sent and got no category: id, verdict, reason."""
     found = state.rows(WITHOUT, {"settings": asked.settings, "most": most})
     return [(name, verdict, reason) for name, verdict, reason in found]
 
 
 def first_of_each_category(state: State, asked: Asked, most: int) -> Iterator[tuple[str, Ticket]]:
-    """In the order of the file, so many of each category at the most."""
+    """Tickets in the order of the file, at most this many of each category."""
     for category, position, name, fields in state.rows(FIRST, {"settings": asked.settings, "most": most}):
         yield category, Ticket(name, FIELDS.decode(fields), cursor=str(position))

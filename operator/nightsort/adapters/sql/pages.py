@@ -93,7 +93,7 @@ def quick(page: Page) -> tuple[Rows, bool] | None:
 def bounded(page: Page, complain: Complain) -> tuple[Rows, bool]:
     """Ids and fields of the first rows that fit a page, at least one, and whether more rows may follow.
 
-    Only those rows leave the database: a ticket that is longer than the memory may stand beside many short ones.
+    Only those rows leave the database: there may be a ticket longer than the memory beside many short ones.
     """
     session, columns = page.session, page.columns
     size = " + ".join(session.size(column) for column in columns)

@@ -137,7 +137,7 @@ class Transfer:
         return Written(self._missing() + len(kept) + len(foreign), foreign)
 
     def _other_labels(self) -> dict[str | bytes, str]:
-        """The labels, by id, that stand where other ones are to go, if they are to be replaced.
+        """The present labels, by id, that staged ones differ from, if they are to be replaced.
 
         A label that is still there afterwards was restored by a trigger or a rule that discards the write.
         """

@@ -1,4 +1,4 @@
-"""The steps of `nightsort report`: find what was asked, read the file, write the page."""
+"""The steps of `nightsort report`: find the last question, read the file, write the page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nightsort.wiring import classify as wiring
 
 @dataclass(frozen=True, slots=True)
 class ReportOrder:
-    """What was ordered; without a file it is the one that was classified last."""
+    """The command line's input; without a file it is the one that was classified last."""
 
     file: Path | None
     output: Path | None
@@ -41,7 +41,7 @@ class ReportOrder:
 
 
 def carry_out(order: ReportOrder) -> None:
-    """The whole command; ends the process with a message where something is in the way."""
+    """The whole command; ends the process with a message where it cannot go on."""
     try:
         if not order.state_file.is_file():
             raise InvalidOrder(
@@ -57,7 +57,7 @@ def carry_out(order: ReportOrder) -> None:
 
 
 def written(order: ReportOrder, state: wiring.State) -> str:
-    """Writes the page; a sentence that says where it is, and of what."""
+    """Writes the page; returns a sentence with its path and subject."""
     asked, settings = last_asked(order, state)
     file = order.file or Path(asked.file)
     page = order.output or page_path(file)
@@ -88,5 +88,5 @@ def last_asked(order: ReportOrder, state: wiring.State) -> tuple[wiring.Asked, M
 
 
 def page_path(file: Path) -> Path:
-    """Where the page goes: `tickets.csv.gz` gets `tickets.report.html`."""
+    """The path of the page: `tickets.csv.gz` gets `tickets.report.html`."""
     return file.with_name(f"{unpacked_name(file.name).stem}.report.html")

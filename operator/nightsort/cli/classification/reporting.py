@@ -26,10 +26,10 @@ READ_AND_WRITE = 0o666
 
 
 def refuse_strange(path: Path, *, beside: Path | None = None) -> None:
-    """Asked before anything else is done.
+    """Checks the path before any other step.
 
     Raises:
-        InvalidOrder: a file is there that is no report, or another one is about to be written there (`beside`).
+        InvalidOrder: the path has a file that is no report, or will get another file (`beside`).
     """
     if beside is not None and os.path.realpath(path) == os.path.realpath(beside):
         raise InvalidOrder(f"{path} is where the labelled file goes: name another file for the report")
@@ -45,7 +45,7 @@ def refuse_strange(path: Path, *, beside: Path | None = None) -> None:
 
 
 def spec_of(settings: Mapping[str, Any], state: Path) -> Spec:
-    """What a file was asked about, from the words that the state has kept of it."""
+    """The question about a file, from the settings that the state has kept."""
     kept = {name: value for name, value in settings.items() if name != "simulated"}
     try:
         return Spec.model_validate({**kept, "source": {"inline": {"tickets": []}}}, extra="ignore")
@@ -56,7 +56,7 @@ def spec_of(settings: Mapping[str, Any], state: Path) -> Spec:
 
 
 def report_of(state: wiring.State, asked: wiring.Asked, spec: Spec, file: Path, *, with_text: bool = False) -> Report:
-    """Of a file whose tickets a census has taken."""
+    """The figures of a file whose tickets a census has stored."""
     tally, verdicts = counted(state, asked, spec)
     found = wiring.without_category(state, asked, MOST_UNUSABLE)
     return Report(
@@ -76,7 +76,7 @@ def report_of(state: wiring.State, asked: wiring.Asked, spec: Spec, file: Path, 
 
 
 def counted(state: wiring.State, asked: wiring.Asked, spec: Spec) -> tuple[Tally, dict[str, int]]:
-    """The file's tickets twice over: by category, and by verdict, those without any last."""
+    """The file's tickets counted in two ways: by category, and by verdict, those without any last."""
     tally = Tally({category.name: 0 for category in spec.categories})
     verdicts: dict[str, int] = {}
     for category, verdict, flying, count in wiring.outcome(state, asked):
@@ -110,9 +110,9 @@ def run_of(run: Resource) -> Run:
 
 
 def write(path: Path, report: Report, file: Path) -> None:
-    """Writes a page whole or not at all; whoever may not read the file may not read the page.
+    """Writes a page whole or not at all, with the file's permissions: it has the same readers.
 
     Raises:
-        Stalled: the place cannot be written to.
+        Stalled: the path is not writable.
     """
     write_whole(path, page_of(report).encode(), file.stat().st_mode & READ_AND_WRITE)

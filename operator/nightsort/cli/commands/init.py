@@ -1,4 +1,4 @@
-"""`nightsort init`: writes the files that a person goes on with, and nothing over a file that is there."""
+"""`nightsort init`: writes files for the user to continue with, and never overwrites an existing file."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def init(
 
 
 def write(asked: Asked, categories: Path, kubernetes: Path | None) -> None:
-    """Reads what there is, writes all files, and says what was found, what was written, and what comes next."""
+    """Reads the input, writes all files, and prints the findings, the written files, and the next command."""
     from nightsort.cli.classification.order import InvalidOrder
     from nightsort.cli.manifests import InvalidManifest
     from nightsort.cli.skeletons.given import given
@@ -132,7 +132,7 @@ def texts_of(asked: Asked, found: Given, categories: Path, kubernetes: Path | No
 
 
 def place_of(error: OSError) -> Path | None:
-    """What a person knows of: the folder in the place of a file that was to get another name."""
+    """The path that the user knows: the folder, instead of a temporary file in it."""
     place = error.filename2 or error.filename
     return place and (Path(place).parent if str(place).endswith(".part") else Path(place))
 

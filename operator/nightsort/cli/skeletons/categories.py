@@ -23,11 +23,11 @@ OF_INSTRUCTIONS = "What else the model is told, such as: A problem with the pass
 
 
 def categories_file(spec: Spec, of: str, command: str) -> str:
-    """The categories of a spec with comments on what each field is for, and what else decides about labels.
+    """The categories of a spec, with comments on each field, and the other fields that decide about labels.
 
     Args:
-        of: what is sorted, such as the name of a file.
-        command: what shows their effect.
+        of: the name of what is sorted, such as a file.
+        command: the command that shows their effect.
     """
     parts = [
         comment(f"What {of} is sorted into. Change what you like; then this shows a prompt and its price:"),
@@ -47,5 +47,5 @@ def categories_file(spec: Spec, of: str, command: str) -> str:
 
 
 def whole(category: Category) -> dict[str, Any]:
-    """All four fields, the empty ones too: they are there to be filled in."""
+    """All four fields, including empty ones, for the user to fill in."""
     return category.model_dump(mode="json", by_alias=True)

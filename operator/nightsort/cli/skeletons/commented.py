@@ -1,4 +1,4 @@
-"""YAML with comments: what PyYAML writes, and above it what a field is for."""
+"""YAML with comments: PyYAML's output, with a comment above each field."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import yaml
 from nightsort.domain.printable import printable
 
 WIDTH = 110
-# Line breaks that parsers do not agree about, and what only some of them take for a number (1e3, 0o17).
+# Line breaks that parsers disagree about, and words that only some of them read as a number (1e3, 0o17).
 IN_QUOTES = re.compile(r"[\r\x85\u2028\u2029\ufeff]|^[-+.]?\d")
 
 
 class Block(yaml.SafeDumper):
-    """Lists stand further in than their field; texts of several lines are written as such."""
+    """Indents lists below their field, and writes texts of several lines as blocks."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
@@ -41,7 +41,7 @@ def block(value: Any) -> str:
 
 
 def comment(text: str) -> str:
-    """Lines of comment, whatever is in the text: nothing in it ends the comment."""
+    """Lines of comment for any text: nothing in it can end the comment."""
     return "".join(f"# {printable(line)}\n" for line in textwrap.wrap(" ".join(text.split()), WIDTH))
 
 
@@ -56,5 +56,5 @@ def fields(values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
 
 
 def indented(text: str, by: int) -> str:
-    """Only what stands behind a line feed is a line: other breaks are inside of quotes."""
+    """Splits at line feeds alone: other breaks are inside of quotes."""
     return "".join(f"{' ' * by}{line}\n" if line else "\n" for line in text.removesuffix("\n").split("\n"))

@@ -1,4 +1,4 @@
-"""What the files are made from: the tickets of a file, or a manifest."""
+"""The input for the files: the tickets of a file, or a manifest."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from nightsort.formats.exports import Reading
 from nightsort.formats.table import Options
 
 OTHER = "other"
-# As kubectl writes it. Within a ticket's text the quotes would have a backslash before them.
+# kubectl's form. Within a ticket's text the quotes would have a backslash before them.
 OF_A_MANIFEST = re.compile(rb'"apiVersion"\s*:\s*"nightsort\.dev/')
 BEGINNING_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was given on the command line; `flags` are those that say how tickets are read, as they were written."""
+    """The command line's input; `flags` are those about reading tickets, as the user wrote them."""
 
     file: Path
     categories: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """`spec` as it is written out, and `parsed`; `of` is what is sorted, `told` the lines that say what was found."""
+    """`spec` is the form to write, and `parsed` the model; `of` names its subject, `told` are lines on the findings."""
 
     metadata: Mapping[str, Any]
     spec: Mapping[str, Any]
@@ -51,16 +51,16 @@ class Given:
 
 
 def given(asked: Asked) -> Given:
-    """Reads what there is.
+    """Reads the input.
 
     Raises:
-        InvalidOrder, InvalidManifest, InvalidFile: with the place of what is wrong, and what to do.
+        InvalidOrder, InvalidManifest, InvalidFile: with the place of the fault, and what to do.
     """
     return of_manifest(asked) if is_manifest(asked) else of_tickets(asked)
 
 
 def is_manifest(asked: Asked) -> bool:
-    """Whether a file holds a ClassificationBatch rather than tickets, by its name; one of JSON by its beginning."""
+    """Whether a file holds a ClassificationBatch rather than tickets, by its name, or, for JSON, by its beginning."""
     suffix = asked.file.suffix.lower()
     if asked.options.format is not None or suffix != ".json":
         return suffix in (".yaml", ".yml")
@@ -68,7 +68,7 @@ def is_manifest(asked: Asked) -> bool:
         with asked.file.open("rb") as file:
             beginning = file.read(BEGINNING_BYTES)
     except OSError:
-        return False  # whoever reads tickets says what is wrong
+        return False  # the reader of tickets reports the fault
     return beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and bool(OF_A_MANIFEST.search(beginning))
 
 
@@ -85,7 +85,7 @@ def of_tickets(asked: Asked) -> Given:
 
 
 def categories_of(names: Sequence[str]) -> dict[str, Any]:
-    """The categories of these names, and the one that unknown answers get: `other`, where it is one of them."""
+    """The categories of these names, and the one for unknown answers: `other`, if it is one of them."""
     known = {category.name: category for category in DEFAULT_CATEGORIES}
     wanted = [name.strip() for given in names for name in given.split(",") if name.strip()] if names else list(known)
     categories: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def of_manifest(asked: Asked) -> Given:
 
 
 def next_command(asked: Asked, found: Given, categories: Path) -> str:
-    """What shows a prompt and its price by these categories."""
+    """The command that shows a prompt and its price with these categories."""
     file = "FILE" if found.is_manifest else str(asked.file)
     found_by_itself = not found.is_manifest and categories == asked.file.parent / CATEGORIES_FILE
     more = () if found_by_itself else ("--categories-file", str(categories))

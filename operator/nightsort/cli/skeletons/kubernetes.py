@@ -11,7 +11,7 @@ from nightsort.cli.skeletons.commented import block, command_line, comment, fiel
 
 Document = Mapping[str, Any]
 MOST_NAME = 180
-"""What the chart takes as the first part of a night's name."""
+"""Characters that the chart accepts as the first part of a night's name."""
 COMMENTS = {
     "model": "The model that reads the tickets.",
     "credentials": "The account that pays. Leave it out where the operator has a key of its own for you.",
@@ -36,7 +36,7 @@ STORE = "The options of the store, such as access_key_id, secret_access_key and 
 
 
 def spec_for_tickets(name: str, model: str, categories: Document) -> dict[str, Any]:
-    """A spec that has to be filled in: tickets that arrive in a table, and get their labels there."""
+    """A spec for the user to fill in: tickets that arrive in a table, and get their labels there."""
     url = {"name": f"{name}-db", "key": "url"}
     return {
         "model": model,
@@ -60,7 +60,7 @@ def spec_for_tickets(name: str, model: str, categories: Document) -> dict[str, A
 
 
 def batch_file(metadata: Document, spec: Document, *, to_fill_in: bool) -> str:
-    """A manifest; `to_fill_in` says that source and results are made up."""
+    """A manifest; `to_fill_in` means that source and results are only examples."""
     head = fields({"apiVersion": API_VERSION, "kind": KIND, "metadata": dict(metadata)}, {})
     return (
         comment("A run of the operator. This shows whether the cluster would take it, and buys nothing:")
@@ -70,7 +70,7 @@ def batch_file(metadata: Document, spec: Document, *, to_fill_in: bool) -> str:
 
 
 def values_file(metadata: Document, spec: Document, *, to_fill_in: bool) -> str:
-    """Values of the chart: a CronJob that makes such a run every night, once it is not suspended any more."""
+    """Values of the chart: a CronJob that makes such a run every night, once its suspension is lifted."""
     nightly: dict[str, Any] = {
         "enabled": True,
         "suspend": True,
@@ -98,7 +98,7 @@ def spec_text(spec: Document, *, to_fill_in: bool) -> str:
 
 
 def secrets_file(metadata: Document, spec: Spec) -> str | None:
-    """The Secrets that a spec names, with nothing in them; None where it names none."""
+    """The Secrets that a spec names, with empty values; None where it names none."""
     named: dict[str, dict[str, str]] = {}
     for name, key, about in references(spec):
         named.setdefault(name, {}).update({key: about} if key else {"": about})
@@ -125,7 +125,7 @@ def secret_text(metadata: Document, name: str, keys: Mapping[str, str]) -> str:
 
 
 def references(spec: Spec) -> Iterator[tuple[str, str, str]]:
-    """Each Secret that a spec names, with its key and what belongs there; a store takes all keys of its Secret."""
+    """Each Secret that a spec names, with its key and a hint for its value; a store takes all keys of its Secret."""
     of_databases: list[SecretRef] = [
         place.url_secret_ref for place in (spec.source.database, spec.results.database) if place is not None
     ]

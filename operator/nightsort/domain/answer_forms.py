@@ -93,7 +93,7 @@ def tagged(text: str) -> Inner | None:
 
 
 def within(tag: str, text: str) -> Inner:
-    """An unknown tag, which may say the opposite, as `<not>` does, or quote the ticket."""
+    """The content of a tag. An unknown tag may say the opposite, as `<not>` does, or quote the ticket."""
     known = tag.lower() in PLAIN_TAGS or is_naming(tag)
     return Inner((text,), (tag,), () if known else (tag,))
 

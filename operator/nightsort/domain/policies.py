@@ -55,7 +55,7 @@ def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetim
 
 
 def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Action | None:
-    """Whether the deadline is over. As for a Job, time does not count while the run is suspended; 0 is always over."""
+    """Halts a run after its deadline. As for a Job, time does not count while it is suspended; 0 is always over."""
     if resource.status.stop is not None or deadline_seconds(resource, now) > 0:
         return None
     limit = resource.spec.active_deadline_seconds

@@ -21,7 +21,7 @@ class Kept:
 
 
 def may_replace(status: Status, kept: Kept, *, removing: bool) -> bool:
-    """Whether a copy of this status may replace another copy: not where it lacks entries that the other one has.
+    """Whether a copy of this status may replace another copy: not where it lacks something that the other one has.
 
     removing: entries are removed on purpose, such as several that are summed up in one.
     """

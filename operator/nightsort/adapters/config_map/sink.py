@@ -196,5 +196,5 @@ class ConfigMapRows:
 
 
 def bare(ticket_id: str) -> Row:
-    """The least size of a ticket's row: bytes over the typical size come from its id."""
+    """The smallest row of a ticket: its bytes over the typical size come from the id."""
     return Row(ticket_id, None, Verdict.LABELED)

@@ -39,7 +39,7 @@ class TicketFile:
 
     @property
     def template(self) -> str:
-        """The part of a ticket that the model gets."""
+        """The template with the parts of a ticket that the model gets."""
         if self.columns.subject is None:
             return "$body"
         return SUBJECT_AND_BODY if self.columns.text else "$subject"

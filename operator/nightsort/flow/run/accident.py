@@ -48,7 +48,7 @@ class Accidents:
         self._tries: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def happened(self, uid: str, step: str, error: Exception) -> Interruption:
-        """The message: the error's name and place, which help most to repair it, and nothing of its text."""
+        """Counts the error. The message has its name and place, which help most to repair it, and not its text."""
         tries = self._tries[uid][step] = self._tries[uid].get(step, 0) + 1
         what = f"{step}: an unexpected {type(error).__name__}{place_of(error)}, told in the operator's log"
         if tries < MOST_TRIES:

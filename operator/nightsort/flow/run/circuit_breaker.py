@@ -113,7 +113,7 @@ class CircuitBreakerApi:
 
     @contextmanager
     def _call(self, operation: str, *gates: CircuitBreaker) -> Iterator[None]:
-        """Goes through all breakers; a failure opens the last of them, a success closes all."""
+        """Goes through all breakers; after a failure the last of them stops calls, after a success none does."""
         with ExitStack() as passed:
             for gate in gates:
                 passed.enter_context(gate.passed())

@@ -74,7 +74,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The categories, and a sentence about their source."""
+    """The spec, and a sentence about its categories and their source."""
 
     spec: Spec
     told: str

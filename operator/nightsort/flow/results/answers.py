@@ -185,7 +185,7 @@ async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterato
 
 
 async def sendable_ids(source: Source, text: TicketText, record: BatchRecord) -> Sequence[str]:
-    """The range's ids; None where the source was changed (known only at the end): it would name unsent tickets."""
+    """The range's ids; no ids where the source was changed (known only at the end): it would name unsent tickets."""
     ids: list[str] = []
     try:
         async for page in source.tickets(record.after, record.through):

@@ -152,7 +152,7 @@ class CircuitBreaker:
 
     @contextmanager
     def passed(self) -> Iterator[None]:
-        """A context for one call.
+        """Lets one call through.
 
         Raises:
             Waiting, Stalled: the failure that stopped the calls, while the pause lasts.

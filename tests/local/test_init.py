@@ -385,3 +385,21 @@ def test_whatever_stands_in_a_spec_is_read_back(
     [values] = load(values_file({"name": "night"}, written, to_fill_in=True))
     assert Resource.of(batch).spec == spec
     assert values["nightly"]["spec"] == batch["spec"]
+
+
+@pytest.mark.parametrize(
+    "text", ["\n", "\n\n", " a\nb", "\ta\nb", "a\n b", "a\n", "a\n\nb", "a\n\n\n", "a \nb", "# a\nb", "- a\n- b"]
+)
+def test_texts_of_several_lines_are_read_back(tmp_path: Path, text: str) -> None:
+    categories = [{"name": "billing", "description": text, "examples": [text]}]
+    spec = Resource.of(manifest("night", categories=categories, prompt={"instructions": text})).spec
+    path = tmp_path / "categories.yaml"
+    path.write_text(categories_file(spec, "", ""), encoding="utf-8", newline="")
+
+    again = read_categories(path)
+
+    assert (again.categories, again.prompt.instructions) == (spec.categories, spec.prompt.instructions)
+    [batch] = load(
+        batch_file({"name": "night"}, spec.model_dump(mode="json", by_alias=True, exclude_unset=True), to_fill_in=False)
+    )
+    assert Resource.of(batch).spec == spec

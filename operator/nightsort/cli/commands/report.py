@@ -48,7 +48,7 @@ def report(
     format: FileFormat = None,
     fill_short_rows: FillShortRows = False,
 ) -> None:
-    """Write a page that shows what a file's tickets came to, and what it cost.
+    """Write a page on what a file's tickets came to.
 
     One HTML file that loads nothing from anywhere. It reads the file as classify has: give the same flags about its
     columns. Without --with-text it has no ticket's text. Nothing is asked, and nothing is bought.

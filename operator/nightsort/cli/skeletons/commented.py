@@ -15,6 +15,8 @@ from nightsort.domain.printable import printable
 WIDTH = 110
 # Line breaks that parsers disagree about, and words that only some of them read as a number (1e3, 0o17).
 IN_QUOTES = re.compile(r"[\r\x85\u2028\u2029\ufeff]|^[-+.]?\d")
+PARAGRAPHS = re.compile(r"\S[^\n]*(?:\n+\S[^\n]*)*\n?")
+"""Texts whose block needs no indentation indicator, which would be wrong where the block is moved to the right."""
 
 
 class Block(yaml.SafeDumper):
@@ -28,7 +30,11 @@ class Block(yaml.SafeDumper):
 
 
 def scalar(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = '"' if IN_QUOTES.search(value) else "|" if "\n" in value else None
+    style = None
+    if IN_QUOTES.search(value) or ("\n" in value and not PARAGRAPHS.fullmatch(value)):
+        style = '"'
+    elif "\n" in value:
+        style = "|"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -54,7 +54,7 @@ async def look_for(world: World, resources: list[Resource], intervals: int) -> i
     while due[0][0] < ends:
         at, number = heappop(due)
         world.clock.advance(at - world.clock.now().timestamp())
-        pause = await world.reconciler.look(world.ledger.current(resources[number].meta))
+        pause = await world.reconciler.reconcile(world.ledger.current(resources[number].meta))
         heappush(due, (at + (pause or ends), number))
         looks += 1
     world.clock.advance(ends - world.clock.now().timestamp())

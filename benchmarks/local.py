@@ -37,7 +37,7 @@ async def main() -> None:
         reconciler = Reconciler(services)
         stages: dict[str, float] = {}
         while not is_finished(resource.status):
-            pause = await reconciler.look(await services.ledger.load(resource.meta) or resource)
+            pause = await reconciler.reconcile(await services.ledger.load(resource.meta) or resource)
             resource = await services.ledger.load(resource.meta) or resource
             stages.setdefault(f"{resource.status.phase}", round(watch.wall, 3))
             if pause is not None:

@@ -22,12 +22,12 @@ from nightsort.wiring.registry import KINDS, Registry
 from tests.support.world import World
 
 
-class Webhook(Model):
+class Mailbox(Model):
     url: str
 
 
-class WithWebhook(Results):
-    webhook: Webhook | None = None
+class WithMailbox(Results):
+    mailbox: Mailbox | None = None
 
 
 class Posts:
@@ -49,13 +49,13 @@ class Posts:
         return Stored({"object_store": self.url})
 
 
-class WebhookKind:
+class MailboxKind:
     """One instance a process: it has one connection to each address."""
 
     def __init__(self) -> None:
         self._open: dict[str, Posts] = {}
 
-    async def sink(self, opening: Opening, spec: Webhook) -> Posts:
+    async def sink(self, opening: Opening, spec: Mailbox) -> Posts:
         return self._open.setdefault(spec.url, Posts(spec.url))
 
 
@@ -65,9 +65,9 @@ async def connector(tmp_path: Path) -> AsyncIterator[Connector]:
         yield Connector(Settings(), EnvSecrets((), {}), FileConfigMaps(tmp_path), closing, local=True)
 
 
-def with_webhook(resource: Resource) -> Resource:
+def with_mailbox(resource: Resource) -> Resource:
     """The resource as it were if `spec.results` had the new kind."""
-    results = WithWebhook(webhook=Webhook(url="https://example.org/labels"))
+    results = WithMailbox(mailbox=Mailbox(url="https://example.org/labels"))
     spec = resource.spec.model_copy(update={"results": results})
     return Resource(resource.meta, spec, resource.status)
 
@@ -75,8 +75,8 @@ def with_webhook(resource: Resource) -> Resource:
 async def test_a_sink_of_a_new_kind_is_opened_by_its_line(
     connector: Connector, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(KINDS, "webhook", f"{__name__}:WebhookKind")
-    resource = with_webhook(world.apply("billing"))
+    monkeypatch.setitem(KINDS, "mailbox", f"{__name__}:MailboxKind")
+    resource = with_mailbox(world.apply("billing"))
 
     (sink,) = await connector.sinks(resource)
 

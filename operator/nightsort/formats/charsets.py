@@ -8,14 +8,16 @@ Slovene or Turkish has letters that no such language has.
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nightsort.domain.file_kinds import ENOUGH, kind_of
-from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unchanged import EMPTY, UnchangedFile
 from nightsort.formats.unusable import UnusableFile
 
 CHUNK = 1 << 20
@@ -69,6 +71,9 @@ class Charset:
     note: str = ""
 
 
+UTF8 = Charset("utf-8")
+
+
 def charset_of(file: UnchangedFile, told: str | None = None) -> Charset:
     """Reads the file once, to its end.
 
@@ -79,7 +84,7 @@ def charset_of(file: UnchangedFile, told: str | None = None) -> Charset:
         beginning = content.read(ENOUGH)
     found = by_mark(file.path, beginning) if told is None else told_charset(file.path, told, beginning)
     if not beginning[len(found.mark) :]:
-        raise UnusableFile(file.path, "the file is empty: did its export fail?")
+        raise UnusableFile(file.path, EMPTY)
     if told is None and not found.mark.startswith(b"\xff") and not found.mark.startswith(b"\xfe"):
         refuse_other_kinds(file.path, beginning)
     if told is None and found.codec == "utf-8" and b"\0" in beginning:
@@ -92,6 +97,24 @@ def charset_of(file: UnchangedFile, told: str | None = None) -> Charset:
     raise UnusableFile(file.path, remedy(found, told), f"line {flaw:,}")
 
 
+@contextmanager
+def opened_text(file: UnchangedFile, charset: Charset, newline: str) -> Iterator[io.TextIOWrapper]:
+    """A file's text behind its mark.
+
+    Raises:
+        UnusableFile: it cannot be read, or has changed.
+    """
+    with file.content() as content:
+        content.read(len(charset.mark))
+        text = io.TextIOWrapper(content, charset.codec, newline=newline)
+        try:
+            yield text
+        except UnicodeError:
+            raise UnusableFile(file.path, "its characters cannot be read: has it changed meanwhile?") from None
+        finally:
+            text.detach()
+
+
 def by_mark(path: Path, beginning: bytes) -> Charset:
     if beginning.startswith(UTF32):
         raise UnusableFile(path, "this is UTF-32 text: read it with --encoding utf-32")
@@ -100,7 +123,7 @@ def by_mark(path: Path, beginning: bytes) -> Charset:
             return Charset(codec, mark)
     if unmarked := unmarked_utf16(beginning):
         raise UnusableFile(path, f"this seems to be UTF-16 without a mark: read it with --encoding {unmarked}")
-    return Charset("utf-8")
+    return UTF8
 
 
 def unmarked_utf16(beginning: bytes) -> str | None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from nightsort.formats.charsets import Charset
+from nightsort.formats.charsets import Charset, opened_text
 from nightsort.formats.dialects import NAMES, Dialect, UnknownDelimiter, dialect_of
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import Options, Role, Row, Values, ragged, unique_names
+from nightsort.formats.table import Options, Role, Row, Table, Values, ragged, unique_names
 from nightsort.formats.tickets import (
     CHARS_OF_A_LINE,
     MOST_COLUMNS,
@@ -79,30 +77,13 @@ class WrittenLines:
         self._empty -= 1
 
 
-@dataclass(frozen=True, slots=True)
-class Delimited:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delimited(Table):
     """A text file with a header, whose columns are separated by one sign."""
 
-    file: UnchangedFile
-    kind: Kind
-    charset: Charset
     dialect: Dialect
     fill: bool = False
-    header: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     unit: str = "line"
-
-    @property
-    def path(self) -> Path:
-        return self.file.path
-
-    @property
-    def digest(self) -> str | None:
-        return self.file.digest
-
-    @property
-    def encoding(self) -> tuple[str, bytes]:
-        return self.charset.codec, self.charset.mark
 
     def records(self) -> Iterator[Row]:
         records = (row for row, _ in self._all())
@@ -198,7 +179,7 @@ class Delimited:
         """Each record: its first line's number, its cells and its text."""
         csv.field_size_limit(MOST_LINE_CHARS)
         skipped = 1 if self.dialect.hint else 0
-        with self._text() as text:
+        with opened_text(self.file, self.charset, newline="") as text:
             if skipped:
                 text.readline()
             lines = WrittenLines(self.path, text)
@@ -218,29 +199,6 @@ class Delimited:
             except csv.Error as error:
                 raise UnusableFile(self.path, explained(error), f"line {number + skipped:,}") from None
 
-    @contextmanager
-    def _text(self) -> Iterator[io.TextIOWrapper]:
-        with opened_text(self.file, self.charset, newline="") as text:
-            yield text
-
-
-@contextmanager
-def opened_text(file: UnchangedFile, charset: Charset, newline: str) -> Iterator[io.TextIOWrapper]:
-    """A file's text behind its mark.
-
-    Raises:
-        UnusableFile: it cannot be read, or has changed.
-    """
-    with file.content() as content:
-        content.read(len(charset.mark))
-        text = io.TextIOWrapper(content, charset.codec, newline=newline)
-        try:
-            yield text
-        except UnicodeError:
-            raise UnusableFile(file.path, "its characters cannot be read: has it changed meanwhile?") from None
-        finally:
-            text.detach()
-
 
 def open_delimited(file: UnchangedFile, kind: Kind, charset: Charset, options: Options) -> Delimited:
     """Reads the file's beginning for its dialect, and takes its header.
@@ -256,7 +214,7 @@ def open_delimited(file: UnchangedFile, kind: Kind, charset: Charset, options: O
         dialect = dialect_of(beginning, whole, options.delimiter, first)
     except UnknownDelimiter as error:
         raise UnusableFile(file.path, str(error)) from None
-    table = Delimited(file, kind, charset, dialect, options.fill_short_rows)
+    table = Delimited(file=file, kind=kind, charset=charset, dialect=dialect, fill=options.fill_short_rows)
     own = table.own_header()
     notes = [charset.note] if charset.note else []
     if dialect.delimiter != first:

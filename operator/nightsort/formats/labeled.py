@@ -14,6 +14,7 @@ from typing import IO, cast
 
 import zstandard
 
+from nightsort.formats.charsets import UTF8, Charset
 from nightsort.formats.columns import Columns
 from nightsort.formats.delimited import quoted
 from nightsort.formats.exports import id_of
@@ -24,7 +25,6 @@ from nightsort.formats.unusable import UnusableFile
 ADDED = ("category", "verdict", "reason")
 OWNER_CAN_WRITE = 0o200
 FLUSH_CHARS = 1 << 18
-UTF8 = ("utf-8", b"")
 
 Labels = Callable[[str], Sequence[str | None] | None]
 """The results for a ticket's id, as many as there are names; None where there are none."""
@@ -63,7 +63,7 @@ def write_labeled(
 
     with replacing(path, target, mode_of(target, table.path)) as part:
         try:
-            write(part, target, table, kind, names, values, table.encoding)
+            write(part, target, table, kind, names, values, table.charset)
         except UnicodeEncodeError:
             part.seek(0)
             part.truncate()
@@ -148,16 +148,16 @@ def write(
     kind: Kind,
     names: Sequence[str],
     values: Callable[[Row], Sequence[str | None]],
-    encoding: tuple[str, bytes],
+    charset: Charset,
 ) -> None:
     if kind is table.kind:
-        pieces, (codec, mark) = table.with_columns(names, values), encoding
+        pieces = table.with_columns(names, values)
     else:
-        pieces, (codec, mark) = CONVERTED[kind](table, names, values), UTF8
+        pieces, charset = CONVERTED[kind](table, names, values), UTF8
     with packed(part, packing(target.name)) as out:
-        out.write(mark)
+        out.write(charset.mark)
         for text in gathered(pieces):
-            out.write(text.encode(codec))
+            out.write(text.encode(charset.codec))
 
 
 def gathered(pieces: Iterator[str]) -> Iterator[str]:

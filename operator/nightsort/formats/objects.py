@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from nightsort.formats.charsets import Charset
-from nightsort.formats.delimited import opened_text
+from nightsort.formats.charsets import Charset, opened_text
 from nightsort.formats.json_text import Broken, behind_space, decoded, extended, fields_of, items_of, list_in
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import Row, Values
+from nightsort.formats.table import Row, Table, Values
 from nightsort.formats.tickets import MOST_COLUMNS, InvalidFile, Lines
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile
@@ -26,28 +25,12 @@ MOST_JSON_CHARS = 64 * 1024 * 1024
 SAMPLE_CHARS = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class JsonLines:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonLines(Table):
     """One object a line."""
 
-    file: UnchangedFile
-    charset: Charset
-    header: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     kind: Kind = Kind.JSONL
     unit: str = "line"
-
-    @property
-    def path(self) -> Path:
-        return self.file.path
-
-    @property
-    def digest(self) -> str | None:
-        return self.file.digest
-
-    @property
-    def encoding(self) -> tuple[str, bytes]:
-        return self.charset.codec, self.charset.mark
 
     def records(self) -> Iterator[Row]:
         for number, line in self._lines():
@@ -87,28 +70,12 @@ class JsonLines:
                 yield number, line
 
 
-@dataclass(frozen=True, slots=True)
-class JsonList:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonList(Table):
     """A list of objects: the whole document, or the one list of objects in it."""
 
-    file: UnchangedFile
-    charset: Charset
-    header: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     kind: Kind = Kind.JSON
     unit: str = "entry"
-
-    @property
-    def path(self) -> Path:
-        return self.file.path
-
-    @property
-    def digest(self) -> str | None:
-        return self.file.digest
-
-    @property
-    def encoding(self) -> tuple[str, bytes]:
-        return self.charset.codec, self.charset.mark
 
     def records(self) -> Iterator[Row]:
         text = self._text()
@@ -181,9 +148,9 @@ def open_json(file: UnchangedFile, kind: Kind, charset: Charset) -> JsonLines | 
     if found is not kind:
         notes.append("read as JSON lines" if found is Kind.JSONL else "read as a JSON list")
     if found is Kind.JSONL:
-        lines = JsonLines(file, charset, notes=tuple(notes))
+        lines = JsonLines(file=file, charset=charset, notes=tuple(notes))
         return replace(lines, header=names_of(file.path, lines.names()))
-    table = JsonList(file, charset)
+    table = JsonList(file=file, charset=charset)
     if (member := table.list_name()) is not None:
         notes.append(f"the tickets are the list {member!r} of the document")
     return replace(table, header=names_of(file.path, table.names()), notes=tuple(notes))

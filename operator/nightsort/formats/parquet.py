@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import Row, Values, unique_names
+from nightsort.formats.table import Row, Table, unique_names
 from nightsort.formats.tickets import MOST_COLUMNS
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile
@@ -27,27 +26,12 @@ NO_PARQUET = "this is no Parquet file, whatever its name says: name what it is w
 DAMAGED = "it is no whole Parquet file, or of a kind that is not known: export it anew, or as CSV"
 
 
-@dataclass(frozen=True, slots=True)
-class Parquet:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parquet(Table):
     """A Parquet file; its rows are numbered from 1."""
 
-    file: UnchangedFile
-    header: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     kind: Kind = Kind.PARQUET
     unit: str = "row"
-
-    @property
-    def path(self) -> Path:
-        return self.file.path
-
-    @property
-    def digest(self) -> str | None:
-        return self.file.digest
-
-    @property
-    def encoding(self) -> tuple[str, bytes]:
-        return "utf-8", b""
 
     def records(self) -> Iterator[Row]:
         number = 0
@@ -56,9 +40,6 @@ class Parquet:
                 for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     number += 1
                     yield Row(number, tuple(self._text(value, number, place) for place, value in enumerate(values)))
-
-    def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
-        raise UnusableFile(self.path, "Parquet is not written: let the output's name end in .csv")
 
     def names(self) -> list[str]:
         with opened(self.file) as file:
@@ -78,7 +59,7 @@ def open_parquet(file: UnchangedFile) -> Parquet:
     Raises:
         UnusableFile: it is no Parquet file, or pyarrow is not installed.
     """
-    table = Parquet(file)
+    table = Parquet(file=file)
     names = table.names()
     if not names or len(names) > MOST_COLUMNS:
         raise UnusableFile(file.path, f"{len(names):,} columns: is this a table of tickets?")
@@ -92,12 +73,7 @@ def opened(file: UnchangedFile) -> Iterator[ParquetFile]:
         from pyarrow.parquet import ParquetFile
     except ImportError:
         raise UnusableFile(file.path, MISSING) from None
-    with file.content() as stream:
-        content = stream.read(MOST_BYTES + 1)
-        if not content:
-            raise UnusableFile(file.path, "the file is empty: did its export fail?")
-        if len(content) > MOST_BYTES:
-            raise UnusableFile(file.path, f"a Parquet file of more than {MOST_BYTES:,} bytes: export it in parts")
+    with file.whole(MOST_BYTES, "a Parquet file", "export it in parts") as content:
         if not content.startswith(MAGIC):
             raise UnusableFile(file.path, NO_PARQUET)
         try:

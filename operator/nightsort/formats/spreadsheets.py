@@ -9,14 +9,14 @@ import datetime
 import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightsort.formats.kinds import Kind
 from nightsort.formats.sheets import ROOT, DamagedSheet, Extent, extents, uncomputed_cells
-from nightsort.formats.table import Options, Role, Row, Values, unique_names
+from nightsort.formats.table import Options, Role, Row, Table, unique_names
 from nightsort.formats.tickets import MOST_COLUMNS
 from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, listed
@@ -42,28 +42,13 @@ EXACT = 1e15
 """A spreadsheet has lost digits of larger whole numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spreadsheet:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spreadsheet(Table):
     """One sheet of a workbook; rows have the spreadsheet program's numbers."""
 
-    file: UnchangedFile
     sheet: str
-    header: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     kind: Kind = Kind.XLSX
     unit: str = "row"
-
-    @property
-    def path(self) -> Path:
-        return self.file.path
-
-    @property
-    def digest(self) -> str | None:
-        return self.file.digest
-
-    @property
-    def encoding(self) -> tuple[str, bytes]:
-        return "utf-8", b""
 
     def records(self) -> Iterator[Row]:
         own: list[str] | None = None
@@ -72,9 +57,6 @@ class Spreadsheet:
                 own = cells
             else:
                 yield Row(number, tuple(cells), role=Role.HEADER if cells == own else Role.TICKET)
-
-    def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
-        raise UnusableFile(self.path, "spreadsheets are not written: let the output's name end in .csv")
 
     def own_header(self) -> list[str]:
         for _, cells in self._rows():
@@ -96,28 +78,22 @@ def open_spreadsheet(file: UnchangedFile, options: Options) -> Spreadsheet:
     Raises:
         UnusableFile: it is protected, is no spreadsheet, has several sheets or cells that were never computed.
     """
-    content = content_of(file)
-    try:
-        sheets = extents(content)
-        name = sheet_of(file.path, sheets, options.sheet)
-        refuse_extent(file.path, name, sheets[name])
-        refuse_uncomputed(file.path, name, uncomputed_cells(content, name))
-    except DamagedSheet:
-        raise UnusableFile(file.path, DAMAGED) from None
-    table = Spreadsheet(file, name, notes=(f"the sheet {name!r} is read, of {len(sheets)}",) if len(sheets) > 1 else ())
+    with whole(file) as content:
+        refuse_content(file.path, content)
+        try:
+            sheets = extents(content)
+            name = sheet_of(file.path, sheets, options.sheet)
+            refuse_extent(file.path, name, sheets[name])
+            refuse_uncomputed(file.path, name, uncomputed_cells(content, name))
+        except DamagedSheet:
+            raise UnusableFile(file.path, DAMAGED) from None
+    notes = (f"the sheet {name!r} is read, of {len(sheets)}",) if len(sheets) > 1 else ()
+    table = Spreadsheet(file=file, sheet=name, notes=notes)
     return replace(table, header=unique_names(table.own_header()))
 
 
-def content_of(file: UnchangedFile) -> bytes:
-    """The whole file.
-
-    Raises:
-        UnusableFile: it is no spreadsheet by its first bytes, or larger than memory should hold.
-    """
-    with file.content() as stream:
-        content = stream.read(MOST_BYTES + 1)
-        refuse_content(file.path, content)
-        return content
+def whole(file: UnchangedFile) -> AbstractContextManager[bytes]:
+    return file.whole(MOST_BYTES, "a spreadsheet", "save it as CSV in UTF-8")
 
 
 @contextmanager
@@ -127,11 +103,20 @@ def opened(file: UnchangedFile) -> Iterator[CalamineWorkbook]:
     except ImportError:
         raise UnusableFile(file.path, MISSING) from None
     try:
-        yield calamine.CalamineWorkbook.from_object(io.BytesIO(content_of(file)))
+        yield loaded(file)
     except calamine.PasswordError:
         raise UnusableFile(file.path, PROTECTED) from None
     except (calamine.CalamineError, calamine.XmlError, calamine.ZipError):
         raise UnusableFile(file.path, DAMAGED) from None
+
+
+def loaded(file: UnchangedFile) -> CalamineWorkbook:
+    """The workbook, which has a copy of the content: ours is gone when this returns."""
+    from python_calamine import CalamineWorkbook
+
+    with whole(file) as content:
+        refuse_content(file.path, content)
+        return CalamineWorkbook.from_object(io.BytesIO(content))
 
 
 def refuse_content(path: Path, content: bytes) -> None:
@@ -140,10 +125,6 @@ def refuse_content(path: Path, content: bytes) -> None:
     Raises:
         UnusableFile: the message names the fault.
     """
-    if not content:
-        raise UnusableFile(path, "the file is empty: did its export fail?")
-    if len(content) > MOST_BYTES:
-        raise UnusableFile(path, f"a spreadsheet of more than {MOST_BYTES:,} bytes: save it as CSV in UTF-8")
     if content.startswith(OLE):
         raise UnusableFile(path, PROTECTED if ENCRYPTED in content else OLD)
     if not content.startswith(b"PK"):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from nightsort.domain.column_names import plain
+from nightsort.formats.charsets import UTF8, Charset
 from nightsort.formats.kinds import Kind
+from nightsort.formats.unchanged import UnchangedFile
 from nightsort.formats.unusable import UnusableFile, counted
 
 
@@ -56,32 +58,27 @@ Values = Callable[[Row], Sequence[str | None]]
 """The cells behind a ticket's row; as many as there are names."""
 
 
-class Table(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(ABC):
     """An opened file. `unit` names what its rows are numbered by: line, entry, row; `notes` are for people."""
 
-    @property
-    def path(self) -> Path: ...
+    file: UnchangedFile
+    kind: Kind
+    unit: str
+    charset: Charset = UTF8
+    header: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
-    def kind(self) -> Kind: ...
-
-    @property
-    def header(self) -> tuple[str, ...]: ...
-
-    @property
-    def unit(self) -> str: ...
-
-    @property
-    def notes(self) -> tuple[str, ...]: ...
+    def path(self) -> Path:
+        return self.file.path
 
     @property
     def digest(self) -> str | None:
         """The digest of the file's bytes as hex, once they were read to their end."""
+        return self.file.digest
 
-    @property
-    def encoding(self) -> tuple[str, bytes]:
-        """Python's name of the codec, and the mark in front of the text."""
-
+    @abstractmethod
     def records(self) -> Iterator[Row]:
         """Every record of the file, including those that are no ticket.
 
@@ -93,8 +90,9 @@ class Table(Protocol):
         """The file's text, record by record in its original form, with further columns at the end of each.
 
         Raises:
-            UnusableFile: as above.
+            UnusableFile: as above, or files of this kind are not written.
         """
+        raise UnusableFile(self.path, f"{self.kind} is not written: let the output's name end in .csv")
 
 
 def rows(table: Table) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from nightsort.formats.kinds import packing
 from nightsort.formats.unusable import UnusableFile
 
 BUFFER_BYTES = 256 * 1024
+EMPTY = "the file is empty: did its export fail?"
 DIRECTORY = "this is a directory: name a file in it"
 CHANGED = "it changes while it is read: wait until whoever writes it has finished, and run this again"
 
@@ -77,6 +78,21 @@ class UnchangedFile:
             raise
         except OSError as error:
             raise UnusableFile(self.path, cannot_read(error)) from None
+
+    @contextmanager
+    def whole(self, most: int, what: str, instead: str) -> Iterator[bytes]:
+        """The content at once, for libraries that need it so: not empty, and at most so many bytes.
+
+        Raises:
+            UnusableFile: as in `content`, or its size is another.
+        """
+        with self.content() as stream:
+            content = stream.read(most + 1)
+            if not content:
+                raise UnusableFile(self.path, EMPTY)
+            if len(content) > most:
+                raise UnusableFile(self.path, f"{what} of more than {most:,} bytes: {instead}")
+            yield content
 
     @contextmanager
     def _opened(self) -> Iterator[io.FileIO]:

@@ -51,7 +51,7 @@ def test_an_export_is_written_back_with_all_that_it_had(name: str, tmp_path: Pat
 
     again = open_table(labeled_path(path))
     assert again.header == (*table.header, *added)
-    assert again.encoding == table.encoding
+    assert again.charset == table.charset
     for before, after in zip(table.records(), again.records(), strict=True):
         assert after.cells[: len(table.header)] == before.cells
         assert after.cells[-3:] == (f"of {before.cells[columns.id or 0]}", "Labeled", "")

@@ -20,6 +20,7 @@ from nightsort.domain.file_kinds import ENOUGH, kind_of
 from nightsort.formats import bounded_json
 from nightsort.formats.headers import complaint, separated_otherwise
 from nightsort.formats.json_ids import Written, has_float_id, no_id
+from nightsort.formats.json_text import whole
 
 MOST_LINE_CHARS = 8 * 1024 * 1024
 """Characters of a ticket, or of a line: a file without line breaks is refused before it fills the memory.
@@ -286,5 +287,4 @@ def as_text(value: Any) -> str:
     """A value as text: null is empty, other types are written as JSON; half characters are replaced."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return whole(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

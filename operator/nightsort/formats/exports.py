@@ -12,7 +12,7 @@ from nightsort.domain.mail_history import without_history
 from nightsort.domain.markup import MOST_HTML_CHARS, is_html, plain_text
 from nightsort.formats.columns import Columns
 from nightsort.formats.table import Role, Row, Table, ragged, rows
-from nightsort.formats.ticket_list import DIGEST_BYTES, flaw, id_digest, shown
+from nightsort.formats.ticket_list import IdDigests, flaw, id_digest, shown
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, counted
 
 BETWEEN = "\n\n"
@@ -107,11 +107,11 @@ class Seen:
 
 
 class Count:
-    """What a pass over a file's records has seen; ids take 16 bytes each."""
+    """What a pass over a file's records has seen."""
 
     def __init__(self, columns: Columns) -> None:
         self.roles = {role: Seen() for role in Role}
-        self.digests = bytearray()
+        self.ids = IdDigests()
         self.bad_ids, self.bad_id = Seen(), ""
         self.tickets = self.without_text = self.html = 0
         self._columns = columns
@@ -133,7 +133,7 @@ class Count:
             self.bad_id = self.bad_id or wrong
             self.bad_ids.add(number)
         else:
-            self.digests += id_digest(ticket_id)
+            self.ids.add(ticket_id)
 
 
 def survey(table: Table, columns: Columns, reading: Reading = AS_TEXT) -> Survey:
@@ -152,7 +152,7 @@ def survey(table: Table, columns: Columns, reading: Reading = AS_TEXT) -> Survey
         raise UnusableFile(table.path, ONLY_A_HEADER)
     if count.bad_ids.total:
         raise bad(table, columns, count.bad_ids, count.bad_id)
-    refuse_doubles(table, columns, bytes(count.digests))
+    refuse_doubles(table, columns, set(count.ids.repeated()))
     return Survey(count.tickets, count.without_text, count.html, tuple(notes_of(table, count, reading)))
 
 
@@ -161,9 +161,8 @@ def bad(table: Table, columns: Columns, seen: Seen, wrong: str) -> UnusableFile:
     return UnusableFile(table.path, f"{wrong}: give each ticket one, or name another column with --id", place)
 
 
-def refuse_doubles(table: Table, columns: Columns, digests: bytes) -> None:
+def refuse_doubles(table: Table, columns: Columns, doubled: set[bytes]) -> None:
     """Counts the tickets whose id an earlier one has, and shows the first of them with both places."""
-    doubled = repeated(digests)
     if not doubled or columns.id is None:
         return
     first: dict[bytes, int] = {}
@@ -187,20 +186,6 @@ def refuse_doubles(table: Table, columns: Columns, digests: bytes) -> None:
         f"{', '.join(shown_first)}{more}; leave one of each, or name another column with --id",
         f"column {columns.header[columns.id]!r}",
     )
-
-
-def repeated(digests: bytes) -> set[bytes]:
-    """Those that occur more than once: a bucket at a time, so that memory stays a fraction of a set of all."""
-    buckets: list[bytearray] = [bytearray() for _ in range(256)]
-    for start in range(0, len(digests), DIGEST_BYTES):
-        buckets[digests[start]] += digests[start : start + DIGEST_BYTES]
-    found: set[bytes] = set()
-    for bucket in buckets:
-        seen: set[bytes] = set()
-        for start in range(0, len(bucket), DIGEST_BYTES):
-            digest = bytes(bucket[start : start + DIGEST_BYTES])
-            (found if digest in seen else seen).add(digest)
-    return found
 
 
 def notes_of(table: Table, count: Count, reading: Reading) -> Iterator[str]:

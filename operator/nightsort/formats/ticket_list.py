@@ -109,16 +109,15 @@ class IdDigests:
         digest = id_digest(ticket_id)
         self._heaps[digest[0]] += digest
 
-    def repeated(self) -> bytes | None:
-        """The digest of an id that was added more than once, if there is one."""
+    def repeated(self) -> Iterator[bytes]:
+        """The digests of ids that were added before, once for each time that they were added again."""
         for heap in self._heaps:
             seen: set[bytes] = set()
             for start in range(0, len(heap), DIGEST_BYTES):
                 digest = bytes(heap[start : start + DIGEST_BYTES])
                 if digest in seen:
-                    return digest
+                    yield digest
                 seen.add(digest)
-        return None
 
 
 def id_digest(ticket_id: str) -> bytes:

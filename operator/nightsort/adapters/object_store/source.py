@@ -121,7 +121,7 @@ class ObjectTickets:
                 )
         if count:
             self._check_fields(known)
-        repeated = digests.repeated()
+        repeated = next(digests.repeated(), None)
         if repeated is not None:
             raise self._twice(repeated)
         return count

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -114,19 +114,34 @@ def test_of_files_that_are_written_together_all_are_there_or_none(tmp_path: Path
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 3
 
 
-@pytest.mark.parametrize("name", [".nightsort-0000000000000000.part", "tickets.json.part", "lock"])
+@pytest.mark.parametrize("write", [write_whole, lambda path, content: write_new({path: content})])
 def test_no_file_elsewhere_is_written_to_through_a_link(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, bytes], None]
 ) -> None:
+    """Whoever has guessed the name of the part has laid a link there."""
     monkeypatch.setattr(secrets, "token_hex", lambda size: "00" * size)
-    (state := tmp_path / "state").mkdir()
     (victim := tmp_path / "victim").write_text("mine")
-    (state / name).symlink_to(victim)
+    (tmp_path / files.PART.format("00" * 8)).symlink_to(victim)
 
-    with contextlib.suppress(Stalled), files.kept_by_one(state):
-        write_whole(state / "tickets.json", NEW)
+    with pytest.raises((Stalled, FileExistsError)):
+        write(tmp_path / "tickets.json", NEW)
 
     assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_lock_elsewhere_is_taken_or_made_through_a_link(tmp_path: Path, there: bool) -> None:
+    victim = tmp_path / "victim"
+    if there:
+        victim.write_text("mine")
+    (state := tmp_path / "state").mkdir()
+    (state / files.LOCK).symlink_to(victim)
+
+    with pytest.raises(Stalled, match="cannot keep a record"), files.kept_by_one(state):
+        pass
+
+    assert victim.exists() == there
+    assert not there or victim.read_text() == "mine"
 
 
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:

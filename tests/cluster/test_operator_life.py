@@ -123,7 +123,7 @@ class Crowd:
     """Many resources whose batches are running, as an operator finds them that starts anew."""
 
     def __init__(self, plane: ControlPlane, namespace: str, api: SimulatedApi) -> None:
-        self._plane, self._namespace, self._api = plane, namespace, api
+        self._plane, self._api = plane, api
         self._path = f"/apis/nightsort.dev/v1alpha1/namespaces/{namespace}/classificationbatches"
 
     def create(self, count: int) -> None:

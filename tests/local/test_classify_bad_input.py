@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from tests.local.office import Office
@@ -127,13 +124,3 @@ def test_a_key_that_is_refused_is_told(office: Office) -> None:
     assert outcome.code == 2
     assert "401" in outcome.err
     assert office.bill()["created"] == 0
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(office: Office) -> None:
-    Path(office.write(1)).chmod(0)
-
-    outcome = office.classify("--yes")
-
-    assert outcome.code == 2
-    assert "no permission to read it" in outcome.err

@@ -239,6 +239,7 @@ def test_a_file_that_grows_is_asked_about_what_is_new_wherever_the_process_ends(
     life.write(grown)
     life.until_the_end()
     ends = script.passed
+    assert ends - begins > 10
     for number in range(begins + 1, ends + 1):
         life, _ = lived(tmp_path / str(number), Script(number, fault))
         life.write(grown)

@@ -105,7 +105,6 @@ class Shelf:
         self.rows: defaultdict[str, list[Row]] = defaultdict(list)
         self.drops: frozenset[str] = frozenset()
         self.dropped: dict[str, Row] = {}
-        self.summary: Summary | None = None
         self.labeled_at: dict[str, float] = {}
 
     async def check(self, rehearsal: Rehearsal) -> None:
@@ -129,7 +128,6 @@ class Shelf:
             self.rows[row.id] = [row]
 
     async def finish(self, summary: Summary) -> Stored:
-        self.summary = summary
         return Stored({"table": "shelf"})
 
 

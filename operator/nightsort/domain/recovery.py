@@ -62,29 +62,32 @@ def has_settled(before: Status, after: Status) -> bool:
 
 def missing(status: Status, before: Status) -> list[BatchRecord]:
     """Batches of an earlier status that have no place in this one. A released one may vanish."""
+    there = by_place(status)
     return [
         record
         for record in before.batches
-        if record.tag and record.state.may_be_bought and find(status, record.shard, record.attempt) is None
+        if record.tag and record.state.may_be_bought and (record.shard, record.attempt) not in there
     ]
 
 
 def is_behind(status: Status, before: Status) -> bool:
     """Whether a status may be older than one that was seen: a batch is missing, or has another tag."""
+    there = by_place(status)
     retagged = any(
-        record.state.may_be_bought and there.tag != record.tag
+        record.state.may_be_bought and now.tag != record.tag
         for record in before.batches
-        if (there := find(status, record.shard, record.attempt)) is not None
+        if (now := there.get((record.shard, record.attempt))) is not None
     )
     return retagged or bool(missing(status, before))
 
 
 def lost(status: Status, kept: Status) -> list[BatchRecord]:
     """Batches that only the copy has: the status lacks them, or has an earlier intent's tag for them."""
+    there = by_place(status)
     overtaken = [
         record
         for record in kept.batches
-        if (there := find(status, record.shard, record.attempt)) is not None and is_later(record, there)
+        if (now := there.get((record.shard, record.attempt))) is not None and is_later(record, now)
     ]
     return missing(status, kept) + overtaken
 

@@ -162,7 +162,7 @@ class Life:
         order = Order(
             self.file, ("billing,technical,other",), model=MODEL, yes=True, state=self.folder / "state", **wishes
         )
-        table = opened(order.file, order.named, order.options, order.reading)
+        table = opened(order.file, order.tickets)
         asked = wanted(order, table.template)
         with states.opened(order.state_file, "a test") as state, asyncio.Runner() as runner:
             Classification(order, table, asked, state, FakeEngine(self, runner, order, state)).run()

@@ -35,12 +35,12 @@ from nightsort.api.status import (
     StoredResults,
     TicketCounts,
 )
-from nightsort.cli.cluster.exported import Export
 from nightsort.cli.cluster.retry_plan import FORMS, RetryPlan, again, leaves_out_labeled, next_name, spec_again
 from nightsort.cli.cluster.tickets import Wishes
 from nightsort.cli.commands.create import order_of
 from nightsort.cli.commands.results import Printer, elsewhere
 from nightsort.cli.duration import seconds_of
+from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest
 from nightsort.cli.output.json_on_terminals import as_json
 from nightsort.domain.answer import Row, Verdict
@@ -146,8 +146,8 @@ def test_what_can_be_printed_is_left_as_it_is() -> None:
 
 
 def bundle(path: Path, wishes: Wishes = WISHES, **more: Any) -> Any:
-    given = {"template": None, "namespace": None, "fallback": None, **more}
-    return order_of(path, wishes, given["template"], NOW, given["namespace"], given["fallback"], given.get("export"))
+    given = {"template": None, "namespace": None, "fallback": None, "tickets": TicketOptions(), **more}
+    return order_of(path, wishes, given["template"], NOW, given["namespace"], given["fallback"], given["tickets"])
 
 
 def test_a_file_of_tickets_gives_a_resource_and_its_config_map(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_an_export_of_a_help_desk_becomes_json_lines_with_all_its_columns(name: 
 def test_a_file_is_what_a_person_says_whatever_its_name_is(tmp_path: Path) -> None:
     (tmp_path / "export.dat").write_text("id\tbody\ttags\n1\ta\n")
 
-    made = bundle(tmp_path / "export.dat", export=Export(format="tsv", fill_short_rows=True))
+    made = bundle(tmp_path / "export.dat", tickets=TicketOptions(format="tsv", fill_short_rows=True))
 
     assert json.loads(made.tickets.data["tickets.jsonl"])["body"] == "a"
 
@@ -216,7 +216,7 @@ def test_a_file_is_what_a_person_says_whatever_its_name_is(tmp_path: Path) -> No
 def test_the_columns_that_a_person_names_are_taken(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,ref,body,notes\n1,x,a,b\n")
 
-    made = bundle(tmp_path / "a.csv", export=Export(id="ref", text=("notes", "body")))
+    made = bundle(tmp_path / "a.csv", tickets=TicketOptions(id="ref", text=("notes", "body")))
 
     ticket = json.loads(made.tickets.data["tickets.jsonl"])
     assert (ticket["id"], ticket["body"], ticket["notes"]) == ("x", "b\n\na", "b")

@@ -120,6 +120,11 @@ def refuse_bad_name(place: str, field: str, value: object) -> None:
         raise InvalidManifest(f"{place} may have small letters, digits, - and . only, and at most 200 characters")
 
 
+def category_names(given: Iterable[str]) -> list[str]:
+    """The values of --categories: names with commas in between."""
+    return [name.strip() for names in given for name in names.split(",") if name.strip()]
+
+
 def name_of_file(path: Path) -> str:
     """What a resource for the tickets of a file is called; empty where nothing of the file's name can be taken."""
     stem = Path(path.name.removesuffix(".gz").removesuffix(".zst")).stem

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from nightsort.cli.classification.ending import NOT_ASKED
-from nightsort.cli.classification.order import STATE_FILE, InvalidOrder, Named
+from nightsort.cli.classification.order import STATE_FILE, InvalidOrder
 from nightsort.cli.classification.reading import opened
 from nightsort.cli.classification.reporting import refuse_strange, report_of, spec_of, write
 from nightsort.cli.classification.screen import screen
+from nightsort.cli.flags import TicketOptions
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 from nightsort.domain.errors import Interruption
 from nightsort.domain.printable import printable
 from nightsort.domain.report import plural
-from nightsort.formats.exports import Reading
 from nightsort.formats.kinds import unpacked_name
-from nightsort.formats.table import Options
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
 
@@ -31,9 +30,7 @@ class ReportOrder:
     output: Path | None
     with_text: bool
     state: Path
-    named: Named
-    options: Options
-    reading: Reading
+    tickets: TicketOptions
 
     @property
     def state_file(self) -> Path:
@@ -63,7 +60,7 @@ def written(order: ReportOrder, state: wiring.State) -> str:
     page = order.output or page_path(file)
     refuse_strange(page)
     spec = spec_of(settings, order.state_file)
-    table = opened(file, order.named, order.options, order.reading)
+    table = opened(file, order.tickets)
     wiring.settle(state)
     wiring.Census(state, asked.settings, asked.file, simulated=asked.simulated).take(table.present(spec))
     report = report_of(state, asked, spec, file, with_text=order.with_text)

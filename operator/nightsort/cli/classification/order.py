@@ -15,10 +15,9 @@ from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
-from nightsort.cli.manifests import InvalidManifest, text_of
+from nightsort.cli.flags import STATE, TicketOptions
+from nightsort.cli.manifests import InvalidManifest, category_names, text_of
 from nightsort.cli.yaml_documents import load, place_of, problem_of
-from nightsort.formats.exports import Reading
-from nightsort.formats.table import Options
 
 CATEGORIES_FILE = "categories.yaml"
 STATE_FILE = "classify.sqlite"
@@ -27,16 +26,6 @@ KNOWN = ("categories", "instructions", "unknownLabel")
 
 class InvalidOrder(ValueError):
     """The input cannot be used; the message says where and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The columns that a person has named."""
-
-    id: str | None = None
-    subject: str | None = None
-    body: str | None = None
-    text: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +46,9 @@ class Order:
     report: Path | None = None
     timeout: float | None = None
     simulated: float | None = None
-    state: Path = Path(".nightsort")
+    state: Path = STATE
     api_url: str | None = None
-    named: Named = field(default_factory=Named)
-    options: Options = field(default_factory=Options)
-    reading: Reading = field(default_factory=Reading)
+    tickets: TicketOptions = field(default_factory=TicketOptions)
 
     @property
     def state_file(self) -> Path:
@@ -112,8 +99,7 @@ def wanted(order: Order, template: str) -> Wanted:
 def categories_of(order: Order) -> tuple[Mapping[str, Any], str, str]:
     """The categories and the other fields of a file, and a name for their source: in messages, and in the sentence."""
     if order.categories:
-        names = [name.strip() for given in order.categories for name in given.split(",") if name.strip()]
-        return {"categories": [{"name": name} for name in names]}, "--categories", ""
+        return {"categories": [{"name": name} for name in category_names(order.categories)]}, "--categories", ""
     beside = order.file.with_name(CATEGORIES_FILE)
     path = order.categories_file or (beside if beside.is_file() else None)
     if path is not None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from nightsort.api.spec import Spec
-from nightsort.cli.classification.order import InvalidOrder, Named
+from nightsort.cli.classification.order import InvalidOrder
+from nightsort.cli.flags import TicketOptions
 from nightsort.domain.dependence import digest_of_text
 from nightsort.domain.prompt import placeholders
 from nightsort.domain.report import plural
@@ -20,7 +21,7 @@ from nightsort.formats.exports import Reading, Survey, survey, tickets_of
 from nightsort.formats.kinds import Kind, kind_of_name
 from nightsort.formats.labeled import cannot_write, refuse_target, write_labeled
 from nightsort.formats.opening import open_table
-from nightsort.formats.table import Options, Table
+from nightsort.formats.table import Table
 from nightsort.formats.unusable import UnusableFile
 from nightsort.wiring.classify import Present
 
@@ -104,15 +105,17 @@ class InOrder:
         return found[1] if found is not None and found[0] == ticket_id else None
 
 
-def opened(path: Path, named: Named, options: Options, reading: Reading) -> TicketFile:
+def opened(path: Path, options: TicketOptions) -> TicketFile:
     """Reads a file to its end and reports its faults, before any other step.
 
     Raises:
         UnusableFile: with the place. InvalidOrder: its columns are not known.
     """
-    table = open_table(path, options)
+    table, reading = open_table(path, options.options), options.reading
     try:
-        columns = find_columns(table.header, id=named.id, subject=named.subject, body=named.body, text=named.text)
+        columns = find_columns(
+            table.header, id=options.id, subject=options.subject, body=options.body, text=options.text
+        )
     except UnknownColumns as unknown:
         raise InvalidOrder(f"{path}: {unknown}") from None
     return TicketFile(table, columns, reading, survey(table, columns, reading))

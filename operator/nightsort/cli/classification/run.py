@@ -43,7 +43,7 @@ def carry_out(order: Order) -> None:
     threading.Thread(target=wiring.import_client, daemon=True).start()  # it takes 2 s, and reading needs no SDK
     settings = settings_of(anthropic_base_url=ITS_OWN if order.is_simulated else order.api_url)
     try:
-        table = opened(order.file, order.named, order.options, order.reading)
+        table = opened(order.file, order.tickets)
         asked = wanted(order, table.template)
         with (
             wiring.opened(order.state_file, f"nightsort classify {order.file}") as state,

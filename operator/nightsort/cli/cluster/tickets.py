@@ -9,9 +9,10 @@ from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
-from nightsort.cli.cluster.exported import Export, is_export, json_lines_of
+from nightsort.cli.cluster.exported import is_export, json_lines_of
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
-from nightsort.cli.manifests import InvalidManifest, name_of_file, refuse_bad_name, text_of
+from nightsort.cli.flags import TicketOptions
+from nightsort.cli.manifests import InvalidManifest, category_names, name_of_file, refuse_bad_name, text_of
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import placeholders
@@ -19,7 +20,6 @@ from nightsort.wiring.cluster import tickets_of
 
 MOST_BYTES = 1024 * 1024
 """Bytes that the data of a ConfigMap may have."""
-AS_FOUND = Export()
 ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".json": "json"}
 
 
@@ -63,8 +63,7 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
         "model": wishes.model,
         "source": {"configMap": {"name": "tickets", "key": "tickets.csv"}},
     }
-    names = [name.strip() for given in wishes.categories for name in given.split(",") if name.strip()]
-    if names:
+    if names := category_names(wishes.categories):
         spec["categories"] = [{"name": name} for name in names]
     if wishes.template is not None:
         spec["prompt"] = {"template": wishes.template}
@@ -73,7 +72,7 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name_of_file(path)}, "spec": spec}
 
 
-def with_tickets(manifest: dict[str, Any], path: Path, export: Export = AS_FOUND) -> ManifestBundle:
+def with_tickets(manifest: dict[str, Any], path: Path, options: TicketOptions) -> ManifestBundle:
     """The bundle of a named manifest and its file.
 
     A file that the operator can read stays unchanged; any other export becomes JSON lines.
@@ -83,7 +82,7 @@ def with_tickets(manifest: dict[str, Any], path: Path, export: Export = AS_FOUND
     """
     refuse_bad_name("--name", "name", manifest["metadata"]["name"])
     name = f"{manifest['metadata']['name']}-tickets"
-    suffix, text = content_of(manifest, path, export)
+    suffix, text = content_of(manifest, path, options)
     if len(text.encode()) > MOST_BYTES:
         raise InvalidManifest(
             f"{path} has more bytes of tickets than the {MOST_BYTES:,} that a ConfigMap holds: put the tickets into "
@@ -94,20 +93,20 @@ def with_tickets(manifest: dict[str, Any], path: Path, export: Export = AS_FOUND
     return ManifestBundle(manifest, ConfigMap(name, {f"tickets{suffix}": text}))
 
 
-def content_of(manifest: dict[str, Any], path: Path, export: Export) -> tuple[str, str]:
+def content_of(manifest: dict[str, Any], path: Path, options: TicketOptions) -> tuple[str, str]:
     """The file ending that makes the operator read the tickets, and their text.
 
     Raises:
         InvalidManifest: no way of reading works.
     """
-    if path.suffix in ENDINGS and not export.given:
+    if path.suffix in ENDINGS and not options.words:
         try:
             text = text_of(path)
             refuse_unusable(manifest, path, text, ENDINGS[path.suffix])
             return path.suffix, text
         except InvalidManifest:
             pass  # it may be an export: that reader accepts more forms, and gives better messages
-    return ".jsonl", json_lines_of(path, export, MOST_BYTES)
+    return ".jsonl", json_lines_of(path, options, MOST_BYTES)
 
 
 def refuse_unusable(manifest: dict[str, Any], path: Path, text: str, kind: Format) -> None:

@@ -9,10 +9,28 @@ from typing import Annotated
 import typer
 
 from nightsort.cli.duration import seconds_of
+from nightsort.cli.flags import (
+    MODEL,
+    STATE,
+    ApiUrl,
+    BatchSeconds,
+    BodyColumn,
+    Delimiter,
+    Encoding,
+    FileFormat,
+    FillShortRows,
+    IdColumn,
+    Model,
+    Sheet,
+    Simulate,
+    StateFolder,
+    StripQuotes,
+    SubjectColumn,
+    TextColumns,
+    TicketOptions,
+    refuse_two_apis,
+)
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
-
-MODEL = "claude-haiku-5-5"
-
 
 TicketFile = Annotated[Path, typer.Argument(help="A file of tickets, such as a help desk's export.")]
 Categories = Annotated[
@@ -26,24 +44,9 @@ CategoriesFile = Annotated[
         "beside the file, if it is there.",
     ),
 ]
-Model = Annotated[str, typer.Option(help="The model that reads the tickets.")]
 Instructions = Annotated[
     str | None,
     typer.Option(help="What else the model is told, such as 'A password problem is account'."),
-]
-IdColumn = Annotated[str | None, typer.Option(help="The column of ids; by default what its name tells.")]
-SubjectColumn = Annotated[str | None, typer.Option(help="The column of subjects.")]
-BodyColumn = Annotated[str | None, typer.Option(help="The column of texts.")]
-TextColumns = Annotated[
-    list[str] | None, typer.Option(help="A column that is part of the text, in the place of --body; repeatable.")
-]
-StripQuotes = Annotated[bool, typer.Option("--strip-quotes", help="Leave out the mails that a text quotes.")]
-Encoding = Annotated[str | None, typer.Option(help="How the file is encoded, such as windows-1252.")]
-Delimiter = Annotated[str | None, typer.Option(help="What separates columns, such as ';' or tab.")]
-Sheet = Annotated[str | None, typer.Option(help="The sheet of a spreadsheet.")]
-FileFormat = Annotated[str | None, typer.Option(help="csv, tsv, jsonl, json, xlsx or parquet, whatever the name says.")]
-FillShortRows = Annotated[
-    bool, typer.Option("--fill-short-rows", help="Take cells that are missing at the end of a row for empty ones.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")]
 MaxCost = Annotated[
@@ -66,10 +69,6 @@ Timeout = Annotated[
     float | None,
     typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
 ]
-Simulate = Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")]
-BatchSeconds = Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)]
-StateFolder = Annotated[Path, typer.Option(help="The directory in which nightsort remembers what was bought.")]
-ApiUrl = Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -102,7 +101,7 @@ def classify(
     timeout: Timeout = None,
     simulate: Simulate = False,
     seconds: BatchSeconds = 2.0,
-    state: StateFolder = Path(".nightsort"),
+    state: StateFolder = STATE,
     api_url: ApiUrl = None,
 ) -> None:
     """Label the tickets of a file.
@@ -113,16 +112,16 @@ def classify(
 
     Exit codes: 0 done, 1 not complete or not bought, 2 bad input, 124 timed out, 130 interrupted.
     """
-    if simulate and api_url:
-        fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
+    refuse_two_apis(simulate=simulate, api_url=api_url)
     if categories and categories_file:
         fail("--categories and --categories-file both say what the categories are: give one of them", BAD_INPUT)
     gc.disable()  # until the imports are over: scanning their objects takes half a second of three
-    from nightsort.cli.classification.order import Named, Order
+    from nightsort.cli.classification.order import Order
     from nightsort.cli.classification.run import carry_out
-    from nightsort.formats.exports import Reading
-    from nightsort.formats.table import Options
 
+    tickets = TicketOptions(
+        id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
+    )
     carry_out(
         Order(
             file=file,
@@ -141,8 +140,6 @@ def classify(
             simulated=seconds if simulate else None,
             state=state,
             api_url=api_url,
-            named=Named(id=id, subject=subject, body=body, text=tuple(text or ())),
-            options=Options(format, delimiter, encoding, sheet, fill_short_rows),
-            reading=Reading(strip_quotes=strip_quotes),
+            tickets=tickets,
         )
     )

@@ -14,12 +14,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, announce
+from nightsort.cli.flags import (
+    BodyColumn,
+    Delimiter,
+    Encoding,
+    FileFormat,
+    FillShortRows,
+    IdColumn,
+    Sheet,
+    SubjectColumn,
+    TextColumns,
+    TicketOptions,
+)
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nightsort.cli.cluster.exported import Export
     from nightsort.cli.cluster.manifest_bundle import ManifestBundle
     from nightsort.cli.cluster.tickets import Wishes
     from nightsort.wiring.cluster import Cluster
@@ -53,19 +64,6 @@ Categories = Annotated[
 ]
 Template = Annotated[str | None, typer.Option(help="For tickets: prompt.template, such as '$body'.")]
 MaxCost = Annotated[str | None, typer.Option(help="For tickets: maxCostUSD, such as 5.00.")]
-IdColumn = Annotated[str | None, typer.Option(help="For tickets: the column of ids; by default what its name tells.")]
-SubjectColumn = Annotated[str | None, typer.Option(help="For tickets: the column of subjects, likewise.")]
-BodyColumn = Annotated[str | None, typer.Option(help="For tickets: the column of their text, likewise.")]
-TextColumns = Annotated[
-    list[str] | None, typer.Option(help="For tickets: a column that is part of the text; repeatable.")
-]
-Delimiter = Annotated[str | None, typer.Option(help="For tickets: what separates columns; found by itself.")]
-Encoding = Annotated[str | None, typer.Option(help="For tickets: such as cp1252, where it would be a guess.")]
-FileFormat = Annotated[str | None, typer.Option(help="For tickets: csv, xlsx …, whatever the name says.")]
-FillShortRows = Annotated[
-    bool, typer.Option("--fill-short-rows", help="For tickets: take missing cells at a row's end for empty ones.")
-]
-Sheet = Annotated[str | None, typer.Option(help="For tickets: the sheet of a spreadsheet that has several.")]
 JobName = Annotated[
     str, typer.Option(envvar="NIGHTSORT_JOB_NAME", help="The CronJob's Job, whose name tells the scheduled time.")
 ]
@@ -108,21 +106,21 @@ def create(
 ) -> None:
     """Create a run from a manifest or from tickets.
 
-    A file of tickets is put into a ConfigMap that belongs to the resource; it may have 1 MiB. If a resource of that
+    A file of tickets is put into a ConfigMap that belongs to the resource; it may have 1 MiB. The flags about columns,
+    separators, encodings and sheets are for such files. If a resource of that
     name is there already, nothing happens, and that is a success.
 
     With --dry-run=client -o yaml it prints what it would make, to be kept in Git.
     """
-    from nightsort.cli.cluster.exported import Export
     from nightsort.cli.cluster.tickets import Wishes
 
     wishes = Wishes(model, tuple(categories or ()), template, max_cost)
-    export = Export(id, subject, body, tuple(text or ()), delimiter, encoding, sheet, format, fill_short_rows)
+    tickets = TicketOptions(id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows)
     moment = scheduled_or_stop(job_name, time_zone)
     options = ClusterOptions(namespace, context, kubeconfig)
 
     def bundle_in(fallback: str | None) -> ManifestBundle:
-        return order_of(source, wishes, name_template, moment, namespace, fallback, export)
+        return order_of(source, wishes, name_template, moment, namespace, fallback, tickets)
 
     if dry_run == "client":
         order, created = bundle_or_fail(bundle_in), True
@@ -172,7 +170,7 @@ def order_of(
     moment: datetime,
     namespace: str | None,
     fallback: str | None,
-    export: Export | None = None,
+    tickets: TicketOptions,
 ) -> ManifestBundle:
     """The bundle from a file. The namespace is the flag's, else the manifest's, else `fallback`, else left open.
 
@@ -180,14 +178,14 @@ def order_of(
         InvalidManifest: this file does not allow it.
     """
     from nightsort.cli.cluster.manifest_bundle import ManifestBundle
-    from nightsort.cli.cluster.tickets import AS_FOUND, is_tickets, manifest_of, with_tickets
+    from nightsort.cli.cluster.tickets import is_tickets, manifest_of, with_tickets
     from nightsort.cli.manifests import InvalidManifest
 
-    if is_tickets(path) or (export is not None and export.format is not None):
+    if is_tickets(path) or tickets.format is not None:
         made = with_name(manifest_of(path, wishes), template, moment, namespace or fallback)
-        order = with_tickets(made, path, export or AS_FOUND)
+        order = with_tickets(made, path, tickets)
     else:
-        if given := [*wishes.given, *(export.given if export else ())]:
+        if given := [*wishes.given, *tickets.words]:
             raise InvalidManifest(f"{given[0]} is for files of tickets: {path} is a manifest, which says it")
         written = read_one(path)
         own = (written.get("metadata") or {}).get("namespace")

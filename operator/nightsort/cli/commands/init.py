@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.commands.classify import (
+from nightsort.cli.flags import (
     MODEL,
     BodyColumn,
     Delimiter,
@@ -20,6 +20,7 @@ from nightsort.cli.commands.classify import (
     Sheet,
     SubjectColumn,
     TextColumns,
+    TicketOptions,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
@@ -70,23 +71,10 @@ def init(
 
     Exit codes: 0 written, 2 bad input, or a file is there already and nothing is written.
     """
-    from nightsort.cli.classification.order import Named
     from nightsort.cli.skeletons.given import Asked
-    from nightsort.formats.table import Options
 
-    columns = {"--id": id, "--subject": subject, "--body": body}
-    reading = {"--encoding": encoding, "--delimiter": delimiter, "--sheet": sheet, "--format": format}
-    flags = [word for flag, value in (columns | reading).items() if value for word in (flag, value)]
-    flags += [word for column in text or () for word in ("--text", column)]
-    flags += ["--fill-short-rows"] if fill_short_rows else []
-    asked = Asked(
-        file=file,
-        categories=tuple(categories or ()),
-        model=model,
-        named=Named(id=id, subject=subject, body=body, text=tuple(text or ())),
-        options=Options(format, delimiter, encoding, sheet, fill_short_rows),
-        flags=tuple(flags),
-    )
+    tickets = TicketOptions(id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows)
+    asked = Asked(file, tuple(categories or ()), model, tickets)
     write(asked, output or file.parent / CATEGORIES_FILE, kubernetes)
 
 

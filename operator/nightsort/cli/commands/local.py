@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightsort.cli.configuration import ITS_OWN, settings_of
+from nightsort.cli.flags import STATE, ApiUrl, BatchSeconds, Simulate, refuse_two_apis
 from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ def add_to(app: typer.Typer) -> None:
 
 def local(
     file: Annotated[Path, typer.Argument(help="A manifest file with a ClassificationBatch and what it refers to.")],
-    simulate: Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")] = False,
-    seconds: Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)] = 2.0,
+    simulate: Simulate = False,
+    seconds: BatchSeconds = 2.0,
     state: Annotated[
         Path, typer.Option(help="Where the record of the run and ConfigMap results are kept; a second run resumes.")
-    ] = Path(".nightsort"),
-    api_url: Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")] = None,
+    ] = STATE,
+    api_url: ApiUrl = None,
 ) -> None:
     """Run a manifest file without a cluster.
 
@@ -42,8 +43,7 @@ def local(
     Exit codes: 0 all resources are Complete, 1 one has failed or waits for what is missing, 2 bad input,
     130 interrupted.
     """
-    if simulate and api_url:
-        fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)
+    refuse_two_apis(simulate=simulate, api_url=api_url)
     manifests = manifests_of(file)
     settings = settings_of(anthropic_base_url=ITS_OWN if simulate else api_url)
     job = Job(manifests, settings, state / SIMULATED if simulate else state, seconds if simulate else None)

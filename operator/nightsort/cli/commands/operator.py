@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightsort.cli.configuration import settings_of
+from nightsort.cli.flags import ApiUrl
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def add_to(app: typer.Typer, start: Callable[[Settings], None]) -> None:
         namespace: Annotated[
             list[str] | None, typer.Option("--namespace", "-n", help="Watch only this namespace; repeat for more.")
         ] = None,
-        api_url: Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")] = None,
+        api_url: ApiUrl = None,
         liveness_port: Annotated[int | None, typer.Option(help="Port of the liveness endpoint /healthz.")] = None,
         lease: Annotated[str | None, typer.Option(help="NAMESPACE/NAME of the Lease for several replicas.")] = None,
     ) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nightsort.cli.commands.classify import (
+from nightsort.cli.flags import (
+    STATE,
     BodyColumn,
     Delimiter,
     Encoding,
@@ -19,6 +20,7 @@ from nightsort.cli.commands.classify import (
     StripQuotes,
     SubjectColumn,
     TextColumns,
+    TicketOptions,
 )
 
 ClassifiedFile = Annotated[
@@ -36,7 +38,7 @@ def report(
     file: ClassifiedFile = None,
     output: Page = None,
     with_text: WithText = False,
-    state: StateFolder = Path(".nightsort"),
+    state: StateFolder = STATE,
     id: IdColumn = None,
     subject: SubjectColumn = None,
     body: BodyColumn = None,
@@ -56,18 +58,8 @@ def report(
     Exit codes: 0 done, 2 bad input.
     """
     from nightsort.cli.classification.last_report import ReportOrder, carry_out
-    from nightsort.cli.classification.order import Named
-    from nightsort.formats.exports import Reading
-    from nightsort.formats.table import Options
 
-    carry_out(
-        ReportOrder(
-            file=file,
-            output=output,
-            with_text=with_text,
-            state=state,
-            named=Named(id=id, subject=subject, body=body, text=tuple(text or ())),
-            options=Options(format, delimiter, encoding, sheet, fill_short_rows),
-            reading=Reading(strip_quotes=strip_quotes),
-        )
+    tickets = TicketOptions(
+        id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
     )
+    carry_out(ReportOrder(file, output, with_text, state, tickets))

@@ -13,12 +13,18 @@ from nightsort.api.categories import DEFAULT_CATEGORIES, spelled
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
-from nightsort.cli.classification.order import CATEGORIES_FILE, InvalidOrder, Named, in_flags
+from nightsort.cli.classification.order import CATEGORIES_FILE, InvalidOrder, in_flags
 from nightsort.cli.classification.reading import opened
-from nightsort.cli.manifests import InvalidManifest, documents_of, name_of_file, refuse_bad_name, resource_of
+from nightsort.cli.flags import TicketOptions
+from nightsort.cli.manifests import (
+    InvalidManifest,
+    category_names,
+    documents_of,
+    name_of_file,
+    refuse_bad_name,
+    resource_of,
+)
 from nightsort.cli.skeletons.kubernetes import MOST_NAME, spec_for_tickets
-from nightsort.formats.exports import Reading
-from nightsort.formats.table import Options
 
 OTHER = "other"
 # kubectl's form. Within a ticket's text the quotes would have a backslash before them.
@@ -28,14 +34,12 @@ BEGINNING_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line's input; `flags` are those about reading tickets, as the user wrote them."""
+    """The command line's input."""
 
     file: Path
     categories: tuple[str, ...] = ()
     model: str = ""
-    named: Named = field(default_factory=Named)
-    options: Options = field(default_factory=Options)
-    flags: tuple[str, ...] = ()
+    tickets: TicketOptions = field(default_factory=TicketOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def given(asked: Asked) -> Given:
 def is_manifest(asked: Asked) -> bool:
     """Whether a file holds a ClassificationBatch rather than tickets, by its name, or, for JSON, by its beginning."""
     suffix = asked.file.suffix.lower()
-    if asked.options.format is not None or suffix != ".json":
+    if asked.tickets.format is not None or suffix != ".json":
         return suffix in (".yaml", ".yml")
     try:
         with asked.file.open("rb") as file:
@@ -73,7 +77,7 @@ def is_manifest(asked: Asked) -> bool:
 
 
 def of_tickets(asked: Asked) -> Given:
-    tickets = opened(asked.file, asked.named, asked.options, Reading())
+    tickets = opened(asked.file, asked.tickets)
     name = name_of_file(asked.file)[:MOST_NAME].rstrip("-.") or "tickets"
     spec = spec_for_tickets(name, asked.model, categories_of(asked.categories))
     manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
@@ -87,7 +91,7 @@ def of_tickets(asked: Asked) -> Given:
 def categories_of(names: Sequence[str]) -> dict[str, Any]:
     """The categories of these names, and the one for unknown answers: `other`, if it is one of them."""
     known = {category.name: category for category in DEFAULT_CATEGORIES}
-    wanted = [name.strip() for given in names for name in given.split(",") if name.strip()] if names else list(known)
+    wanted = category_names(names) if names else list(known)
     categories: list[dict[str, Any]] = []
     for name in wanted:
         description = known[name].description if name in known else ""
@@ -100,7 +104,7 @@ def categories_of(names: Sequence[str]) -> dict[str, Any]:
 
 def of_manifest(asked: Asked) -> Given:
     path = asked.file
-    if said := [*(("--categories",) if asked.categories else ()), *asked.flags]:
+    if said := [*(("--categories",) if asked.categories else ()), *asked.tickets.words]:
         raise InvalidOrder(f"{said[0]} is for files of tickets: {path} is a manifest, which says it")
     found = [(number, document) for number, document in documents_of(path) if document["kind"] == KIND]
     if len(found) != 1:
@@ -121,4 +125,4 @@ def next_command(asked: Asked, found: Given, categories: Path) -> str:
     file = "FILE" if found.is_manifest else str(asked.file)
     found_by_itself = not found.is_manifest and categories == asked.file.parent / CATEGORIES_FILE
     more = () if found_by_itself else ("--categories-file", str(categories))
-    return shlex.join(["nightsort", "classify", file, *asked.flags, *more, "--estimate"])
+    return shlex.join(["nightsort", "classify", file, *asked.tickets.words, *more, "--estimate"])

@@ -1,0 +1,89 @@
+"""Flags that several commands have, and the values of those about a file of tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+
+if TYPE_CHECKING:
+    from nightsort.formats.exports import Reading
+    from nightsort.formats.table import Options
+
+MODEL = "claude-haiku-5-5"
+STATE = Path(".nightsort")
+
+Model = Annotated[str, typer.Option(help="The model that reads the tickets.")]
+IdColumn = Annotated[str | None, typer.Option(help="The column of ids; by default what its name tells.")]
+SubjectColumn = Annotated[str | None, typer.Option(help="The column of subjects.")]
+BodyColumn = Annotated[str | None, typer.Option(help="The column of texts.")]
+TextColumns = Annotated[
+    list[str] | None, typer.Option(help="A column that is part of the text, in the place of --body; repeatable.")
+]
+StripQuotes = Annotated[bool, typer.Option("--strip-quotes", help="Leave out the mails that a text quotes.")]
+Encoding = Annotated[str | None, typer.Option(help="How the file is encoded, such as windows-1252.")]
+Delimiter = Annotated[str | None, typer.Option(help="What separates columns, such as ';' or tab.")]
+Sheet = Annotated[str | None, typer.Option(help="The sheet of a spreadsheet.")]
+FileFormat = Annotated[str | None, typer.Option(help="csv, tsv, jsonl, json, xlsx or parquet, whatever the name says.")]
+FillShortRows = Annotated[
+    bool, typer.Option("--fill-short-rows", help="Take cells that are missing at the end of a row for empty ones.")
+]
+StateFolder = Annotated[Path, typer.Option(help="The directory in which nightsort remembers what was bought.")]
+Simulate = Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")]
+BatchSeconds = Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)]
+ApiUrl = Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TicketOptions:
+    """The user's statements about a file of tickets that its columns and beginning do not show; see docs/files.md."""
+
+    id: str | None = None
+    subject: str | None = None
+    body: str | None = None
+    text: Sequence[str] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    format: str | None = None
+    fill_short_rows: bool = False
+    strip_quotes: bool = False
+
+    @property
+    def options(self) -> Options:
+        from nightsort.formats.table import Options
+
+        return Options(self.format, self.delimiter, self.encoding, self.sheet, self.fill_short_rows)
+
+    @property
+    def reading(self) -> Reading:
+        from nightsort.formats.exports import Reading
+
+        return Reading(strip_quotes=self.strip_quotes)
+
+    @property
+    def words(self) -> list[str]:
+        """The given flags and their values, as on the command line."""
+        values = {
+            "--id": self.id,
+            "--subject": self.subject,
+            "--body": self.body,
+            "--encoding": self.encoding,
+            "--delimiter": self.delimiter,
+            "--sheet": self.sheet,
+            "--format": self.format,
+        }
+        words = [word for flag, value in values.items() if value for word in (flag, value)]
+        words += [word for column in self.text for word in ("--text", column)]
+        switches = {"--fill-short-rows": self.fill_short_rows, "--strip-quotes": self.strip_quotes}
+        return words + [flag for flag, is_given in switches.items() if is_given]
+
+
+def refuse_two_apis(*, simulate: bool, api_url: str | None) -> None:
+    if simulate and api_url:
+        fail("--simulate starts an API of its own: give either that or --api-url", BAD_INPUT)

@@ -15,6 +15,7 @@ import pytest
 from nightsort.adapters.local import state as states
 from nightsort.adapters.local.census import Census, Counts, Present, ended, settle
 from nightsort.adapters.local.state import State, opened
+from nightsort.adapters.local.state_figures import outcome
 from nightsort.adapters.local.state_ledger import StateLedger
 from nightsort.adapters.local.state_rows import PUT, StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
@@ -167,7 +168,11 @@ async def test_labels_stand_in_the_order_of_the_file(state: State) -> None:
         ("3", "billing", "Labeled"),
         ("2", None, "Errored"),
     ]
-    assert set(census.outcome()) == {(None, None, 1), ("billing", "Labeled", 1), (None, "Errored", 1)}
+    assert set(outcome(state, census.asked)) == {
+        (None, None, False, 1),
+        ("billing", "Labeled", False, 1),
+        (None, "Errored", False, 1),
+    }
 
 
 # --- what former processes have left ----------------------------------------------------------------------------------

@@ -367,6 +367,21 @@ def test_whoever_waits_no_longer_is_told_how_to_come_back(patient_office: Office
     assert office.bill()["accepted"] == 3
 
 
+def test_a_retry_that_nobody_waits_for_has_its_tickets_under_way(patient_office: Office) -> None:
+    office = patient_office
+    office.write({"1": "billing", "2": "technical"})
+    office.api.ask("faults", [{"kind": "items", "outcome": "refusal", "match": "billing"}])
+    assert office.classify("--yes", "--timeout", "3s").code == 124
+    office.api.ask("end", {})
+    assert figures(office.classify().out) == {"technical": 1, "(none: failed)": 1, "total": 2}
+
+    outcome = office.classify("--yes", "--retry", "--timeout", "3s")
+
+    assert outcome.code == 124, outcome.told
+    assert figures(outcome.out) == {"technical": 1, "(under way)": 1, "total": 2}
+    assert "asks again about" not in outcome.out
+
+
 def test_a_second_process_is_told_who_works_and_buys_nothing(patient_office: Office) -> None:
     office = patient_office
     office.write(5)

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from nightsort.adapters.local.census import Census, Counts, Label, Present, ended, file_of, settle
+from nightsort.adapters.local.census import Asked, Census, Counts, Label, Present, ended, file_of, settle
 from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.adapters.local.events import LogEvents
 from nightsort.adapters.local.state import State, opened
 from nightsort.adapters.local.state_figures import (
-    Asked,
     first_of_each_category,
     last_asked,
     outcome,

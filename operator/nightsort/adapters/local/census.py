@@ -58,11 +58,6 @@ SELECT p.position, p.id, l.category, l.verdict, l.reason, l.model, l.batch_id, l
 FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings
 WHERE p.position > :done ORDER BY p.position LIMIT :most
 """
-OUTCOME = """
-SELECT l.category, l.verdict, count(*)
-FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings
-GROUP BY l.category, l.verdict
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +67,15 @@ class Present:
     id: str
     text: bytes
     fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a file, named by its absolute path; `settings` is the digest of the settings."""
+
+    file: str
+    settings: bytes
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +125,8 @@ class Census:
         self._state, self._settings, self._file, self._simulated = state, settings, file, simulated
 
     @property
-    def settings(self) -> bytes:
-        return self._settings
-
-    @property
-    def file(self) -> str:
-        return self._file
+    def asked(self) -> Asked:
+        return Asked(self._file, self._settings, self._simulated)
 
     def take(self, tickets: Iterable[Present], *, retry: bool = False, limit: int | None = None) -> Counts:
         """Reads the tickets once, in their order, and counts their states."""
@@ -176,10 +176,6 @@ class Census:
                     ticket_id, category, verdict, reason or "", model or "", batch_id, at, inputs or 0, outputs or 0
                 )
             done = chunk[-1][0]
-
-    def outcome(self) -> list[tuple[str | None, str | None, int]]:
-        """Category, verdict, and how many of the file's tickets have them."""
-        return self._state.rows(OUTCOME, {"settings": self._settings})
 
     def former_settings(self) -> Mapping[str, object] | None:
         """The other settings that were used last, if there were any."""

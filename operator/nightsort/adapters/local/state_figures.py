@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from nightsort.adapters.local.census import Asked
 from nightsort.adapters.local.state import State
 from nightsort.adapters.local.state_tickets import FIELDS
 from nightsort.domain.ticket import Ticket
@@ -34,15 +34,6 @@ SELECT o.category, p.position, p.id, p.fields FROM (
     {KNOWN} WHERE l.category IS NOT NULL
 ) o JOIN temp.present p ON p.position = o.position WHERE o.place <= :most ORDER BY p.position
 """  # noqa: S608 - constants of ours
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The last question about a file, named by its absolute path; `settings` is the digest of the settings."""
-
-    file: str
-    settings: bytes
-    simulated: bool
 
 
 def last_asked(state: State, file: str | None = None) -> tuple[Asked, Mapping[str, Any]] | None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nightsort.api.resource import Resource
+from nightsort.api.spec import Spec
 from nightsort.domain.answer import Figure, Verdict
 from nightsort.domain.breakdown import shares_of
 from nightsort.domain.cost import money
@@ -57,6 +58,17 @@ class Tally:
         """Tickets that have no category, by why."""
         found = {UNKNOWN: self.unknown, FAILED: self.failed, UNDER_WAY: self.under_way, NOT_ASKED: self.not_asked}
         return {why: count for why, count in found.items() if count}
+
+
+def tally_of(outcome: Iterable[tuple[str | None, str | None, bool, int]], spec: Spec) -> Tally:
+    """`outcome`: category, verdict, whether an answer is still to come, and how many tickets have these."""
+    tally = Tally({category.name: 0 for category in spec.categories})
+    for category, verdict, flying, count in outcome:
+        if flying:
+            tally.under_way += count
+        else:
+            tally.add(category, verdict, count)
+    return tally
 
 
 def table_of(tally: Tally, *, lines: bool) -> Table:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
-from nightsort.cli.classification.ending import NOT_ASKED, UNDER_WAY, Tally
+from nightsort.cli.classification.ending import NOT_ASKED, UNDER_WAY, Tally, tally_of
 from nightsort.cli.classification.order import InvalidOrder
 from nightsort.domain.answer import Verdict
 from nightsort.domain.prompt import TicketText
@@ -77,16 +77,13 @@ def report_of(state: wiring.State, asked: wiring.Asked, spec: Spec, file: Path, 
 
 def counted(state: wiring.State, asked: wiring.Asked, spec: Spec) -> tuple[Tally, dict[str, int]]:
     """The file's tickets counted in two ways: by category, and by verdict, those without any last."""
-    tally = Tally({category.name: 0 for category in spec.categories})
+    outcome = wiring.outcome(state, asked)
+    tally = tally_of(outcome, spec)
     verdicts: dict[str, int] = {}
-    for category, verdict, flying, count in wiring.outcome(state, asked):
-        if flying:
-            tally.under_way += count
-        else:
-            tally.add(category, verdict, count)
-            if verdict is not None:
-                name = BY_FALLBACK if category is not None and verdict == Verdict.UNKNOWN else verdict
-                verdicts[name] = verdicts.get(name, 0) + count
+    for category, verdict, flying, count in outcome:
+        if verdict is not None and not flying:
+            name = BY_FALLBACK if category is not None and verdict == Verdict.UNKNOWN else verdict
+            verdicts[name] = verdicts.get(name, 0) + count
     largest_first = dict(sorted(verdicts.items(), key=lambda one: -one[1]))
     open_ones = {UNDER_WAY: tally.under_way, NOT_ASKED: tally.not_asked}
     return tally, {**largest_first, **{name: count for name, count in open_ones.items() if count}}

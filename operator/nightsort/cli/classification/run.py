@@ -150,25 +150,19 @@ class Classification:
         return names
 
     def end(self, census: wiring.Census, counts: wiring.Counts, where: str, runs: Sequence[Resource]) -> None:
-        tally = ending.Tally({category.name: 0 for category in self.asked.spec.categories})
-        for category, verdict, count in census.outcome():
-            tally.add(category, verdict, count)
-        open_runs = [run for run in runs if not is_finished(run.status)]
-        if open_runs:
-            tally.under_way, tally.not_asked = tally.not_asked - counts.later, counts.later
+        tally = ending.tally_of(wiring.outcome(self.state, census.asked), self.asked.spec)
         ending.show(self.out, tally, runs)
         self.say(where)
         self.report(census)
         self.say(*next_steps(self.order, counts, tally))
-        if open_runs:
+        if not all(is_finished(run.status) for run in runs):
             fail(f"not complete: {come_back(self.order)}", NOT_COMPLETE if self.order.timeout is None else TIMED_OUT)
         if not all(is_true(run.status, COMPLETE) for run in runs):
             fail("not complete", NOT_COMPLETE)
 
     def report(self, census: wiring.Census) -> None:
         if self.order.report is not None:
-            asked = wiring.Asked(census.file, census.settings, self.order.is_simulated)
-            made = report_of(self.state, asked, self.asked.spec, self.order.file)
+            made = report_of(self.state, census.asked, self.asked.spec, self.order.file)
             write(self.order.report, made, self.order.file)
             self.say(f"{self.order.report} shows the figures, for a browser")
 

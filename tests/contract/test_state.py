@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from nightsort.adapters.local import state as states
-from nightsort.adapters.local.census import Census, Counts, Present, ended, settle
 from nightsort.adapters.local.state import State, opened
+from nightsort.adapters.local.state_comparison import Comparison, Counts, Present
 from nightsort.adapters.local.state_figures import outcome
-from nightsort.adapters.local.state_ledger import StateLedger
+from nightsort.adapters.local.state_ledger import StateLedger, ended, settle
 from nightsort.adapters.local.state_rows import PUT, StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Resource
@@ -46,10 +46,10 @@ def present(tickets: Mapping[str, str]) -> list[Present]:
 
 
 def begun(state: State, tickets: Sequence[Present], settings: bytes = SETTINGS) -> Resource:
-    census = Census(state, settings, NAME)
-    census.keep_settings(settings.decode())
-    census.take(tickets)
-    return census.begin("tickets", SPEC)
+    comparison = Comparison(state, settings, NAME)
+    comparison.keep_settings(settings.decode())
+    comparison.take(tickets)
+    return comparison.begin("tickets", SPEC)
 
 
 async def answered(state: State, tickets: Mapping[str, str], *rows: Row, settings: bytes = SETTINGS) -> None:
@@ -66,12 +66,12 @@ class TestTicketsOfARun(SourceContract):
     @pytest.fixture(params=["of a run", "to be asked"])
     def make_source(self, state: State, request: pytest.FixtureRequest) -> MakeSource:
         def make(tickets: Mapping[str, Mapping[str, str]]) -> Source:
-            census = Census(state, SETTINGS, NAME)
+            comparison = Comparison(state, SETTINGS, NAME)
             settle(state)
-            census.take(Present(name, name.encode(), fields) for name, fields in tickets.items())
+            comparison.take(Present(name, name.encode(), fields) for name, fields in tickets.items())
             if request.param == "to be asked":
-                return census.source()
-            return StateTickets.of_run(state, census.begin("tickets", SPEC).meta.uid)
+                return comparison.source()
+            return StateTickets.of_run(state, comparison.begin("tickets", SPEC).meta.uid)
 
         return make
 
@@ -121,54 +121,54 @@ FILE = {"1": "refund", "2": "crash", "3": "login"}
 async def test_what_is_answered_is_asked_again_only_where_its_answer_depends_on_something_else(state: State) -> None:
     await answered(state, FILE, labeled("1"), failed("2"), labeled("3"))
 
-    assert Census(state, SETTINGS, NAME).take(present(FILE)) == Counts(answered=3)
-    assert Census(state, SETTINGS, NAME).take(present({**FILE, "3": "password", "4": "more"})) == Counts(
+    assert Comparison(state, SETTINGS, NAME).take(present(FILE)) == Counts(answered=3)
+    assert Comparison(state, SETTINGS, NAME).take(present({**FILE, "3": "password", "4": "more"})) == Counts(
         answered=2, other_text=1, new=1
     )
-    assert Census(state, OTHERS, NAME).take(present({**FILE, "4": "more"})) == Counts(other_settings=3, new=1)
+    assert Comparison(state, OTHERS, NAME).take(present({**FILE, "4": "more"})) == Counts(other_settings=3, new=1)
 
 
 async def test_of_another_file_whose_tickets_have_the_same_ids_no_change_is_told(state: State) -> None:
     await answered(state, FILE, labeled("1"), failed("2"), labeled("3"))
 
     other = present({"1": "refund", "2": "another text"})
-    assert Census(state, SETTINGS, "other.csv").take(other) == Counts(answered=1, new=1)
-    assert Census(state, OTHERS, "other.csv").take(other) == Counts(new=2)
+    assert Comparison(state, SETTINGS, "other.csv").take(other) == Counts(answered=1, new=1)
+    assert Comparison(state, OTHERS, "other.csv").take(other) == Counts(new=2)
 
 
 async def test_only_a_retry_asks_again_about_what_got_no_category(state: State) -> None:
     await answered(state, FILE, labeled("1"), failed("2"), labeled("3"))
 
-    assert Census(state, SETTINGS, NAME).take(present(FILE), retry=True) == Counts(answered=2, retried=1)
+    assert Comparison(state, SETTINGS, NAME).take(present(FILE), retry=True) == Counts(answered=2, retried=1)
 
 
 async def test_a_limit_leaves_what_is_behind_it_for_later(state: State) -> None:
-    census = Census(state, SETTINGS, NAME)
+    comparison = Comparison(state, SETTINGS, NAME)
 
-    assert census.take(present(FILE), limit=2) == Counts(new=2, later=1)
-    assert await census.source().count() == 2
+    assert comparison.take(present(FILE), limit=2) == Counts(new=2, later=1)
+    assert await comparison.source().count() == 2
 
 
 async def test_tickets_of_an_unfinished_run_are_under_way_and_not_asked_again(state: State) -> None:
     run = begun(state, present(FILE))
 
-    census = Census(state, SETTINGS, NAME)
-    assert census.take(present({**FILE, "4": "more"})) == Counts(under_way=3, new=1)
-    assert [each.meta.uid for each in census.under_way()] == [run.meta.uid]
-    assert Census(state, OTHERS, NAME).take(present(FILE)) == Counts(new=3)
+    comparison = Comparison(state, SETTINGS, NAME)
+    assert comparison.take(present({**FILE, "4": "more"})) == Counts(under_way=3, new=1)
+    assert [each.meta.uid for each in comparison.under_way()] == [run.meta.uid]
+    assert Comparison(state, OTHERS, NAME).take(present(FILE)) == Counts(new=3)
 
 
 async def test_labels_stand_in_the_order_of_the_file(state: State) -> None:
     await answered(state, FILE, labeled("3"), failed("2"))
 
-    census = Census(state, SETTINGS, NAME)
-    census.take(present({"new": "?", "3": "login", "2": "crash"}))
-    assert [(one.id, one.category, one.verdict) for one in census.labels()] == [
+    comparison = Comparison(state, SETTINGS, NAME)
+    comparison.take(present({"new": "?", "3": "login", "2": "crash"}))
+    assert [(one.id, one.category, one.verdict) for one in comparison.labels()] == [
         ("new", None, None),
         ("3", "billing", "Labeled"),
         ("2", None, "Errored"),
     ]
-    assert set(outcome(state, census.asked)) == {
+    assert set(outcome(state, comparison.asked)) == {
         (None, None, False, 1),
         ("billing", "Labeled", False, 1),
         (None, "Errored", False, 1),
@@ -191,9 +191,9 @@ async def test_a_run_that_has_bought_nothing_is_forgotten_and_one_that_may_have_
 
 
 async def test_a_simulated_run_is_forgotten_with_its_simulator(state: State) -> None:
-    census = Census(state, SETTINGS, NAME, simulated=True)
-    census.take(present(FILE))
-    run = census.begin("tickets", SPEC)
+    comparison = Comparison(state, SETTINGS, NAME, simulated=True)
+    comparison.take(present(FILE))
+    run = comparison.begin("tickets", SPEC)
     intent = BatchRecord(
         shard=0, attempt=0, tag="k3f9a2", state=BatchState.INTENDED, requests=1, intended_at=CLASSIFIED
     )

@@ -7,18 +7,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
-from nightsort.adapters.local.census import Asked, Census, Counts, Label, Present, ended, file_of, settle
 from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.adapters.local.events import LogEvents
 from nightsort.adapters.local.state import State, opened
+from nightsort.adapters.local.state_comparison import Asked, Comparison, Counts, Label, Present
 from nightsort.adapters.local.state_figures import (
     first_of_each_category,
     last_asked,
     outcome,
     without_category,
 )
-from nightsort.adapters.local.state_ledger import StateLedger
+from nightsort.adapters.local.state_ledger import StateLedger, ended, file_of, settle
 from nightsort.adapters.local.state_rows import StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Resource
@@ -30,7 +30,7 @@ from nightsort.wiring.services import services_of
 
 __all__ = [
     "Asked",
-    "Census",
+    "Comparison",
     "Counts",
     "Label",
     "Present",

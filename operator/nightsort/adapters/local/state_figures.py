@@ -1,4 +1,4 @@
-"""Figures about a file from the state of `nightsort classify`. A census has stored the file's tickets before."""
+"""Figures about a file from the state of `nightsort classify`. A comparison has stored the file's tickets before."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nightsort.adapters.local.census import Asked
 from nightsort.adapters.local.state import State
+from nightsort.adapters.local.state_comparison import Asked
 from nightsort.adapters.local.state_tickets import FIELDS
 from nightsort.domain.ticket import Ticket
 
@@ -16,7 +16,7 @@ SELECT digest, file, settings, simulated FROM settings WHERE :file IS NULL OR fi
 ORDER BY used_at DESC, rowid DESC LIMIT 1
 """
 KNOWN = "FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings"
-# At the present time, and not at that of the census: runs may have ended since.
+# At the present time, and not at that of the comparison: runs may have ended since.
 FLYING = """
 EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
 """

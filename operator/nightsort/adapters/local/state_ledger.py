@@ -146,3 +146,38 @@ class StateLedger:
     def _owned_batches(self) -> set[str]:
         found = self._state.rows("SELECT status FROM runs WHERE status IS NOT NULL")
         return {batch for (status,) in found for batch in batch_ids(parse_status({"status": json.loads(status)}))}
+
+
+def settle(state: State) -> Sequence[Resource]:
+    """Removes leftovers of former processes; returns the runs in progress.
+
+    A run that has ended does not need its tickets any more. One that has bought nothing begins anew with the next
+    command, at the price of that time. So does a simulated one: the simulator with its batches is gone.
+    """
+    ledger = StateLedger(state)
+    under_way = []
+    for run in ledger.all_unfinished():
+        [(copy, simulated)] = state.rows("SELECT copy, simulated FROM runs WHERE uid = ?", (run.meta.uid,))
+        if simulated or (not run.status.batches and copy is None):
+            ledger.forget(run.meta.uid)
+        else:
+            under_way.append(run)
+    kept = json.dumps([run.meta.uid for run in under_way])
+    with state.transaction() as connection:
+        for table in ("run_tickets", "long_ids"):
+            connection.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT value FROM json_each(?))", (kept,))  # noqa: S608
+    return under_way
+
+
+def file_of(state: State, run: Resource) -> str:
+    """The absolute path of the file with a run's tickets."""
+    [(file,)] = state.rows("SELECT file FROM runs WHERE uid = ?", (run.meta.uid,))
+    return str(file)
+
+
+def ended(state: State, run: Resource) -> None:
+    """Forgets the tickets of a run that has ended."""
+    if run.status.completion_time is not None:
+        with state.transaction() as connection:
+            connection.execute("DELETE FROM run_tickets WHERE run = ?", (run.meta.uid,))
+            connection.execute("DELETE FROM long_ids WHERE run = ?", (run.meta.uid,))

@@ -33,7 +33,7 @@ class StateTickets:
 
     @classmethod
     def to_be_asked(cls, state: State) -> StateTickets:
-        """Tickets that a census has found to be neither answered nor in progress."""
+        """Tickets that a comparison has found to be neither answered nor in progress."""
         return cls(state, "temp.present WHERE fresh AND :run = ''")
 
     async def check(self) -> Sequence[str]:

@@ -17,7 +17,7 @@ from nightsort.cli.simulated import settings_with_api
 from nightsort.flow.preflight.estimate import Estimate, estimate
 from nightsort.flow.run.services import Services
 from nightsort.settings import Settings
-from nightsort.wiring.classify import Census, State, state_services
+from nightsort.wiring.classify import Comparison, State, state_services
 
 
 class Engine:
@@ -34,9 +34,9 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self._runner.run(self._closing.aclose())
 
-    def estimate(self, spec: Spec, census: Census) -> tuple[Estimate, str]:
-        """The cost of a census' tickets that are to be sent, and the day of the prices."""
-        return self._runner.run(self._estimate(spec, census))
+    def estimate(self, spec: Spec, comparison: Comparison) -> tuple[Estimate, str]:
+        """The cost of a file's tickets that are to be sent, and the day of the prices."""
+        return self._runner.run(self._estimate(spec, comparison))
 
     def follow(self, runs: Sequence[Resource], journal: Journal) -> list[Resource]:
         """Works on runs until nothing is left to do, or the time is over; returns their states."""
@@ -48,10 +48,10 @@ class Engine:
             self._services = await self._closing.enter_async_context(state_services(settings, self._state))
         return self._services
 
-    async def _estimate(self, spec: Spec, census: Census) -> tuple[Estimate, str]:
+    async def _estimate(self, spec: Spec, comparison: Comparison) -> tuple[Estimate, str]:
         services = await self._ready()
         api = await services.connections.api(Resource(Meta("default", "estimate", ""), spec, Status()))
-        return await estimate(spec, census.source(), api, services.prices), services.prices.day
+        return await estimate(spec, comparison.source(), api, services.prices), services.prices.day
 
     async def _follow(self, runs: Sequence[Resource], journal: Journal) -> list[Resource]:
         services = await self._ready()

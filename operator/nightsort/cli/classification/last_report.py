@@ -62,7 +62,7 @@ def written(order: ReportOrder, state: wiring.State) -> str:
     spec = spec_of(settings, order.state_file)
     table = opened(file, order.tickets)
     wiring.settle(state)
-    wiring.Census(state, asked.settings, asked.file, simulated=asked.simulated).take(table.present(spec))
+    wiring.Comparison(state, asked.settings, asked.file, simulated=asked.simulated).take(table.present(spec))
     report = report_of(state, asked, spec, file, with_text=order.with_text)
     if report.total and report.without.get(NOT_ASKED) == report.total:
         raise InvalidOrder(

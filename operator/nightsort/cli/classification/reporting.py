@@ -56,7 +56,7 @@ def spec_of(settings: Mapping[str, Any], state: Path) -> Spec:
 
 
 def report_of(state: wiring.State, asked: wiring.Asked, spec: Spec, file: Path, *, with_text: bool = False) -> Report:
-    """The figures of a file whose tickets a census has stored."""
+    """The figures of a file whose tickets a comparison has stored."""
     tally, verdicts = counted(state, asked, spec)
     found = wiring.without_category(state, asked, MOST_UNUSABLE)
     return Report(

@@ -82,7 +82,7 @@ class Classification:
         order = self.order
         settings = settings_of_spec(self.asked.spec, simulated=order.is_simulated)
         name = str(order.file.absolute())
-        census = wiring.Census(self.state, digest_of_settings(settings), name, simulated=order.is_simulated)
+        comparison = wiring.Comparison(self.state, digest_of_settings(settings), name, simulated=order.is_simulated)
         output = Output(self.state, order.output or labeled_path(order.file))
         unfinished = wiring.settle(self.state)
         self.table.refuse_output(output.path)
@@ -90,26 +90,26 @@ class Classification:
         if order.report is not None:
             refuse_strange(order.report, beside=output.path)
         self.say(*self.table.told, self.asked.told)
-        counts = census.take(self.table.present(self.asked.spec), retry=self.order.retry, limit=self.order.limit)
-        self.say(*told(counts, changes(census.former_settings(), settings)))
-        bought = self.buy(census, counts) if counts.fresh else None
+        counts = comparison.take(self.table.present(self.asked.spec), retry=self.order.retry, limit=self.order.limit)
+        self.say(*told(counts, changes(comparison.former_settings(), settings)))
+        bought = self.buy(comparison, counts) if counts.fresh else None
         if self.order.estimate:
             return
-        runs = census.under_way()
+        runs = comparison.under_way()
         known = {run.meta.uid for run in runs}
         self.say(*(self.elsewhere(run) for run in unfinished if run.meta.uid not in known))
         if bought is False and not runs:
             fail("nothing was bought", NOT_COMPLETE)
-        census.keep_settings(as_words(settings))
+        comparison.keep_settings(as_words(settings))
         ended = self.wait(runs) if runs else []
-        names = self.write(census, output)
+        names = self.write(comparison, output)
         where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names[:-1])} and {names[-1]}"
-        self.end(census, counts, where, ended)
+        self.end(comparison, counts, where, ended)
 
-    def buy(self, census: wiring.Census, counts: wiring.Counts) -> bool:
+    def buy(self, comparison: wiring.Comparison, counts: wiring.Counts) -> bool:
         """Shows the price and makes a run, if the user agrees. Nothing is bought before the flow has it."""
         try:
-            price, day = self.engine.estimate(self.asked.spec, census)
+            price, day = self.engine.estimate(self.asked.spec, comparison)
         except Waiting as waiting:
             why = waiting.message.removesuffix(TRIED_AGAIN)
             raise InvalidOrder(f"nothing was bought: {why}; run the same command again when that is over") from None
@@ -118,7 +118,7 @@ class Classification:
             return False
         if not offer.agreed(self.out, self.order, price):
             return False
-        census.begin(name_of(self.order.file), self.asked.spec)
+        comparison.begin(name_of(self.order.file), self.asked.spec)
         return True
 
     def elsewhere(self, run: Resource) -> str:
@@ -135,9 +135,9 @@ class Classification:
             wiring.ended(self.state, run)
         return ended
 
-    def write(self, census: wiring.Census, output: Output) -> tuple[str, ...]:
+    def write(self, comparison: wiring.Comparison, output: Output) -> tuple[str, ...]:
         def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
-            return ((one.id, (one.category, one.verdict, one.reason)) for one in census.labels())
+            return ((one.id, (one.category, one.verdict, one.reason)) for one in comparison.labels())
 
         output.clear_away()
         try:
@@ -149,20 +149,20 @@ class Classification:
         output.written()
         return names
 
-    def end(self, census: wiring.Census, counts: wiring.Counts, where: str, runs: Sequence[Resource]) -> None:
-        tally = ending.tally_of(wiring.outcome(self.state, census.asked), self.asked.spec)
+    def end(self, comparison: wiring.Comparison, counts: wiring.Counts, where: str, runs: Sequence[Resource]) -> None:
+        tally = ending.tally_of(wiring.outcome(self.state, comparison.asked), self.asked.spec)
         ending.show(self.out, tally, runs)
         self.say(where)
-        self.report(census)
+        self.report(comparison)
         self.say(*next_steps(self.order, counts, tally))
         if not all(is_finished(run.status) for run in runs):
             fail(f"not complete: {come_back(self.order)}", NOT_COMPLETE if self.order.timeout is None else TIMED_OUT)
         if not all(is_true(run.status, COMPLETE) for run in runs):
             fail("not complete", NOT_COMPLETE)
 
-    def report(self, census: wiring.Census) -> None:
+    def report(self, comparison: wiring.Comparison) -> None:
         if self.order.report is not None:
-            made = report_of(self.state, census.asked, self.asked.spec, self.order.file)
+            made = report_of(self.state, comparison.asked, self.asked.spec, self.order.file)
             write(self.order.report, made, self.order.file)
             self.say(f"{self.order.report} shows the figures, for a browser")
 

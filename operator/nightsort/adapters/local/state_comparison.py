@@ -6,7 +6,7 @@ The file's tickets are kept in a temporary table, so that a hundred thousand of 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from uuid import uuid4
@@ -115,7 +115,7 @@ class Label:
     output_tokens: int
 
 
-class Census:
+class Comparison:
     """The tickets of one file under one set of settings, whose digest is `settings`. `file` is its name.
 
     Those of simulated runs have a digest of their own, so that their labels count for no other run.
@@ -192,38 +192,3 @@ class Census:
             "INSERT INTO settings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used_at = excluded.used_at",
             (self._settings, self._file, settings, self._simulated, now()),
         )
-
-
-def settle(state: State) -> Sequence[Resource]:
-    """Removes leftovers of former processes; returns the runs in progress.
-
-    A run that has ended does not need its tickets any more. One that has bought nothing begins anew with the next
-    command, at the price of that time. So does a simulated one: the simulator with its batches is gone.
-    """
-    ledger = StateLedger(state)
-    under_way = []
-    for run in ledger.all_unfinished():
-        [(copy, simulated)] = state.rows("SELECT copy, simulated FROM runs WHERE uid = ?", (run.meta.uid,))
-        if simulated or (not run.status.batches and copy is None):
-            ledger.forget(run.meta.uid)
-        else:
-            under_way.append(run)
-    kept = json.dumps([run.meta.uid for run in under_way])
-    with state.transaction() as connection:
-        for table in ("run_tickets", "long_ids"):
-            connection.execute(f"DELETE FROM {table} WHERE run NOT IN (SELECT value FROM json_each(?))", (kept,))  # noqa: S608
-    return under_way
-
-
-def file_of(state: State, run: Resource) -> str:
-    """The absolute path of the file with a run's tickets."""
-    [(file,)] = state.rows("SELECT file FROM runs WHERE uid = ?", (run.meta.uid,))
-    return str(file)
-
-
-def ended(state: State, run: Resource) -> None:
-    """Forgets the tickets of a run that has ended."""
-    if run.status.completion_time is not None:
-        with state.transaction() as connection:
-            connection.execute("DELETE FROM run_tickets WHERE run = ?", (run.meta.uid,))
-            connection.execute("DELETE FROM long_ids WHERE run = ?", (run.meta.uid,))

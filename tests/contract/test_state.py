@@ -214,6 +214,23 @@ async def test_a_run_that_has_ended_keeps_no_text_of_its_tickets(state: State) -
     assert state.rows("SELECT id FROM run_tickets") == []
 
 
+async def test_a_damaged_record_is_not_taken_for_one_without_batches(state: State) -> None:
+    run = begun(state, present(FILE))
+    state.rows("UPDATE runs SET status = '{' WHERE uid = ?", (run.meta.uid,))
+
+    with pytest.raises(Stalled, match="the record of run tickets cannot be read"):
+        await StateLedger(state).owned_batches()
+
+
+async def test_damaged_long_ids_are_told(state: State) -> None:
+    run, ledger = begun(state, present(FILE)), StateLedger(state)
+    await ledger.keep_long_ids(run.meta, "k3f9a2", {"digest": "a long id"})
+    state.rows("UPDATE long_ids SET ids = '{'")
+
+    with pytest.raises(Stalled, match="does not hold the ids of tickets"):
+        await ledger.long_ids(run.meta, "k3f9a2")
+
+
 def test_the_state_is_for_its_owner_alone_and_no_file_of_a_repository(state: State) -> None:
     assert stat.S_IMODE(state.path.stat().st_mode) == 0o600
     assert "*" in (state.path.parent / ".gitignore").read_text().splitlines()

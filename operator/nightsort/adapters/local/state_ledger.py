@@ -15,9 +15,10 @@ from nightsort.domain.errors import Conflict, Gone, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept, may_replace
-from nightsort.formats.record_copies import decoded, encoded
+from nightsort.formats.record_copies import decoded, decoded_ids, encoded, encoded_ids
 
 NAMESPACE = "default"
+RUNS = "SELECT uid, name, began_at, spec, version, status FROM runs"
 
 
 class StateLedger:
@@ -49,39 +50,29 @@ class StateLedger:
 
     async def keep_long_ids(self, meta: Meta, tag: str, ids: Mapping[str, str]) -> None:
         statement = "INSERT INTO long_ids VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ids = excluded.ids"
-        await asyncio.to_thread(self._state.rows, statement, (meta.uid, tag, json.dumps(dict(ids))))
+        await asyncio.to_thread(self._state.rows, statement, (meta.uid, tag, encoded_ids(ids).decode()))
 
     async def long_ids(self, meta: Meta, tag: str) -> Mapping[str, str]:
         statement = "SELECT ids FROM long_ids WHERE run = ? AND tag = ?"
         found = await asyncio.to_thread(self._state.rows, statement, (meta.uid, tag))
-        ids: dict[str, str] = json.loads(found[0][0]) if found else {}
-        return ids
+        return decoded_ids(found[0][0].encode(), str(self._state.path)) if found else {}
 
     async def keep_record(self, meta: Meta, status: Status, *, removing: bool = False) -> None:
-        kept = await self.kept_record(meta)
-        if not may_replace(status, kept, removing=removing):
-            raise Conflict(meta.key)
-        await asyncio.to_thread(self._keep, meta, encoded(status, kept.anew))
+        await asyncio.to_thread(self._keep, meta, status, removing)
 
     async def kept_record(self, meta: Meta) -> Kept:
-        found = await asyncio.to_thread(self._state.rows, "SELECT copy FROM runs WHERE uid = ?", (meta.uid,))
-        return decoded(found[0][0] if found else None, str(self._state.path))
+        return await asyncio.to_thread(self._kept, meta)
 
     async def forget_record(self, meta: Meta, anew: str) -> None:
-        await asyncio.to_thread(self._keep, meta, encoded(None, anew))
+        await asyncio.to_thread(self._write_copy, meta, encoded(None, anew))
 
     def all_unfinished(self) -> list[Resource]:
-        found = self._state.rows("SELECT uid, name, began_at, spec, version, status FROM runs ORDER BY began_at, uid")
-        return [each for each in map(self._resource, found) if each.status.completion_time is None]
+        return [each for each in self._select("ORDER BY began_at, uid") if each.status.completion_time is None]
 
     def of_file(self, file: str, *, simulated: bool) -> list[Resource]:
         """The runs of a file, by its absolute name, the newest first."""
-        found = self._state.rows(
-            "SELECT uid, name, began_at, spec, version, status FROM runs WHERE file = ? AND simulated = ? "
-            "ORDER BY began_at DESC, rowid DESC",
-            (file, simulated),
-        )
-        return list(map(self._resource, found))
+        newest_first = "WHERE file = ? AND simulated = ? ORDER BY began_at DESC, rowid DESC"
+        return self._select(newest_first, (file, simulated))
 
     def add(self, meta: Meta, spec: Spec, file: str, *, simulated: bool = False) -> Resource:
         """Makes a run without any batch yet."""
@@ -90,14 +81,14 @@ class StateLedger:
             "INSERT INTO runs (uid, name, file, began_at, simulated, spec) VALUES (?, ?, ?, ?, ?, ?)",
             (meta.uid, meta.name, file, now(), simulated, words),
         )
-        return self._found(meta.uid)[0]
+        [run] = self._select("WHERE uid = ?", (meta.uid,))
+        return run
 
     def _load(self, uid: str) -> Resource | None:
-        return next(iter(self._found(uid)), None)
+        return next(iter(self._select("WHERE uid = ?", (uid,))), None)
 
-    def _found(self, uid: str) -> list[Resource]:
-        found = self._state.rows("SELECT uid, name, began_at, spec, version, status FROM runs WHERE uid = ?", (uid,))
-        return list(map(self._resource, found))
+    def _select(self, which: str, values: Sequence[object] = ()) -> list[Resource]:
+        return list(map(self._resource, self._state.rows(f"{RUNS} {which}", values)))
 
     def _resource(self, row: tuple[str, str, str, str, int, str | None]) -> Resource:
         uid, name, began_at, spec, version, status = row
@@ -126,7 +117,18 @@ class StateLedger:
             return replace(meta, resource_version=str(written[0][0]))
         raise Conflict(meta.key) if self._load(meta.uid) else Gone(meta.key)
 
-    def _keep(self, meta: Meta, copy: bytes) -> None:
+    def _keep(self, meta: Meta, status: Status, removing: bool) -> None:
+        with self._state.transaction():
+            kept = self._kept(meta)
+            if not may_replace(status, kept, removing=removing):
+                raise Conflict(meta.key)
+            self._write_copy(meta, encoded(status, kept.anew))
+
+    def _kept(self, meta: Meta) -> Kept:
+        found = self._state.rows("SELECT copy FROM runs WHERE uid = ?", (meta.uid,))
+        return decoded(found[0][0] if found else None, str(self._state.path))
+
+    def _write_copy(self, meta: Meta, copy: bytes) -> None:
         self._state.rows("UPDATE runs SET copy = ? WHERE uid = ?", (copy, meta.uid))
 
     def _remove(self, meta: Meta) -> None:
@@ -144,8 +146,7 @@ class StateLedger:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (uid,))  # noqa: S608 - names of ours
 
     def _owned_batches(self) -> set[str]:
-        found = self._state.rows("SELECT status FROM runs WHERE status IS NOT NULL")
-        return {batch for (status,) in found for batch in batch_ids(parse_status({"status": json.loads(status)}))}
+        return {batch for run in self._select("") for batch in batch_ids(run.status)}
 
 
 def settle(state: State) -> Sequence[Resource]:

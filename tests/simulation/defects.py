@@ -162,11 +162,11 @@ async def say_nothing(self: Any, meta: Meta, known: Status) -> None:
     """A farewell that cancels nothing."""
 
 
-class OneGate(CircuitBreakerApi):
-    """Whatever fails closes the account for everything."""
+class OneBreaker(CircuitBreakerApi):
+    """Any failure stops all calls of the account."""
 
     @contextlib.contextmanager
-    def _call(self, operation: str, *gates: CircuitBreaker) -> Iterator[None]:
+    def _call(self, operation: str, *breakers: CircuitBreaker) -> Iterator[None]:
         with super()._call(operation, self._everything):
             yield
 
@@ -354,7 +354,7 @@ DEFECTS = (
     Defect(
         "a refused create closes the account",
         r"I3: \S+ has ended long ago and is not collected",
-        [(faulty_ports, "CircuitBreakerApi", OneGate)],
+        [(faulty_ports, "CircuitBreakerApi", OneBreaker)],
         scenario=drawn_dry,
         chaos=quiet,
     ),

@@ -49,11 +49,6 @@ class CircuitBreakerApi:
     failed read holds back everything: it needs only the API and the key, and a read finds out whether either is down.
     A cancel always goes out: it ends what costs money, this may be the last moment for it, and its caller has a pace
     of its own.
-
-    A refused create (no credit, a spend limit, a full queue) says nothing of batches that are paid for, and holds back
-    creates only; what is asked before a purchase has limits of its own, and a gate of its own. A failed read holds back
-    everything: it needs nothing but the API and the key, and where one of these is away a read finds out. A cancel
-    always goes out: it ends what costs money, and the last moment for it may be now; who asks has a pace of his own.
     """
 
     def __init__(
@@ -112,11 +107,11 @@ class CircuitBreakerApi:
             return await self._api.count_tokens(model, system, text)
 
     @contextmanager
-    def _call(self, operation: str, *gates: CircuitBreaker) -> Iterator[None]:
-        """Goes through all breakers; after a failure the last of them stops calls, after a success none does."""
+    def _call(self, operation: str, *breakers: CircuitBreaker) -> Iterator[None]:
+        """Goes through all breakers; a failure opens the last of them, a success closes all."""
         with ExitStack() as passed:
-            for gate in gates:
-                passed.enter_context(gate.passed())
+            for breaker in breakers:
+                passed.enter_context(breaker.passed())
             code = "Aborted"
             try:
                 with self._traces.call(f"batches {operation}"):
@@ -124,19 +119,19 @@ class CircuitBreakerApi:
             except Interruption as interruption:
                 code = interruption.reason
                 if concerns_others(interruption):
-                    for gate in gates[-1:]:
-                        gate.close(interruption)
+                    for breaker in breakers[-1:]:
+                        breaker.open(interruption)
                 raise
             else:
                 code = "ok"
-                for gate in gates:
-                    gate.open()
+                for breaker in breakers:
+                    breaker.close()
             finally:
                 self._metrics.called(operation, code)
 
 
 class CircuitBreaker:
-    """Stops calls for a while after a failure.
+    """Stops calls for a while after a failure: it is open then, and closed as long as calls go through.
 
     The pause doubles from one second to five minutes, with jitter, and is at least as long as `retry-after` says.
     After it one call goes out first; the others follow when that has succeeded.
@@ -146,7 +141,7 @@ class CircuitBreaker:
         self._clock = clock
         self._jitter = jitter
         self._failures = 0
-        self._closed: Interruption | None = None
+        self._cause: Interruption | None = None
         self._until = clock.monotonic()
         self._probing = False
 
@@ -157,32 +152,32 @@ class CircuitBreaker:
         Raises:
             Waiting, Stalled: the failure that stopped the calls, while the pause lasts.
         """
-        probing = self._closed is not None and self._ask_to_probe(self._closed)
+        probing = self._cause is not None and self._ask_to_probe(self._cause)
         try:
             yield
         finally:
             if probing:
                 self._probing = False
 
-    def _ask_to_probe(self, closed: Interruption) -> bool:
+    def _ask_to_probe(self, cause: Interruption) -> bool:
         left = self._until - self._clock.monotonic()
         if left > 0:
-            raise again(closed, left)
+            raise again(cause, left)
         if self._probing:
-            raise again(closed, FIRST_SECONDS)
+            raise again(cause, FIRST_SECONDS)
         self._probing = True
         return True
 
-    def open(self) -> None:
-        self._failures, self._closed = 0, None
+    def close(self) -> None:
+        self._failures, self._cause = 0, None
 
-    def close(self, interruption: Interruption) -> None:
+    def open(self, interruption: Interruption) -> None:
         self._failures += 1
         pause = STALLED_SECONDS
         if isinstance(interruption, Waiting):
             doubled = min(FIRST_SECONDS * 2.0 ** min(self._failures - 1, MOST_DOUBLINGS), LONGEST_SECONDS)
             pause = max(doubled, interruption.retry_after or 0.0)
-        self._closed = interruption
+        self._cause = interruption
         self._until = self._clock.monotonic() + pause * (1 + self._jitter() / 2)
 
 
@@ -191,11 +186,11 @@ def concerns_others(interruption: Interruption) -> bool:
     return not isinstance(interruption, Rejected) and interruption.reason not in ABOUT_ONE_CALL
 
 
-def again(closed: Interruption, seconds: float) -> Interruption:
+def again(cause: Interruption, seconds: float) -> Interruption:
     """The same interruption for a call that was not made; it surely had no effect."""
-    if isinstance(closed, Stalled):
-        return Stalled(closed.message, reason=closed.reason)
-    message, reason = closed.message, closed.reason
-    if isinstance(closed, OutcomeUnknown):
+    if isinstance(cause, Stalled):
+        return Stalled(cause.message, reason=cause.reason)
+    message, reason = cause.message, cause.reason
+    if isinstance(cause, OutcomeUnknown):
         message, reason = "the API did not answer a call; it is called again in a moment", Reason.API_UNAVAILABLE
     return Waiting(message, reason=reason, retry_after=seconds)

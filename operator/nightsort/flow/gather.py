@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +18,6 @@ from nightsort.flow.adoption.adopt import behind, find_candidates, watch_of
 from nightsort.flow.collection.poll import Polls
 from nightsort.flow.purchases.accounts import kinship_of
 from nightsort.flow.run.accident import ADOPTING, Accidents
-from nightsort.flow.run.memory import Memory
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi
@@ -28,17 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 class Gatherer:
-    """Lists of batches are shared by all resources of an account: one call per interval serves them all.
+    """Lists of batches are shared by all resources of an account: one call per interval serves them all."""
 
-    `collecting` counts how often the collection of each batch has begun: a restart counts anew.
-    """
-
-    def __init__(self, services: Services, memory: Memory, accidents: Accidents) -> None:
+    def __init__(self, services: Services, accidents: Accidents) -> None:
         self._services = services
-        self._memory = memory
         self._accidents = accidents
         self._polls = Polls()
-        self.collecting = Counter[str]()
 
     async def facts(self, run: Run, now: datetime, trouble: Interruption | None = None) -> Facts:
         """The facts for a decision; the API is not called where nothing is in flight.
@@ -56,17 +49,17 @@ class Gatherer:
         if ids:
             since = min(record.intended_at for record in flying) - CLOCK_SKEW
             batches = await self._polls.snapshots(api, ids, since, read, newer_than)
-        absent = self._absent(ids, batches)
+        absent = self._absent(run, ids, batches)
         candidates: dict[str, list[Candidate]] = {}
-        unclear = [intent for intent in intents if intent.requests and not self._is_known(intent, candidates)]
+        unclear = [intent for intent in intents if intent.requests and not is_known(run, intent, candidates)]
         known = Facts(
             batches,
             candidates,
-            self._memory.cancel_asked,
+            run.memory.cancel_asked,
             absent,
             trouble=trouble if unclear else None,
             places=self._services.places,
-            tries=self.collecting,
+            tries=run.memory.collecting,
             unreadable=self._accidents.known(run.resource.meta.uid),
         )
         if not unclear or trouble is not None:
@@ -110,19 +103,20 @@ class Gatherer:
         candidates = {**known.candidates, **found}
         return replace(known, candidates=candidates, overdue=overdue, kinship=kin)
 
-    def _absent(self, ids: Iterable[str], batches: Mapping[str, Batch]) -> dict[str, timedelta]:
+    def _absent(self, run: Run, ids: Iterable[str], batches: Mapping[str, Batch]) -> dict[str, timedelta]:
         """For how long the API has not shown these batches, as far as this process knows."""
-        absences, now = self._memory.absences, self._services.clock.monotonic()
+        absences, now = run.memory.absences, self._services.clock.monotonic()
         for batch_id in ids:
             if batch_id in batches:
                 absences.batch_is_there(batch_id)
         absent = [batch_id for batch_id in ids if batch_id not in batches]
         return {batch_id: timedelta(seconds=absences.of_batch(batch_id, now)) for batch_id in absent}
 
-    def _is_known(self, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
-        """Whether this process itself bought the batch and only failed to write it down."""
-        bought = self._memory.purchases.under(intent.tag)
-        if bought is None:
-            return False
-        candidates[intent.tag] = [Candidate(bought.batch, intent.tag)]
-        return True
+
+def is_known(run: Run, intent: BatchRecord, candidates: dict[str, list[Candidate]]) -> bool:
+    """Whether this process itself bought the batch and only failed to write it down."""
+    bought = run.memory.purchases.under(intent.tag)
+    if bought is None:
+        return False
+    candidates[intent.tag] = [Candidate(bought.batch, intent.tag)]
+    return True

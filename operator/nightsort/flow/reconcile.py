@@ -70,7 +70,7 @@ class Reconciler:
         self._admission = Admission(services)
         self._failures: dict[str, int] = {}
         self._accidents = Accidents()
-        self._gatherer = Gatherer(services, self.memory, self._accidents)
+        self._gatherer = Gatherer(services, self._accidents)
         self._unsaid: defaultdict[str, set[str]] = defaultdict(set)
         """Reasons by uid that could not be written to a status, and were posted as an event."""
         self._urged: set[str] = set()
@@ -84,8 +84,9 @@ class Reconciler:
         metrics, began = self._services.metrics, self._services.clock.monotonic()
         if resource.status.plan is not None:
             metrics.expect(resource.meta.namespace, model_of(resource))
+        run = Run(resource, self._services, self.memory.of(resource.meta.uid))
         with about(resource.meta.key):
-            outcome, seconds = await self._reconcile(Run(resource, self._services, self.memory), stopped)
+            outcome, seconds = await self._reconcile(run, stopped)
         metrics.looked(outcome, timedelta(seconds=self._services.clock.monotonic() - began))
         return seconds
 
@@ -152,7 +153,7 @@ class Reconciler:
         if uid not in self._failures or uid in self._urged:
             self._urged.discard(uid)
             return None
-        action = urgent_action(run.resource, Facts(cancel_asked=self.memory.cancel_asked), run.now())
+        action = urgent_action(run.resource, Facts(cancel_asked=run.memory.cancel_asked), run.now())
         if action is not None:
             self._urged.add(uid)
         return action
@@ -201,10 +202,10 @@ class Reconciler:
             case Release(record):
                 await self._release(run, record)
             case Collect(record, batch):
-                self._gatherer.collecting[batch.id] += 1
+                run.memory.collecting[batch.id] += 1
                 with about_batch(batch.id):
                     await self._record(run, await collect(run, record, batch))
-                del self._gatherer.collecting[batch.id]
+                del run.memory.collecting[batch.id]
             case MarkLost(record, unreadable):
                 with about_batch(record.id):
                     await lose(run, record, UNREADABLE if unreadable else GONE if record.id else UNTOLD)
@@ -239,7 +240,7 @@ class Reconciler:
             return await run.save(status, progress(status))
         status = not_taken(run.status, record)
         await run.save(status, summary_of_held(status, run.now()) or progress(status))
-        self.memory.watches.end(record.tag)
+        run.memory.watches.end(record.tag)
         return await run.note(
             Reason.RELEASED, f"no batch of {record.requests:,} requests appeared; they are sent again"
         )

@@ -20,7 +20,7 @@ async def find_candidates(
     run: Run, api: BatchApi, intents: Iterable[BatchRecord], recent: Sequence[Batch]
 ) -> Mapping[str, Sequence[Candidate]]:
     """Maps each intent's tag to the batches that it may have bought; batches that another record owns are left out."""
-    owned = await run.memory.owned.seen(run.services.ledger, run.passed())
+    owned = await run.memory.search.owned.seen(run.services.ledger, run.passed())
     intents, now, services = list(intents), run.services.clock.monotonic(), run.services
     own = {intent.tag for intent in intents}
     found: dict[str, list[Candidate]] = {}
@@ -28,11 +28,11 @@ async def find_candidates(
         watch = watch_of(run, intent)
         may_be = [batch for batch in recent if batch.id not in owned and may_be_ours(batch, intent, watch)]
         for batch in may_be:
-            run.memory.totals.note(batch, now)
+            run.memory.search.totals.note(batch, now)
         found[intent.tag] = [
             Candidate(batch, await proof(run, api, batch, own, intent.requests))
             for batch in may_be
-            if not run.memory.totals.exclude(batch, intent.requests, now, services.grace)
+            if not run.memory.search.totals.exclude(batch, intent.requests, now, services.grace)
         ]
     return found
 
@@ -69,12 +69,12 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
     have to show that a batch is not ours: where the one line of a small batch was cut off, the line that is left may
     be a stray one. Where the batch's counts do not tell how many lines there will be, `asked` lines are expected.
     """
-    known = run.memory.proofs.of(batch.id)
+    known = run.memory.search.proofs.of(batch.id)
     if known is not None:
         return known
     if not batch.ended:
         return None
-    wanted = run.memory.totals.lines_of(batch, asked)
+    wanted = run.memory.search.totals.lines_of(batch, asked)
     try:
         lines, ids = await lines_by_tag(api, batch)
         if not ids:
@@ -84,7 +84,7 @@ async def proof(run: Run, api: BatchApi, batch: Batch, own: Collection[str], ask
             wait_for_the_rest(run, batch, sum(custom_id.tag_of(one) == tag for one in ids), wanted)
     except Waiting:
         return None
-    return run.memory.proofs.found(batch.id, tag, own)
+    return run.memory.search.proofs.found(batch.id, tag, own)
 
 
 async def lines_by_tag(api: BatchApi, batch: Batch) -> tuple[Counter[str], Collection[str]]:

@@ -62,7 +62,8 @@ class Finalizer:
                     resource = await self.services.ledger.load(meta)
                     if resource is None:
                         return None
-                    resource = resource.with_status(await whole_status(self.services, self.memory, resource))
+                    whole = await whole_status(self.services, self.memory.of(meta.uid), resource)
+                    resource = resource.with_status(whole)
                     left = unsettled(resource.status)
                     left = await self._cancel(resource)
             except (Interruption, InvalidResource, TimeoutError):

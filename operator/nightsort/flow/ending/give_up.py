@@ -99,10 +99,10 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
         if isinstance(interruption, SourceChanged):
             rows.clear()  # a change of the source may show only at the end of a range
             return there
-        if run.memory.absences.of_source(run.resource.meta.uid, run.passed()) < ABSENCE.total_seconds():
+        if run.memory.absences.of_source(run.passed()) < ABSENCE.total_seconds():
             raise
         return max(there - rows.rows, 0)
-    run.memory.absences.source_is_there(run.resource.meta.uid)
+    run.memory.absences.source_is_there()
     return 0
 
 

@@ -13,7 +13,7 @@ from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, is_in_flight
 from nightsort.domain.report import progress
-from nightsort.flow.run.memory import TooDear, Uid
+from nightsort.flow.run.memory import TooDear
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.sample import Spread, recounted
 
@@ -96,15 +96,14 @@ def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int
         refuse_above_limit(run, amount)
     except Interruption:
         if amount is not None:
-            known = TooDear(submission.shard, submission.attempt, amount, run.passed())
-            run.memory.too_dear[Uid(run.resource.meta.uid)] = known
+            run.memory.too_dear = TooDear(submission.shard, submission.attempt, amount, run.passed())
         raise
-    run.memory.too_dear.pop(Uid(run.resource.meta.uid), None)
+    run.memory.too_dear = None
 
 
 def check_what_is_known(run: Run, submission: Submission) -> None:
     """The same check for a batch that was measured a moment ago, without reading its tickets again."""
-    known = run.memory.too_dear.get(Uid(run.resource.meta.uid))
+    known = run.memory.too_dear
     if known is None or (known.shard, known.attempt) != (submission.shard, submission.attempt):
         return
     if run.passed() - known.at < MEASURED_AGAIN:

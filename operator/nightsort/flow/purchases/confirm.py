@@ -60,9 +60,9 @@ async def disown_what_came_too_late(run: Run) -> None:
     Raises:
         Waiting, Stalled: a batch could not be cancelled.
     """
-    uid, ids = run.resource.meta.uid, batch_ids(run.status)
+    ids = batch_ids(run.status)
     open_tags = {record.tag for record in in_state(run.status, BatchState.INTENDED)}
-    for bought in run.memory.purchases.of(uid):
+    for bought in run.memory.purchases.all():
         if bought.record.tag in open_tags:
             continue
         if bought.batch.id in ids:

@@ -1,8 +1,9 @@
-"""What a process remembers of its runs between passes. Each class says what a restart costs: time at most."""
+"""What a process remembers between passes, by resource. Each class says what a restart costs: time at most."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -21,9 +22,8 @@ OWNED_FOR = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """A batch that this process has bought for a resource, under that intent."""
+    """A batch that this process has bought, and the intent under which it did."""
 
-    uid: str
     record: BatchRecord
     batch: Batch
 
@@ -40,8 +40,8 @@ class Purchases:
     def under(self, tag: str) -> Bought | None:
         return self._by_tag.get(Tag(tag))
 
-    def of(self, uid: str) -> Sequence[Bought]:
-        return [bought for bought in self._by_tag.values() if bought.uid == uid]
+    def all(self) -> Sequence[Bought]:
+        return list(self._by_tag.values())
 
     def settle(self, tag: str) -> None:
         self._by_tag.pop(Tag(tag), None)
@@ -65,6 +65,9 @@ class Watches:
 
     def end(self, tag: str) -> None:
         self._by_tag.pop(Tag(tag), None)
+
+    def is_empty(self) -> bool:
+        return not self._by_tag
 
 
 @dataclass(slots=True)
@@ -139,7 +142,7 @@ class Absences:
     """Since when (monotonic seconds) a thing has been absent. After a restart it is waited for once more."""
 
     _batches: dict[BatchId, float] = field(default_factory=dict)
-    _sources: dict[Uid, float] = field(default_factory=dict)
+    _source: float | None = None
 
     def of_batch(self, batch_id: str, now: float) -> float:
         """For how many seconds the API has not shown a batch."""
@@ -148,12 +151,13 @@ class Absences:
     def batch_is_there(self, batch_id: str) -> None:
         self._batches.pop(BatchId(batch_id), None)
 
-    def of_source(self, uid: str, now: float) -> float:
-        """For how many seconds the source of a resource could not be read."""
-        return now - self._sources.setdefault(Uid(uid), now)
+    def of_source(self, now: float) -> float:
+        """For how many seconds the source could not be read."""
+        self._source = now if self._source is None else self._source
+        return now - self._source
 
-    def source_is_there(self, uid: str) -> None:
-        self._sources.pop(Uid(uid), None)
+    def source_is_there(self) -> None:
+        self._source = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,29 +179,53 @@ class Known:
 
 
 @dataclass(slots=True)
-class Memory:
-    """The memories of one process, each in the class that decides with it.
+class Search:
+    """What the search for the batches of lost creates has learned of anybody's batches, for all runs.
 
-    `records` holds, by resource, the newest record that was compared with its copy: after a restart the copy is read
-    again. `too_dear` holds the batch that is above a resource's limit: after a restart it is measured again.
-    `cancel_asked` holds the batches whose cancellation was requested: after a restart it is requested again, which is
-    harmless. `totals` holds the number of requests that the API gave for batches: after a restart they are watched
-    anew.
+    `totals` holds the number of requests that the API gave for batches: after a restart they are watched anew.
     """
 
-    purchases: Purchases = field(default_factory=Purchases)
-    watches: Watches = field(default_factory=Watches)
     owned: Owned = field(default_factory=Owned)
     proofs: Proofs = field(default_factory=Proofs)
     totals: Totals = field(default_factory=Totals)
+
+    def forget_strangers(self) -> None:
+        self.proofs, self.totals = Proofs(), Totals()
+
+
+@dataclass(slots=True)
+class RunMemory:
+    """The memory of one run; `search` is that of all runs.
+
+    `known` is the newest record that was compared with its copy: after a restart the copy is read again. `too_dear` is
+    the batch that is above the limit: after a restart it is measured again. `cancel_asked` holds the batches whose
+    cancellation was requested: after a restart it is requested again, which is harmless. `collecting` counts how often
+    the collection of each batch has begun since the last success: a restart counts anew.
+    """
+
+    search: Search
+    purchases: Purchases = field(default_factory=Purchases)
+    watches: Watches = field(default_factory=Watches)
     short_reads: ShortReads = field(default_factory=ShortReads)
     absences: Absences = field(default_factory=Absences)
-    records: dict[Uid, Known] = field(default_factory=dict)
-    too_dear: dict[Uid, TooDear] = field(default_factory=dict)
+    known: Known | None = None
+    too_dear: TooDear | None = None
     cancel_asked: set[BatchId] = field(default_factory=set)
+    collecting: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Memory:
+    """The memories of one process. A pass holds that of its own run, which a later `forget` does not bring back."""
+
+    search: Search = field(default_factory=Search)
+    _runs: dict[Uid, RunMemory] = field(default_factory=dict)
+
+    def of(self, uid: str) -> RunMemory:
+        return self._runs.setdefault(Uid(uid), RunMemory(self.search))
 
     def forget(self, uid: str) -> None:
-        """Forgets a resource that is gone, and what was remembered under its name."""
-        self.records.pop(Uid(uid), None)
-        self.too_dear.pop(Uid(uid), None)
-        self.absences.source_is_there(uid)
+        """Forgets a resource that is gone; other people's batches, too, once no create of any run is open."""
+        self._runs.pop(Uid(uid), None)
+        if all(run.watches.is_empty() for run in self._runs.values()):
+            self.search.forget_strangers()

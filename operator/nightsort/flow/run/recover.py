@@ -23,7 +23,7 @@ from nightsort.domain.recovery import (
     restored,
 )
 from nightsort.domain.report import plural, progress
-from nightsort.flow.run.memory import Known, Memory, Uid
+from nightsort.flow.run.memory import Known, RunMemory
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
 
@@ -55,8 +55,7 @@ async def recover(run: Run) -> None:
     Raises:
         Conflict, Gone, Waiting, Stalled: as reading and writing do.
     """
-    services, uid = run.services, run.resource.meta.uid
-    known = run.memory.records.get(Uid(uid))
+    known = run.memory.known
     before = known.status if known else None
     if before is not None and is_behind(run.status, before):
         await run.reload()  # in most cases the watch is behind
@@ -70,7 +69,7 @@ async def recover(run: Run) -> None:
     if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
         return None
     try:
-        kept = await services.ledger.kept_record(run.resource.meta)
+        kept = await run.services.ledger.kept_record(run.resource.meta)
     except Interruption as interruption:
         if behind or run.status.plan is None:
             raise
@@ -161,7 +160,7 @@ async def make_whole(run: Run, *, copied: bool) -> None:
 def rely(run: Run) -> None:
     """Marks the record as having all that its copy has."""
     run.checked, run.doubt = True, None
-    run.memory.records[Uid(run.resource.meta.uid)] = Known(run.status, run.resource.meta.resource_version)
+    run.memory.known = Known(run.status, run.resource.meta.resource_version)
 
 
 async def begins_anew(run: Run, word_before: str) -> bool:
@@ -171,17 +170,16 @@ async def begins_anew(run: Run, word_before: str) -> bool:
         return False
     await run.ensure_newest()
     await run.services.ledger.forget_record(run.resource.meta, word)
-    run.memory.records.pop(Uid(run.resource.meta.uid), None)
+    run.memory.known = None
     await run.warn(
         Reason.BEGUN_ANEW, "an annotation says so: what was bought before the status was emptied is forgotten"
     )
     return True
 
 
-async def whole_status(services: Services, memory: Memory, resource: Resource) -> Status:
+async def whole_status(services: Services, memory: RunMemory, resource: Resource) -> Status:
     """A status with the batches that it may have lost, for when nothing is written any more and nothing may wait."""
-    known = memory.records.get(Uid(resource.meta.uid))
-    before = known.status if known else None
+    before = memory.known.status if memory.known else None
     try:
         kept = (await services.ledger.kept_record(resource.meta)).status
     except Interruption:

@@ -22,7 +22,7 @@ from nightsort.domain.room import smallest
 from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.run.door import post_event, write_status
 from nightsort.flow.run.measure import measure
-from nightsort.flow.run.memory import Known, Memory, Uid
+from nightsort.flow.run.memory import Known, RunMemory
 from nightsort.flow.run.services import Services
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Run:
 
     resource: Resource
     services: Services
-    memory: Memory
+    memory: RunMemory
     found: Counter[Verdict] = field(default_factory=Counter)
     step: str = ""
     checked: bool = False
@@ -136,7 +136,7 @@ class Run:
         except Stalled as refused:
             if told.batches != self.status.batches:
                 await self.keep_if_possible(told)
-                self.memory.records.pop(Uid(meta.uid), None)  # the next pass goes on from the copy
+                self.memory.known = None  # the next pass goes on from the copy
             raise (too_large(meta) if refused.reason == Reason.TOO_LARGE else refused) from refused
 
     async def say(self, summary: ConditionSummary) -> None:
@@ -189,7 +189,7 @@ class Run:
         before, self.resource = self.resource, replace(self.resource, meta=meta, status=told)
         self.stored = None if self.stored is None or self.doubt is None else told
         if self.checked and self.doubt is None:
-            self.memory.records[Uid(self.resource.meta.uid)] = Known(told, meta.resource_version)
+            self.memory.known = Known(told, meta.resource_version)
         found, self.found = self.found, Counter()
         measure(self.services.metrics, before, self.resource, found, self.services.prices)
 
@@ -202,7 +202,7 @@ class Run:
         try:
             await self.services.ledger.keep_record(self.resource.meta, status, removing=removing)
         except Conflict:
-            self.memory.records.pop(Uid(self.resource.meta.uid), None)  # the next pass reads the copy
+            self.memory.known = None  # the next pass reads the copy
             raise
         except Stalled as stalled:
             if stalled.reason != Reason.TOO_LARGE:

@@ -59,7 +59,7 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) 
         raise
     if batch is None:
         return await settle(run, record, lambda status, intent: put(status, as_collected(intent)))
-    run.memory.purchases.note(Bought(run.resource.meta.uid, record, batch))
+    run.memory.purchases.note(Bought(record, batch))
     with about_batch(batch.id):
         return await confirm(run, record, batch.id)
 

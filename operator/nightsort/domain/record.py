@@ -51,6 +51,11 @@ def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
     return [record for record in status.batches if record.state is state]
 
 
+def open_intent(status: Status, tag: str) -> BatchRecord | None:
+    """The intent with this tag, if it is not settled yet."""
+    return next((record for record in in_state(status, BatchState.INTENDED) if record.tag == tag), None)
+
+
 def is_in_flight(status: Status) -> bool:
     """Whether the API has a batch of this run, or may have one."""
     return any(record.state.is_in_flight for record in status.batches)

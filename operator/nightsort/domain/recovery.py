@@ -92,6 +92,13 @@ def lost(status: Status, kept: Status) -> list[BatchRecord]:
     return missing(status, kept) + overtaken
 
 
+def vanished(status: Status, kept: Status | None, remembered: Status | None) -> list[BatchRecord]:
+    """Batches that a status has lost: by the copy where there is one, else by the process's memory."""
+    if kept is not None:
+        return lost(status, kept)
+    return missing(status, remembered) if remembered is not None else []
+
+
 def is_later(record: BatchRecord, other: BatchRecord) -> bool:
     """Whether it is a later intent of the same attempt.
 

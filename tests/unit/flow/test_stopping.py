@@ -331,6 +331,23 @@ async def test_a_farewell_names_the_tag_of_a_batch_whose_id_never_came(world: Wo
     assert "the one tagged t00000, whose id never came" in world.events.told[-1][2]
 
 
+async def test_a_batch_that_was_bought_and_could_not_be_written_down_is_cancelled_with_its_resource(
+    world: World,
+) -> None:
+    async def away_after_a_create(operation: str, *about: Any) -> None:
+        if operation in ("save", "keep_record") and world.api.held:
+            raise Waiting("away")
+
+    resource = world.apply("billing")
+    world.ledger.before = away_after_a_create
+    await world.look(resource)
+
+    await farewell(world).say(resource.meta, resource.status)
+
+    assert world.api.held["msgbatch_0001"].canceling
+    assert "CancelFailed" not in world.events.reasons
+
+
 @pytest.mark.parametrize("where", ["api", "ledger"])
 async def test_an_error_that_nobody_knows_is_logged_by_the_farewell_and_keeps_nothing_from_being_deleted(
     world: World, where: str, caplog: pytest.LogCaptureFixture

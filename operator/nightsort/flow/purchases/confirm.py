@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import BatchRecord, Status
 from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.reasons import Reason
-from nightsort.domain.record import batch_ids, confirmed, in_state
+from nightsort.domain.record import batch_ids, confirmed, open_intent
 from nightsort.domain.recovery import missing
 from nightsort.domain.report import plural, progress
 from nightsort.domain.run_state import ConditionSummary
@@ -61,9 +61,8 @@ async def disown_what_came_too_late(run: Run) -> None:
         Waiting, Stalled: a batch could not be cancelled.
     """
     ids = batch_ids(run.status)
-    open_tags = {record.tag for record in in_state(run.status, BatchState.INTENDED)}
     for bought in run.memory.purchases.all():
-        if bought.record.tag in open_tags:
+        if open_intent(run.status, bought.record.tag) is not None:
             continue
         if bought.batch.id in ids:
             run.memory.purchases.settle(bought.record.tag)
@@ -81,7 +80,7 @@ async def settle(run: Run, record: BatchRecord, change: Callable[[Status, BatchR
     """
 
     def changed(status: Status) -> tuple[Status, ConditionSummary] | None:
-        intent = next((one for one in in_state(status, BatchState.INTENDED) if one.tag == record.tag), None)
+        intent = open_intent(status, record.tag)
         if intent is None:
             return None
         settled = change(status, intent)

@@ -10,7 +10,7 @@ from nightsort.domain.completeness import completed
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
 from nightsort.domain.reasons import Reason
-from nightsort.domain.record import is_in_flight
+from nightsort.domain.record import confirmed, is_in_flight, open_intent
 from nightsort.domain.recovery import (
     best,
     from_the_beginning,
@@ -18,9 +18,8 @@ from nightsort.domain.recovery import (
     has_lost_its_beginning,
     is_behind,
     looked_for_again,
-    lost,
-    missing,
     restored,
+    vanished,
 )
 from nightsort.domain.report import plural, progress
 from nightsort.flow.run.memory import Known, RunMemory
@@ -78,7 +77,7 @@ async def recover(run: Run) -> None:
         run.doubt = interruption
         return None
     base = best(kept.status, before)
-    gone = lost(run.status, kept.status) if kept.status else missing(run.status, before) if before else []
+    gone = vanished(run.status, kept.status, before)
     if base is not None and not gone and completed(run.status, base) is not run.status:
         return await complete(run, base, kept.status)
     if base is None or not gone:
@@ -178,14 +177,16 @@ async def begins_anew(run: Run, word_before: str) -> bool:
 
 
 async def whole_status(services: Services, memory: RunMemory, resource: Resource) -> Status:
-    """A status with the batches that it may have lost, for when nothing is written any more and nothing may wait."""
+    """A status with the batches and ids that it may lack, for when nothing is written any more and nothing may wait."""
     before = memory.known.status if memory.known else None
     try:
         kept = (await services.ledger.kept_record(resource.meta)).status
     except Interruption:
         kept = None
-    base = best(kept, before)
-    gone = lost(resource.status, kept) if kept else missing(resource.status, before) if before else []
-    if base is None:
-        return resource.status
-    return restored(resource.status, base) if gone else completed(resource.status, base)
+    status, base = resource.status, best(kept, before)
+    if base is not None:
+        status = restored(status, base) if vanished(status, kept, before) else completed(status, base)
+    for bought in memory.purchases.all():
+        if intent := open_intent(status, bought.record.tag):
+            status = confirmed(status, intent, bought.batch.id, services.clock.now())
+    return status

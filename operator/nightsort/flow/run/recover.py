@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from nightsort.api.resource import Resource
+from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.completeness import completed
 from nightsort.domain.conditions import is_finished
@@ -63,7 +63,7 @@ async def recover(run: Run) -> None:
         if run.status == known.status or completed(run.status, known.status) is run.status:
             rely(run)
         else:  # a read of the record has less than was written
-            await complete(run, known.status, await copy_of(run))
+            await complete(run, known.status, await copy_of(run.services, run.resource.meta))
         return None
     if is_finished(run.status) or run.resource.meta.deletion_timestamp is not None:
         return None
@@ -127,9 +127,10 @@ async def complete(run: Run, base: Status, kept: Status | None) -> None:
     rely(run)
 
 
-async def copy_of(run: Run) -> Status | None:
+async def copy_of(services: Services, meta: Meta) -> Status | None:
+    """The copy; None also where it cannot be read now."""
     try:
-        return (await run.services.ledger.kept_record(run.resource.meta)).status
+        return (await services.ledger.kept_record(meta)).status
     except Interruption:
         return None
 
@@ -178,11 +179,7 @@ async def begins_anew(run: Run, word_before: str) -> bool:
 
 async def whole_status(services: Services, memory: RunMemory, resource: Resource) -> Status:
     """A status with the batches and ids that it may lack, for when nothing is written any more and nothing may wait."""
-    before = memory.known.status if memory.known else None
-    try:
-        kept = (await services.ledger.kept_record(resource.meta)).status
-    except Interruption:
-        kept = None
+    before, kept = memory.known.status if memory.known else None, await copy_of(services, resource.meta)
     status, base = resource.status, best(kept, before)
     if base is not None:
         status = restored(status, base) if vanished(status, kept, before) else completed(status, base)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from nightsort.api.status import BatchRecord, BatchState
 from nightsort.domain.actions import ABSENCE
-from nightsort.domain.answer import Figure, Row, Verdict
+from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, SourceChanged
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find, next_turn, put, unseen_tickets, without_retry
 from nightsort.domain.report import plural, progress
 from nightsort.domain.verdict import Judgement
-from nightsort.flow.results.answers import GONE, asked_ids, to_ask_again
-from nightsort.flow.results.rows import row_of
+from nightsort.flow.results.answers import GONE, asked_ids
+from nightsort.flow.results.rows import final_rows
 from nightsort.flow.results.store import store
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
@@ -19,24 +19,9 @@ from nightsort.flow.tickets.snapshot import source_of
 
 
 async def conclude(run: Run, record: BatchRecord) -> None:
-    """Ends the tickets that an attempt left for a retry with the verdict that they have.
-
-    When the API does not show the batch any more, nobody can name these tickets: they only count as failed.
-    """
-    api = await run.services.connections.api(run.resource)
-    unknown = 0
-    with RowSpool(run.services.scratch) as rows:
-        async for judged in to_ask_again(run, api, record, ABSENCE):
-            unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
-            rows.add(row_of(run, record.id, record.ended_at, judged))
-        status = await store(run, rows)
-    update = {
-        "retryable": 0,
-        "unknown": record.unknown + unknown,
-        "failed": record.failed + record.retryable - unknown,
-        "unnamed": record.unnamed + max(record.retryable - rows.rows, 0),
-    }
-    status = put(status, record.model_copy(update=update))
+    """Ends the tickets that an attempt left for a retry."""
+    status, figures = await final_rows(run, record)
+    status = put(status, record.model_copy(update=figures))
     await run.save_results(status, progress(status))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from nightsort.api.status import BatchRecord
+from nightsort.api.status import BatchRecord, Status
 from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Answer, Figure, Row
 from nightsort.flow.results.answers import Judged, to_ask_again
@@ -30,19 +31,22 @@ def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Ju
     )
 
 
-async def final_rows(run: Run, record: BatchRecord) -> dict[str, int]:
-    """Stores the rows of an attempt's remaining tickets, with their verdicts; returns the changed figures."""
+async def final_rows(run: Run, record: BatchRecord) -> tuple[Status, Mapping[str, int]]:
+    """Stores the rows of the tickets that an attempt left for a retry, with the verdicts that they have.
+
+    Returns the status with the places of the rows, and the attempt's changed figures. When the API does not show the
+    batch any more, nobody can name these tickets: they only count as failed.
+    """
     api = await run.services.connections.api(run.resource)
     unknown = 0
     with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
             unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
             rows.add(row_of(run, record.id, record.ended_at, judged))
-        await store(run, rows)
-        named = rows.rows
-    return {
+        status = await store(run, rows)
+    return status, {
         "retryable": 0,
         "unknown": record.unknown + unknown,
         "failed": record.failed + record.left - unknown,
-        "unnamed": record.unnamed + max(record.left - named, 0),
+        "unnamed": record.unnamed + max(record.left - rows.rows, 0),
     }

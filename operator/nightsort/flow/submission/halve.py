@@ -100,7 +100,9 @@ async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> N
     """
     parents = parents_of(run.status, record)
     half = parents[: len(parents) // 2]
-    ends = {} if half else {(parent.shard, parent.attempt): await final_rows(run, parent) for parent in parents}
+    ends = {}
+    for parent in () if half else parents:
+        _, ends[parent.shard, parent.attempt] = await final_rows(run, parent)
 
     def apart(status: Status, intent: BatchRecord) -> Status:
         alone = without_retry(status, intent)

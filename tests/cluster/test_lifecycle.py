@@ -61,7 +61,7 @@ def test_deleting_the_namespace_cancels_what_runs_and_ends(
     began = time.monotonic()
     troubled_user.plane.kubectl("delete", "namespace", troubled_user.namespace, "--timeout=60s")
 
-    assert time.monotonic() - began < 30, "the farewell's own deadline was not needed"
+    assert time.monotonic() - began < 30, "the finalizer's own deadline was not needed"
     eventually(lambda: all(ended(slow_api, batch_id) for batch_id in bought), 10)
 
 

@@ -159,7 +159,7 @@ def without(policy: Any) -> tuple[Any, str, Any]:
 
 
 async def say_nothing(self: Any, meta: Meta, known: Status) -> None:
-    """A farewell that cancels nothing."""
+    """A finalizer that cancels nothing."""
 
 
 class OneBreaker(CircuitBreakerApi):
@@ -349,7 +349,7 @@ DEFECTS = (
     Defect(
         "a deleted resource runs on",
         r"I9: \S+ of \S+ runs on, untold",
-        [(cancel.Finalizer, "say", say_nothing)],
+        [(cancel.Finalizer, "finalize", say_nothing)],
     ),
     Defect(
         "a refused create closes the account",

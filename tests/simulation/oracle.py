@@ -15,7 +15,7 @@ from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.custom_id import tag_of
 from nightsort.domain.ticket import Ticket
-from nightsort.flow.results.answers import UNTOLD
+from nightsort.flow.results.answers import UNDECIDED
 from nightsort.testing.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING
 from tests.simulation.ailing import most_tries
@@ -311,9 +311,9 @@ class Oracle:
         if resource is not None:
             self._gone[meta.uid] = (resource, self._world.clock.now())
 
-    def farewell_took(self, meta: Meta, seconds: float) -> None:
+    def finalizer_took(self, meta: Meta, seconds: float) -> None:
         """I9: the deadline, and what the calls that were under way may add to it."""
-        self.demand(seconds <= 4 * 3600, f"I9: the farewell of {meta.name} took {seconds:.0f} s")
+        self.demand(seconds <= 4 * 3600, f"I9: the finalizer of {meta.name} took {seconds:.0f} s")
 
     def look_back(self) -> None:
         labels = self._world.another.labeled_at
@@ -331,7 +331,7 @@ class Oracle:
         if is_finished(resource.status):
             return self._check_finished(resource)
         if resource.meta.deletion_timestamp is None:
-            return None  # it vanished without a farewell
+            return None  # it vanished without its finalizer
         for tag, held in self.by_tag.items():
             ours = self.intents[tag].resource.uid == meta.uid
             named = tag in self._uncancelled[meta.uid] or held.id in self._uncancelled[meta.uid]
@@ -415,7 +415,7 @@ class Oracle:
             wanted = {Verdict.CANCELED} if resource.status.stop else set()
             refused = ticket.id in self._world.scenario.refused
             wanted |= {Verdict.UNSENDABLE} if refused or not ticket.fields else set()
-            wanted |= {Verdict.MISSING} if row.reason == UNTOLD.reason and self._untold(resource) else set()
+            wanted |= {Verdict.MISSING} if row.reason == UNDECIDED.reason and self._untold(resource) else set()
             return self.demand(row.verdict in wanted, f"I4: {name} was never sent and has {row}")
         last = paid[-1]
         judged = expected(resource, last.answer)

@@ -49,7 +49,7 @@ class Process:
         self.disk_faults = 0
         self.services = world.spoil(self.services)
         self.reconciler = Reconciler(self.services, jitter=world.rng.random)
-        self.farewell = Finalizer(self.services, self.reconciler.memory, timedelta(seconds=FAREWELL_SECONDS))
+        self.finalizer = Finalizer(self.services, self.reconciler.memory, timedelta(seconds=FAREWELL_SECONDS))
 
     def start(self) -> None:
         for meta in self.world.created:
@@ -75,7 +75,7 @@ class Process:
             self.reconciler.forget(meta.uid)
             return None
         if resource.meta.deletion_timestamp is not None:
-            return await self._say_farewell(meta, resource.status)
+            return await self._finalize(meta, resource.status)
         self.world.count_look()
         blows, disk_faults = self.blows, self.disk_faults
         before = self.world.oracle.open_intents(meta)
@@ -83,13 +83,13 @@ class Process:
         if disk_faults < self.disk_faults and blows == self.blows and self.world.is_alone(self):
             self.world.oracle.left_nothing_unsent(meta, before)
         if seconds is None and self.world.is_unsettled(meta):
-            return 1.0  # the watch was behind, or a farewell is due
+            return 1.0  # the watch was behind, or its finalizer is due
         return seconds
 
-    async def _say_farewell(self, meta: Meta, known: Status) -> float | None:
+    async def _finalize(self, meta: Meta, known: Status) -> float | None:
         begun = self.services.clock.now()
-        await self.farewell.say(meta, known)
-        self.world.oracle.farewell_took(meta, (self.services.clock.now() - begun).total_seconds())
+        await self.finalizer.finalize(meta, known)
+        self.world.oracle.finalizer_took(meta, (self.services.clock.now() - begun).total_seconds())
         self.reconciler.forget(meta.uid)
         self.world.lose(meta)
         return None

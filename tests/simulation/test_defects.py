@@ -54,7 +54,7 @@ async def say_wrongly(self: object) -> None:
 
 
 def test_a_defect_that_only_raises_does_not_count_as_caught() -> None:
-    broken = Defect("a farewell that cannot be called", "", [(cancel.Finalizer, "say", say_wrongly)])
+    broken = Defect("a finalizer that cannot be called", "", [(cancel.Finalizer, "finalize", say_wrongly)])
 
     with pytest.raises(AssertionError, match=f"{CAME_THROUGH}(.|\n)*TypeError"):
         broken.caught(SEEDS)

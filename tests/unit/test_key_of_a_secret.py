@@ -1,4 +1,4 @@
-"""The key in a Secret that a resource names: read anew for each use, and remembered for a farewell alone."""
+"""The key in a Secret that a resource names: read anew for each use, and remembered for a finalizer alone."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def telling_defaults(schema: Schema) -> Schema:
     """With each default in the description too: `kubectl explain` shows no other (1.37)."""
     made = dict(schema)
     if "default" in made and made["type"] != "object" and "description" in made:
-        made["description"] = f"{made['description']} Default: {told(made['default'])}."
+        made["description"] = f"{made['description']} Default: {in_words(made['default'])}."
     if "items" in made:
         made["items"] = telling_defaults(made["items"])
     if "properties" in made:
@@ -184,7 +184,7 @@ def telling_defaults(schema: Schema) -> Schema:
     return made
 
 
-def told(value: Any) -> str:
+def in_words(value: Any) -> str:
     """A default in words: text as it is, unless it has several lines; of a list of objects their names."""
     if isinstance(value, list):
         return ", ".join(each["name"] for each in value)

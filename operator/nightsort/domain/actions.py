@@ -67,7 +67,7 @@ class Facts:
         """Own batches that the API has not shown for so long that a person should look into it."""
         return [batch_id for batch_id, absent in self.absent.items() if absent >= ABSENCE]
 
-    def untold(self) -> bool:
+    def list_is_too_long(self) -> bool:
         """Whether nothing can be found out any more about the open intents."""
         return self.trouble is not None and self.trouble.reason == Reason.LIST_TOO_LONG
 

@@ -50,7 +50,7 @@ def leave_finished_alone(resource: Resource, facts: Facts, now: datetime) -> Act
     return Requeue(None) if is_finished(resource.status) else None
 
 
-def leave_deleted_to_the_farewell(resource: Resource, facts: Facts, now: datetime) -> Action | None:
+def leave_deleted_to_the_finalizer(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     return Requeue(None) if resource.meta.deletion_timestamp else None
 
 
@@ -75,7 +75,7 @@ def settle_intents(resource: Resource, facts: Facts, now: datetime) -> Action | 
             return Release(record)
         candidates = facts.candidates.get(record.tag)
         if candidates is None:
-            if facts.untold() and resource.meta.buy_again == record.tag:
+            if facts.list_is_too_long() and resource.meta.buy_again == record.tag:
                 return Release(record)
             continue
         for candidate in candidates:
@@ -138,7 +138,7 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Action
         candidates = facts.candidates.get(record.tag, ())
         over = candidates and all(candidate.batch.ended for candidate in candidates)
         if (
-            (facts.untold() or facts.is_stuck())
+            (facts.list_is_too_long() or facts.is_stuck())
             and record.tag not in facts.candidates
             and resource.status.stop
             and now >= record.intended_at + ABSENCE
@@ -179,7 +179,7 @@ def hold_while_in_trouble(resource: Resource, facts: Facts, now: datetime) -> Ac
 
     A list that is too long does not get shorter: waiting for it would never end.
     """
-    return Requeue(resource.spec.poll_interval_seconds) if facts.trouble and not facts.untold() else None
+    return Requeue(resource.spec.poll_interval_seconds) if facts.trouble and not facts.list_is_too_long() else None
 
 
 def submit_next(resource: Resource, facts: Facts, now: datetime) -> Action | None:
@@ -232,7 +232,7 @@ def finish_when_all_is_collected(resource: Resource, facts: Facts, now: datetime
 
 POLICIES: tuple[Policy, ...] = (
     leave_finished_alone,
-    leave_deleted_to_the_farewell,
+    leave_deleted_to_the_finalizer,
     stop_at_deadline,
     settle_intents,
     give_up_what_cannot_be_read,
@@ -250,7 +250,7 @@ POLICIES: tuple[Policy, ...] = (
 )
 URGENT: tuple[Policy, ...] = (
     leave_finished_alone,
-    leave_deleted_to_the_farewell,
+    leave_deleted_to_the_finalizer,
     stop_at_deadline,
     cancel_what_must_not_run,
 )

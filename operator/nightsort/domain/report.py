@@ -74,15 +74,15 @@ def summary_of_state(
     hidden: Sequence[str] = (),
     elsewhere: Sequence[str] = (),
     *,
-    untold: bool = False,
+    list_too_long: bool = False,
     late: Sequence[str] = (),
     now: datetime | None = None,
 ) -> ConditionSummary:
     """A run that is not finished, in words; `hidden` are batches that the API has not shown for long.
 
     `elsewhere` are the tags of intents that may have bought from another account than that of the key in use.
-    `untold`: the list of batches is too long to search for any intent. `late` are batches that the API should have
-    ended.
+    `list_too_long`: the list of batches is too long to search for any intent. `late` are batches that the API should
+    have ended.
     """
     if elsewhere:
         tag = elsewhere[0]
@@ -93,8 +93,8 @@ def summary_of_state(
             "nothing is bought until the former one is back. If that account will not come back, "
             f"`kubectl annotate cb {resource.meta.name} {BUY_AGAIN}={tag}` buys these tickets once more",
         )
-    if untold:
-        return nothing_can_be_told(resource)
+    if list_too_long:
+        return search_is_impossible(resource)
     if hidden:
         return ConditionSummary(
             RunState.STALLED,
@@ -140,7 +140,7 @@ def what_may_run(status: Status) -> str:
     return "; ".join(parts)
 
 
-def nothing_can_be_told(resource: Resource) -> ConditionSummary:
+def search_is_impossible(resource: Resource) -> ConditionSummary:
     """An intent that only a person can resolve; it is reported once all other batches are collected."""
     status, record = resource.status, in_state(resource.status, BatchState.INTENDED)[0]
     flying = len(in_state(status, BatchState.SUBMITTED))

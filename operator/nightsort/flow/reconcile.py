@@ -43,7 +43,7 @@ from nightsort.flow.gather import Gatherer
 from nightsort.flow.preflight.admit import Admission
 from nightsort.flow.preflight.prepare import prepare
 from nightsort.flow.purchases.confirm import confirm, disown_what_came_too_late
-from nightsort.flow.results.answers import GONE, UNREADABLE, UNTOLD
+from nightsort.flow.results.answers import GONE, UNDECIDED, UNREADABLE
 from nightsort.flow.run.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.run.context import about, about_batch
 from nightsort.flow.run.disk import is_refusal, refused
@@ -169,7 +169,7 @@ class Reconciler:
 
     async def _requeue(self, run: Run, requeue: Requeue, facts: Facts) -> float | None:
         if requeue.after is not None:
-            if facts.trouble is not None and not facts.untold():
+            if facts.trouble is not None and not facts.list_is_too_long():
                 raise facts.trouble
             if (unstored := run.unstored()) is not None:
                 raise unstored
@@ -178,7 +178,7 @@ class Reconciler:
                 run.resource,
                 facts.hidden(),
                 facts.elsewhere(),
-                untold=facts.untold(),
+                list_too_long=facts.list_is_too_long(),
                 late=facts.late(run.status, now),
                 now=now,
             )
@@ -208,7 +208,7 @@ class Reconciler:
                 del run.memory.collecting[batch.id]
             case MarkLost(record, unreadable):
                 with about_batch(record.id):
-                    await lose(run, record, UNREADABLE if unreadable else GONE if record.id else UNTOLD)
+                    await lose(run, record, UNREADABLE if unreadable else GONE if record.id else UNDECIDED)
             case Halt(stop):
                 await self._halt(run, stop)
             case Cancel(record):

@@ -55,8 +55,8 @@ async def serve(settings: Settings) -> None:
 
         pulse = Pulse(services.clock, {"look": scheduler.room, "call of a database or an object store": threads.room})
 
-        def ailments() -> list[str]:
-            return [*scheduler.ailments(), *pulse.ailments()]
+        def problems() -> list[str]:
+            return [*scheduler.problems(), *pulse.problems()]
 
         def metrics() -> bytes:
             scheduler.measure()
@@ -68,7 +68,7 @@ async def serve(settings: Settings) -> None:
             services.metrics.leads()
             await watch(settings, scheduler, scopes)
 
-        async with cluster_client() as client, beating(pulse), serving(settings.liveness_port, ailments, metrics):
+        async with cluster_client() as client, beating(pulse), serving(settings.liveness_port, problems, metrics):
             if settings.lease is None:
                 await work()
                 return

@@ -36,10 +36,10 @@ SETTLING_SECONDS = 0.25
 class ResourceScheduler:
     """Schedules live in memory only: after a restart every unfinished resource is reconciled at once."""
 
-    def __init__(self, services: Services, farewell: timedelta) -> None:
+    def __init__(self, services: Services, finalizer_timeout: timedelta) -> None:
         self._services = services
         self._reconciler = Reconciler(services)
-        self._finalizer_seconds = farewell
+        self._finalizer_timeout = finalizer_timeout
         self._expiry = Expiry(services)
         self._gauges = ResourceGauges()
         self._ticks: dict[str, float] = {}
@@ -128,12 +128,12 @@ class ResourceScheduler:
     async def finalize(self, body: Mapping[str, Any]) -> None:
         """Cancels the running batches of a deleted resource; ends by its deadline, even if a pass hangs."""
         meta = Meta.of(body)
-        ends = self._passed() + self._finalizer_seconds.total_seconds()
+        ends = self._passed() + self._finalizer_timeout.total_seconds()
         if work := self._work.get(meta.uid):
-            await asyncio.wait({work}, timeout=self._finalizer_seconds.total_seconds())
+            await asyncio.wait({work}, timeout=self._finalizer_timeout.total_seconds())
             work.cancel()  # no effect on a pass that has ended
         async with self._locks[meta.uid]:
-            await Finalizer(self._services, self._reconciler.memory, timedelta(seconds=ends - self._passed())).say(
+            await Finalizer(self._services, self._reconciler.memory, timedelta(seconds=ends - self._passed())).finalize(
                 meta, parse_status(body)
             )
         self.forget(meta.uid)
@@ -174,7 +174,7 @@ class ResourceScheduler:
         if known != generation and uid in self._bells:
             self._bells[uid].set()
 
-    def ailments(self) -> list[str]:
+    def problems(self) -> list[str]:
         """For the liveness probe: a timer that has died, which kopf itself does not notice."""
         silent = self.silent()
         return [f"{len(silent)} unfinished resources are not looked at any more"] if silent else []

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-Ailments = Callable[[], list[str]]
+Problems = Callable[[], list[str]]
 """The causes that keep the process from its work, in words; none when it is well."""
 Page = Callable[[], bytes]
 """The metrics, in Prometheus' text format."""
@@ -15,14 +15,14 @@ TEXT_FORMAT = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 @asynccontextmanager
-async def serving(port: int | None, ailments: Ailments, metrics: Page) -> AsyncIterator[None]:
+async def serving(port: int | None, problems: Problems, metrics: Page) -> AsyncIterator[None]:
     """Answers /healthz and /metrics on all addresses while the context lasts; no port, no server."""
     if port is None:
         yield
         return
 
     async def health(_: web.Request) -> web.Response:
-        found = ailments()
+        found = problems()
         return web.Response(text="\n".join(found) or "alive", status=500 if found else 200)
 
     async def page(_: web.Request) -> web.Response:

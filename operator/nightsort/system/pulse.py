@@ -13,7 +13,7 @@ BEAT_SECONDS = 5.0
 LATE_SECONDS = 10.0
 """Far above the longest single step of a start over many resources."""
 BEATS = 3
-DEAF_BEATS = 12
+BLOCKED_BEATS = 12
 """A minute without any of the operator's own threads taking a job."""
 STARVED_SECONDS = 900.0
 """Longer than every deadline of a call to a tenant's server: until then places become free by themselves."""
@@ -36,7 +36,7 @@ class Pulse:
         self._rooms = rooms
         self._late: deque[float] = deque(maxlen=BEATS)
         self._asked: asyncio.Future[None] | None = None
-        self._unheard = 0
+        self._unanswered = 0
         """Beats since then. Not seconds: after a pause of the whole process the answer comes with the next beat."""
 
     async def keep(self) -> None:
@@ -47,15 +47,15 @@ class Pulse:
     async def beat(self) -> None:
         due = self._clock.monotonic() + BEAT_SECONDS
         if self._asked is None or self._asked.done():
-            self._unheard = 0
+            self._unanswered = 0
             self._asked = asyncio.get_running_loop().run_in_executor(None, nothing)
         await self._clock.sleep(BEAT_SECONDS)
-        self._unheard += 1
+        self._unanswered += 1
         self._late.append(self._clock.monotonic() - due)
 
-    def ailments(self) -> list[str]:
+    def problems(self) -> list[str]:
         """The faults in words, for the liveness probe; none when the process makes progress."""
-        return [*self._lag(), *self._deafness(), *self._starvation()]
+        return [*self._lag(), *self._blocked_threads(), *self._starvation()]
 
     def _lag(self) -> list[str]:
         """Counts slow beats in a row: one long piece of work is no fault."""
@@ -63,10 +63,10 @@ class Pulse:
             return []
         return [f"the event loop is late by {min(self._late):.0f} s or more, {BEATS} times in a row"]
 
-    def _deafness(self) -> list[str]:
-        if self._asked is None or self._asked.done() or self._unheard < DEAF_BEATS:
+    def _blocked_threads(self) -> list[str]:
+        if self._asked is None or self._asked.done() or self._unanswered < BLOCKED_BEATS:
             return []
-        return [f"the operator's own threads have begun nothing for {self._unheard * BEAT_SECONDS:.0f} s"]
+        return [f"the operator's own threads have begun nothing for {self._unanswered * BEAT_SECONDS:.0f} s"]
 
     def _starvation(self) -> list[str]:
         return [

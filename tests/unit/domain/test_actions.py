@@ -294,7 +294,7 @@ def test_after_the_deadline_a_running_batch_is_cancelled() -> None:
     assert action(late, seen(batch())) == Cancel(SUBMITTED)
 
 
-def test_a_resource_that_is_being_deleted_is_left_to_the_farewell() -> None:
+def test_a_resource_that_is_being_deleted_is_left_to_the_finalizer() -> None:
     deleted = replace(META, deletion_timestamp=NOW)
 
     assert action(run(SUBMITTED), seen(OWN), meta=deleted) == Requeue(None)

@@ -125,19 +125,19 @@ async def test_a_resource_is_looked_at_when_it_is_due(world: World, seconds: flo
     asked = world.api.calls.total()
 
     world.clock.set(seconds)
-    assert scheduler.ailments() == []
+    assert scheduler.problems() == []
     await scheduler.reconcile(body)
     assert world.api.calls.total() == asked, "not due yet"
     world.clock.advance(600)
     await scheduler.reconcile(body)
 
     assert world.api.calls.total() > asked
-    assert scheduler.ailments() == []
+    assert scheduler.problems() == []
     assert scheduler.turn("support") < 1
 
 
 @pytest.mark.parametrize("seconds", HOURS)
-async def test_a_farewell_takes_no_longer_than_it_may(world: World, seconds: float) -> None:
+async def test_a_finalizer_takes_no_longer_than_it_may(world: World, seconds: float) -> None:
     world.api.duration = timedelta(hours=20)
     resource = world.apply("billing")
     await world.look(resource)
@@ -152,7 +152,7 @@ async def test_a_farewell_takes_no_longer_than_it_may(world: World, seconds: flo
             raise Waiting("away")
 
     world.api.before = away
-    await Finalizer(world.services, world.reconciler.memory, timedelta(seconds=30)).say(
+    await Finalizer(world.services, world.reconciler.memory, timedelta(seconds=30)).finalize(
         resource.meta, status_of(world, resource)
     )
 

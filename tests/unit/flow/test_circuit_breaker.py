@@ -351,7 +351,7 @@ async def test_a_delete_while_creates_are_refused_cancels_at_once(world: World) 
     await world.look(world.apply("billing", name="waiting"))
     newest = world.ledger.current(bought.meta)
 
-    await Finalizer(world.services, world.reconciler.memory, timedelta(seconds=30)).say(newest.meta, newest.status)
+    await Finalizer(world.services, world.reconciler.memory, timedelta(seconds=30)).finalize(newest.meta, newest.status)
 
     assert world.api.calls["cancel"] == 1
     assert not [told for told in world.events.told if "CancelFailed" in told]

@@ -425,7 +425,7 @@ async def test_who_writes_the_resource_during_every_collection_does_not_keep_it_
     assert is_true(world.ledger.current(resource.meta).status, "Complete")
 
 
-async def test_a_resource_that_is_deleted_during_a_collection_is_left_to_its_farewell(world: World) -> None:
+async def test_a_resource_that_is_deleted_during_a_collection_is_left_to_its_finalizer(world: World) -> None:
     resource = world.apply("billing")
     await world.look(resource)
     world.clock.advance(60)

@@ -254,7 +254,7 @@ async def test_a_candidate_whose_results_are_empty_for_now_proves_nothing_yet(wo
 # --- deletion ---------------------------------------------------------------------------------------------------------
 
 
-def farewell(world: World) -> Finalizer:
+def finalizer(world: World) -> Finalizer:
     return Finalizer(world.services, world.reconciler.memory, timedelta(seconds=30))
 
 
@@ -262,7 +262,7 @@ async def test_deleting_a_running_resource_cancels_its_batches(world: World) -> 
     resource = world.apply(*["billing"] * 4, shards={"maxRequests": 2})
     await world.look(resource)
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert all(held.canceling for held in world.api.held.values())
     assert "CancelFailed" not in world.events.reasons
@@ -271,17 +271,17 @@ async def test_deleting_a_running_resource_cancels_its_batches(world: World) -> 
 async def test_deleting_a_resource_with_nothing_in_flight_asks_nothing(world: World) -> None:
     resource = world.apply("billing")
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert sum(world.api.calls.values()) == 0
 
 
-async def test_a_resource_that_is_gone_needs_no_farewell(world: World) -> None:
+async def test_a_resource_that_is_gone_needs_no_finalizer(world: World) -> None:
     resource = world.apply("billing")
     await world.look(resource)
     await world.ledger.remove(world.ledger.current(resource.meta).meta)
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert world.api.calls["cancel"] == 0
 
@@ -291,14 +291,14 @@ async def test_a_cancel_that_fails_is_tried_again(world: World) -> None:
     await world.look(resource)
     world.api.before = raising(Waiting("away"), "cancel", times=3)
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert world.api.held["msgbatch_0001"].canceling
     assert "CancelFailed" not in world.events.reasons
 
 
 @pytest.mark.parametrize("where", ["api", "ledger"])
-async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(
+async def test_a_finalizer_keeps_its_deadline_and_names_what_may_still_run(
     world: World, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     resource = world.apply("billing")
@@ -309,7 +309,7 @@ async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(
         world.ledger.before = raising(Waiting("away"), "load", times=1000)
     began = world.clock.now()
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert timedelta(seconds=30) <= world.clock.now() - began <= timedelta(seconds=32)
     named = "msgbatch_0001" if where == "api" else "unknown"
@@ -321,12 +321,12 @@ async def test_a_farewell_keeps_its_deadline_and_names_what_may_still_run(
     assert f"deleted, but these batches may still run: {named}" in caplog.text, "an event can be lost"
 
 
-async def test_a_farewell_names_the_tag_of_a_batch_whose_id_never_came(world: World) -> None:
+async def test_a_finalizer_names_the_tag_of_a_batch_whose_id_never_came(world: World) -> None:
     resource = world.apply("billing")
     world.api.after = raising(OutcomeUnknown("no answer"), "create")
     await world.look(resource)
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert "the one tagged t00000, whose id never came" in world.events.told[-1][2]
 
@@ -342,14 +342,14 @@ async def test_a_batch_that_was_bought_and_could_not_be_written_down_is_cancelle
     world.ledger.before = away_after_a_create
     await world.look(resource)
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert world.api.held["msgbatch_0001"].canceling
     assert "CancelFailed" not in world.events.reasons
 
 
 @pytest.mark.parametrize("where", ["api", "ledger"])
-async def test_an_error_that_nobody_knows_is_logged_by_the_farewell_and_keeps_nothing_from_being_deleted(
+async def test_an_error_that_nobody_knows_is_logged_by_the_finalizer_and_keeps_nothing_from_being_deleted(
     world: World, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     resource = world.apply("billing")
@@ -359,18 +359,18 @@ async def test_an_error_that_nobody_knows_is_logged_by_the_farewell_and_keeps_no
     else:
         world.ledger.before = raising(RuntimeError("a bug"), "load", times=1000)
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert "RuntimeError: a bug" in caplog.text
     assert world.events.told[-1][1] == "CancelFailed"
 
 
-async def test_an_error_that_nobody_knows_is_tried_again_by_the_farewell(world: World) -> None:
+async def test_an_error_that_nobody_knows_is_tried_again_by_the_finalizer(world: World) -> None:
     resource = world.apply("billing")
     await world.look(resource)
     world.api.before = raising(RuntimeError("a bug"), "cancel", times=2)
 
-    await farewell(world).say(resource.meta, resource.status)
+    await finalizer(world).finalize(resource.meta, resource.status)
 
     assert world.api.held["msgbatch_0001"].canceling
 

@@ -39,35 +39,35 @@ def body(world: World, name: str = "tickets", namespace: str = "support", **meta
     return {**manifest(), "metadata": {**seen, **metadata}}
 
 
-async def test_a_resource_that_is_looked_at_is_no_ailment(scheduler: ResourceScheduler, world: World) -> None:
+async def test_a_resource_that_is_looked_at_is_no_problem(scheduler: ResourceScheduler, world: World) -> None:
     seen = body(world)
     scheduler.see("ADDED", seen)
     world.clock.advance(LATER)
     await scheduler.reconcile(seen)
 
-    assert scheduler.ailments() == []
+    assert scheduler.problems() == []
 
 
-async def test_a_timer_that_has_died_is_an_ailment(scheduler: ResourceScheduler, world: World) -> None:
+async def test_a_timer_that_has_died_is_a_problem(scheduler: ResourceScheduler, world: World) -> None:
     scheduler.see("ADDED", body(world))
     world.clock.advance(LATER)
 
-    assert scheduler.ailments() == ["1 unfinished resources are not looked at any more"]
+    assert scheduler.problems() == ["1 unfinished resources are not looked at any more"]
 
 
-async def test_a_look_that_takes_long_is_no_ailment(scheduler: ResourceScheduler, world: World) -> None:
+async def test_a_look_that_takes_long_is_no_problem(scheduler: ResourceScheduler, world: World) -> None:
     seen = body(world)
     scheduler.see("ADDED", seen)
     hanging = asyncio.create_task(looking_for_ever(scheduler, world, seen))
     await settled()
     world.clock.advance(LATER)
 
-    assert scheduler.ailments() == []
+    assert scheduler.problems() == []
     hanging.cancel()
 
 
 @pytest.mark.parametrize("gone", ["deleted", "being deleted", "finished"])
-async def test_what_needs_no_timer_any_more_is_no_ailment(
+async def test_what_needs_no_timer_any_more_is_no_problem(
     scheduler: ResourceScheduler, world: World, gone: str
 ) -> None:
     seen = body(world)
@@ -80,7 +80,7 @@ async def test_what_needs_no_timer_any_more_is_no_ailment(
     scheduler.see("DELETED" if gone == "deleted" else "MODIFIED", seen)
     world.clock.advance(LATER)
 
-    assert scheduler.ailments() == []
+    assert scheduler.problems() == []
 
 
 async def test_the_first_looks_at_a_thousand_resources_are_spread_over_ten_seconds(
@@ -132,7 +132,7 @@ async def looking_for_ever(scheduler: ResourceScheduler, world: World, seen: dic
     await scheduler.reconcile(seen)
 
 
-async def test_a_farewell_does_not_wait_for_a_look_that_hangs(scheduler: ResourceScheduler, world: World) -> None:
+async def test_a_finalizer_does_not_wait_for_a_look_that_hangs(scheduler: ResourceScheduler, world: World) -> None:
     seen = body(world)
     hanging = asyncio.create_task(looking_for_ever(scheduler, world, seen))
     await settled()
@@ -298,13 +298,13 @@ async def test_twenty_namespaces_whose_looks_all_hang_do_not_keep_another_from_b
     assert world.api.calls["create"] == 1
 
 
-async def test_a_look_that_waits_for_its_place_is_no_ailment(
+async def test_a_look_that_waits_for_its_place_is_no_problem(
     scheduler: ResourceScheduler, world: World, crowd: Crowd
 ) -> None:
     await crowd.come("crowded")
     world.clock.advance(LATER)
 
-    assert scheduler.ailments() == []
+    assert scheduler.problems() == []
 
 
 async def test_a_deletion_does_not_wait_for_a_look_that_has_no_place_yet(

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from nightsort.system.fair_room import FairRoom, Target
-from nightsort.system.pulse import BEAT_SECONDS, BEATS, DEAF_BEATS, LATE_SECONDS, STARVED_SECONDS, Pulse
+from nightsort.system.pulse import BEAT_SECONDS, BEATS, BLOCKED_BEATS, LATE_SECONDS, STARVED_SECONDS, Pulse
 from nightsort.system.threads import DaemonThreads
 from nightsort.testing.clock import VirtualClock
 
@@ -55,26 +55,26 @@ async def ask(asking: list[asyncio.Task[None]], room: FairRoom, namespace: str, 
     await asyncio.sleep(0)
 
 
-async def test_a_process_that_works_has_no_ailment(pulse: Pulse) -> None:
+async def test_a_process_that_works_has_no_problem(pulse: Pulse) -> None:
     for _ in range(10):
         await pulse.beat()
 
-    assert pulse.ailments() == []
+    assert pulse.problems() == []
 
 
-async def test_an_event_loop_that_is_late_time_and_again_is_an_ailment(pulse: Pulse, clock: LateClock) -> None:
+async def test_an_event_loop_that_is_late_time_and_again_is_a_problem(pulse: Pulse, clock: LateClock) -> None:
     clock.late = LATE_SECONDS + 2
     for _ in range(BEATS):
         await pulse.beat()
 
-    assert pulse.ailments() == ["the event loop is late by 12 s or more, 3 times in a row"]
+    assert pulse.problems() == ["the event loop is late by 12 s or more, 3 times in a row"]
 
 
-async def test_one_long_piece_of_work_is_no_ailment(pulse: Pulse, clock: LateClock) -> None:
+async def test_one_long_piece_of_work_is_no_problem(pulse: Pulse, clock: LateClock) -> None:
     for late in (0.0, HOUR, 0.0, HOUR, 0.0):
         clock.late = late
         await pulse.beat()
-        assert pulse.ailments() == []
+        assert pulse.problems() == []
 
 
 async def test_an_event_loop_that_is_in_time_again_is_well(pulse: Pulse, clock: LateClock) -> None:
@@ -84,41 +84,41 @@ async def test_an_event_loop_that_is_in_time_again_is_well(pulse: Pulse, clock: 
     clock.late = 0.0
     await pulse.beat()
 
-    assert pulse.ailments() == []
+    assert pulse.problems() == []
 
 
-async def test_own_threads_that_all_hang_are_an_ailment(pulse: Pulse) -> None:
+async def test_own_threads_that_all_hang_are_a_problem(pulse: Pulse) -> None:
     loop, mute = asyncio.get_running_loop(), Event()
     loop.set_default_executor(DaemonThreads(2, "own"))
     hanging = [asyncio.ensure_future(asyncio.to_thread(mute.wait)) for _ in range(2)]
     await asyncio.sleep(0)
-    for _ in range(DEAF_BEATS):
-        assert pulse.ailments() == []
+    for _ in range(BLOCKED_BEATS):
+        assert pulse.problems() == []
         await pulse.beat()
 
-    assert pulse.ailments() == ["the operator's own threads have begun nothing for 60 s"]
+    assert pulse.problems() == ["the operator's own threads have begun nothing for 60 s"]
 
     mute.set()
     await asyncio.gather(*hanging)
     assert pulse._asked is not None
     await pulse._asked
-    assert pulse.ailments() == []
+    assert pulse.problems() == []
 
 
-async def test_looks_that_nobody_else_gets_are_an_ailment(
+async def test_looks_that_nobody_else_gets_are_a_problem(
     pulse: Pulse, clock: LateClock, room: FairRoom, asking: list[asyncio.Task[None]]
 ) -> None:
     for number in range(PLACES):
         await ask(asking, room, f"hog-{number}", 50)
     await ask(asking, room, "support")
     clock.advance(STARVED_SECONDS)
-    assert pulse.ailments() == []
+    assert pulse.problems() == []
     clock.advance(BEAT_SECONDS)
 
-    assert pulse.ailments() == ["no look has begun for 905 s, and a namespace that has none waits for one"]
+    assert pulse.problems() == ["no look has begun for 905 s, and a namespace that has none waits for one"]
 
 
-async def test_places_that_change_hands_are_no_ailment(
+async def test_places_that_change_hands_are_no_problem(
     pulse: Pulse, clock: LateClock, room: FairRoom, asking: list[asyncio.Task[None]]
 ) -> None:
     for number in range(2 * PLACES):
@@ -126,14 +126,14 @@ async def test_places_that_change_hands_are_no_ailment(
     clock.advance(HOUR)
     room.leave(Target("team-0"))
 
-    assert pulse.ailments() == []
+    assert pulse.problems() == []
 
 
-async def test_a_tenant_whose_servers_are_mute_is_no_ailment(
+async def test_a_tenant_whose_servers_are_mute_is_no_problem(
     pulse: Pulse, clock: LateClock, room: FairRoom, asking: list[asyncio.Task[None]]
 ) -> None:
     await ask(asking, room, "mute", 200)
     await ask(asking, room, "also mute", 200)
     clock.advance(24 * HOUR)
 
-    assert pulse.ailments() == []
+    assert pulse.problems() == []

@@ -42,7 +42,7 @@ class Pruning:
         if missing:
             self._lacking[meta.uid] = missing
             self._until = self._clock()
-            logger.warning("%s: %s", meta.key, told(missing))
+            logger.warning("%s: %s", meta.key, outdated_crd(missing))
         else:
             self._lacking.pop(meta.uid, None)
 
@@ -58,7 +58,7 @@ class Pruning:
             Stalled: the last write of this record lost fields, unless it is `rewriting` them, or others would.
         """
         if (missing := self._lacking.pop(meta.uid, ())) and not rewriting:
-            raise Stalled(told(missing), reason=REASON)
+            raise Stalled(outdated_crd(missing), reason=REASON)
         async with self._trying:
             if self._clock() < self._until:
                 return
@@ -68,11 +68,11 @@ class Pruning:
                 self._missing = dropped(status, written.get("status"))
                 self._refused_until = self._clock() + REFUSED_SECONDS
             if self._missing:
-                raise Stalled(told(self._missing), reason=REASON)
+                raise Stalled(outdated_crd(self._missing), reason=REASON)
             self._until = self._clock() + TRUSTED_SECONDS
 
 
-def told(missing: Sequence[str]) -> str:
+def outdated_crd(missing: Sequence[str]) -> str:
     return (
         f"the CRD in the cluster is older than this operator: the API server drops {in_words(missing)}, "
         "which the record of what is bought needs. Apply the CRD of this version"

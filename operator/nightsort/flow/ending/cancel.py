@@ -48,7 +48,7 @@ class Finalizer:
     memory: Memory
     deadline: timedelta
 
-    async def say(self, meta: Meta, known: Status) -> None:
+    async def finalize(self, meta: Meta, known: Status) -> None:
         """Tries until the deadline; then lets go, with an event that names the batches that may still run.
 
         `known` is the status as the caller saw it, for when no newer one can be read. The deadline also ends a call
@@ -74,7 +74,7 @@ class Finalizer:
                 if not left:
                     return None
             if self.services.clock.monotonic() >= ends:
-                return await self._tell(meta, left)
+                return await self._report(meta, left)
             await self.services.clock.sleep(PAUSE_SECONDS)
 
     async def _cancel(self, resource: Resource) -> list[BatchRecord]:
@@ -94,7 +94,7 @@ class Finalizer:
                 raise outcome
         return left
 
-    async def _tell(self, meta: Meta, left: list[BatchRecord]) -> None:
+    async def _report(self, meta: Meta, left: list[BatchRecord]) -> None:
         names = ", ".join(record.id or f"the one tagged {record.tag}, whose id never came" for record in left)
         told = f"deleted, but these batches may still run: {names or 'unknown'}"
         logger.warning("%s: %s", meta.key, told)  # nobody reads the status any more, and an event can be lost

@@ -39,7 +39,7 @@ MISSING = Judgement(Verdict.MISSING, reason="the batch ended without an answer t
 
 
 GONE = Judgement(Verdict.MISSING, reason="the API does not show the batch any more")
-UNTOLD = Judgement(Verdict.MISSING, reason="nobody could tell whether a batch was bought for it")
+UNDECIDED = Judgement(Verdict.MISSING, reason="nobody could tell whether a batch was bought for it")
 UNREADABLE = Judgement(Verdict.MISSING, reason="the run was ended while the batch's results could not be read")
 
 

@@ -11,16 +11,16 @@ from nightsort.domain.asked import IdDigest
 from nightsort.domain.verdict import Judgement
 
 
-def told_by(judgement: Judgement) -> str:
+def outcome_of(judgement: Judgement) -> str:
     """A label's category, else the verdict: the value by which two lines for one ticket are compared."""
     return judgement.category or judgement.verdict if judgement.verdict is Verdict.LABELED else judgement.verdict
 
 
-def worth(told: str) -> int:
+def worth(outcome: str) -> int:
     """The worth of a line, of which the highest for a ticket counts: a label, then another answer, then none."""
-    if not isinstance(told, Verdict):
+    if not isinstance(outcome, Verdict):
         return 2
-    return 1 if told.is_answered else 0
+    return 1 if outcome.is_answered else 0
 
 
 @dataclass(slots=True)
@@ -54,29 +54,29 @@ class Reading:
 
     def prefers(self, ticket_id: str, judgement: Judgement) -> bool:
         """Whether this line is worth more than the ticket's earlier ones, in a reading that has made no row of them."""
-        told, first = told_by(judgement), self.seen.get(ticket_id)
-        if first is not None and worth(told) <= worth(first):
+        outcome, first = outcome_of(judgement), self.seen.get(ticket_id)
+        if first is not None and worth(outcome) <= worth(first):
             return False
-        self.seen[ticket_id] = told
+        self.seen[ticket_id] = outcome
         return True
 
     def takes(self, ticket_id: str, judgement: Judgement) -> bool:
         """Whether this line is the one that counts for its ticket."""
-        told, first = told_by(judgement), self.seen.get(ticket_id)
+        outcome, first = outcome_of(judgement), self.seen.get(ticket_id)
         if first is not None:
-            self._compare(ticket_id, first, told)
+            self._compare(ticket_id, first, outcome)
             return False
-        if worth(told) < self.best.get(ticket_id, 0):
+        if worth(outcome) < self.best.get(ticket_id, 0):
             return False
-        self.seen[ticket_id] = told
+        self.seen[ticket_id] = outcome
         self.digest.add(ticket_id)
         return True
 
-    def _compare(self, ticket_id: str, first: str, told: str) -> None:
-        if told != first and worth(told) and worth(first):
+    def _compare(self, ticket_id: str, first: str, outcome: str) -> None:
+        if outcome != first and worth(outcome) and worth(first):
             self.differing.add(ticket_id)
-        if worth(told) > worth(first):
-            self.best[ticket_id] = worth(told)
+        if worth(outcome) > worth(first):
+            self.best[ticket_id] = worth(outcome)
             self.unclear = True
 
     def is_whole(self, record: BatchRecord) -> bool:

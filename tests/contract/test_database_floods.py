@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from sys import getsizeof
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from nightsort.adapters.sql import causes, errors, pages, refusals, rows, snapshot
 from nightsort.adapters.sql.database import Database
 from nightsort.adapters.sql.rows import ANSWER_BYTES, TooMuch, bounded
+from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.ticket import Ticket
@@ -193,6 +194,37 @@ def test_an_answer_that_is_no_packet_of_the_protocol_is_told(database: TestDatab
         opened(url).reading() as session,
     ):
         session.rows("SELECT 1 AS marked", 1)
+
+
+STATEMENTS: dict[str, Callable[[Session], object]] = {
+    "rows": lambda session: session.rows("SELECT 1 AS marked", 1),
+    "a statement without rows": lambda session: session.run("SET @marked = 1"),
+    "names of columns": lambda session: session.columns("SELECT 1 AS marked LIMIT 0"),
+    "a question that may be refused": lambda session: session.asked("SELECT 1 AS marked"),
+    "many rows": lambda session: session.run_many("INSERT INTO marked VALUES (%s)", [(1,), (2,)]),
+}
+
+
+@only_mariadb
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
+def test_no_statement_lets_a_foreign_packet_out_as_an_error_of_the_driver(
+    database: TestDatabase, statement: Callable[[Session], object]
+) -> None:
+    """The answers behind it are good ones, so that the end of the transaction shows no other error."""
+    with (
+        before(database.url, "marked", between.garble_once()) as (url, _),
+        pytest.raises(Interruption, match="does not speak"),
+        opened(url).writing() as session,
+    ):
+        statement(session)
+
+
+@only_mariadb
+def test_nor_does_a_commit(database: TestDatabase) -> None:
+    with before(database.url, "\x03COMMIT", between.garble_once()) as (url, _):
+        there = opened(url)
+        with pytest.raises(Interruption, match="does not speak"), there.writing() as session:
+            session.value("SELECT 1")
 
 
 @only_servers

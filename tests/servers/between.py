@@ -156,6 +156,17 @@ def garble(client: socket.socket, _: bytes) -> None:
     client.sendall(b"\x02\x00\x00\x01\xfc\x05")
 
 
+def garble_once() -> Spoil:
+    """For the first answer comes an error without a number; the later ones are as the server gives them."""
+    garbled = threading.Event()
+
+    def spoil(client: socket.socket, answer: bytes) -> None:
+        client.sendall(answer if garbled.is_set() else b"\x01\x00\x00\x01\xff")
+        garbled.set()
+
+    return spoil
+
+
 def passing(
     host: str, port: int, mark: bytes, spoil: Spoil | None, rewrite: Texts, answers: Texts, seen: Seen
 ) -> Conversation:

@@ -22,7 +22,7 @@ from nightsort.adapters.sql.lines import Call
 from nightsort.adapters.sql.policy import DRIVERS, FAMILIES, Address, DatabasePolicy
 from nightsort.adapters.sql.postgresql_state import sqlstate_of
 from nightsort.adapters.sql.rows import DRIVER_ERRORS, TooMuch, Unbuffered
-from nightsort.adapters.sql.session import LOCK_SECONDS, NoProtocol, Session, limit_reads, limit_writes
+from nightsort.adapters.sql.session import LOCK_SECONDS, NoProtocol, Session, limit_reads, limit_writes, tell_strangers
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.system.hosts import HostNotAllowed
@@ -95,6 +95,8 @@ class Database:
         )
         self._addresses, self._deadlines, self._call = policy.addresses, policy.deadlines, Call()
         pin(self._engine, self.family, self._addresses, self._call, self._deadlines.login)
+        if self.family != "sqlite":
+            tell_strangers(self._engine)
 
     def _parse(self, url: str) -> sa.URL:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from nightsort.adapters.sql.lines import Line
@@ -36,6 +37,22 @@ NO_VALUES = (struct.error, LookupError, AssertionError, TypeError, ValueError, A
 
 class NoProtocol(Exception):
     """The packet does not belong to the protocol."""
+
+
+def tell_strangers(engine: sa.Engine) -> None:
+    """Makes the engine raise NoProtocol for a driver's exceptions in NO_VALUES, and then send nothing more.
+
+    Otherwise they pass through the library as they are, also those at the end of a transaction.
+    """
+
+    def replaced(context: ExceptionContext) -> BaseException | None:
+        error = context.original_exception
+        if not isinstance(error, NO_VALUES) or isinstance(error, UnicodeError):
+            return None
+        context.is_disconnect = True
+        return NoProtocol()
+
+    sa.event.listen(engine, "handle_error", replaced)
 
 
 class Session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from nightsort.adapters.sql.database import Database
-from nightsort.adapters.sql.lines import Deadlines
+from nightsort.adapters.sql.lines import Deadlines, Line, Watch
 from nightsort.domain.errors import Interruption, Waiting
 from tests.contract.certificates import certificate
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_postgresql, only_servers
@@ -178,6 +179,26 @@ def test_a_read_leaves_no_open_file_behind_however_it_ends(database: TestDatabas
 def open_files() -> int:
     gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_where_no_thread_could_begin_the_next_connection_has_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        line = Line(ours.fileno(), until=0, room=0)
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refuse_to_start)
+            with pytest.raises(OSError, match="no thread"):
+                watch.join(line)
+
+        watch.join(line)
+        eventually(lambda: line.is_late)
+        watch.leave(line)
+        line.close()
+
+
+def refuse_to_start(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 async def test_the_sinks_and_sources_deadlines_are_those_of_the_policy() -> None:

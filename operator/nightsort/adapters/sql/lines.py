@@ -90,14 +90,20 @@ class Watch:
         self._changed = threading.Condition()
         self._runs = False
 
-    def join(self, line: Line) -> Line:
+    def join(self, line: Line) -> None:
+        """Checks it from now on. Raises OSError: there is no thread for that."""
         with self._changed:
-            self._lines.add(line)
             if not self._runs:
-                self._runs = True
-                threading.Thread(target=self._run, name="nightsort-lines", daemon=True).start()
+                self._begin()
+            self._lines.add(line)
             self._changed.notify()
-        return line
+
+    def _begin(self) -> None:
+        try:
+            threading.Thread(target=self._run, name="nightsort-lines", daemon=True).start()
+        except RuntimeError:
+            raise OSError("the system gives no thread for the deadlines") from None
+        self._runs = True
 
     def leave(self, line: Line) -> None:
         """Removes it; no check of it is in progress afterwards."""
@@ -106,10 +112,12 @@ class Watch:
 
     def _run(self) -> None:
         with self._changed:
-            while self._changed.wait(LOOK_SECONDS if self._lines else IDLE_SECONDS) or self._lines:
-                for line in self._lines:
-                    line.look()
-            self._runs = False
+            try:
+                while self._changed.wait(LOOK_SECONDS if self._lines else IDLE_SECONDS) or self._lines:
+                    for line in self._lines:
+                        line.look()
+            finally:
+                self._runs = False
 
 
 WATCH = Watch()
@@ -122,8 +130,9 @@ class Call(threading.local):
 
     def begin(self, descriptor: int, until: float, room: int) -> Line:
         self.end()
-        self.line = WATCH.join(Line(descriptor, until, room))
-        return self.line
+        self.line = line = Line(descriptor, until, room)
+        WATCH.join(line)
+        return line
 
     def end(self) -> None:
         line, self.line = self.line, None

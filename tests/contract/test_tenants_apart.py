@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
+from nightsort.adapters.sql import query_parser
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import SecretRef, Spec
 from nightsort.api.status import Status
@@ -23,6 +25,9 @@ from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.wiring.connector import Connector
 from tests.servers.mute import MuteServers, mute_servers
 from tests.support.manifests import manifest
+
+if TYPE_CHECKING:
+    from sqlglot.tokenizer_core import Token
 
 MUTE = 50
 TICKETS = 3_000
@@ -50,10 +55,10 @@ class Neighbours:
         self.connector = connector
         self._values = values
 
-    def over_database(self, namespace: str, name: str, url: str, **spec: Any) -> Resource:
+    def over_database(self, namespace: str, name: str, url: str, query: str = QUERY, **spec: Any) -> Resource:
         self._values.of[name] = {"url": url}
         ref = {"name": name, "key": "url"}
-        source = {"database": {"urlSecretRef": ref, "query": QUERY}}
+        source = {"database": {"urlSecretRef": ref, "query": query}}
         results = {"database": {"urlSecretRef": ref, "table": "tickets", "mode": "Update"}}
         return resource(namespace, name, source=source, results=results, **spec)
 
@@ -196,3 +201,23 @@ async def test_mute_databases_keep_no_query_of_another_namespace_from_being_unde
 
     assert not any(task.done() for task in tasks)
     await hung_up(mute, tasks)
+
+
+async def test_no_query_is_taken_apart_in_the_event_loop(
+    neighbours: Neighbours, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have thousands of words, and every look at a resource begins with it."""
+    real, threads = query_parser.tokens, set[threading.Thread]()
+
+    def noted(query: str, family: str) -> list[Token]:
+        threads.add(threading.current_thread())
+        return real(query, family)
+
+    monkeypatch.setattr(query_parser, "tokens", noted)
+    resource = neighbours.over_database("a", "spoken", f"sqlite:///{table}", f"{QUERY}; -- those without one")
+
+    assert await neighbours.read(resource) == TICKETS
+    assert await neighbours.connector.finds_unlabeled_again(resource)
+
+    assert threads
+    assert threading.main_thread() not in threads

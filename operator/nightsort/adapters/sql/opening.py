@@ -20,21 +20,12 @@ class DatabaseKind:
         self._claims = Claims()
 
     async def source(self, opening: Opening, spec: DatabaseSource) -> DatabaseTickets:
-        resource = opening.resource
-        url = await opening.secrets.read(resource.meta.namespace, spec.url_secret_ref)
-        results = resource.spec.results.database
-
-        def tickets(url: str, **more: Any) -> DatabaseTickets:
-            in_thread = opening.share(url)
-            return DatabaseTickets(
-                url, spec.query, spec.columns, opening.fields, policy_of(opening), in_thread=in_thread, **more
-            )
-
-        if results is None:
-            return tickets(url)
-        written = await opening.secrets.read(resource.meta.namespace, results.url_secret_ref)
-        primary = tickets(written) if written != url else None
-        return tickets(url, labels=labels_of(results), primary=primary)
+        """Makes it in a thread: a query is parsed for that, which may have thousands of words."""
+        namespace = opening.resource.meta.namespace
+        url = await opening.secrets.read(namespace, spec.url_secret_ref)
+        results = opening.resource.spec.results.database
+        written = None if results is None else await opening.secrets.read(namespace, results.url_secret_ref)
+        return await opening.threads.share(namespace, "queries")(tickets_of, opening, spec, url, written)
 
     async def sink(self, opening: Opening, spec: DatabaseResults) -> DatabaseSink:
         url = await opening.secrets.read(opening.resource.meta.namespace, spec.url_secret_ref)
@@ -49,6 +40,20 @@ class DatabaseKind:
             run=opening.resource.meta.uid,
             in_thread=opening.share(url),
         )
+
+
+def tickets_of(opening: Opening, spec: DatabaseSource, url: str, written: str | None) -> DatabaseTickets:
+    """`written` is the URL of the database of the results, if they go into one."""
+    results = opening.resource.spec.results.database
+
+    def tickets(url: str, **more: Any) -> DatabaseTickets:
+        in_thread = opening.share(url)
+        return DatabaseTickets(
+            url, spec.query, spec.columns, opening.fields, policy_of(opening), in_thread=in_thread, **more
+        )
+
+    primary = tickets(written) if written and written != url else None
+    return tickets(url, labels=labels_of(results) if results else None, primary=primary)
 
 
 def policy_of(opening: Opening) -> DatabasePolicy:

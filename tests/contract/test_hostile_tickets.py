@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from nightsort.adapters.sql import pages as database_pages
@@ -13,20 +9,11 @@ from nightsort.adapters.sql.source import DatabaseSource
 from nightsort.api.spec import TicketColumns
 from nightsort.domain.errors import Stalled
 from tests.contract.databases import ANY_HOST, TestDatabase, database
+from tests.support.memory import memory_below
 
 __all__ = ["database"]
 
 MEGABYTE = 1_000_000
-
-
-@contextmanager
-def memory_below(most: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < most
-    finally:
-        tracemalloc.stop()
 
 
 def source_over(database: TestDatabase, *bodies: int) -> DatabaseSource:

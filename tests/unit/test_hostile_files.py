@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tracemalloc
 from collections.abc import Iterable
 from typing import TextIO, cast
 
@@ -13,6 +12,7 @@ from nightsort.api.model import Format
 from nightsort.formats import bounded_json
 from nightsort.formats import tickets as ticket_files
 from nightsort.formats.tickets import InvalidFile, entries
+from tests.support.memory import memory_below
 
 LIMIT = 1_000_000
 MOST_MEMORY = 20 * LIMIT
@@ -102,13 +102,8 @@ def test_what_has_no_end_is_told_with_its_line_before_it_fills_the_memory(
 ) -> None:
     kind, lines, told = endless
     stream = Stream(lines)
-    tracemalloc.start()
-    try:
-        with pytest.raises(InvalidFile, match=told):
-            list(entries(cast(TextIO, stream), kind, ["body"]))
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
-    finally:
-        tracemalloc.stop()
+    with memory_below(MOST_MEMORY), pytest.raises(InvalidFile, match=told):
+        list(entries(cast(TextIO, stream), kind, ["body"]))
     assert stream.taken < 3 * LIMIT, "the rest is not read"
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ import yaml
 from nightsort.cli import yaml_documents
 from nightsort.cli.manifests import InvalidManifest, read
 from tests.support.manifests import manifest
+from tests.support.memory import memory_below
 
 LEVELS = range(1, 12)
 MERGED = "".join(f"a{level}: &a{level}\n  <<: [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in LEVELS)
@@ -42,16 +40,6 @@ BOMBS = {
 }
 
 
-@contextmanager
-def little_memory() -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A smaller limit, so that what reaches it is quickly made."""
@@ -64,7 +52,7 @@ def test_a_yaml_bomb_is_refused_with_its_place_in_little_memory(tmp_path: Path, 
     path = tmp_path / "tickets.yaml"
     path.write_text(text)
 
-    with little_memory(), pytest.raises(InvalidManifest) as told:
+    with memory_below(MOST_MEMORY), pytest.raises(InvalidManifest) as told:
         read(path)
 
     message = str(told.value)
@@ -79,12 +67,15 @@ def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path: Path) -> No
     with path.open("wb") as file:
         file.truncate(1 << 30)
 
-    with little_memory(), pytest.raises(InvalidManifest, match=r"larger than 8 MiB: keep tickets in a database"):
+    with (
+        memory_below(MOST_MEMORY),
+        pytest.raises(InvalidManifest, match=r"larger than 8 MiB: keep tickets in a database"),
+    ):
         read(path)
 
 
 def test_a_file_without_an_end_is_refused() -> None:
-    with little_memory(), pytest.raises(InvalidManifest, match="larger than 8 MiB"):
+    with memory_below(MOST_MEMORY), pytest.raises(InvalidManifest, match="larger than 8 MiB"):
         read(Path("/dev/zero"))
 
 

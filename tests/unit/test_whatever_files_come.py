@@ -6,8 +6,8 @@ import csv
 import gzip
 import io
 import json
-import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import zstandard
@@ -18,6 +18,8 @@ from nightsort.api.model import Format
 from nightsort.formats import bounded_json, compression
 from nightsort.formats.compression import DamagedArchive, unpacked
 from nightsort.formats.tickets import MOST_COLUMNS, NEWLINES, Entry, InvalidFile, entries, refuse_other_kinds
+from tests.support.memory import memory_below
+from tests.support.spoilt import spoilt
 
 MEBIBYTE = 1024 * 1024
 FORMATS: tuple[Format, ...] = ("csv", "jsonl", "json")
@@ -50,16 +52,6 @@ SAMPLES = [
     b"",
 ]
 MEMBERS = st.lists(st.binary(max_size=3000), max_size=6)
-
-
-@st.composite
-def spoilt(draw: st.DrawFn, samples: list[bytes], pieces: list[bytes]) -> bytes:
-    """A sample with pieces put into it, or in the place of some of it."""
-    content = draw(st.sampled_from(samples))
-    for _ in range(draw(st.integers(0, 4))):
-        at, instead = draw(st.integers(0, len(content))), draw(st.integers(0, 20))
-        content = content[:at] + draw(st.sampled_from(pieces) | st.binary(max_size=6)) + content[at + instead :]
-    return content
 
 
 def read(content: bytes, kind: Format, name: str = "t") -> list[Entry]:
@@ -170,17 +162,10 @@ def test_an_archive_is_unpacked_in_little_memory_whatever_it_stands_for(
 ) -> None:
     name, make = endless
     archive = make()
-    tracemalloc.start()
-    try:
+    with memory_below(24 * MEBIBYTE), suppress(DamagedArchive):
         file = unpacked(io.BufferedReader(io.BytesIO(archive)), name)
         while file.read(MEBIBYTE):
             pass
-    except DamagedArchive:
-        pass
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak < 24 * MEBIBYTE
 
 
 def test_an_archive_that_demands_more_memory_than_there_is_is_told() -> None:

@@ -6,9 +6,7 @@ import base64
 import gzip
 import io
 import json
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,8 @@ from nightsort.formats import record_copies
 from nightsort.formats.record_copies import decoded, decoded_ids, encoded_ids
 from nightsort.formats.rows import FORMATS, MOST_RECORD_CHARS, DamagedFile
 from nightsort.system import files
+from tests.support.memory import memory_below
+from tests.support.spoilt import spoilt
 
 META = Meta("support", "tonight", "uid-1")
 MEBIBYTE = 1024 * 1024
@@ -63,28 +63,9 @@ SAMPLES = [
 ]
 
 
-@st.composite
-def spoilt(draw: st.DrawFn) -> bytes:
-    content = draw(st.sampled_from(SAMPLES))
-    for _ in range(draw(st.integers(0, 3))):
-        at, instead = draw(st.integers(0, len(content))), draw(st.integers(0, 20))
-        content = content[:at] + draw(st.sampled_from(PIECES) | st.binary(max_size=4)) + content[at + instead :]
-    return content
-
-
-ANY = st.binary(max_size=100) | spoilt()
+ANY = st.binary(max_size=100) | spoilt(SAMPLES, PIECES)
 TEXT = ANY.map(lambda content: content.decode("utf-8", "replace"))
 many = settings(max_examples=400, deadline=None)
-
-
-@contextmanager
-def little_memory() -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
-    finally:
-        tracemalloc.stop()
 
 
 def config_map(key: str, content: bytes, data: dict[str, str] | None = None) -> V1ConfigMap:
@@ -119,7 +100,10 @@ def test_a_local_record_is_read_or_stalls(content: bytes) -> None:
 def test_a_copy_of_the_record_that_unpacks_to_more_than_a_record_stalls_in_little_memory() -> None:
     bomb = gzip.compress(b"[" + b"{}," * (12 * MEBIBYTE) + b"{}]")
 
-    with little_memory(), pytest.raises(Stalled, match="ConfigMap support/tonight-record-uid-1 is not a copy") as told:
+    with (
+        memory_below(MOST_MEMORY),
+        pytest.raises(Stalled, match="ConfigMap support/tonight-record-uid-1 is not a copy") as told,
+    ):
         copies.kept_in(META, config_map(copies.KEY, bomb))
     assert told.value.reason == "RecordUnreadable"
 
@@ -162,7 +146,7 @@ def test_more_ids_than_a_shard_has_stall_in_little_memory(bomb: bytes, monkeypat
     monkeypatch.setattr(id_parts, "MOST_IDS_BYTES", 8 * MEBIBYTE)
     packed = gzip.compress(bomb)
 
-    with little_memory(), pytest.raises(Stalled, match="here does not hold the ids of tickets") as told:
+    with memory_below(MOST_MEMORY), pytest.raises(Stalled, match="here does not hold the ids of tickets") as told:
         id_parts.unpacked([packed], "here")
     assert told.value.reason == "IdsMissing"
 
@@ -275,7 +259,7 @@ def test_the_page_of_a_proxy_of_any_length_is_an_error_as_others_are() -> None:
     error = ApiException(status=403, reason="no")
     for body in ("x" * 20 * MEBIBYTE, "[" * 20 * MEBIBYTE, '{"details":' * 10_000):
         error.body = body
-        with little_memory():
+        with memory_below(MOST_MEMORY):
             assert isinstance(client.translation("read it", "", error), Stalled)
 
 

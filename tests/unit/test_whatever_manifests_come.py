@@ -20,6 +20,7 @@ from nightsort.cli.manifests import InvalidManifest, documents_of, read
 from nightsort.domain.errors import Interruption, Stalled
 from nightsort.formats.encoding import NotBase64, told_apart
 from tests.support.manifests import manifest
+from tests.support.spoilt import spoilt
 
 SAMPLES = [
     yaml.safe_dump(manifest()).encode(),
@@ -69,16 +70,7 @@ PIECES = [
 ]
 
 
-@st.composite
-def spoilt(draw: st.DrawFn) -> bytes:
-    content = draw(st.sampled_from(SAMPLES))
-    for _ in range(draw(st.integers(0, 4))):
-        at, instead = draw(st.integers(0, len(content))), draw(st.integers(0, 20))
-        content = content[:at] + draw(st.sampled_from(PIECES) | st.binary(max_size=5)) + content[at + instead :]
-    return content
-
-
-@given(st.binary(max_size=80) | spoilt())
+@given(st.binary(max_size=80) | spoilt(SAMPLES, PIECES))
 @settings(max_examples=600, deadline=None)
 def test_any_manifest_file_is_read_or_refused_in_one_line(content: bytes) -> None:
     with tempfile.NamedTemporaryFile(suffix=".yaml") as file:

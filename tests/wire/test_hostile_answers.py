@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -25,6 +24,7 @@ from nightsort.adapters.anthropic.results import LineReader
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
+from tests.support.memory import memory_below
 
 BATCH = Batch(id="msgbatch_1", created_at=datetime(2026, 11, 22, tzinfo=UTC), requests=3, ended=True)
 PIECE = b"x" * 64 * 1024
@@ -38,16 +38,6 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sixteenth of the limits, so that what is far larger is quickly sent."""
     monkeypatch.setattr(bounded_client, "MOST_ANSWER_BYTES", LIMIT)
     monkeypatch.setattr(anthropic_results, "MOST_LINE_BYTES", LIMIT)
-
-
-@contextmanager
-def little_memory(times: int = 1) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < times * MOST_MEMORY
-    finally:
-        tracemalloc.stop()
 
 
 def line(custom_id: str, text: str = "billing") -> bytes:
@@ -108,7 +98,7 @@ def calls(api: AnthropicBatches) -> dict[str, Callable[[], Awaitable[object]]]:
 @pytest.mark.parametrize("call", ["list", "retrieve", "model", "count_tokens", "cancel"])
 async def test_an_answer_without_an_end_is_cut_off_and_waited_for(call: str, status: int) -> None:
     async with sending(lambda: endless(b'{"data":[' + PIECE), status) as api:
-        with little_memory(), pytest.raises(Waiting) as caught:
+        with memory_below(MOST_MEMORY), pytest.raises(Waiting) as caught:
             await calls(api)[call]()
     assert caught.value.reason == "ApiUnavailable"
     assert "xxx" not in caught.value.message
@@ -116,13 +106,13 @@ async def test_an_answer_without_an_end_is_cut_off_and_waited_for(call: str, sta
 
 async def test_an_error_without_an_end_in_the_place_of_results_is_cut_off() -> None:
     async with sending(lambda: endless(PIECE), 503) as api:
-        with little_memory(), pytest.raises(Waiting):
+        with memory_below(MOST_MEMORY), pytest.raises(Waiting):
             await collect(api)
 
 
 async def test_an_answer_to_a_create_without_an_end_leaves_open_whether_it_was_accepted() -> None:
     async with sending(lambda: endless(PIECE)) as api:
-        with little_memory(), pytest.raises(OutcomeUnknown):
+        with memory_below(MOST_MEMORY), pytest.raises(OutcomeUnknown):
             await api.create(io.BytesIO(b"{}"), 2, "k3f9a2")
 
 
@@ -131,7 +121,7 @@ async def test_a_refusal_without_an_end_is_known_by_its_status() -> None:
     said = b'{"type":"error","error":{"type":"invalid_request_error","message":"requests.0.custom_id: '
     for status, kind in ((400, Rejected), (401, Stalled), (307, NotTaken), (404, NotTaken)):
         async with sending(lambda: chain([said], endless(PIECE)), status) as api:
-            with little_memory(), pytest.raises(kind):
+            with memory_below(MOST_MEMORY), pytest.raises(kind):
                 await api.create(io.BytesIO(b"{}"), 2, "k3f9a2")
 
 
@@ -142,7 +132,7 @@ async def test_a_page_of_the_list_that_would_take_far_more_memory_than_bytes_is_
     for entry in (b"1,", b"{},", b'{"id":"1"},'):
         page = b'{"data":[' + entry * (2 * LIMIT // len(entry)) + entry[:-1] + b"]}"
         async with sending(lambda page=page: iter([page])) as api:  # type: ignore[misc]
-            with little_memory(2), pytest.raises(Waiting) as caught:
+            with memory_below(2 * MOST_MEMORY), pytest.raises(Waiting) as caught:
                 await api.recent(datetime.now(UTC))
         assert caught.value.reason in ("ApiUnavailable", "ListUnreadable")
 
@@ -159,7 +149,7 @@ async def test_an_answer_that_unpacks_to_more_than_memory_is_cut_off() -> None:
     bomb = b"".join(packer.compress(piece) for piece in endless(PIECE)) + packer.flush()
     assert len(bomb) < LIMIT
     async with sending(lambda: iter([bomb]), encoding="gzip") as api:
-        with little_memory(), pytest.raises(Waiting):
+        with memory_below(MOST_MEMORY), pytest.raises(Waiting):
             await api.retrieve("msgbatch_1")
 
 
@@ -194,7 +184,7 @@ async def test_a_results_line_without_an_end_is_an_error_of_its_ticket_alone() -
         yield b"\n" + line("c")
 
     async with sending(pieces) as api:
-        with little_memory():
+        with memory_below(MOST_MEMORY):
             answers = await collect(api)
     assert [(one.custom_id, one.outcome, one.error_type) for one in answers] == [
         ("a", "succeeded", ""),
@@ -205,7 +195,7 @@ async def test_a_results_line_without_an_end_is_an_error_of_its_ticket_alone() -
 
 async def test_results_that_end_within_a_line_without_an_end_still_count() -> None:
     async with sending(lambda: iter([line("a"), b'{"custom_id": "b", ', *endless(PIECE)])) as api:
-        with little_memory():
+        with memory_below(MOST_MEMORY):
             answers = await collect(api)
     assert [(one.custom_id, one.outcome) for one in answers] == [("a", "succeeded"), ("b", "errored")]
 

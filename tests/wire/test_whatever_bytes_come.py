@@ -22,6 +22,7 @@ from nightsort.domain.batch import Batch
 from nightsort.domain.custom_id import decode
 from nightsort.domain.errors import Interruption
 from tests.cases import CASES
+from tests.support.spoilt import spoilt
 from tests.wire.mock_api import answering
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -63,24 +64,13 @@ LINES = st.fixed_dictionaries(
 )
 
 
-@st.composite
-def spoilt(draw: st.DrawFn) -> bytes:
-    """A sample with pieces put into it, or in the place of some of it."""
-    content = draw(st.sampled_from([*SAMPLES, ERROR]))
-    for _ in range(draw(st.integers(0, 3))):
-        at = draw(st.integers(0, len(content)))
-        instead = draw(st.integers(0, 40))
-        content = content[:at] + draw(st.sampled_from(PIECES) | st.binary(max_size=6)) + content[at + instead :]
-    return content
-
-
 def dumped(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
 ANY_BYTES = (
     st.binary(max_size=200)
-    | spoilt()
+    | spoilt([*SAMPLES, ERROR], PIECES, most=40)
     | JSON.map(dumped)
     | BATCHES.map(dumped)
     | st.lists(BATCHES, max_size=3).map(lambda data: dumped({"data": data}))

@@ -20,6 +20,7 @@ import yaml
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, reason
 from tests.cluster.controlplane.plane import program
 from tests.cluster.proxy import network
+from tests.support.outcome import Outcome
 from tests.support.processes import Server
 from tests.support.waiting import eventually
 
@@ -36,17 +37,6 @@ T-1,Help,I was charged twice on my invoice
 """
 MODEL = ("--model", "claude-haiku-4-5")
 UNPASSING = {"kind": "items", "outcome": "errored", "error_type": "invalid_request_error"}
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def told(self) -> str:
-        return self.out + self.err
 
 
 @dataclass(frozen=True)
@@ -68,14 +58,14 @@ class Shell:
         config["clusters"][0]["cluster"]["server"] = server or config["clusters"][0]["cluster"]["server"]
         (self.folder / "config").write_text(yaml.safe_dump(config))
 
-    def run(self, *arguments: str, **environment: str) -> Ended:
+    def run(self, *arguments: str, **environment: str) -> Outcome:
         ended = subprocess.run(
             [program("kubectl"), *arguments],
             env=self.environment | environment, cwd=self.folder, text=True, capture_output=True, check=False,
         )  # fmt: skip
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        return Outcome(ended.returncode, ended.stdout, ended.stderr)
 
-    def nightsort(self, *arguments: str, **environment: str) -> Ended:
+    def nightsort(self, *arguments: str, **environment: str) -> Outcome:
         ended = self.run("nightsort", *arguments, **environment)
         assert "Traceback" not in ended.told, ended.told
         return ended

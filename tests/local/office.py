@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.bench import NIGHTSORT, SimulatedApi
-from tests.local.shell import KEY, Outcome, run
+from tests.local.shell import KEY, run
+from tests.support.outcome import Outcome
 from tests.support.processes import Server
 
 CATEGORIES = ("--categories", "billing,technical,account,other")

@@ -18,22 +18,10 @@ import yaml
 
 from nightsort.__main__ import main
 from tests.cluster.bench import NIGHTSORT, SimulatedApi
+from tests.support.outcome import Outcome
 from tests.support.processes import Server
 
 KEY = {"ANTHROPIC_API_KEY": "a-key"}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended and what it has shown."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def told(self) -> str:
-        return self.out + self.err
 
 
 @dataclass(frozen=True)

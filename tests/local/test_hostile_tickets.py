@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cluster.bench import batch
-from tests.local.shell import Outcome, Shell, from_database, into_database, secret
+from tests.local.shell import Shell, from_database, into_database, secret
+from tests.support.outcome import Outcome
 
 CONTROLS = "\x1b]0;owned\x07\x1b[2J\u202e"
 ORDERS = [

@@ -29,8 +29,9 @@ from nightsort.cli.skeletons.categories import categories_file
 from nightsort.cli.skeletons.kubernetes import batch_file, values_file
 from nightsort.cli.yaml_documents import load
 from tests.local.office import Office
-from tests.local.shell import KEY, Outcome, run
+from tests.local.shell import KEY, run
 from tests.support.manifests import manifest
+from tests.support.outcome import Outcome
 
 TOP = Path(__file__).parents[2]
 SCHEMA = json.loads((TOP / "charts" / "nightsort" / "values.schema.json").read_text())

@@ -10,7 +10,8 @@ import pytest
 
 from nightsort.report.page import MARK
 from tests.local.office import Office
-from tests.local.shell import Outcome, run
+from tests.local.shell import run
+from tests.support.outcome import Outcome
 from tests.support.waiting import eventually
 
 ROW = re.compile(r'<tr><th scope="row">([^<]*)</th><td class="number">([^<]*)</td>')

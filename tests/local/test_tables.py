@@ -10,7 +10,8 @@ from tests.cases import statements
 from tests.cluster.bench import batch
 from tests.contract.databases import TestDatabase
 from tests.contract.tables import a_user_with
-from tests.local.shell import Outcome, Shell, from_database, into_database, secret
+from tests.local.shell import Shell, from_database, into_database, secret
+from tests.support.outcome import Outcome
 
 BOTH = {"key": ["tenant", "id"]}
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
-from msgspec.structs import replace
-
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import BatchRecord, BatchState, Status
 from nightsort.domain import custom_id, policies
-from nightsort.domain.answer import Row
+from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Candidate, Watch, may_be_ours
 from nightsort.domain.errors import Gone, OutcomeUnknown
@@ -31,7 +29,7 @@ from nightsort.flow.collection import collect, poll
 from nightsort.flow.ending import cancel
 from nightsort.flow.purchases import confirm
 from nightsort.flow.results import answers
-from nightsort.flow.results.answers import MISSING, Judged, own_answers
+from nightsort.flow.results.answers import Judged, own_answers
 from nightsort.flow.results.reading import Reading
 from nightsort.flow.run.circuit_breaker import CircuitBreaker, CircuitBreakerApi
 from nightsort.flow.run.run import Run
@@ -40,7 +38,7 @@ from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.submission import intent, send, shard
 from nightsort.ports import BatchApi, Connections, Sink, Source
 from tests.simulation import faulty_ports
-from tests.simulation.chaos import Chaos, Pauses, quiet
+from tests.simulation.chaos import Chaos, LostAnswer, Pauses, quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Scenario, drawn, drawn_dry
 from tests.simulation.truth import Shelf
@@ -146,11 +144,16 @@ async def ask_all_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIt
                 yield Judged(ticket_id, judgement, answer)
 
 
+def even_if_missing(judgement: Judgement, record: BatchRecord, backoff_limit: int) -> bool:
+    missing = judgement.verdict is Verdict.MISSING and record.attempt < backoff_limit
+    return missing or is_asked_again(judgement, record, backoff_limit)
+
+
 async def ask_the_missing_too(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
     batch = await api.retrieve(parent.id or "")
     if batch is not None:
         async for judged in answers.judged_answers(run, api, parent, batch, Reading()):
-            if is_asked_again(judged.judgement, parent, run.spec.backoff_limit):
+            if even_if_missing(judged.judgement, parent, run.spec.backoff_limit):
                 yield judged
 
 
@@ -316,7 +319,12 @@ DEFECTS = (
         r"I1: \S+ was bought without an intent",
         [(reconcile, "submit", submit_intent_last)],
     ),
-    Defect("a create is sent again by the client when its answer is lost", BOUGHT_TWICE, spoil=retry_creates),
+    Defect(
+        "a create is sent again by the client when its answer is lost",
+        BOUGHT_TWICE,
+        spoil=retry_creates,
+        chaos=LostAnswer,
+    ),
     Defect("a batch is adopted without proof", TAKEN, [(gather, "find_candidates", take_any_unowned)]),
     Defect("a batch is adopted that another record owns", TAKEN, [(gather, "find_candidates", take_any)]),
     Defect("one line is proof enough", RELEASED, [(adopt, "lines_by_tag", first_line)], scenario=noisy),
@@ -338,7 +346,7 @@ DEFECTS = (
     Defect(
         "missing answers are bought again",
         BOUGHT_AGAIN,
-        [(answers, "MISSING", replace(MISSING, may_pass=True)), (shard, "to_ask_again", ask_the_missing_too)],
+        [(collect, "is_asked_again", even_if_missing), (shard, "to_ask_again", ask_the_missing_too)],
         scenario=lossy,
     ),
     Defect(

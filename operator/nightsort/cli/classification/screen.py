@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from nightsort.cli.output.progress import PLAIN_WIDTH
+from nightsort.cli.output.display import console
 
 
 class Screen(Console):
@@ -21,8 +21,4 @@ class Screen(Console):
 
 
 def screen(*, stderr: bool = False) -> Console:
-    """Shows text without markup: a category may be called [red] or :smile:."""
-    made = Screen(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not made.is_terminal:
-        made.width = PLAIN_WIDTH
-    return made
+    return console(Screen, stderr=stderr)

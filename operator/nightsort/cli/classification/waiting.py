@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Self
 
-import rich.progress
 from rich.console import Console
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import BatchState, Status
-from nightsort.cli.output.progress import EVENTS
+from nightsort.cli.output.display import Display
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
 from nightsort.domain.reasons import Reason
@@ -27,41 +23,16 @@ MINUTE = "%Y-%m-%d %H:%M UTC"
 TOLD_BY_THE_TABLE = frozenset({Reason.COMPLETE, Reason.NO_TICKET_LABELED})
 
 
-class Journal(logging.Handler):
-    """Shows runs, each change once; used as a context. `back` is the command that comes back to them.
-
-    Events of the flow are log records of (resource, reason, message).
-    """
+class Journal(Display):
+    """Shows runs, each change once. `back` is the command that comes back to them."""
 
     def __init__(self, out: Console, err: Console, back: str | None) -> None:
-        super().__init__(logging.INFO)
-        self._out, self._err, self._back = out, err, back
+        super().__init__(out, err)
+        self._back = back
         self._told = ""
         self._hinted = False
         self._statuses: dict[str, Status] = {}
-        self._live = rich.progress.Progress(
-            rich.progress.SpinnerColumn(),
-            rich.progress.TextColumn("{task.description}", markup=False),
-            rich.progress.TimeElapsedColumn(),
-            console=out,
-            transient=True,
-            disable=not out.is_terminal,
-        )
         self._task = self._live.add_task("preparing", total=None)
-
-    def __enter__(self) -> Self:
-        EVENTS.addHandler(self)
-        EVENTS.setLevel(logging.INFO)
-        EVENTS.propagate = False
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-        EVENTS.removeHandler(self)
-        EVENTS.propagate = True
 
     def begin(self, resource: Resource) -> None:
         """Reports what an earlier process has left."""
@@ -83,14 +54,9 @@ class Journal(logging.Handler):
             self._once(message)
         self._hint(resource.status)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if not isinstance(record.args, tuple) or len(record.args) != 3:
-            return
-        _, reason, message = map(str, record.args)
-        if reason in TOLD_BY_THE_TABLE:
-            return
-        trouble = record.levelno >= logging.WARNING
-        self._once(f"{reason}: {message}" if trouble else message, trouble=trouble)
+    def event(self, name: str, reason: str, message: str, *, trouble: bool) -> None:
+        if reason not in TOLD_BY_THE_TABLE:
+            self._once(f"{reason}: {message}" if trouble else message, trouble=trouble)
 
     async def remind(self) -> None:
         """Where no terminal shows the time, prints a line now and then to say that all is well."""
@@ -99,9 +65,6 @@ class Journal(logging.Handler):
             flying = [of(status) for status in self._statuses.values() if in_state(status, BatchState.SUBMITTED)]
             if flying:
                 self.line(f"{moment(datetime.now(UTC))}: {'; '.join(flying)}")
-
-    def line(self, text: str, *, trouble: bool = False) -> None:
-        (self._err if trouble else self._out).print(printable(text), soft_wrap=True)
 
     def _note(self, resource: Resource) -> None:
         self._statuses[resource.meta.uid] = resource.status

@@ -6,60 +6,31 @@ Obstacles are printed to the error output.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import rich.progress
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
+from nightsort.cli.output.display import Display, console
 from nightsort.domain.breakdown import breakdown
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
 
-PLAIN_WIDTH = 200
-EVENTS = logging.getLogger("nightsort.events")
 
-
-class Progress:
+class Progress(Display):
     """Shows resources, each change once; used as a context.
 
     ConfigMaps of results are files below `state`, if it is given. With `keys`, names include their namespaces.
     """
 
     def __init__(self, state: Path | None = None, *, keys: bool = False) -> None:
+        super().__init__(console(), console(stderr=True))
         self._state, self._keys = state, keys
-        self._out, self._err = console(), console(stderr=True)
         self._told: dict[str, str] = {}
-        self._live = rich.progress.Progress(
-            rich.progress.SpinnerColumn(),
-            rich.progress.TextColumn("{task.description}", markup=False),
-            rich.progress.TimeElapsedColumn(),
-            console=self._out,
-            transient=True,
-            disable=not self._out.is_terminal,
-        )
         self._tasks: dict[str, rich.progress.TaskID] = {}
-        self._events = Events(self)
-
-    def __enter__(self) -> Self:
-        EVENTS.addHandler(self._events)
-        EVENTS.setLevel(logging.INFO)
-        EVENTS.propagate = False
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
-        EVENTS.removeHandler(self._events)
-        EVENTS.propagate = True
 
     def begin(self, resource: Resource) -> None:
         """Reports what an earlier run has left."""
@@ -89,14 +60,14 @@ class Progress:
             self._live.update(self._tasks[name], description=printable(f"{name}  {message}"))
         self.once(name, status.phase or "", message, trouble=trouble)
 
+    def event(self, name: str, reason: str, message: str, *, trouble: bool) -> None:
+        self.once(name, reason, message, trouble=trouble)
+
     def once(self, name: str, word: str, message: str, *, trouble: bool = False) -> None:
         """A line, unless it repeats the last one: an event and the status may say the same."""
         if message and self._told.get(name) != message:
             self._told[name] = message
             self.line(f"{name}  {word}: {message}", trouble=trouble)
-
-    def line(self, text: str, *, trouble: bool = False) -> None:
-        (self._err if trouble else self._out).print(printable(text), soft_wrap=True)
 
     def end(self, resource: Resource) -> None:
         """The parts of the tickets, the cost, and the place of the rows."""
@@ -128,27 +99,6 @@ def file_of(resource: Resource) -> str:
     """The key of the rows in a ConfigMap of results, which is a file here."""
     results = resource.spec.results.config_map
     return f"results.{results.format if results else 'jsonl'}"
-
-
-class Events(logging.Handler):
-    """Events of local mode are log records of (resource, reason, message)."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__(logging.INFO)
-        self._progress = progress
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.args, tuple) and len(record.args) == 3:
-            name, reason, message = map(str, record.args)
-            self._progress.once(name, reason, message, trouble=record.levelno >= logging.WARNING)
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Shows text without markup: a category may be called [red] or :smile:."""
-    made = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not made.is_terminal:
-        made.width = PLAIN_WIDTH
-    return made
 
 
 def table_of(name: str, status: Status, *, lines: bool) -> Table:

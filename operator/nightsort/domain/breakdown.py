@@ -35,7 +35,11 @@ def breakdown(status: Status) -> tuple[Part, ...]:
     unknown = max(tickets.labeled + tickets.unknown - categorized, 0)
     unanswered = max(tickets.total - categorized - unknown - tickets.failed, 0)
     others = [("(none: unknown)", unknown), ("(none: failed)", tickets.failed), ("(none: not answered)", unanswered)]
-    counts = [(name, count) for name, count in (*categories, *others) if count]
+    return parts_of([(name, count) for name, count in (*categories, *others) if count])
+
+
+def parts_of(counts: Sequence[tuple[str, int]]) -> tuple[Part, ...]:
+    """The parts of a whole, with shares that add up to 100 %."""
     shares = shares_of([count for _, count in counts])
     return tuple(Part(name, count, share) for (name, count), share in zip(counts, shares, strict=True))
 

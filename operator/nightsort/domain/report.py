@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from nightsort.api.resource import BUY_AGAIN, Meta, Resource
 from nightsort.api.status import BatchState, Status, rfc3339
@@ -181,6 +181,11 @@ def progress(status: Status) -> ConditionSummary:
     if next_submission(status):
         return ConditionSummary.working(Reason.SUBMITTING, "preparing the next batch")
     return ConditionSummary.working(Reason.COLLECTING, "all answers are stored; finishing")
+
+
+def minute(at: datetime | None) -> str:
+    """A time for people."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "an unknown time"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -11,7 +11,6 @@ from typing import assert_never
 from nightsort.api.spec import Spec
 from nightsort.api.status import Cost
 from nightsort.domain.answer import Verdict
-from nightsort.domain.breakdown import Part, shares_of
 
 MOST_UNUSABLE = 200
 """Tickets without a category that a page lists; the others are counted."""
@@ -100,12 +99,6 @@ class Report:
     @property
     def total(self) -> int:
         return sum(self.categories.values()) + sum(self.without.values())
-
-
-def parts_of(counts: Sequence[tuple[str, int]]) -> list[Part]:
-    """The parts, with shares that add up to 100 %."""
-    shares = shares_of([count for _, count in counts])
-    return [Part(name, count, share) for (name, count), share in zip(counts, shares, strict=True)]
 
 
 def spent(runs: Sequence[Run]) -> Spent:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from nightsort.domain.answer import Verdict
+from nightsort.domain.breakdown import parts_of
 from nightsort.domain.prompt import system_prompt
-from nightsort.domain.report import plural
+from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
-from nightsort.report.figures import Report, meaning, parts_of, reason_of
+from nightsort.report.figures import Report, meaning, reason_of
 from nightsort.report.markup import Markup, tag, together
 from nightsort.report.money import money_section
 from nightsort.report.style import STYLE
@@ -18,7 +18,6 @@ from nightsort.report.tables import body_of, heading_row, name_cell, number_cell
 MARK = "<!doctype html>\n<!-- A report of nightsort. -->\n"
 """The beginning of every page: a file with another beginning is not ours, and is not overwritten."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-MINUTE = "%Y-%m-%d %H:%M UTC"
 KNOWN_VERDICTS = frozenset(Verdict)
 
 
@@ -47,7 +46,7 @@ def page_of(report: Report) -> str:
 
 
 def header(report: Report, title: str) -> Markup:
-    about = f"{plural(report.total, 'ticket')}, sorted by {report.spec.model}; as of {moment(report.made_at)}"
+    about = f"{plural(report.total, 'ticket')}, sorted by {report.spec.model}; as of {minute(report.made_at)}"
     told = [tag("h1", title), tag("p", about)]
     if report.simulated:
         told.append(tag("p", "These labels and costs are simulated: no model has read a ticket.", class_="warning"))
@@ -158,7 +157,3 @@ def definitions(pairs: Sequence[tuple[str, str]]) -> Iterator[Markup]:
 
 def section(title: str, *inside: str) -> Markup:
     return tag("section", tag("h2", title), *inside)
-
-
-def moment(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime(MINUTE) if at else "an unknown time"

@@ -13,7 +13,7 @@ from rich.table import Table
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Figure, Verdict
-from nightsort.domain.breakdown import shares_of
+from nightsort.domain.breakdown import parts_of
 from nightsort.domain.cost import money
 from nightsort.domain.printable import printable
 
@@ -73,14 +73,12 @@ def tally_of(outcome: Iterable[tuple[str | None, str | None, bool, int]], spec: 
 
 def table_of(tally: Tally, *, lines: bool) -> Table:
     table = Table(box=box.HEAVY_HEAD if lines else None, pad_edge=lines, show_footer=True)
-    parts = tally.parts
-    total = sum(count for _, count in parts)
+    parts = parts_of(tally.parts)
     table.add_column("category", "total", overflow="fold")
-    table.add_column("tickets", f"{total:,}", justify="right")
+    table.add_column("tickets", f"{sum(part.tickets for part in parts):,}", justify="right")
     table.add_column("share", "100.0%", justify="right")
-    shares = shares_of([count for _, count in parts])
-    for (name, count), share in zip(parts, shares, strict=True):
-        table.add_row(printable(name), f"{count:,}", f"{share // 10}.{share % 10}%")
+    for part in parts:
+        table.add_row(printable(part.name), f"{part.tickets:,}", part.share)
     return table
 
 

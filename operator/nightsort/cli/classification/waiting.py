@@ -14,12 +14,11 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
-from nightsort.domain.report import plural
+from nightsort.domain.report import minute, plural
 
 LONGEST = timedelta(hours=24)
 """Hours after which unanswered requests of a batch expire (vendor's documentation, 2026-11-22)."""
 REMINDER_SECONDS = 1800.0
-MINUTE = "%Y-%m-%d %H:%M UTC"
 TOLD_BY_THE_TABLE = frozenset({Reason.COMPLETE, Reason.NO_TICKET_LABELED})
 
 
@@ -40,7 +39,7 @@ class Journal(Display):
         flying = in_state(resource.status, BatchState.SUBMITTED)
         if resource.status.batches:
             what = f": {of(resource.status)}" if flying else ""
-            self.line(f"going on with the run of {moment(resource.meta.created_at)}{what}")
+            self.line(f"going on with the run of {minute(resource.meta.created_at)}{what}")
         self._hint(resource.status)
 
     def tell(self, resource: Resource, *, trouble: bool = False) -> None:
@@ -64,7 +63,7 @@ class Journal(Display):
             await asyncio.sleep(REMINDER_SECONDS)
             flying = [of(status) for status in self._statuses.values() if in_state(status, BatchState.SUBMITTED)]
             if flying:
-                self.line(f"{moment(datetime.now(UTC))}: {'; '.join(flying)}")
+                self.line(f"{minute(datetime.now(UTC))}: {'; '.join(flying)}")
 
     def _note(self, resource: Resource) -> None:
         self._statuses[resource.meta.uid] = resource.status
@@ -81,7 +80,7 @@ class Journal(Display):
             return
         self._hinted = True
         last = max(record.submitted_at or record.intended_at for record in flying) + LONGEST
-        self.line(f"most batches end within an hour; what is not answered by {moment(last)} expires, and is not paid")
+        self.line(f"most batches end within an hour; what is not answered by {minute(last)} expires, and is not paid")
         self.line(f"this terminal may be closed: to come back, type  {self._back}")
 
 
@@ -91,8 +90,4 @@ def of(status: Status) -> str:
     requests = sum(record.requests for record in flying)
     since = min(record.submitted_at or record.intended_at for record in flying)
     batches = plural(len(flying), "batch", "batches")
-    return f"{batches} of {plural(requests, 'request')} under way since {moment(since)}"
-
-
-def moment(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime(MINUTE) if at else "an unknown time"
+    return f"{batches} of {plural(requests, 'request')} under way since {minute(since)}"

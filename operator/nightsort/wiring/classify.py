@@ -19,6 +19,7 @@ from nightsort.adapters.local.state_figures import (
     without_category,
 )
 from nightsort.adapters.local.state_ledger import StateLedger, ended, file_of, settle
+from nightsort.adapters.local.state_outputs import StateOutput
 from nightsort.adapters.local.state_rows import StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Resource
@@ -35,6 +36,7 @@ __all__ = [
     "Label",
     "Present",
     "State",
+    "StateOutput",
     "ended",
     "file_of",
     "first_of_each_category",

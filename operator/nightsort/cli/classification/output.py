@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import IO
 
 from nightsort.cli.classification.order import InvalidOrder
-from nightsort.wiring.classify import State
+from nightsort.wiring.classify import State, StateOutput
 
 READ_BYTES = 1 << 20
 
 
 class Output:
-    """A file, and the state's knowledge of it: digests of the last written content, and of the next."""
+    """A file, and the state's knowledge of it."""
 
     def __init__(self, state: State, path: Path) -> None:
-        self._state, self.path = state, path
-        self._key = str(path.absolute())
+        self.path, self._kept = path, StateOutput(state, path)
 
     def refuse_strange(self) -> None:
         """Checks the file before anything is bought.
@@ -28,13 +27,13 @@ class Output:
         """
         if not self.path.exists():
             return
-        known = self._state.rows("SELECT digest, pending FROM outputs WHERE path = ?", (self._key,))
+        known = self._kept.digests()
         if not known:
             raise InvalidOrder(
                 f"{self.path} is there already, and this state has not written it: move it away, or name another file "
                 "with --output"
             )
-        if self._digest() not in known[0]:
+        if self._digest() not in known:
             raise InvalidOrder(
                 f"{self.path} was changed since it was written: move it away to keep what was changed, or name another "
                 "file with --output"
@@ -48,14 +47,11 @@ class Output:
     def ready(self, file: IO[bytes]) -> None:
         """Notes the new content before it replaces the file: a killed process leaves one of the two."""
         file.seek(0)
-        self._state.rows(
-            "INSERT INTO outputs (path, pending) VALUES (?, ?) ON CONFLICT DO UPDATE SET pending = excluded.pending",
-            (self._key, digest_of(file)),
-        )
+        self._kept.next(digest_of(file))
 
     def written(self) -> None:
         """Notes that the new content has replaced the file."""
-        self._state.rows("UPDATE outputs SET digest = pending, pending = NULL WHERE path = ?", (self._key,))
+        self._kept.written()
 
     def _digest(self) -> bytes:
         try:

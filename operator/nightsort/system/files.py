@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
@@ -28,20 +29,9 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     Raises:
         Stalled: the disk is full, or the path is not writable.
     """
-    part = path.with_name(PART.format(secrets.token_hex(8)))
     try:
-        make_folder(path.parent)
-        try:
-            with part.open("xb") as file:  # a new file of our own, and through no link that somebody has laid there
-                if mode is not None:
-                    os.fchmod(file.fileno(), mode)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+        with part_of(path, content, mode) as part:
             part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
         flush_directory(path.parent)
     except OSError as error:
         raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
@@ -57,10 +47,11 @@ def write_new(contents: Mapping[Path, bytes], *, private: Container[Path] = ()) 
         OSError: they cannot be written.
     """
     with ExitStack() as parts, ExitStack() as undo:
-        ready = {path: parts.enter_context(part_of(path, content)) for path, content in contents.items()}
+        ready = {
+            path: parts.enter_context(part_of(path, content, 0o600 if path in private else None))
+            for path, content in contents.items()
+        }
         for path, part in ready.items():
-            if path in private:
-                part.chmod(0o600)
             path.hardlink_to(part)  # unlike a rename it replaces nothing
             undo.callback(path.unlink, missing_ok=True)
         undo.pop_all()
@@ -69,12 +60,14 @@ def write_new(contents: Mapping[Path, bytes], *, private: Container[Path] = ()) 
 
 
 @contextmanager
-def part_of(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside the path that is on disk, and goes away afterwards."""
+def part_of(path: Path, content: bytes, mode: int | None = None) -> Iterator[Path]:
+    """A file beside the path that is on disk, and goes away afterwards unless it has become another."""
     make_folder(path.parent)
     part = path.with_name(PART.format(secrets.token_hex(8)))
     try:
-        with part.open("xb") as file:
+        with part.open("xb") as file:  # a new file of our own, and through no link that somebody has laid there
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -133,23 +126,33 @@ def kept_by_one(directory: Path) -> Iterator[None]:
     Raises:
         Stalled: another process works there, or the directory is not writable.
     """
-    try:
-        make_folder(directory)
-        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise Stalled(f"cannot keep a record in {directory}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Stalled(
-                f"another run works in {directory}: wait for its end, or name another directory with --state",
-                reason=Reason.STATE_IN_USE,
-            ) from None
+    with locked(directory / LOCK, lambda _: f"another run works in {directory}"):
         remove_parts(directory)
         yield
-    finally:
-        os.close(lock)
+
+
+@contextmanager
+def locked(path: Path, worker: Callable[[TextIO], str]) -> Iterator[TextIO]:
+    """The open file of a lock. `worker` says who has it and for what, from the file's content.
+
+    Raises:
+        Stalled: another process has it, or the folder is not writable.
+    """
+    try:
+        make_folder(path.parent)
+        # Through no link that somebody has laid there, as in a repository that was cloned.
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+")
+    except OSError as error:
+        raise Stalled(f"cannot keep a state in {path.parent}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stalled(
+                f"{worker(file)}: wait for its end, or name another directory with --state",
+                reason=Reason.STATE_IN_USE,
+            ) from None
+        yield file
 
 
 def remove_parts(directory: Path) -> None:

@@ -6,20 +6,20 @@ has exactly what was committed.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import Any, TextIO
 
+from nightsort.api.status import rfc3339
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
-from nightsort.system.files import flush_directory, make_folder
+from nightsort.system.clock import SystemClock
+from nightsort.system.files import flush_directory, locked
 
 VERSION = 1
 """Version of the tables. A later version reads the files of earlier ones, and not the other way round."""
@@ -147,6 +147,7 @@ def opened(path: Path, work: str) -> Iterator[State]:
     """
     with kept_by_one(path, work), translated(path):
         make_private(path)
+        keep_out_of_repositories(path.parent)
         with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)) as connection:
             refuse_newer(connection, path)
             connection.execute("PRAGMA journal_mode=WAL")
@@ -162,6 +163,11 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
+
+
+def keep_out_of_repositories(folder: Path) -> None:
+    with suppress(OSError), (folder / ".gitignore").open("x") as ignore:
+        ignore.write(IGNORED)
 
 
 def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
@@ -189,23 +195,7 @@ def lay_out(state: State) -> None:
 @contextmanager
 def kept_by_one(path: Path, work: str) -> Iterator[None]:
     """Keeps other processes out of the state; the kernel releases the lock when ours ends, however it ends."""
-    lock = path.with_suffix(".lock")
-    try:
-        make_folder(path.parent)
-        with suppress(FileExistsError), (path.parent / ".gitignore").open("x") as ignore:
-            ignore.write(IGNORED)
-        # Through no link that somebody has laid there, as in a repository that was cloned.
-        file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+")
-    except OSError as error:
-        raise Stalled(f"cannot keep a state in {path.parent}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Stalled(
-                f"{worker(file)} works with {path}: wait for its end, or name another directory with --state",
-                reason=Reason.STATE_IN_USE,
-            ) from None
+    with locked(path.with_suffix(".lock"), lambda file: f"{worker(file)} works with {path}") as file:
         file.seek(0)
         file.truncate()
         json.dump({"pid": os.getpid(), "since": now(), "work": work}, file)
@@ -224,4 +214,4 @@ def worker(file: TextIO) -> str:
 
 
 def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(SystemClock().now())

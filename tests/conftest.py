@@ -8,6 +8,6 @@ pytest_plugins = [
     "tests.support.endings",
     "tests.cluster.fixtures",
     "tests.cluster.operator_fixtures",
-    "tests.cluster.trouble_fixtures",
+    "tests.cluster.restart_fixtures",
     "tests.servers.fixtures",
 ]

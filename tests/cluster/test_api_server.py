@@ -24,22 +24,22 @@ def proxies(**urls: str) -> dict[str, Any]:
 
 
 def test_the_way_to_the_batches_api_is_through_the_proxy_and_that_to_the_api_server_is_not(
-    troubled_user: User, quick_api: SimulatedApi, tmp_path: Path
+    isolated_user: User, quick_api: SimulatedApi, tmp_path: Path
 ) -> None:
     """The simulator is the proxy for http, where a host that does not exist is asked; nobody is there for https."""
     [nobody] = free_ports(1)
     with start_operator(
-        troubled_user.plane,
+        isolated_user.plane,
         "http://anthropic.invalid",
         tmp_path / "operator.log",
         "--namespace",
-        troubled_user.namespace,
+        isolated_user.namespace,
         NIGHTSORT_ANTHROPIC_API_KEY="proxied",
-        NIGHTSORT_LEASE=f"{troubled_user.namespace}/nightsort",
+        NIGHTSORT_LEASE=f"{isolated_user.namespace}/nightsort",
         **proxies(https=f"http://127.0.0.1:{nobody}", http=quick_api.url),
     ):
-        troubled_user.apply(batch("proxied", inline("charged twice")))
-        assert troubled_user.finished("proxied")["status"]["phase"] == "Complete"
+        isolated_user.apply(batch("proxied", inline("charged twice")))
+        assert isolated_user.finished("proxied")["status"]["phase"] == "Complete"
 
 
 def managers(user: User, kind: str, name: str) -> set[str]:

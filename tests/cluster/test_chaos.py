@@ -18,7 +18,7 @@ from tests.cluster.bench import SimulatedApi, User
 from tests.cluster.bench import reason as ready_reason
 from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.proxy import KINDS, network
-from tests.cluster.trouble import Eyes, Pod, Table, quickly, settled
+from tests.cluster.restarts import Pod, StatusReader, Table, quickly, settled
 from tests.servers import postgres
 from tests.support.processes import Server, free_ports
 
@@ -28,7 +28,7 @@ SEED = 20261122
 ROUNDS = 36
 LEAST_IN_THE_MIDDLE = 8
 FURTHER_NIGHTS = 8
-"""At the most, where chance has not brought each kind of trouble in the first ones."""
+"""At the most, where chance has not brought each kind of fault in the first ones."""
 DATABASE_AWAY = ("DatabaseUnreachable", "DatabaseInterrupted")
 LONGEST_SECONDS = 60.0
 """A machine that is busy with something else gets through fewer rounds, and still through most."""
@@ -37,8 +37,8 @@ LONGEST_SECONDS = 60.0
 class Moments:
     """What grows while the operator works; when one of these has grown, something is halfway done."""
 
-    def __init__(self, api: SimulatedApi, eyes: Eyes, table: Table, chance: random.Random) -> None:
-        self._api, self._eyes, self._table, self._chance = api, eyes, table, chance
+    def __init__(self, api: SimulatedApi, reader: StatusReader, table: Table, chance: random.Random) -> None:
+        self._api, self._reader, self._table, self._chance = api, reader, table, chance
 
     def all(self) -> list[Callable[[], float]]:
         return [self.accepted, self.intended, self.confirmed, self.labelled, self.answered, self.random]
@@ -48,10 +48,10 @@ class Moments:
         return float(self._api.ask("bill")["created"])
 
     def intended(self) -> float:
-        return len(self._eyes.records())
+        return len(self._reader.records())
 
     def confirmed(self) -> float:
-        return len(self._eyes.records() - self._eyes.records("Intended"))
+        return len(self._reader.records() - self._reader.records("Intended"))
 
     def labelled(self) -> float:
         """Rows in the table; whether the status says so, is open."""
@@ -74,9 +74,9 @@ def growth(moment: Callable[[], float]) -> Callable[[], bool]:
 
 
 def test_killed_at_any_moment_no_ticket_is_paid_twice_and_none_is_lost(
-    pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table
+    pod: Pod, quick_api: SimulatedApi, reader: StatusReader, table: Table
 ) -> None:
-    chance, moments = random.Random(SEED), Moments(quick_api, eyes, table, random.Random(SEED))
+    chance, moments = random.Random(SEED), Moments(quick_api, reader, table, random.Random(SEED))
     kills, began = Counter[str](), time.monotonic()
     for number in range(ROUNDS):
         if time.monotonic() - began > LONGEST_SECONDS:
@@ -89,14 +89,14 @@ def test_killed_at_any_moment_no_ticket_is_paid_twice_and_none_is_lost(
         time.sleep(chance.choice([0, 0, 0.002, 0.01, 0.05]))
         pod.kill()
 
-    pod.until(eyes.finished, seconds=60)
+    pod.until(reader.finished, seconds=60)
 
     assert sum(kills.values()) >= LEAST_IN_THE_MIDDLE, f"too few came in the middle of something: {kills}"
-    settled(quick_api, table, eyes)
+    settled(quick_api, table, reader)
 
 
 def test_lost_requests_lost_answers_and_cut_answers_buy_nothing_twice(
-    pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table
+    pod: Pod, quick_api: SimulatedApi, reader: StatusReader, table: Table
 ) -> None:
     with network(quick_api.url, SEED) as between:
         pod.api_url = between.url
@@ -104,21 +104,21 @@ def test_lost_requests_lost_answers_and_cut_answers_buy_nothing_twice(
         between.share = 0.2
         for _ in range(8):
             table.new_night(tickets=60, requests_per_shard=20)
-        quickly(eyes.finished, 25)
+        quickly(reader.finished, 25)
         for _ in range(FURTHER_NIGHTS):
             if all(between.happened[kind] for kind in KINDS):
                 break
             table.new_night(tickets=60, requests_per_shard=20)
-            quickly(eyes.finished, 8)
+            quickly(reader.finished, 8)
         between.share = 0.0
-        pod.until(eyes.finished, seconds=90)
+        pod.until(reader.finished, seconds=90)
 
     assert all(between.happened[kind] for kind in KINDS), between.happened
-    settled(quick_api, table, eyes)
+    settled(quick_api, table, reader)
 
 
 def test_every_answer_to_a_create_is_lost_for_a_while(
-    pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table
+    pod: Pod, quick_api: SimulatedApi, reader: StatusReader, table: Table
 ) -> None:
     """Three resources with equal counts, all answers lost: each must end up with its own batches."""
     quick_api.ask("faults", [{"kind": "create-response-lost", "times": 6}])
@@ -127,10 +127,10 @@ def test_every_answer_to_a_create_is_lost_for_a_while(
         table.new_night(tickets=100)
 
     # The pauses after each lost answer double: 1 + 2 + 4 + 8 + 16 s, and half as much again by jitter.
-    pod.until(eyes.finished, seconds=120)
+    pod.until(reader.finished, seconds=120)
 
     assert quick_api.ask("bill")["created"] == 6
-    settled(quick_api, table, eyes)
+    settled(quick_api, table, reader)
 
 
 @contextmanager
@@ -143,11 +143,11 @@ def away(plane: ControlPlane, what: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("what", ["kube-apiserver", "etcd"])
 def test_the_control_plane_goes_and_comes_back(
-    what: str, pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table, breakable_plane: ControlPlane
+    what: str, pod: Pod, quick_api: SimulatedApi, reader: StatusReader, table: Table, breakable_plane: ControlPlane
 ) -> None:
     pod.start()
     table.new_night(tickets=200, requests_per_shard=20)
-    assert quickly(lambda: eyes.records("Submitted"), 20)
+    assert quickly(lambda: reader.records("Submitted"), 20)
 
     with away(breakable_plane, what):
         ends = time.monotonic() + 10
@@ -155,8 +155,8 @@ def test_the_control_plane_goes_and_comes_back(
             pod.start()
             time.sleep(0.5)
 
-    pod.until(eyes.finished, seconds=90)
-    settled(quick_api, table, eyes)
+    pod.until(reader.finished, seconds=90)
+    settled(quick_api, table, reader)
 
 
 @contextmanager
@@ -180,21 +180,23 @@ def database_server(folder: Path) -> Iterator[tuple[str, Callable[[], Server]]]:
             server.stop(signal.SIGQUIT)
 
 
-def test_the_database_goes_and_comes_back(pod: Pod, quick_api: SimulatedApi, eyes: Eyes, troubled_user: User) -> None:
+def test_the_database_goes_and_comes_back(
+    pod: Pod, quick_api: SimulatedApi, reader: StatusReader, isolated_user: User
+) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="nightsort-postgres-") as folder,
         database_server(Path(folder)) as (url, start),
     ):
         server = start()
         pod.start()
-        with Table.opened(url, troubled_user) as table:
+        with Table.opened(url, isolated_user) as table:
             table.new_night(tickets=200, requests_per_shard=20)
-            assert quickly(lambda: table.labelled() or eyes.records("Submitted"), 20)
+            assert quickly(lambda: table.labelled() or reader.records("Submitted"), 20)
         nights = table.nights
         server.stop(signal.SIGQUIT)  # at once, as a crash
-        pod.until(lambda: [one for one in eyes.statuses().values() if ready_reason(one) in DATABASE_AWAY], 30)
+        pod.until(lambda: [one for one in reader.statuses().values() if ready_reason(one) in DATABASE_AWAY], 30)
         start()
 
-        pod.until(eyes.finished, seconds=90)
+        pod.until(reader.finished, seconds=90)
         with psycopg.connect(url, autocommit=True) as connection:
-            settled(quick_api, Table(url, troubled_user, connection, nights), eyes)
+            settled(quick_api, Table(url, isolated_user, connection, nights), reader)

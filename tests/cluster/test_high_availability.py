@@ -14,8 +14,8 @@ import pytest
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.trouble import Eyes, Table, quickly, settled
-from tests.cluster.two_operators import TROUBLES, Trouble, pair
+from tests.cluster.restarts import StatusReader, Table, quickly, settled
+from tests.cluster.two_operators import FAULTS, Fault, pair
 from tests.support.processes import Server, free_ports
 from tests.support.waiting import eventually
 
@@ -68,9 +68,9 @@ class Replicas:
 
 
 @pytest.fixture
-def replicas(troubled_user: User, api: SimulatedApi, tmp_path: Path) -> Iterator[Replicas]:
+def replicas(isolated_user: User, api: SimulatedApi, tmp_path: Path) -> Iterator[Replicas]:
     """On the control plane that no other operator watches."""
-    replicas = Replicas(troubled_user.plane, api, troubled_user.namespace, tmp_path)
+    replicas = Replicas(isolated_user.plane, api, isolated_user.namespace, tmp_path)
     yield replicas
     replicas.stop()
 
@@ -84,9 +84,9 @@ def paid(api: SimulatedApi, batch_id: str) -> int:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
 def test_the_other_replica_goes_on_and_nothing_is_paid_twice(
-    troubled_user: User, api: SimulatedApi, replicas: Replicas, how: signal.Signals
+    isolated_user: User, api: SimulatedApi, replicas: Replicas, how: signal.Signals
 ) -> None:
-    user = troubled_user
+    user = isolated_user
     leader = replicas.add()
     eventually(lambda: replicas.leads(leader))
     follower = replicas.add()
@@ -105,22 +105,22 @@ def test_the_other_replica_goes_on_and_nothing_is_paid_twice(
     assert paid(api, user.get("run-0")["status"]["batches"][0]["id"]) == 8
 
 
-def test_a_follower_is_alive_and_does_nothing(troubled_user: User, replicas: Replicas) -> None:
+def test_a_follower_is_alive_and_does_nothing(isolated_user: User, replicas: Replicas) -> None:
     leader = replicas.add()
     eventually(lambda: replicas.leads(leader))
     follower = replicas.add()
     assert all(replicas.alive(port) for port in replicas.ports)
-    troubled_user.apply(batch("one", inline("Refund my invoice")))
-    troubled_user.finished("one")
+    isolated_user.apply(batch("one", inline("Refund my invoice")))
+    isolated_user.finished("one")
     assert not replicas.leads(follower)
     assert "watching" not in follower.log.read_text()
     os.kill(follower.pid, signal.SIGTERM)
     assert follower.process.wait(10) == 0
 
 
-def troubles(chance: random.Random) -> list[Trouble]:
+def drawn_faults(chance: random.Random) -> list[Fault]:
     """One for each round: each kind in turn, in an order of its own each time."""
-    drawn = [trouble for _ in range(0, ROUNDS, len(TROUBLES)) for trouble in chance.sample(TROUBLES, len(TROUBLES))]
+    drawn = [fault for _ in range(0, ROUNDS, len(FAULTS)) for fault in chance.sample(FAULTS, len(FAULTS))]
     return drawn[:ROUNDS]
 
 
@@ -131,29 +131,29 @@ def change_of(moment: Callable[[], object]) -> Callable[[], bool]:
 
 
 @pytest.mark.timeout(180 + 60 * ROUNDS)
-def test_over_many_rounds_of_trouble_the_other_replica_goes_on_and_every_ticket_is_paid_once(
-    troubled_user: User, quick_api: SimulatedApi, eyes: Eyes, table: Table, tmp_path: Path
+def test_over_many_rounds_of_faults_the_other_replica_goes_on_and_every_ticket_is_paid_once(
+    isolated_user: User, quick_api: SimulatedApi, reader: StatusReader, table: Table, tmp_path: Path
 ) -> None:
     """Seen with `pytest -s`: what happened in which round, and how long nobody led."""
     chance = random.Random(SEED)
-    moments: list[tuple[str, Callable[[], object]]] = [("an intent", eyes.records), ("a row", table.labelled)]
+    moments: list[tuple[str, Callable[[], object]]] = [("an intent", reader.records), ("a row", table.labelled)]
     print(f"\nNIGHTSORT_HA_SEED={SEED}")  # noqa: T201
-    with pair(troubled_user.plane, troubled_user.namespace, quick_api.url, tmp_path) as replicas:
+    with pair(isolated_user.plane, isolated_user.namespace, quick_api.url, tmp_path) as replicas:
         leader = replicas.leader()
-        for number, trouble in enumerate(troubles(chance)):
+        for number, fault in enumerate(drawn_faults(chance)):
             follower = replicas.other(leader)
             for _ in range(2):
                 table.new_night(tickets=60, requests_per_shard=20)
             wanted, moment = chance.choice(moments)
             quickly(change_of(moment), seconds=10)
-            leader.suffer(trouble)
+            leader.suffer(fault)
             began = time.monotonic()
             eventually(follower.has_led, seconds=60)
             seconds = time.monotonic() - began
-            print(f"round {number}: {leader.name} was {trouble} after {wanted}; {seconds:.1f} s")  # noqa: T201
+            print(f"round {number}: {leader.name} was {fault} after {wanted}; {seconds:.1f} s")  # noqa: T201
             leader.recover()
             leader = follower
-        eventually(eyes.finished, seconds=60)
-        assert replicas.leaders() == ROUNDS + 1, "one new leader for each trouble, and no other change"
+        eventually(reader.finished, seconds=60)
+        assert replicas.leaders() == ROUNDS + 1, "one new leader for each fault, and no other change"
 
-    settled(quick_api, table, eyes)
+    settled(quick_api, table, reader)

@@ -102,10 +102,10 @@ def held_api(tmp_path: Path) -> Iterator[SimulatedApi]:
 
 
 @pytest.fixture
-def watched(troubled_user: User, held_api: SimulatedApi, tmp_path: Path) -> Iterator[Watched]:
+def watched(isolated_user: User, held_api: SimulatedApi, tmp_path: Path) -> Iterator[Watched]:
     program = need("prometheus")
     port, prometheus_port = free_ports(2)
-    flags = ("--namespace", troubled_user.namespace, "--liveness-port", str(port))
+    flags = ("--namespace", isolated_user.namespace, "--liveness-port", str(port))
     scrape = {"job_name": "nightsort", "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scrape]}
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
@@ -118,7 +118,7 @@ def watched(troubled_user: User, held_api: SimulatedApi, tmp_path: Path) -> Iter
     url = f"http://127.0.0.1:{prometheus_port}"
     with (
         start_operator(
-            troubled_user.plane,
+            isolated_user.plane,
             held_api.url,
             tmp_path / "operator.log",
             *flags,
@@ -147,10 +147,10 @@ def a_night(user: User, api: SimulatedApi, watched: Watched) -> None:
 
 
 def test_every_query_of_the_dashboard_has_an_answer_during_a_real_run(
-    watched: Watched, troubled_user: User, held_api: SimulatedApi, tmp_path: Path
+    watched: Watched, isolated_user: User, held_api: SimulatedApi, tmp_path: Path
 ) -> None:
     eventually(lambda: watched.ask("nightsort_leader"))
-    a_night(troubled_user, held_api, watched)
+    a_night(isolated_user, held_api, watched)
     eventually(lambda: watched.ask("sum(nightsort_tickets_total)") == [40.0])
     eventually(lambda: watched.ask("nightsort_stalled_resources") == [1.0])
 
@@ -171,9 +171,9 @@ def test_every_query_of_the_dashboard_has_an_answer_during_a_real_run(
 
 
 def test_the_log_is_json_and_names_resources_and_no_ticket_text(
-    watched: Watched, troubled_user: User, held_api: SimulatedApi
+    watched: Watched, isolated_user: User, held_api: SimulatedApi
 ) -> None:
-    a_night(troubled_user, held_api, watched)
+    a_night(isolated_user, held_api, watched)
 
     text = watched.operator.log.read_text()
     lines: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
@@ -181,7 +181,7 @@ def test_the_log_is_json_and_names_resources_and_no_ticket_text(
     assert SECRET_WORDS not in text
     assert all({"time", "level", "logger", "message"} <= set(line) for line in lines)
     about = {(line.get("resource"), bool(line.get("batch"))) for line in lines}
-    assert (f"{troubled_user.namespace}/first", True) in about
+    assert (f"{isolated_user.namespace}/first", True) in about
 
 
 def test_the_dashboard_comes_as_a_config_map_that_grafanas_sidecar_finds() -> None:
@@ -234,21 +234,21 @@ def collector() -> Iterator[Collector]:
 
 
 def test_a_run_can_be_followed_in_traces_that_hold_no_ticket_text(
-    troubled_user: User, quick_api: SimulatedApi, collector: Collector, tmp_path: Path
+    isolated_user: User, quick_api: SimulatedApi, collector: Collector, tmp_path: Path
 ) -> None:
     with start_operator(
-        troubled_user.plane,
+        isolated_user.plane,
         quick_api.url,
         tmp_path / "operator.log",
         "--namespace",
-        troubled_user.namespace,
+        isolated_user.namespace,
         NIGHTSORT_ANTHROPIC_API_KEY="traced",
         NIGHTSORT_TRACES="otlp",
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
         OTEL_BSP_SCHEDULE_DELAY="100",
     ):
-        troubled_user.apply(batch("traced", inline(f"{SECRET_WORDS} charged twice")))
-        uid = troubled_user.finished("traced")["metadata"]["uid"]
+        isolated_user.apply(batch("traced", inline(f"{SECRET_WORDS} charged twice")))
+        uid = isolated_user.finished("traced")["metadata"]["uid"]
         eventually(lambda: "run" in {span.name for span in collector.spans})
 
     assert {span.trace_id.hex() for span in collector.spans} == {uid.replace("-", "")}
@@ -257,20 +257,20 @@ def test_a_run_can_be_followed_in_traces_that_hold_no_ticket_text(
 
 
 def test_an_operator_whose_traces_nobody_takes_works_and_ends_all_the_same(
-    troubled_user: User, quick_api: SimulatedApi, tmp_path: Path
+    isolated_user: User, quick_api: SimulatedApi, tmp_path: Path
 ) -> None:
     [nobody] = free_ports(1)
     with start_operator(
-        troubled_user.plane,
+        isolated_user.plane,
         quick_api.url,
         tmp_path / "operator.log",
         "--namespace",
-        troubled_user.namespace,
+        isolated_user.namespace,
         NIGHTSORT_ANTHROPIC_API_KEY="untraced",
         NIGHTSORT_TRACES="otlp",
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{nobody}",
     ) as operator:
-        troubled_user.apply(batch("untraced", inline("charged twice")))
-        assert troubled_user.finished("untraced")["status"]["phase"] == "Complete"
+        isolated_user.apply(batch("untraced", inline("charged twice")))
+        assert isolated_user.finished("untraced")["status"]["phase"] == "Complete"
         operator.process.terminate()
         assert operator.process.wait(30) == 0

@@ -19,7 +19,7 @@ import pytest
 
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, inline
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.trouble import Eyes, Pod, Table, resident_megabytes, settled
+from tests.cluster.restarts import Pod, StatusReader, Table, resident_megabytes, settled
 from tests.support.processes import Server, free_ports
 from tests.support.waiting import eventually
 
@@ -41,7 +41,7 @@ class RealProcess:
         environment = {
             **os.environ,
             "KUBECONFIG": str(self._user.plane.kubeconfig),
-            "NIGHTSORT_ANTHROPIC_API_KEY": "trouble",
+            "NIGHTSORT_ANTHROPIC_API_KEY": "simulated",
             "NIGHTSORT_ADOPTION_GRACE_SECONDS": "120",  # a create may take half of it
             "NIGHTSORT_DATABASE_HOSTS": "*,127.0.0.1,localhost",
         }
@@ -57,8 +57,8 @@ class RealProcess:
 
 
 @pytest.fixture
-def process(troubled_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[RealProcess]:
-    process = RealProcess(troubled_user, quick_api, tmp_path)
+def process(isolated_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[RealProcess]:
+    process = RealProcess(isolated_user, quick_api, tmp_path)
     yield process
     if process.server is not None:
         process.server.stop(signal.SIGKILL)
@@ -72,7 +72,7 @@ DELAYS = {
 
 @pytest.mark.parametrize("operation", DELAYS)
 def test_sigterm_ends_it_within_seconds_in_the_middle_of_a_call(
-    operation: str, process: RealProcess, pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table
+    operation: str, process: RealProcess, pod: Pod, quick_api: SimulatedApi, reader: StatusReader, table: Table
 ) -> None:
     """What was under way is found out, and done, by the next process."""
     quick_api.ask("faults", [DELAYS[operation]])
@@ -84,12 +84,12 @@ def test_sigterm_ends_it_within_seconds_in_the_middle_of_a_call(
 
     assert code == 0
     assert seconds < SECONDS_TO_END
-    pod.until(eyes.finished, seconds=60)
-    settled(quick_api, table, eyes)
+    pod.until(reader.finished, seconds=60)
+    settled(quick_api, table, reader)
 
 
 def test_sigterm_lets_the_call_under_way_come_to_its_end_and_begins_no_other(
-    process: RealProcess, pod: Pod, quick_api: SimulatedApi, eyes: Eyes, table: Table
+    process: RealProcess, pod: Pod, quick_api: SimulatedApi, reader: StatusReader, table: Table
 ) -> None:
     quick_api.ask("faults", [{"kind": "delay", "operation": "create", "seconds": 2}])
     process.start()
@@ -100,9 +100,9 @@ def test_sigterm_lets_the_call_under_way_come_to_its_end_and_begins_no_other(
 
     assert (code, quick_api.ask("bill")["created"]) == (0, 1)
     assert seconds < SECONDS_TO_END
-    assert len(eyes.records("Submitted")) == 1, "its id was written down"
-    pod.until(eyes.finished, seconds=60)
-    settled(quick_api, table, eyes)
+    assert len(reader.records("Submitted")) == 1, "its id was written down"
+    pod.until(reader.finished, seconds=60)
+    settled(quick_api, table, reader)
 
 
 def test_the_liveness_endpoint_answers_that_it_is_well(process: RealProcess) -> None:
@@ -168,7 +168,7 @@ REQUEST = {
         }
     ]
 }
-KEY = {"x-api-key": "trouble", "anthropic-version": "2023-06-01"}
+KEY = {"x-api-key": "simulated", "anthropic-version": "2023-06-01"}
 
 
 def call(connection: http.client.HTTPConnection, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
@@ -181,26 +181,26 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, body: A
 
 @pytest.mark.timeout(240)
 def test_a_start_with_a_thousand_unfinished_resources_is_no_stampede(
-    pod: Pod, troubled_user: User, eyes: Eyes, tmp_path: Path, record_property: Callable[[str, object], None]
+    pod: Pod, isolated_user: User, reader: StatusReader, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     (tmp_path / "slow").mkdir()
     slow = SimulatedApi(tmp_path / "slow", seconds=3600)
     try:
-        Crowd(troubled_user.plane, troubled_user.namespace, slow).create(RESOURCES)
+        Crowd(isolated_user.plane, isolated_user.namespace, slow).create(RESOURCES)
         pod.api_url = slow.url
         began = time.monotonic()
         fork = pod.start()
         looked_at: dict[str, float] = {}
 
         def all_looked_at() -> bool:
-            for name, status in eyes.statuses().items():
+            for name, status in reader.statuses().items():
                 if status.get("conditions"):
                     looked_at.setdefault(name, time.monotonic() - began)
             return len(looked_at) == RESOURCES
 
         eventually(all_looked_at, 120, every=0.5)
         calls = slow.ask("requests")["calls"]
-        megabytes = resident_megabytes(fork.pid) - resident_megabytes(pod.nursery.pid)
+        megabytes = resident_megabytes(fork.pid) - resident_megabytes(pod.fork_server.pid)
     finally:
         slow.server.stop()
 

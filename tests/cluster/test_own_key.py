@@ -15,7 +15,7 @@ from nightsort.settings import Settings
 from tests.cluster.bench import SimulatedApi, User, batch, inline, reason
 from tests.cluster.controlplane.plane import TOP, program
 from tests.cluster.helm import Document, one, render
-from tests.cluster.trouble import Pod
+from tests.cluster.restarts import Pod
 
 pytestmark = pytest.mark.cluster
 
@@ -65,7 +65,7 @@ def test_the_component_of_the_plain_manifests_mounts_the_key_as_the_chart_does(t
 
 
 def test_a_key_is_replaced_in_its_file_and_the_running_operator_buys_with_the_new_one(
-    pod: Pod, quick_api: SimulatedApi, troubled_user: User, tmp_path: Path
+    pod: Pod, quick_api: SimulatedApi, isolated_user: User, tmp_path: Path
 ) -> None:
     key = tmp_path / "api-key"
     pod.environment["NIGHTSORT_ANTHROPIC_API_KEY_FILE"] = str(key)
@@ -73,11 +73,11 @@ def test_a_key_is_replaced_in_its_file_and_the_running_operator_buys_with_the_ne
 
     for content in ("sk-old\n", "sk-new\n"):
         key.write_text(content)
-        troubled_user.apply(batch(content.strip(), inline("Refund my invoice")))
-        troubled_user.finished(content.strip())
+        isolated_user.apply(batch(content.strip(), inline("Refund my invoice")))
+        isolated_user.finished(content.strip())
     key.write_text("")
-    troubled_user.apply(batch("none", inline("Refund my invoice")))
-    status = troubled_user.told("none", lambda status: reason(status) == "CredentialsMissing")
+    isolated_user.apply(batch("none", inline("Refund my invoice")))
+    status = isolated_user.told("none", lambda status: reason(status) == "CredentialsMissing")
 
     assert f"{key}, which NIGHTSORT_ANTHROPIC_API_KEY_FILE names, is empty" in status["message"]
     workspaces = [bought["workspace"] for bought in quick_api.ask("bill")["batches"]]

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.crowd import Fork, Nursery
+from tests.cluster.fork_server import Fork, ForkServer
 from tests.cluster.proxy import Network, network
-from tests.cluster.trouble import GRACE_SECONDS
+from tests.cluster.restarts import GRACE_SECONDS
 from tests.support.waiting import eventually
 
-Trouble = Literal["killed", "paused", "asked to end", "cut off"]
-TROUBLES: tuple[Trouble, ...] = ("killed", "paused", "asked to end", "cut off")
+Fault = Literal["killed", "paused", "asked to end", "cut off"]
+FAULTS: tuple[Fault, ...] = ("killed", "paused", "asked to end", "cut off")
 LEASE = "nightsort"
 
 
@@ -26,7 +26,7 @@ class Replica:
     """One of the two; started again by the tests, as a Deployment does it."""
 
     name: str
-    nursery: Nursery
+    fork_server: ForkServer
     network: Network
     arguments: list[str]
     folder: Path
@@ -34,12 +34,12 @@ class Replica:
 
     def start(self) -> None:
         environment = {
-            "NIGHTSORT_ANTHROPIC_API_KEY": "trouble",
+            "NIGHTSORT_ANTHROPIC_API_KEY": "simulated",
             "NIGHTSORT_ADOPTION_GRACE_SECONDS": str(GRACE_SECONDS),
             "NIGHTSORT_DATABASE_HOSTS": "*,127.0.0.1,localhost",
         }
         log = self.folder / f"{self.name}-{len(self.forks)}.log"
-        self.forks.append(self.nursery.start(self.arguments, environment, log))
+        self.forks.append(self.fork_server.start(self.arguments, environment, log))
 
     @property
     def fork(self) -> Fork:
@@ -53,8 +53,8 @@ class Replica:
     def kill(self) -> None:
         self.fork.kill()
 
-    def suffer(self, trouble: Trouble) -> None:
-        match trouble:
+    def suffer(self, fault: Fault) -> None:
+        match fault:
             case "killed":
                 self.kill()
             case "paused":
@@ -110,10 +110,10 @@ def pair(plane: ControlPlane, namespace: str, api_url: str, folder: Path) -> Ite
             plane.write_kubeconfig(kubeconfig, plane.token)
             address = between.url.replace("http://", "https://")
             kubeconfig.write_text(kubeconfig.read_text().replace(plane.url, address))
-            nursery = Nursery(kubeconfig)
-            closing.callback(nursery.close)
+            fork_server = ForkServer(kubeconfig)
+            closing.callback(fork_server.close)
             arguments = ["operator", "-n", namespace, "--api-url", api_url, "--lease", f"{namespace}/{LEASE}"]
-            replicas.append(Replica(name, nursery, between, arguments, folder))
+            replicas.append(Replica(name, fork_server, between, arguments, folder))
         made = Pair((replicas[0], replicas[1]))
         for replica in made.replicas:
             replica.start()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster.bench import SimulatedApi
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.trouble import Eyes, Table
+from tests.cluster.restarts import StatusReader, Table
 from tests.node.installation import Installation
 from tests.node.machine import Machine
 from tests.node.node import Node, parts_missing
@@ -82,6 +82,6 @@ def table(postgres_database: str, installation: Installation) -> Iterator[Table]
 
 
 @pytest.fixture
-def eyes(installation: Installation) -> Iterator[Eyes]:
-    with closing(Eyes(installation.node.plane, installation.namespace)) as eyes:
-        yield eyes
+def reader(installation: Installation) -> Iterator[StatusReader]:
+    with closing(StatusReader(installation.node.plane, installation.namespace)) as reader:
+        yield reader

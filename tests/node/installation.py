@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.cluster.bench import SimulatedApi, User
 from tests.cluster.helm import CHART, CRD_NAME, Release
-from tests.cluster.trouble import Table
+from tests.cluster.restarts import Table
 from tests.node.node import IMAGE, TAG, Node
 from tests.support.waiting import eventually
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cluster.bench import SimulatedApi
-from tests.cluster.trouble import Eyes, Table, settled
+from tests.cluster.restarts import StatusReader, Table, settled
 from tests.node.installation import START_SECONDS, Installation, container
 from tests.support.waiting import eventually
 
@@ -40,36 +40,36 @@ def drain(installation: Installation) -> None:
     installation.is_rolled_out()
 
 
-@pytest.mark.parametrize("trouble", [kill, evict, drain])
+@pytest.mark.parametrize("fault", [kill, evict, drain])
 def test_a_batch_in_the_middle_of_which_the_operator_is_gone_is_paid_and_labelled_once(
     installation: Installation,
     held_api: SimulatedApi,
     table: Table,
-    eyes: Eyes,
-    trouble: Callable[[Installation], None],
+    reader: StatusReader,
+    fault: Callable[[Installation], None],
 ) -> None:
     installation.install(podDisruptionBudget={"enabled": True})
     installation.buy(table, tickets=60, batches=3)
 
-    trouble(installation)
+    fault(installation)
 
     held_api.ask("end", {})
-    eventually(eyes.finished, FINISH_SECONDS)
-    settled(held_api, table, eyes)
+    eventually(reader.finished, FINISH_SECONDS)
+    settled(held_api, table, reader)
 
 
 def test_a_batch_whose_buyer_is_killed_before_the_answer_is_found_again(
-    installation: Installation, held_api: SimulatedApi, table: Table, eyes: Eyes
+    installation: Installation, held_api: SimulatedApi, table: Table, reader: StatusReader
 ) -> None:
     installation.install()
     held_api.ask("faults", {"kind": "delay", "operation": "create", "seconds": 60, "accepted": True})
     table.new_night(40)
     eventually(lambda: held_api.ask("bill")["created"] == 1, FINISH_SECONDS)
-    assert eyes.records("Intended"), "nobody knows the batch's id"
+    assert reader.records("Intended"), "nobody knows the batch's id"
 
     kill(installation)
 
     held_api.ask("end", {})
-    eventually(eyes.finished, FINISH_SECONDS)
-    settled(held_api, table, eyes)
+    eventually(reader.finished, FINISH_SECONDS)
+    settled(held_api, table, reader)
     assert held_api.ask("bill")["created"] == 1

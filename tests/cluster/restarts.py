@@ -1,4 +1,4 @@
-"""What the tests of trouble work with: an operator that is started again, tickets in a table, and the API's bill."""
+"""What the tests of restarts and faults work with: an operator that is started again, tickets and the API's bill."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psycopg
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.crowd import Fork, Nursery
+from tests.cluster.fork_server import Fork, ForkServer
 from tests.support.waiting import eventually
 
 GRACE_SECONDS = 3
@@ -37,7 +37,7 @@ SCHEMA = """
 class Pod:
     """An operator that is started again whenever it has ended, as a Deployment does it."""
 
-    nursery: Nursery
+    fork_server: ForkServer
     plane: ControlPlane
     namespace: str
     api_url: str
@@ -52,13 +52,13 @@ class Pod:
             return self.running
         self.starts += 1
         environment = {
-            "NIGHTSORT_ANTHROPIC_API_KEY": "trouble",
+            "NIGHTSORT_ANTHROPIC_API_KEY": "simulated",
             "NIGHTSORT_ADOPTION_GRACE_SECONDS": str(GRACE_SECONDS),
             "NIGHTSORT_DATABASE_HOSTS": "*,127.0.0.1,localhost",
             **self.environment,
         }
         arguments = ["operator", "--namespace", self.namespace, "--api-url", self.api_url]
-        self.running = self.nursery.start(arguments, environment, self.folder / f"operator-{self.starts}.log")
+        self.running = self.fork_server.start(arguments, environment, self.folder / f"operator-{self.starts}.log")
         return self.running
 
     def kill(self) -> None:
@@ -78,7 +78,7 @@ class Pod:
         return "\n".join(log.read_text() for log in sorted(self.folder.glob("operator-*.log")))
 
 
-class Eyes:
+class StatusReader:
     """Sees statuses in milliseconds, where kubectl needs tenths of a second; the connection is kept."""
 
     def __init__(self, plane: ControlPlane, namespace: str) -> None:
@@ -164,10 +164,10 @@ class Table:
         return self.count("category IS NOT NULL")
 
 
-def settled(api: SimulatedApi, table: Table, eyes: Eyes) -> None:
+def settled(api: SimulatedApi, table: Table, reader: StatusReader) -> None:
     """The judgement: each ticket was paid and labelled once, and each resource says so."""
     paid_and_labelled_once(api, table)
-    for name, status in eyes.statuses().items():
+    for name, status in reader.statuses().items():
         assert condition(status, "Complete") == "True", (name, status)
         assert status["tickets"]["labeled"] == table.nights[int(name.removeprefix("night-"))], (name, status)
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.cluster.bench import SimulatedApi, User
 from tests.cluster.controlplane.plane import ControlPlane
-from tests.cluster.crowd import Nursery
 from tests.cluster.fixtures import CRDS, numbers
-from tests.cluster.trouble import Eyes, Pod, Table
+from tests.cluster.fork_server import ForkServer
+from tests.cluster.restarts import Pod, StatusReader, Table
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +26,9 @@ def breakable_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contro
 
 
 @pytest.fixture(scope="session")
-def nursery(breakable_plane: ControlPlane) -> Iterator[Nursery]:
-    with closing(Nursery(breakable_plane.kubeconfig)) as nursery:
-        yield nursery
+def fork_server(breakable_plane: ControlPlane) -> Iterator[ForkServer]:
+    with closing(ForkServer(breakable_plane.kubeconfig)) as fork_server:
+        yield fork_server
 
 
 @pytest.fixture
@@ -39,29 +39,29 @@ def quick_api(tmp_path: Path) -> Iterator[SimulatedApi]:
 
 
 @pytest.fixture
-def troubled_user(breakable_plane: ControlPlane) -> User:
+def isolated_user(breakable_plane: ControlPlane) -> User:
     """A namespace for one test; the pod below works in no other."""
-    name = f"trouble-{next(numbers)}"
+    name = f"isolated-{next(numbers)}"
     breakable_plane.kubectl("create", "namespace", name)
     return User(breakable_plane, name)
 
 
 @pytest.fixture
-def pod(nursery: Nursery, troubled_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[Pod]:
+def pod(fork_server: ForkServer, isolated_user: User, quick_api: SimulatedApi, tmp_path: Path) -> Iterator[Pod]:
     """The operator, not started yet. What it logged must be free of accidents."""
-    pod = Pod(nursery, troubled_user.plane, troubled_user.namespace, quick_api.url, tmp_path)
+    pod = Pod(fork_server, isolated_user.plane, isolated_user.namespace, quick_api.url, tmp_path)
     yield pod
     pod.kill()
     assert "unexpected" not in pod.logs(), pod.logs()[-5000:]
 
 
 @pytest.fixture
-def eyes(troubled_user: User) -> Iterator[Eyes]:
-    with closing(Eyes(troubled_user.plane, troubled_user.namespace)) as eyes:
-        yield eyes
+def reader(isolated_user: User) -> Iterator[StatusReader]:
+    with closing(StatusReader(isolated_user.plane, isolated_user.namespace)) as reader:
+        yield reader
 
 
 @pytest.fixture
-def table(postgres_database: str, troubled_user: User) -> Iterator[Table]:
-    with Table.opened(postgres_database, troubled_user) as table:
+def table(postgres_database: str, isolated_user: User) -> Iterator[Table]:
+    with Table.opened(postgres_database, isolated_user) as table:
         yield table

@@ -48,11 +48,11 @@ class Fork:
         eventually(lambda: not self.alive, seconds=10, every=0.005)
 
 
-class Nursery:
+class ForkServer:
     """The process that forks; it ends with this one, and its forks with it."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        command = [sys.executable, "-m", "tests.cluster.crowd"]
+        command = [sys.executable, "-m", "tests.cluster.fork_server"]
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}  # the client library reads it when it is imported
         self._process = subprocess.Popen(
             command, cwd=TOP, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -14,7 +14,8 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
-from nightsort.api.status import Cost, Status
+from nightsort.api.cost import Cost
+from nightsort.api.status import Status
 from nightsort.domain.breakdown import breakdown
 from tests.cluster.controlplane.plane import ControlPlane, program
 from tests.support.processes import Server, free_ports

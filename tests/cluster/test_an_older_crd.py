@@ -15,8 +15,10 @@ import yaml
 
 from nightsort.adapters.kubernetes.client import connected
 from nightsort.adapters.kubernetes.ledger import KubeLedger
+from nightsort.api.batch_record import BatchRecord, BatchState, Seen, Usage
+from nightsort.api.condition import Condition
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Condition, Seen, Status, Usage
+from nightsort.api.status import Status
 from nightsort.domain.errors import Stalled
 from nightsort.domain.room import RETRIES_BYTES, Room, size_of
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, reason, start_operator

@@ -11,7 +11,7 @@ import pytest
 
 from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.sink import DatabaseSink
-from nightsort.api.spec import ResultColumns
+from nightsort.api.columns import ResultColumns
 from nightsort.domain.errors import Interruption
 from nightsort.domain.stored import Rehearsal
 from nightsort.ports import Sink

@@ -20,7 +20,7 @@ from nightsort.adapters.object_store.sink import ObjectRows
 from nightsort.adapters.object_store.store import Folder
 from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
-from nightsort.api.spec import ConfigMapResults
+from nightsort.api.results import ConfigMapResults
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
 from nightsort.ports import ClaimedSink, ConfigMaps

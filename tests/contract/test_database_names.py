@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nightsort.adapters.sql.source import DatabaseSource
-from nightsort.api.spec import ResultColumns, TicketColumns
+from nightsort.api.columns import ResultColumns, TicketColumns
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
 from nightsort.testing.sink_contract import chunks, labeled

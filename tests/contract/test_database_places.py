@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource
-from nightsort.api.spec import ResultColumns, TicketColumns
+from nightsort.api.columns import ResultColumns, TicketColumns
 from nightsort.api.status import Status
 from nightsort.testing.sources import MemorySource
 from tests.contract.databases import (

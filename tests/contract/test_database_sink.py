@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from nightsort.adapters.sql.database import CONNECT_ARGUMENTS
 from nightsort.adapters.sql.policy import DatabasePolicy
-from nightsort.api.spec import ResultColumns
+from nightsort.api.columns import ResultColumns
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.stored import Rehearsal, Stored

@@ -9,7 +9,7 @@ import pytest
 
 from nightsort.adapters.sql.claims import Claims
 from nightsort.adapters.sql.sink import DatabaseSink
-from nightsort.api.spec import ResultColumns
+from nightsort.api.columns import ResultColumns
 from nightsort.domain.errors import Stalled
 from nightsort.domain.stored import Rehearsal
 from nightsort.testing.sink_contract import chunks, failed, labeled

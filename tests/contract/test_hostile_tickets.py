@@ -6,7 +6,7 @@ import pytest
 
 from nightsort.adapters.sql import pages as database_pages
 from nightsort.adapters.sql.source import DatabaseSource
-from nightsort.api.spec import TicketColumns
+from nightsort.api.columns import TicketColumns
 from nightsort.domain.errors import Stalled
 from tests.contract.databases import ANY_HOST, TestDatabase, database
 from tests.support.memory import memory_below

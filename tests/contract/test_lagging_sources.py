@@ -10,7 +10,7 @@ import pytest
 from nightsort.adapters.sql.query_conditions import Labels
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource
-from nightsort.api.spec import ResultColumns, TicketColumns
+from nightsort.api.columns import ResultColumns, TicketColumns
 from nightsort.api.status import Status
 from tests.contract.databases import ANY_HOST, TestDatabase, another_database, database
 from tests.support.world import World

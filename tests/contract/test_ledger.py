@@ -18,8 +18,12 @@ from nightsort.adapters.kubernetes.ledger import KubeLedger
 from nightsort.adapters.local.ledger import FileLedger, opened
 from nightsort.adapters.local.state import opened as opened_state
 from nightsort.adapters.local.state_ledger import StateLedger
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.condition import Condition
+from nightsort.api.cost import Cost
+from nightsort.api.counts import TicketCounts
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.status import BatchRecord, BatchState, Condition, Cost, Status, TicketCounts
+from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
 from nightsort.domain.recovery import Kept, worth_keeping
 from nightsort.ports import Ledger

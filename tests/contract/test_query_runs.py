@@ -10,8 +10,8 @@ import pytest
 
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource
+from nightsort.api.columns import ResultColumns, TicketColumns
 from nightsort.api.resource import Resource
-from nightsort.api.spec import ResultColumns, TicketColumns
 from nightsort.api.status import Status
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_postgresql
 from tests.support.world import World

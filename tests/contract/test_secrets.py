@@ -13,7 +13,7 @@ import pytest
 from nightsort.adapters.kubernetes.client import connected
 from nightsort.adapters.kubernetes.secrets import KubeSecrets
 from nightsort.adapters.local.environment_secrets import EnvSecrets, variable
-from nightsort.api.spec import SecretRef
+from nightsort.api.credentials import SecretRef
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Secrets
 from tests.cluster.controlplane.plane import ControlPlane

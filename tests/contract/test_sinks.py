@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nightsort.adapters.config_map import sink as config_map_sink
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.api.resource import Meta
-from nightsort.api.spec import ConfigMapResults
+from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting

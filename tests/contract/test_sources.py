@@ -14,7 +14,7 @@ import pytest
 from nightsort.adapters.config_map.source import ConfigMapTickets
 from nightsort.adapters.inline.source import InlineTickets
 from nightsort.api.resource import Meta
-from nightsort.api.spec import ConfigMapSource, InlineSource
+from nightsort.api.source import ConfigMapSource, InlineSource
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.file_kinds import flaw_in

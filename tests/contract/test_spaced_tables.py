@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource
-from nightsort.api.spec import ResultColumns, Table, TicketColumns
+from nightsort.api.columns import ResultColumns, TicketColumns
+from nightsort.api.results import Table
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.stored import Rehearsal
 from tests.contract.databases import ANY_HOST, TestDatabase, database, only_postgresql, only_servers

@@ -19,8 +19,9 @@ from nightsort.adapters.local.state_figures import outcome
 from nightsort.adapters.local.state_ledger import StateLedger, ended, settle
 from nightsort.adapters.local.state_rows import PUT, StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Sink, Source

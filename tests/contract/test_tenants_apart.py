@@ -14,8 +14,9 @@ from uuid import uuid4
 import pytest
 
 from nightsort.adapters.sql import query_parser
+from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.spec import SecretRef, Spec
+from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption

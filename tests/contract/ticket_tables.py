@@ -6,7 +6,7 @@ from typing import Any
 
 from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.source import DatabaseSource
-from nightsort.api.spec import TicketColumns
+from nightsort.api.columns import TicketColumns
 from tests.contract.databases import (
     ANY_HOST,
     TestDatabase,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain import custom_id, policies
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.batch import Batch

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
+from nightsort.api.batch_record import BatchRecord
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, Status
+from nightsort.api.status import Status
 from nightsort.domain import candidate, policies
 from nightsort.domain.account import Kinship, Marks
 from nightsort.domain.actions import Facts

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
+from nightsort.api.batch_record import FIRST_RULES
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Shards
-from nightsort.api.status import FIRST_RULES, Status
+from nightsort.api.status import Status
 from nightsort.domain import record, verdict
 from nightsort.domain.first_rules import FirstLabels
 from nightsort.domain.label import Labels

@@ -6,9 +6,11 @@ import dataclasses
 import random
 from typing import Any
 
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.plan import Tokens
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Shards
-from nightsort.api.status import BatchRecord, BatchState, Status, Tokens
+from nightsort.api.status import Status
 from nightsort.domain import cost
 from nightsort.domain.actions import Facts
 from nightsort.domain.answer import Answer, Verdict

@@ -6,8 +6,9 @@ import dataclasses
 import random
 from collections.abc import Iterable, Sequence
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.spec import Shards
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain import policies, room
 from nightsort.domain.errors import RefusedBatch, Rejected
 from nightsort.domain.reasons import Reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nightsort.api.status import Plan
+from nightsort.api.plan import Plan
 from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.preflight import prepare
 from nightsort.flow.results import answers, store

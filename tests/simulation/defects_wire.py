@@ -11,8 +11,8 @@ from msgspec import MsgspecError
 from nightsort.adapters.anthropic import results as anthropic_results
 from nightsort.adapters.anthropic import wire as anthropic_wire
 from nightsort.adapters.anthropic.wire import Line, decoded
+from nightsort.api.batch_record import BatchRecord
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord
 from nightsort.domain import policies
 from nightsort.domain.actions import Action, Facts
 from nightsort.domain.answer import Answer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nightsort.adapters.config_map.stored_rows import rows_of
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.spec import ConfigMapResults
+from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Waiting

@@ -9,8 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.custom_id import tag_of

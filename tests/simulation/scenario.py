@@ -8,17 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nightsort.api.categories import Category, UnknownLabel
-from nightsort.api.spec import (
-    ConfigMapResults,
-    ConfigMapSource,
-    Credentials,
-    Prompt,
-    Results,
-    SecretRef,
-    Shards,
-    Source,
-    Spec,
-)
+from nightsort.api.credentials import Credentials, SecretRef
+from nightsort.api.prompt import Prompt
+from nightsort.api.results import ConfigMapResults, Results
+from nightsort.api.source import ConfigMapSource, Source
+from nightsort.api.spec import Shards, Spec
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.ticket import Ticket
 from nightsort.testing.batch_api import MODEL

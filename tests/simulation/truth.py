@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from nightsort.api.batch_record import BatchState
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason

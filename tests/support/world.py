@@ -9,9 +9,10 @@ from itertools import count, pairwise
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+from nightsort.api.counts import TicketCounts
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
-from nightsort.api.status import Status, TicketCounts
+from nightsort.api.status import Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Row
 from nightsort.domain.conditions import is_finished

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nightsort.api.status import BatchState
+from nightsort.api.batch_record import BatchState
 from nightsort.domain.policies import POLICIES
 
 TOP = Path(__file__).resolve().parents[2]

@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from examples.demo import run as demo
+from nightsort.api.batch_record import BatchRecord, BatchState, Usage
+from nightsort.api.counts import CategoryCount, TicketCounts
 from nightsort.api.crd import COLUMNS
+from nightsort.api.plan import Plan
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
-from nightsort.api.status import BatchRecord, BatchState, CategoryCount, Plan, Status, TicketCounts, Usage
+from nightsort.api.status import Status
 from nightsort.cli.cluster.follow import counted
 from nightsort.cli.output.progress import Progress, table_of
 from nightsort.domain.breakdown import breakdown, shares_of

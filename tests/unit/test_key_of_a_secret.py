@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.spec import SecretRef, Spec
+from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.reasons import Reason

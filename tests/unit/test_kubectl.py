@@ -23,18 +23,15 @@ from kubernetes.aio.client import ApiClient, Configuration
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.adapters.config_map.stored_rows import stored_rows
 from nightsort.adapters.kubernetes.resources import KubeResources
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.condition import Condition
+from nightsort.api.cost import Cost
+from nightsort.api.counts import TicketCounts
+from nightsort.api.plan import Plan
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.spec import ConfigMapResults
-from nightsort.api.status import (
-    BatchRecord,
-    BatchState,
-    Condition,
-    Cost,
-    Plan,
-    Status,
-    StoredResults,
-    TicketCounts,
-)
+from nightsort.api.results import ConfigMapResults
+from nightsort.api.status import Status
+from nightsort.api.stored_results import StoredResults
 from nightsort.cli.cluster.retry_plan import FORMS, RetryPlan, again, leaves_out_labeled, next_name, spec_again
 from nightsort.cli.cluster.tickets import Wishes
 from nightsort.cli.commands.create import order_of

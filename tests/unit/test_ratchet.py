@@ -11,9 +11,11 @@ from typing import BinaryIO
 
 import pytest
 
+from nightsort.api.condition import Condition
+from nightsort.api.plan import Plan
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
-from nightsort.api.status import Condition, Plan, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Row
 from nightsort.domain.batch import Batch
 from nightsort.domain.custom_id import encode

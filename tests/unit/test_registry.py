@@ -12,7 +12,8 @@ from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.api.model import Model
 from nightsort.api.resource import Resource
-from nightsort.api.spec import Results, Source
+from nightsort.api.results import Results
+from nightsort.api.source import Source
 from nightsort.domain.answer import Row
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.settings import Settings

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.crd import crd
 from nightsort.api.patterns import WORDS
 from nightsort.api.resource import InvalidResource, Meta, Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from tests.support.manifests import ACCEPTED, REFUSED, manifest, stored
 
 SECRET_TEXT = "my card number is 4111 1111"

@@ -14,6 +14,7 @@ KIND = "ClassificationBatch"
 PLURAL = "classificationbatches"
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 Format = Literal["csv", "jsonl", "json"]
 
 

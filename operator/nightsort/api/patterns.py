@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from nightsort.api.categories import CategoryName
-from nightsort.api.model import Name
+from nightsort.api.model import DataKey, Name
+from nightsort.api.money import Money
 from nightsort.api.object_store import Folder, Objects
-from nightsort.api.spec import DataKey, Money, Table
+from nightsort.api.results import Table
 
 DEMANDS: tuple[tuple[Any, str], ...] = (
     (CategoryName, "a category's name may have no comma, no line break, and no space at its ends"),

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Status, Stop
+from nightsort.api.status import Status, Stop
 from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Candidate

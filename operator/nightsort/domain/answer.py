@@ -8,7 +8,7 @@ from typing import assert_never
 
 import msgspec
 
-from nightsort.api.status import Usage
+from nightsort.api.batch_record import Usage
 
 NO_USAGE = Usage()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from nightsort.api.status import BatchRecord
+from nightsort.api.batch_record import BatchRecord
 from nightsort.domain.batch import Batch
 
 CLOCK_SKEW = timedelta(hours=1)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence, Set
 
 from pydantic import BaseModel
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.status import Status
 
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
 COUNTED = ("categories", "results")

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, assert_never
 
-from nightsort.api.status import Condition, Status
+from nightsort.api.condition import Condition
+from nightsort.api.status import Status
 from nightsort.domain.run_state import ConditionSummary, RunState
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"

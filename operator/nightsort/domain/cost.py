@@ -8,7 +8,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from math import ceil
 
-from nightsort.api.status import BatchRecord, Cost, Status, Tokens, Usage
+from nightsort.api.batch_record import BatchRecord, Usage
+from nightsort.api.cost import Cost
+from nightsort.api.plan import Tokens
+from nightsort.api.status import Status
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.prices import Price, PriceTable
 

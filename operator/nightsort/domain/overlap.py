@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Resource
-from nightsort.api.spec import SecretRef, Spec
+from nightsort.api.spec import Spec
 from nightsort.domain.conditions import is_finished
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Stop
+from nightsort.api.status import Stop
 from nightsort.domain.account import Kinship
 from nightsort.domain.actions import (
     ABSENCE,

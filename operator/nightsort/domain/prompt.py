@@ -10,7 +10,8 @@ from string import Template
 import msgspec
 
 from nightsort.api.categories import Category
-from nightsort.api.spec import Prompt, Spec
+from nightsort.api.prompt import Prompt
+from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.errors import Rejected
 from nightsort.domain.markup import MOST_HTML_CHARS, plain_text

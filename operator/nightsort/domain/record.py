@@ -7,15 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from nightsort.api.batch_record import BatchRecord, BatchState, Usage
 from nightsort.api.categories import Category
-from nightsort.api.status import (
-    BatchRecord,
-    BatchState,
-    CategoryCount,
-    Status,
-    TicketCounts,
-    Usage,
-)
+from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.status import Status
 from nightsort.domain.answer import NO_USAGE
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.status import Status
 from nightsort.domain.completeness import completed, has_further
 from nightsort.domain.record import by_place, find, put
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from nightsort.api.batch_record import BatchState
 from nightsort.api.resource import BUY_AGAIN, Meta, Resource
-from nightsort.api.status import BatchState, Status, rfc3339
+from nightsort.api.status import Status
+from nightsort.api.times import rfc3339
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
 from nightsort.domain.prices import PriceTable

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from nightsort.api.plan import Plan
 from nightsort.api.spec import Spec
-from nightsort.api.status import Plan
 from nightsort.domain import custom_id
 from nightsort.domain.prompt import TicketText, system_prompt
 from nightsort.domain.ticket import Ticket

@@ -9,8 +9,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nightsort.api.batch_record import BatchRecord, Usage
 from nightsort.api.spec import Shards, Spec
-from nightsort.api.status import MAX_BATCHES, BatchRecord, Status, Usage
+from nightsort.api.status import MAX_BATCHES, Status
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.status import Status
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state, put
 from nightsort.domain.run_state import ConditionSummary, RunState

@@ -6,9 +6,9 @@ from typing import assert_never
 
 import msgspec
 
+from nightsort.api.batch_record import FIRST_RULES, RULES, BatchRecord
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Spec
-from nightsort.api.status import FIRST_RULES, RULES, BatchRecord
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.first_rules import FirstLabels
 from nightsort.domain.label import Labels

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from nightsort.api.status import BatchRecord, BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.domain.account import Kinship
 from nightsort.domain.actions import Facts, poll_pause
 from nightsort.domain.batch import Batch

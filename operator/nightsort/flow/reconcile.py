@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import assert_never
 
+from nightsort.api.batch_record import BatchRecord
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, Stop
+from nightsort.api.status import Stop
 from nightsort.domain.actions import (
     Cancel,
     CloseRetries,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
-from nightsort.api.status import rfc3339
+from nightsort.api.times import rfc3339
 from nightsort.domain.answer import Row
 from nightsort.domain.stored import Summary
 

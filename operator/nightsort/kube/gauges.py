@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nightsort.api.status import BatchState, Status
+from nightsort.api.batch_record import BatchState
+from nightsort.api.status import Status
 from nightsort.domain.conditions import COMPLETE, FAILED, STALLED, SUSPENDED, is_true
 from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from nightsort.api.spec import SecretRef
+from nightsort.api.credentials import SecretRef
 
 
 class Secrets(Protocol):

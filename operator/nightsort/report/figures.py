@@ -8,8 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
+from nightsort.api.cost import Cost
 from nightsort.api.spec import Spec
-from nightsort.api.status import Cost
 from nightsort.domain.answer import Verdict
 
 MOST_UNUSABLE = 200

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nightsort.adapters.local.secrets import key_in
+from nightsort.api.credentials import SecretRef
 from nightsort.api.model import Model, given
 from nightsort.api.resource import Meta, Resource
-from nightsort.api.spec import ConfigMapResults, SecretRef
+from nightsort.api.results import ConfigMapResults
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.plan import Plan
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
-from nightsort.api.status import BatchRecord, BatchState, Plan, Status, Stop
+from nightsort.api.status import Status, Stop
 from nightsort.domain.account import Kinship
 from nightsort.domain.actions import (
     Action,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nightsort.api.status import BatchRecord, BatchState, Seen
+from nightsort.api.batch_record import BatchRecord, BatchState, Seen
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import CLOCK_SKEW, Totals, Watch, may_be_ours
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.status import Status
 from nightsort.domain.completeness import completed
 from nightsort.domain.record import ticket_counts
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.status import Condition, Status
+from nightsort.api.condition import Condition
+from nightsort.api.status import Status
 from nightsort.domain.conditions import conditions_of, is_finished, is_true
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.status import BatchRecord, BatchState, Cost, Status, Tokens, Usage
+from nightsort.api.batch_record import BatchRecord, BatchState, Usage
+from nightsort.api.cost import Cost
+from nightsort.api.plan import Tokens
+from nightsort.api.status import Status
 from nightsort.domain.answer import NO_USAGE
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.spec import Prompt
+from nightsort.api.prompt import Prompt
 from nightsort.domain.markup import is_html, plain_text
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.ticket import Ticket

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nightsort.api.categories import Category
-from nightsort.api.spec import Prompt, Spec
+from nightsort.api.prompt import Prompt
+from nightsort.api.spec import Spec
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import CLOSING, GUARD, OPENING, TicketText, placeholders, system_prompt
 from nightsort.domain.ticket import Ticket

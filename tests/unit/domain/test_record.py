@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.categories import Category
-from nightsort.api.status import BatchRecord, BatchState, CategoryCount, Plan, Status
+from nightsort.api.counts import CategoryCount
+from nightsort.api.plan import Plan
+from nightsort.api.status import Status
 from nightsort.domain.record import (
     Submission,
     Tally,

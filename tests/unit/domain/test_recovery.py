@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from nightsort.api.status import BatchRecord, BatchState, Plan, Status
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.plan import Plan
+from nightsort.api.status import Status
 from nightsort.domain.recovery import has_lost_its_beginning, is_later, restored
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.batch_record import BatchRecord, BatchState, Usage
+from nightsort.api.cost import Cost
+from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.plan import Plan
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
-from nightsort.api.status import BatchRecord, BatchState, CategoryCount, Cost, Plan, Status, Stop, TicketCounts, Usage
+from nightsort.api.status import Status, Stop
 from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural, progress, report, summary_of_state

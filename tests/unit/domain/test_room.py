@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightsort.api.batch_record import BatchRecord, BatchState, Seen, Usage
 from nightsort.api.spec import Shards, Spec
-from nightsort.api.status import MAX_BATCHES, BatchRecord, BatchState, Seen, Status, Usage
+from nightsort.api.status import MAX_BATCHES, Status
 from nightsort.domain.cost import total
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.record import (

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from nightsort.adapters.anthropic.results import LineReader
+from nightsort.api.batch_record import FIRST_RULES, BatchRecord, BatchState
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Spec
-from nightsort.api.status import FIRST_RULES, BatchRecord, BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.verdict import PASSING_ERRORS, Judge, Judgement, is_asked_again
 from tests.support.manifests import manifest

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from nightsort.api.status import BatchState
+from nightsort.api.batch_record import BatchState
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled
 from nightsort.flow.run.disk import SCRATCH, Scratch, refused

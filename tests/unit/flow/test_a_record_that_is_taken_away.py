@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from nightsort.api.batch_record import BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.reasons import Reason

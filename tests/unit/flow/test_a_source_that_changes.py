@@ -13,10 +13,11 @@ import pytest
 from nightsort.adapters.config_map.source import ConfigMapTickets
 from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.source import ObjectTickets
+from nightsort.api.batch_record import BatchState
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.api.resource import Resource
-from nightsort.api.spec import ConfigMapSource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.source import ConfigMapSource
+from nightsort.api.status import Status
 from nightsort.domain.conditions import is_true
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Waiting

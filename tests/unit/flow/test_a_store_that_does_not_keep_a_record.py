@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.batch_record import BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import COMPLETE, STALLED, is_true
 from nightsort.domain.errors import Stalled, Waiting

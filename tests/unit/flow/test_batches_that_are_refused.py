@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from nightsort.adapters.anthropic.errors import Failure, refused_create
-from nightsort.api.status import BatchState
+from nightsort.api.batch_record import BatchState
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nightsort.api.status import BatchState
+from nightsort.api.batch_record import BatchState
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled, Waiting

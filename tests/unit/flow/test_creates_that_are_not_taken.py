@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from nightsort.adapters.anthropic.errors import Failure, refused_create
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason

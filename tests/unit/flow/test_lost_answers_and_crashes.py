@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.batch_record import BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchState
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Stalled, Waiting

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.batch_record import BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.conditions import is_true

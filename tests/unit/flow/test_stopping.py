@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Status, Stop
+from nightsort.api.status import Status, Stop
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Conflict, OutcomeUnknown, Rejected, Waiting

@@ -9,8 +9,8 @@ from itertools import count
 import msgspec
 import pytest
 
+from nightsort.api.batch_record import FIRST_RULES, BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import FIRST_RULES, BatchState
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
 from nightsort.domain.errors import Stalled

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nightsort.api.status import BatchState, Status
+from nightsort.api.batch_record import BatchState
+from nightsort.api.status import Status
 from nightsort.domain.conditions import COMPLETE, FAILED, STALLED, is_true
 from nightsort.domain.specimen import dropped, full_status, in_words
 from tests.support.world import World

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from nightsort.api.batch_record import BatchRecord
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.conditions import is_true

@@ -14,8 +14,8 @@ from nightsort.adapters.kubernetes.ledger import KubeLedger
 from nightsort.adapters.kubernetes.pruning import REFUSED_SECONDS, Pruning
 from nightsort.adapters.kubernetes.secrets import ALLOW, SHARED_SECONDS, KubeSecrets
 from nightsort.adapters.kubernetes.shared_read import SharedRead
+from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Meta
-from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.flow.run.accident import OF_SECRETS, pause

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightsort.api.cost import Cost
 from nightsort.api.spec import Spec
-from nightsort.api.status import Cost
 from nightsort.domain.answer import Verdict
 from nightsort.report.charts import WIDTH, bar
 from nightsort.report.figures import MOST_RUNS, MOST_UNUSABLE, Report, Run, Sample, Unusable, meaning

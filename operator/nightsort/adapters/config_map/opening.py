@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.adapters.config_map.source import ConfigMapTickets
-from nightsort.api.spec import ConfigMapResults, ConfigMapSource
+from nightsort.api.results import ConfigMapResults
+from nightsort.api.source import ConfigMapSource
 from nightsort.system.opening import Opening
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from nightsort.api.resource import Meta
-from nightsort.api.spec import ConfigMapResults
+from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import get_args
 
 from nightsort.api.model import Format
-from nightsort.api.spec import ConfigMapSource
+from nightsort.api.source import ConfigMapSource
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.file_kinds import NOT_UTF8
 from nightsort.domain.reasons import Reason

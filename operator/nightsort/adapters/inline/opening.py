@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightsort.adapters.inline.source import InlineTickets
-from nightsort.api.spec import InlineSource
+from nightsort.api.source import InlineSource
 from nightsort.system.opening import Opening
 
 

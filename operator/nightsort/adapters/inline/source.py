@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
-from nightsort.api.spec import InlineSource, InlineTicket
+from nightsort.api.source import InlineSource, InlineTicket
 from nightsort.domain.errors import Rejected
 from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket

@@ -15,8 +15,8 @@ from kubernetes.aio.client import ApiClient, V1Secret
 from nightsort.adapters.kubernetes.client import translated
 from nightsort.adapters.kubernetes.core import CoreObjects
 from nightsort.adapters.kubernetes.shared_read import SharedRead
+from nightsort.api.credentials import SecretRef
 from nightsort.api.model import GROUP
-from nightsort.api.spec import SecretRef
 from nightsort.domain.errors import Gone, Stalled
 from nightsort.domain.reasons import Reason
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nightsort.api.spec import SecretRef
+from nightsort.api.credentials import SecretRef
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 

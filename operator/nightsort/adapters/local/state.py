@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TextIO
 
-from nightsort.api.status import rfc3339
+from nightsort.api.times import rfc3339
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.system.clock import SystemClock

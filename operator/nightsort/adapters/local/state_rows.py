@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from nightsort.adapters.local.state import State
-from nightsort.api.status import rfc3339
+from nightsort.api.times import rfc3339
 from nightsort.domain.answer import Row
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 

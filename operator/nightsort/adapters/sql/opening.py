@@ -9,7 +9,8 @@ from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.adapters.sql.source import DatabaseSource as DatabaseTickets
 from nightsort.adapters.sql.unlabeled import labels_of
-from nightsort.api.spec import DatabaseResults, DatabaseSource
+from nightsort.api.results import DatabaseResults
+from nightsort.api.source import DatabaseSource
 from nightsort.system.opening import Opening
 
 

@@ -16,7 +16,7 @@ from nightsort.adapters.sql.places import marks
 from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.staging import Transfer, Written
-from nightsort.api.spec import ResultColumns
+from nightsort.api.columns import ResultColumns
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason

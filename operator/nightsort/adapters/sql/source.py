@@ -30,7 +30,7 @@ from nightsort.adapters.sql.rows import value_of
 from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.snapshot import MOST_KEPT_IDS, Choice, LongIds
 from nightsort.adapters.sql.texts import as_text
-from nightsort.api.spec import TicketColumns
+from nightsort.api.columns import TicketColumns
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot

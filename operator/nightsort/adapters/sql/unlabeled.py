@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nightsort.adapters.sql.query_conditions import Labels, skips_labeled
-from nightsort.api.spec import DatabaseResults, Spec
+from nightsort.api.results import DatabaseResults
+from nightsort.api.spec import Spec
 
 
 def finds_unlabeled_again(spec: Spec) -> bool:

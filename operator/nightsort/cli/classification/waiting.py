@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
+from nightsort.api.batch_record import BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchState, Status
+from nightsort.api.status import Status
 from nightsort.cli.output.display import Display
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable

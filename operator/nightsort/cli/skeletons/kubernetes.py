@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nightsort.api.credentials import SecretRef
 from nightsort.api.model import API_VERSION, KIND
-from nightsort.api.spec import SecretRef, Spec
+from nightsort.api.spec import Spec
 from nightsort.cli.skeletons.commented import block, command_line, comment, fields, indented
 
 Document = Mapping[str, Any]

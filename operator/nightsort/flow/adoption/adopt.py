@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from nightsort.api.status import BatchRecord
+from nightsort.api.batch_record import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import ALL_OVER, Candidate, Watch, may_be_ours

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from nightsort.api.status import RULES, BatchRecord, Status, Usage
+from nightsort.api.batch_record import RULES, BatchRecord, Usage
+from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Figure, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting

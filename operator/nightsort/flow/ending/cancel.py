@@ -7,8 +7,9 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import InvalidResource, Meta, Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.errors import Interruption, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state, put

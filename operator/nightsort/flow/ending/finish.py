@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from nightsort.api.counts import TicketCounts
 from nightsort.api.spec import Spec
-from nightsort.api.status import Status, TicketCounts
+from nightsort.api.status import Status
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightsort.api.status import BatchRecord, BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Interruption, SourceChanged

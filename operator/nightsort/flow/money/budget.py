@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import ROUND_UP, Decimal
 
+from nightsort.api.plan import Tokens
 from nightsort.api.spec import Spec
-from nightsort.api.status import Status, Tokens
+from nightsort.api.status import Status
 from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of, prompt_of
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.prices import Price

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nightsort.api.cost import Cost
+from nightsort.api.plan import Plan
 from nightsort.api.spec import Spec
-from nightsort.api.status import Cost, Plan
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money

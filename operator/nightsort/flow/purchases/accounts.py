@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightsort.api.status import BatchRecord, BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.domain.account import Kinship, kinship
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason

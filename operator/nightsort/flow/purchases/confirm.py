@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nightsort.api.status import BatchRecord, Status
+from nightsort.api.batch_record import BatchRecord
+from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import batch_ids, confirmed, open_intent

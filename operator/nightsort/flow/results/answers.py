@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import msgspec
 
-from nightsort.api.status import BatchRecord
+from nightsort.api.batch_record import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.asked import asked_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from nightsort.api.status import BatchRecord
+from nightsort.api.batch_record import BatchRecord
 from nightsort.domain.answer import Verdict
 from nightsort.domain.asked import IdDigest
 from nightsort.domain.verdict import Judgement

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from nightsort.api.status import BatchRecord, Status
+from nightsort.api.batch_record import BatchRecord
+from nightsort.api.status import Status
 from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Answer, Figure, Row
 from nightsort.flow.results.answers import Judged, to_ask_again

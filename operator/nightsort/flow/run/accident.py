@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from traceback import extract_tb
 
-from nightsort.api.status import BatchRecord, BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.domain.actions import Action, Collect, name_of, poll_pause
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.reasons import Reason

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Resource
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.status import Status
 from nightsort.domain.answer import Figure, Verdict
 from nightsort.domain.conditions import FAILED, is_finished, is_true
 from nightsort.domain.cost import UnknownPrice, batch_price, price_of, prompt_of, total

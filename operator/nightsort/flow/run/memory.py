@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NewType
 
-from nightsort.api.status import BatchRecord, Status
+from nightsort.api.batch_record import BatchRecord
+from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Totals, Watch
 from nightsort.ports import Ledger

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from nightsort.api.status import BatchRecord, BatchState, Status
+from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.status import Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import RefusedBatch, Rejected

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nightsort.api.status import BatchRecord, BatchState, Seen, Status
+from nightsort.api.batch_record import BatchRecord, BatchState, Seen
+from nightsort.api.status import Status
 from nightsort.domain.candidate import Watch
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find, next_shard, next_turn, put, put_retry

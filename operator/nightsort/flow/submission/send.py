@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import BinaryIO, cast
 
-from nightsort.api.status import BatchRecord, BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Interruption, NotTaken, OutcomeUnknown, RefusedBatch, Waiting
 from nightsort.domain.reasons import Reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nightsort.api.status import Plan
+from nightsort.api.plan import Plan
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.flow.run.run import Run

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from nightsort.api.plan import Tokens
 from nightsort.api.spec import Spec
-from nightsort.api.status import Tokens
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import answer_tokens
 from nightsort.domain.errors import Rejected

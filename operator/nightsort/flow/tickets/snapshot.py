@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from nightsort.api.plan import Plan
 from nightsort.api.resource import Meta
-from nightsort.api.status import Plan
 from nightsort.domain.errors import Conflict, Gone, Interruption, SourceChanged, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot

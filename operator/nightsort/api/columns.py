@@ -1,0 +1,54 @@
+"""The columns of tickets and of results, by the names that users give them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from nightsort.api.model import Model
+
+Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+KeyColumns = Annotated[
+    tuple[Column, ...],
+    Field(min_length=1, max_length=8),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+]
+
+
+class TicketColumns(Model):
+    """Which column of the query is the ticket's id, subject and body."""
+
+    id: Column = "id"
+    """The column of ids, which are unique and not null."""
+    key: KeyColumns | None = None
+    """Instead of `id`, where several columns together are a ticket's id, as `[tenant, id]`."""
+    subject: Column = "subject"
+    """The column of subjects, which the template calls `$subject`."""
+    body: Column = "body"
+    """The column of texts, which the template calls `$body`."""
+
+
+class ResultColumns(Model):
+    """Which column of the table takes which part of a row; what is not named is not stored."""
+
+    id: Column = "id"
+    """The column of the ticket's id."""
+    key: KeyColumns | None = None
+    """Instead of `id`, where several columns are a ticket's id: those of the source's `key`, in the same order."""
+    category: Column = "category"
+    """The column of the category; NULL where the ticket got none."""
+    verdict: Column | None = None
+    """The column of what the answer meant, such as Labeled, Unknown or Refused."""
+    reason: Column | None = None
+    """The column that says why there is no category."""
+    model: Column | None = None
+    """The column of the model that answered."""
+    batch_id: Column | None = None
+    """The column of the batch in which the answer came."""
+    classified_at: Column | None = None
+    """The column of the time at which the answer's batch ended."""
+    input_tokens: Column | None = None
+    """The column of the tokens that were read for the ticket."""
+    output_tokens: Column | None = None
+    """The column of the tokens that were written for it."""

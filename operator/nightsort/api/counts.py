@@ -1,0 +1,35 @@
+"""The tickets of a run in figures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from nightsort.api.status_model import StatusModel
+
+
+class TicketCounts(StatusModel):
+    """Tickets by where they stand; `labeled + unknown + failed = total` once the run has ended."""
+
+    total: int = 0
+    """All tickets of the run, as far as they are known."""
+    labeled: int = 0
+    """Those that got a category."""
+    unknown: int = 0
+    """Those whose answer is none of the categories."""
+    failed: int = 0
+    """Those that got no usable answer."""
+    in_flight: int = 0
+    """Those of batches that are not collected, and those that are to be sent again."""
+    cut: int = 0
+    """Of the total, those of which a text was cut to prompt.maxBodyChars before it was sent."""
+
+
+class CategoryCount(StatusModel):
+    """How many tickets a category got."""
+
+    name: Annotated[str, StringConstraints(max_length=64)]
+    """The category's name."""
+    tickets: int
+    """How many tickets got it."""

@@ -1,0 +1,44 @@
+"""The part of `status` that pre-flight writes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from nightsort.api.status_model import Line, Marks, StatusModel
+
+
+class Tokens(StatusModel):
+    """What requests come to in tokens, by what the API counted in pre-flight."""
+
+    prompt: int
+    """Of a request without its ticket's text."""
+    answer: int
+    """Of an answer, as it is to be expected."""
+    sample: int
+    """Of some of the tickets' texts, which have `sampleBytes` bytes."""
+    sample_bytes: Annotated[int, Field(ge=1)]
+    """The bytes of the texts of `sample`."""
+
+
+class Plan(StatusModel):
+    """What pre-flight found out: with it a run is decided, without it nothing was bought."""
+
+    tickets: int
+    """How many tickets the source had."""
+    disable_thinking: bool = False
+    """Whether requests tell the model not to think."""
+    tokens: Tokens | None = None
+    snapshot: Annotated[str, StringConstraints(max_length=16)] | None = None
+    """The tag under which the ids of these tickets are kept, where the source may have other ones later."""
+    last: Line | None = None
+    """The cursor of the last of these tickets, where their ids are too many to be kept."""
+    source_place: Marks = ()
+    """Marks of the database that the tickets came from."""
+    results_place: Marks = ()
+    """Marks of the table that rows go to."""
+    max_tokens: int | None = None
+    """Of a request, as it is sent; without it as `spec.prompt` says."""
+    remark: Line | None = None
+    """What was odd in the source and stopped nothing, such as a file of 0 bytes."""

@@ -1,0 +1,25 @@
+"""The part of `spec` that says how a ticket is put to the model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from nightsort.api.model import Model
+
+Text = Annotated[str, StringConstraints(max_length=4000)]
+
+
+class Prompt(Model):
+    """How a ticket is put to the model; the template is a string.Template over the ticket's fields."""
+
+    instructions: Text = ""
+    """Added to the system prompt, behind the categories."""
+    template: Annotated[str, StringConstraints(min_length=1, max_length=4000)] = "Subject: $subject\n\n$body"
+    """$name stands for a field of the ticket, $$ for a dollar sign."""
+    max_body_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    """The body is cut to so many characters, and so is every other field that the template names. HTML becomes text
+    before."""
+    max_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
+    """The longest answer, in tokens. Less is asked for where the model does not think and no name can be so long."""

@@ -1,0 +1,76 @@
+"""Known categories as people write them, and the tickets that are chosen to measure labels with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from heapq import heappush, heappushpop
+
+from nightsort.api.categories import Category, spelled
+
+SHOWN_STRANGERS = 5
+
+
+class Truths:
+    """The categories by their names and aliases, as a column of known categories may spell them.
+
+    Capitals and spaces around a name do not count. Everything else does: known categories decide about the labels of
+    a whole run, so that no value is guessed.
+    """
+
+    def __init__(self, categories: Sequence[Category]) -> None:
+        names = [(spelled(alias), category.name) for category in categories for alias in category.aliases]
+        names += [(spelled(category.name), category.name) for category in categories]
+        self._names = dict(names)
+        self.strangers: Counter[str] = Counter()
+        """Values that are no category, with their tickets, in the order in which they came."""
+
+    def of(self, value: str | None) -> str | None:
+        """The category that a value names; None where the ticket's category is not known."""
+        if value is None or not value.strip():
+            return None
+        found = self._names.get(spelled(value))
+        if found is None:
+            self.strangers[value.strip()] += 1
+        return found
+
+
+class EvenSample:
+    """Chooses tickets evenly over the categories, the same ones whenever the same tickets are offered in any order.
+
+    A ticket's place is a digest of its id, so that a file which has grown keeps most of its sample, and what was
+    bought for it. Memory is bounded by `size` ids for each category.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._chosen: dict[str, list[tuple[int, str]]] = {}
+        self.known: Counter[str] = Counter()
+        """All tickets that were offered, by category."""
+
+    def offer(self, id: str, category: str) -> None:
+        self.known[category] += 1
+        first = self._chosen.setdefault(category, [])
+        place = (-int.from_bytes(blake2b(id.encode(), digest_size=8).digest()), id)
+        if len(first) < self._size:
+            heappush(first, place)
+        else:
+            heappushpop(first, place)
+
+    def chosen(self) -> frozenset[str]:
+        """The ids of at most `size` tickets; what a rare category leaves goes to the others."""
+        quotas = even_quotas({name: len(first) for name, first in self._chosen.items()}, self._size)
+        return frozenset(
+            id for name, first in self._chosen.items() for _, id in sorted(first, reverse=True)[: quotas[name]]
+        )
+
+
+def even_quotas(available: dict[str, int], size: int) -> dict[str, int]:
+    """How many tickets each category gives, as equal as their numbers allow, `size` or all of them in total."""
+    quotas, left = {}, size
+    rarest_first: Iterable[tuple[str, int]] = sorted(available.items(), key=lambda one: (one[1], one[0]))
+    for place, (name, count) in enumerate(rarest_first):
+        quotas[name] = min(count, left // (len(available) - place))
+        left -= quotas[name]
+    return quotas

@@ -12,7 +12,7 @@ import anthropic
 import httpx2
 import pytest
 
-from nightsort.simulator import Fault, Simulator
+from nightsort.simulator import Fault, Mistakes, Simulator
 from tests.wire.conftest import SYSTEM, TICKETS, Bench, Start, eventually, item, items
 
 
@@ -307,3 +307,22 @@ async def test_a_simulator_stops_at_once_although_batches_and_calls_are_under_wa
     with pytest.raises(anthropic.APIConnectionError):
         await waiting
     await client.close()
+
+
+async def test_a_model_is_as_often_wrong_as_asked_and_the_truth_can_be_told_while_it_runs(start: Start) -> None:
+    wrong = await start(mistakes=Mistakes(accuracy={"": 0.0, "claude-sonnet-5-5": 1.0}))
+    async with aiohttp.ClientSession() as session:
+        await session.post(f"{wrong.url}/_simulator/truths", json={TICKETS[3]: "billing"})
+    requests = [item(number) for number in range(4)] + [item(9, TICKETS[3], model="claude-sonnet-5-5")]
+    answers = {id: result.message.content[-1].text for id, result in (await wrong.run(requests)).items()}
+    assert answers.pop("ticket-9") == "billing"
+    assert all(
+        answers[f"ticket-{place}"] != truth
+        for place, truth in enumerate(["billing", "technical", "account", "billing"])
+    )
+
+
+async def test_a_mistake_can_be_an_answer_that_is_no_category(start: Start) -> None:
+    bench = await start(mistakes=Mistakes(confusions={"billing": {"": 1.0}}))
+    results = await bench.run([item(0)])
+    assert results["ticket-0"].message.content[0].text not in ("billing", "technical", "account", "other")

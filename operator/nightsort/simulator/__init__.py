@@ -3,7 +3,8 @@
 from nightsort.simulator.billing import BatchBill, Bill
 from nightsort.simulator.control import Usage
 from nightsort.simulator.faults import Fault
+from nightsort.simulator.mistakes import Mistakes, Truths
 from nightsort.simulator.options import SimulatorOptions
 from nightsort.simulator.simulator import Simulator, run
 
-__all__ = ["BatchBill", "Bill", "Fault", "Simulator", "SimulatorOptions", "Usage", "run"]
+__all__ = ["BatchBill", "Bill", "Fault", "Mistakes", "Simulator", "SimulatorOptions", "Truths", "Usage", "run"]

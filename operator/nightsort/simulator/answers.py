@@ -123,6 +123,7 @@ class Classifier:
 
     def __init__(self, categories: list[Category]) -> None:
         self.categories = categories or [Category("other")]
+        self._names = {category.name.casefold(): category for category in self.categories}
         self._fallback = self._find_fallback()
         self._weights = self._weigh()
         self._stems = KnownStems(self._weights)
@@ -135,6 +136,10 @@ class Classifier:
                 scores[position] += weight
         best = max(range(len(scores)), key=scores.__getitem__)
         return self.categories[best] if scores[best] > 0 else self._fallback
+
+    def named(self, name: str) -> Category | None:
+        """The category of this name, whatever its capitals."""
+        return self._names.get(name.casefold())
 
     def _find_fallback(self) -> Category:
         named = (category for category in self.categories if category.name.lower() == "other")

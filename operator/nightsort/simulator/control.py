@@ -54,6 +54,13 @@ def routes(api: Api) -> list[web.RouteDef]:
         api.faults.clear()
         return _json({"faults": []})
 
+    async def add_truths(request: web.Request) -> web.Response:
+        try:
+            api.truths.add(msgspec.json.decode(await request.read(), type=dict[str, str]))
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        return _json({})
+
     async def show_bill(_: web.Request) -> web.Response:
         return _json(bill(api))
 
@@ -72,6 +79,7 @@ def routes(api: Api) -> list[web.RouteDef]:
         web.post("/_simulator/faults", add_faults),
         web.get("/_simulator/faults", show_faults),
         web.delete("/_simulator/faults", clear_faults),
+        web.post("/_simulator/truths", add_truths),
         web.get("/_simulator/bill", show_bill),
         web.get("/_simulator/requests", show_requests),
         web.post("/_simulator/end", end),

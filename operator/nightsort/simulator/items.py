@@ -76,6 +76,7 @@ class Respondent:
         ]
         self._rates = [(rate, outcome) for rate, outcome in self._rates if rate > 0]
         self._fixed = options.fixed_answer
+        self._mistakes, self._truths = options.mistakes, options.truths
         self._faults = faults
         self._left = [fault.count for fault in faults]
         self._chance = chance
@@ -150,15 +151,22 @@ class Respondent:
         if outcome == "refusal":
             usage = Usage(input_tokens=asked, output_tokens=0)
             return Answered(Succeeded(self._message(model, [], "refusal", usage, StopDetails())), asked)
-        answer = self._wording(prompt.classifier.choose(text), outcome)
+        answer = self._wording(self._read(model, prompt.classifier, text), outcome)
         if params.output_config:
             answer = _as_json(params.output_config, answer)
         return self._write(params, model, answer, text, asked, cut=outcome == "truncation")
 
-    def _wording(self, category: Category, outcome: Outcome | None) -> str:
-        name = category.name
-        if outcome == "unknown":
+    def _read(self, model: Model, classifier: Classifier, text: str) -> Category | None:
+        """What the model takes the ticket for; None is something else than the categories."""
+        truth = self._truths.of(text, classifier)
+        if not self._mistakes.are_asked_for(model.id):
+            return truth
+        return self._mistakes.read(model.id, truth, text, classifier.categories)
+
+    def _wording(self, category: Category | None, outcome: Outcome | None) -> str:
+        if category is None or outcome == "unknown":
             return self._chance.choice(OUTSIDE)
+        name = category.name
         if outcome == "odd":
             return self._chance.choice(ODD_FORMS).format(name=name, upper=name.upper(), title=name.title())
         if outcome == "alias" and category.aliases:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from nightsort.simulator.mistakes import Mistakes, Truths
+
 
 class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the simulated API behaves without faults.
@@ -26,6 +28,10 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     expire_rate: float = 0.0
     fixed_answer: str | None = None
     """The words of every answer; the requests are not read. For measurements: a batch of 100,000 ends in its time."""
+    mistakes: Mistakes = Mistakes()
+    """How often the models are wrong; without any, every answer is the true category."""
+    truths: Truths = msgspec.field(default_factory=Truths)
+    """The true categories that are known; other tickets belong to the category whose words they have."""
     seed: int = 0
     """Fixes the order of the results and the requests that the rates hit."""
     max_requests: int = 100_000

@@ -32,6 +32,7 @@ class Api:
 
     def __init__(self, options: SimulatorOptions, folder: Path) -> None:
         self.faults = FaultBook()
+        self.truths = options.truths
         self.shelf = Shelf(options, folder)
         self.calls: Counter[Operation] = Counter()
         self._options = options

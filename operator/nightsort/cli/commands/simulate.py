@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nightsort.cli.flags import BodyColumn, SubjectColumn, TicketOptions
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 Rate = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the requests of a batch, from 0 to 1.")]
+
+Accuracy = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="The share of right answers, such as 0.8; claude-sonnet-5-5=0.95 is for one model. Repeatable.",
+        metavar="[MODEL=]SHARE",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,16 +38,33 @@ def simulate(
     fixed_answer: Annotated[
         str | None, typer.Option(help="Answer everything with these words, unread: a large batch then ends in time.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Fixes the order of results and which requests the rates hit.")] = 0,
+    accuracy: Accuracy = None,
+    confusions: Annotated[
+        Path | None,
+        typer.Option(help='A JSON file of mistakes by category, such as {"billing": {"account": 0.2, "": 0.05}}.'),
+    ] = None,
+    truth_file: Annotated[Path | None, typer.Option(help="A file of tickets whose categories are known.")] = None,
+    truth: Annotated[str, typer.Option(help="The column of that file with the categories.")] = "category",
+    subject: SubjectColumn = None,
+    body: BodyColumn = None,
+    seed: Annotated[int, typer.Option(help="Fixes the order of results, rates' choices and mistakes.")] = 0,
     until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
 ) -> None:
     """Simulate the Message Batches API.
 
     For trying Nightsort without cost: point the operator at it with --api-url, and give it any API key. Faults are
-    asked for at /_simulator/faults, its bill stands at /_simulator/bill.
+    asked for at /_simulator/faults, its bill stands at /_simulator/bill. Without --accuracy each answer is the category
+    whose words the ticket has, or the one that --truth-file knows.
     """
+    from nightsort.cli.simulated_accuracy import InvalidMistakes, mistakes_of, truths_of
+    from nightsort.formats.tickets import InvalidFile
     from nightsort.simulator import SimulatorOptions, run
 
+    try:
+        mistakes = mistakes_of(accuracy or (), confusions, seed)
+        truths = truths_of(truth_file, truth, TicketOptions(subject=subject, body=body))
+    except (InvalidMistakes, InvalidFile) as error:
+        fail(str(error), BAD_INPUT)
     options = SimulatorOptions(
         seconds=seconds,
         error_rate=error_rate,
@@ -47,6 +74,8 @@ def simulate(
         expire_rate=expire_rate,
         enqueue_limit=enqueue_limit,
         fixed_answer=fixed_answer,
+        mistakes=mistakes,
+        truths=truths,
         seed=seed,
     )
 

@@ -15,7 +15,7 @@ CHART_CRD := charts/nightsort/files/classificationbatches.yaml
 CODE := operator/nightsort tests tools $(wildcard examples benchmarks)
 # Cheap to start; `make test` runs these and the cluster.
 FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire tests/local)
-TESTS := $(FAST) $(wildcard tests/servers tests/cluster)
+TESTS := $(FAST) $(wildcard tests/web tests/servers tests/cluster)
 # Branch coverage of the two rooms where a missed branch is a lost ticket or a batch bought twice.
 COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95
 PYTEST_ARGS ?=
@@ -50,7 +50,7 @@ SEEDS ?= 100000
 soak: setup-dev ## Live SEEDS simulated lives, with everything breaking that can (100,000 take about an hour on two processors)
 	$(BIN)/python -m tests.simulation.replay --soak $(SEEDS)
 
-test-deps: ## Install MariaDB and Prometheus (and as root a node's parts) for the tests that are skipped without
+test-deps: ## Install MariaDB, Prometheus and Chromium (and as root a node's parts) for the tests that are skipped without
 	@tools/install_test_deps.sh $(if $(filter 0,$(shell id -u)),node)
 
 BUILD = PYTHON=$(CURDIR)/$(BIN)/python tests/cluster/controlplane/build.sh

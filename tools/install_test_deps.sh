@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what tests need besides Python packages and Go modules: MariaDB and Prometheus, and with `node` the parts of a
-# real node. From the distribution (Debian, Ubuntu and relatives), by root or through sudo; what is there stays as it is.
+# Installs what tests need besides Python packages and Go modules: MariaDB, Prometheus and Chromium, and with `node` the
+# parts of a real node. From the distribution (Debian, Ubuntu and relatives), by root or through sudo; what is there
+# stays as it is.
 #
 #   install_test_deps.sh [node]
 set -euo pipefail
@@ -12,6 +13,7 @@ lacks() { # PROGRAM PACKAGE
 }
 lacks mariadbd mariadb-server
 lacks promtool prometheus
+command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || lacks chromium chromium
 if [ "${1:-}" = node ]; then
     lacks containerd containerd
     lacks runc runc

@@ -20,10 +20,14 @@ ROOT = "root"
 """Nothing that could be installed."""
 
 
-def need(program: str) -> str:
-    """Where a program stands. Ask before anything is started: a test without it ends here."""
-    path = shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *PLACES)))
-    return path or absent(program)
+def need(program: str, *others: str) -> str:
+    """Where a program is, or the first of its `others`, which do the same under other names.
+
+    Ask before anything is started: a test without it ends here.
+    """
+    places = os.pathsep.join((os.environ.get("PATH", os.defpath), *PLACES))
+    found = (shutil.which(name, path=places) for name in (program, *others))
+    return next(filter(None, found), None) or absent(program)
 
 
 def absent(*what: str) -> NoReturn:

@@ -11,9 +11,10 @@ from nightsort.domain.report import plural
 from nightsort.report.charts import bar
 from nightsort.report.figures import MOST_RUNS, Run, Spent, spent
 from nightsort.report.markup import Markup, tag
-from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row
+from nightsort.report.tables import body_of, chart_class, heading_row, name_cell, number_cell, numbers_row
 
 NOT_KNOWN = "not known"
+LEGEND = "Each bar is the cost of a run; its faded end is what the standard price would have added."
 FIGURES = ("tickets", "cost", "standard", "saved")
 
 
@@ -22,12 +23,18 @@ def money_section(runs: Sequence[Run]) -> Markup:
     if not runs:
         return tag("section", tag("h2", "Cost"), tag("p", "Nothing was bought for this file."))
     shown, before = runs[:MOST_RUNS], runs[MOST_RUNS:]
-    most = max((run.actual or Decimal(0) for run in shown), default=Decimal(0))
+    most = max((longer(run) for run in shown), default=Decimal(0))
     rows = [row_of(run, most) for run in shown]
     if before:
-        rows.append(numbers_row(f"{plural(len(before), 'run')} before", **amounts_of(before)))
-    table = body_of(heading_row("began", *FIGURES, "chart"), rows, numbers_row("total", **amounts_of(runs)))
-    return tag("section", tag("h2", "Cost"), *(tag("p", line) for line in compared(runs)), table)
+        rows.append(numbers_row(f"{plural(len(before), 'run')} before", "comparison", **amounts_of(before)))
+    total = numbers_row("total", "comparison", **amounts_of(runs))
+    table = body_of(heading_row("began (UTC)", *FIGURES, "comparison"), rows, total, "runs")
+    lines = [tag("p", line) for line in compared(runs)]
+    return tag("section", tag("h2", "Cost"), *lines, tag("p", LEGEND, class_="quiet wide"), table)
+
+
+def longer(run: Run) -> Decimal:
+    return max(run.actual or Decimal(0), run.standard or Decimal(0))
 
 
 def compared(runs: Sequence[Run]) -> Iterator[str]:
@@ -56,7 +63,8 @@ def rate(amounts: Spent) -> str:
 def row_of(run: Run, most: Decimal) -> Markup:
     began = run.began_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if run.began_at else "at an unknown time"
     cells = (number_cell(figure, column) for column, figure in amounts_of([run]).items())
-    chart = tag("td", bar(run.actual or Decimal(0), most), class_="chart wide")
+    drawn = bar(run.actual or Decimal(0), most, of=run.standard or Decimal(0))
+    chart = tag("td", drawn, class_=chart_class("comparison"))
     return tag("tr", name_cell(began), *cells, chart)
 
 

@@ -86,11 +86,13 @@ def verdicts_section(report: Report) -> Markup:
         )
         for part in parts_of(list(report.verdicts.items()))
     ]
-    return section("Verdicts", body_of(heading_row("verdict", "tickets", "share", "meaning"), rows, total_row(report)))
+    return section(
+        "Verdicts", body_of(heading_row("verdict", "tickets", "share", "meaning"), rows, total_row(report, "meaning"))
+    )
 
 
-def total_row(report: Report) -> Markup:
-    return numbers_row("total", tickets=f"{report.total:,}", share="100.0%" if report.total else "0.0%")
+def total_row(report: Report, last: str = "chart") -> Markup:
+    return numbers_row("total", last, tickets=f"{report.total:,}", share="100.0%" if report.total else "0.0%")
 
 
 def in_words(name: str) -> str:
@@ -103,7 +105,10 @@ def unusable_section(report: Report) -> Markup:
         return section("Tickets without a category", tag("p", "Every ticket that was asked about has its category."))
     rows = [
         tag(
-            "tr", name_cell(one.id), tag("td", one.verdict.value), tag("td", reason_of(one, with_text=report.with_text))
+            "tr",
+            name_cell(one.id),
+            tag("td", one.verdict.value, class_="word"),
+            tag("td", reason_of(one, with_text=report.with_text)),
         )
         for one in report.unusable
     ]

@@ -6,10 +6,10 @@ from nightsort.report.markup import Markup
 
 STYLE = Markup("""
 :root { color-scheme: light dark; --page: #ffffff; --text: #1b1f24; --quiet: #57606a; --line: #d0d7de; --block: #f6f8fa;
-  --bar: #2f6fb2; --odd: #b3541e; }
+  --bar: #2f6fb2; --odd: #b3541e; --whole: #c6daee; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #14171a; --text: #e6e8ea; --quiet: #a0a8b0; --line: #3a4149; --block: #1e2328;
-    --bar: #6aa9e9; --odd: #e59866; }
+    --bar: #6aa9e9; --odd: #e59866; --whole: #2c4460; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
@@ -27,13 +27,16 @@ caption { text-align: left; padding-bottom: 0.25rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.75rem 0.3rem 0;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
-tbody th { font-weight: 400; }
+tbody th { font-weight: 400; min-width: 5.5rem; }
+thead th, .word { overflow-wrap: normal; }
+.runs tbody th { white-space: nowrap; }
 tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.chart { width: 40%; padding-right: 0; vertical-align: middle; }
 svg { display: block; width: 100%; height: 0.9rem; }
 rect { fill: var(--bar); }
 rect.odd { fill: var(--odd); }
+rect.whole { fill: var(--whole); }
 dl { display: grid; grid-template-columns: minmax(8rem, 14rem) 1fr; gap: 0.3rem 1rem; margin: 0; }
 dt { color: var(--quiet); }
 dd { margin: 0; }
@@ -47,11 +50,16 @@ ul { margin: 0.25rem 0; padding-left: 1.25rem; }
   th, td { padding-right: 0.5rem; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 0.5rem; }
+  .runs tbody th { white-space: normal; }
   .wide { display: none; }
 }
 @media print {
   :root { color-scheme: light; --page: #ffffff; --text: #000000; --quiet: #444444; --line: #999999; --block: #ffffff;
-    --bar: #2f6fb2; --odd: #b3541e; }
+    --bar: #2f6fb2; --odd: #b3541e; --whole: #c6daee; }
+  @page { margin: 15mm; }
+  body { font-size: 11pt; }
+  table { font-size: 10pt; }
+  tfoot { display: table-row-group; }
   main, header, footer { max-width: none; padding: 0; }
   svg { print-color-adjust: exact; }
   tr, pre, li { break-inside: avoid; }

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from nightsort.report.markup import Markup, tag
 
-WIDE = frozenset({"saved", "chart"})
+CHARTS = frozenset({"chart", "comparison"})
+"""Columns of bars: a heading would add nothing, because their figures are beside them."""
+WIDE = frozenset({"saved", "comparison"})
 """Columns that a phone leaves out: their content follows from the others."""
 
 
@@ -15,11 +17,15 @@ def heading_row(first: str, *others: str) -> Markup:
 
 
 def heading(name: str) -> Markup:
-    if name == "chart":
-        return tag("td", class_="wide")  # a heading would add nothing: the figures are beside the bars
+    if name in CHARTS:
+        return tag("td", class_=chart_class(name))
     if name == "meaning":
         return tag("th", name, scope="col")
     return tag("th", name, scope="col", class_=number_class(name))
+
+
+def chart_class(column: str) -> str:
+    return "chart wide" if column in WIDE else "chart"
 
 
 def number_class(column: str) -> str:
@@ -34,12 +40,13 @@ def number_cell(figure: str, column: str = "") -> Markup:
     return tag("td", figure, class_=number_class(column))
 
 
-def numbers_row(name: str, **figures: str) -> Markup:
-    """A row of figures by column; cells below words or bars are empty."""
+def numbers_row(name: str, last: str = "chart", **figures: str) -> Markup:
+    """A row of figures by column; the cell of the `last` column, which has words or bars, is empty."""
     cells = (number_cell(figure, column) for column, figure in figures.items())
-    return tag("tr", name_cell(name), *cells, tag("td", class_="wide"))
+    return tag("tr", name_cell(name), *cells, tag("td", class_=chart_class(last) if last in CHARTS else "words"))
 
 
-def body_of(head: Markup, rows: Sequence[Markup], total: Markup | None) -> Markup:
+def body_of(head: Markup, rows: Sequence[Markup], total: Markup | None, kind: str = "") -> Markup:
     foot = [] if total is None else [tag("tfoot", total)]
-    return tag("table", tag("thead", head), tag("tbody", *rows), *foot)
+    styled = {"class_": kind} if kind else {}
+    return tag("table", tag("thead", head), tag("tbody", *rows), *foot, **styled)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from decimal import Decimal
 from html.parser import HTMLParser
 
@@ -14,17 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightsort.api.cost import Cost
-from nightsort.api.spec import Spec
 from nightsort.domain.answer import Verdict
 from nightsort.report.charts import WIDTH, bar
-from nightsort.report.figures import MOST_RUNS, MOST_UNUSABLE, Report, Run, Sample, Unusable, meaning
+from nightsort.report.figures import MOST_RUNS, MOST_UNUSABLE, Run, Sample, Unusable, meaning
 from nightsort.report.markup import VOID
 from nightsort.report.page import MARK, POLICY, page_of
+from tests.support.reports import HOSTILE, NIGHT, cost, report, spec
 
-NIGHT = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
-HOSTILE = (
-    "</td></table><script src=https://evil.example/x>alert(1)</script><img onerror=\"x\" src='y'>&lt;\u202e\x1b[2J\x00"
-)
 LOADING = frozenset({"src", "href", "srcset", "data", "action", "background", "poster", "xlink:href", "ping"})
 KNOWN_TAGS = frozenset(
     [
@@ -103,42 +98,6 @@ class Parsed(HTMLParser):
         self.text += data
         if "table" in self._open and self._open[-1] in ("td", "th"):
             self.tables[-1][-1][-1] += data
-
-
-def spec(*categories: str, **prompt: str) -> Spec:
-    return Spec.model_validate(
-        {
-            "model": "claude-haiku-5-5",
-            "source": {"inline": {"tickets": []}},
-            "categories": [{"name": name} for name in categories or ("billing", "technical")],
-            "prompt": prompt,
-        }
-    )
-
-
-def cost(actual: str, standard: str) -> Cost:
-    return Cost(actual_usd=actual, standard_usd=standard, prices_of="2026-11-22")
-
-
-def report(**more: object) -> Report:
-    made = Report(
-        file="tickets.csv",
-        made_at=NIGHT,
-        simulated=False,
-        spec=spec(),
-        categories={"billing": 1, "technical": 2},
-        without={"(none: unknown)": 1, "(none: failed)": 2, "(not asked)": 1},
-        verdicts={"Labeled": 3, "Unknown": 1, "Refused": 2, "(not asked)": 1},
-        unusable=[
-            Unusable("7", Verdict.UNKNOWN, "the answer 'My card is 4711' is none of the categories"),
-            Unusable("8", Verdict.REFUSED, "the model refused to answer"),
-            Unusable("9", Verdict.REFUSED, "the model refused to answer"),
-        ],
-        all_unusable=3,
-        samples={"billing": [Sample("1")], "technical": [Sample("2"), Sample("3")]},
-        runs=[Run(NIGHT, 7, cost("0.0123", "0.0246"))],
-    )
-    return replace(made, **more)  # type: ignore[arg-type]
 
 
 def figures(table: list[list[str]]) -> dict[str, tuple[int, Decimal]]:

@@ -58,12 +58,31 @@ def test_the_next_address_is_tried_where_one_takes_no_connection(url: str) -> No
         assert session.value("SELECT 1") == 1
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "u:p@ss@other/x",
+        "u:p@ss/wo@other/x",
+        "u:p@ss?wo@other/x",
+        "u:p@ss?wo=1@other/x",
+        "u:p@ss#wo@other/x",
+        "u@ss:1@other/x",
+    ],
+)
+def test_a_password_that_is_badly_quoted_is_not_named_as_the_host(url: str) -> None:
+    with pytest.raises(Stalled) as told:
+        Database(f"postgresql://{url}", DatabasePolicy(frozenset({"postgresql"}), ("db.example",)), "place", "rights")
+
+    assert not any(part in told.value.message for part in ("ss'", "wo", "'p"))
+
+
 def test_a_name_that_leads_next_to_the_operator_stalls_and_is_not_connected_to(url: str) -> None:
     with pytest.raises(Stalled) as told, database(named(url), Names(["127.0.0.1"]), own=False).reading():
         pass
 
     assert told.value.reason == "DatabaseNotAllowed"
-    assert NAME not in told.value.message
+    assert f"the URL's host '{NAME}', or the address that its name stands for" in told.value.message
+    assert "the operator's settings allow (NIGHTSORT_DATABASE_HOSTS)" in told.value.message
 
 
 def test_an_address_that_is_listed_in_full_is_connected_to(url: str) -> None:

@@ -52,6 +52,11 @@ def look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def is_plain(host: str) -> bool:
+    """Whether it has the characters of hosts alone, so that it can be shown."""
+    return PLAIN.fullmatch(host) is not None
+
+
 def is_allowed(host: str, patterns: Iterable[str], *more: str, own: bool = False) -> bool:
     """Whether a pattern matches the host, or one of its other spellings in `more`, such as with its port.
 

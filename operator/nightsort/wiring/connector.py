@@ -89,11 +89,13 @@ class Connector:
 
     def _open(self, key: str) -> AnthropicBatches:
         from nightsort.adapters.anthropic.client import open_batches
+        from nightsort.adapters.anthropic.errors import KEY_OF_THE_CLUSTER, KEY_OF_THE_ENVIRONMENT
 
         if not self.accounts:
             gc.freeze()  # objects made by imports stay; scanning them would stop everything for 0.1 s each time
         timeout = self.settings.longest_create_seconds
-        return open_batches(key, self.settings.anthropic_base_url, create_timeout=timeout)
+        remedy = KEY_OF_THE_ENVIRONMENT if self.local else KEY_OF_THE_CLUSTER
+        return open_batches(key, self.settings.anthropic_base_url, create_timeout=timeout, remedy=remedy)
 
     async def _key(self, resource: Resource) -> str:
         if resource.spec.credentials is not None:

@@ -18,10 +18,9 @@ import httpx2
 from anthropic import AsyncAnthropic, RequestOptions
 
 from nightsort.adapters.anthropic.account import Names
-from nightsort.adapters.anthropic.bounded_client import (
-    BoundedClient,
-)
+from nightsort.adapters.anthropic.bounded_client import BoundedClient
 from nightsort.adapters.anthropic.errors import (
+    KEY_OF_THE_CLUSTER,
     Failure,
     refused_call,
     refused_count,
@@ -69,6 +68,7 @@ def open_batches(
     *,
     create_timeout: float = 300.0,
     read_timeout: float = 60.0,
+    remedy: str = KEY_OF_THE_CLUSTER,
 ) -> AnthropicBatches:
     """The account of a key. Times are seconds; `create_timeout` must stay well below the grace of adoption.
 
@@ -89,14 +89,19 @@ def open_batches(
         open_telemetry=False,
         http_client=BoundedClient(timeout=timeout),
     )
-    return AnthropicBatches(client, create_timeout=create_timeout)
+    return AnthropicBatches(client, create_timeout=create_timeout, remedy=remedy)
 
 
 class AnthropicBatches:
-    """BatchApi over a client of the SDK; `aclose` closes its connections."""
+    """BatchApi over a client of the SDK; `aclose` closes its connections.
 
-    def __init__(self, client: AsyncAnthropic, *, create_timeout: float = 300.0) -> None:
-        self._client = client
+    `remedy` is what people are told to do about a key that is not accepted.
+    """
+
+    def __init__(
+        self, client: AsyncAnthropic, *, create_timeout: float = 300.0, remedy: str = KEY_OF_THE_CLUSTER
+    ) -> None:
+        self._client, self._remedy = client, remedy
         self._create_timeout = create_timeout
         self._names = Names()
         keep_tickets_out_of_the_log()
@@ -116,7 +121,7 @@ class AnthropicBatches:
                 )
             return bought_of(response.content, UNKNOWN_TIME)
         except (*FAILED, NotUnderstood) as error:
-            raise failed_create(error, tag) from None
+            raise failed_create(error, tag, self._remedy) from None
 
     async def retrieve(self, batch_id: str) -> Batch | None:
         response = await self._find(f"{BATCHES}/{quote(batch_id, safe='')}")
@@ -220,7 +225,7 @@ class AnthropicBatches:
             self._names.note(response.headers)
             return response
         except FAILED as error:
-            raise failed_call(error, refused) from None
+            raise failed_call(error, refused, self._remedy) from None
 
     async def _find(self, path: str) -> httpx2.Response | None:
         try:
@@ -239,7 +244,7 @@ class AnthropicBatches:
         try:
             return await self._client.post(path, body=body, cast_to=httpx2.Response, options=once(NO_HEADERS))
         except FAILED as error:
-            raise failed_call(error, refused) from None
+            raise failed_call(error, refused, self._remedy) from None
 
 
 def once(headers: Mapping[str, str], timeout: float | None = None) -> RequestOptions:

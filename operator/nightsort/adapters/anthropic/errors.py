@@ -18,6 +18,13 @@ MOST_RETRY_AFTER = 15 * 60.0
 """Seconds; the vendor's header can ask for a day, and a limit may be lifted before."""
 SURELY_REFUSED = frozenset({400, 401, 402, 403, 404, 405, 407, 411, 413, 415, 422, 429, 529})
 """Answers to a create after which nothing was bought; all others leave it open (invariant I2)."""
+KEY_OF_THE_CLUSTER = (
+    "put a valid one into the Secret that spec.credentials names or, if it names none, into the operator's own Secret "
+    "or file; a key in the operator's environment counts from its next start"
+)
+KEY_OF_THE_ENVIRONMENT = (
+    "set the environment variable ANTHROPIC_API_KEY to a valid one, or what spec.credentials of a manifest file names"
+)
 REFUSED_AS_A_CALL = frozenset({405, 407, 411, 415})
 """Those that no other body would change: a wrong method, a proxy that wants a login, a refused length or type."""
 OWN_404 = "not_found_error"
@@ -49,13 +56,17 @@ _WORD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error answer. `text` is read and never shown: it may repeat what was sent."""
+    """An error answer. `text` is read and never shown: it may repeat what was sent.
+
+    `remedy` is what to do about a key that is not accepted.
+    """
 
     status: int
     type: str = ""
     code: str = ""
     text: str = ""
     retry_after: float | None = None
+    remedy: str = KEY_OF_THE_CLUSTER
 
     @classmethod
     def of(cls, status: int, type: object, code: object, text: object, headers: Mapping[str, str]) -> Failure:
@@ -160,9 +171,7 @@ def refused_account(failure: Failure) -> Stalled | None:
         )
     if failure.status == 401:
         return Stalled(
-            f"the API does not accept the key ({failure}): put a valid one into the Secret that spec.credentials names "
-            "or, if it names none, into the operator's own Secret or file; a key in the operator's environment counts "
-            "from its next start",
+            f"the API does not accept the key ({failure}): {failure.remedy}",
             reason=Reason.CREDENTIALS_REFUSED,
         )
     if failure.status == 403:

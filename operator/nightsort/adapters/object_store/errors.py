@@ -1,4 +1,4 @@
-"""Translates an object store's errors. Messages carry no name of a host, no body and no part of a Secret."""
+"""Translates an object store's errors. Messages carry no body and no part of a Secret but its host."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ STATUS = re.compile(r"status code: (\d{3})")
 TIME_CURES = frozenset({408, 425, 429})
 
 
-def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> Interruption:
-    """The error in the flow's terms. `place` begins the message, `rights` says what the credentials must allow."""
+def interruption(error: Exception, place: str, scheme: str, *, rights: str, at: str = "") -> Interruption:
+    """The error in the flow's terms. `place` begins the message, `rights` says what the credentials must allow.
+
+    `at` is the store's host and port, or its bucket, behind the word at or of.
+    """
     said = str(error)[:MOST_SAID_CHARS]
     if isinstance(error, (InvalidPathError, ValueError)):  # an invalid name; the library accepts fewer than stores do
         return unusable_name(said, place)
@@ -35,7 +38,8 @@ def interruption(error: Exception, place: str, scheme: str, *, rights: str) -> I
         return Stalled(f"{place}: the bucket is elsewhere; check region and endpoint", reason=Reason.STORE_REFUSED)
     if (400 <= status < 500 and status not in TIME_CURES) or status == 501:
         return Stalled(f"{place}: the store refuses the request with status {status}", reason=Reason.STORE_REFUSED)
-    return Waiting(f"{place}: the store cannot be reached, or is busy", reason=Reason.STORE_UNREACHABLE)
+    how = f"it answered with status {status}" if status else type(error).__name__
+    return Waiting(f"{place}: the store{at} cannot be reached, or is busy ({how})", reason=Reason.STORE_UNREACHABLE)
 
 
 def status_in(error: Exception) -> int:

@@ -55,8 +55,8 @@ ALIASES = {"token": "session_token", "endpoint_url": "endpoint", "default_region
 # Stricter than a URL may be: two parsers of one text could see different hosts in an odd one.
 ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?")
 ENDPOINT_REFUSED = (
-    "the Secret's endpoint, or the address that its name stands for, is not among those that the operator's settings "
-    "allow (NIGHTSORT_OBJECT_STORE_ENDPOINTS)"
+    "the Secret's endpoint {place}, or the address that its name stands for, is not among those that the operator's "
+    "settings allow (NIGHTSORT_OBJECT_STORE_ENDPOINTS)"
 )
 # They become part of a host's name.
 SHAPES = {"region": re.compile(r"[a-z0-9-]{1,64}"), "account_name": re.compile(r"[a-z0-9]{3,24}")}
@@ -110,6 +110,12 @@ def parts_of(url: str) -> tuple[str, str, int]:
     return (f"[{host}]" if ":" in host else host), parts.netloc, port
 
 
+def authority_of(url: str) -> str:
+    """Host and port for a message: such a URL has no user and no password."""
+    host, _, port = parts_of(url)
+    return f"{host}:{port}"
+
+
 def checked(scheme: str, given: Mapping[str, str], policy: StorePolicy, refuse: Refuse) -> dict[str, str]:
     """The options by their own names; none of them leads to a place that the policy forbids.
 
@@ -133,7 +139,7 @@ def check_endpoint(url: str, policy: StorePolicy, refuse: Refuse) -> None:
     if not ENDPOINT.fullmatch(url):
         raise refuse("the Secret's endpoint is no URL like https://store.example:9000", Reason.STORE_OPTION)
     if not policy.allows_endpoint(url):
-        raise refuse(ENDPOINT_REFUSED, Reason.STORE_NOT_ALLOWED)
+        raise refuse(ENDPOINT_REFUSED.format(place=authority_of(url)), Reason.STORE_NOT_ALLOWED)
 
 
 def named(scheme: str, key: str) -> str:

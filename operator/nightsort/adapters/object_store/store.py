@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError,
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
 from nightsort.adapters.object_store.errors import interruption, status_in
-from nightsort.adapters.object_store.options import ENDPOINT_REFUSED, StorePolicy, account_of, checked
+from nightsort.adapters.object_store.options import ENDPOINT_REFUSED, StorePolicy, account_of, authority_of, checked
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.system.files import flush_file
@@ -74,6 +74,13 @@ class Folder:
         self._policy = policy
         self._opened: Store | None = None
 
+    @property
+    def _at(self) -> str:
+        if self.scheme == "file":
+            return ""
+        endpoint = self._options.get("endpoint")
+        return f" at {authority_of(endpoint)}" if endpoint else f" of {self.scheme}://{self._bucket}"
+
     def stalled(self, message: str, reason: Reason) -> Stalled:
         return Stalled(f"{self.place}: {message}", reason=reason)
 
@@ -88,7 +95,8 @@ class Folder:
             raise Rejected(f"{self.place}: the URL has an empty part, or one of dots", reason=Reason.INVALID_URL)
         if self.scheme != "file" and not policy.allows_bucket(self.scheme, self._bucket):
             raise self.stalled(
-                "the bucket is not among those that the operator's settings allow (NIGHTSORT_OBJECT_STORE_BUCKETS)",
+                f"the bucket {self.scheme}://{self._bucket} is not among those that the operator's settings allow "
+                "(NIGHTSORT_OBJECT_STORE_BUCKETS)",
                 Reason.STORE_NOT_ALLOWED,
             )
 
@@ -174,13 +182,13 @@ class Folder:
         try:
             yield
         except (BaseError, FileNotFoundError, ValueError) as error:  # their texts show addresses and bodies
-            raise interruption(error, self.place, self.scheme, rights=self._rights) from None
+            raise interruption(error, self.place, self.scheme, rights=self._rights, at=self._at) from None
 
     def _store(self) -> Store:
         """Checks the addresses right before each call, since the library resolves names itself."""
         endpoint = self._options.get("endpoint")
         if endpoint is not None and self._policy.leads_elsewhere(endpoint):
-            raise self.stalled(ENDPOINT_REFUSED, Reason.STORE_NOT_ALLOWED)
+            raise self.stalled(ENDPOINT_REFUSED.format(place=authority_of(endpoint)), Reason.STORE_NOT_ALLOWED)
         if self._opened is None:
             try:
                 self._opened = self._open()

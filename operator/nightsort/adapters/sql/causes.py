@@ -22,15 +22,17 @@ class Cause:
     tries: int | None = None
 
 
-UNREACHABLE = Cause(Waiting, Reason.DATABASE_UNREACHABLE, "the database cannot be reached")
+UNREACHABLE = Cause(Waiting, Reason.DATABASE_UNREACHABLE, "the database{at} cannot be reached{said}")
 NO_ANSWER = Cause(Waiting, Reason.DATABASE_UNREACHABLE, "{detail}")
-INTERRUPTED = Cause(Waiting, Reason.DATABASE_INTERRUPTED, "the database restarts, or lacks room for this now{said}")
+INTERRUPTED = Cause(Waiting, Reason.DATABASE_INTERRUPTED, "the database{at} restarts, or lacks room for this now{said}")
 LOCKED = Cause(
-    Waiting, Reason.DATABASE_LOCKED, "other work in the database holds a lock or ran into a deadlock with this"
+    Waiting, Reason.DATABASE_LOCKED, "other work in the database{at} holds a lock or ran into a deadlock with this"
 )
 TOO_SLOW = Cause(Waiting, Reason.QUERY_TOO_SLOW, "a statement took too long; an index on the id column may be missing")
 LOGIN = Cause(
-    Stalled, Reason.DATABASE_LOGIN_REFUSED, "the database refuses the URL's user, password or way of connecting{said}"
+    Stalled,
+    Reason.DATABASE_LOGIN_REFUSED,
+    "the database{at} refuses the URL's user, password or way of connecting{said}",
 )
 NO_DATABASE = Cause(Stalled, Reason.DATABASE_MISSING, "the URL's database does not exist or may not be used{said}")
 RIGHTS = Cause(
@@ -39,19 +41,19 @@ RIGHTS = Cause(
 TLS_DEMANDED = Cause(
     Stalled,
     Reason.DATABASE_LOGIN_REFUSED,
-    "the database demands TLS{said}: add ?sslmode=require to PostgreSQL's URL, ?ssl_ca=FILE with the server's "
+    "the database{at} demands TLS{said}: add ?sslmode=require to PostgreSQL's URL, ?ssl_ca=FILE with the server's "
     "certificate authority to MySQL's",
 )
 REFUSED_FOR_NOW = Cause(
     Waiting,
     Reason.DATABASE_REFUSED,
-    "the database, or a proxy before it, does not let us in{said}",
+    "the database{at}, or a proxy before it, does not let us in{said}",
     tries=REFUSAL_TRIES,
 )
 STRANGER = Cause(
     Waiting,
     Reason.DATABASE_REFUSED,
-    "what answers on the URL's host and port does not speak as such a database does",
+    "what answers{there} does not speak as such a database does",
     tries=REFUSAL_TRIES,
 )
 READ_ONLY = Cause(Stalled, Reason.READ_ONLY, "the statement would write where only reading is possible")

@@ -84,8 +84,8 @@ class Database:
         self.family = FAMILIES.get(parsed.get_backend_name(), "")
         self._name = parsed.database or ""
         self._secrets = (parsed.password, parsed.username, parsed.host, parsed.database)
+        self.address = Address(self.family, parsed.host, parsed.port, self._name, is_plain=url.count("@") <= 1)
         self._hold_against(parsed, policy)
-        self.address = Address(self.family, parsed.host, parsed.port, self._name)
         self._engine = sa.create_engine(
             parsed.set(drivername=DRIVERS[self.family]),
             poolclass=NullPool,
@@ -108,7 +108,7 @@ class Database:
             ) from None
 
     def _hold_against(self, url: sa.URL, policy: DatabasePolicy) -> None:
-        """Names no part of the URL in a message: if it is badly quoted, any part may be the password's."""
+        """Names the host alone in a message: if the URL is badly quoted, any other part may be the password's."""
         if not self.family or not policy.allows_scheme(self.family):
             allowed = ", ".join(sorted(policy.schemes))
             raise self.stalled(f"the URL's scheme is not allowed here; allowed: {allowed}", Reason.DATABASE_NOT_ALLOWED)
@@ -177,8 +177,8 @@ class Database:
 
     def _host_not_allowed(self) -> Stalled:
         return self.stalled(
-            "the URL's host, or the address that its name stands for, is not among those that the operator's settings "
-            "allow",
+            f"the URL's host{self.address.named}, or the address that its name stands for, is not among those that "
+            "the operator's settings allow (NIGHTSORT_DATABASE_HOSTS)",
             Reason.DATABASE_NOT_ALLOWED,
         )
 
@@ -190,8 +190,8 @@ class Database:
             raise self._host_not_allowed() from None
         except TimeoutError:
             raise self._not_let_in() from None
-        except OSError:  # the name has no address now
-            raise self._told(Diagnosis(UNREACHABLE)) from None
+        except OSError as error:  # the name has no address now
+            raise self._told(Diagnosis(UNREACHABLE, words=type(error).__name__)) from None
         except DBAPIError as error:
             if self._is_late:  # during the library's first queries
                 raise self._not_let_in() from None
@@ -262,7 +262,7 @@ class Database:
         return self._told(diagnosed(error, self.family, self._name))
 
     def _told(self, diagnosis: Diagnosis) -> Exception:
-        return diagnosis.told(self.place, self._rights, self._secrets)
+        return diagnosis.told(self.place, self._rights, self._secrets, self.address.shown)
 
 
 def plain_options(options: Collection[str], url: sa.URL) -> str:

@@ -24,7 +24,7 @@ from nightsort.adapters.sql.causes import (
     UNREACHABLE,
     Cause,
 )
-from nightsort.adapters.sql.refusals import sentence
+from nightsort.adapters.sql.refusals import said_by_system, sentence
 from nightsort.domain.errors import Interruption, Waiting
 
 # By SQLSTATE, the longest prefix counts: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -88,11 +88,15 @@ class Diagnosis:
     detail: str = ""
     words: str = ""
 
-    def told(self, place: str, rights: str, secrets: Collection[str | None]) -> Interruption:
-        """The error in the flow's terms; `secrets` are cut out of quoted text."""
+    def told(self, place: str, rights: str, secrets: Collection[str | None], at: str = "") -> Interruption:
+        """The error in the flow's terms; `secrets` are cut out of quoted text. `at` is " at" the host and port."""
         words = sentence(self.words, secrets)
         message = self.cause.message.format(
-            detail=" ".join(self.detail.split())[:MESSAGE_CHARS], said=f" ({words})" if words else "", rights=rights
+            detail=" ".join(self.detail.split())[:MESSAGE_CHARS],
+            said=f" ({words})" if words else "",
+            rights=rights,
+            at=at,
+            there=at or " on the URL's host and port",
         )
         if self.cause.kind is Waiting:
             return Waiting(f"{place}: {message}", reason=self.cause.reason, tries=self.cause.tries)
@@ -130,14 +134,14 @@ def of_libpq(error: Any) -> Diagnosis:
     """A lost connection, or a value that psycopg cannot convert to Python's."""
     kind = type(error).__name__
     lost = kind in ("OperationalError", "InterfaceError", "ConnectionTimeout")
-    return Diagnosis(UNREACHABLE) if lost else Diagnosis(REFUSED, kind)
+    return Diagnosis(UNREACHABLE, words=kind) if lost else Diagnosis(REFUSED, kind)
 
 
 def of_mysql(error: Any, database: str) -> Diagnosis:
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     text = str(error.args[1])[:MOST_WORDS_CHARS].replace(f"{database}.", "") if len(error.args) > 1 else ""
     if code == 0 or 2000 <= code < 3000:  # the client's own: refused, lost, timed out
-        return Diagnosis(UNREACHABLE)
+        return Diagnosis(UNREACHABLE, words=said_by_system(text) or type(error).__name__)
     cause = MYSQL.get(code, FAILED)
     if cause is not REFUSED and code not in MYSQL_OF_DATA:
         words = VALUE_OF_MYSQL.sub(r"\1…", text)

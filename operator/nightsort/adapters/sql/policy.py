@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nightsort.adapters.sql.connections import PORTS
 from nightsort.adapters.sql.lines import Deadlines
-from nightsort.system.hosts import Resolver, addresses, is_allowed, look_up
+from nightsort.system.hosts import Resolver, addresses, is_allowed, is_plain, look_up
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 FAMILIES = {"postgres": "postgresql", "mariadb": "mysql", **{family: family for family in DRIVERS}}
@@ -45,11 +45,18 @@ class Address:
     host: str | None
     port: int | None
     database: str
+    is_plain: bool = True
+    """Whether no @ stands in the URL but the one before the host: else the password may reach to there."""
+
+    @property
+    def named(self) -> str:
+        """The host for a message, where it can be shown."""
+        return f" {(self.host or 'localhost')!r}" if self.shown else ""
 
     @property
     def shown(self) -> str:
-        """Host and port for a message; nothing where an @ stands behind them, since the password may reach to there."""
-        if "@" in self.database:
-            return ""
+        """Host and port for a message; nothing where a part of the password may have been taken for the host."""
         host = self.host or "localhost"
+        if self.family not in PORTS or not self.is_plain or not is_plain(host):
+            return ""
         return f" at {f'[{host}]' if ':' in host else host}:{self.port or PORTS.get(self.family)}"

@@ -59,6 +59,7 @@ LIBPQ = (
     (("certificate", "SSL was required", "does not support SSL", "sslmode", "channel binding", "no password"), LOGIN),
     (("SSL error: tlsv1 alert", "SSL error: sslv3 alert"), LOGIN),
 )
+ERRNO = re.compile(r"\[Errno -?\d{1,6}\] ([A-Za-z ]{1,80})")
 SERVERS_WORDS = re.compile(r"(?:^|: )[^\W\d_]{3,20}:  (?P<words>.+)", re.MULTILINE)
 """The text behind libpq's own: the severity, in the server's language, and two spaces."""
 
@@ -117,8 +118,14 @@ def of_mysql(error: Any) -> tuple[Cause, str]:
     if code == 0:
         return STRANGER, ""  # the packet does not belong to the protocol
     if code in CLIENTS_OWN:
-        return UNREACHABLE, ""
+        return UNREACHABLE, said_by_system(words) or type(error).__name__
     return by_words(words, REFUSED_FOR_NOW), words
+
+
+def said_by_system(words: str) -> str:
+    """The system's words for its error, where a driver quotes them."""
+    found = ERRNO.search(words)
+    return found[1].strip() if found else ""
 
 
 def sentence(words: str, secrets: Collection[str | None]) -> str:

@@ -131,10 +131,42 @@ def test_prices_that_are_none_are_refused_at_once(shell: Shell, prices: str, tol
 def test_an_api_that_is_not_there_is_told_and_waited_for(shell: Shell) -> None:
     [port] = free_ports(1)
     process = shell.start(shell.write(batch("tickets", TWO)), "--api-url", f"http://127.0.0.1:{port}")
-    eventually(lambda: "tickets  Pending: the API cannot be reached" in process.tail())
+    eventually(lambda: f"tickets  Pending: the API at 127.0.0.1:{port} cannot be reached" in process.tail())
 
     with Server.start([*NIGHTSORT, "simulate", "--port", str(port), "--seconds", "0"], shell.folder / "late.log"):
         assert process.process.wait(60) == 0, process.tail()
+
+
+def test_whoever_does_not_want_to_wait_longer_says_so_and_comes_back(patient_desk: Shell) -> None:
+    shell = patient_desk
+    file = shell.write(batch("tickets", TWO))
+
+    def time_is_over() -> None:
+        outcome = shell.local(file, "--timeout", "1s")
+        assert outcome.code == 124, outcome.told
+        assert outcome.err.endswith(
+            "not complete when its time was over: run the same command again, and it goes on where it was\n"
+        )
+
+    time_is_over()
+    while not shell.bought()["accepted"]:  # a slow machine sends it later
+        time_is_over()
+    shell.api.ask("end", {})
+    assert shell.local(file, "--timeout", "90s").code == 0
+    assert shell.bought()["accepted"] == 2
+
+
+def test_a_database_that_is_not_there_is_named_and_waited_for(shell: Shell) -> None:
+    [port] = free_ports(1)
+    url = f"postgresql://user:hunter2@127.0.0.1:{port}/tickets"
+
+    process = shell.start(shell.write(batch("tickets", from_database()), secret(url=url)))
+
+    told = f"the database at 127.0.0.1:{port} cannot be reached (Connection refused)"
+    eventually(lambda: told in process.tail())
+    process.stop(signal.SIGTERM)
+    assert "hunter2" not in process.tail()
+    assert shell.bought()["created"] == 0
 
 
 def test_a_suspended_resource_is_not_waited_for(shell: Shell) -> None:

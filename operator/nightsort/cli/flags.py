@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nightsort.cli.duration import seconds_of
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ FillShortRows = Annotated[
 StateFolder = Annotated[Path, typer.Option(help="The directory in which nightsort remembers what was bought.")]
 Simulate = Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")]
 BatchSeconds = Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)]
+Timeout = Annotated[
+    float | None,
+    typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
+]
 ApiUrl = Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")]
 
 

@@ -33,11 +33,18 @@ class LocalRunner:
         self._running: set[str] = set()
         self._waiting: set[str] = set()
         self._blocked = False
+        self.timed_out = False
+        """Whether the last run ended since its time was over."""
 
-    async def run(self, resources: Sequence[Resource]) -> list[Resource]:
-        """Runs the resources; returns them in their last state, in the same order."""
+    async def run(self, resources: Sequence[Resource], timeout: float | None = None) -> list[Resource]:
+        """Runs the resources, for at most `timeout` seconds; returns them in their last state, in the same order."""
         self._running = {resource.meta.key for resource in resources}
-        return list(await asyncio.gather(*(self._run(resource) for resource in resources)))
+        try:
+            async with asyncio.timeout(timeout):
+                return list(await asyncio.gather(*(self._run(resource) for resource in resources)))
+        except TimeoutError:
+            self.timed_out = True
+            return [await self._load(resource) for resource in resources]
 
     async def _run(self, resource: Resource) -> Resource:
         newest = await self._load(resource)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from nightsort.cli.duration import seconds_of
 from nightsort.cli.flags import (
     MODEL,
     STATE,
@@ -28,6 +27,7 @@ from nightsort.cli.flags import (
     SubjectColumn,
     TextColumns,
     TicketOptions,
+    Timeout,
     refuse_two_apis,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
@@ -64,10 +64,6 @@ OutputFile = Annotated[
 ]
 ReportFile = Annotated[
     Path | None, typer.Option(help="Where a page of the figures goes, such as report.html; it has no ticket's text.")
-]
-Timeout = Annotated[
-    float | None,
-    typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
 ]
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightsort.cli.configuration import ITS_OWN, settings_of
-from nightsort.cli.flags import STATE, ApiUrl, BatchSeconds, Simulate, refuse_two_apis
-from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, fail
+from nightsort.cli.flags import STATE, ApiUrl, BatchSeconds, Simulate, Timeout, refuse_two_apis
+from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
 
 if TYPE_CHECKING:
     from nightsort.cli.manifests import Manifests
@@ -32,6 +32,7 @@ def local(
     state: Annotated[
         Path, typer.Option(help="Where the record of the run and ConfigMap results are kept; a second run resumes.")
     ] = STATE,
+    timeout: Timeout = None,
     api_url: ApiUrl = None,
 ) -> None:
     """Run a manifest file without a cluster.
@@ -41,13 +42,15 @@ def local(
     anew, since the simulator forgets its batches when it ends.
 
     Exit codes: 0 all resources are Complete, 1 one has failed or waits for what is missing, 2 bad input,
-    130 interrupted.
+    124 timed out, 130 interrupted.
     """
     refuse_two_apis(simulate=simulate, api_url=api_url)
     manifests = manifests_of(file)
     settings = settings_of(anthropic_base_url=ITS_OWN if simulate else api_url)
-    job = Job(manifests, settings, state / SIMULATED if simulate else state, seconds if simulate else None)
+    job = Job(manifests, settings, state / SIMULATED if simulate else state, seconds if simulate else None, timeout)
     if not finished(job):
+        if job.timed_out:
+            fail(f"not complete when its time was over: {job.come_back}", TIMED_OUT)
         fail(f"not complete: when that is mended, {AGAIN}" if job.can_be_mended else "not complete", NOT_COMPLETE)
 
 
@@ -64,15 +67,21 @@ def manifests_of(file: Path) -> Manifests:
 class Job:
     """The resources to run; `simulated` is a batch's duration in seconds, None for the real API.
 
-    `can_be_mended`: at the end, a resource waits for something that only a person can change, or failed before it had
-    bought anything.
+    `timeout` is in seconds; `timed_out` says at the end whether it was over. `can_be_mended`: at the end, a resource
+    waits for something that only a person can change, or failed before it had bought anything.
     """
 
     manifests: Manifests
     settings: Settings
     state: Path
     simulated: float | None = None
+    timeout: float | None = None
     can_be_mended: bool = False
+    timed_out: bool = False
+
+    @property
+    def come_back(self) -> str:
+        return AGAIN if self.simulated is None else "a simulated run starts anew"
 
 
 def finished(job: Job) -> bool:
@@ -86,8 +95,7 @@ def finished(job: Job) -> bool:
     except Interruption as interruption:
         fail(interruption.message, BAD_INPUT)
     except KeyboardInterrupt:
-        kept = AGAIN if job.simulated is None else "a simulated run starts anew"
-        fail(f"interrupted: {kept}", INTERRUPTED)
+        fail(f"interrupted: {job.come_back}", INTERRUPTED)
 
 
 async def run_all(job: Job) -> bool:
@@ -112,7 +120,9 @@ async def run_all(job: Job) -> bool:
                 anew=job.simulated is not None,
             ) as services,
         ):
-            ended = await LocalRunner(services, progress).run(given.resources)
+            runner = LocalRunner(services, progress)
+            ended = await runner.run(given.resources, job.timeout)
+    job.timed_out = runner.timed_out
     for resource in ended:
         progress.end(resource)
     job.can_be_mended = any(not (is_finished(one.status) and one.status.batches) for one in ended)

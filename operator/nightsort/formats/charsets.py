@@ -57,6 +57,9 @@ BY_ANOTHER_NAME = (
     (b"\x28\xb5\x2f\xfd", "packed by zstd", ".zst, behind what it has now"),
 )
 MOST_ZEROS = 0.7
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+MOST_CONTROL = 0.02
+"""Share of control characters, other than white space and escapes, in a text."""
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 MISREAD = re.compile(r"[A-Za-z][€‚„“”…•«»][A-Za-z]|[ÂÃ][\xa1-\xbf€„“”…–œžŸ¤]|â€")  # noqa: RUF001
 """Signs of a wrong page: `ä` of DOS' code page read as `„`, or that of UTF-8 as two letters."""
@@ -94,6 +97,8 @@ def charset_of(file: UnchangedFile, told: str | None = None) -> Charset:
         return found
     if told is None and found.codec == "utf-8" and not found.mark and is_western(file):
         return Charset(WESTERN, note="read as Windows-1252, since it is not UTF-8 (--encoding says otherwise)")
+    if told is None and not found.mark and is_binary(beginning):
+        raise UnusableFile(file.path, BINARY)
     raise UnusableFile(file.path, remedy(found, told), f"line {flaw:,}")
 
 
@@ -155,6 +160,11 @@ def refuse_other_kinds(path: Path, beginning: bytes) -> None:
             raise UnusableFile(path, f"this is {what}, whatever its name says: let that end in {ending}")
     if kind := kind_of(beginning):
         raise UnusableFile(path, kind, "line 1")
+
+
+def is_binary(beginning: bytes) -> bool:
+    """Whether bytes that are no UTF-8 are no text of another code page, either: those use control characters rarely."""
+    return len(CONTROL.findall(beginning)) > MOST_CONTROL * len(beginning)
 
 
 def flaw_of(file: UnchangedFile, charset: Charset) -> int | None:

@@ -30,6 +30,7 @@ ENDINGS = {
     ".xlsm": Kind.XLSX,
     ".parquet": Kind.PARQUET,
 }
+OTHER_SHEETS = frozenset({".xls", ".xlsb", ".ods", ".numbers"})
 READABLE = ".csv, .tsv, .txt, .jsonl, .json, .xlsx and .parquet, each also with .gz or .zst behind it"
 AS_TEXT = frozenset({Kind.CSV, Kind.TSV, Kind.JSONL, Kind.JSON})
 """Kinds that can be written; the others become CSV."""
@@ -48,6 +49,10 @@ def kind_of_name(path: Path, told: str | None = None) -> Kind:
     ending = unpacked_name(path.name).suffix.lower()
     if ending in ENDINGS:
         return ENDINGS[ending]
+    if ending in OTHER_SHEETS:
+        raise UnusableFile(
+            path, f"spreadsheets that end in {ending} are not read: save it as .xlsx, or its sheet as CSV"
+        )
     what = f"files that end in {ending} are not read" if ending else "its name has no ending that says what it is"
     raise UnusableFile(path, f"{what}: these are: {READABLE}; or say what it is with --format")
 

@@ -23,8 +23,9 @@ def open_table(path: Path, options: Options = DEFAULTS) -> Table:
     Raises:
         UnusableFile: there is no such file, it is empty, is not of its kind, has no header …
     """
-    kind = kind_of_name(path, options.format)
     file = UnchangedFile(path)
+    file.refuse_directory()
+    kind = kind_of_name(path, options.format)
     if options.sheet is not None and kind is not Kind.XLSX:
         raise UnusableFile(path, f"{kind} has no sheets: leave --sheet away")
     match kind:

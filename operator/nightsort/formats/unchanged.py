@@ -58,6 +58,11 @@ class UnchangedFile:
         """The digest of its bytes on disk, as hex; None before it was read to its end."""
         return None if self._digest is None else self._digest.hex()
 
+    def refuse_directory(self) -> None:
+        """Raises UnusableFile: it is a directory, whatever its name ends in."""
+        if os.path.isdir(self.path):  # noqa: PTH112 - Path.is_dir raises where a folder above it may not be read
+            raise UnusableFile(self.path, DIRECTORY)
+
     @contextmanager
     def content(self) -> Iterator[io.BufferedReader]:
         """The file's content from its beginning.

@@ -60,7 +60,13 @@ CASES: dict[str, tuple[str, bytes, str]] = {
     ),
     "UTF-16 without a mark": ("t.csv", GERMAN.encode("utf-16-le"), "read it with --encoding utf-16-le"),
     "two encodings": ("t.csv", b"id,text\n1,\xc3\xa4\n2,\xe4\n", "line 3: not UTF-8 text"),
-    "an unknown ending": ("t.xls", b"id,text\n", "files that end in .xls are not read: these are: .csv, .tsv"),
+    "an unknown ending": ("t.doc", b"id,text\n", "files that end in .doc are not read: these are: .csv, .tsv"),
+    "an old spreadsheet": (
+        "t.xls",
+        b"\xd0\xcf\x11\xe0",
+        "that end in .xls are not read: save it as .xlsx, or its sheet as CSV",
+    ),
+    "noise": ("t.csv", bytes(range(1, 256)) * 3, "this is binary and no text: export it as CSV"),
     "no ending": ("tickets", b"id,text\n", "its name has no ending that says what it is"),
     "broken JSON": ("t.jsonl", b'{"id": 1}\n{"id": }\n', "line 2: no valid JSON (Expecting value), at column 8"),
     "two objects a line": ("t.jsonl", b'{"id": 1} {"id": 2}\n', "line 1: more than one value in a line"),
@@ -101,7 +107,10 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
 
+    (tmp_path / "folder").mkdir()
+
     assert "this is a directory: name a file in it" in said_of(tmp_path / "folder.csv")
+    assert "this is a directory: name a file in it" in said_of(tmp_path / "folder")
     assert "no file that can be read twice" in said_of(tmp_path / "pipe.csv")
     assert "there is no such file: check its name" in said_of(tmp_path / "none.csv")
 

@@ -34,8 +34,6 @@ from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
 
 COLUMNS = ("category", "verdict", "reason")
-TRIED_AGAIN = "; it is tried again"
-"""Reasons of the flow that do not concern a command which only asks for the price."""
 
 
 def carry_out(order: Order) -> None:
@@ -92,6 +90,7 @@ class Classification:
         self.say(*self.table.told, self.asked.told)
         counts = comparison.take(self.table.present(self.asked.spec), retry=self.order.retry, limit=self.order.limit)
         self.say(*told(counts, changes(comparison.former_settings(), settings)))
+        self.engine.refuse_another_workspace(comparison.under_way())
         bought = self.buy(comparison, counts) if counts.fresh else None
         if self.order.estimate:
             return
@@ -111,8 +110,9 @@ class Classification:
         try:
             price, day = self.engine.estimate(self.asked.spec, comparison)
         except Waiting as waiting:
-            why = waiting.message.removesuffix(TRIED_AGAIN)
-            raise InvalidOrder(f"nothing was bought: {why}; run the same command again when that is over") from None
+            raise InvalidOrder(
+                f"nothing was bought: {waiting.message}; run the same command again when that is over"
+            ) from None
         offer.show(self.out, self.order, self.asked.spec, price, day)
         if self.order.estimate:
             return False
@@ -156,7 +156,7 @@ class Classification:
         self.report(comparison)
         self.say(*next_steps(self.order, counts, tally))
         if not all(is_finished(run.status) for run in runs):
-            fail(f"not complete: {come_back(self.order)}", NOT_COMPLETE if self.order.timeout is None else TIMED_OUT)
+            fail(f"not complete: {come_back(self.order)}", TIMED_OUT if self.engine.timed_out else NOT_COMPLETE)
         if not all(is_true(run.status, COMPLETE) for run in runs):
             fail("not complete", NOT_COMPLETE)
 
@@ -216,7 +216,7 @@ def next_steps(order: Order, counts: wiring.Counts, tally: ending.Tally) -> Iter
         yield f"next: {again}  asks again about the {without:,} without a category"
     if order.is_simulated:
         yield "next: these labels are simulated: for real ones set ANTHROPIC_API_KEY, and leave out --simulate"
-    elif not counts.later and not without:
+    elif not counts.later and not without and not tally.under_way:
         yield "next: when the file has changed, the same command asks only about what is new or changed"
 
 

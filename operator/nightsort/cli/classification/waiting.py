@@ -47,7 +47,7 @@ class Journal(Display):
         self._note(resource)
         message = resource.status.message or ""
         if trouble:
-            self.line(message, trouble=True)
+            self._once(message, trouble=True)
         elif message and not is_finished(resource.status):
             flying = in_state(resource.status, BatchState.SUBMITTED)
             self._live.update(self._task, description=of(resource.status) if flying else printable(message))
@@ -56,7 +56,7 @@ class Journal(Display):
 
     def event(self, name: str, reason: str, message: str, *, trouble: bool) -> None:
         if reason not in TOLD_BY_THE_TABLE:
-            self._once(f"{reason}: {message}" if trouble else message, trouble=trouble)
+            self._once(message, trouble=trouble, shown=f"{reason}: {message}" if trouble else message)
 
     async def remind(self) -> None:
         """Where no terminal shows the time, prints a line now and then to say that all is well."""
@@ -69,10 +69,10 @@ class Journal(Display):
     def _note(self, resource: Resource) -> None:
         self._statuses[resource.meta.uid] = resource.status
 
-    def _once(self, text: str, *, trouble: bool = False) -> None:
+    def _once(self, text: str, *, trouble: bool = False, shown: str | None = None) -> None:
         if text != self._told:
             self._told = text
-            self.line(text, trouble=trouble)
+            self.line(shown or text, trouble=trouble)
 
     def _hint(self, status: Status) -> None:
         """Says how long it may take, and that nobody has to wait for it here."""

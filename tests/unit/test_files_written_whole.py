@@ -137,7 +137,7 @@ def test_no_lock_elsewhere_is_taken_or_made_through_a_link(tmp_path: Path, there
     (state := tmp_path / "state").mkdir()
     (state / files.LOCK).symlink_to(victim)
 
-    with pytest.raises(Stalled, match="cannot keep a record"), files.kept_by_one(state):
+    with pytest.raises(Stalled, match="cannot keep a state"), files.kept_by_one(state):
         pass
 
     assert victim.exists() == there

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import SimulatedApi
+from tests.local.measuring import Measuring
 from tests.local.office import Office
 from tests.local.shell import Shell
 
@@ -48,3 +49,9 @@ def office(tmp_path: Path, quick_api: SimulatedApi) -> Office:
 def patient_office(tmp_path: Path, patient_api: SimulatedApi) -> Office:
     patient_api.ask("reset", {})
     return Office(tmp_path, patient_api)
+
+
+@pytest.fixture
+def measuring(tmp_path: Path, quick_api: SimulatedApi) -> Measuring:
+    quick_api.ask("reset", {})
+    return Measuring(tmp_path, quick_api)

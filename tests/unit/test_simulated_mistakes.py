@@ -67,7 +67,7 @@ def test_a_second_model_makes_mistakes_of_its_own() -> None:
     # Independent of each other: 0.8 * 0.05 and 0.95 * 0.2 of the tickets.
     assert found.only_first / found.tickets == pytest.approx(0.8 * 0.05, abs=0.015)
     assert found.only_second / found.tickets == pytest.approx(0.95 * 0.2, abs=0.02)
-    assert found.is_significant
+    assert found.is_significant()
 
 
 def test_mistakes_have_favourites() -> None:

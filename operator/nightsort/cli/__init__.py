@@ -15,6 +15,7 @@ from nightsort.cli.commands import (
     classify,
     crds,
     create,
+    evaluate,
     init,
     local,
     operator,
@@ -44,6 +45,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     )
     operator.add_to(app, start_operator)
     classify.add_to(app)
+    evaluate.add_to(app)
     init.add_to(app)
     report.add_to(app)
     local.add_to(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 
 Pair = tuple[str, str | None]
 """The known category of a ticket, and the label that it got; None where it got none."""
@@ -47,6 +47,11 @@ def wilson(hits: int, tries: int) -> Interval:
     # Rounding must not exclude what was seen: all right is 1 at the upper end, none right 0 at the lower.
     low = 0.0 if hits == 0 else max(0.0, middle - reach)
     return Interval(low, 1.0 if hits == tries else min(1.0, middle + reach))
+
+
+def tickets_for(accuracy: float, reach: float) -> int:
+    """Known tickets after which an accuracy like this one is known to plus or minus `reach`, at 95 %."""
+    return ceil(CONFIDENCE_95**2 * max(accuracy * (1 - accuracy), reach * (1 - reach)) / reach**2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, comb, erfc, sqrt
+from statistics import NormalDist
 
-from nightsort.domain.evaluation import CONFIDENCE_95, share
+from nightsort.domain.evaluation import share
 
 SIGNIFICANT = 0.05
-POWER_80 = 0.8416212335729143
-"""The standard normal quantile of 80 %."""
+POWER = 0.8
 MOST_EXACT = 1000
 """Discordant tickets up to which the exact test is computed; its sums take a millisecond there."""
 
@@ -47,21 +47,25 @@ class Difference:
         distance = max(abs(self.only_first - self.only_second) - 1, 0)
         return erfc(sqrt(distance**2 / self.discordant / 2))
 
-    @property
-    def is_significant(self) -> bool:
-        return self.p < SIGNIFICANT
+    def is_significant(self, among: int = 1) -> bool:
+        """Whether it is more than chance, with 95 % confidence for all the comparisons `among` which this one is.
 
-    @property
-    def tickets_to_tell(self) -> int | None:
+        Of many comparisons some seem large by chance, so that each must be clearer (Bonferroni).
+        """
+        return self.p * among < SIGNIFICANT
+
+    def tickets_to_tell(self, among: int = 1) -> int | None:
         """Known tickets with which a difference as large as this one would be found in four of five samples.
 
-        With 95 % confidence and a power of 80 % (Connor, 1987); None where the readers do not differ.
+        With 95 % confidence for all comparisons, and a power of 80 % (Connor, 1987); None where the readers do not
+        differ.
         """
         gap = abs(self.accuracy)
         if not gap:
             return None
-        differing = share(self.discordant, self.tickets)
-        return ceil((CONFIDENCE_95 * sqrt(differing) + POWER_80 * sqrt(differing - gap**2)) ** 2 / gap**2)
+        normal, differing = NormalDist(), share(self.discordant, self.tickets)
+        confidence, power = normal.inv_cdf(1 - SIGNIFICANT / among / 2), normal.inv_cdf(POWER)
+        return ceil((confidence * sqrt(differing) + power * sqrt(differing - gap**2)) ** 2 / gap**2)
 
 
 def difference(outcomes: Iterable[tuple[bool, bool]]) -> Difference:

@@ -138,24 +138,27 @@ def test_mcnemars_test_of_a_known_example() -> None:
     """The approval ratings in Agresti, Categorical Data Analysis (table 10.1): 150 against 86 of 1,600 voters."""
     found = Difference(1600, 150, 86)
     assert found.p == pytest.approx(3.7e-5, rel=0.02)
-    assert found.is_significant
+    assert found.is_significant(among=100)
+    assert Difference(100, 10, 1).is_significant()
+    assert not Difference(100, 10, 1).is_significant(among=5)
 
 
 def test_only_tickets_on_which_the_readers_differ_count() -> None:
     found = difference([(True, True)] * 50 + [(False, False)] * 9 + [(True, False)] * 6 + [(False, True)] * 2)
     assert (found.tickets, found.only_first, found.only_second) == (67, 6, 2)
     assert found.accuracy == pytest.approx(4 / 67)
-    assert not found.is_significant
+    assert not found.is_significant()
 
 
 def test_the_number_of_tickets_that_would_tell_is_the_one_that_does() -> None:
     """With that many tickets, and differences in the same shares, the normal test has a power of 80 %."""
     seen = Difference(300, 21, 12)
-    tickets = seen.tickets_to_tell
+    tickets = seen.tickets_to_tell()
     assert tickets is not None
     differing, gap = 33 / 300, 9 / 300
     spread = math.sqrt(differing - gap**2)
     power = 0.5 * math.erfc(-(gap * math.sqrt(tickets) - 1.959964 * math.sqrt(differing)) / spread / math.sqrt(2))
     assert power == pytest.approx(0.8, abs=0.001)
     assert tickets > 300
-    assert Difference(300, 12, 12).tickets_to_tell is None
+    assert Difference(300, 12, 12).tickets_to_tell() is None
+    assert (seen.tickets_to_tell(among=3) or 0) > tickets, "of several comparisons each must be clearer"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Self
 
@@ -28,8 +28,18 @@ from nightsort.wiring.classify import Comparison, State, state_services
 class Engine:
     """The flow, and a loop to run it in; the simulator and the client are started when they are first needed."""
 
-    def __init__(self, runner: asyncio.Runner, order: Order, settings: Settings, state: State) -> None:
+    def __init__(
+        self,
+        runner: asyncio.Runner,
+        order: Order,
+        settings: Settings,
+        state: State,
+        accuracy: Sequence[str] = (),
+        truths: Mapping[str, str] | None = None,
+    ) -> None:
+        """`accuracy` and `truths` are for the simulator, as in `settings_with_api`."""
         self._runner, self._order, self._settings, self._state = runner, order, settings, state
+        self._accuracy, self._truths = accuracy, truths
         self._closing = AsyncExitStack()
         self._services: Services | None = None
         self.timed_out = False
@@ -60,7 +70,9 @@ class Engine:
 
     async def _ready(self) -> Services:
         if self._services is None:
-            settings = await self._closing.enter_async_context(settings_with_api(self._settings, self._order.simulated))
+            settings = await self._closing.enter_async_context(
+                settings_with_api(self._settings, self._order.simulated, self._accuracy, self._truths)
+            )
             self._services = await self._closing.enter_async_context(state_services(settings, self._state))
         return self._services
 

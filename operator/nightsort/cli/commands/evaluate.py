@@ -1,0 +1,158 @@
+"""`nightsort evaluate`: how right labels are, on tickets whose categories are known, by model and by prompt."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from nightsort.cli.commands.classify import (
+    Categories,
+    CategoriesFile,
+    Estimate,
+    Instructions,
+    MaxCost,
+    TicketFile,
+    Yes,
+)
+from nightsort.cli.flags import (
+    MODEL,
+    STATE,
+    ApiUrl,
+    BatchSeconds,
+    BodyColumn,
+    Delimiter,
+    Encoding,
+    FileFormat,
+    FillShortRows,
+    IdColumn,
+    Sheet,
+    Simulate,
+    StateFolder,
+    StripQuotes,
+    SubjectColumn,
+    TextColumns,
+    TicketOptions,
+    Timeout,
+    refuse_two_apis,
+)
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+
+Truth = Annotated[str, typer.Option(help="The column with the known categories; where it is empty, none is known.")]
+Sample = Annotated[int, typer.Option(help="How many known tickets are read, evenly over the categories.", min=1)]
+Models = Annotated[
+    list[str] | None, typer.Option("--models", "--model", help="Models to compare, with commas in between.")
+]
+Prompts = Annotated[
+    list[str] | None,
+    typer.Option(help="Files of categories (and instructions) to compare, with commas in between."),
+]
+Retry = Annotated[bool, typer.Option("--retry", help="Ask again about tickets that got no category.")]
+Form = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="The form of the figures.")]
+SimulatedAccuracy = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="How often simulated models are right, such as 0.8; claude-sonnet-5-5=0.95 is for one model. Repeatable.",
+        metavar="[MODEL=]SHARE",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    file: TicketFile,
+    truth: Truth,
+    sample: Sample = 300,
+    models: Models = None,
+    prompts: Prompts = None,
+    categories: Categories = None,
+    categories_file: CategoriesFile = None,
+    instructions: Instructions = None,
+    id: IdColumn = None,
+    subject: SubjectColumn = None,
+    body: BodyColumn = None,
+    text: TextColumns = None,
+    strip_quotes: StripQuotes = False,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
+    format: FileFormat = None,
+    fill_short_rows: FillShortRows = False,
+    yes: Yes = False,
+    max_cost: MaxCost = None,
+    estimate: Estimate = False,
+    retry: Retry = False,
+    output: Form = "table",
+    timeout: Timeout = None,
+    simulate: Simulate = False,
+    simulated_accuracy: SimulatedAccuracy = None,
+    seconds: BatchSeconds = 2.0,
+    state: StateFolder = STATE,
+    api_url: ApiUrl = None,
+) -> None:
+    """Measure labels on tickets whose categories are known.
+
+    A sample of them is labelled, as classify does it, and compared with the column of known categories: accuracy with
+    its 95 % interval, figures for each category, the largest confusions. With several models or prompts it says which
+    is better, what each costs, and whether the sample is large enough to tell. The price is shown before anything is
+    bought, and what was bought is not bought again, by classify neither.
+
+    Exit codes: 0 done, 1 not complete or not bought, 2 bad input, 124 timed out, 130 interrupted.
+    """
+    refuse_two_apis(simulate=simulate, api_url=api_url)
+    if sum(map(bool, (categories, categories_file, prompts))) > 1:
+        fail(
+            "--categories, --categories-file and --prompts all say what the categories are: give one of them", BAD_INPUT
+        )
+    if simulated_accuracy and not simulate:
+        fail("--simulated-accuracy is for --simulate alone", BAD_INPUT)
+    gc.disable()  # until the imports are over: scanning their objects takes half a second of three
+    from nightsort.cli.classification.order import Order
+    from nightsort.cli.evaluation.order import EvaluationOrder, names
+    from nightsort.cli.evaluation.run import carry_out
+
+    refuse_no_accuracy(simulated_accuracy or ())
+    tickets = TicketOptions(
+        id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
+    )
+    usual = Order(
+        file=file,
+        categories=tuple(categories or ()),
+        categories_file=categories_file,
+        model=MODEL,
+        instructions=instructions,
+        yes=yes,
+        max_cost=max_cost,
+        estimate=estimate,
+        retry=retry,
+        timeout=timeout,
+        simulated=seconds if simulate else None,
+        state=state,
+        api_url=api_url,
+        tickets=tickets,
+    )
+    carry_out(
+        EvaluationOrder(
+            usual,
+            truth,
+            sample,
+            names(models),
+            tuple(map(Path, names(prompts))),
+            tuple(simulated_accuracy or ()),
+            output,
+        )
+    )
+
+
+def refuse_no_accuracy(given: list[str] | tuple[str, ...]) -> None:
+    from nightsort.cli.simulated_accuracy import InvalidMistakes, by_model
+
+    try:
+        by_model(given)
+    except InvalidMistakes as error:
+        fail(f"--simulated-accuracy {error}", BAD_INPUT)

@@ -236,6 +236,40 @@ def test_watch_outlives_an_api_server_that_is_away(shell: Shell) -> None:
         assert watching.process.wait(90) == 0, watching.tail()
 
 
+# --- report -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_night_with_its_retry_and_the_night_before_becomes_a_page(shell: Shell, faults: SimulatedApi) -> None:
+    shell.user.kubectl("create", "configmap", "inbox", f"--from-literal=tickets.csv={TICKETS}")
+    for night in ("night-1", "night-2"):
+        if night == "night-2":
+            faults.ask("faults", [{**UNPASSING, "match": "invoice"}])
+        shell.user.apply(batch(night, {"configMap": {"name": "inbox", "key": "tickets.csv"}}))
+        assert shell.nightsort("watch", night).code == 0
+    faults.ask("reset", {})
+    failed = shell.nightsort("report", "night-2", "-o", "failed.html")
+    assert shell.nightsort("retry", "night-2").code == 0
+    assert shell.nightsort("watch", "night-2-retry").code == 0
+
+    made = shell.nightsort("report", "cb/night-2", "--with-text")
+
+    assert (failed.code, made.code, made.err) == (0, 0, "")
+    assert made.out == "night-2.report.html shows the results of night-2: 3 tickets\n"
+    before, page = ((shell.folder / name).read_text() for name in ("failed.html", "night-2.report.html"))
+    assert "(none: failed)" in before
+    assert "(none: failed)" not in page
+    assert "night-2 (1 retry)" in page
+    assert "night-1" in page
+    assert "before, it was $" in page
+    assert "please refund my invoice" in page
+    assert "please refund my invoice" not in before
+    assert "T-3\\x1b[2J\\u202e" in page
+    shell.write("tickets.csv", TICKETS)
+    assert shell.nightsort("report", "night-2", "-o", "tickets.csv").code == 2
+    assert shell.nightsort("report", "night-3").code == 2
+    assert (shell.folder / "tickets.csv").read_text() == TICKETS
+
+
 # --- cancel, suspend, retry -------------------------------------------------------------------------------------------
 
 

@@ -68,8 +68,15 @@ def crowded_report() -> Report:
         all_unusable=1234,
         samples={names[0]: [Sample("8" * 200, HOSTILE), Sample("2", "no_space" * 100)]},
         runs=[
-            Run(NIGHT - timedelta(days=day), 30_000 + day, Cost() if day == 3 else cost("104.801", "209.602"))
+            Run(
+                NIGHT - timedelta(days=day),
+                30_000 + day,
+                Cost() if day == 3 else cost("104.801", "209.602"),
+                f"{'a-run' * (day % 50)}",
+            )
             for day in range(40)
         ],
         with_text=True,
+        notes=["a-run is Processing: waiting for 1 batch of 3 requests.", HOSTILE],
+        about=[("tickets from", f"s3://{'bucket' * 20}/")],
     )

@@ -20,6 +20,8 @@ MOST_SAMPLE_CHARS = 1000
 MOST_RUNS = 31
 """Runs that a page shows one by one: a month of nights. Earlier ones are added up in one row."""
 THOUSAND_TICKETS = 1000
+OTHER_VERDICTS = "any other"
+"""The verdicts of failed tickets whose rows are not at hand, in one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One purchase. Amounts are in USD."""
+    """One purchase, or a run of a cluster together with its retries. Amounts are in USD."""
 
     began_at: datetime | None
     tickets: int
     cost: Cost
+    name: str = ""
+    """The run's name, where it has one."""
 
     @property
     def actual(self) -> Decimal | None:
@@ -84,6 +88,7 @@ class Report:
     """
 
     file: str
+    """The subject: a file of tickets, or the run of a cluster."""
     made_at: datetime
     simulated: bool
     spec: Spec
@@ -95,6 +100,14 @@ class Report:
     samples: Mapping[str, Sequence[Sample]]
     runs: Sequence[Run]
     with_text: bool = False
+    notes: Sequence[str] = ()
+    """What a reader must know before the figures."""
+    about: Sequence[tuple[str, str]] = ()
+    """Further settings, by name."""
+    whole: str = "the labelled file has all of them"
+    """The place of the tickets without a category that the page does not list."""
+    texts: str = "; nightsort report --with-text shows what they say"
+    """How a reader sees the texts of the samples; empty where they cannot be read."""
 
     @property
     def total(self) -> int:

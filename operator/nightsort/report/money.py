@@ -11,7 +11,7 @@ from nightsort.domain.report import plural
 from nightsort.report.charts import bar
 from nightsort.report.figures import MOST_RUNS, Run, Spent, spent
 from nightsort.report.markup import Markup, tag
-from nightsort.report.tables import body_of, chart_class, heading_row, name_cell, number_cell, numbers_row
+from nightsort.report.tables import body_of, chart_class, heading_row, number_cell, numbers_row
 
 NOT_KNOWN = "not known"
 LEGEND = "Each bar is the cost of a run; its faded end is what the standard price would have added."
@@ -21,7 +21,7 @@ FIGURES = ("tickets", "cost", "standard", "saved")
 def money_section(runs: Sequence[Run]) -> Markup:
     """`runs` are the newest first."""
     if not runs:
-        return tag("section", tag("h2", "Cost"), tag("p", "Nothing was bought for this file."))
+        return tag("section", tag("h2", "Cost"), tag("p", "Nothing was bought."))
     shown, before = runs[:MOST_RUNS], runs[MOST_RUNS:]
     most = max((longer(run) for run in shown), default=Decimal(0))
     rows = [row_of(run, most) for run in shown]
@@ -65,7 +65,8 @@ def row_of(run: Run, most: Decimal) -> Markup:
     cells = (number_cell(figure, column) for column, figure in amounts_of([run]).items())
     drawn = bar(run.actual or Decimal(0), most, of=run.standard or Decimal(0))
     chart = tag("td", drawn, class_=chart_class("comparison"))
-    return tag("tr", name_cell(began), *cells, chart)
+    name = [tag("span", run.name, class_="name quiet")] if run.name else []
+    return tag("tr", tag("th", began, *name, scope="row"), *cells, chart)
 
 
 def amounts_of(runs: Sequence[Run]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from nightsort.domain.breakdown import parts_of
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
-from nightsort.report.figures import Report, meaning, reason_of
+from nightsort.report.figures import OTHER_VERDICTS, Report, meaning, reason_of
 from nightsort.report.markup import Markup, tag, together
 from nightsort.report.money import money_section
 from nightsort.report.style import STYLE
@@ -48,6 +48,7 @@ def page_of(report: Report) -> str:
 def header(report: Report, title: str) -> Markup:
     about = f"{plural(report.total, 'ticket')}, sorted by {report.spec.model}; as of {minute(report.made_at)}"
     told = [tag("h1", title), tag("p", about)]
+    told += (tag("p", note, class_="warning") for note in report.notes)
     if report.simulated:
         told.append(tag("p", "These labels and costs are simulated: no model has read a ticket.", class_="warning"))
     return tag("header", *told)
@@ -97,6 +98,8 @@ def total_row(report: Report, last: str = "chart") -> Markup:
 
 def in_words(name: str) -> str:
     verdict = name.split(",")[0]
+    if name == OTHER_VERDICTS:
+        return "no usable answer; the rows say why"
     return meaning(Verdict(verdict)) if verdict in KNOWN_VERDICTS else "without an answer so far"
 
 
@@ -113,14 +116,20 @@ def unusable_section(report: Report) -> Markup:
         for one in report.unusable
     ]
     head = tag("tr", *(tag("th", name, scope="col") for name in ("id", "verdict", "reason")))
+    if not report.unusable:
+        return section(
+            "Tickets without a category", tag("p", f"{plural(report.all_unusable, 'ticket')}: {report.whole}.")
+        )
     left = report.all_unusable - len(report.unusable)
-    more = [tag("p", f"And {left:,} more: the labelled file has all of them.", class_="quiet")] if left else []
+    more = [tag("p", f"And {left:,} more: {report.whole}.", class_="quiet")] if left else []
     return section("Tickets without a category", body_of(head, rows, None), *more)
 
 
 def samples_section(report: Report) -> Markup:
+    if not any(report.samples.values()):
+        return section("Samples", tag("p", "There is no ticket with a category to show.", class_="quiet"))
     told = "The first tickets of each category"
-    hint = "." if report.with_text else ", by their ids; nightsort report --with-text shows what they say."
+    hint = "." if report.with_text else f", by their ids{report.texts}."
     lists = [
         together(tag("h3", category), tag("ul", *(sample_item(one.id, one.text) for one in samples)))
         for category, samples in report.samples.items()
@@ -137,6 +146,7 @@ def settings_section(report: Report) -> Markup:
     spec = report.spec
     unknown = spec.unknown_label
     pairs = [
+        *report.about,
         ("model", spec.model),
         ("categories", ", ".join(category.name for category in spec.categories)),
         ("an answer that is no category", unknown.action + (f": {unknown.category}" if unknown.category else "")),

@@ -30,6 +30,7 @@ th { font-weight: 600; }
 tbody th { font-weight: 400; min-width: 5.5rem; }
 thead th, .word { overflow-wrap: normal; }
 .runs tbody th { white-space: nowrap; }
+.name { display: block; white-space: normal; font-size: 0.875em; }
 tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.chart { width: 40%; padding-right: 0; vertical-align: middle; }

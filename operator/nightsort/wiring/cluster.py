@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Rejected
-from nightsort.ports import ConfigMaps
+from nightsort.ports import ConfigMaps, Source
 
 if TYPE_CHECKING:
     from nightsort.adapters.kubernetes.resources import KubeResources
     from nightsort.api.model import Format
+    from nightsort.api.resource import Resource
     from nightsort.domain.answer import Row
     from nightsort.formats.rows import FileFormat
 
@@ -31,6 +32,23 @@ class Cluster:
         from nightsort.adapters.config_map.stored_rows import stored_rows
 
         return stored_rows(self.config_maps, owner, config_map)
+
+    async def source(self, run: Resource) -> Source:
+        """The tickets of a run from the resource itself or a ConfigMap, as the operator reads them.
+
+        Raises:
+            Rejected: they are elsewhere, where only the operator's Secrets lead.
+        """
+        from nightsort.adapters.config_map.source import ConfigMapTickets
+        from nightsort.adapters.inline.source import InlineTickets
+        from nightsort.domain.prompt import placeholders
+
+        source, fields = run.spec.source, placeholders(run.spec.prompt)
+        if source.inline is not None:
+            return InlineTickets(source.inline, fields)
+        if source.config_map is not None:
+            return ConfigMapTickets(self.config_maps, run.meta.namespace, source.config_map, fields)
+        raise Rejected(f"the tickets of {run.meta.name} are neither in the resource nor in a ConfigMap")
 
 
 @asynccontextmanager

@@ -241,7 +241,7 @@ def test_a_cost_that_is_not_known_is_said_to_be_so() -> None:
 
     assert "The cost of the last run is not known." in text
     assert "Left out are 3 requests whose cost is not known." in text
-    assert "Nothing was bought for this file." in Parsed(page_of(report(runs=[]))).text
+    assert "Nothing was bought." in Parsed(page_of(report(runs=[]))).text
 
 
 def test_of_many_tickets_without_a_category_the_first_are_listed_and_the_others_counted() -> None:

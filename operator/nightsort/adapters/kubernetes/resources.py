@@ -57,6 +57,17 @@ class KubeResources:
             raise stalled(gone, not_found(namespace, name)) from None
         return dict(found)
 
+    async def there(self, namespace: str | None) -> list[Manifest]:
+        """The resources of a namespace, or of all, the oldest first.
+
+        Raises:
+            Stalled: access is denied, or the CRD is missing.
+        """
+        found, _ = await self._list(namespace, None)
+        return sorted(
+            found.values(), key=lambda one: (one["metadata"].get("creationTimestamp") or "", Meta.of(one).key)
+        )
+
     async def change(self, namespace: str, name: str, spec: Mapping[str, Any]) -> Manifest:
         """Sets these fields of the spec; returns the changed resource.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,9 +75,18 @@ def report_of(state: wiring.State, asked: wiring.Asked, spec: Spec, file: Path, 
     )
 
 
+Outcome = Collection[tuple[str | None, str | None, bool, int]]
+
+
 def counted(state: wiring.State, asked: wiring.Asked, spec: Spec) -> tuple[Tally, dict[str, int]]:
-    """The file's tickets counted in two ways: by category, and by verdict, those without any last."""
-    outcome = wiring.outcome(state, asked)
+    return counts_of(wiring.outcome(state, asked), spec)
+
+
+def counts_of(outcome: Outcome, spec: Spec) -> tuple[Tally, dict[str, int]]:
+    """Tickets counted in two ways: by category, and by verdict, those without any last.
+
+    `outcome`: category, verdict, whether an answer is still to come, and how many tickets have these.
+    """
     tally = tally_of(outcome, spec)
     verdicts: dict[str, int] = {}
     for category, verdict, flying, count in outcome:
@@ -112,4 +121,13 @@ def write(path: Path, report: Report, file: Path) -> None:
     Raises:
         Stalled: the path is not writable.
     """
-    write_whole(path, page_of(report).encode(), file.stat().st_mode & READ_AND_WRITE)
+    write_page(path, report, file.stat().st_mode & READ_AND_WRITE)
+
+
+def write_page(path: Path, report: Report, mode: int) -> None:
+    """Writes a page whole or not at all.
+
+    Raises:
+        Stalled: the path is not writable.
+    """
+    write_whole(path, page_of(report).encode(), mode)

@@ -1,12 +1,14 @@
-"""`nightsort report`: a page of what `nightsort classify` has come to."""
+"""`nightsort report`: a page with the results of `nightsort classify`, or of a run in a cluster."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nightsort.cli.cluster.completion import names
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, plain
 from nightsort.cli.flags import (
     STATE,
     BodyColumn,
@@ -22,11 +24,35 @@ from nightsort.cli.flags import (
     TextColumns,
     TicketOptions,
 )
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+from nightsort.domain.printable import printable
 
-ClassifiedFile = Annotated[
-    Path | None, typer.Argument(help="The file that was classified; by default the last one.", show_default=False)
+if TYPE_CHECKING:
+    from nightsort.report.figures import Report
+    from nightsort.wiring.cluster import Cluster
+
+OWN = 0o600
+"""The permissions of a page about a cluster: as in the cluster, nobody else is given its texts."""
+Subject = Annotated[
+    str | None,
+    typer.Argument(
+        help="A file that was classified (by default the last one), or a ClassificationBatch of a cluster.",
+        parser=plain,
+        autocompletion=names,
+        metavar="[FILE|NAME]",
+        show_default=False,
+    ),
 ]
-Page = Annotated[Path | None, typer.Option(help="Where the page goes; by default NAME.report.html beside the file.")]
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Where the page goes; by default NAME.report.html beside the file, or in this directory."
+    ),
+]
+Selector = Annotated[
+    str | None,
+    typer.Option("--selector", "-l", help="In a cluster: the labels of the runs before, such as team=support."),
+]
 WithText = Annotated[bool, typer.Option("--with-text", help="Show what the sampled tickets say.")]
 
 
@@ -35,9 +61,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def report(
-    file: ClassifiedFile = None,
+    name: Subject = None,
+    namespace: Namespace = None,
     output: Page = None,
     with_text: WithText = False,
+    selector: Selector = None,
     state: StateFolder = STATE,
     id: IdColumn = None,
     subject: SubjectColumn = None,
@@ -49,17 +77,61 @@ def report(
     sheet: Sheet = None,
     format: FileFormat = None,
     fill_short_rows: FillShortRows = False,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Write a page on what a file's tickets came to.
+    """Write a page with the results of a file, or of a run in a cluster.
 
     One HTML file that loads nothing from anywhere. It reads the file as classify has: give the same flags about its
     columns. Without --with-text it has no ticket's text. Nothing is asked, and nothing is bought.
 
-    Exit codes: 0 done, 2 bad input.
+    With `kubectl nightsort`, or any flag about a cluster: the run, its rows merged with those of its retries, and
+    beside it the runs before: those with the labels of --selector, or else those over the same source or by the same
+    CronJob. Rows in a database or in object storage are not read; the figures come from the status then.
+
+    Exit codes: 0 done, 1 the cluster does not answer, 2 bad input.
     """
+    from nightsort.cli.worlds import World, given
+
+    flags = given(namespace=namespace, selector=selector, context=context, kubeconfig=kubeconfig)
+    if not World(None, flags).is_here(name):
+        report_run(ClusterOptions(namespace, context, kubeconfig), name, output, selector or "", with_text=with_text)
+        return
+
     from nightsort.cli.classification.last_report import ReportOrder, carry_out
 
+    file = None if name is None else Path(name)
     tickets = TicketOptions(
         id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
     )
     carry_out(ReportOrder(file, output, with_text, state, tickets))
+
+
+def report_run(
+    options: ClusterOptions, name: str | None, output: Path | None, selector: str, *, with_text: bool
+) -> None:
+    """The page of a run in a cluster; its reader is the person who asks."""
+    from nightsort.cli.classification.order import InvalidOrder
+    from nightsort.cli.classification.reporting import refuse_strange, write_page
+    from nightsort.cli.cluster.run_report import Wanted, labels_of, report_of
+    from nightsort.domain.errors import Interruption
+    from nightsort.domain.report import plural
+
+    if name is None:
+        fail("name the ClassificationBatch whose report it is", BAD_INPUT)
+    page = output or Path(f"{name}.report.html")
+    try:
+        refuse_strange(page)
+        wanted = Wanted(name, labels_of(selector), with_text=with_text)
+    except (InvalidOrder, ValueError) as error:
+        fail(str(error), BAD_INPUT)
+
+    async def work(cluster: Cluster, namespace: str) -> Report:
+        return await report_of(cluster, namespace, wanted)
+
+    made = options.run(work)
+    try:
+        write_page(page, made, OWN)
+    except Interruption as interruption:
+        fail(interruption.message, BAD_INPUT)
+    typer.echo(printable(f"{page} shows the results of {name}: {plural(made.total, 'ticket')}"))

@@ -560,7 +560,7 @@ async def test_another_run_goes_on_where_the_first_was(tmp_path: Path) -> None:
 def test_two_runs_at_the_same_time_are_refused(tmp_path: Path) -> None:
     with (
         opened(tmp_path, [TICKETS]),
-        pytest.raises(Stalled, match=r"another run works in .*--state"),
+        pytest.raises(Stalled, match=r"process \d+ \(nightsort local, since 20.*\) works with .*--state"),
         opened(tmp_path, [TICKETS]),
     ):
         pass

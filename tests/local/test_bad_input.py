@@ -56,10 +56,6 @@ TABLE = (
     "INSERT INTO tickets VALUES (1, 'Money', 'Charged twice', NULL)",
 )
 LINES = "\n".join(f'{{"id": "{number}", "subject": "a", "body": "b"}}' for number in range(1, 7))
-MANY = (
-    "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 200000) "
-    "SELECT id, 'a' AS subject, 'b' AS body FROM n"
-)
 
 # The file itself, and what stands in it.
 FILES = {
@@ -241,9 +237,6 @@ OUTSIDE = {
         (batch("tickets", ids("T-1", "T-2"), results=into_database()), secret(url="sqlite:///tickets.db")),
         ("NoRowForTickets", "none of the first 2 tickets has a row in table 'tickets'", "'T-1', 'T-2'"),
         made=TABLE,
-    ),
-    "results that would not fit ConfigMaps": Case(
-        database(MANY), ("the results of 200,000 tickets would need", "use results.database"), made=TABLE
     ),
 }
 

@@ -258,7 +258,7 @@ def test_two_simulated_runs_at_once_do_not_remove_each_others_record(shell: Shel
     first.stop(signal.SIGKILL)
 
     assert outcome.code == 2
-    assert "another run works in" in outcome.err
+    assert f"process {first.process.pid} (nightsort local {path}, since 20" in outcome.err
     assert kept
 
 

@@ -214,5 +214,5 @@ def test_two_runs_at_once_on_the_same_state_are_refused(patient_desk: Shell) -> 
     first.stop(signal.SIGKILL)
 
     assert outcome.code == 2
-    assert "another run works in" in outcome.err
+    assert f"process {first.process.pid} (nightsort local {path}, since 20" in outcome.err
     assert shell.bought()["created"] == 1

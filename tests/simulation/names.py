@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nightsort.adapters.config_map.stored_rows import rows_of
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Waiting
 from nightsort.domain.reasons import Reason
+from nightsort.formats.row_files import rows_in
 from nightsort.testing.config_maps import MemoryConfigMaps
 from tests.simulation.truth import Shelf
 
@@ -63,7 +63,7 @@ class Cabinet(MemoryConfigMaps):
         found: defaultdict[str, list[Row]] = defaultdict(list)
         if self.holder(resource) == resource.meta.uid:
             text = self.kept[resource.meta.namespace, name_of(resource)].data.get(ROWS, "")
-            for row in rows_of(text, "jsonl"):
+            for row in rows_in(text, "jsonl"):
                 found[row.id].append(row)
         return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 import signal
 import subprocess
@@ -18,6 +20,7 @@ from nightsort.adapters.object_store.store import Folder
 from nightsort.domain.errors import Stalled
 from nightsort.system import files
 from nightsort.system.files import write_new, write_whole
+from nightsort.system.locks import kept_by_one, working
 
 OLD, NEW = b"the old content", b"new" * 100_000
 HALF = 64 * 1024
@@ -51,7 +54,7 @@ def test_a_process_that_ends_in_the_middle_of_a_write_leaves_the_old_content(tmp
     assert interrupted(path, "killed").returncode == -signal.SIGXFSZ
     assert path.read_bytes() == OLD
 
-    with files.kept_by_one(tmp_path):
+    with kept_by_one(tmp_path, "a test"):
         write_whole(path, NEW)
     assert path.read_bytes() == NEW
     left = sorted(one.name for one in tmp_path.iterdir())
@@ -137,11 +140,33 @@ def test_no_lock_elsewhere_is_taken_or_made_through_a_link(tmp_path: Path, there
     (state := tmp_path / "state").mkdir()
     (state / files.LOCK).symlink_to(victim)
 
-    with pytest.raises(Stalled, match="cannot keep a state"), files.kept_by_one(state):
+    with pytest.raises(Stalled, match="cannot keep a state"), kept_by_one(state, "a test"):
         pass
 
     assert victim.exists() == there
     assert not there or victim.read_text() == "mine"
+
+
+def test_a_file_elsewhere_that_is_the_lock_too_is_not_cut_short(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (state := tmp_path / "state").mkdir()
+    (state / files.LOCK).hardlink_to(victim)
+
+    with kept_by_one(state, "a test"):
+        assert working(state / files.LOCK) == "another process"
+
+    assert victim.read_text() == "mine"
+
+
+def test_a_look_at_the_lock_tells_who_has_it_and_leaves_it_free(tmp_path: Path) -> None:
+    with kept_by_one(tmp_path, "a test"):
+        assert re.fullmatch(rf"process {os.getpid()} \(a test, since 20.*Z\)", working(tmp_path / files.LOCK) or "")
+
+    assert working(tmp_path / files.LOCK) is None
+    assert working(tmp_path / "none") is None
+    with kept_by_one(tmp_path, "another test"):
+        pass
 
 
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
@@ -178,7 +203,7 @@ def test_folders_that_are_there_are_not_flushed_again(tmp_path: Path, monkeypatc
 def test_the_folder_of_the_state_is_flushed_in_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = flushed(monkeypatch)
 
-    with files.kept_by_one(tmp_path / "a" / "state"):
+    with kept_by_one(tmp_path / "a" / "state", "a test"):
         pass
 
     assert places == [tmp_path, tmp_path / "a"]

@@ -35,11 +35,11 @@ from nightsort.api.stored_results import StoredResults
 from nightsort.cli.cluster.retry_plan import FORMS, RetryPlan, again, leaves_out_labeled, next_name, spec_again
 from nightsort.cli.cluster.tickets import Wishes
 from nightsort.cli.commands.create import order_of
-from nightsort.cli.commands.results import Printer, elsewhere
 from nightsort.cli.duration import seconds_of
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest
 from nightsort.cli.output.json_on_terminals import as_json
+from nightsort.cli.output.rows import Printer, elsewhere
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.printable import printable

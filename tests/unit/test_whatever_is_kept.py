@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes.aio.client import ApiException, V1ConfigMap, V1ObjectMeta
 
-from nightsort.adapters.config_map.stored_rows import parts_in, rows_of
+from nightsort.adapters.config_map.stored_rows import parts_in
 from nightsort.adapters.kubernetes import client, copies, id_parts, secrets
 from nightsort.adapters.local import config_maps as local_config_maps
 from nightsort.adapters.local import ledger as local_ledger
@@ -24,6 +24,7 @@ from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, SourceChanged, Stalled, Waiting
 from nightsort.formats import record_copies
 from nightsort.formats.record_copies import decoded, decoded_ids, encoded_ids
+from nightsort.formats.row_files import rows_in
 from nightsort.formats.rows import FORMATS, MOST_RECORD_CHARS, DamagedFile
 from nightsort.system import files
 from tests.support.memory import memory_below
@@ -179,7 +180,7 @@ def test_rows_are_read_or_said_to_be_damaged(text: str, form: str) -> None:
             assert isinstance(ticket_id, str)
             assert FORMATS[form].has_category(record) in (True, False)
     with suppress(DamagedFile):
-        assert all(row.id is not None for row in rows_of(text, form))
+        assert all(row.id is not None for row in rows_in(text, form))
     with suppress(LookupError, TypeError, ValueError):
         parts_in(text)
 

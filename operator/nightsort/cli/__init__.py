@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import typer
@@ -23,14 +22,15 @@ from nightsort.cli.commands import (
     results,
     retry,
     simulate,
+    status,
     version,
     watch,
 )
+from nightsort.cli.worlds import is_plugin
 
 if TYPE_CHECKING:
     from nightsort.settings import Settings
 
-PLUGIN = "kubectl-nightsort"
 # The meaning of a flag without a value, as kubectl allows it; Typer does not have such flags.
 WITHOUT_VALUE = {("create", "--dry-run"): "--dry-run=server", ("retry", "--dry-run"): "--dry-run=client"}
 
@@ -51,6 +51,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     local.add_to(app)
     simulate.add_to(app)
     create.add_to(app)
+    status.add_to(app)
     watch.add_to(app)
     results.add_to(app)
     cancel.add_to(app)
@@ -58,7 +59,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     crds.add_to(app)
     completion.add_to(app)
     version.add_to(app)
-    name = "kubectl nightsort" if PurePath(sys.argv[0]).name == PLUGIN else "nightsort"
+    name = "kubectl nightsort" if is_plugin() else "nightsort"
     app(args=list(with_values(sys.argv[1:])), prog_name=name)
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nightsort.formats.table import Options
 
 MODEL = "claude-haiku-5-5"
-STATE = Path(".nightsort")
 
 Model = Annotated[str, typer.Option(help="The model that reads the tickets.")]
 IdColumn = Annotated[str | None, typer.Option(help="The column of ids; by default what its name tells.")]
@@ -34,7 +33,11 @@ FileFormat = Annotated[str | None, typer.Option(help="csv, tsv, jsonl, json, xls
 FillShortRows = Annotated[
     bool, typer.Option("--fill-short-rows", help="Take cells that are missing at the end of a row for empty ones.")
 ]
-StateFolder = Annotated[Path, typer.Option(help="The directory in which nightsort remembers what was bought.")]
+StateFolder = Annotated[
+    Path | None,
+    typer.Option(help="The directory in which nightsort remembers what was bought; by default nightsort-state."),
+]
+ResourceName = Annotated[str | None, typer.Option("--resource", help="Of several in a manifest, the resource.")]
 Simulate = Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")]
 BatchSeconds = Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)]
 Timeout = Annotated[

@@ -1,14 +1,13 @@
-"""Files of local mode: written whole or not at all, and used by one process at a time."""
+"""Files of local mode: written whole or not at all."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
-from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Container, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
@@ -35,6 +34,29 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
         flush_directory(path.parent)
     except OSError as error:
         raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
+
+
+@contextmanager
+def replacement_of(path: Path) -> Iterator[BinaryIO]:
+    """A new file, which replaces the one of this name durably when the block ends without an error.
+
+    Raises:
+        Stalled: the disk is full, or the path is not writable.
+    """
+    part = path.with_name(PART.format(secrets.token_hex(8)))
+    try:
+        make_folder(path.parent)
+        with part.open("xb") as file:  # a new file of our own, and through no link that somebody has laid there
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        flush_directory(path.parent)
+    except OSError as error:
+        raise Stalled(f"cannot write {path}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_new(contents: Mapping[Path, bytes], *, private: Container[Path] = ()) -> None:
@@ -115,44 +137,6 @@ def read_if_there(path: Path) -> bytes | None:
     if len(content) > MOST_FILE_BYTES:
         raise Stalled(f"cannot read {path}: it has more than {MOST_FILE_BYTES:,} bytes", reason=Reason.NOT_READABLE)
     return content
-
-
-@contextmanager
-def kept_by_one(directory: Path) -> Iterator[None]:
-    """Keeps other processes out of the directory; the kernel releases the lock when ours ends, however it ends.
-
-    Leftovers of a process that was killed during a write are removed.
-
-    Raises:
-        Stalled: another process works there, or the directory is not writable.
-    """
-    with locked(directory / LOCK, lambda _: f"another run works in {directory}"):
-        remove_parts(directory)
-        yield
-
-
-@contextmanager
-def locked(path: Path, worker: Callable[[TextIO], str]) -> Iterator[TextIO]:
-    """The open file of a lock. `worker` says who has it and for what, from the file's content.
-
-    Raises:
-        Stalled: another process has it, or the folder is not writable.
-    """
-    try:
-        make_folder(path.parent)
-        # Through no link that somebody has laid there, as in a repository that was cloned.
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666), "r+")
-    except OSError as error:
-        raise Stalled(f"cannot keep a state in {path.parent}: {error.strerror}", reason=Reason.NOT_WRITABLE) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Stalled(
-                f"{worker(file)}: wait for its end, or name another directory with --state",
-                reason=Reason.STATE_IN_USE,
-            ) from None
-        yield file
 
 
 def remove_parts(directory: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.adapters.local.events import LogEvents
-from nightsort.adapters.local.state import State, opened
+from nightsort.adapters.local.state import State, opened, reading
 from nightsort.adapters.local.state_comparison import Asked, Comparison, Counts, Label, Present
 from nightsort.adapters.local.state_figures import (
     first_of_each_category,
@@ -19,6 +19,7 @@ from nightsort.adapters.local.state_figures import (
     without_category,
 )
 from nightsort.adapters.local.state_ledger import StateLedger, ended, file_of, settle
+from nightsort.adapters.local.state_orders import keep_order, last_order
 from nightsort.adapters.local.state_outputs import StateOutput
 from nightsort.adapters.local.state_rows import StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
@@ -41,9 +42,12 @@ __all__ = [
     "file_of",
     "first_of_each_category",
     "import_client",
+    "keep_order",
     "last_asked",
+    "last_order",
     "opened",
     "outcome",
+    "reading",
     "runs_of",
     "settle",
     "state_services",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from nightsort.wiring.registry import Registry
 if TYPE_CHECKING:
     from nightsort.adapters.anthropic.client import AnthropicBatches
 
-DEFAULT_RESULTS = "config_map"
+DEFAULT_RESULTS, ROW_FILE = "config_map", "row_file"
 UNUSED_SECONDS = 6 * 3600.0
 """Seconds after which an unused account is closed: each pass asks for it anew, and no call lasts nearly as long."""
 NO_KEY = (
@@ -38,6 +38,10 @@ NO_KEY = (
     "give spec.credentials.secretRef, or the operator NIGHTSORT_ANTHROPIC_API_KEY_FILE"
 )
 NO_LOCAL_KEY = "there is no API key: set the environment variable ANTHROPIC_API_KEY; --simulate needs none"
+
+
+def no_parts(_: Resource) -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -61,6 +65,8 @@ class Connector:
     """Waits only for this process: a client is made, and no call goes out."""
     threads: ThreadPools = field(default_factory=ThreadPools)
     registry: Registry = field(default_factory=Registry)
+    has_parts: Callable[[Resource], bool] = no_parts
+    """Whether a resource of local mode has begun to store rows in parts."""
 
     async def api(self, resource: Resource) -> BatchApi:
         key = await self._key(resource)
@@ -131,7 +137,16 @@ class Connector:
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         wanted = given(resource.spec.results) or [(DEFAULT_RESULTS, ConfigMapResults())]
         opening = self._opening(resource)
-        return [await self.registry.sink(kind).sink(opening, spec) for kind, spec in sorted(wanted, key=in_order)]
+        return [
+            await self.registry.sink(self._kind(kind, resource)).sink(opening, spec)
+            for kind, spec in sorted(wanted, key=in_order)
+        ]
+
+    def _kind(self, kind: str, resource: Resource) -> str:
+        """ConfigMaps of local mode are files, and not cut; results that an earlier version has begun stay cut."""
+        if not self.local or kind != DEFAULT_RESULTS:
+            return kind
+        return DEFAULT_RESULTS if self.has_parts(resource) else ROW_FILE
 
     def _opening(self, resource: Resource) -> Opening:
         return Opening(resource, self.settings, self.secrets, self.config_maps, self.threads, self.local)

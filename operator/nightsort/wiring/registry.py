@@ -18,6 +18,9 @@ KINDS = {
 }
 """Imported when a resource first names the kind: database drivers and object stores take a second to load."""
 
+LOCAL = {"row_file": "nightsort.adapters.local.row_file:RowFileKind"}
+"""What takes the place of a kind in local mode; no resource names it."""
+
 
 class Registry:
     """One instance of each kind for a process."""
@@ -33,6 +36,6 @@ class Registry:
 
     def _kind(self, kind: str) -> object:
         if kind not in self._kinds:
-            module, _, name = KINDS[kind].partition(":")
+            module, _, name = (KINDS | LOCAL)[kind].partition(":")
             self._kinds[kind] = getattr(import_module(module), name)()
         return self._kinds[kind]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nightsort import __version__
@@ -25,6 +26,8 @@ from nightsort.wiring.connector import Connector
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nightsort.adapters.local.config_maps import FileConfigMaps
 
 
 Document = Mapping[str, Any]
@@ -95,12 +98,14 @@ async def local_services(
     config_maps: Sequence[Document],
     secrets: Sequence[Document],
     folder: Path,
+    manifest: str = "",
     *,
     anew: bool = False,
 ) -> AsyncIterator[Services]:
     """The flow's services without a cluster: ConfigMaps and Secrets are documents, and writes become files.
 
-    `anew` forgets what earlier runs have left in the folder.
+    `manifest` is the path of the manifest file, by which others are told about this process. `anew` forgets what
+    earlier runs have left in the folder.
 
     Raises:
         Stalled: another process works in the folder, or a resource has changed since its run began.
@@ -113,12 +118,23 @@ async def local_services(
 
     keep_words_of_exceptions_out_of_the_log()
     async with AsyncExitStack() as closing:
-        ledger = closing.enter_context(opened(folder, resources, anew=anew))
+        ledger = closing.enter_context(opened(folder, resources, manifest, anew=anew))
         files = FileConfigMaps(folder, config_maps)
         if anew:
             files.clear()
-        connector = Connector(settings, EnvSecrets(secrets, os.environ), files, closing, local=True)
+        own = EnvSecrets(secrets, os.environ)
+        connector = Connector(settings, own, files, closing, local=True, has_parts=partial(began_in_parts, files))
         yield replace(services_of(settings, connector, ledger, LogEvents()), stored_bytes=None)
+
+
+def began_in_parts(files: FileConfigMaps, resource: Resource) -> bool:
+    return files.has_parts(resource.meta.namespace, name_of_results(resource))
+
+
+def name_of_results(resource: Resource) -> str:
+    """The name of the ConfigMap of results."""
+    results = resource.spec.results.config_map
+    return (results.name if results else None) or f"{resource.meta.name}-results"
 
 
 def folder_of_config_map(state: Path, namespace: str, name: str) -> Path:

@@ -21,6 +21,7 @@ from nightsort.system.files import read_if_there, write_whole
 
 # Beside the keys of a ConfigMap, out of sight: its owner, and the number of its writes.
 MARK = ".config-map.json"
+INDEX = "index.json"
 IN_MANIFEST = "manifest"
 
 
@@ -60,6 +61,28 @@ class FileConfigMaps:
         found = read_if_there(former / MARK)
         began_there = found is not None and mark_of(found, former / MARK).namespace == namespace
         return former if began_there else folder_of(self._directory, namespace, name)
+
+    def owner_of(self, namespace: str, name: str) -> tuple[str, str] | None:
+        """The uid of a ConfigMap's owner, and its name for people, which are empty for a document of the manifest file.
+
+        None where there is no such ConfigMap.
+        """
+        if (namespace, name) in self._documents:
+            return "", ""
+        path = self.folder_of(namespace, name) / MARK
+        found = read_if_there(path)
+        if found is None:
+            return None
+        mark = mark_of(found, path)
+        return mark.owner, f"{KIND} {mark.name or mark.owner}"
+
+    def has_parts(self, namespace: str, name: str) -> bool:
+        """Whether rows are there in the form of earlier versions: cut into parts, as large as a ConfigMap may be."""
+        return (self.folder_of(namespace, name) / INDEX).is_file()
+
+    @property
+    def writing(self) -> Lock:
+        return self._writing
 
     async def read(self, namespace: str, name: str) -> ConfigMap | None:
         document = self._documents.get((namespace, name))

@@ -22,7 +22,8 @@ from nightsort.domain.record import batch_ids
 from nightsort.domain.recovery import Kept, may_replace
 from nightsort.formats import bounded_json
 from nightsort.formats.record_copies import decoded, decoded_ids, encoded, encoded_ids
-from nightsort.system.files import kept_by_one, read_if_there, write_whole
+from nightsort.system.files import LOCK, read_if_there, write_whole
+from nightsort.system.locks import kept_by_one, working
 
 RECORD, COPY, LONG_IDS = "record.json", "copy.json", "ids-{}.json"
 RECORDS = f"*/*/{RECORD}"
@@ -30,22 +31,40 @@ RECORDS = f"*/*/{RECORD}"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file's content: the number of its writes, marks of the spec that the run began with, and the status."""
+    """A file's content: the number of its writes, marks of the spec that the run began with, and the status.
+
+    `manifest` is the absolute path of its manifest file; empty where an earlier version wrote it.
+    """
 
     version: int
     spec: Mapping[str, str]
     status: Status
+    manifest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A run of the directory, by its own file: also one whose manifest is elsewhere, or gone."""
+
+    namespace: str
+    name: str
+    manifest: str
+    status: Status
 
 
 @contextmanager
-def opened(directory: Path, resources: Iterable[Resource], *, anew: bool = False) -> Iterator[FileLedger]:
-    """The ledger of these resources, locked against other processes; `anew` forgets all earlier runs.
+def opened(
+    directory: Path, resources: Iterable[Resource], manifest: str = "", *, anew: bool = False
+) -> Iterator[FileLedger]:
+    """The ledger of these resources, locked against other processes, which are told about this one.
+
+    `manifest` is the path of the manifest file. `anew` forgets all earlier runs.
 
     Raises:
         Stalled: another process has the lock, or an unfinished run had another spec.
     """
-    with kept_by_one(directory):
-        ledger = FileLedger(directory, resources)
+    with kept_by_one(directory, f"nightsort local {manifest}".strip()):
+        ledger = FileLedger(directory, resources, manifest)
         if anew:
             ledger.clear()
         ledger.begin()
@@ -55,9 +74,10 @@ def opened(directory: Path, resources: Iterable[Resource], *, anew: bool = False
 class FileLedger:
     """Specs come from the manifests, statuses from the files; a resource without a manifest is gone."""
 
-    def __init__(self, directory: Path, resources: Iterable[Resource]) -> None:
+    def __init__(self, directory: Path, resources: Iterable[Resource], manifest: str = "") -> None:
         self.resources = {resource.meta.key: resource for resource in resources}
         self._directory = directory
+        self._manifest = str(Path(manifest).absolute()) if manifest else ""
         self._writing = Lock()
         """The directory's lock keeps other processes out, from a read to the write that depends on it."""
 
@@ -176,6 +196,7 @@ class FileLedger:
             entry = {
                 "version": version,
                 "spec": before.spec if before else marks(resource.spec),
+                "manifest": self._manifest,
                 "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
             }
             write_whole(self._path(meta), json.dumps(entry, indent=1, ensure_ascii=False).encode())
@@ -193,6 +214,26 @@ class FileLedger:
         return self._path(meta).with_name(LONG_IDS.format(tag))
 
 
+def recorded(directory: Path) -> list[Recorded]:
+    """All runs that the directory has a record of, without its lock.
+
+    Raises:
+        Stalled: a record cannot be read.
+    """
+    found = []
+    for path in sorted(directory.glob(RECORDS)):
+        if (content := read_if_there(path)) is not None:
+            entry = parsed(path, content)
+            namespace = path.parent.parent.name.removeprefix("_")
+            found.append(Recorded(namespace, path.parent.name, entry.manifest, entry.status))
+    return found
+
+
+def worker_of(directory: Path) -> str | None:
+    """The process that works in the directory, and what it does; None where none does."""
+    return working(directory / LOCK)
+
+
 def forget(folder: Path) -> None:
     """Removes the files of a resource, the record last: without it, leftovers are not taken for those of a run."""
     remove(folder, [*folder.glob(LONG_IDS.format("*")), folder / COPY, folder / RECORD])
@@ -201,7 +242,7 @@ def forget(folder: Path) -> None:
 def parsed(path: Path, content: bytes) -> Entry:
     try:
         entry = bounded_json.parsed(content.decode())
-        return Entry(entry["version"], entry["spec"], parse_status(entry))
+        return Entry(entry["version"], entry["spec"], parse_status(entry), str(entry.get("manifest", "")))
     except (ValueError, KeyError, TypeError) as error:
         raise Stalled(
             f"{path} is not a record that this version can read: restore it, or name another directory with --state",

@@ -6,20 +6,20 @@ has exactly what was committed.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
-from typing import Any, TextIO
+from typing import Any
 
 from nightsort.api.times import rfc3339
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 from nightsort.system.clock import SystemClock
-from nightsort.system.files import flush_directory, locked
+from nightsort.system.files import flush_directory
+from nightsort.system.locks import locked, working
 
 VERSION = 1
 """Version of the tables. A later version reads the files of earlier ones, and not the other way round."""
@@ -88,8 +88,9 @@ CREATE TABLE outputs (
 class State:
     """The open file. Callers in several threads are served one after the other."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, reading: bool = False) -> None:
         self.path = path
+        self._begin = "BEGIN" if reading else "BEGIN IMMEDIATE"
         self._connection = connection
         self._lock = RLock()
 
@@ -110,7 +111,7 @@ class State:
             Stalled: as in `rows`.
         """
         with self._lock, translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(self._begin)
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
@@ -145,16 +146,46 @@ def opened(path: Path, work: str) -> Iterator[State]:
     Raises:
         Stalled: another process has the lock, a newer version wrote it, or it cannot be read or written.
     """
-    with kept_by_one(path, work), translated(path):
+    with locked(lock_of(path), str(path), work), translated(path):
         make_private(path)
         keep_out_of_repositories(path.parent)
-        with closing(sqlite3.connect(path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)) as connection:
+        with closing(connected(path.absolute().as_uri())) as connection:
             refuse_newer(connection, path)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             state = State(connection, path)
             lay_out(state)
             yield state
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[State]:
+    """The state as it is, also while another process works with it; nothing can be written but temporary tables.
+
+    Raises:
+        Stalled: it is missing, a newer version wrote it, or it cannot be read.
+    """
+    if not path.is_file():
+        raise Stalled(
+            f"{path}: no such file. `nightsort classify` makes it; --state names another directory",
+            reason=Reason.STATE_UNREADABLE,
+        )
+    with translated(path), closing(connected(f"{path.absolute().as_uri()}?mode=ro")) as connection:
+        refuse_newer(connection, path)
+        yield State(connection, path, reading=True)
+
+
+def connected(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True)
+
+
+def lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def worker_of(path: Path) -> str | None:
+    """The process that works with a state, and what it does; None where none does."""
+    return working(lock_of(path))
 
 
 def make_private(path: Path) -> None:
@@ -190,27 +221,6 @@ def lay_out(state: State) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version={VERSION}")
     flush_directory(state.path.parent)
-
-
-@contextmanager
-def kept_by_one(path: Path, work: str) -> Iterator[None]:
-    """Keeps other processes out of the state; the kernel releases the lock when ours ends, however it ends."""
-    with locked(path.with_suffix(".lock"), lambda file: f"{worker(file)} works with {path}") as file:
-        file.seek(0)
-        file.truncate()
-        json.dump({"pid": os.getpid(), "since": now(), "work": work}, file)
-        file.flush()
-        yield
-
-
-def worker(file: TextIO) -> str:
-    """The process that has the lock, by its own note in the file."""
-    try:
-        file.seek(0)
-        told = json.load(file)
-        return f"process {told['pid']} ({told['work']}, since {told['since']})"
-    except (ValueError, LookupError, TypeError, OSError):
-        return "another process"
 
 
 def now() -> str:

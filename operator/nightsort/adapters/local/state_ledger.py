@@ -69,6 +69,12 @@ class StateLedger:
     def all_unfinished(self) -> list[Resource]:
         return [each for each in self._select("ORDER BY began_at, uid") if each.status.completion_time is None]
 
+    def all_runs(self) -> list[tuple[Resource, str, bool]]:
+        """Every run with its file, by its absolute path, and whether it is a simulated one; the oldest first."""
+        found = self._state.rows("SELECT uid, file, simulated FROM runs")
+        known = {uid: (file, bool(simulated)) for uid, file, simulated in found}
+        return [(run, *known[run.meta.uid]) for run in self._select("ORDER BY began_at, rowid")]
+
     def of_file(self, file: str, *, simulated: bool) -> list[Resource]:
         """The runs of a file, by its absolute name, the newest first."""
         newest_first = "WHERE file = ? AND simulated = ? ORDER BY began_at DESC, rowid DESC"

@@ -15,8 +15,9 @@ from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
-from nightsort.cli.flags import STATE, TicketOptions
+from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest, category_names, text_of
+from nightsort.cli.state_folder import STATE
 from nightsort.cli.yaml_documents import load, place_of, problem_of
 
 CATEGORIES_FILE = "categories.yaml"

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from nightsort.api.resource import Resource
-from nightsort.cli.classification import ending, offer
+from nightsort.cli.classification import ending, memory, offer
 from nightsort.cli.classification.engine import Engine
 from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same_command, wanted
 from nightsort.cli.classification.output import Output
@@ -100,6 +100,7 @@ class Classification:
         if bought is False and not runs:
             fail("nothing was bought", NOT_COMPLETE)
         comparison.keep_settings(as_words(settings))
+        memory.keep(self.state, order)
         ended = self.wait(runs) if runs else []
         names = self.write(comparison, output)
         where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names[:-1])} and {names[-1]}"
@@ -118,6 +119,7 @@ class Classification:
             return False
         if not offer.agreed(self.out, self.order, price):
             return False
+        memory.keep(self.state, self.order)
         comparison.begin(name_of(self.order.file), self.asked.spec)
         return True
 

@@ -10,7 +10,6 @@ import typer
 
 from nightsort.cli.flags import (
     MODEL,
-    STATE,
     ApiUrl,
     BatchSeconds,
     BodyColumn,
@@ -97,7 +96,7 @@ def classify(
     timeout: Timeout = None,
     simulate: Simulate = False,
     seconds: BatchSeconds = 2.0,
-    state: StateFolder = STATE,
+    state: StateFolder = None,
     api_url: ApiUrl = None,
 ) -> None:
     """Label the tickets of a file.
@@ -114,6 +113,7 @@ def classify(
     gc.disable()  # until the imports are over: scanning their objects takes half a second of three
     from nightsort.cli.classification.order import Order
     from nightsort.cli.classification.run import carry_out
+    from nightsort.cli.state_folder import state_folder
 
     tickets = TicketOptions(
         id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
@@ -134,7 +134,7 @@ def classify(
             report=report,
             timeout=timeout,
             simulated=seconds if simulate else None,
-            state=state,
+            state=state_folder(state),
             api_url=api_url,
             tickets=tickets,
         )

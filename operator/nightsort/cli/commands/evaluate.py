@@ -19,7 +19,6 @@ from nightsort.cli.commands.classify import (
 )
 from nightsort.cli.flags import (
     MODEL,
-    STATE,
     ApiUrl,
     BatchSeconds,
     BodyColumn,
@@ -92,7 +91,7 @@ def evaluate(
     simulate: Simulate = False,
     simulated_accuracy: SimulatedAccuracy = None,
     seconds: BatchSeconds = 2.0,
-    state: StateFolder = STATE,
+    state: StateFolder = None,
     api_url: ApiUrl = None,
 ) -> None:
     """Measure labels on tickets whose categories are known.
@@ -115,6 +114,7 @@ def evaluate(
     from nightsort.cli.classification.order import Order
     from nightsort.cli.evaluation.order import EvaluationOrder, names
     from nightsort.cli.evaluation.run import carry_out
+    from nightsort.cli.state_folder import state_folder
 
     refuse_no_accuracy(simulated_accuracy or ())
     tickets = TicketOptions(
@@ -132,7 +132,7 @@ def evaluate(
         retry=retry,
         timeout=timeout,
         simulated=seconds if simulate else None,
-        state=state,
+        state=state_folder(state),
         api_url=api_url,
         tickets=tickets,
     )

@@ -10,7 +10,6 @@ import typer
 from nightsort.cli.cluster.completion import names
 from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, plain
 from nightsort.cli.flags import (
-    STATE,
     BodyColumn,
     Delimiter,
     Encoding,
@@ -66,7 +65,7 @@ def report(
     output: Page = None,
     with_text: WithText = False,
     selector: Selector = None,
-    state: StateFolder = STATE,
+    state: StateFolder = None,
     id: IdColumn = None,
     subject: SubjectColumn = None,
     body: BodyColumn = None,
@@ -94,17 +93,18 @@ def report(
     from nightsort.cli.worlds import World, given
 
     flags = given(namespace=namespace, selector=selector, context=context, kubeconfig=kubeconfig)
-    if not World(None, flags).is_here(name):
+    if not World(state, flags).is_here(name):
         report_run(ClusterOptions(namespace, context, kubeconfig), name, output, selector or "", with_text=with_text)
         return
 
     from nightsort.cli.classification.last_report import ReportOrder, carry_out
+    from nightsort.cli.state_folder import state_folder
 
     file = None if name is None else Path(name)
     tickets = TicketOptions(
         id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
     )
-    carry_out(ReportOrder(file, output, with_text, state, tickets))
+    carry_out(ReportOrder(file, output, with_text, state_folder(state), tickets))
 
 
 def report_run(

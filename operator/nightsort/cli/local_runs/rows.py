@@ -1,0 +1,76 @@
+"""`nightsort results` for runs of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from nightsort.api.resource import Resource
+from nightsort.cli.classification.known import KnownFile, known
+from nightsort.cli.classification.order import STATE_FILE, InvalidOrder
+from nightsort.cli.local_runs import manifests
+from nightsort.cli.local_runs.job import manifests_of
+from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
+from nightsort.cli.output.rows import caution, elsewhere
+from nightsort.domain.answer import Row
+from nightsort.domain.errors import Interruption
+from nightsort.domain.report import plural
+from nightsort.formats.tickets import InvalidFile
+from nightsort.wiring import classify as wiring
+
+Show = Callable[[Sequence[Row]], None]
+PAGE = 1000
+
+
+def show_rows(folder: Path, file: Path, resource: str | None, show: Show) -> str:
+    """Gives all rows of a file or of a manifest's resource to `show`, page by page; returns a remark, or nothing."""
+    try:
+        if manifests.is_manifest(file):
+            return asyncio.run(rows_of_manifest(folder, file, resource, show))
+        if resource is not None:
+            fail(f"--resource is for manifests, and {file} is a file of tickets", BAD_INPUT)
+        return rows_of_file(folder, file, show)
+    except (InvalidOrder, InvalidFile) as error:
+        fail(str(error), BAD_INPUT)
+    except Interruption as interruption:
+        fail(interruption.message, BAD_INPUT)
+
+
+def rows_of_file(folder: Path, file: Path, show: Show) -> str:
+    with wiring.reading(folder / STATE_FILE) as state:
+        found = known(state, file, folder)
+        rows, shown = found.rows(), 0
+        while page := list(islice(rows, PAGE)):
+            show(page)
+            shown += len(page)
+    return remark(found, shown)
+
+
+def remark(found: KnownFile, shown: int) -> str:
+    counts, file = found.counts, found.order.file
+    if shown == counts.total:
+        return ""
+    why = f"{counts.under_way:,} are under way" if counts.under_way else "the others were not asked about"
+    told = f"{shown:,} of {plural(counts.total, 'ticket')} of {file} have their answer; {why}"
+    if not shown:
+        fail(told, NOT_COMPLETE)
+    return f"not all: {told}"
+
+
+async def rows_of_manifest(folder: Path, file: Path, name: str | None, show: Show) -> str:
+    known = await manifests.known(manifests_of(file), folder)
+    if known is None:
+        fail(f"{file} has not run with {folder}: run it with `nightsort local`, or name --state", BAD_INPUT)
+    resource = manifests.the_one(file, known, name)
+    if not resource.status.results.config_maps:
+        fail(elsewhere(resource), NOT_COMPLETE)
+    async for page in pages(known, resource):
+        show(page)
+    return caution(resource)
+
+
+async def pages(known: manifests.Known, resource: Resource) -> AsyncIterator[Sequence[Row]]:
+    async for page in known.files.rows(resource.meta, resource.status.results.config_maps[0]):
+        yield page

@@ -1,0 +1,94 @@
+"""Rows of a run as people and programs read them, and remarks on those that are missing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from nightsort.api.resource import Resource
+    from nightsort.domain.answer import Row
+
+WIDEST = 60
+"""Cells of a table are aligned up to this width; longer ones are shown as they are."""
+GAP = "   "
+
+
+def elsewhere(resource: Resource) -> str:
+    """Why there are no rows to print."""
+    from nightsort.domain.conditions import is_finished
+
+    name, status = resource.meta.name, resource.status
+    if places := status.results.places():
+        return f"the rows of {name} are in {' and '.join(places)}"
+    stands = f"{status.phase}: {status.message}" if status.phase else "no operator has looked at it yet"
+    return f"{name} has no rows{'' if is_finished(status) else ' yet'}: {stands}"
+
+
+def caution(resource: Resource) -> str:
+    from nightsort.domain.conditions import is_finished
+
+    tickets, rows = resource.status.tickets, resource.status.results.rows
+    return (
+        "" if is_finished(resource.status) else f"not all: {rows:,} of {tickets.total:,} tickets have their row so far"
+    )
+
+
+class Printer:
+    """Writes rows page by page in one form."""
+
+    def __init__(self, form: str, *, terminal: bool) -> None:
+        self._form = form
+        self._terminal = terminal
+        self._widths: list[int] = []
+        self._begun = False
+
+    def show(self, rows: Sequence[Row]) -> None:
+        if rows:
+            sys.stdout.writelines(self._table(rows) if self._form == "table" else self._records(rows))
+
+    def end(self) -> None:
+        if self._form == "table" and not self._begun:
+            typer.echo("no such rows", err=True)
+        elif not self._begun:
+            sys.stdout.writelines(self._records(()))
+        sys.stdout.flush()
+
+    def _records(self, rows: Iterable[Row]) -> Iterator[str]:
+        from nightsort.cli.output.json_on_terminals import as_json
+        from nightsort.domain.printable import printable
+        from nightsort.wiring.cluster import file_format
+
+        form = file_format(self._form)
+        if not self._begun:
+            self._begun = True
+            yield form.header
+        for row in rows:
+            record = form.record(row)
+            if not self._terminal:
+                yield record
+            else:
+                yield as_json(record) if self._form == "jsonl" else printable(record.removesuffix("\n")) + "\n"
+
+    def _table(self, rows: Sequence[Row]) -> Iterator[str]:
+        from rich.cells import cell_len
+
+        lines = [cells(row) for row in rows]
+        if not self._begun:
+            self._begun = True
+            lines.insert(0, ["ID", "CATEGORY", "VERDICT", "REASON"])
+            self._widths = [min(max(cell_len(line[at]) for line in lines), WIDEST) for at in range(3)]
+        for line in lines:
+            aligned = [
+                cell + " " * max(width - cell_len(cell), 0) for cell, width in zip(line, self._widths, strict=False)
+            ]
+            yield GAP.join([*aligned, line[-1]]).rstrip() + "\n"
+
+
+def cells(row: Row) -> list[str]:
+    from nightsort.domain.printable import printable
+
+    return [printable(text) for text in (row.id, row.category or "<none>", row.verdict.value, row.reason)]

@@ -179,7 +179,7 @@ def test_the_columns_tell_the_story(plane: ControlPlane, reported: str) -> None:
 def test_wide_columns_tell_more(plane: ControlPlane, reported: str) -> None:
     heads, row, *_ = get(plane, reported, "-o", "wide").splitlines()
 
-    assert heads.split()[-3:] == ["MODEL", "SAVED", "MESSAGE"]
+    assert heads.split()[-4:] == ["MODEL", "ESTIMATE", "SAVED", "MESSAGE"]
     assert row.split(maxsplit=11)[9:] == ["claude-haiku-4-5", "0.46", "1 batch is being processed"]
 
 

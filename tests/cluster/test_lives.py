@@ -83,7 +83,7 @@ def test_the_columns_tell_the_story_and_the_events_are_transitions(user: User) -
     assert header.split() == ["NAME", "PHASE", "TICKETS", "LABELED", "UNKNOWN", "FAILED", "COST", "BATCH", "AGE"]
     assert row.split()[:6] == ["story", "Complete", "1", "1", "0", "0"]
     wide = user.kubectl("get", "cb", "-o", "wide").splitlines()[0].split()
-    assert wide[-3:] == ["MODEL", "SAVED", "MESSAGE"]
+    assert wide[-4:] == ["MODEL", "ESTIMATE", "SAVED", "MESSAGE"]
     described = user.kubectl("describe", "cb", "story")
     for word in ("Submitted", "Complete", "estimated at $"):
         assert word in described

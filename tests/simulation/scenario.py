@@ -393,7 +393,8 @@ def draw_deeds(rng: random.Random) -> list[Deed]:
     match rng.choice(("touch", "touch", "suspend", "deadline", "delete", "vanish", "leave")):
         case "suspend":
             again = after + rng.uniform(10, 5000)
-            return [Deed(after, "edit", {"suspend": True}), Deed(again, "edit", {"suspend": False})]
+            first = 0.0 if int(again) % 2 else after  # suspended from its beginning on, it is estimated
+            return [Deed(first, "edit", {"suspend": True}), Deed(again, "edit", {"suspend": False})]
         case "deadline":
             return [Deed(after, "edit", {"active_deadline_seconds": rng.choice((None, 60, 2000))})]
         case "touch":

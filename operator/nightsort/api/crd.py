@@ -40,6 +40,7 @@ COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Batch", "string", ".status.batches[0].id", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Model", "string", ".spec.model", 1),
+    ("Estimate", "string", ".status.cost.estimatedUSD", 1),
     ("Saved", "string", ".status.cost.savedUSD", 1),
     ("Message", "string", ".status.message", 1),
 )

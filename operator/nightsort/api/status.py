@@ -14,6 +14,7 @@ from nightsort.api.batch_record import BatchRecord
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
 from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.forecast import Forecast
 from nightsort.api.model import keyed
 from nightsort.api.plan import Plan
 from nightsort.api.status_model import Line, StatusModel
@@ -45,6 +46,8 @@ class Status(StatusModel):
     """When the run began or was resumed; activeDeadlineSeconds counts from here."""
     completion_time: Time | None = None
     """When the run ended."""
+    forecast: Forecast | None = None
+    """What the run would buy and cost, where it was created suspended."""
     plan: Plan | None = None
     stop: Stop | None = None
     cursor: Line | None = None

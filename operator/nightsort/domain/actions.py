@@ -87,6 +87,11 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
+class EstimateRun:
+    """Estimate what a suspended run would buy and cost: pre-flight without a claim, a plan or a purchase."""
+
+
+@dataclass(frozen=True, slots=True)
 class Confirm:
     """The intent bought this batch: its tag is in the batch's results."""
 
@@ -163,10 +168,23 @@ class Requeue:
     after: float | None
 
 
-Step = Prepare | Confirm | Release | Collect | MarkLost | Submit | Halt | Cancel | CloseRetries | SkipRemaining | Finish
+Step = (
+    Prepare
+    | EstimateRun
+    | Confirm
+    | Release
+    | Collect
+    | MarkLost
+    | Submit
+    | Halt
+    | Cancel
+    | CloseRetries
+    | SkipRemaining
+    | Finish
+)
 """An action that changes something."""
 Action = Step | Requeue
-NAMES = {MarkLost: "lose", CloseRetries: "conclude", SkipRemaining: "abandon", Requeue: "rest"}
+NAMES = {EstimateRun: "estimate", MarkLost: "lose", CloseRetries: "conclude", SkipRemaining: "abandon", Requeue: "rest"}
 """Users see these names in traces and messages, so they stay when a class is renamed."""
 Policy = Callable[[Resource, Facts, datetime], Action | None]
 

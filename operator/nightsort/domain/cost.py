@@ -11,6 +11,7 @@ from math import ceil
 from nightsort.api.batch_record import BatchRecord, Usage
 from nightsort.api.cost import Cost
 from nightsort.api.plan import Tokens
+from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.prices import Price, PriceTable
@@ -19,7 +20,10 @@ MILLION = Decimal(1_000_000)
 BATCH_SHARE = Decimal("0.5")
 CENT = Decimal("0.01")
 FOUR_DECIMALS, SIX_DECIMALS = Decimal("0.0001"), Decimal("0.000001")
-ANSWER_TOKENS = 8
+NIGHTS_OF_A_MONTH = 30
+CHARS_PER_TOKEN = 4
+END_TOKENS = 1
+"""Tokens of an answer beside those of its words."""
 _DATE_SUFFIX = re.compile(r"-\d{8}$")
 
 
@@ -78,10 +82,13 @@ def total(usages: Iterable[Usage]) -> Usage:
     )
 
 
-def answer_tokens(model: ModelFacts, max_tokens: int) -> int:
+def answer_tokens(spec: Spec, model: ModelFacts) -> int:
     """Expected output tokens: those of a category's name, or the limit where thinking precedes it."""
-    thinks = model.thinks and not model.can_disable_thinking
-    return max_tokens if thinks else min(ANSWER_TOKENS, max_tokens)
+    most = spec.prompt.max_tokens
+    if model.thinks and not model.can_disable_thinking:
+        return most
+    names = [-(-len(category.name.encode()) // CHARS_PER_TOKEN) for category in spec.categories]
+    return min(round(sum(names) / len(names)) + END_TOKENS, most)
 
 
 def expected(tokens: Tokens, requests: int, text_bytes: int) -> Usage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from nightsort.api.batch_record import BatchRecord, BatchState
@@ -17,6 +17,7 @@ from nightsort.domain.actions import (
     CloseRetries,
     Collect,
     Confirm,
+    EstimateRun,
     Facts,
     Finish,
     Halt,
@@ -161,6 +162,18 @@ def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) ->
     return None
 
 
+def estimate_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Action | None:
+    """A run that was created suspended says what it would cost. What kept it from doing so is tried again."""
+    status = resource.status
+    if not resource.spec.suspend or status.stop is not None or status.plan is not None or status.batches:
+        return None
+    before = status.forecast
+    if before is None:
+        return EstimateRun()
+    again = before.planned_time + timedelta(seconds=resource.spec.poll_interval_seconds)
+    return EstimateRun() if before.obstacle is not None and now >= again else None
+
+
 def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     if resource.spec.suspend and resource.status.stop is None:
         return Requeue(resource.spec.poll_interval_seconds)
@@ -240,6 +253,7 @@ POLICIES: tuple[Policy, ...] = (
     collect_what_ended,
     lose_what_is_gone,
     cancel_what_must_not_run,
+    estimate_while_suspended,
     hold_while_suspended,
     hold_under_another_account,
     hold_while_in_trouble,

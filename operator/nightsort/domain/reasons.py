@@ -71,6 +71,12 @@ class Reason(StrEnum):
     SUSPENDED = ("Suspended", RUN, YOU, ("`spec.suspend` is true: what was running is cancelled, its answers are "
         "stored, and nothing is bought. Where the answer to a create was lost, something may still be running; it is "
         "cancelled when it is found"), "set it to false")
+    ESTIMATED = ("Estimated", RUN, EVENT,
+        "a run that was created suspended says what it would buy and cost; `status.forecast` has the figures",
+        "set `spec.suspend` to false to buy, or delete the resource")
+    NOT_ESTIMATED = ("NotEstimated", RUN, EVENT,
+        "a run that was created suspended cannot be estimated yet; the message has the obstacle, and it tries again",
+        "mend what it names")
     COMPLETE = "Complete", RUN, DONE, "the run has ended; a ticket has its category, or there were none"
     NO_TICKET_LABELED = ("NoTicketLabeled", RUN, FINAL, "the run has ended, and not one ticket got a category",
         "the rows' `verdict` and `reason` say why")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nightsort.api.batch_record import BatchState
+from nightsort.api.forecast import Forecast
 from nightsort.api.resource import BUY_AGAIN, Meta, Resource
 from nightsort.api.status import Status
 from nightsort.api.times import rfc3339
@@ -115,7 +116,9 @@ def summary_of_state(
         )
     if resource.spec.suspend and resource.status.stop is None:
         return ConditionSummary(
-            RunState.SUSPENDED, Reason.SUSPENDED, f"spec.suspend is true: {what_may_run(resource.status)}"
+            RunState.SUSPENDED,
+            Reason.SUSPENDED,
+            f"spec.suspend is true: {what_may_run(resource.status)}{foreseen(resource.status.forecast)}",
         )
     if resource.status.stop is not None and in_state(resource.status, BatchState.INTENDED):
         return ConditionSummary.working(
@@ -124,6 +127,22 @@ def summary_of_state(
     if now is not None and resource.status.stop is None and (held := summary_of_held(resource.status, now)):
         return held
     return progress(resource.status)
+
+
+def foreseen(forecast: Forecast | None) -> str:
+    """What a suspended run would buy and cost, in words; nothing where it was not estimated."""
+    if forecast is None:
+        return ""
+    if forecast.obstacle is not None:
+        return f"; what it would cost is not known: {forecast.obstacle}"
+    remarks = f"; {forecast.remarks}" if forecast.remarks else ""
+    what = f"{plural(forecast.requests, 'request')} in {plural(forecast.batches, 'batch', 'batches')}"
+    if forecast.batch_usd is None:
+        return f"; it would send {what}, and no price of the model is known{remarks}"
+    return (
+        f"; it would send {what} for about ${forecast.batch_usd} (${forecast.low_usd} to ${forecast.high_usd}; "
+        f"${forecast.standard_usd} at the standard price; thirty such runs ${forecast.month_usd}){remarks}"
+    )
 
 
 def what_may_run(status: Status) -> str:

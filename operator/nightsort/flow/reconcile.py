@@ -17,6 +17,7 @@ from nightsort.domain.actions import (
     CloseRetries,
     Collect,
     Confirm,
+    EstimateRun,
     Facts,
     Finish,
     Halt,
@@ -42,6 +43,7 @@ from nightsort.flow.ending.finish import finish
 from nightsort.flow.ending.give_up import abandon, conclude, lose
 from nightsort.flow.gather import Gatherer
 from nightsort.flow.preflight.admit import Admission
+from nightsort.flow.preflight.forecast import foresee
 from nightsort.flow.preflight.prepare import prepare
 from nightsort.flow.purchases.confirm import confirm, disown_what_came_too_late
 from nightsort.flow.results.answers import GONE, UNDECIDED, UNREADABLE
@@ -194,6 +196,8 @@ class Reconciler:
         match action:
             case Prepare():
                 await prepare(run)
+            case EstimateRun():
+                await foresee(run)
             case Submit(submission):
                 await self._admission.admit(run, submission)
                 await submit(run, submission)
@@ -215,6 +219,13 @@ class Reconciler:
             case Cancel(record):
                 with about_batch(record.id):
                     await cancel(run, record)
+            case CloseRetries() | SkipRemaining() | Finish():
+                await self._end(run, action)
+            case _:
+                assert_never(action)
+
+    async def _end(self, run: Run, action: CloseRetries | SkipRemaining | Finish) -> None:
+        match action:
             case CloseRetries(record):
                 with about_batch(record.id):
                     await conclude(run, record)

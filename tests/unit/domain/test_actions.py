@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.forecast import Forecast
 from nightsort.api.plan import Plan
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
@@ -21,6 +22,7 @@ from nightsort.domain.actions import (
     CloseRetries,
     Collect,
     Confirm,
+    EstimateRun,
     Facts,
     Finish,
     Halt,
@@ -233,7 +235,19 @@ CASES: dict[str, tuple[Callable[[], Action], Action]] = {
         lambda: action(run(SUBMITTED), replace(seen(batch()), cancel_asked={"batch-0-0"}), suspend=True),
         Requeue(60),
     ),
-    "suspended, nothing is prepared": (lambda: action(Status(), suspend=True), Requeue(60)),
+    "suspended before it began, it is estimated": (lambda: action(Status(), suspend=True), EstimateRun()),
+    "suspended, nothing is estimated twice": (
+        lambda: action(Status(forecast=Forecast(planned_time=NOW - timedelta(days=1))), suspend=True),
+        Requeue(60),
+    ),
+    "suspended, an estimate that failed is tried again": (
+        lambda: action(Status(forecast=Forecast(planned_time=NOW - timedelta(minutes=1), obstacle="x")), suspend=True),
+        EstimateRun(),
+    ),
+    "suspended, it is not tried again at once": (
+        lambda: action(Status(forecast=Forecast(planned_time=NOW - timedelta(seconds=59), obstacle="x")), suspend=True),
+        Requeue(60),
+    ),
     "suspended, nothing is submitted": (lambda: action(run(exhausted=False), suspend=True), Requeue(60)),
     "suspended, nothing is finished": (lambda: action(run(COLLECTED), suspend=True), Requeue(60)),
     "suspended, an intent is settled": (

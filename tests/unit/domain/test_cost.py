@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nightsort.api.batch_record import BatchRecord, BatchState, Usage
 from nightsort.api.cost import Cost
 from nightsort.api.plan import Tokens
+from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.answer import NO_USAGE
 from nightsort.domain.batch import ModelFacts
@@ -31,6 +32,7 @@ from nightsort.domain.cost import (
 )
 from nightsort.domain.prices import PRICE_TABLE, Price
 from nightsort.testing.clock import NIGHT
+from tests.support.manifests import manifest
 
 HAIKU = price_of("claude-haiku-4-5", PRICE_TABLE)
 MILLION = 1_000_000
@@ -102,14 +104,18 @@ def test_three_thousand_tickets_are_estimated_before_they_are_bought() -> None:
 
 @pytest.mark.parametrize(
     ("thinks", "can_disable", "max_tokens", "tokens"),
-    [(False, False, 50, 8), (True, True, 50, 8), (True, False, 50, 50), (True, False, 4096, 4096), (False, True, 3, 3)],
+    [(False, False, 50, 3), (True, True, 50, 3), (True, False, 50, 50), (True, False, 4096, 4096), (False, True, 3, 3)],
 )
 def test_a_model_that_must_think_is_expected_to_use_all_that_it_may(
     thinks: bool, can_disable: bool, max_tokens: int, tokens: int
 ) -> None:
     model = ModelFacts("model", thinks=thinks, can_disable_thinking=can_disable)
 
-    assert answer_tokens(model, max_tokens) == tokens
+    # Nine tokens of four letters for four names are 2 each, and 1 more ends an answer.
+    names = [{"name": name} for name in ("billing", "billings", "technical", "account")]
+    spec = Spec.model_validate(manifest(categories=names, prompt={"maxTokens": max_tokens})["spec"])
+
+    assert answer_tokens(spec, model) == tokens
 
 
 def test_what_may_have_been_bought_counts_until_it_is_known_to_have_cost_nothing() -> None:

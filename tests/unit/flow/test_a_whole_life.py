@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from nightsort.api.batch_record import BatchState
 from nightsort.domain.answer import Answer, Verdict
@@ -48,7 +49,9 @@ async def test_the_money_stands_in_the_status_and_in_the_last_event(world: World
     assert cost.estimated_usd is not None
     kind, reason, message = world.events.told[-1]
     assert (kind, reason) == ("Normal", "Complete")
-    assert message == "2 tickets: 2 labeled; cost $0.001500, at the standard price $0.003000, saved $0.001500"
+    money = "cost $0.001500, at the standard price $0.003000, saved $0.001500"
+    more = round(100 * (Decimal("0.001500") / Decimal(cost.estimated_usd) - 1))
+    assert message == f"2 tickets: 2 labeled; {money}, {more} % more than estimated"
 
 
 async def test_a_model_without_a_price_runs_without_a_figure(world: World) -> None:

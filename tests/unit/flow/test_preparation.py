@@ -11,7 +11,7 @@ import pytest
 from nightsort.api.resource import Resource
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import COMPLETE, is_true
-from nightsort.domain.cost import ANSWER_TOKENS
+from nightsort.domain.cost import answer_tokens
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
@@ -185,8 +185,8 @@ async def test_the_estimate_counts_the_prompt_and_the_answers_and_the_text(world
     await world.look(resource)
 
     texts = [ticket.fields["body"] for ticket in world.source.kept if ticket]
-    system = tokens(system_prompt(resource.spec))
-    expected = sum(system + tokens(text) + 5 * ANSWER_TOKENS for text in texts) / 1e6 / 2
+    system, answer = tokens(system_prompt(resource.spec)), answer_tokens(resource.spec, MODELS[MODEL])
+    expected = sum(system + tokens(text) + 5 * answer for text in texts) / 1e6 / 2
     estimated = world.ledger.current(resource.meta).status.cost.estimated_usd
     assert float(estimated or 0) == pytest.approx(expected, rel=0.05, abs=0.0001)
 

@@ -31,7 +31,7 @@ def honest(world: World) -> World:
     system = tokens(system_prompt(world.apply("x").spec))
 
     def respond(text: str) -> Answer:
-        return Answer("", "succeeded", "billing", "end_turn", input_tokens=system + tokens(text), output_tokens=8)
+        return Answer("", "succeeded", "billing", "end_turn", input_tokens=system + tokens(text), output_tokens=3)
 
     world.respond = respond
     return world
@@ -89,7 +89,7 @@ async def test_a_fraction_of_a_cent_is_told_beside_a_limit_below_it(world: World
 
     assert is_refused(now(world, resource))
     assert now(world, resource).message == (
-        "estimated at $0.000010, which is above maxCostUSD 0.000001; nothing was bought"
+        "estimated at $0.000008, which is above maxCostUSD 0.000001; nothing was bought"
     )
     assert world.api.calls["create"] == 0
 

@@ -10,13 +10,12 @@ from rich.table import Table
 
 from nightsort.api.spec import Spec
 from nightsort.cli.classification.order import InvalidOrder, Order
-from nightsort.domain.cost import money
+from nightsort.domain.cost import NIGHTS_OF_A_MONTH, money
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import plural
 from nightsort.flow.preflight.estimate import Estimate
 
-NIGHTS = 30
 SHOWN_LINES = 8
 SHOWN_CHARS = 160
 
@@ -55,7 +54,7 @@ def figures(spec: Spec, price: Estimate, prices_of: str) -> list[tuple[str, str]
         *told,
         ("price as a batch", f"${money(price.batch)}"),
         ("standard price", f"${money(price.standard, beside=least)}"),
-        (f"{NIGHTS} such nights, as batches", f"${money(price.batch * NIGHTS)}"),
+        (f"{NIGHTS_OF_A_MONTH} such nights, as batches", f"${money(price.batch * NIGHTS_OF_A_MONTH)}"),
         ("prices of", prices_of),
     ]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from nightsort.api.cost import Cost
 from nightsort.api.counts import TicketCounts
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
@@ -103,4 +106,13 @@ def money_of(status: Status) -> str:
     if cost.actual_usd is None:
         return f"; the cost of {plural(unpriced, 'request')} is not known" if unpriced else ""
     share = f" for {requests - unpriced:,} of {plural(requests, 'request')}" if unpriced else ""
-    return f"; cost ${cost.actual_usd}{share}, at the standard price ${cost.standard_usd}, saved ${cost.saved_usd}"
+    standard = f"at the standard price ${cost.standard_usd}, saved ${cost.saved_usd}"
+    return f"; cost ${cost.actual_usd}{share}, {standard}{off_by(cost)}"
+
+
+def off_by(cost: Cost) -> str:
+    """By how much the run was dearer or cheaper than its estimate, in percent of the estimate."""
+    if cost.estimated_usd is None or cost.actual_usd is None or cost.unpriced or not Decimal(cost.estimated_usd):
+        return ""
+    percent = round(100 * (Decimal(cost.actual_usd) / Decimal(cost.estimated_usd) - 1))
+    return f", {abs(percent):,} % {'more' if percent > 0 else 'less'} than estimated" if percent else ", as estimated"

@@ -6,17 +6,26 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from nightsort.api.spec import Spec
-from nightsort.domain.cost import UnknownPrice, batch_price, expected, price_of, standard_price
+from nightsort.api.status import Status
+from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, price_of, standard_price
 from nightsort.domain.prices import PriceTable
+from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.request import Encoder
 from nightsort.flow.preflight.prepare import usable
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
 from nightsort.ports import BatchApi, Source
 
+MARGIN = Decimal("0.1")
+"""Share of the price within which 95 of 100 runs end (tests/unit/test_estimates.py, on real tickets)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`requests` are the tickets that have a text. Tokens are counts, money is USD; None where no price is known."""
+    """`requests` are the tickets that have a text. Tokens are counts, money is USD; None where no price is known.
+
+    `shared_tokens` are those of the prompt that all requests share. `most` is the price as a batch if every answer used
+    all the tokens that it may.
+    """
 
     tickets: int
     requests: int
@@ -24,8 +33,14 @@ class Estimate:
     output_tokens: int
     batch: Decimal | None
     standard: Decimal | None
+    most: Decimal | None
+    shared_tokens: int
     example: str | None
     """The text of one ticket as it is sent."""
+
+    def range(self) -> tuple[Decimal, Decimal] | None:
+        """The lowest and the highest price that are expected, as a batch."""
+        return None if self.batch is None else (self.batch * (1 - MARGIN), self.batch * (1 + MARGIN))
 
 
 async def estimate(spec: Spec, source: Source, api: BatchApi, prices: PriceTable) -> Estimate:
@@ -41,6 +56,7 @@ async def estimate(spec: Spec, source: Source, api: BatchApi, prices: PriceTable
     requests, text_bytes = seen.of_all(tickets)
     refuse_too_long(model, tokens, requests, text_bytes)
     usage = expected(tokens, requests, text_bytes)
+    highest = expected(at_most(tokens, Status(), most_answer_tokens(spec, model)), requests, text_bytes)
     try:
         price = price_of(spec.model, prices, tokens.prompt)
     except UnknownPrice:
@@ -52,5 +68,7 @@ async def estimate(spec: Spec, source: Source, api: BatchApi, prices: PriceTable
         output_tokens=usage.output_tokens,
         batch=batch_price(usage, price) if price else None,
         standard=standard_price(usage, price) if price else None,
+        most=batch_price(highest, price) if price else None,
+        shared_tokens=tokens.prompt,
         example=seen.sampled[0] if seen.sampled else None,
     )

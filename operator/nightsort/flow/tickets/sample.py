@@ -91,7 +91,7 @@ async def counted(spec: Spec, model: ModelFacts, api: BatchApi, texts: Sequence[
     texts = texts or [system[:MOST_TEXT_CHARS]]
     whole, texts = await counted_whole(spec, api, texts)
     prompt = await api.count_tokens(spec.model, system, LEAST_TEXT)
-    tokens = Tokens(prompt=prompt, answer=answer_tokens(model, spec.prompt.max_tokens), sample=1, sample_bytes=1)
+    tokens = Tokens(prompt=prompt, answer=answer_tokens(spec, model), sample=1, sample_bytes=1)
     return with_sample(tokens, whole, texts)
 
 

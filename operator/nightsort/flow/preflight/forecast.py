@@ -1,0 +1,101 @@
+"""Says what a suspended run would buy and cost. It checks all that pre-flight checks, and claims and plans nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from nightsort.api.forecast import Forecast
+from nightsort.api.spec import Spec
+from nightsort.domain.cost import NIGHTS_OF_A_MONTH, money
+from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.printable import printable
+from nightsort.domain.reasons import Reason
+from nightsort.domain.report import foreseen, summary_of_state
+from nightsort.flow.preflight.dry_run import rehearse
+from nightsort.flow.preflight.estimate import Estimate, estimate
+from nightsort.flow.preflight.prepare import MOST_REMARK_CHARS, hold_record, refuse_too_many_batches
+from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.snapshot import snapshot_of
+
+
+async def foresee(run: Run) -> None:
+    """Writes the estimate into the status, or the obstacle that time or a person may remove.
+
+    Raises:
+        Rejected: the run could never work.
+    """
+    before = run.status.forecast
+    try:
+        forecast = await forecast_of(run)
+    except (Waiting, Stalled) as obstacle:
+        forecast = Forecast(planned_time=run.now(), obstacle=obstacle.message[:MOST_REMARK_CHARS])
+    status = run.status.model_copy(update={"forecast": forecast})
+    if forecast.batch_usd is not None:
+        cost = status.cost.model_copy(update={"estimated_usd": forecast.batch_usd, "prices_of": forecast.prices_of})
+        status = status.model_copy(update={"cost": cost})
+    await run.save(status, summary_of_state(run.resource.with_status(status)))
+    if forecast.obstacle is None:
+        await run.note(Reason.ESTIMATED, f"nothing is bought{foreseen(forecast)}")
+    elif before is None or before.obstacle != forecast.obstacle:
+        await run.warn(Reason.NOT_ESTIMATED, forecast.obstacle)
+
+
+async def forecast_of(run: Run) -> Forecast:
+    """
+    Raises:
+        Waiting, Stalled, Rejected: the message names the obstacle.
+    """
+    spec, services = run.spec, run.services
+    hold_record(spec, services.stored_bytes)
+    await services.ledger.ensure_recordable(run.resource.meta)
+    api = await services.connections.api(run.resource)
+    source = await services.connections.source(run.resource)
+    remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
+    snapshot = await snapshot_of(source)
+    ids = None if snapshot is None else snapshot.ids
+    tickets = await source.count() if ids is None else len(ids)
+    refuse_too_many_batches(spec.shards.max_requests, tickets)
+    await rehearse(spec, source, await services.connections.sinks(run.resource), tickets, ids)
+    found = await estimate(spec, source, api, services.prices)
+    return Forecast(
+        planned_time=run.now(),
+        tickets=tickets,
+        requests=found.requests,
+        batches=-(-tickets // spec.shards.max_requests),
+        input_tokens=found.input_tokens,
+        output_tokens=found.output_tokens,
+        shared_tokens=found.shared_tokens,
+        remarks="; ".join(filter(None, (limit_of(spec, found), remarks)))[:MOST_REMARK_CHARS] or None,
+        **amounts(found, services.prices.day),
+    )
+
+
+def limit_of(spec: Spec, found: Estimate) -> str:
+    """What spec.maxCostUSD will do to the run; nothing where it is far enough away."""
+    if spec.max_cost_usd is None or found.batch is None or found.most is None:
+        return ""
+    if found.batch > Decimal(spec.max_cost_usd):
+        return f"this is above maxCostUSD {spec.max_cost_usd}: the run would buy nothing"
+    if found.most > Decimal(spec.max_cost_usd):
+        return (
+            f"answers of all the tokens that they may have would come to ${money(found.most)}, above maxCostUSD "
+            f"{spec.max_cost_usd}: the run may stop before its end"
+        )
+    return ""
+
+
+def amounts(found: Estimate, day: str) -> dict[str, str]:
+    """The amounts that are known, all with the same decimals."""
+    span = found.range()
+    if found.batch is None or found.standard is None or found.most is None or span is None:
+        return {}
+    low, high = span
+    named = {
+        "batch_usd": found.batch,
+        "low_usd": low,
+        "high_usd": high,
+        "most_usd": found.most,
+        "standard_usd": found.standard,
+        "month_usd": found.batch * NIGHTS_OF_A_MONTH,
+    }
+    return {name: money(amount, beside=low) for name, amount in named.items()} | {"prices_of": day}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -23,6 +27,7 @@ from tests.cluster.controlplane.plane import TOP, ControlPlane, program
 from tests.cluster.helm import CRD_NAME, HelmFailed, Release, columns, one, with_another_crd
 from tests.support.manifests import manifest
 from tests.support.processes import Server
+from tests.support.tutorial import IN_A_CLUSTER, steps, with_examples
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
@@ -168,6 +173,58 @@ def test_a_new_user_gets_from_helm_install_to_results_as_the_page_says(
     assert "quickstart" in said["kubectl get cb"]
 
 
+def test_the_tutorial_goes_on_in_a_cluster_to_the_report_of_a_night(
+    bare: ControlPlane, api: SimulatedApi, postgres_database: str, tmp_path: Path
+) -> None:
+    """Its commands; operator and Job run as processes, with the variables and tokens of their pods."""
+    release = Release(bare, "nightsort")
+    place = with_examples(tmp_path) / "support"
+    shutil.copytree(TOP / "charts", tmp_path / "charts")
+    place.mkdir()
+    for name in ("tickets.csv", "categories.yaml"):
+        shutil.copy(tmp_path / "examples" / name, place)
+    (tmp_path / "kubeconfig").write_text(bare.kubeconfig.read_text())
+    filled(postgres_database, place / "tickets.csv")
+    path = [Path(sys.executable).parent, program("helm").parent, program("kubectl").parent, os.environ["PATH"]]
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join(map(str, path)),
+        "KUBECONFIG": str(tmp_path / "kubeconfig"),
+        "DATABASE_URL": postgres_database,
+        "ANTHROPIC_API_KEY": "tutorial",
+    }
+    with left_clean(bare, "nightsort", "support"), ExitStack() as running:
+        for step in steps(IN_A_CLUSTER):
+            step.run(place, environment)
+            if step.command.startswith("helm install"):
+                running.callback(release.helm, "uninstall", "nightsort")
+                established(bare)
+                log = tmp_path / "operator.log"
+                running.enter_context(operator_of(release, api, log, NIGHTSORT_DATABASE_HOSTS="*,127.0.0.1,localhost"))
+            if step.command.startswith("kubectl create job"):
+                night = one(release.manifest(), "CronJob", "nightsort-nightly")["spec"]
+                assert night["suspend"] is False
+                [container] = night["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+                create(release, "nightsort-nightly", container, tmp_path, namespace="support")
+
+    page = (place / "night.html").read_text()
+    assert "The rows are in table tickets, and are not read." in page
+    assert ">100</td>" in page
+    with psycopg.connect(postgres_database) as connection:
+        assert connection.execute("SELECT count(*) FROM tickets WHERE category IS NULL").fetchone() == (0,)
+
+
+def filled(url: str, tickets: Path) -> None:
+    """The table that the tutorial speaks of, with the tickets of a file."""
+    with tickets.open(newline="") as file:
+        rows = [(row["Ticket ID"], row["Description"]) for row in csv.DictReader(file)]
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "CREATE TABLE tickets (id text PRIMARY KEY, subject text, body text, category text, verdict text)"
+        )
+        connection.cursor().executemany("INSERT INTO tickets (id, subject, body) VALUES (%s, '', %s)", rows)
+
+
 @pytest.fixture
 def teams(bare: ControlPlane) -> Iterator[str]:
     """The namespaces of three teams, and that of the releases; no CRD is there before, and none after."""
@@ -238,7 +295,7 @@ def test_a_crd_that_was_applied_by_hand_is_taken_over_only_when_asked(release: R
 
 
 @contextmanager
-def operator_of(release: Release, api: SimulatedApi, log: Path) -> Iterator[Server]:
+def operator_of(release: Release, api: SimulatedApi, log: Path, **more: str) -> Iterator[Server]:
     """The operator as a process, with the variables, the key's file and the token that the release gives its pod."""
     [container] = one(release.manifest(), "Deployment")["spec"]["template"]["spec"]["containers"]
     variables = {each["name"]: each["value"] for each in container["env"] if "value" in each}
@@ -248,6 +305,7 @@ def operator_of(release: Release, api: SimulatedApi, log: Path) -> Iterator[Serv
         "KUBECONFIG": str(release.plane.kubeconfig_of(release.namespace, "nightsort")),
         "NIGHTSORT_LIVENESS_PORT": "0",
         "NIGHTSORT_ANTHROPIC_API_KEY_FILE": str(key),
+        **more,
     }
     with start_operator(release.plane, api.url, log, **variables) as server:
         yield server
@@ -294,12 +352,15 @@ def test_the_operator_uses_every_right_that_the_chart_grants_and_needs_no_other(
     assert ("status" in elsewhere.get("elsewhere")) == (scope == "cluster")
 
 
-def create(release: Release, service_account: str, container: Any, folder: Path, **variables: str) -> str:
+def create(
+    release: Release, service_account: str, container: Any, folder: Path, namespace: str = "", **variables: str
+) -> str:
     """Runs a container of the chart that creates a resource: its arguments, file and token, without a node."""
+    namespace = namespace or release.namespace
     file = folder / "batch.yaml"
-    file.write_text(User(release.plane, release.namespace).get(service_account, "configmap")["data"]["batch.yaml"])
+    file.write_text(User(release.plane, namespace).get(service_account, "configmap")["data"]["batch.yaml"])
     arguments = [each.replace("/etc/nightsort/batch.yaml", str(file)) for each in container["args"]]
-    kubeconfig = release.plane.kubeconfig_of(release.namespace, service_account)
+    kubeconfig = release.plane.kubeconfig_of(namespace, service_account)
     ended = subprocess.run(
         [*NIGHTSORT, *arguments],
         env={**os.environ, "KUBECONFIG": str(kubeconfig), **variables},

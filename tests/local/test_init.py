@@ -168,6 +168,33 @@ def test_create_takes_the_manifest(export: Path) -> None:
     assert not finds_unlabeled_again(spec)
 
 
+def test_the_files_for_a_cluster_take_the_categories_of_a_file_that_is_there(export: Path) -> None:
+    own = export.with_name("categories.yaml")
+    own.write_text(
+        "categories: [{name: cards, aliases: [card]}, rest]\ninstructions: A PIN is cards.\n"
+        "unknownLabel: {action: Fallback, category: rest}\n"
+    )
+    before, folder = own.read_text(), export.parent / "k8s"
+
+    outcome = init(export, "--categories-file", str(own), "--kubernetes", str(folder))
+
+    assert outcome.code == 0, outcome.told
+    assert names_in(folder) == ["batch.yaml", "secret.yaml", "values.yaml"]
+    assert f"next: kubectl nightsort create --from {folder / 'batch.yaml'} --dry-run=server" in outcome.out
+    spec = Resource.of(read_one(folder / "batch.yaml")).spec
+    assert [(one.name, one.aliases) for one in spec.categories] == [("cards", ("card",)), ("rest", ())]
+    assert (spec.prompt.instructions, spec.unknown_label.category) == ("A PIN is cards.", "rest")
+    values = yaml.safe_load((folder / "values.yaml").read_text())["nightly"]["spec"]
+    assert values == read_one(folder / "batch.yaml")["spec"]
+    assert own.read_text() == before
+    for flags in ((), ("--kubernetes", str(folder / "a"), "--categories", "x"), ("--output", str(folder / "b"))):
+        refused = init(export, "--categories-file", str(own), *flags)
+        assert (refused.code, refused.err) == (
+            2,
+            "--categories-file is for --kubernetes, without --categories and --output\n",
+        )
+
+
 def test_the_chart_takes_the_values_and_buys_nothing_until_a_person_says_so(export: Path) -> None:
     init(export, "--kubernetes", str(export.parent))
 

@@ -197,6 +197,7 @@ async def test_the_figures_of_rows_that_are_elsewhere_come_from_the_status() -> 
     page = page_of(made)
     assert "3 tickets: their rows are in table tickets." in page
     assert "no usable answer; the rows say why" in page
+    assert "None is shown: their rows are in table tickets." in page
     with pytest.raises(Rejected, match="those of night come from the database of Secret db"):
         await namespace.report("night", with_text=True)
 

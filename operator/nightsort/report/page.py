@@ -127,7 +127,8 @@ def unusable_section(report: Report) -> Markup:
 
 def samples_section(report: Report) -> Markup:
     if not any(report.samples.values()):
-        return section("Samples", tag("p", "There is no ticket with a category to show.", class_="quiet"))
+        why = f"None is shown: {report.whole}." if any(report.categories.values()) else "No ticket has a category."
+        return section("Samples", tag("p", why, class_="quiet"))
     told = "The first tickets of each category"
     hint = "." if report.with_text else f", by their ids{report.texts}."
     lists = [

@@ -34,6 +34,10 @@ GivenFile = Annotated[Path, typer.Argument(help="A file of tickets, or a manifes
 Categories = Annotated[
     list[str] | None, typer.Option(help="Names of categories, with commas in between; by default five usual ones.")
 ]
+CategoriesFile = Annotated[
+    Path | None,
+    typer.Option(help="With --kubernetes: a file that has the categories already, such as categories.yaml."),
+]
 OutputFile = Annotated[
     Path | None, typer.Option(help="Where the categories go; by default categories.yaml beside the file.")
 ]
@@ -52,6 +56,7 @@ def add_to(app: typer.Typer) -> None:
 def init(
     file: GivenFile,
     categories: Categories = None,
+    categories_file: CategoriesFile = None,
     output: OutputFile = None,
     kubernetes: KubernetesFolder = None,
     model: Model = MODEL,
@@ -67,18 +72,21 @@ def init(
 ) -> None:
     """Write a commented categories.yaml for a file of tickets.
 
-    The file is read to its end, and what is wrong with it is said. From a manifest, its categories are written.
+    The file is read to its end, and what is wrong with it is said. From a manifest, its categories are written. With
+    --kubernetes and --categories-file, only the files for a cluster are written, with these categories.
 
     Exit codes: 0 written, 2 bad input, or a file is there already and nothing is written.
     """
     from nightsort.cli.skeletons.given import Asked
 
     tickets = TicketOptions(id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows)
-    asked = Asked(file, tuple(categories or ()), model, tickets)
-    write(asked, output or file.parent / CATEGORIES_FILE, kubernetes)
+    if categories_file is not None and (categories or output or kubernetes is None):
+        fail("--categories-file is for --kubernetes, without --categories and --output", BAD_INPUT)
+    asked = Asked(file, tuple(categories or ()), model, tickets, categories_file)
+    write(asked, None if categories_file else output or file.parent / CATEGORIES_FILE, kubernetes)
 
 
-def write(asked: Asked, categories: Path, kubernetes: Path | None) -> None:
+def write(asked: Asked, categories: Path | None, kubernetes: Path | None) -> None:
     """Reads the input, writes all files, and prints the findings, the written files, and the next command."""
     from nightsort.cli.classification.order import InvalidOrder
     from nightsort.cli.manifests import InvalidManifest
@@ -87,10 +95,10 @@ def write(asked: Asked, categories: Path, kubernetes: Path | None) -> None:
     from nightsort.system.files import write_new
 
     folder = [kubernetes / name for name in (BATCH, VALUES, SECRET)] if kubernetes is not None else []
-    for path in (categories, *folder):
+    for path in (*((categories,) if categories else ()), *folder):
         if path.exists() or path.is_symlink():
             refuse_taken(path)
-    if categories.absolute() in {path.absolute() for path in folder}:
+    if categories and categories.absolute() in {path.absolute() for path in folder}:
         fail(f"{categories} would be two files: name another one with --output", BAD_INPUT)
     try:
         found = given(asked)
@@ -101,16 +109,22 @@ def write(asked: Asked, categories: Path, kubernetes: Path | None) -> None:
     except FileExistsError as error:
         refuse_taken(error.filename2 or error.filename)
     except OSError as error:
-        fail(f"cannot write {place_of(error) or categories}: {error.strerror}; nothing was written", BAD_INPUT)
+        fail(
+            f"cannot write {place_of(error) or categories or kubernetes}: {error.strerror}; nothing was written",
+            BAD_INPUT,
+        )
     tell(asked, found, categories, tuple(texts))
 
 
-def texts_of(asked: Asked, found: Given, categories: Path, kubernetes: Path | None) -> Iterator[tuple[Path, str]]:
+def texts_of(
+    asked: Asked, found: Given, categories: Path | None, kubernetes: Path | None
+) -> Iterator[tuple[Path, str]]:
     from nightsort.cli.skeletons.categories import categories_file
     from nightsort.cli.skeletons.given import next_command
     from nightsort.cli.skeletons.kubernetes import batch_file, secrets_file, values_file
 
-    yield categories, categories_file(found.parsed, found.of, next_command(asked, found, categories))
+    if categories is not None:
+        yield categories, categories_file(found.parsed, found.of, next_command(asked, found, categories))
     if kubernetes is not None:
         to_fill_in = not found.is_manifest
         yield kubernetes / BATCH, batch_file(found.metadata, found.spec, to_fill_in=to_fill_in)
@@ -129,15 +143,19 @@ def refuse_taken(path: object) -> None:
     fail(f"{path} is there already, and nothing was written: move it away, or name another place", BAD_INPUT)
 
 
-def tell(asked: Asked, found: Given, categories: Path, written: tuple[Path, ...]) -> None:
+def tell(asked: Asked, found: Given, categories: Path | None, written: tuple[Path, ...]) -> None:
     from nightsort.cli.skeletons.given import next_command
     from nightsort.domain.printable import printable
 
     names = ", ".join(category.name for category in found.parsed.categories)
     lines = [*found.told, f"categories: {names}", f"written: {', '.join(map(str, written))}"]
-    if secrets := [str(path) for path in written[1:] if path.name == SECRET]:
-        made_up = "" if found.is_manifest else f", and source and results in {written[1]} and {written[2]}"
-        lines.append(f"to fill in: what is empty in {secrets[0]}{made_up}")
-    lines.append(f"next: say in {categories} what belongs into each, then {next_command(asked, found, categories)}")
+    of_cluster = [path for path in written if path != categories]
+    if of_cluster and of_cluster[-1].name == SECRET:
+        made_up = "" if found.is_manifest else f", and source and results in {of_cluster[0]} and {of_cluster[1]}"
+        lines.append(f"to fill in: what is empty in {of_cluster[-1]}{made_up}")
+    if categories is not None:
+        lines.append(f"next: say in {categories} what belongs into each, then {next_command(asked, found, categories)}")
+    else:
+        lines.append(f"next: kubectl nightsort create --from {of_cluster[0]} --dry-run=server")
     for line in lines:
         typer.echo(printable(line))

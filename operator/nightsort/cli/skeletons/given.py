@@ -13,7 +13,7 @@ from nightsort.api.categories import DEFAULT_CATEGORIES, spelled
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
-from nightsort.cli.classification.order import CATEGORIES_FILE, InvalidOrder, in_flags
+from nightsort.cli.classification.order import CATEGORIES_FILE, InvalidOrder, file_of_categories, in_flags
 from nightsort.cli.classification.reading import opened
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import (
@@ -40,6 +40,8 @@ class Asked:
     categories: tuple[str, ...] = ()
     model: str = ""
     tickets: TicketOptions = field(default_factory=TicketOptions)
+    categories_file: Path | None = None
+    """A file that has the categories already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,22 @@ def is_manifest(asked: Asked) -> bool:
 def of_tickets(asked: Asked) -> Given:
     tickets = opened(asked.file, asked.tickets)
     name = name_of_file(asked.file)[:MOST_NAME].rstrip("-.") or "tickets"
-    spec = spec_for_tickets(name, asked.model, categories_of(asked.categories))
+    stored = asked.categories_file
+    categories = of_file(stored) if stored is not None else categories_of(asked.categories)
+    spec = spec_for_tickets(name, asked.model, categories)
     manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
     try:
         parsed = Resource.of(manifest).spec
     except InvalidResource as error:
-        raise InvalidOrder(in_flags(str(error), "--categories")) from None
+        raise InvalidOrder(in_flags(str(error), str(stored or "--categories"))) from None
     return Given({"name": name}, spec, parsed, asked.file.name, tuple(tickets.told), is_manifest=False)
+
+
+def of_file(path: Path) -> dict[str, Any]:
+    """The categories, their fallback and the instructions of a file, as fields of a spec."""
+    found = dict(file_of_categories(path))
+    instructions = found.pop("instructions", None)
+    return {**found, **({"prompt": {"instructions": instructions}} if instructions else {})}
 
 
 def categories_of(names: Sequence[str]) -> dict[str, Any]:
@@ -104,7 +115,8 @@ def categories_of(names: Sequence[str]) -> dict[str, Any]:
 
 def of_manifest(asked: Asked) -> Given:
     path = asked.file
-    if said := [*(("--categories",) if asked.categories else ()), *asked.tickets.words]:
+    flags = {"--categories": asked.categories, "--categories-file": asked.categories_file}
+    if said := [*(flag for flag, value in flags.items() if value), *asked.tickets.words]:
         raise InvalidOrder(f"{said[0]} is for files of tickets: {path} is a manifest, which says it")
     found = [(number, document) for number, document in documents_of(path) if document["kind"] == KIND]
     if len(found) != 1:

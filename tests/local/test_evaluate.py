@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
+from pathlib import Path
 
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from tests.local.measuring import Measuring
+from tests.local.shell import run
 
 MODELS = ("--models", "claude-haiku-5-5,claude-sonnet-5-5")
 
@@ -239,3 +242,26 @@ def test_flags_that_make_no_sense_are_refused(measuring: Measuring, flags: tuple
     assert outcome.code == 2
     assert told in outcome.err
     assert measuring.bill()["accepted"] == 0
+
+
+# --- the documentation ------------------------------------------------------------------------------------------------
+
+TOP = Path(__file__).parents[2]
+
+
+def test_the_walk_of_the_documentation_shows_what_the_command_shows(tmp_path: Path) -> None:
+    """All its lines of figures and sentences, in both of its examples, but not the cost of a former run."""
+    blocks = re.findall(
+        r"```console\n(\$ nightsort evaluate .*?)```", (TOP / "docs" / "labels.md").read_text(), re.DOTALL
+    )
+    assert len(blocks) == 2
+    for block in blocks:
+        command, *shown = block.replace("\\\n", " ").splitlines()
+        words = [str(TOP / word) if word.endswith(".csv") else word for word in shlex.split(command)[3:]]
+        words = [word.replace("examples/", f"{TOP}/examples/") if word.endswith(".yaml") else word for word in words]
+        outcome = run("evaluate", *words, "--seconds", "0", "--state", str(tmp_path), env={})
+        assert outcome.code == 0, outcome.told
+        told = [" ".join(line.split()) for line in outcome.out.replace(f"{TOP}/", "").splitlines()]
+        missing = [line for line in shown if line.strip("… ") and " ".join(line.split()) not in told]
+        assert missing == []
+        assert len(shown) > 8

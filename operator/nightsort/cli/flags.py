@@ -44,6 +44,13 @@ Timeout = Annotated[
     float | None,
     typer.Option(help="How long to wait, such as 90m; what runs goes on.", parser=seconds_of, metavar="DURATION"),
 ]
+SimulatedAccuracy = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="How often simulated models are right, such as 0.8; claude-sonnet-5-5=0.95 is for one model. Repeatable.",
+        metavar="[MODEL=]SHARE",
+    ),
+]
 ApiUrl = Annotated[str | None, typer.Option(help="Base URL of the Message Batches API.")]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightsort.cli.flags import TicketOptions
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from nightsort.simulator import Mistakes, Truths
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
 
 class InvalidMistakes(ValueError):
     """The message says what is wrong, and how it is written."""
+
+
+def accuracy_of(given: Sequence[str] | None, *, simulate: bool) -> tuple[str, ...]:
+    """The values of --simulated-accuracy; ends the command where they cannot be used."""
+    if not given:
+        return ()
+    if not simulate:
+        fail("--simulated-accuracy is for --simulate alone", BAD_INPUT)
+    try:
+        by_model(given)
+    except InvalidMistakes as error:
+        fail(f"--simulated-accuracy {error}", BAD_INPUT)
+    return tuple(given)
 
 
 def by_model(given: Sequence[str]) -> dict[str, float]:

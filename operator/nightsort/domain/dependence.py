@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -14,18 +15,18 @@ UNSENDABLE = b""
 """The digest of a ticket without any text."""
 
 
-def settings_of(spec: Spec, *, simulated: bool = False) -> dict[str, Any]:
+def settings_of(spec: Spec, *, simulated: bool | Mapping[str, Any] = False) -> dict[str, Any]:
     """The settings that all tickets of a run share: the user's words, and not the text that our versions put around.
 
     Defaults are left out, so that a later version with further fields finds the same. A simulated answer does not
-    count for a real request.
+    count for a real request; `simulated` may say how it was simulated.
     """
 
     def written(part: Model) -> dict[str, Any]:
         return part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
     return {
-        **({"simulated": True} if simulated else {}),
+        **({"simulated": simulated} if simulated else {}),
         "model": spec.model,
         "categories": [written(category) for category in spec.categories],
         "unknownLabel": written(spec.unknown_label),

@@ -34,12 +34,11 @@ class Engine:
         order: Order,
         settings: Settings,
         state: State,
-        accuracy: Sequence[str] = (),
         truths: Mapping[str, str] | None = None,
     ) -> None:
-        """`accuracy` and `truths` are for the simulator, as in `settings_with_api`."""
+        """`truths` are for the simulator: the true categories by ticket's text."""
         self._runner, self._order, self._settings, self._state = runner, order, settings, state
-        self._accuracy, self._truths = accuracy, truths
+        self._truths = truths
         self._closing = AsyncExitStack()
         self._services: Services | None = None
         self.timed_out = False
@@ -71,7 +70,7 @@ class Engine:
     async def _ready(self) -> Services:
         if self._services is None:
             settings = await self._closing.enter_async_context(
-                settings_with_api(self._settings, self._order.simulated, self._accuracy, self._truths)
+                settings_with_api(self._settings, self._order.simulated, self._order.accuracy, self._truths)
             )
             self._services = await self._closing.enter_async_context(state_services(settings, self._state))
         return self._services

@@ -31,7 +31,10 @@ class InvalidOrder(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`simulated` is the duration of a simulated batch, None for the real API. Times are in seconds."""
+    """`simulated` is the duration of a simulated batch, None for the real API. Times are in seconds.
+
+    `accuracy` is how often simulated models are right, as it is written on the command line.
+    """
 
     file: Path
     categories: tuple[str, ...] = ()
@@ -47,6 +50,7 @@ class Order:
     report: Path | None = None
     timeout: float | None = None
     simulated: float | None = None
+    accuracy: tuple[str, ...] = ()
     state: Path = STATE
     api_url: str | None = None
     tickets: TicketOptions = field(default_factory=TicketOptions)
@@ -58,6 +62,11 @@ class Order:
     @property
     def is_simulated(self) -> bool:
         return self.simulated is not None
+
+    @property
+    def simulation(self) -> bool | Mapping[str, Any]:
+        """What labels depend on where they are simulated: with other mistakes they are others."""
+        return {"accuracy": sorted(self.accuracy)} if self.is_simulated and self.accuracy else self.is_simulated
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Classification:
     def run(self) -> None:
         """Raises InvalidOrder, InvalidFile, Interruption: the obstacle; nothing was bought."""
         order = self.order
-        settings = settings_of_spec(self.asked.spec, simulated=order.is_simulated)
+        settings = settings_of_spec(self.asked.spec, simulated=order.simulation)
         name = str(order.file.absolute())
         comparison = wiring.Comparison(self.state, digest_of_settings(settings), name, simulated=order.is_simulated)
         output = Output(self.state, order.output or labeled_path(order.file))

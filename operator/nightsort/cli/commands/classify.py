@@ -21,6 +21,7 @@ from nightsort.cli.flags import (
     Model,
     Sheet,
     Simulate,
+    SimulatedAccuracy,
     StateFolder,
     StripQuotes,
     SubjectColumn,
@@ -30,6 +31,7 @@ from nightsort.cli.flags import (
     refuse_two_apis,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+from nightsort.cli.simulated_accuracy import accuracy_of
 
 TicketFile = Annotated[Path, typer.Argument(help="A file of tickets, such as a help desk's export.")]
 Categories = Annotated[
@@ -95,6 +97,7 @@ def classify(
     report: ReportFile = None,
     timeout: Timeout = None,
     simulate: Simulate = False,
+    simulated_accuracy: SimulatedAccuracy = None,
     seconds: BatchSeconds = 2.0,
     state: StateFolder = None,
     api_url: ApiUrl = None,
@@ -108,6 +111,7 @@ def classify(
     Exit codes: 0 done, 1 not complete or not bought, 2 bad input, 124 timed out, 130 interrupted.
     """
     refuse_two_apis(simulate=simulate, api_url=api_url)
+    accuracy = accuracy_of(simulated_accuracy, simulate=simulate)
     if categories and categories_file:
         fail("--categories and --categories-file both say what the categories are: give one of them", BAD_INPUT)
     gc.disable()  # until the imports are over: scanning their objects takes half a second of three
@@ -134,6 +138,7 @@ def classify(
             report=report,
             timeout=timeout,
             simulated=seconds if simulate else None,
+            accuracy=accuracy,
             state=state_folder(state),
             api_url=api_url,
             tickets=tickets,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +30,7 @@ from nightsort.cli.flags import (
     IdColumn,
     Sheet,
     Simulate,
+    SimulatedAccuracy,
     StateFolder,
     StripQuotes,
     SubjectColumn,
@@ -38,6 +40,7 @@ from nightsort.cli.flags import (
     refuse_two_apis,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+from nightsort.cli.simulated_accuracy import accuracy_of
 
 Truth = Annotated[str, typer.Option(help="The column with the known categories; where it is empty, none is known.")]
 Sample = Annotated[int, typer.Option(help="How many known tickets are read, evenly over the categories.", min=1)]
@@ -50,13 +53,6 @@ Prompts = Annotated[
 ]
 Retry = Annotated[bool, typer.Option("--retry", help="Ask again about tickets that got no category.")]
 Form = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="The form of the figures.")]
-SimulatedAccuracy = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="How often simulated models are right, such as 0.8; claude-sonnet-5-5=0.95 is for one model. Repeatable.",
-        metavar="[MODEL=]SHARE",
-    ),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -108,51 +104,19 @@ def evaluate(
         fail(
             "--categories, --categories-file and --prompts all say what the categories are: give one of them", BAD_INPUT
         )
-    if simulated_accuracy and not simulate:
-        fail("--simulated-accuracy is for --simulate alone", BAD_INPUT)
+    accuracy = accuracy_of(simulated_accuracy, simulate=simulate)
     gc.disable()  # until the imports are over: scanning their objects takes half a second of three
     from nightsort.cli.classification.order import Order
     from nightsort.cli.evaluation.order import EvaluationOrder, names
     from nightsort.cli.evaluation.run import carry_out
     from nightsort.cli.state_folder import state_folder
 
-    refuse_no_accuracy(simulated_accuracy or ())
     tickets = TicketOptions(
         id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
     )
-    usual = Order(
-        file=file,
-        categories=tuple(categories or ()),
-        categories_file=categories_file,
-        model=MODEL,
-        instructions=instructions,
-        yes=yes,
-        max_cost=max_cost,
-        estimate=estimate,
-        retry=retry,
-        timeout=timeout,
-        simulated=seconds if simulate else None,
-        state=state_folder(state),
-        api_url=api_url,
-        tickets=tickets,
-    )
-    carry_out(
-        EvaluationOrder(
-            usual,
-            truth,
-            sample,
-            names(models),
-            tuple(map(Path, names(prompts))),
-            tuple(simulated_accuracy or ()),
-            output,
-        )
-    )
-
-
-def refuse_no_accuracy(given: list[str] | tuple[str, ...]) -> None:
-    from nightsort.cli.simulated_accuracy import InvalidMistakes, by_model
-
-    try:
-        by_model(given)
-    except InvalidMistakes as error:
-        fail(f"--simulated-accuracy {error}", BAD_INPUT)
+    names_of = tuple(categories or ())
+    usual = Order(file, names_of, categories_file, MODEL, instructions, state=state_folder(state), tickets=tickets)
+    usual = replace(usual, yes=yes, max_cost=max_cost, estimate=estimate, retry=retry, timeout=timeout)
+    usual = replace(usual, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
+    prompt_files = tuple(map(Path, names(prompts)))
+    carry_out(EvaluationOrder(usual, truth, sample, names(models), prompt_files, output))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from nightsort.api.spec import Spec
 from nightsort.cli.classification.order import InvalidOrder, Order, wanted
@@ -17,25 +17,14 @@ SAMPLE = 300
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOrder:
-    """`usual` is what `nightsort classify` would be told; `models` and `prompts` are compared with each other.
-
-    `accuracy` is how often simulated models are right, as it is written on the command line.
-    """
+    """`usual` is what `nightsort classify` would be told; `models` and `prompts` are compared with each other."""
 
     usual: Order
     truth: str
     sample: int = SAMPLE
     models: tuple[str, ...] = ()
     prompts: tuple[Path, ...] = ()
-    accuracy: tuple[str, ...] = ()
     form: Literal["table", "json"] = "table"
-
-    def settings(self, spec: Spec) -> dict[str, Any]:
-        """What labels depend on. Simulated ones with other mistakes do not count for these."""
-        found = settings_of(spec, simulated=self.usual.is_simulated)
-        if self.usual.is_simulated and self.accuracy:
-            found["simulated"] = {"accuracy": sorted(self.accuracy)}
-        return found
 
 
 @dataclass(frozen=True, slots=True)

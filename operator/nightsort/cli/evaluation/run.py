@@ -15,7 +15,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.cli.classification import ending, offer
 from nightsort.cli.classification.engine import Engine
-from nightsort.cli.classification.order import InvalidOrder, same_command
+from nightsort.cli.classification.order import InvalidOrder, Order, same_command
 from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.run import come_back, name_of
 from nightsort.cli.classification.screen import screen
@@ -28,6 +28,7 @@ from nightsort.cli.evaluation.sampling import Sample, sample_of, told
 from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.dependence import digest_of_settings
+from nightsort.domain.dependence import settings_of as settings_of_labels
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.printable import printable
@@ -53,7 +54,7 @@ def carry_out(order: EvaluationOrder) -> None:
         with (
             wiring.opened(usual.state_file, f"nightsort evaluate {usual.file}") as state,
             asyncio.Runner() as runner,
-            Engine(runner, usual, settings, state, order.accuracy, taught(order, sample, readers)) as engine,
+            Engine(runner, usual, settings, state, taught(usual, sample, readers)) as engine,
         ):
             Evaluating(order, table, readers, sample, settings, state, engine).run()
     except (InvalidOrder, InvalidFile) as error:
@@ -64,9 +65,9 @@ def carry_out(order: EvaluationOrder) -> None:
         fail(f"interrupted: {come_back(usual)}", INTERRUPTED)
 
 
-def taught(order: EvaluationOrder, sample: Sample, readers: Sequence[Candidate]) -> dict[str, str]:
+def taught(usual: Order, sample: Sample, readers: Sequence[Candidate]) -> dict[str, str]:
     """The truth for a simulator that is to be wrong at a given rate; without one it goes by the tickets' words."""
-    return sample.texts(readers[0].spec) if order.accuracy and order.usual.is_simulated else {}
+    return sample.texts(readers[0].spec) if usual.accuracy else {}
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ class Evaluating:
     def comparison(self, reader: Candidate, *, count: bool = False) -> wiring.Comparison:
         """The sample in the state under one reader's settings; `count` takes its tickets."""
         usual = self.order.usual
-        settings = digest_of_settings(self.order.settings(reader.spec))
+        settings = digest_of_settings(settings_of_labels(reader.spec, simulated=usual.simulation))
         found = wiring.Comparison(self.state, settings, str(usual.file.absolute()), simulated=usual.is_simulated)
         if count:
             found.take(self.sample.present(reader.spec))
@@ -187,7 +188,7 @@ class Evaluating:
         tables.show(self.out, self.sample, found, advice)
         if said := ending.cost_of(runs):
             self.say(said)
-        self.say(*tables.next_steps(self.order, found))
+        self.say(*tables.next_steps(self.order, self.sample, found))
         if not all(is_true(run.status, COMPLETE) for run in runs):
             fail("not complete", NOT_COMPLETE)
 

@@ -17,7 +17,7 @@ from nightsort.domain.cost import money
 from nightsort.domain.evaluation import LARGEST_CONFUSIONS, Evaluation
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import system_prompt
-from nightsort.domain.recommendation import Reader, Recommendation, percent
+from nightsort.domain.recommendation import Reader, Recommendation, comparisons, percent
 from nightsort.domain.report import plural
 from nightsort.flow.preflight.estimate import Estimate
 
@@ -87,6 +87,7 @@ def readers_table(console: Console, readers: Sequence[Reader]) -> Table:
     table = table_with(
         console, "reader", "known", "right", "wrong", "no label", "accuracy", "95% interval", "$ / 1,000 tickets"
     )
+    least = min((each.per_thousand for each in readers if each.per_thousand is not None), default=None)
     for reader in readers:
         found = reader.evaluation
         wrong = found.known - found.correct - found.unanswered
@@ -95,7 +96,7 @@ def readers_table(console: Console, readers: Sequence[Reader]) -> Table:
             *(f"{count:,}" for count in (found.known, found.correct, wrong, found.unanswered)),
             percent(found.accuracy),
             f"{percent(found.interval.low)} to {percent(found.interval.high)}",
-            NOT_KNOWN if reader.per_thousand is None else money(reader.per_thousand),
+            NOT_KNOWN if reader.per_thousand is None else money(reader.per_thousand, beside=least),
         )
     return table
 
@@ -142,7 +143,11 @@ def remarks(sample: Sample, reader: Reader) -> Iterator[str]:
         )
 
 
-def next_steps(order: EvaluationOrder, found: Sequence[Measured]) -> Iterator[str]:
+def next_steps(order: EvaluationOrder, sample: Sample, found: Sequence[Measured]) -> Iterator[str]:
+    if not sample.is_whole and any(not each.is_significant for each in comparisons([one.reader for one in found])):
+        known = sum(sample.known.values())
+        more = f"--sample {known} measures with all, and buys the others alone"
+        yield f"next: the file has {known:,} known tickets; {more}"
     if failed := sum(each.failed for each in found):
         again = same_command(("--retry",), more=("--retry",))
         yield f"next: {plural(failed, 'answer')} did not come, and counted as no label: {again}  asks again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def manifests_of(file: Path) -> Manifests:
 
 @dataclass(slots=True)
 class Job:
-    """The resources of a file; `simulated` is a batch's duration in seconds, None for the real API.
+    """The resources of a file; `simulated` is a batch's duration in seconds, None for the real API,
+    and `accuracy` how often simulated models are right, as on the command line.
 
     `timeout` is in seconds; `timed_out` says at the end whether it was over. `can_be_mended`: at the end, a resource
     waits for something that only a person can change, or failed before it had bought anything.
@@ -39,6 +41,7 @@ class Job:
     settings: Settings
     state: Path
     simulated: float | None = None
+    accuracy: Sequence[str] = ()
     timeout: float | None = None
     can_be_mended: bool = False
     timed_out: bool = False
@@ -64,7 +67,7 @@ async def run_all(job: Job) -> bool:
     several = len({resource.meta.namespace for resource in given.resources}) > 1
     with Progress(job.state, keys=several) as progress:
         async with (
-            settings_with_api(job.settings, job.simulated) as settings,
+            settings_with_api(job.settings, job.simulated, job.accuracy) as settings,
             local_services(
                 settings,
                 given.resources,

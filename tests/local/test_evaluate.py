@@ -250,7 +250,7 @@ TOP = Path(__file__).parents[2]
 
 
 def test_the_walk_of_the_documentation_shows_what_the_command_shows(tmp_path: Path) -> None:
-    """All its lines of figures and sentences, in both of its examples, but not the cost of a former run."""
+    """All its lines of figures and sentences, in both of its examples; the estimates before them may become better."""
     blocks = re.findall(
         r"```console\n(\$ nightsort evaluate .*?)```", (TOP / "docs" / "labels.md").read_text(), re.DOTALL
     )
@@ -262,6 +262,10 @@ def test_the_walk_of_the_documentation_shows_what_the_command_shows(tmp_path: Pa
         outcome = run("evaluate", *words, "--seconds", "0", "--state", str(tmp_path), env={})
         assert outcome.code == 0, outcome.told
         told = [" ".join(line.split()) for line in outcome.out.replace(f"{TOP}/", "").splitlines()]
-        missing = [line for line in shown if line.strip("… ") and " ".join(line.split()) not in told]
+        missing = [
+            line
+            for line in block.partition("as batches, at prices of")[2].splitlines()[1:] or shown
+            if line.strip("… ") and " ".join(line.split()) not in told
+        ]
         assert missing == []
         assert len(shown) > 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
@@ -80,12 +80,16 @@ class Account(FakeBatchApi):
         self.wire = Wire()
         self._refusal = rng.choice(NOTHING_SOLD)
         self.shorten = self.deliver
+        self.knows: Mapping[str, str] = {}
+        """What known tickets are, by id, and how often the answer is right."""
+        self.accuracy = 0.0
         self.counts = Counts(clock.now, 0.0)
         self.total = self.counts.of
 
     def respond(self, text: str) -> str | Answer:
         if self._rng.random() >= self._mood:
-            return self._rng.choice(LABELS)
+            truth = self.knows.get(ticket_of(text)) if self.knows else None
+            return truth if truth and self._rng.random() < self.accuracy else self._rng.choice(LABELS)
         return self._rng.choice(
             (
                 "gibberish",

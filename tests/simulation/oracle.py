@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 NAMES = {"billing", "technical", "account", "account access", "other"}
 FREE = Decimal(0)
+SAID = {Verdict.LABELED, Verdict.UNKNOWN, Verdict.REFUSED, Verdict.TRUNCATED}
+Z_SQUARED = 1.959963984540054**2
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
 
 
@@ -96,6 +98,8 @@ class Oracle:
             open_yet = is_intended(resource.status, held.tag) or self._is_wiped_away(resource, held.tag)
             self.demand(open_yet, f"I1: {held.id} was bought under a settled intent")
             self._check_name(resource, held)
+        if resource is not None:
+            self._check_gate(resource, held, tickets.values())
         self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
         elsewhere = self._world.labeled_elsewhere(resource) if resource and self._world.scenario.lag else set()
         for custom_id, ticket in tickets.items():
@@ -113,6 +117,78 @@ class Oracle:
             f"Q1: {intent.resource.name} has bought {bought_now} tickets, and {counted} were counted",
         )
         return None
+
+    # --- what is known ---
+
+    def truths(self, resource: Resource) -> Mapping[str, str]:
+        """The known tickets of a run that is evaluated."""
+        return {} if resource.spec.evaluation is None else self._world.scenario.truths(source_name(resource))
+
+    def _check_gate(self, resource: Resource, held: Held, tickets: Collection[str]) -> None:
+        """I11: known tickets travel first and alone, and the others only if these were good enough, or by a word."""
+        known = self.truths(resource).keys() & set(tickets)
+        if resource.spec.evaluation is None or known == set(tickets):
+            return
+        self.demand(not known, f"I11: {held.id} has known tickets and others")
+        self.demand(self.is_open(resource), f"I11: {held.id} was bought before the evaluation of {resource.meta.name}")
+
+    def is_open(self, resource: Resource) -> bool:
+        """Whether the known tickets' answers, or a person, let the others be bought and published."""
+        rule, status = resource.spec.evaluation, resource.status
+        if rule is None or rule.release or rule.on_failure == "Report" or rule.min_accuracy is None:
+            return True
+        plan = status.plan
+        if plan is not None and plan.tickets == 0 and plan.evaluation is not None and plan.evaluation.sample == 0:
+            return True  # all tickets are known, and nothing is to be published
+        return (status.evaluation is not None and status.evaluation.released) or self.is_good_enough(resource)
+
+    def is_good_enough(self, resource: Resource) -> bool:
+        """Wilson's lower end reaches the threshold where the score test does not reject it: no root is needed."""
+        rule = resource.spec.evaluation
+        answered, right = self.compared(resource)
+        if rule is None or rule.min_accuracy is None or not answered:
+            return False
+        least, seen = float(rule.min_accuracy), right / answered
+        return seen > least and (seen - least) ** 2 * answered >= Z_SQUARED * least * (1 - least)
+
+    def compared(self, resource: Resource) -> tuple[int, int]:
+        """Known tickets with an answer, and right ones, by what the account has said last of each."""
+        answered = right = 0
+        for ticket, truth in self.truths(resource).items():
+            paid = self.purchases[resource.meta.uid][ticket]
+            if paid and not self._is_withheld(paid[-1]):
+                verdict, category = expected(resource, paid[-1].answer)
+                answered += verdict in SAID
+                right += verdict in SAID and category == truth.lower()
+        return answered, right
+
+    def _check_held(self, resource: Resource, status: Status) -> None:
+        """Held: the bill is that of the known tickets, each of them, and no row is in any sink."""
+        uid, name = resource.meta.uid, resource.meta.name
+        bought = {ticket for ticket, paid in self.purchases[uid].items() if paid}
+        self.demand(bought <= self.truths(resource).keys(), f"I11: {name} is held, and bought {sorted(bought)}")
+        sample = status.plan.evaluation.sample if status.plan and status.plan.evaluation else 0
+        lacking = {ticket for source, ticket in self.left if source == source_name(resource)}
+        lacking |= set(self._world.scenario.refused)
+        enough = sample - len(lacking) <= len(bought) <= sample
+        self.demand(enough, f"I11: {name} is held with {len(bought)} of {sample} known tickets")
+
+    def _check_unpublished(self, resource: Resource) -> None:
+        rows = {
+            ticket for shelf in self._world.shelves[resource.meta.uid] for ticket, rows in shelf.rows.items() if rows
+        }
+        self.demand(
+            not rows, f"I11: {resource.meta.name} has not passed its evaluation, and has rows of {sorted(rows)}"
+        )
+
+    def _check_figures(self, resource: Resource) -> None:
+        told = resource.status.evaluation
+        if told is not None and not resource.status.stop and not self.left:
+            known = self.compared(resource)
+            self.demand(
+                (told.known, told.correct) == known,
+                f"I14: {resource.meta.name} tells known tickets {told.known}, {told.correct} right, of {known}",
+            )
 
     def _check_name(self, resource: Resource, held: Held) -> None:
         """Who has not the name of its results is never billed: its rows could go nowhere."""
@@ -197,6 +273,10 @@ class Oracle:
         self._check_conditions(name, status)
         self._check_account(before.meta, status)
         self.demand(MARK not in text, f"I6: the status of {name} has the text of a ticket")
+        if status.phase == "Held":
+            self._check_held(before, status)
+        if not self.is_open(before):
+            self._check_unpublished(before)
         if before.status.plan is None and status.plan is not None:
             self.counted[before.meta.uid] = status.plan.tickets
         known = {record.tag for record in before.status.batches} | self.intents.keys()  # put back, it is not new
@@ -266,7 +346,7 @@ class Oracle:
         parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight)
         if min(parts) < 0 or sum(parts) > counts.total:
             self.fail(f"{name}: impossible counts {counts}")
-        promised = not status.stop or status.batches
+        promised = not status.stop or any(not record.canary for record in status.batches)
         if is_finished(status) and (counts.in_flight or (promised and sum(parts) != counts.total)):
             self.fail(f"{name}: finished, and the counts do not add up: {counts}")
 
@@ -342,6 +422,14 @@ class Oracle:
 
     def _check_finished(self, resource: Resource) -> None:
         name, status = resource.meta.name, resource.status
+        promised = bool(status.batches) or not status.stop
+        if not self.is_open(resource):
+            self.demand(bool(status.stop), f"I11: {name} has finished and was not released")
+            self._check_unpublished(resource)
+            promised = False
+        if status.stop and all(record.canary for record in status.batches):
+            promised = False
+        self._check_figures(resource)
         ids = {record.id for record in status.batches}
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
@@ -353,7 +441,7 @@ class Oracle:
         for shelf in shelves:
             for ticket, rows in shelf.rows.items():
                 self.demand(len(rows) == 1, f"I5: {name} has {len(rows)} rows for {ticket!r}")
-            if status.batches or not status.stop:
+            if promised:
                 stored = {ticket: rows[0] for ticket, rows in shelf.rows.items()}
                 self._check_rows(resource, stored | shelf.dropped)
         dropped, told = sum(len(shelf.dropped) for shelf in shelves), status.results.unmatched
@@ -377,7 +465,9 @@ class Oracle:
         if self._world.scenario.limit is not None:
             return self._check_chosen(resource, rows)
         source = source_name(resource)
-        tickets = {ticket.id: ticket for ticket in self._world.scenario.sources[source]}
+        known = self.truths(resource)
+        self.demand(not known.keys() & rows.keys(), f"I11: {resource.meta.name} has rows for known tickets")
+        tickets = {one.id: one for one in self._world.scenario.sources[source] if one.id not in known}
         purchases = self.purchases[resource.meta.uid]
         unsent = {Verdict.UNSENDABLE, Verdict.CANCELED} if resource.status.stop else {Verdict.UNSENDABLE}
         self.demand(set(rows) <= set(tickets), f"I4: {resource.meta.name} has rows for nobody's tickets")
@@ -391,7 +481,7 @@ class Oracle:
                 del rows[ticket_id]  # it left between its row and the write that would have counted it
             else:
                 self._check_row(resource, ticket, row, purchases[ticket_id], left)
-        cut = {name for name, paid in purchases.items() if paid and is_long(tickets[name])}
+        cut = {name for name, paid in purchases.items() if paid and name in tickets and is_long(tickets[name])}
         told = resource.status.tickets.cut
         self.demand(told == len(cut), f"I14: {resource.meta.name} says {told} cut tickets, and {len(cut)} were cut")
         return self._check_totals(resource.meta.name, resource.status, rows)

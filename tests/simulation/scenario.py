@@ -7,8 +7,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec.structs import replace as replace_struct
+
 from nightsort.api.categories import Category, UnknownLabel
 from nightsort.api.credentials import Credentials, SecretRef
+from nightsort.api.evaluation import Evaluation, Truth
 from nightsort.api.prompt import Prompt
 from nightsort.api.results import ConfigMapResults, Results
 from nightsort.api.source import ConfigMapSource, Source
@@ -22,6 +25,9 @@ from tests.simulation.account import text_of
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
 ONE_NAME = Results(config_map=ConfigMapResults(name="labels"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
+TRUTH = "truth"
+TRUTHS = ("billing", "technical", "account", "other", "Account Access")
+"""What people write; capitals do not count."""
 LONG_CHARS = 2_100
 """A body that is cut."""
 LONG = "ticket/" + "x" * 70
@@ -104,6 +110,12 @@ class Scenario:
     """When, in seconds like the drought, the schema is an older one, and the store drops ids and counts of batches."""
     full: Sequence[tuple[float, float]] = ()
     """When no status may become larger than it is."""
+    accuracy: float = 0.0
+    """How often the answer to a known ticket is right."""
+
+    def truths(self, source: str) -> Mapping[str, str]:
+        """The known tickets of a source, with their categories."""
+        return {each.id: each.fields[TRUTH] for each in self.sources[source] if each.fields.get(TRUTH)}
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.limit is None:
@@ -125,6 +137,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_named
     if is_narrow(seed):
         return drawn_narrow
+    if is_evaluated(seed):
+        return drawn_evaluated
     return drawn_crowded if is_crowded(seed) else drawn
 
 
@@ -165,6 +179,38 @@ def drawn_narrow(rng: random.Random) -> Scenario:
 
 def draw_begin(rng: random.Random) -> float:
     return rng.choice((10.0, 300.0, 4000.0)) * rng.random()
+
+
+def is_evaluated(seed: int) -> bool:
+    return random.Random(f"evaluated {seed}").random() < 0.1
+
+
+def drawn_evaluated(rng: random.Random) -> Scenario:
+    """Any life, in which runs buy known tickets first, and a person decides about those that are held."""
+    scenario = drawn(rng)
+    sources = {name: with_known(rng, tickets) for name, tickets in scenario.sources.items()}
+    plans = [evaluated(rng, plan) if rng.random() < 0.9 else plan for plan in scenario.plans]
+    return replace(scenario, plans=plans, sources=sources, accuracy=rng.choice((0.3, 0.7, 0.9, 1.0)))
+
+
+def with_known(rng: random.Random, tickets: Sequence[Ticket]) -> list[Ticket]:
+    """The tickets with known ones among them; now and then there are no others."""
+    known = [draw_ticket(rng, len(tickets) + number, strange=False) for number in range(rng.choice((10, 12, 30)))]
+    labeled = [replace_struct(each, fields={**each.fields, TRUTH: rng.choice(TRUTHS)}) for each in known]
+    mixed = [*tickets, *labeled]
+    rng.shuffle(mixed)
+    return mixed
+
+
+def evaluated(rng: random.Random, plan: Plan) -> Plan:
+    evaluation = Evaluation(
+        truth=Truth(column=TRUTH),
+        sample=rng.choice((9, 12, 100)),
+        min_accuracy=rng.choice((None, "0.2", "0.4", "0.55")),
+        on_failure=rng.choice(("Hold", "Hold", "Hold", "Fail", "Report")),
+    )
+    word = Deed(rng.choice((100.0, 30_000.0, 150_000.0)) * (0.5 + rng.random()), rng.choice(("release", "delete")))
+    return replace(plan, spec=plan.spec.model_copy(update={"evaluation": evaluation}), deeds=[*plan.deeds, word])
 
 
 def is_crowded(seed: int) -> bool:

@@ -10,6 +10,7 @@ from nightsort.flow.ending import cancel
 from tests.simulation.defect import CAME_THROUGH, Defect
 from tests.simulation.defects import DEFECTS
 from tests.simulation.defects_adopt import DEFECTS as OF_ADOPTING
+from tests.simulation.defects_known import DEFECTS as OF_KNOWN_TICKETS
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_names import DEFECTS as OF_NAMES
@@ -40,6 +41,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_THE_WIRE,
         *OF_RECORDS,
         *OF_NAMES,
+        *OF_KNOWN_TICKETS,
     ],
     ids=lambda defect: defect.name,
 )

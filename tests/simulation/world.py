@@ -161,6 +161,7 @@ class World:
         """What goes wrong with an account, as the scenario has it."""
         scenario = self.scenario
         account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
+        account.accuracy, account.knows = scenario.accuracy, self._all_truths()
         account.refuses, account.tried = set(scenario.refused), self.oracle.tried_in_vain
         if scenario.crowded:
             account.crowd()
@@ -178,6 +179,13 @@ class World:
             account.drought = self._from(scenario.drought)
         if scenario.room < CROWDED:
             account.longest = min(account.longest, 600.0)
+
+    def _all_truths(self) -> dict[str, str]:
+        """By id; the known tickets of several sources may share ids, and mean other things."""
+        found: dict[str, str] = {}
+        for name in self.scenario.sources if self.scenario.accuracy else ():
+            found |= self.scenario.truths(name)
+        return found
 
     def _from(self, span: tuple[float, float]) -> tuple[datetime, datetime]:
         begins, ends = (self.clock.now() + timedelta(seconds=each) for each in span)
@@ -273,6 +281,9 @@ class World:
                 self.truth.touch(meta, **deed.change)
                 if self.scenario.accidents and deed.change.get("suspend"):
                     self.spawn(self._expect_cancelled(meta, resource.spec.poll_interval_seconds))
+            case "release" if resource.spec.evaluation is not None:
+                released = resource.spec.evaluation.model_copy(update={"release": True})
+                self.truth.touch(meta, evaluation=released)
             case "delete" if is_finished(resource.status):
                 self.lose(meta)
             case "delete":

@@ -193,7 +193,8 @@ def add_up(status: Status) -> None:
     parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight)
     assert min(parts) >= 0, counts
     assert sum(parts) <= counts.total, counts
-    if is_finished(status) and (status.stop is None or status.batches):
+    promised = status.stop is None or any(not record.canary for record in status.batches)
+    if is_finished(status) and promised:
         assert counts.in_flight == 0, counts
         assert sum(parts) == counts.total, counts
     elif status.source_exhausted:

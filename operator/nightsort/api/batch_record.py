@@ -162,6 +162,8 @@ class BatchRecord(StatusModel):
     answer: Annotated[str, StringConstraints(max_length=128)] | None = None
     """The code and type of the API's last answer to its create, as long as that was not accepted."""
     usage: Usage = Usage()
+    canary: bool = False
+    """Whether its tickets are known ones, which are only compared: they get no rows and count elsewhere."""
     rules: int = FIRST_RULES
     """The version of the rules by which its answers were judged when they were collected."""
     seen: Seen | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from nightsort.api.categories import CategoryName
+from nightsort.api.evaluation import Share
 from nightsort.api.model import DataKey, Name
 from nightsort.api.money import Money
 from nightsort.api.object_store import Folder, Objects
@@ -16,6 +17,7 @@ DEMANDS: tuple[tuple[Any, str], ...] = (
     (DataKey, "a key may have letters, digits, -, _ and . only"),
     (Table, "a table is its name, or schema.name"),
     (Money, 'money is text with up to six decimals, such as "5.00"'),
+    (Share, 'a share is text between 0 and 1 with up to four decimals, such as "0.90"'),
     (Objects, "objects are s3://, gs:// or az://, a bucket and a name, such as s3://bucket/tickets-*.jsonl"),
     (Folder, "a folder is s3://, gs:// or az://, a bucket and a path, such as s3://bucket/results/"),
 )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from nightsort.api.evaluated import PlannedEvaluation
 from nightsort.api.status_model import Line, Marks, StatusModel
 
 
@@ -40,5 +41,7 @@ class Plan(StatusModel):
     """Marks of the table that rows go to."""
     max_tokens: int | None = None
     """Of a request, as it is sent; without it as `spec.prompt` says."""
+    evaluation: PlannedEvaluation | None = None
+    """The known tickets that are bought first."""
     remark: Line | None = None
     """What was odd in the source and stopped nothing, such as a file of 0 bytes."""

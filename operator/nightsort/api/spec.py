@@ -5,12 +5,14 @@ Some rules are needed twice: as CEL for the API server (`rules(...)`) and as val
 
 from __future__ import annotations
 
+from string import Template
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from nightsort.api.categories import DEFAULT_CATEGORIES, Category, UnknownLabel, spelled
 from nightsort.api.credentials import Credentials
+from nightsort.api.evaluation import Evaluation
 from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
 from nightsort.api.prompt import Prompt
@@ -46,6 +48,8 @@ class Spec(Model):
     """What tickets are sorted into, in the order in which the model is told and counts are shown."""
     unknown_label: UnknownLabel = immutable(default=UnknownLabel())
     prompt: Prompt = immutable(default=Prompt())
+    evaluation: Evaluation | None = None
+    """A comparison with known categories, before anything is published."""
     shards: Shards = immutable(default=Shards())
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = immutable(default=2)
     """How often tickets are sent again whose failure can pass."""
@@ -81,6 +85,17 @@ class Spec(Model):
             raise ValueError(f"unknownLabel.category: {fallback!r} is not one of the categories")
         return self
 
+    @model_validator(mode="after")
+    def _truth_is_not_told(self) -> Spec:
+        if self.evaluation is None:
+            return self
+        column = self.evaluation.truth.column
+        if self.source.inline is not None:
+            raise ValueError("evaluation.truth.column: inline tickets have no other columns than id, subject and body")
+        if column in Template(self.prompt.template).get_identifiers():
+            raise ValueError(f"prompt.template: names ${column}, which would tell the model the known category")
+        return self
+
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
@@ -91,6 +106,14 @@ class Spec(Model):
                 # The list around the names makes them small once: once for each pair costs more than is allowed.
                 "[self.categories.map(c, c.name.lowerAscii())].all(names, names.all(n, names.exists_one(m, m == n)))",
                 "a category is named twice (capitals do not count)",
+            ),
+            (
+                "!has(self.evaluation) || !has(self.source.inline)",
+                "evaluation.truth.column: inline tickets have no other columns than id, subject and body",
+            ),
+            (
+                "has(self.evaluation) == has(oldSelf.evaluation)",
+                "evaluation is immutable but for release. Create another resource instead",
             ),
             (
                 "has(self.credentials) == has(oldSelf.credentials)",

@@ -14,6 +14,7 @@ from nightsort.api.batch_record import BatchRecord
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
 from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.forecast import Forecast
 from nightsort.api.model import keyed
 from nightsort.api.plan import Plan
@@ -63,6 +64,7 @@ class Status(StatusModel):
         tuple[BatchRecord, ...], Field(max_length=MAX_BATCHES, json_schema_extra=keyed("shard", "attempt"))
     ] = ()
     """The batches, which are the run's memory: each attempt of each shard."""
+    evaluation: EvaluationStatus | None = None
     cost: Cost = Cost()
     results: StoredResults = StoredResults()
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=keyed("type"))] = ()

@@ -14,6 +14,7 @@ from nightsort.domain.account import Kinship
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Candidate
 from nightsort.domain.errors import Interruption, Stalled
+from nightsort.domain.gate import is_held
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import (
     Submission,
@@ -157,6 +158,16 @@ class SkipRemaining:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Decide by the answers to the known tickets whether the labels are good enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with a held run, since a person has released it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     pass
 
@@ -180,6 +191,8 @@ Step = (
     | Cancel
     | CloseRetries
     | SkipRemaining
+    | Evaluate
+    | Resume
     | Finish
 )
 """An action that changes something."""
@@ -199,7 +212,7 @@ def deadline_seconds(resource: Resource, now: datetime) -> float:
     limit, started = resource.spec.active_deadline_seconds, resource.status.start_time
     if limit == 0:
         return 0.0
-    if limit is None or resource.spec.suspend or started is None:
+    if limit is None or resource.spec.suspend or started is None or is_held(resource):
         return math.inf
     return (started - now).total_seconds() + limit
 

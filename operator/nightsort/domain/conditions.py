@@ -1,7 +1,8 @@
 """Conditions by the rules of kstatus and Flux, with the Job's words beside them.
 
 Ready is always there; Reconciling and Stalled only while True, never both. Complete, Failed and Suspended are the
-Job's; Finished turns True on either outcome, for `kubectl wait`.
+Job's; Finished turns True on either outcome, for `kubectl wait`. Held is a run that waits for a person to look at its
+evaluation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from nightsort.api.status import Status
 from nightsort.domain.run_state import ConditionSummary, RunState
 
 READY, RECONCILING, STALLED = "Ready", "Reconciling", "Stalled"
-COMPLETE, FAILED, SUSPENDED, FINISHED = "Complete", "Failed", "Suspended", "Finished"
+COMPLETE, FAILED, SUSPENDED, FINISHED, HELD = "Complete", "Failed", "Suspended", "Finished", "Held"
 
 
 def true_when(state: RunState) -> tuple[str, ...]:
@@ -27,6 +28,8 @@ def true_when(state: RunState) -> tuple[str, ...]:
             return (STALLED,)
         case RunState.SUSPENDED:
             return (SUSPENDED,)
+        case RunState.HELD:
+            return (STALLED, HELD)
         case RunState.COMPLETE:
             return (READY, COMPLETE, FINISHED)
         case RunState.FAILED:

@@ -34,6 +34,8 @@ from nightsort.domain.actions import (
 )
 from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.conditions import is_finished
+from nightsort.domain.gate import is_open, may_be_sent
+from nightsort.domain.known_ticket_policies import decide_by_known_tickets, hold_what_is_not_good_enough
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import (
     Submission,
@@ -217,10 +219,12 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
     """
     status, held = resource.status, held_back(resource.status, now)
     if again := released_submission(status, held):
-        return again
+        return again if may_be_sent(resource, again) else None
     if holds_all(status, held):
         return None
     rest, room = rest_of_source(status), Room.beside(resource.spec, places)
+    if rest is not None and not may_be_sent(resource, rest):
+        rest = None
     if rest is not None and is_short(status, room) and has_place(status, room):
         return rest
     return due_retry(status, resource.spec, room) or rest
@@ -229,10 +233,11 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
 def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """After a stop: tickets that were never bought, or would have been sent again, still get their rows.
 
-    A run that was stopped before its first intent has promised no rows.
+    A run that was stopped before its first intent has promised no rows, and neither has one whose evaluation has not
+    passed.
     """
     status = resource.status
-    if status.stop is None or not status.batches:
+    if status.stop is None or not status.batches or not is_open(resource):
         return None
     for record in waiting_for_retry(status):
         return CloseRetries(record)
@@ -260,6 +265,8 @@ POLICIES: tuple[Policy, ...] = (
     prepare_first,
     submit_next,
     hold_what_was_not_taken,
+    decide_by_known_tickets,
+    hold_what_is_not_good_enough,
     give_up_the_rest,
     finish_when_all_is_collected,
 )

@@ -82,6 +82,14 @@ class Reason(StrEnum):
         "the rows' `verdict` and `reason` say why")
     DEADLINE_EXCEEDED = ("DeadlineExceeded", RUN, FINAL,
         "`activeDeadlineSeconds` is over, or somebody has cancelled the run")
+    EVALUATED = ("Evaluated", RUN, EVENT,
+        "known tickets were compared with their categories, and the labels are good enough")
+    ACCURACY_TOO_LOW = ("AccuracyTooLow", RUN, (YOU, FINAL.when("with `onFailure: Fail`"), EVENT),
+        ("known tickets were compared with their categories, and the lower end of the accuracy's interval does not "
+        "reach `evaluation.minAccuracy`: the run is `Held`. Only the known tickets were bought, and nothing is "
+        "published"), ("look at `status.evaluation`. `evaluation.release: true` lets the run go on, deleting it ends "
+        "it; better instructions, examples or another model need a new resource"))
+    HOLD_RELEASED = "HoldReleased", RUN, EVENT, "a person has released a held run, which goes on"
     SUBMITTED = "Submitted", RUN, EVENT, "a batch is bought; the event has its id"
     COLLECTED = "Collected", RUN, EVENT, "the answers of a batch are stored"
     CANCELED = "Canceled", RUN, EVENT, "the API was asked to end a batch: a deadline, a suspension, a cancel"
@@ -186,6 +194,14 @@ class Reason(StrEnum):
     INVALID_SOURCE = ("InvalidSource", SOURCE, (YOU, FINAL.when("for inline tickets")),
         "a line or ticket cannot be read, or an id is empty, too long or used twice; the message has the place",
         "mend the file")
+    TRUTH_NO_CATEGORY = ("TruthNoCategory", SOURCE, YOU, ("known tickets have a value in `evaluation.truth` that is "
+        "neither a category's name nor an alias; the message has their number and the first five"),
+        "mend the values, or declare them in a new resource")
+    TOO_FEW_KNOWN = ("TooFewKnown", SOURCE, YOU, ("there are so few known tickets that not even right labels alone "
+        "could reach `evaluation.minAccuracy`"), ("add known tickets; in a new resource raise `sample`, lower "
+        "`minAccuracy`, or use `onFailure: Report`"))
+    FEW_KNOWN = ("FewKnown", SOURCE, EVENT, ("categories have so few known tickets that their precision "
+        "and recall say next to nothing; the message has their names"), "add known tickets of these categories")
     EMPTY_FILE = ("EmptyFile", SOURCE, EVENT, ("a file of the source has 0 bytes, which a failed export leaves; only a "
         "header, or `[]`, is no reason to say so"), "look at the export; the message names the file")
     DUPLICATE_TICKET = ("DuplicateTicket", SOURCE, FINAL, "two tickets have one id, seen while a batch was made",

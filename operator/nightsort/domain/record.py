@@ -193,12 +193,16 @@ def by_declaration(counts: Iterable[CategoryCount], categories: Iterable[Categor
 
 
 def ticket_counts(status: Status) -> TicketCounts:
-    """Tickets by state. Until the source is read to its end, the total is pre-flight's count."""
-    labeled = sum(record.labeled for record in status.batches)
-    unknown = sum(record.unknown for record in status.batches)
-    failed = sum(record.failed for record in status.batches)
-    in_flight = sum(record.requests for record in status.batches if record.state.is_open)
-    in_flight += sum(record.retryable for record in waiting_for_retry(status))
+    """Tickets by state, but for the known ones of an evaluation.
+
+    Until the source is read to its end, the total is pre-flight's count.
+    """
+    counted = [record for record in status.batches if not record.canary]
+    labeled = sum(record.labeled for record in counted)
+    unknown = sum(record.unknown for record in counted)
+    failed = sum(record.failed for record in counted)
+    in_flight = sum(record.requests for record in counted if record.state.is_open)
+    in_flight += sum(record.retryable for record in waiting_for_retry(status) if not record.canary)
     seen = labeled + unknown + failed + in_flight
     expected = status.plan.tickets if status.plan and not status.source_exhausted else 0
     return TicketCounts(
@@ -213,7 +217,7 @@ def ticket_counts(status: Status) -> TicketCounts:
 
 def cut_tickets(status: Status) -> int:
     """Tickets whose text was cut; retried tickets were counted the first time."""
-    first = (record for record in status.batches if record.attempt == 0 and record.state.may_be_bought)
+    first = (one for one in status.batches if one.attempt == 0 and one.state.may_be_bought and not one.canary)
     return sum(record.cut for record in first)
 
 

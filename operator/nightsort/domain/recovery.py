@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.plan import Plan
 from nightsort.api.status import Status
 from nightsort.domain.completeness import completed, has_further
 from nightsort.domain.record import by_place, find, put
@@ -127,9 +128,14 @@ def has_lost_its_beginning(status: Status) -> bool:
     Its tickets would have neither a batch nor a row.
     """
     read = status.cursor is not None or (
-        status.source_exhausted and status.plan is not None and status.plan.tickets > 0
+        status.source_exhausted and status.plan is not None and tickets_of(status.plan) > 0
     )
     return read and not status.batches
+
+
+def tickets_of(plan: Plan) -> int:
+    """Tickets that are bought, known ones included."""
+    return plan.tickets + (plan.evaluation.sample if plan.evaluation is not None else 0)
 
 
 def from_the_beginning(status: Status) -> Status:

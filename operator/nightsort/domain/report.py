@@ -12,6 +12,8 @@ from nightsort.api.status import Status
 from nightsort.api.times import rfc3339
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
+from nightsort.domain.gate import is_held
+from nightsort.domain.matrix import described, in_words
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import by_declaration, in_state, is_in_flight, next_submission, ticket_counts
@@ -26,7 +28,7 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
     """
     usage = total(record.usage for record in status.batches)
     tickets = ticket_counts(status)
-    unnamed = sum(record.unnamed for record in status.batches)
+    unnamed = sum(record.unnamed for record in status.batches if not record.canary)
     rows = tickets.labeled + tickets.unknown + tickets.failed - unnamed
     unpriced = sum(record.unpriced for record in status.batches) or None
     cost = settled(status.cost, usage, resource.spec.model, prices, prompt_of(status)).model_copy(
@@ -37,11 +39,12 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
         update={
             "phase": phase_of(status, summary),
             # As for a Job, the deadline counts anew when the run is resumed.
-            "start_time": None if summary.state is RunState.SUSPENDED else told.start_time,
+            "start_time": None if summary.state in (RunState.SUSPENDED, RunState.HELD) else told.start_time,
             "tickets": tickets,
             "results": status.results.model_copy(update={"rows": rows}),
             "categories": by_declaration(status.categories, resource.spec.categories),
             "cost": cost,
+            "evaluation": described(status, resource.spec, prices),
         }
     )
 
@@ -120,6 +123,8 @@ def summary_of_state(
             Reason.SUSPENDED,
             f"spec.suspend is true: {what_may_run(resource.status)}{foreseen(resource.status.forecast)}",
         )
+    if is_held(resource):
+        return summary_of_hold(resource)
     if resource.status.stop is not None and in_state(resource.status, BatchState.INTENDED):
         return ConditionSummary.working(
             Reason.ADOPTING, f"{resource.status.stop.message}: {what_may_run(resource.status)}"
@@ -142,6 +147,20 @@ def foreseen(forecast: Forecast | None) -> str:
     return (
         f"; it would send {what} for about ${forecast.batch_usd} (${forecast.low_usd} to ${forecast.high_usd}; "
         f"${forecast.standard_usd} at the standard price; thirty such runs ${forecast.month_usd}){remarks}"
+    )
+
+
+def summary_of_hold(resource: Resource) -> ConditionSummary:
+    """A run whose labels are not good enough: what its known tickets show, and how it goes on."""
+    rule, evaluation = resource.spec.evaluation, resource.status.evaluation
+    least = rule.min_accuracy if rule is not None else None
+    release = """-p '{"spec":{"evaluation":{"release":true}}}'"""
+    return ConditionSummary(
+        RunState.HELD,
+        Reason.ACCURACY_TOO_LOW,
+        f"{in_words(evaluation) if evaluation is not None else ''}, and evaluation.minAccuracy is {least}. Nothing "
+        "more is bought, and nothing is published. Look at status.evaluation; then "
+        f"`kubectl patch cb {resource.meta.name} --type merge {release}` lets it go on, and deleting it ends it",
     )
 
 

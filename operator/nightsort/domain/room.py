@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nightsort.api.batch_record import BatchRecord, Usage
+from nightsort.api.evaluated import MOST_CONFUSIONS
 from nightsort.api.spec import Shards, Spec
 from nightsort.api.status import MAX_BATCHES, Status
 from nightsort.domain.errors import Rejected, Waiting
@@ -46,6 +47,9 @@ AROUND_RECORD_BYTES = 100_000
 """Bytes of metadata with other annotations and notes of ownership, conditions and messages, without category counts."""
 CATEGORY_BYTES = 300
 """Bytes of a category's count, beside three times its name: the entry, and Kubernetes' note of it."""
+FIGURES_BYTES = 120
+"""Bytes of a category's figures, or of a confusion, without its names."""
+CELL_BYTES = 16
 MOST_ANNOTATION_BYTES = 300_000
 """kubectl repeats no larger manifest: Kubernetes takes 256 KiB of annotations, and a manifest may lack defaults."""
 RETRIES_BYTES = 20 * RECORD_BYTES
@@ -107,7 +111,16 @@ class Room:
 def bytes_beside(spec: Spec, limit: int) -> int:
     """The bytes for batches in a resource of `limit` bytes, beside the spec and all else."""
     counts = sum(CATEGORY_BYTES + 3 * stored_bytes(category.name) for category in spec.categories)
-    return limit - spec_bytes(spec) - counts - AROUND_RECORD_BYTES - RETRIES_BYTES
+    return limit - spec_bytes(spec) - counts - AROUND_RECORD_BYTES - RETRIES_BYTES - evaluation_bytes(spec)
+
+
+def evaluation_bytes(spec: Spec) -> int:
+    """Bytes of the figures on known tickets: of each category, the confusions, and a cell for each ticket at most."""
+    if spec.evaluation is None:
+        return 0
+    names = [stored_bytes(category.name) for category in spec.categories]
+    confusions = MOST_CONFUSIONS * (FIGURES_BYTES + 2 * max(names))
+    return sum(FIGURES_BYTES + name for name in names) + confusions + CELL_BYTES * spec.evaluation.sample
 
 
 def spec_bytes(spec: Spec) -> int:
@@ -182,9 +195,17 @@ def summed_up(status: Status, room: Room) -> Status:
             break
         taken.append(record)
         spare -= size_of(record)
+    # Known tickets are not counted with the others.
+    for group in ([one for one in taken if one.canary], [one for one in taken if not one.canary]):
+        status = with_sum_of(status, group)
+    return status
+
+
+def with_sum_of(status: Status, taken: Sequence[BatchRecord]) -> Status:
+    """The status with one entry for these, if they are several."""
     if len(taken) < 2:
         return status
-    taken.sort(key=lambda record: record.attempt > 0)  # the entry of a first attempt stays: it counts the cut texts
+    taken = sorted(taken, key=lambda record: record.attempt > 0)  # that of a first attempt stays: it counts cut texts
     gone = {(record.shard, record.attempt) for record in taken[1:]}
     kept = tuple(record for record in status.batches if (record.shard, record.attempt) not in gone)
     return put(status.model_copy(update={"batches": kept}), sum_of(taken))

@@ -13,6 +13,7 @@ class RunState(StrEnum):
     WORKING = "Working"
     STALLED = "Stalled"
     SUSPENDED = "Suspended"
+    HELD = "Held"
     COMPLETE = "Complete"
     FAILED = "Failed"
 

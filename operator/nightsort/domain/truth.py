@@ -10,6 +10,8 @@ from heapq import heappush, heappushpop
 from nightsort.api.categories import Category, spelled
 
 SHOWN_STRANGERS = 5
+MOST_STRANGERS = 500
+"""Values that are kept: a column of something else has another one for each ticket."""
 
 
 class Truths:
@@ -24,7 +26,9 @@ class Truths:
         names += [(spelled(category.name), category.name) for category in categories]
         self._names = dict(names)
         self.strangers: Counter[str] = Counter()
-        """Values that are no category, with their tickets, in the order in which they came."""
+        """Values that are no category, with their tickets, in the order in which they came; some hundreds of them."""
+        self.strange = 0
+        """Tickets with a value that is no category."""
 
     def of(self, value: str | None) -> str | None:
         """The category that a value names; None where the ticket's category is not known."""
@@ -32,7 +36,9 @@ class Truths:
             return None
         found = self._names.get(spelled(value))
         if found is None:
-            self.strangers[value.strip()] += 1
+            self.strange += 1
+            if len(self.strangers) < MOST_STRANGERS or value.strip() in self.strangers:
+                self.strangers[value.strip()] += 1
         return found
 
 
@@ -40,11 +46,11 @@ class EvenSample:
     """Chooses tickets evenly over the categories, the same ones whenever the same tickets are offered in any order.
 
     A ticket's place is a digest of its id, so that a file which has grown keeps most of its sample, and what was
-    bought for it. Memory is bounded by `size` ids for each category.
+    bought for it; another `seed` chooses others. Memory is bounded by `size` ids for each category.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, seed: str = "") -> None:
+        self._size, self._seed = size, seed
         self._chosen: dict[str, list[tuple[int, str]]] = {}
         self.known: Counter[str] = Counter()
         """All tickets that were offered, by category."""
@@ -52,18 +58,29 @@ class EvenSample:
     def offer(self, id: str, category: str) -> None:
         self.known[category] += 1
         first = self._chosen.setdefault(category, [])
-        place = (-int.from_bytes(blake2b(id.encode(), digest_size=8).digest()), id)
+        place = (-self._place(id), id)
         if len(first) < self._size:
             heappush(first, place)
         else:
             heappushpop(first, place)
 
+    def _place(self, id: str) -> int:
+        key = f"{self._seed}{id}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(key, digest_size=8).digest())
+
     def chosen(self) -> frozenset[str]:
         """The ids of at most `size` tickets; what a rare category leaves goes to the others."""
+        return frozenset(self.categories())
+
+    def categories(self) -> dict[str, str]:
+        """The category of each chosen id, in the order of their places, which mixes the categories."""
         quotas = even_quotas({name: len(first) for name, first in self._chosen.items()}, self._size)
-        return frozenset(
-            id for name, first in self._chosen.items() for _, id in sorted(first, reverse=True)[: quotas[name]]
-        )
+        found = [
+            (-place, id, name)
+            for name, first in self._chosen.items()
+            for place, id in sorted(first, reverse=True)[: quotas[name]]
+        ]
+        return {id: name for _, id, name in sorted(found)}
 
 
 def even_quotas(available: dict[str, int], size: int) -> dict[str, int]:

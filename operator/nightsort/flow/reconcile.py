@@ -18,6 +18,7 @@ from nightsort.domain.actions import (
     Collect,
     Confirm,
     EstimateRun,
+    Evaluate,
     Facts,
     Finish,
     Halt,
@@ -25,6 +26,7 @@ from nightsort.domain.actions import (
     Prepare,
     Release,
     Requeue,
+    Resume,
     SkipRemaining,
     Step,
     Submit,
@@ -41,6 +43,7 @@ from nightsort.flow.collection.collect import Collected, collect
 from nightsort.flow.ending.cancel import cancel
 from nightsort.flow.ending.finish import finish
 from nightsort.flow.ending.give_up import abandon, conclude, lose
+from nightsort.flow.evaluation.evaluate import evaluate, resume
 from nightsort.flow.gather import Gatherer
 from nightsort.flow.preflight.admit import Admission
 from nightsort.flow.preflight.forecast import foresee
@@ -219,6 +222,8 @@ class Reconciler:
             case Cancel(record):
                 with about_batch(record.id):
                     await cancel(run, record)
+            case Evaluate() | Resume():
+                await (evaluate(run) if isinstance(action, Evaluate) else resume(run))
             case CloseRetries() | SkipRemaining() | Finish():
                 await self._end(run, action)
             case _:

@@ -30,8 +30,10 @@ class Opening:
 
     @property
     def fields(self) -> frozenset[str]:
-        """Fields of a ticket that the prompt's template names."""
-        return placeholders(self.resource.spec.prompt)
+        """Fields of a ticket that the prompt's template names, and that of its known category."""
+        evaluation = self.resource.spec.evaluation
+        truth = {evaluation.truth.column} if evaluation is not None else set()
+        return placeholders(self.resource.spec.prompt) | truth
 
     def share(self, url: str, options: Mapping[str, str] | None = None) -> InThread:
         """The threads of this namespace for the server that a URL names, or a Secret's endpoint."""

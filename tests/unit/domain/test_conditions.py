@@ -30,6 +30,7 @@ TABLE = [
     (RunState.WORKING, {"Ready": "False", "Reconciling": "True"}),
     (RunState.STALLED, {"Ready": "False", "Stalled": "True"}),
     (RunState.SUSPENDED, {"Ready": "False", "Suspended": "True"}),
+    (RunState.HELD, {"Ready": "False", "Stalled": "True", "Held": "True"}),
     (RunState.COMPLETE, {"Ready": "True", "Complete": "True", "Finished": "True"}),
     (RunState.FAILED, {"Ready": "False", "Stalled": "True", "Failed": "True", "Finished": "True"}),
 ]

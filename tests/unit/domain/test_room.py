@@ -164,7 +164,19 @@ def test_what_is_over_is_summed_up_and_every_figure_stays() -> None:
 
 def test_every_field_of_an_entry_is_summed_up_dropped_or_the_first_ones() -> None:
     """Whoever adds a field says what becomes of it."""
-    first = {"shard", "attempt", "tag", "state", "id", "canceled", "spared", "intended_at", "submitted_at", "rules"}
+    first = {
+        "shard",
+        "attempt",
+        "tag",
+        "state",
+        "id",
+        "canceled",
+        "spared",
+        "intended_at",
+        "submitted_at",
+        "rules",
+        "canary",
+    }
     own = {"summed_up", "usage", "ended_at", "cut", "turn"}
 
     assert {*SUMMED, *NOT_SUMMED, *first, *own} == set(BatchRecord.model_fields)

@@ -19,7 +19,7 @@ from nightsort.domain.verdict import has_price, is_asked_again, is_billed
 from nightsort.flow.results.answers import judged_answers
 from nightsort.flow.results.reading import Reading
 from nightsort.flow.results.rows import NO_ANSWER, row_of
-from nightsort.flow.results.store import store
+from nightsort.flow.results.store import deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
 from nightsort.ports import BatchApi
@@ -103,11 +103,14 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
     api = await run.services.connections.api(run.resource)
     with RowSpool(run.services.scratch) as rows:
         count, reading = await read_through(run, api, record, batch, rows)
-        stored = await store(run, rows)
+        delivered = await deliver(run, record, rows)
     update = {"rules": RULES, "strays": reading.strays, "differing": len(reading.differing)}
-    status = collected(stored, record.model_copy(update=update), count.tally(record), batch.ended_at)
+    status = collected(
+        delivered.counted(run.spec), record.model_copy(update=update), count.tally(record), batch.ended_at
+    )
     again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
-    return Collected(status, f"batch {batch.id}: {plural(rows.rows, 'row')}{again}", list(odd_lines(batch, reading)))
+    told = plural(rows.rows, "known ticket" if record.canary else "row")
+    return Collected(status, f"batch {batch.id}: {told}{again}", list(odd_lines(batch, reading)))
 
 
 async def read_through(
@@ -128,7 +131,7 @@ async def read_through(
                 count.retryable += 1
             else:
                 row = row_of(run, batch.id, batch.ended_at, judged)
-                if row.category:
+                if row.category and not record.canary:
                     count.categories[row.category] += 1
                 rows.add(row)
         if not reading.unclear:

@@ -8,6 +8,8 @@ from nightsort.api.cost import Cost
 from nightsort.api.counts import TicketCounts
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.domain.gate import is_open
+from nightsort.domain.matrix import in_words
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
@@ -21,7 +23,7 @@ from nightsort.flow.tickets.snapshot import let_go
 async def finish(run: Run, status: Status) -> None:
     """Writes the outcome: Complete when a ticket was labeled or there was none, Failed otherwise."""
     run.demand_no_doubt()
-    if status.stop is None or status.batches:
+    if is_open(run.resource.with_status(status)) and (status.stop is None or status.batches):
         figures = summary_of(run, status)
         for sink in await run.services.connections.sinks(run.resource):
             status = with_stored(status, await sink.finish(figures))
@@ -58,14 +60,12 @@ def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
     if status.stop is not None:
         return ConditionSummary(RunState.FAILED, Reason.recorded(status.stop.reason), status.stop.message)
     if counts.total == 0:
-        return ConditionSummary(
-            RunState.COMPLETE, Reason.COMPLETE, f"the source has no tickets; nothing was bought{remark_of(status)}"
-        )
+        return ConditionSummary(RunState.COMPLETE, Reason.COMPLETE, f"{without_tickets(status)}{remark_of(status)}")
     fallback = spec.unknown_label.category
     unknown = f"unknown (now {fallback})" if fallback else "unknown"
     parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    said = (unmatched_of(status), strays_of(status), again, cut_of(counts, spec))
+    said = (accuracy_of(status), unmatched_of(status), strays_of(status), again, cut_of(counts, spec))
     notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed == counts.total:
@@ -73,8 +73,19 @@ def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
     return ConditionSummary(RunState.COMPLETE, Reason.COMPLETE, message)
 
 
+def without_tickets(status: Status) -> str:
+    known = status.evaluation.available if status.evaluation is not None else 0
+    if known:
+        return f"the source has no tickets but {plural(known, 'known one')}; nothing was bought"
+    return "the source has no tickets; nothing was bought"
+
+
 def cut_of(counts: TicketCounts, spec: Spec) -> str:
     return f"{plural(counts.cut, 'ticket')} cut to {spec.prompt.max_body_chars:,} characters" if counts.cut else ""
+
+
+def accuracy_of(status: Status) -> str:
+    return in_words(status.evaluation) if status.evaluation is not None else ""
 
 
 def remark_of(status: Status) -> str:

@@ -12,7 +12,7 @@ from nightsort.domain.report import plural, progress
 from nightsort.domain.verdict import Judgement
 from nightsort.flow.results.answers import GONE, asked_ids
 from nightsort.flow.results.rows import final_rows
-from nightsort.flow.results.store import store
+from nightsort.flow.results.store import deliver, store
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
 from nightsort.flow.tickets.snapshot import source_of
@@ -20,8 +20,8 @@ from nightsort.flow.tickets.snapshot import source_of
 
 async def conclude(run: Run, record: BatchRecord) -> None:
     """Ends the tickets that an attempt left for a retry."""
-    status, figures = await final_rows(run, record)
-    status = put(status, record.model_copy(update=figures))
+    delivered, figures = await final_rows(run, record)
+    status = put(delivered.counted(run.spec), record.model_copy(update=figures))
     await run.save_results(status, progress(status))
 
 
@@ -31,7 +31,7 @@ async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     with RowSpool(run.services.scratch) as rows:
         for ticket_id in sorted(await asked_ids(run, api, record)):
             rows.add(Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id))
-        status = await store(run, rows)
+        status = (await deliver(run, record, rows)).status
     unnamed = record.unnamed + record.requests - rows.rows
     lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}
     status = put(status, record.model_copy(update=lost))

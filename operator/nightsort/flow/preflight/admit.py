@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from weakref import WeakKeyDictionary
 
+from nightsort.domain.canary import is_canary, next_place, sample_of
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, in_words, may_go
 from nightsort.domain.reasons import Reason
@@ -160,4 +161,6 @@ def expected_requests(run: Run, submission: Submission) -> int:
     """The largest number of requests that the shard can have, as far as that is known before it is filled."""
     if submission.parents:
         return sum(parent.left for parent in submission.parents)
-    return max(1, min(run.spec.shards.max_requests, unseen_tickets(run.status)))
+    status, sample = run.status, sample_of(run.status)
+    there = sample - next_place(submission.after, sample) if is_canary(status, submission) else unseen_tickets(status)
+    return max(1, min(run.spec.shards.max_requests, there))

@@ -43,13 +43,15 @@ class Estimate:
         return None if self.batch is None else (self.batch * (1 - MARGIN), self.batch * (1 + MARGIN))
 
 
-async def estimate(spec: Spec, source: Source, api: BatchApi, prices: PriceTable) -> Estimate:
-    """Estimates by the API's token counts of some of the tickets; counting is free.
+async def estimate(
+    spec: Spec, source: Source, api: BatchApi, prices: PriceTable, tickets: int | None = None
+) -> Estimate:
+    """Estimates by the API's token counts of some of the tickets; counting is free. `tickets` are all by default.
 
     Raises:
         Waiting, Stalled: the API cannot be called. Rejected: the model or the prompt cannot be used.
     """
-    tickets = await source.count()
+    tickets = await source.count() if tickets is None else tickets
     model = usable(spec.model, await api.model(spec.model))
     seen = await sample(source, Encoder(spec, disable_thinking=False), tickets)
     tokens = await counted(spec, model, api, seen.sampled)

@@ -11,9 +11,11 @@ from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.printable import printable
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import foreseen, summary_of_state
+from nightsort.domain.request import Encoder
 from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.estimate import Estimate, estimate
-from nightsort.flow.preflight.prepare import MOST_REMARK_CHARS, hold_record, refuse_too_many_batches
+from nightsort.flow.preflight.known import choose, without_known
+from nightsort.flow.preflight.prepare import MOST_REMARK_CHARS, counts_of, hold_record, refuse_too_many_batches
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import snapshot_of
 
@@ -52,16 +54,17 @@ async def forecast_of(run: Run) -> Forecast:
     source = await services.connections.source(run.resource)
     remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
     snapshot = await snapshot_of(source)
+    known, snapshot = await choose(run, source, snapshot, Encoder(spec, disable_thinking=False))
+    tickets, bought = await counts_of(source, snapshot, known)
+    refuse_too_many_batches(spec.shards.max_requests, *bought)
     ids = None if snapshot is None else snapshot.ids
-    tickets = await source.count() if ids is None else len(ids)
-    refuse_too_many_batches(spec.shards.max_requests, tickets)
-    await rehearse(spec, source, await services.connections.sinks(run.resource), tickets, ids)
-    found = await estimate(spec, source, api, services.prices)
+    await rehearse(spec, without_known(run, source), await services.connections.sinks(run.resource), tickets, ids)
+    found = await estimate(spec, source, api, services.prices, sum(bought))
     return Forecast(
         planned_time=run.now(),
         tickets=tickets,
         requests=found.requests,
-        batches=-(-tickets // spec.shards.max_requests),
+        batches=sum(-(-each // spec.shards.max_requests) for each in bought),
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,
         shared_tokens=found.shared_tokens,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightsort.api.cost import Cost
+from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.plan import Plan
 from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
@@ -19,15 +20,17 @@ from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.room import LEAST_RECORD_BYTES, MOST_BATCHES, bytes_beside, spec_bytes
 from nightsort.domain.run_state import ConditionSummary
+from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.money.budget import check_estimate, estimated, warn_near_limit
 from nightsort.flow.preflight.dry_run import rehearse
+from nightsort.flow.preflight.known import Known, choose, without_known
 from nightsort.flow.preflight.lag import wait_until_seen
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.places import with_places
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
 from nightsort.flow.tickets.snapshot import keep, snapshot_of
-from nightsort.ports import ClaimedSink, Sink
+from nightsort.ports import ClaimedSink, Sink, Source
 
 MOST_REMARK_CHARS = 1000
 GLANCE_SECONDS = 10.0
@@ -55,16 +58,17 @@ async def prepare(run: Run) -> None:
     source = await connections.source(run.resource)
     remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
     snapshot = await snapshot_of(source)
-    tickets = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
-    refuse_too_many_batches(run.spec.shards.max_requests, tickets)
+    known, snapshot = await choose(run, source, snapshot, encoder)
+    tickets, bought = await counts_of(source, snapshot, known)
+    refuse_too_many_batches(run.spec.shards.max_requests, *bought)
     sinks = await connections.sinks(run.resource)
     # Before the dry run, which would take tickets that a replica still shows for rows that nobody can fill.
     await wait_until_seen(run, source, sinks, snapshot)
-    await rehearse(run.spec, source, sinks, tickets, None if snapshot is None else snapshot.ids)
+    await rehearse(run.spec, without_known(run, source), sinks, tickets, None if snapshot is None else snapshot.ids)
     model = usable(run.spec.model, await api.model(run.spec.model))
-    seen = await sample(source, encoder, tickets)
+    seen = await sample(source, encoder, sum(bought))
     tokens = await counted(run.spec, model, api, seen.sampled)
-    requests, text_bytes = seen.of_all(tickets)
+    requests, text_bytes = seen.of_all(sum(bought))
     refuse_too_long(model, tokens, requests, text_bytes)
     amount = estimated(run, tokens, requests, text_bytes)
     check_estimate(run, amount)
@@ -79,17 +83,23 @@ async def prepare(run: Run) -> None:
         remark=remarks or None,
     )
     plan = await keep(run, snapshot, await with_places(plan, source, sinks))
+    plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.services.prices.day)
     falls_back = run.spec.unknown_label.action == "Fallback"
     again = not falls_back and await run.services.connections.finds_unlabeled_again(run.resource)
     words = [
         f"{plural(tickets, 'ticket')} to submit",
+        *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
+        *([known.remark] if known is not None and known.remark else []),
         *([BOUGHT_AGAIN] if again else []),
         *([remarks] if remarks else []),
     ]
     summary = ConditionSummary.working(Reason.SUBMITTING, "; ".join(words))
-    await run.save(run.status.model_copy(update={"plan": plan, "cost": cost}), summary)
+    begun = {"plan": plan, "cost": cost, "evaluation": None if known is None else EvaluationStatus()}
+    await run.save(run.status.model_copy(update=begun), summary)
     await hold_plan(run)
+    if known is not None and known.remark:
+        await run.warn(Reason.FEW_KNOWN, known.remark)
     if remarks:
         await run.warn(Reason.EMPTY_FILE, remarks)
     if again:
@@ -154,16 +164,25 @@ def hold_record(spec: Spec, stored_bytes: int | None) -> None:
     )
 
 
-def refuse_too_many_batches(max_requests: int, tickets: int) -> None:
-    """Checks that the tickets fit into the batches that a status can hold.
+async def counts_of(source: Source, snapshot: Snapshot | None, known: Known | None) -> tuple[int, tuple[int, int]]:
+    """The tickets that get a label, and of those that are bought the known ones and the others."""
+    if snapshot is not None and snapshot.ids is not None:
+        tickets = len(snapshot.ids)
+    else:
+        tickets = max(await source.count() - (known.available if known is not None else 0), 0)
+    return tickets, (len(known.tickets.ids) if known is not None else 0, tickets)
+
+
+def refuse_too_many_batches(max_requests: int, *tickets: int) -> None:
+    """Checks that the tickets fit into the batches that a status can hold; each number travels in its own.
 
     Raises:
         Rejected: there are more tickets, so that the run could not end.
     """
-    needed = -(-tickets // max_requests)
+    needed = sum(-(-each // max_requests) for each in tickets)
     if needed > MOST_BATCHES:
         raise Rejected(
-            f"{tickets:,} tickets would be {needed:,} batches, more than {MOST_BATCHES}: "
+            f"{sum(tickets):,} tickets would be {needed:,} batches, more than {MOST_BATCHES}: "
             "raise shards.maxRequests or split the source",
             reason=Reason.TOO_MANY_BATCHES,
         )

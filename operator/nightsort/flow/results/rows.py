@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from nightsort.api.batch_record import BatchRecord
-from nightsort.api.status import Status
 from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Answer, Figure, Row
 from nightsort.flow.results.answers import Judged, to_ask_again
-from nightsort.flow.results.store import store
+from nightsort.flow.results.store import Delivered, deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
 
@@ -32,10 +31,10 @@ def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Ju
     )
 
 
-async def final_rows(run: Run, record: BatchRecord) -> tuple[Status, Mapping[str, int]]:
+async def final_rows(run: Run, record: BatchRecord) -> tuple[Delivered, Mapping[str, int]]:
     """Stores the rows of the tickets that an attempt left for a retry, with the verdicts that they have.
 
-    Returns the status with the places of the rows, and the attempt's changed figures. When the API does not show the
+    Returns what was delivered, and the attempt's changed figures. When the API does not show the
     batch any more, nobody can name these tickets: they only count as failed.
     """
     api = await run.services.connections.api(run.resource)
@@ -44,8 +43,8 @@ async def final_rows(run: Run, record: BatchRecord) -> tuple[Status, Mapping[str
         async for judged in to_ask_again(run, api, record, ABSENCE):
             unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
             rows.add(row_of(run, record.id, record.ended_at, judged))
-        status = await store(run, rows)
-    return status, {
+        delivered = await deliver(run, record, rows)
+    return delivered, {
         "retryable": 0,
         "unknown": record.unknown + unknown,
         "failed": record.failed + record.left - unknown,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nightsort.api.batch_record import BatchRecord
+from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.domain.evaluation import Pair
+from nightsort.domain.matrix import with_pairs
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Stored
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.tickets.known import pairs_of
 from nightsort.flow.tickets.places import hold_results
 
 
@@ -40,3 +48,29 @@ def with_stored(status: Status, stored: Stored) -> Status:
         }
     )
     return status.model_copy(update={"results": results})
+
+
+async def deliver(run: Run, record: BatchRecord, rows: RowSpool) -> Delivered:
+    """Stores a batch's rows; those of known tickets are only compared, and reach no sink.
+
+    Raises: see `store`.
+    """
+    if not record.canary:
+        return Delivered(await store(run, rows))
+    return Delivered(run.status, await pairs_of(run, rows.chunks()))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The status with the places of rows, and the answers beside known categories that are not in it yet."""
+
+    status: Status
+    pairs: Mapping[Pair, int] = field(default_factory=dict)
+
+    def counted(self, spec: Spec) -> Status:
+        """The status with the answers: to be written together with the state of their batch."""
+        return compared(self.status, self.pairs, spec)
+
+
+def compared(status: Status, pairs: Mapping[Pair, int], spec: Spec) -> Status:
+    return with_pairs(status, pairs, [category.name for category in spec.categories])

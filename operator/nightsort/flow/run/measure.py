@@ -95,7 +95,7 @@ def outcome_of(status: Status) -> RunState:
 
 def ends(status: Status) -> tuple[int, int, int]:
     """Labeled, unknown and failed tickets of the parts that have ended."""
-    done = in_state(status, BatchState.COLLECTED)
+    done = [record for record in in_state(status, BatchState.COLLECTED) if not record.canary]
     return (
         sum(record.labeled for record in done),
         sum(record.unknown for record in done),
@@ -106,7 +106,8 @@ def ends(status: Status) -> tuple[int, int, int]:
 def was_open(before: Status, after: Status) -> list[BatchRecord]:
     """The earlier records of the batches that were collected since."""
     done = {(record.shard, record.attempt) for record in in_state(after, BatchState.COLLECTED)}
-    return [record for record in before.batches if record.state.is_open and (record.shard, record.attempt) in done]
+    open_ones = [record for record in before.batches if record.state.is_open and not record.canary]
+    return [record for record in open_ones if (record.shard, record.attempt) in done]
 
 
 def newly_collected(before: Status, after: Status) -> list[BatchRecord]:

@@ -13,6 +13,7 @@ from nightsort.api.batch_record import BatchRecord
 from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Totals, Watch
+from nightsort.domain.known_tickets import KnownTickets
 from nightsort.ports import Ledger
 
 Uid = NewType("Uid", str)
@@ -213,6 +214,8 @@ class RunMemory:
     too_dear: TooDear | None = None
     cancel_asked: set[BatchId] = field(default_factory=set)
     collecting: Counter[str] = field(default_factory=Counter)
+    known_tickets: tuple[str, KnownTickets] | None = None
+    """The known tickets by the tag under which they are kept: after a restart they are read again."""
 
 
 @dataclass(slots=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.status import Status
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import RefusedBatch, Rejected
+from nightsort.domain.evaluation import Pair
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import find, parents_of, put, put_retry, released, without_retry
 from nightsort.domain.report import plural
 from nightsort.flow.purchases.confirm import settle
 from nightsort.flow.results.rows import final_rows
-from nightsort.flow.results.store import store
+from nightsort.flow.results.store import compared, deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
 
@@ -76,7 +78,7 @@ async def leave_out(run: Run, record: BatchRecord, ticket_id: str, refusal: Refu
     reason = f"the API refuses this request ({refusal.answer})"
     with RowSpool(run.services.scratch) as rows:
         rows.add(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model))
-        await store(run, rows)
+        await deliver(run, record, rows)
 
     def without(status: Status, intent: BatchRecord) -> Status:
         update = {
@@ -102,11 +104,13 @@ async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> N
     parents = parents_of(run.status, record)
     half = parents[: len(parents) // 2]
     ends = {}
+    pairs = Counter[Pair]()
     for parent in () if half else parents:
-        _, ends[parent.shard, parent.attempt] = await final_rows(run, parent)
+        delivered, ends[parent.shard, parent.attempt] = await final_rows(run, parent)
+        pairs.update(delivered.pairs)
 
     def apart(status: Status, intent: BatchRecord) -> Status:
-        alone = without_retry(status, intent)
+        alone = compared(without_retry(status, intent), pairs, run.spec)
         for place, figures in ends.items():
             if (parent := find(alone, *place)) is not None:
                 alone = put(alone, parent.model_copy(update=figures))

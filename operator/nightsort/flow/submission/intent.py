@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightsort.api.batch_record import BatchRecord, BatchState, Seen
 from nightsort.api.status import Status
+from nightsort.domain.canary import is_canary
 from nightsort.domain.candidate import Watch
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find, next_shard, next_turn, put, put_retry
@@ -69,6 +70,7 @@ async def intend(
         through=None if submission.parents else shard.cursor,
         intended_at=run.now(),
         turn=next_turn(run.status),
+        canary=is_canary(run.status, submission),
         seen=seen,
     )
     watch = Watch(run.services.clock.monotonic())

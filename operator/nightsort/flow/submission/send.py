@@ -14,7 +14,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.record import put, released
 from nightsort.domain.rounds import not_taken
 from nightsort.flow.purchases.confirm import confirm, settle
-from nightsort.flow.results.store import store
+from nightsort.flow.results.store import deliver
 from nightsort.flow.run.context import about_batch
 from nightsort.flow.run.memory import Bought
 from nightsort.flow.run.recover import keep
@@ -81,7 +81,7 @@ async def send(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) -> Ba
     The rows come after the intent, whose guarded write has shown that the ledger knows nothing newer of these tickets.
     """
     if shard.unsendable.rows:
-        await store(run, shard.unsendable)
+        await deliver(run, record, shard.unsendable)
     if not record.requests:
         return None
     refuse_when_late(run, record)

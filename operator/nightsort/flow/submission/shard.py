@@ -11,6 +11,7 @@ from nightsort.api.batch_record import BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.asked import IdDigest
+from nightsort.domain.canary import is_canary, is_known_cursor
 from nightsort.domain.errors import Rejected
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find
@@ -94,9 +95,13 @@ class ShardBuilder:
         self._ids: set[str] = set()
 
     async def take_range(self, source: Source, submission: Submission) -> None:
+        """Takes tickets up to the shard's limits. Known tickets travel in batches of their own."""
+        status = self._run.status
+        known = is_canary(status, submission) if status.plan is not None and status.plan.evaluation else None
         async for page in source.tickets(submission.after, submission.through):
             for some in portions(page):
-                if not all(map(self.take, some)):
+                other = known is not None and is_known_cursor(some[0].cursor) is not known
+                if other or not all(map(self.take, some)):
                     self._shard.full = True
                     return
                 await asyncio.sleep(0)

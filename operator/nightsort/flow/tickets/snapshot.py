@@ -18,6 +18,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.known import KnownFirst, column_of, let_go_of_known
 from nightsort.flow.tickets.places import hold_source
 from nightsort.ports import ChangingSource, Ledger, Source
 
@@ -36,7 +37,15 @@ async def source_of(run: Run) -> Source:
     source = await run.services.connections.source(run.resource)
     await hold_source(run, source)
     plan = run.status.plan
-    if plan is None or not isinstance(source, ChangingSource):
+    if plan is None:
+        return source
+    counted = counted_by(run, source, plan)
+    return counted if plan.evaluation is None else KnownFirst(counted, column_of(run.spec), run)
+
+
+def counted_by(run: Run, source: Source, plan: Plan) -> Source:
+    """The tickets that the plan counts, of a source that may have others later."""
+    if not isinstance(source, ChangingSource):
         return source
     if plan.snapshot is not None:
         return KeptTickets(source, run.services.ledger, run.resource.meta, plan.snapshot, plan.tickets)
@@ -66,11 +75,12 @@ async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
 async def let_go(run: Run) -> None:
     """Empties the kept ids once the run has ended: its resource may stay for years. The rest goes with the resource."""
     plan = run.status.plan
-    if plan is None or plan.snapshot is None:
+    if plan is None:
         return
     try:
-        for block in range(-(-plan.tickets // BLOCK_IDS)):
-            await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot, block), {})
+        await let_go_of_known(run, plan)
+        for block in range(-(-plan.tickets // BLOCK_IDS) if plan.snapshot is not None else 0):
+            await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot or "", block), {})
     except (Interruption, Conflict, Gone) as error:
         logger.info("%s: the ids of its tickets are kept on: %s", run.resource.meta.key, error)
 

@@ -24,10 +24,10 @@ NIGHTSORT = [sys.executable, "-m", "nightsort"]
 class SimulatedApi:
     """A simulator process, and what its control path tells; as a context manager it ends with the block."""
 
-    def __init__(self, folder: Path, seconds: float, address: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, seconds: float, *flags: str, address: str = "127.0.0.1") -> None:
         (port,) = free_ports(1)
         self.url = f"http://{address}:{port}"
-        command = [*NIGHTSORT, "simulate", "--host", address, "--port", str(port), "--seconds", str(seconds)]
+        command = [*NIGHTSORT, "simulate", "--host", address, "--port", str(port), "--seconds", str(seconds), *flags]
         self.server = Server.start(command, folder / "simulator.log")
         self.server.wait_until(lambda: "simulating" in self.server.tail())
 

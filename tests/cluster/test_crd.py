@@ -110,6 +110,26 @@ def test_credentials_cannot_be_taken_away_or_changed(plane: ControlPlane, namesp
         apply(plane, namespace, manifest(credentials={"secretRef": {"name": "other", "key": "api-key"}}))
 
 
+def test_of_an_evaluation_only_the_release_may_be_changed(plane: ControlPlane, namespace: str) -> None:
+    rule: dict[str, Any] = {"truth": {"column": "agent"}, "minAccuracy": "0.9"}
+    given: dict[str, Any] = {"source": {"configMap": {"name": "tickets", "key": "tickets.csv"}}}
+    apply(plane, namespace, manifest(**given, evaluation=rule))
+
+    for other in (
+        {"truth": {"column": "category"}, "minAccuracy": "0.9"},
+        {"truth": {"column": "agent"}, "minAccuracy": "0.1"},
+        {"truth": {"column": "agent"}},
+        rule | {"onFailure": "Report"},
+        rule | {"sample": 10},
+        None,
+    ):
+        more: dict[str, Any] = {"evaluation": other} if other else {}
+        with pytest.raises(KubectlFailed, match="is immutable"):
+            apply(plane, namespace, manifest(**given, **more))
+    changed = apply(plane, namespace, manifest(**given, evaluation=rule | {"release": True}))
+    assert changed == "classificationbatch.nightsort.dev/tickets configured\n"
+
+
 def test_limits_may_be_changed(plane: ControlPlane, namespace: str) -> None:
     apply(plane, namespace, manifest(maxCostUSD="1"))
 

@@ -43,6 +43,26 @@ DATABASE = {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FRO
 # Refused by the models and by the API server alike: what is wrong, the spec's fields, where, and in which words
 # (capitals do not count).
 REFUSED: dict[str, tuple[Manifest, str, str]] = {
+    "an accuracy of more than all": (
+        {"source": {"configMap": CONFIG_MAP}, "evaluation": {"truth": {"column": "agent"}, "minAccuracy": "1.5"}},
+        "spec.evaluation.minAccuracy",
+        "should match",
+    ),
+    "an accuracy of all": (
+        {"source": {"configMap": CONFIG_MAP}, "evaluation": {"truth": {"column": "agent"}, "minAccuracy": "1"}},
+        "spec.evaluation.minAccuracy",
+        "must be below 1",
+    ),
+    "a larger sample than is kept": (
+        {"source": {"configMap": CONFIG_MAP}, "evaluation": {"truth": {"column": "agent"}, "sample": 2001}},
+        "spec.evaluation.sample",
+        "less than or equal to 2000",
+    ),
+    "known categories of inline tickets": (
+        {"evaluation": {"truth": {"column": "agent"}}},
+        "spec",
+        "inline tickets have no other columns",
+    ),
     "no source": ({"source": {}}, "spec.source", "needs exactly one of inline, configMap, database, objectStore"),
     "two sources": (
         {"source": {"inline": INLINE, "configMap": CONFIG_MAP}},
@@ -163,6 +183,11 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
 
 # Accepted by both.
 ACCEPTED: dict[str, Manifest] = {
+    "an evaluation": {"source": {"configMap": CONFIG_MAP}, "evaluation": {"truth": {"column": "agent"}}},
+    "an evaluation with a threshold": {
+        "source": {"configMap": CONFIG_MAP},
+        "evaluation": {"truth": {"column": "agent"}, "minAccuracy": "0.9", "onFailure": "Report", "sample": 2000},
+    },
     "the least": {},
     "source in a ConfigMap": {"source": {"configMap": CONFIG_MAP}},
     "key without an ending but with a format": {

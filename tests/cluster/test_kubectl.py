@@ -187,6 +187,20 @@ def test_watch_ends_with_the_outcome_of_the_run(shell: Shell) -> None:
     assert shell.nightsort("results", "model").err.startswith("model has no rows: Failed: spec.model: ")
 
 
+def test_watch_ends_when_a_run_waits_for_a_person_if_that_is_asked_for(shell: Shell) -> None:
+    keyless = {"credentials": {"secretRef": {"name": "missing", "key": "api-key"}}}
+    shell.user.apply(batch("keyless", inline("Hello"), **keyless))
+
+    stalled = shell.nightsort("watch", "keyless", "--exit-on-stall")
+
+    assert stalled.code == 3
+    assert stalled.err.endswith(f"stalled until somebody acts: {shell.user.namespace}/keyless\n")
+    assert "keyless  Stalled: " in stalled.err
+    told = shell.nightsort("status", "keyless").out
+    assert "holds    Stalled (" in told
+    assert " since " in told
+
+
 def test_watch_gives_up_at_its_time_limit_and_tells_of_a_deletion(shell: Shell) -> None:
     shell.user.apply(batch("later", {"configMap": {"name": "later", "key": "tickets.csv"}}))
     limited = shell.nightsort("watch", "later", "--timeout", "1s")
@@ -251,6 +265,12 @@ def test_a_night_with_its_retry_and_the_night_before_becomes_a_page(shell: Shell
     assert shell.nightsort("retry", "night-2").code == 0
     assert shell.nightsort("watch", "night-2-retry").code == 0
 
+    merged, alone = (shell.nightsort("results", "night-2", *flags) for flags in ((), ("--no-retries",)))
+    assert merged.err == "merged with the rows of night-2-retry (Complete)\n"
+    assert (merged.out.count("Errored"), alone.out.count("Errored"), alone.err) == (0, 2, "")
+    told = shell.nightsort("status", "night-2").out
+    for words in ("holds    Complete (", "rows     ConfigMap night-2-results", "retry    night-2-retry: Complete"):
+        assert words in told
     made = shell.nightsort("report", "cb/night-2", "--with-text")
 
     assert (failed.code, made.code, made.err) == (0, 0, "")

@@ -366,3 +366,10 @@ def test_the_operator_with_a_kubeconfig_that_is_none_says_so(tmp_path: Path, con
     assert outcome.code == 2
     assert outcome.err.startswith("no cluster: ")
     assert outcome.err.count("\n") == 1
+
+
+def test_the_version_is_a_flag_and_a_command() -> None:
+    flag, command = run("--version"), run("version")
+
+    assert (flag.code, flag.out) == (0, command.out)
+    assert flag.out.count(".") == 2

@@ -30,16 +30,25 @@ class Followed:
 
     complete: bool = True
     unfinished: set[str] = field(default_factory=set)
+    stalled: set[str] = field(default_factory=set)
 
 
-async def follow(cluster: Cluster, namespace: str | None, name: str | None, timeout: float | None) -> Followed:
-    """Follows until all present resources have ended, or `timeout` seconds have passed.
+async def follow(
+    cluster: Cluster,
+    namespace: str | None,
+    name: str | None,
+    timeout: float | None,
+    *,
+    exit_on_stall: bool = False,
+) -> Followed:
+    """Follows until all present resources have ended, or `timeout` seconds have passed, or, if asked, one stalls.
 
     Raises:
         Stalled: there is no resource of that name. Waiting: the API server cannot be reached at the start.
     """
     with Progress(keys=namespace is None) as progress:
-        follower = Follower(progress, name, f"namespace {namespace}" if namespace else "any namespace")
+        place = f"namespace {namespace}" if namespace else "any namespace"
+        follower = Follower(progress, name, place, exit_on_stall=exit_on_stall)
         try:
             async with asyncio.timeout(timeout):
                 async with aclosing(sights(cluster, namespace, name, progress)) as seen:
@@ -75,10 +84,11 @@ async def sights(
 class Follower:
     """Compares the present resources with the awaited ones: unfinished resources, by their uid."""
 
-    def __init__(self, progress: Progress, name: str | None, place: str) -> None:
+    def __init__(self, progress: Progress, name: str | None, place: str, *, exit_on_stall: bool = False) -> None:
         self._progress = progress
         self._name = name
         self._place = place
+        self._exit_on_stall = exit_on_stall
         self.awaited: dict[str, str] | None = None
         self.ended: list[Resource] = []
         self.followed = Followed()
@@ -90,6 +100,7 @@ class Follower:
         }
         if self.awaited is None:
             self.awaited = self._begin(resources)
+        stalled = set()
         for key, uid in list(self.awaited.items()):
             resource = resources.get(key)
             if resource is None or resource.meta.uid != uid:
@@ -101,7 +112,10 @@ class Follower:
                 del self.awaited[key]
             else:
                 self._tell(resource)
-        return not self.awaited
+                if is_true(resource.status, STALLED):
+                    stalled.add(key)
+        self.followed.stalled = stalled if self._exit_on_stall else set()
+        return not self.awaited or bool(self.followed.stalled)
 
     def _begin(self, resources: Mapping[str, Resource]) -> dict[str, str]:
         if self._name is not None and not resources:

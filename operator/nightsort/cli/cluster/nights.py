@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nightsort.api.cost import Cost
 from nightsort.api.model import GROUP
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.cli.cluster.retry_plan import RETRY_OF
+from nightsort.domain.answer import Row
+from nightsort.domain.errors import Stalled
 from nightsort.domain.overlap import age_key
+
+if TYPE_CHECKING:
+    from nightsort.wiring.cluster import Cluster
 
 CREATED_BY = f"{GROUP}/created-by"
 """The annotation by which the chart's CronJob marks what it creates."""
@@ -95,3 +100,50 @@ class Runs:
     def _annotation(self, name: str, key: str) -> str:
         found = self._manifests.get(name, {}).get("metadata", {}).get("annotations") or {}
         return str(found.get(key, ""))
+
+
+async def runs_in(cluster: Cluster, namespace: str) -> tuple[Runs, str]:
+    """The runs of the namespace; none, and the cause, for a person who may not list them."""
+    try:
+        return Runs(await cluster.resources.there(namespace)), ""
+    except Stalled as stalled:
+        return Runs(()), stalled.message
+
+
+def merged_with(night: Night) -> Iterator[str]:
+    """Which retries have a part in the rows, and which have their rows elsewhere."""
+    for one in night.retries:
+        places = one.status.results.places()
+        if one.status.results.config_maps:
+            yield f"merged with the rows of {one.meta.name} ({one.status.phase})"
+        elif places:
+            yield f"without the rows of {one.meta.name}, which are in {' and '.join(places)}"
+
+
+async def pages_of(cluster: Cluster, night: Night) -> AsyncIterator[Sequence[Row]]:
+    """The rows of a run that are in ConfigMaps, merged with those of its retries; page by page where it has none."""
+    if night.retries:
+        yield list((await merged_rows(cluster, night) or {}).values())
+        return
+    async for rows in cluster.rows(night.run.meta, night.run.status.results.config_maps[0]):
+        yield rows
+
+
+async def merged_rows(cluster: Cluster, night: Night) -> Mapping[str, Row] | None:
+    """One row for each ticket, by id; None where the run's rows are not in ConfigMaps."""
+    rows: dict[str, Row] = {}
+    for resource in night.all:
+        if stored := resource.status.results.config_maps:
+            async for page in cluster.rows(resource.meta, stored[0]):
+                for row in page:
+                    take(rows, row)
+        elif resource is night.run and resource.status.results.places():
+            return None
+    return rows
+
+
+def take(rows: dict[str, Row], row: Row) -> None:
+    """A later row counts, but for one without a category that follows one with it."""
+    former = rows.get(row.id)
+    if former is None or former.category is None or row.category is not None:
+        rows[row.id] = row

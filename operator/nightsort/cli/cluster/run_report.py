@@ -12,11 +12,11 @@ from nightsort.api.resource import Resource
 from nightsort.api.source import Source
 from nightsort.cli.classification.ending import FAILED, UNDER_WAY, UNKNOWN
 from nightsort.cli.classification.reporting import counts_of, shortened
-from nightsort.cli.cluster.nights import Night, Runs
+from nightsort.cli.cluster.nights import Night, merged_rows, runs_in
 from nightsort.cli.cluster.options import parsed
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
-from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.report import plural
 from nightsort.report.figures import MOST_SAMPLES, MOST_UNUSABLE, OTHER_VERDICTS, Report, Run, Sample, Unusable
@@ -73,7 +73,7 @@ async def report_of(cluster: Cluster, namespace: str, wanted: Wanted) -> Report:
         samples=await samples_of(cluster, run, (rows or {}).values(), with_text=wanted.with_text),
         runs=[run_of(one) for one in nights if one.cost.actual_usd is not None or one.cost.unpriced],
         with_text=wanted.with_text,
-        notes=[*figures.notes, *unlisted],
+        notes=[*figures.notes, *([f"Retries and the runs before are left out: {unlisted}."] if unlisted else [])],
         about=settings_of(night),
         whole=f"`kubectl nightsort results {wanted.name}` prints all rows"
         if rows is not None
@@ -93,14 +93,6 @@ def refuse(run: Resource, *, with_text: bool) -> None:
         )
 
 
-async def runs_in(cluster: Cluster, namespace: str) -> tuple[Runs, Sequence[str]]:
-    """The runs of the namespace; none, and a remark, for a person who may not list them."""
-    try:
-        return Runs(await cluster.resources.there(namespace)), ()
-    except Stalled as stalled:
-        return Runs(()), (f"Retries and the runs before are left out: {stalled.message}.",)
-
-
 @dataclass(frozen=True, slots=True)
 class Figures:
     """The part of a report that comes from rows or, without them, from the status."""
@@ -111,26 +103,6 @@ class Figures:
     unusable: Sequence[Unusable] = ()
     all_unusable: int = 0
     notes: Sequence[str] = ()
-
-
-async def merged_rows(cluster: Cluster, night: Night) -> Mapping[str, Row] | None:
-    """One row for each ticket, by id; None where the run's rows are not in ConfigMaps."""
-    rows: dict[str, Row] = {}
-    for resource in night.all:
-        if stored := resource.status.results.config_maps:
-            async for page in cluster.rows(resource.meta, stored[0]):
-                for row in page:
-                    take(rows, row)
-        elif resource is night.run and resource.status.results.places():
-            return None
-    return rows
-
-
-def take(rows: dict[str, Row], row: Row) -> None:
-    """A later row counts, but for one without a category that follows one with it."""
-    former = rows.get(row.id)
-    if former is None or former.category is None or row.category is not None:
-        rows[row.id] = row
 
 
 def from_rows(night: Night, rows: Mapping[str, Row]) -> Figures:

@@ -54,6 +54,7 @@ def results(
     output: Annotated[Literal["table", "jsonl", "csv"], typer.Option("--output", "-o", help="The form.")] = "table",
     verdict: Verdicts = None,
     resource: ResourceName = None,
+    retries: Annotated[bool, typer.Option(help="In a cluster: merge the rows with those of the run's retries.")] = True,
     state: StateFolder = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -61,7 +62,8 @@ def results(
     """Print the rows of a run: one per ticket.
 
     For a file of tickets, in its order, or a manifest: those of its runs on this machine. For a ClassificationBatch:
-    those of the cluster, as for `kubectl nightsort`, or with any flag about a cluster.
+    those of the cluster, as for `kubectl nightsort`, or with any flag about a cluster. They are merged with those of
+    its retries: a later row replaces an earlier one, but for one without a category that follows one with it.
 
     jsonl and csv are exact, as in the ConfigMaps: a CSV cell that begins with = is not changed, so open it as text.
     On a terminal, and in tables, control characters are shown as escapes. Rows in a database or in object storage are
@@ -69,8 +71,10 @@ def results(
 
     Exit codes: 0 there are rows, 1 there are none here, or none yet, 2 they cannot be read.
     """
+    from nightsort.cli.cluster.nights import Runs, merged_with, pages_of, runs_in
     from nightsort.cli.output.rows import Printer, caution, elsewhere
     from nightsort.cli.worlds import World, given
+    from nightsort.domain.printable import printable
 
     wanted = chosen(verdict or ())
     printer = Printer(output, terminal=sys.stdout.isatty())
@@ -93,14 +97,16 @@ def results(
 
     async def work(cluster: Cluster, namespace: str) -> None:
         found = parsed(await cluster.resources.read(namespace, name))
-        stored = found.status.results.config_maps
-        if not stored:
+        if not found.status.results.config_maps:
             fail(elsewhere(found), NOT_COMPLETE)
-        async for rows in cluster.rows(found.meta, stored[0]):
+        runs, unlisted = await runs_in(cluster, namespace) if retries else (Runs(()), "")
+        night = runs.night(found)
+        async for rows in pages_of(cluster, night):
             show(rows)
         printer.end()
-        if note := caution(found):
-            typer.echo(note, err=True)
+        for note in (caution(found), *merged_with(night), unlisted and f"retries are left out: {unlisted}"):
+            if note:
+                typer.echo(printable(note), err=True)
 
     ClusterOptions(namespace, context, kubeconfig).run(work)
 

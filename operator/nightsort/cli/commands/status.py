@@ -13,6 +13,8 @@ from nightsort.cli.flags import StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nightsort.api.resource import Resource
     from nightsort.wiring.cluster import Cluster
 
@@ -88,16 +90,22 @@ def list_runs(
 def show_resource(options: ClusterOptions, name: str) -> None:
     from datetime import UTC, datetime
 
+    from nightsort.cli.cluster.nights import runs_in
     from nightsort.cli.output.display import console
-    from nightsort.cli.output.runs import show_story, story_of
+    from nightsort.cli.output.runs import UNKNOWN_PHASE, conditions_of, show_story, story_of
 
-    async def work(cluster: Cluster, namespace: str) -> Resource:
-        return parsed(await cluster.resources.read(namespace, name))
+    async def work(cluster: Cluster, namespace: str) -> tuple[Resource, Sequence[Resource]]:
+        resource = parsed(await cluster.resources.read(namespace, name))
+        runs, _ = await runs_in(cluster, namespace)
+        return resource, runs.night(resource).retries
 
-    resource = options.run(work)
-    story = list(story_of(resource.status, resource.meta.created_at, datetime.now(UTC)))
-    story += [("rows", f"ConfigMap {name}") for name in resource.status.results.config_maps]
-    story += [("rows", place) for place in resource.status.results.places()]
+    resource, retries = options.run(work)
+    status, now = resource.status, datetime.now(UTC)
+    story = list(story_of(status, resource.meta.created_at, now))
+    story += conditions_of(status, now)
+    story += [("rows", f"ConfigMap {name}") for name in status.results.config_maps]
+    story += [("rows", place) for place in status.results.places()]
+    story += [("retry", f"{one.meta.name}: {one.status.phase or UNKNOWN_PHASE}") for one in retries]
     show_story(console(), resource.meta.key, story)
 
 

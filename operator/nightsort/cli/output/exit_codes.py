@@ -8,6 +8,8 @@ import typer
 
 NOT_COMPLETE = 1
 BAD_INPUT = 2
+STALLED = 3
+"""Nothing goes on until a person acts."""
 TIMED_OUT = 124
 """The code of timeout(1)."""
 INTERRUPTED = 130

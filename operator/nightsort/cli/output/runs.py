@@ -73,6 +73,14 @@ def story_of(status: Status, began: datetime | None, now: datetime) -> Iterator[
     yield "cost", cost_of(status)
 
 
+def conditions_of(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
+    """The conditions that hold, the newest first; the phase has their messages."""
+    held = [one for one in status.conditions if one.status == "True"]
+    for one in sorted(held, key=lambda one: one.last_transition_time, reverse=True):
+        since = one.last_transition_time
+        yield "holds", f"{one.type} ({one.reason}) since {minute(since)} ({ago(since, now)})"
+
+
 def tickets_of(status: Status) -> str:
     tickets = status.tickets
     open_ones = tickets.total - tickets.labeled - tickets.unknown - tickets.failed

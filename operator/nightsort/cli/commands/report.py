@@ -79,7 +79,7 @@ def report(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Write a page with the results of a file, or of a run in a cluster.
+    """Write a page with the results of a run.
 
     One HTML file that loads nothing from anywhere. It reads the file as classify has: give the same flags about its
     columns. Without --with-text it has no ticket's text. Nothing is asked, and nothing is bought.

@@ -158,6 +158,21 @@ def test_prompts_are_compared_on_the_same_tickets(measuring: Measuring) -> None:
     assert measuring.bill()["accepted"] == 60
 
 
+def test_a_page_shows_the_figures_and_replaces_no_other_file(measuring: Measuring) -> None:
+    measuring.write(30)
+    page = measuring.folder / "page.html"
+    page.write_text("somebody's own")
+    refused = measuring.evaluate("--yes", "--report", str(page))
+    assert refused.code == 2
+    assert "is there already, and is no report of nightsort" in refused.err
+    assert measuring.bill()["accepted"] == 0
+    page.unlink()
+    outcome = measuring.evaluate("--yes", "--report", str(page))
+    assert f"{page} shows the figures, for a browser" in outcome.out
+    assert "A billing question" not in page.read_text(), "it has no ticket's text"
+    assert measuring.evaluate("--report", str(page)).code == 0, "a former page is replaced"
+
+
 # --- money ------------------------------------------------------------------------------------------------------------
 
 

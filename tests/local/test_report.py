@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nightsort.report.page import MARK
+from nightsort.report.document import MARK
 from tests.local.office import Office
 from tests.local.shell import run
 from tests.support.outcome import Outcome

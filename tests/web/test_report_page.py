@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from nightsort.report.evaluation import evaluation_page
 from nightsort.report.page import page_of
 from tests.local.shell import run
+from tests.support.evaluations import evaluated
 from tests.support.reports import crowded_report, report
 from tests.support.waiting import eventually
 from tests.web.browser import DESKTOP, PHONE, Colour, Opened, Scheme, chromium, opened, program
 
 TOP = Path(__file__).parents[2]
-PAGES = ("classified", "small", "crowded")
+PAGES = ("classified", "small", "crowded", "evaluated", "wide")
 LINES = (
     "cell => { const all = document.createRange(); all.selectNodeContents(cell); return all.getClientRects().length }"
 )
@@ -58,6 +60,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run("classify", str(tickets), *categories, *place, "--simulate", env={}).code == 0
     (folder / "small.html").write_text(page_of(report()))
     (folder / "crowded.html").write_text(page_of(crowded_report()))
+    (folder / "evaluated.html").write_text(evaluation_page(evaluated("billing", "account", "other")))
+    (folder / "wide.html").write_text(
+        evaluation_page(evaluated(*(f"a_category_with_a_long_name_{n}" for n in range(77))))
+    )
     return folder
 
 

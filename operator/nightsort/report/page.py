@@ -1,4 +1,4 @@
-"""The page itself, from top to bottom. It has no script, font or picture, and forbids the browser to load any."""
+"""The page of a file's or a run's labels, from top to bottom."""
 
 from __future__ import annotations
 
@@ -9,30 +9,18 @@ from nightsort.domain.breakdown import parts_of
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
+from nightsort.report.document import document
 from nightsort.report.figures import OTHER_VERDICTS, Report, meaning, reason_of
 from nightsort.report.markup import Markup, tag, together
 from nightsort.report.money import money_section
-from nightsort.report.style import STYLE
 from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row
 
-MARK = "<!doctype html>\n<!-- A report of nightsort. -->\n"
-"""The beginning of every page: a file with another beginning is not ours, and is not overwritten."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 KNOWN_VERDICTS = frozenset(Verdict)
 
 
 def page_of(report: Report) -> str:
     """One HTML document, whole."""
     title = f"Labels of {report.file}"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", **{"http-equiv": "Content-Security-Policy", "content": POLICY}),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", title),
-        tag("style", STYLE),
-    )
     sections = (
         categories_section(report),
         verdicts_section(report),
@@ -41,8 +29,7 @@ def page_of(report: Report) -> str:
         samples_section(report),
         settings_section(report),
     )
-    body = tag("body", header(report, title), tag("main", *sections), footer(report))
-    return f"{MARK}{tag('html', head, body, lang='en')}\n"
+    return document(title, header(report, title), tag("main", *sections), footer(report))
 
 
 def header(report: Report, title: str) -> Markup:

@@ -33,6 +33,13 @@ thead th, .word { overflow-wrap: normal; }
 .name { display: block; white-space: normal; font-size: 0.875em; }
 tfoot th, tfoot td { font-weight: 600; border-bottom: 0; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+.scroll table { overflow-wrap: normal; }
+.scroll tbody th { min-width: 9rem; }
+.matrix { width: auto; font-size: 0.8rem; }
+.matrix th, .matrix td { padding: 0.15rem 0.4rem; }
+td.right { background: var(--whole); }
+td.wrong { color: var(--odd); font-weight: 600; }
 td.chart { width: 40%; padding-right: 0; vertical-align: middle; }
 svg { display: block; width: 100%; height: 0.9rem; }
 rect { fill: var(--bar); }
@@ -61,6 +68,7 @@ ul { margin: 0.25rem 0; padding-left: 1.25rem; }
   body { font-size: 11pt; }
   table { font-size: 10pt; }
   tfoot { display: table-row-group; }
+  .large { display: none; }
   main, header, footer { max-width: none; padding: 0; }
   svg { print-color-adjust: exact; }
   tr, pre, li { break-inside: avoid; }

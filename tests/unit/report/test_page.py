@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from nightsort.api.cost import Cost
 from nightsort.domain.answer import Verdict
 from nightsort.report.charts import WIDTH, bar
+from nightsort.report.document import MARK, POLICY
 from nightsort.report.figures import MOST_RUNS, MOST_UNUSABLE, Run, Sample, Unusable, meaning
 from nightsort.report.markup import VOID
-from nightsort.report.page import MARK, POLICY, page_of
+from nightsort.report.page import page_of
 from tests.support.reports import HOSTILE, NIGHT, cost, report, spec
 
 LOADING = frozenset({"src", "href", "srcset", "data", "action", "background", "poster", "xlink:href", "ping"})

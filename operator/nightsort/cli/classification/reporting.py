@@ -16,8 +16,9 @@ from nightsort.cli.classification.ending import NOT_ASKED, UNDER_WAY, Tally, tal
 from nightsort.cli.classification.order import InvalidOrder
 from nightsort.domain.answer import Verdict
 from nightsort.domain.prompt import TicketText
+from nightsort.report.document import MARK
 from nightsort.report.figures import MOST_SAMPLE_CHARS, MOST_SAMPLES, MOST_UNUSABLE, Report, Run, Sample, Unusable
-from nightsort.report.page import MARK, page_of
+from nightsort.report.page import page_of
 from nightsort.system.files import write_whole
 from nightsort.wiring import classify as wiring
 

@@ -15,6 +15,7 @@ from nightsort.cli.commands.classify import (
     Estimate,
     Instructions,
     MaxCost,
+    ReportFile,
     TicketFile,
     Yes,
 )
@@ -83,6 +84,7 @@ def evaluate(
     estimate: Estimate = False,
     retry: Retry = False,
     output: Form = "table",
+    report: ReportFile = None,
     timeout: Timeout = None,
     simulate: Simulate = False,
     simulated_accuracy: SimulatedAccuracy = None,
@@ -119,4 +121,4 @@ def evaluate(
     usual = replace(usual, yes=yes, max_cost=max_cost, estimate=estimate, retry=retry, timeout=timeout)
     usual = replace(usual, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
     prompt_files = tuple(map(Path, names(prompts)))
-    carry_out(EvaluationOrder(usual, truth, sample, names(models), prompt_files, output))
+    carry_out(EvaluationOrder(usual, truth, sample, names(models), prompt_files, output, report))

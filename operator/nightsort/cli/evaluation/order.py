@@ -25,6 +25,7 @@ class EvaluationOrder:
     models: tuple[str, ...] = ()
     prompts: tuple[Path, ...] = ()
     form: Literal["table", "json"] = "table"
+    report: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

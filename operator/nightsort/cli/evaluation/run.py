@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
 
 import typer
@@ -17,6 +18,7 @@ from nightsort.cli.classification import ending, offer
 from nightsort.cli.classification.engine import Engine
 from nightsort.cli.classification.order import InvalidOrder, Order, same_command
 from nightsort.cli.classification.reading import TicketFile, opened
+from nightsort.cli.classification.reporting import READ_AND_WRITE, refuse_strange
 from nightsort.cli.classification.run import come_back, name_of
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
@@ -32,11 +34,13 @@ from nightsort.domain.dependence import settings_of as settings_of_labels
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.printable import printable
-from nightsort.domain.recommendation import recommendation
+from nightsort.domain.recommendation import Recommendation, recommendation
 from nightsort.domain.report import plural
 from nightsort.flow.preflight.estimate import Estimate
 from nightsort.formats.tickets import InvalidFile
+from nightsort.report.evaluation import EvaluationReport, evaluation_page
 from nightsort.settings import Settings
+from nightsort.system.files import write_whole
 from nightsort.wiring import classify as wiring
 
 FRACTION = Decimal("0.0001")
@@ -89,6 +93,8 @@ class Evaluating:
 
     def run(self) -> None:
         """Raises InvalidOrder, InvalidFile, Interruption: the obstacle; nothing was bought."""
+        if self.order.report is not None:
+            refuse_strange(self.order.report)
         wiring.settle(self.state)
         self.say(*self.table.told, *dict.fromkeys(reader.told for reader in self.readers))
         self.say(*told(self.sample, self.order.sample, self.readers[0].spec))
@@ -185,12 +191,24 @@ class Evaluating:
         advice = recommendation([each.reader for each in found])
         if self.order.form == "json":
             typer.echo(json_form.of(self.order, self.sample, found, advice))
+        self.report(found, advice)
         tables.show(self.out, self.sample, found, advice)
         if said := ending.cost_of(runs):
             self.say(said)
+        if self.order.report is not None:
+            self.say(f"{self.order.report} shows the figures, for a browser")
         self.say(*tables.next_steps(self.order, self.sample, found))
         if not all(is_true(run.status, COMPLETE) for run in runs):
             fail("not complete", NOT_COMPLETE)
+
+    def report(self, found: Sequence[Measured], advice: Recommendation) -> None:
+        path, usual = self.order.report, self.order.usual
+        if path is None:
+            return
+        notes = list(told(self.sample, self.order.sample, self.readers[0].spec))
+        readers = [each.reader for each in found]
+        page = EvaluationReport(usual.file.name, datetime.now(UTC), usual.is_simulated, notes, readers, advice)
+        write_whole(path, evaluation_page(page).encode(), usual.file.stat().st_mode & READ_AND_WRITE)
 
     def say(self, *lines: str) -> None:
         for line in lines:

@@ -1,0 +1,153 @@
+"""The page of an evaluation: readers side by side, and for each its categories, its confusions and the whole matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from nightsort.domain.cost import money
+from nightsort.domain.evaluation import FEW, Evaluation, Interval
+from nightsort.domain.recommendation import Reader, Recommendation, percent
+from nightsort.domain.report import minute, plural
+from nightsort.report.document import document
+from nightsort.report.markup import Markup, tag
+from nightsort.report.tables import body_of, heading_row, name_cell, number_cell
+
+NO_LABEL, NOT_KNOWN = "(no label)", "not known"
+MOST_ON_PAPER = 20
+"""Categories up to which a matrix fits a sheet; a larger one is on the screen alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """Everything that a page shows. `notes` say how the sample came about; readers are in the user's order."""
+
+    file: str
+    made_at: datetime
+    simulated: bool
+    notes: Sequence[str]
+    readers: Sequence[Reader]
+    advice: Recommendation
+
+
+def evaluation_page(report: EvaluationReport) -> str:
+    """One HTML document, whole."""
+    title = f"Evaluation of {report.file}"
+    sections = (readers_section(report), *(reader_section(reader) for reader in report.readers))
+    told = "Made by nightsort. This page loads nothing from anywhere. It has no ticket's text."
+    return document(title, header(report, title), tag("main", *sections), tag("footer", tag("p", told)))
+
+
+def header(report: EvaluationReport, title: str) -> Markup:
+    known = report.readers[0].evaluation.known
+    told = [
+        tag("h1", title),
+        tag("p", f"{plural(known, 'ticket')} with a known category; as of {minute(report.made_at)}"),
+    ]
+    if report.simulated:
+        told.append(tag("p", "These labels and costs are simulated: no model has read a ticket.", class_="warning"))
+    return tag("header", *told)
+
+
+def readers_section(report: EvaluationReport) -> Markup:
+    columns = ("known", "right", "wrong", "no label", "accuracy", "95% interval", "$ / 1,000")
+    least = min((each.per_thousand for each in report.readers if each.per_thousand is not None), default=None)
+    rows = [tag("tr", name_cell(each.name), *map(number_cell, figures_of(each, least))) for each in report.readers]
+    table = scrolled("The readers, side by side", body_of(heading_row("reader", *columns), rows, None))
+    notes = (tag("p", note, class_="quiet") for note in report.notes)
+    return tag("section", tag("h2", "Readers"), table, *map(paragraph, report.advice.sentences), *notes)
+
+
+def paragraph(words: str) -> Markup:
+    return tag("p", words)
+
+
+def figures_of(reader: Reader, least: Decimal | None) -> Iterator[str]:
+    found = reader.evaluation
+    wrong = found.known - found.correct - found.unanswered
+    yield from (f"{count:,}" for count in (found.known, found.correct, wrong, found.unanswered))
+    yield percent(found.accuracy)
+    yield between(found.interval)
+    yield NOT_KNOWN if reader.per_thousand is None else money(reader.per_thousand, beside=least)
+
+
+def between(interval: Interval) -> str:
+    return f"{percent(interval.low)} to {percent(interval.high)}"
+
+
+def reader_section(reader: Reader) -> Markup:
+    return tag(
+        "section",
+        tag("h2", reader.name),
+        categories_table(reader),
+        tag("h3", "Largest confusions"),
+        confusions_table(reader.evaluation),
+        tag("h3", "Known categories by label"),
+        matrix_of(reader),
+    )
+
+
+def categories_table(reader: Reader) -> Markup:
+    found = reader.evaluation
+    head = heading_row("category", "known", "labelled", "right", "precision", "recall", "F1")
+    rows = []
+    for one in found.categories:
+        counts = (f"{count:,}" for count in (one.support, one.labeled, one.correct))
+        shares = ("", "", "") if one.has_few else (f"{share:.2f}" for share in (one.precision, one.recall, one.f1))
+        rows.append(tag("tr", name_cell(one.name), *map(number_cell, counts), *map(number_cell, shares)))
+    labeled = found.known - found.unanswered
+    sums = (f"{found.known:,}", f"{labeled:,}", f"{found.correct:,}", "", "", "")
+    total = tag("tr", name_cell("total"), *map(number_cell, sums))
+    few = len(found.few)
+    note = f"{plural(few, 'category has', 'categories have')} fewer than {FEW} known tickets: too few to say anything."
+    table = scrolled(f"The categories, as {reader.name} reads them", body_of(head, rows, total))
+    return tag("section", table, *([tag("p", note, class_="quiet")] if few else []))
+
+
+def confusions_table(found: Evaluation) -> Markup:
+    if found.correct == found.known:
+        return paragraph("Every label is right.")
+    shown = found.confusions()
+    rows = [
+        tag("tr", name_cell(one.truth), tag("td", one.label or NO_LABEL), number_cell(f"{one.tickets:,}"))
+        for one in shown
+    ]
+    missed = found.known - found.correct
+    if rest := missed - sum(one.tickets for one in shown):
+        rows.append(tag("tr", name_cell("(others)"), tag("td"), number_cell(f"{rest:,}")))
+    titles = (tag("th", "known category", scope="col"), tag("th", "label", scope="col"))
+    head = tag("tr", *titles, tag("th", "tickets", scope="col", class_="number"))
+    total = tag("tr", name_cell("total"), tag("td"), number_cell(f"{missed:,}"))
+    return body_of(head, rows, total)
+
+
+def matrix_of(reader: Reader) -> Markup:
+    """Columns are numbered as the rows are, since names would not fit; the last two are no label and the sum."""
+    found = reader.evaluation
+    numbers = [str(place + 1) for place in range(len(found.categories))]
+    head = heading_row("known category", *numbers, "none", "sum")
+    rows = [
+        tag(
+            "tr",
+            name_cell(f"{place + 1} {category.name}"),
+            *(counted(count, right=column == place) for column, count in enumerate(row)),
+            number_cell(f"{category.support:,}"),
+        )
+        for place, (category, row) in enumerate(zip(found.categories, found.matrix, strict=True))
+    ]
+    sums = [sum(column) for column in zip(*found.matrix, strict=True)]
+    total = tag("tr", name_cell("sum"), *(number_cell(f"{count:,}") for count in (*sums, found.known)))
+    kind = "matrix" if len(numbers) <= MOST_ON_PAPER else "matrix large"
+    return scrolled(f"Known categories by label of {reader.name}", body_of(head, rows, total, kind))
+
+
+def counted(count: int, *, right: bool) -> Markup:
+    kind = "right" if right else "wrong" if count else "nothing"
+    return tag("td", f"{count:,}" if count else "", class_=f"number {kind}")
+
+
+def scrolled(label: str, table: Markup) -> Markup:
+    """A table that may be wider than the page: it is moved inside its frame, by keys too."""
+    return tag("section", table, class_="scroll", tabindex="0", aria_label=label)

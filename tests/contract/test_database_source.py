@@ -69,6 +69,21 @@ async def test_25000_tickets_are_read_in_pages_each_exactly_once_in_the_order_of
     assert [ticket.id for ticket in await read(source, after="9", through="11")] == ["10", "11"]
 
 
+async def test_several_columns_make_up_the_body(database: TestDatabase) -> None:
+    database.run("CREATE TABLE tickets (id int PRIMARY KEY, subject text, body text, question text, answer text)")
+    row = {"subject": "s", "body": "not asked for", "question": "Why?", "answer": "So."}
+    database.insert("tickets", {"id": 1, **row}, {"id": 2, **row, "answer": None})
+    source = source_of(database, "SELECT * FROM tickets", text=("question", "answer"))
+    await source.check()
+
+    one, two = await read(source)
+
+    assert one.fields == {"subject": "s", "body": "Why?\n\nSo."}
+    assert two.fields == {"subject": "s", "body": "Why?"}
+    with pytest.raises(Stalled, match=r"no column '?comment'?; its columns are"):
+        await source_of(database, "SELECT * FROM tickets", text=("question", "comment")).check()
+
+
 async def test_large_whole_numbers_are_told_apart(database: TestDatabase) -> None:
     ids = [2**53, 2**53 + 1, 2**53 + 2, 2**63 - 1]
     make_tickets(database, "bigint", *ids)

@@ -209,7 +209,7 @@ BROKEN = [
     ("jsonl", b'{"id": "1"}\n\n{"id": 1}', 'line 3: the id "1" was used before, by object t.jsonl, line 1'),
     ("json", b'[{"id": "1"}, "SECRET"]', "entry 2: expected a JSON object"),
     ("csv", b"", "line 1: there is no header"),
-    ("csv", b"ticket,body\n1,SECRET\n", "line 1: the header has no column 'id'"),
+    ("csv", b"ticked,body\n1,SECRET\n", "line 1: the header has no column 'id'"),
     ("csv", b"id,body\n1,b\n2,SECRET,c\n", "line 3: 3 columns where the header has 2"),
 ]
 

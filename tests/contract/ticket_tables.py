@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nightsort.adapters.sql.policy import DatabasePolicy
@@ -21,9 +22,11 @@ def source_of(
     fields: frozenset[str] = FIELDS,
     policy: DatabasePolicy = ANY_HOST,
     page_rows: int = 1000,
+    text: Sequence[str] = (),
     **columns: Any,
 ) -> DatabaseSource:
-    return DatabaseSource(database.url, query, TicketColumns(**columns), fields, policy, page_rows=page_rows)
+    given = TicketColumns(**columns)
+    return DatabaseSource(database.url, query, given, fields, policy, text=text, page_rows=page_rows)
 
 
 def make_tickets(database: TestDatabase, id_type: str, *ids: object) -> None:

@@ -82,7 +82,7 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
     "objects of an unknown kind": (
         {"source": {"objectStore": {"url": "s3://support/tickets-*"}}},
         "spec.source.objectStore",
-        "url must end in .csv, .jsonl or .json (then .gz or .zst), or format must be given",
+        "url must end in .csv, .txt, .tsv, .tab, .jsonl, .ndjson, .json, .xlsx, .xlsm, .parquet (then .gz or .zst), or",
     ),
     "objects of a scheme that is not there": (
         {"source": {"objectStore": {"url": "ftp://support/tickets.csv"}}},
@@ -113,14 +113,74 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
     "model missing": ({"model": None}, "spec.model", "required"),
     "model empty": ({"model": ""}, "spec.model", "at least 1 char"),
     "key with an unknown ending": (
-        {"source": {"configMap": {"name": "tickets", "key": "tickets.xlsx"}}},
+        {"source": {"configMap": {"name": "tickets", "key": "tickets.xls"}}},
         "spec.source.configMap",
-        "key must end in .csv, .jsonl or .json, or format must be given",
+        "key must end in .csv, .txt, .tsv, .tab, .jsonl, .ndjson, .json, .xlsx, .xlsm, .parquet (then .gz or .zst), or",
     ),
     "key that is only an ending": (
         {"source": {"configMap": {"name": "tickets", "key": "csv"}}},
         "spec.source.configMap",
-        "key must end in .csv, .jsonl or .json, or format must be given",
+        "key must end in .csv, .txt, .tsv, .tab, .jsonl, .ndjson, .json, .xlsx, .xlsm, .parquet (then .gz or .zst), or",
+    ),
+    "a body of one column and of several": (
+        {"source": {"configMap": CONFIG_MAP | {"columns": {"body": "Text"}, "textColumns": ["Q", "A"]}}},
+        "spec.source.configMap",
+        "columns.body and textColumns both say what the body is",
+    ),
+    "a body of one column and of several in a database": (
+        {"source": {"database": DATABASE | {"columns": {"body": "text"}, "textColumns": ["q", "a"]}}},
+        "spec.source.database",
+        "columns.body and textColumns both say what the body is",
+    ),
+    "no text columns": (
+        {"source": {"configMap": CONFIG_MAP | {"textColumns": []}}},
+        "spec.source.configMap.textColumns",
+        "at least 1 item",
+    ),
+    "text columns, and a template with a subject": (
+        {"source": {"configMap": CONFIG_MAP | {"textColumns": ["Q", "A"]}}},
+        "spec",
+        "textColumns makes the body, and no column is the subject, which prompt.template names",
+    ),
+    "text columns of objects, and a subject in braces": (
+        {"source": {"objectStore": OBJECTS | {"textColumns": ["Q"]}}, "prompt": {"template": "$$ $$${subject} $body"}},
+        "spec",
+        "textColumns makes the body, and no column is the subject, which prompt.template names",
+    ),
+    "a column without a name": (
+        {"source": {"objectStore": OBJECTS | {"columns": {"id": ""}}}},
+        "spec.source.objectStore.columns.id",
+        "at least 1 char",
+    ),
+    "a delimiter of JSON": (
+        {"source": {"configMap": {"name": "tickets", "key": "tickets.jsonl.gz", "delimiter": ";"}}},
+        "spec.source.configMap",
+        "delimiter is for csv and tsv alone",
+    ),
+    "a delimiter of what is a spreadsheet, whatever its ending": (
+        {"source": {"objectStore": OBJECTS | {"format": "xlsx", "delimiter": ";"}}},
+        "spec.source.objectStore",
+        "delimiter is for csv and tsv alone",
+    ),
+    "a delimiter that is a letter": (
+        {"source": {"configMap": CONFIG_MAP | {"delimiter": "x"}}},
+        "spec.source.configMap.delimiter",
+        "match",
+    ),
+    "a sheet of a text file": (
+        {"source": {"configMap": CONFIG_MAP | {"sheet": "Tickets"}}},
+        "spec.source.configMap",
+        "sheet is for spreadsheets alone",
+    ),
+    "an encoding of a spreadsheet": (
+        {"source": {"configMap": {"name": "tickets", "key": "tickets.xlsx", "encoding": "cp1252"}}},
+        "spec.source.configMap",
+        "encoding is for text alone",
+    ),
+    "an encoding that does not exist": (
+        {"source": {"configMap": CONFIG_MAP | {"encoding": "windows-1259"}}},
+        "spec.source.configMap.encoding",
+        "match",
     ),
     "name of a ConfigMap with capitals": (
         {"source": {"configMap": {"name": "Tickets", "key": "tickets.csv"}}},

@@ -10,6 +10,7 @@ from pathlib import Path
 import nightsort
 from nightsort.adapters.anthropic import bounded_client, client, errors, results, wire
 from nightsort.adapters.config_map import sink as config_map_sink
+from nightsort.adapters.config_map import source as config_map_source
 from nightsort.adapters.config_map import stored_rows
 from nightsort.adapters.kubernetes import client as kubernetes_client
 from nightsort.adapters.kubernetes import id_parts
@@ -25,14 +26,13 @@ from nightsort.domain import label, markup
 from nightsort.formats import (
     bounded_json,
     compression,
-    objects,
-    parquet,
     record_copies,
     rows,
-    spreadsheets,
+    ticket_files,
     ticket_list,
     tickets,
 )
+from nightsort.formats.table import LIMITS
 from nightsort.system import files, hosts
 
 PACKAGE = Path(nightsort.__file__).parent
@@ -88,11 +88,18 @@ BOUNDS: Mapping[str, str] = {
     "a number or a date of a manifest": f"{yaml_documents.MOST_NUMBER_CHARS} characters",
     "a file of tickets on the command line": mebibytes(files_of_the_command_line.MOST_BYTES),
     "a spreadsheet of `nightsort classify`": (
-        f"{mebibytes(spreadsheets.MOST_BYTES)}, {mebibytes(spreadsheets.MOST_UNPACKED_BYTES)} unpacked"
+        f"{mebibytes(LIMITS.sheet_bytes)}, {mebibytes(LIMITS.unpacked_sheet_bytes)} unpacked"
     ),
-    "a sheet of a spreadsheet": f"{spreadsheets.MOST_CELLS:,} cells",
-    "a Parquet file of `nightsort classify`": mebibytes(parquet.MOST_BYTES),
-    "a JSON list of `nightsort classify`": f"{objects.MOST_JSON_CHARS:,} characters",
+    "a sheet of a spreadsheet": f"{LIMITS.cells:,} cells",
+    "a Parquet file of `nightsort classify`": mebibytes(LIMITS.parquet_bytes),
+    "a JSON list of `nightsort classify`": f"{LIMITS.json_chars:,} characters",
+    "a spreadsheet that a resource names": (
+        f"{mebibytes(ticket_files.LIMITS.sheet_bytes)}, "
+        f"{mebibytes(ticket_files.LIMITS.unpacked_sheet_bytes)} unpacked, "
+        f"{ticket_files.LIMITS.cells:,} cells in its sheet"
+    ),
+    "a Parquet file that a resource names": mebibytes(ticket_files.LIMITS.parquet_bytes),
+    "the tickets of a ConfigMap, unpacked": f"{config_map_source.MOST_CHARS:,} characters",
     "a line of rows that are read back": f"{rows.MOST_RECORD_CHARS:,} characters",
     "the parts that an index of rows names": f"{stored_rows.MOST_PARTS}",
     "the copy of a run's record, unpacked": mebibytes(record_copies.MOST_COPY_BYTES),
@@ -142,6 +149,8 @@ OF_OUR_OWN = {
     "MOST_ROWS",  # that are looked at
     "MOST_SHARE",
     "MOST_ZEROS",
+    "MOST_CHAR_BYTES",  # of UTF-8
+    "MOST_FOUND",
 }
 """Constants that bound what is said or asked, not what comes in."""
 

@@ -16,6 +16,12 @@ KeyColumns = Annotated[
 ]
 
 
+TextColumns = Annotated[tuple[Column, ...], Field(min_length=1, max_length=16)]
+"""The columns that make up the body, in their order."""
+BODY = "body"
+TWO_BODIES = "columns.body and textColumns both say what the body is: give one of them"
+
+
 class TicketColumns(Model):
     """Which column of the query is the ticket's id, subject and body."""
 
@@ -25,7 +31,7 @@ class TicketColumns(Model):
     """Instead of `id`, where several columns together are a ticket's id, as `[tenant, id]`."""
     subject: Column = "subject"
     """The column of subjects, which the template calls `$subject`."""
-    body: Column = "body"
+    body: Column = BODY
     """The column of texts, which the template calls `$body`."""
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, StringConstraints, model_validator
 
-from nightsort.api.model import Format, Model, Name, rules
+from nightsort.api.files import TicketFile, file_rules, unknown_format
+from nightsort.api.model import Model, Name, rules
 
 # Buckets of all three clouds; no pattern of objects ends in a slash, and no folder of results has a wildcard.
 Objects = Annotated[
@@ -21,7 +22,6 @@ Folder = Annotated[
         max_length=700, pattern=r"^((s3|gs|az)://[a-z0-9][-a-z0-9._]{1,220}[a-z0-9]|file:///[^/*?\n\r]+)(/[^*?\n\r]*)?$"
     ),
 ]
-UNKNOWN_OBJECTS = "url must end in .csv, .jsonl or .json (then .gz or .zst), or format must be given"
 
 
 class LocalObjectReference(Model):
@@ -31,28 +31,25 @@ class LocalObjectReference(Model):
     """The Secret's name."""
 
 
-class ObjectStoreSource(Model):
-    """Files in object storage: CSV with a header, JSON lines or a small JSON list, as they are or in gzip or zstd."""
+class ObjectStoreSource(TicketFile):
+    """Files in object storage: CSV with a header, JSON lines, small JSON, spreadsheets, Parquet; also .gz and .zst."""
 
     url: Objects
     """s3://, gs:// or az://, bucket and name; * and ? in the name stand for characters other than a slash."""
     secret_ref: LocalObjectReference | None = None
     """Its keys are the store's options: access_key_id, secret_access_key, region, endpoint and the like."""
-    format: Format | None = None
-    """What the files are, whatever their names end in; by default as the ending tells."""
+
+    @property
+    def file_name(self) -> str:
+        return self.url
 
     @model_validator(mode="after")
     def _format_is_known(self) -> ObjectStoreSource:
-        name = self.url.removesuffix(".gz") if self.url.endswith(".gz") else self.url.removesuffix(".zst")
-        if self.format is None and not name.endswith((".csv", ".jsonl", ".json")):
-            raise ValueError(UNKNOWN_OBJECTS)
+        if self.kind is None:
+            raise ValueError(unknown_format("url"))
         return self
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("has(self.format) || self.url.matches('[.](csv|jsonl|json)([.](gz|zst))?$')", UNKNOWN_OBJECTS)
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*file_rules("url")))
 
 
 class ObjectStoreResults(Model):

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from nightsort.api.categories import CategoryName
 from nightsort.api.evaluation import Share
+from nightsort.api.files import Delimiter, Encoding
 from nightsort.api.model import DataKey, Name
 from nightsort.api.money import Money
 from nightsort.api.object_store import Folder, Objects
@@ -18,6 +19,11 @@ DEMANDS: tuple[tuple[Any, str], ...] = (
     (Table, "a table is its name, or schema.name"),
     (Money, 'money is text with up to six decimals, such as "5.00"'),
     (Share, 'a share is text between 0 and 1 with up to four decimals, such as "0.90"'),
+    (
+        Delimiter,
+        "a delimiter is one sign that is no letter, digit, quote or line break, or tab, comma, semicolon or bar",
+    ),
+    (Encoding, "an encoding is one such as utf-8, utf-16, windows-1252 or iso-8859-15"),
     (Objects, "objects are s3://, gs:// or az://, a bucket and a name, such as s3://bucket/tickets-*.jsonl"),
     (Folder, "a folder is s3://, gs:// or az://, a bucket and a path, such as s3://bucket/results/"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import Template
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -11,13 +12,19 @@ from nightsort.api.model import Model
 Text = Annotated[str, StringConstraints(max_length=4000)]
 
 
+class TicketTemplate(Template):
+    """`$name`, and `${any name}` for columns whose names have spaces or other signs."""
+
+    braceidpattern = r"[^\s{}$](?:[^{}$\r\n]*[^\s{}$])?"
+
+
 class Prompt(Model):
     """How a ticket is put to the model; the template is a string.Template over the ticket's fields."""
 
     instructions: Text = ""
     """Added to the system prompt, behind the categories."""
     template: Annotated[str, StringConstraints(min_length=1, max_length=4000)] = "Subject: $subject\n\n$body"
-    """$name stands for a field of the ticket, $$ for a dollar sign."""
+    """$name or ${a name} stands for a field of the ticket, $$ for a dollar sign."""
     max_body_chars: Annotated[int, Field(ge=1, le=100_000)] = 2000
     """The body is cut to so many characters, and so is every other field that the template names. HTML becomes text
     before."""

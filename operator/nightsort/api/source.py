@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from nightsort.api.columns import TicketColumns
+from nightsort.api.columns import BODY, TWO_BODIES, TextColumns, TicketColumns
 from nightsort.api.credentials import SecretRef
-from nightsort.api.model import DataKey, Format, Model, Name, rules
+from nightsort.api.files import TicketFile, file_rules, unknown_format
+from nightsort.api.model import DataKey, Model, Name, rules
 from nightsort.api.object_store import ObjectStoreSource
 
 
@@ -37,30 +38,32 @@ class InlineSource(Model):
     """The tickets, at most 1000."""
 
 
-class ConfigMapSource(Model):
-    """A file in a ConfigMap: CSV with a header, a JSON list of objects or JSON lines, as the key's ending tells."""
+class ConfigMapSource(TicketFile):
+    """A file in a ConfigMap: CSV with a header, JSON, JSON lines, a spreadsheet or Parquet, as the key's ending tells.
+
+    A binary file is in its `binaryData`, where kubectl puts it.
+    """
 
     name: Name
     """The ConfigMap's name, in the resource's namespace."""
     key: DataKey
     """The key in it, whose ending tells the format."""
-    format: Format | None = None
-    """What the file is, whatever its key ends in; by default as the ending tells."""
+
+    @property
+    def file_name(self) -> str:
+        return self.key
+
+    def without_encoding(self) -> ConfigMapSource:
+        """The source for text under `data`, which consists of characters rather than of bytes."""
+        return self.model_copy(update={"encoding": None})
 
     @model_validator(mode="after")
     def _format_is_known(self) -> ConfigMapSource:
-        if self.format is None and not self.key.endswith((".csv", ".jsonl", ".json")):
-            raise ValueError("key must end in .csv, .jsonl or .json, or format must be given")
+        if self.kind is None:
+            raise ValueError(unknown_format("key"))
         return self
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "has(self.format) || self.key.matches('[.](csv|jsonl|json)$')",
-                "key must end in .csv, .jsonl or .json, or format must be given",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*file_rules("key")))
 
 
 class DatabaseSource(Model):
@@ -71,6 +74,18 @@ class DatabaseSource(Model):
     """A SELECT, whose columns can be named in the template. It is read in pages by id: an ORDER BY only chooses, with a
     LIMIT at the query's end. The rows that it gives when the run begins are bought, and no others."""
     columns: TicketColumns = TicketColumns()
+    text_columns: TextColumns | None = None
+    """In place of columns.body, several columns that make up the body, one below the other."""
+
+    @model_validator(mode="after")
+    def _body_is_one(self) -> DatabaseSource:
+        if self.text_columns is not None and self.columns.body != BODY:
+            raise ValueError(TWO_BODIES)
+        return self
+
+    model_config = ConfigDict(
+        json_schema_extra=rules((f"!has(self.textColumns) || self.columns.body == '{BODY}'", TWO_BODIES))
+    )
 
 
 class Source(Model):

@@ -5,7 +5,7 @@ Some rules are needed twice: as CEL for the API server (`rules(...)`) and as val
 
 from __future__ import annotations
 
-from string import Template
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
@@ -15,9 +15,22 @@ from nightsort.api.credentials import Credentials
 from nightsort.api.evaluation import Evaluation
 from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
-from nightsort.api.prompt import Prompt
+from nightsort.api.prompt import Prompt, TicketTemplate
 from nightsort.api.results import Results
 from nightsort.api.source import Source
+
+NAMES_SUBJECT = re.compile(r"(^|[^$])([$][$])*[$](subject([^_a-zA-Z0-9]|$)|[{]subject[}])")
+NO_SUBJECT = (
+    "textColumns makes the body, and no column is the subject, which prompt.template names: give columns.subject, or a "
+    "template without it, such as $body"
+)
+
+
+def has_no_subject(kind: str) -> str:
+    """The CEL condition for a file whose body is made of several columns, none of which is the subject."""
+    file = f"self.source.{kind}"
+    given = f"has({file}.columns) && has({file}.columns.subject)"
+    return f"(has({file}) && has({file}.textColumns) && !({given}))"
 
 
 class Shards(Model):
@@ -92,12 +105,26 @@ class Spec(Model):
         column = self.evaluation.truth.column
         if self.source.inline is not None:
             raise ValueError("evaluation.truth.column: inline tickets have no other columns than id, subject and body")
-        if column in Template(self.prompt.template).get_identifiers():
+        if column in TicketTemplate(self.prompt.template).get_identifiers():
             raise ValueError(f"prompt.template: names ${column}, which would tell the model the known category")
+        return self
+
+    @model_validator(mode="after")
+    def _subject_is_known(self) -> Spec:
+        for file in (self.source.config_map, self.source.object_store):
+            if file is not None and file.has_no_subject and NAMES_SUBJECT.search(self.prompt.template):
+                raise ValueError(NO_SUBJECT)
         return self
 
     model_config = ConfigDict(
         json_schema_extra=rules(
+            (
+                (
+                    f"!({has_no_subject('configMap')} || {has_no_subject('objectStore')}) || "
+                    f"!self.prompt.template.matches('{NAMES_SUBJECT.pattern}')"
+                ),
+                NO_SUBJECT,
+            ),
             (
                 "!has(self.unknownLabel.category) || self.categories.exists(c, c.name == self.unknownLabel.category)",
                 "unknownLabel.category must be one of the categories",

@@ -11,7 +11,8 @@ class ConfigMap:
     """`data` by key; `version` is the store's mark for guarded writes, empty for a new ConfigMap.
 
     `binary` are the keys whose content is not UTF-8 text, each with the line where it is not; `flaws` describe the
-    content in words. `holder` names its owner in words. None of these three is ever written.
+    content in words. `raw` are the bytes of all keys of `binaryData`; those that are text are under `data` too.
+    `holder` names its owner in words. None of these four is ever written.
     """
 
     name: str
@@ -20,4 +21,5 @@ class ConfigMap:
     owner_uid: str | None = None
     binary: Mapping[str, int] = field(default_factory=dict)
     flaws: Mapping[str, str] = field(default_factory=dict)
+    raw: Mapping[str, bytes] = field(default_factory=dict)
     holder: str | None = field(default=None, compare=False)

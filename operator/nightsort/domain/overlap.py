@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Resource
+from nightsort.api.source import Source
 from nightsort.api.spec import Spec
 from nightsort.domain.conditions import is_finished
 
@@ -24,9 +25,20 @@ def before_on_same_source(resource: Resource, others: Iterable[Resource]) -> Res
     That is an older run, or one that has begun: it may have been alone when it checked.
     """
     for other in others:
-        if other.spec.source == resource.spec.source and goes_before(other, resource):
+        if is_same(other.spec.source, resource.spec.source) and goes_before(other, resource):
             return other
     return None
+
+
+def is_same(one: Source, other: Source) -> bool:
+    """Whether both name the same tickets, however each reads them."""
+    return without_reading(one) == without_reading(other)
+
+
+def without_reading(source: Source) -> Source:
+    """The source without what says how a file is read."""
+    kinds = {"config_map": source.config_map, "object_store": source.object_store}
+    return source.model_copy(update={kind: file and file.without_reading() for kind, file in kinds.items()})
 
 
 def before_in_same_table(resource: Resource, others: Iterable[Resource]) -> list[Resource]:
@@ -38,7 +50,8 @@ def before_in_same_table(resource: Resource, others: Iterable[Resource]) -> list
     if table is None or resource.spec.overlap_policy != "Wait":
         return []
     beside = [each for each in others if table_of_results(each.spec) == table]
-    return [each for each in beside if each.spec.source != resource.spec.source and goes_before(each, resource)]
+    others_tickets = (each for each in beside if not is_same(each.spec.source, resource.spec.source))
+    return [each for each in others_tickets if goes_before(each, resource)]
 
 
 def table_of_results(spec: Spec) -> tuple[SecretRef, str] | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from string import Template
 
 import msgspec
 
 from nightsort.api.categories import Category
-from nightsort.api.prompt import Prompt
+from nightsort.api.prompt import Prompt, TicketTemplate
 from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.errors import Rejected
@@ -66,12 +65,13 @@ def placeholders(prompt: Prompt) -> frozenset[str]:
     """The fields of a ticket that the template names.
 
     Raises:
-        Rejected: the template is no string.Template, or names no field.
+        Rejected: it is no such template, or names no field.
     """
-    template = Template(prompt.template)
+    template = TicketTemplate(prompt.template)
     if not template.is_valid():
         raise Rejected(
-            "prompt.template: a $ must be followed by a field's name; write $$ for a dollar sign",
+            "prompt.template: a $ must be followed by a field's name, in braces where it has spaces, as in "
+            "${Created at}; write $$ for a dollar sign",
             reason=Reason.INVALID_TEMPLATE,
         )
     names = frozenset(template.get_identifiers())
@@ -95,7 +95,7 @@ class TicketText:
     def __init__(self, prompt: Prompt) -> None:
         self._names = placeholders(prompt)
         self._telling = self._names & MAIN_FIELDS or self._names - {"id"}
-        self._format = as_format(prompt.template)
+        self._format, self._order = as_format(prompt.template)
         self._max_body_chars = prompt.max_body_chars
 
     def of(self, ticket: Ticket) -> str | None:
@@ -117,14 +117,18 @@ class TicketText:
             values[name] = text[:most]
         if not any(values[name] for name in self._telling):
             return None
-        return Rendered(self._format % values, cut)
+        return Rendered(self._format % tuple(values[name] for name in self._order), cut)
 
 
-def as_format(template: str) -> str:
-    """A valid string.Template rewritten for the operator %, which takes a tenth of the time."""
+def as_format(template: str) -> tuple[str, tuple[str, ...]]:
+    """A valid template rewritten for the operator %, which takes a tenth of the time, and the fields in their order."""
+    order: list[str] = []
 
     def named(match: re.Match[str]) -> str:
         name = match["named"] or match["braced"]
-        return f"%({name})s" if name else "$"
+        if not name:
+            return "$"
+        order.append(name.replace("%%", "%"))
+        return "%s"
 
-    return Template.pattern.sub(named, template.replace("%", "%%"))
+    return TicketTemplate.pattern.sub(named, template.replace("%", "%%")), tuple(order)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
+
+BETWEEN = "\n\n"
+"""Separates the columns that make up one body."""
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):
@@ -18,3 +21,8 @@ class Ticket(msgspec.Struct, frozen=True, gc=False):
     fields: Mapping[str, str]
     cursor: str
     gone: bool = False
+
+
+def body_of(parts: Sequence[str]) -> str:
+    """The body that several columns make up, one below the other; empty ones are left out."""
+    return parts[0] if len(parts) == 1 else BETWEEN.join(part for part in parts if part.strip())

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightsort.domain.file_kinds import ENOUGH, kind_of
-from nightsort.formats.unchanged import EMPTY, UnchangedFile
-from nightsort.formats.unusable import UnusableFile
+from nightsort.formats.unchanged import EMPTY, Rereadable
+from nightsort.formats.unusable import NoContent, Undecodable, UnusableFile
 
 CHUNK = 1 << 20
 MARKS = (  # UTF-32's little-endian mark begins with that of UTF-16
@@ -77,33 +77,47 @@ class Charset:
 UTF8 = Charset("utf-8")
 
 
-def charset_of(file: UnchangedFile, told: str | None = None) -> Charset:
+def charset_of(file: Rereadable, told: str | None = None) -> Charset:
     """Reads the file once, to its end.
 
     Raises:
         UnusableFile: it is empty or no text, is not in the given encoding, or its characters would be a guess.
     """
-    with file.content() as content:
-        beginning = content.read(ENOUGH)
-    found = by_mark(file.path, beginning) if told is None else told_charset(file.path, told, beginning)
-    if not beginning[len(found.mark) :]:
-        raise UnusableFile(file.path, EMPTY)
-    if told is None and not found.mark.startswith(b"\xff") and not found.mark.startswith(b"\xfe"):
-        refuse_other_kinds(file.path, beginning)
-    if told is None and found.codec == "utf-8" and b"\0" in beginning:
-        raise UnusableFile(file.path, BINARY)
+    found = charset_by_beginning(file, told)
     flaw = flaw_of(file, found)
     if flaw is None:
         return found
     if told is None and found.codec == "utf-8" and not found.mark and is_western(file):
         return Charset(WESTERN, note="read as Windows-1252, since it is not UTF-8 (--encoding says otherwise)")
-    if told is None and not found.mark and is_binary(beginning):
+    if told is None and not found.mark and is_binary(beginning_of(file)):
         raise UnusableFile(file.path, BINARY)
     raise UnusableFile(file.path, remedy(found, told), f"line {flaw:,}")
 
 
+def charset_by_beginning(file: Rereadable, told: str | None = None) -> Charset:
+    """As far as the first bytes tell: whether the others are in it is only found by reading them.
+
+    Raises:
+        UnusableFile: it is empty or no text.
+    """
+    beginning = beginning_of(file)
+    found = by_mark(file.path, beginning) if told is None else told_charset(file.path, told, beginning)
+    if not beginning[len(found.mark) :]:
+        raise NoContent(file.path, EMPTY)
+    if told is None and not found.mark.startswith(b"\xff") and not found.mark.startswith(b"\xfe"):
+        refuse_other_kinds(file.path, beginning)
+    if told is None and found.codec == "utf-8" and b"\0" in beginning:
+        raise UnusableFile(file.path, BINARY)
+    return found
+
+
+def beginning_of(file: Rereadable) -> bytes:
+    with file.content() as content:
+        return content.read(ENOUGH)
+
+
 @contextmanager
-def opened_text(file: UnchangedFile, charset: Charset, newline: str) -> Iterator[io.TextIOWrapper]:
+def opened_text(file: Rereadable, charset: Charset, newline: str) -> Iterator[io.TextIOWrapper]:
     """A file's text behind its mark.
 
     Raises:
@@ -115,7 +129,7 @@ def opened_text(file: UnchangedFile, charset: Charset, newline: str) -> Iterator
         try:
             yield text
         except UnicodeError:
-            raise UnusableFile(file.path, "its characters cannot be read: has it changed meanwhile?") from None
+            raise Undecodable(file.path, "its characters cannot be read: has it changed meanwhile?") from None
         finally:
             text.detach()
 
@@ -167,7 +181,7 @@ def is_binary(beginning: bytes) -> bool:
     return len(CONTROL.findall(beginning)) > MOST_CONTROL * len(beginning)
 
 
-def flaw_of(file: UnchangedFile, charset: Charset) -> int | None:
+def flaw_of(file: Rereadable, charset: Charset) -> int | None:
     """The first line that is not valid in this encoding; None where all are.
 
     Raises:
@@ -189,7 +203,7 @@ def flaw_of(file: UnchangedFile, charset: Charset) -> int | None:
     return None
 
 
-def texts(file: UnchangedFile, charset: Charset) -> Iterator[str]:
+def texts(file: Rereadable, charset: Charset) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(charset.codec)()
     with file.content() as content:
         content.read(len(charset.mark))
@@ -198,7 +212,7 @@ def texts(file: UnchangedFile, charset: Charset) -> Iterator[str]:
         yield decoder.decode(b"", final=True)
 
 
-def is_western(file: UnchangedFile) -> bool:
+def is_western(file: Rereadable) -> bool:
     """Whether its encoding is certainly Windows-1252."""
     found: Counter[str] = Counter()
     chars = misread = 0

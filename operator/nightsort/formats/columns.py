@@ -7,7 +7,7 @@ only where one column has a known one, or where the exports of a help desk are k
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nightsort.domain.column_names import is_name, plain
@@ -90,14 +90,14 @@ def named(header: Sequence[str], name: str, flag: str) -> int:
     raise UnknownColumns(f"there is no column {name!r} for {flag}: the file has {listed(header)}")
 
 
-def recognised(header: Sequence[str], field: str, taken: set[int]) -> int | None:
+def recognised(header: Sequence[str], field: str, taken: set[int], flags: Mapping[str, str] = FLAGS) -> int | None:
     """The column that is known as this field; None where none is."""
     free = [(place, compact(first_of(name, header))) for place, name in enumerate(header) if place not in taken]
     for step in STEPS[field]:
         known = {compact(name) for name in step}
         found = [place for place, name in free if name in known]
         if found:
-            place = one_of(header, field, found)
+            place = one_of(header, field, found, flags)
             taken.add(place)
             return place
     for part in LAST_PARTS.get(field, ()):
@@ -106,13 +106,14 @@ def recognised(header: Sequence[str], field: str, taken: set[int]) -> int | None
         ]
         if found:
             shortest = min(header[place].count(".") for place in found)
-            place = one_of(header, field, [place for place in found if header[place].count(".") == shortest])
+            nearest = [place for place in found if header[place].count(".") == shortest]
+            place = one_of(header, field, nearest, flags)
             taken.add(place)
             return place
     return None
 
 
-def one_of(header: Sequence[str], field: str, found: Sequence[int]) -> int:
+def one_of(header: Sequence[str], field: str, found: Sequence[int], flags: Mapping[str, str] = FLAGS) -> int:
     """The single column, or the right one of two that help desks are known to export together."""
     if len(found) == 1:
         return found[0]
@@ -123,7 +124,7 @@ def one_of(header: Sequence[str], field: str, found: Sequence[int]) -> int:
     columns = [header[place] for place in found]
     raise UnknownColumns(
         f"{len(found)} columns could be the {field}, {listed(columns)}: say which with "
-        f"{FLAGS[field]} {shell(columns[0])}"
+        f"{flags[field]} {shell(columns[0])}"
     )
 
 

@@ -19,7 +19,7 @@ from nightsort.formats.tickets import (
     MOST_LINE_CHARS,
     MOST_TICKET_LINES,
 )
-from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unchanged import Rereadable
 from nightsort.formats.unusable import UnusableFile
 
 SAMPLE_CHARS = 64 * 1024
@@ -200,7 +200,7 @@ class Delimited(Table):
                 raise UnusableFile(self.path, explained(error), f"line {number + skipped:,}") from None
 
 
-def open_delimited(file: UnchangedFile, kind: Kind, charset: Charset, options: Options) -> Delimited:
+def open_delimited(file: Rereadable, kind: Kind, charset: Charset, options: Options) -> Delimited:
     """Reads the file's beginning for its dialect, and takes its header.
 
     Raises:

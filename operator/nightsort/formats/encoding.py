@@ -12,15 +12,19 @@ class NotBase64(ValueError):
     """The message is the key."""
 
 
-def told_apart(binary_data: Mapping[str, object]) -> tuple[dict[str, str], dict[str, Flaw]]:
-    """A ConfigMap's binary content by key: text where it is UTF-8, else the place where it is not.
+def decoded(binary_data: Mapping[str, object]) -> dict[str, bytes]:
+    """A ConfigMap's binary content by key.
 
     Raises:
         NotBase64: the API server would not accept a value.
     """
+    return {key: from_base64(key, value) for key, value in binary_data.items()}
+
+
+def told_apart(raw: Mapping[str, bytes]) -> tuple[dict[str, str], dict[str, Flaw]]:
+    """Binary content by key: text where it is UTF-8, else the place where it is not."""
     texts, flaws = {}, {}
-    for key, value in binary_data.items():
-        content = from_base64(key, value)
+    for key, content in raw.items():
         flaw = flaw_in((content,))
         if flaw is None:
             texts[key] = content.decode()

@@ -10,13 +10,12 @@ import msgspec
 
 from nightsort.domain.mail_history import without_history
 from nightsort.domain.markup import MOST_HTML_CHARS, is_html, plain_text
+from nightsort.domain.ticket import body_of
 from nightsort.formats.columns import Columns
 from nightsort.formats.table import Role, Row, Table, ragged, rows
 from nightsort.formats.ticket_list import IdDigests, flaw, id_digest, shown
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, counted
 
-BETWEEN = "\n\n"
-"""Separates the columns that make up one body."""
 HASH_CHARS = 12
 ONLY_A_HEADER = "only a header and no tickets below it: did its export or its filter leave them out?"
 
@@ -75,8 +74,7 @@ def tickets_of(table: Table, columns: Columns, reading: Reading = AS_TEXT) -> It
 def ticket_of(row: Row, columns: Columns, reading: Reading = AS_TEXT) -> FileTicket:
     subject = "" if columns.subject is None else as_read(row.cells[columns.subject], reading)
     parts = [as_read(row.cells[place], reading) for place in columns.text]
-    body = parts[0] if len(parts) == 1 else BETWEEN.join(part for part in parts if part.strip())
-    return FileTicket(id_of(row, columns), row.number, subject, body, row, columns.header)
+    return FileTicket(id_of(row, columns), row.number, subject, body_of(parts), row, columns.header)
 
 
 def as_read(text: str, reading: Reading) -> str:

@@ -9,26 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from nightsort.formats.bounded_json import signs_in
 from nightsort.formats.charsets import Charset, opened_text
 from nightsort.formats.json_text import Broken, behind_space, decoded, extended, fields_of, items_of, list_in
 from nightsort.formats.kinds import Kind
-from nightsort.formats.table import Row, Table, Values
+from nightsort.formats.table import LIMITS, Limits, Options, Row, Table, Values
 from nightsort.formats.tickets import MOST_COLUMNS, InvalidFile, Lines
-from nightsort.formats.unchanged import UnchangedFile
-from nightsort.formats.unusable import UnusableFile
+from nightsort.formats.unchanged import Rereadable
+from nightsort.formats.unusable import NoTickets, UnusableFile
 
-MOST_JSON_CHARS = 64 * 1024 * 1024
-"""A JSON list is read as a whole."""
 SAMPLE_CHARS = 1 << 20
+BEGINNING_CHARS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonLines(Table):
     """One object a line."""
 
+    limits: Limits = LIMITS
     kind: Kind = Kind.JSONL
     unit: str = "line"
 
@@ -46,10 +48,11 @@ class JsonLines(Table):
         except Broken as error:
             raise UnusableFile(self.path, f"{error}, at column {error.at + 1:,}", f"line {number:,}") from None
 
-    def names(self) -> Iterator[str]:
-        for number, line in self._lines():
-            if line.strip():
-                yield from self.fields(number, line)
+    def names(self, most: int | None = None) -> Iterator[str]:
+        """The names of all objects, or of the first `most`."""
+        objects = ((number, line) for number, line in self._lines() if line.strip())
+        for number, line in islice(objects, most):
+            yield from self.fields(number, line)
 
     def with_columns(self, names: Sequence[str], values: Values) -> Iterator[str]:
         for number, line in self._lines():
@@ -65,6 +68,7 @@ class JsonLines(Table):
                 lines.let_go()
                 if line.strip():
                     lines.is_ticket()
+                    refuse_values(self.path, line, self.limits, f"line {number:,}")
                 else:
                     lines.is_empty(len(line))
                 yield number, line
@@ -74,6 +78,7 @@ class JsonLines(Table):
 class JsonList(Table):
     """A list of objects: the whole document, or the one list of objects in it."""
 
+    limits: Limits = LIMITS
     kind: Kind = Kind.JSON
     unit: str = "entry"
 
@@ -100,13 +105,14 @@ class JsonList(Table):
         yield text[behind:]
 
     def _text(self) -> str:
+        most = self.limits.json_chars
         with opened_text(self.file, self.charset, newline="") as file:
-            text = file.read(MOST_JSON_CHARS + 1)
-        if len(text) > MOST_JSON_CHARS:
+            text = file.read(most + 1)
+        if len(text) > most:
             raise UnusableFile(
-                self.path,
-                f"a JSON list of more than {MOST_JSON_CHARS:,} characters: write JSON lines, one object a line",
+                self.path, f"a JSON list of more than {most:,} characters: write JSON lines, one object a line"
             )
+        refuse_values(self.path, text, self.limits)
         return text
 
     def _items(self, text: str) -> Iterator[tuple[int, dict[str, str], int, int]]:
@@ -134,23 +140,23 @@ class JsonList(Table):
         return UnusableFile(self.path, f"{error}, at column {column:,}", f"line {line:,}")
 
 
-def open_json(file: UnchangedFile, kind: Kind, charset: Charset) -> JsonLines | JsonList:
+def open_json(file: Rereadable, kind: Kind, charset: Charset, options: Options) -> JsonLines | JsonList:
     """Reads the file once for the names of its columns; its beginning shows whether it has lines or a list.
 
-    Many exports give one of these the ending of the other.
+    Many exports give one of these the ending of the other. With `options.sampled` the first objects give the names.
 
     Raises:
-        UnusableFile: it has no objects, or is not of its kind.
+        NoTickets: it has no objects. UnusableFile: it is not of its kind.
     """
     with opened_text(file, charset, newline="") as text:
-        found = kind_of(text.read(SAMPLE_CHARS)) or kind
+        found = kind_of(text.read(SAMPLE_CHARS if options.sampled is None else BEGINNING_CHARS)) or kind
     notes = [charset.note] if charset.note else []
     if found is not kind:
         notes.append("read as JSON lines" if found is Kind.JSONL else "read as a JSON list")
     if found is Kind.JSONL:
-        lines = JsonLines(file=file, charset=charset, notes=tuple(notes))
-        return replace(lines, header=names_of(file.path, lines.names()))
-    table = JsonList(file=file, charset=charset)
+        lines = JsonLines(file=file, charset=charset, limits=options.limits, notes=tuple(notes))
+        return replace(lines, header=names_of(file.path, lines.names(options.sampled)))
+    table = JsonList(file=file, charset=charset, limits=options.limits)
     if (member := table.list_name()) is not None:
         notes.append(f"the tickets are the list {member!r} of the document")
     return replace(table, header=names_of(file.path, table.names()), notes=tuple(notes))
@@ -168,6 +174,12 @@ def kind_of(beginning: str) -> Kind | None:
     return Kind.JSONL if beginning.startswith("{", behind_space(beginning, end)) else None
 
 
+def refuse_values(path: Path, text: str, limits: Limits, place: str = "") -> None:
+    most = limits.json_values
+    if most is not None and len(text) > most and signs_in(text) > most:
+        raise UnusableFile(path, f"JSON of more than {most:,} values: write JSON lines, one object a line", place)
+
+
 @contextmanager
 def bounded(path: Path, text: TextIO) -> Iterator[Lines]:
     try:
@@ -181,7 +193,7 @@ def bounded(path: Path, text: TextIO) -> Iterator[Lines]:
 def names_of(path: Path, found: Iterator[str]) -> tuple[str, ...]:
     names = dict.fromkeys(found)
     if not names:
-        raise UnusableFile(path, "there are no tickets in it: it needs objects with names and values, such as {...}")
+        raise NoTickets(path, "there are no tickets in it: it needs objects with names and values, such as {...}")
     if len(names) > MOST_COLUMNS:
         raise UnusableFile(path, f"more than {MOST_COLUMNS:,} different names: is this a list of tickets?")
     return tuple(names)

@@ -16,19 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from nightsort.formats.kinds import Kind
 from nightsort.formats.sheets import ROOT, DamagedSheet, Extent, extents, uncomputed_cells
-from nightsort.formats.table import Options, Role, Row, Table, unique_names
+from nightsort.formats.table import LIMITS, Limits, Options, Role, Row, Table, unique_names
 from nightsort.formats.tickets import MOST_COLUMNS
-from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unchanged import Rereadable
 from nightsort.formats.unusable import SHOWN_PLACES, UnusableFile, listed
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
-MOST_UNPACKED_BYTES = 2 * 1024**3
-"""Bytes unpacked: a few kilobytes of zip may stand for as much as a disk holds."""
-MOST_CELLS = 20_000_000
-"""Cells: each takes some 50 bytes, empty or not, together 1 GB."""
-MOST_BYTES = 512 * 1024**2
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 DAMAGED = "it is damaged: open it and save it anew, or export it as CSV"
@@ -47,6 +42,7 @@ class Spreadsheet(Table):
     """One sheet of a workbook; rows have the spreadsheet program's numbers."""
 
     sheet: str
+    limits: Limits = LIMITS
     kind: Kind = Kind.XLSX
     unit: str = "row"
 
@@ -65,61 +61,62 @@ class Spreadsheet(Table):
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """The non-empty rows, with their numbers."""
-        with opened(self.file) as workbook:
+        with opened(self.file, self.limits) as workbook:
             for number, values in enumerate(workbook.get_sheet_by_name(self.sheet).iter_rows(), 1):
                 cells = [as_text(value) for value in values]
                 if any(cell.strip() for cell in cells):
                     yield number, cells
 
 
-def open_spreadsheet(file: UnchangedFile, options: Options) -> Spreadsheet:
+def open_spreadsheet(file: Rereadable, options: Options) -> Spreadsheet:
     """Takes the only sheet with content, or the one that the user named.
 
     Raises:
         UnusableFile: it is protected, is no spreadsheet, has several sheets or cells that were never computed.
     """
-    with whole(file) as content:
-        refuse_content(file.path, content)
+    limits = options.limits
+    with whole(file, limits) as content:
+        refuse_content(file.path, content, limits)
         try:
             sheets = extents(content)
             name = sheet_of(file.path, sheets, options.sheet)
-            refuse_extent(file.path, name, sheets[name])
+            refuse_extent(file.path, name, sheets[name], limits)
             refuse_uncomputed(file.path, name, uncomputed_cells(content, name))
         except DamagedSheet:
             raise UnusableFile(file.path, DAMAGED) from None
     notes = (f"the sheet {name!r} is read, of {len(sheets)}",) if len(sheets) > 1 else ()
-    table = Spreadsheet(file=file, sheet=name, notes=notes)
+    table = Spreadsheet(file=file, sheet=name, limits=limits, notes=notes)
     return replace(table, header=unique_names(table.own_header()))
 
 
-def whole(file: UnchangedFile) -> AbstractContextManager[bytes]:
-    return file.whole(MOST_BYTES, "a spreadsheet", "save it as CSV in UTF-8")
+def whole(file: Rereadable, limits: Limits) -> AbstractContextManager[bytes]:
+    return file.whole(limits.sheet_bytes, "a spreadsheet", "save it as CSV in UTF-8")
 
 
 @contextmanager
-def opened(file: UnchangedFile) -> Iterator[CalamineWorkbook]:
+def opened(file: Rereadable, limits: Limits) -> Iterator[CalamineWorkbook]:
     try:
         import python_calamine as calamine
     except ImportError:
         raise UnusableFile(file.path, MISSING) from None
     try:
-        yield loaded(file)
+        yield loaded(file, limits)
     except calamine.PasswordError:
         raise UnusableFile(file.path, PROTECTED) from None
     except (calamine.CalamineError, calamine.XmlError, calamine.ZipError):
         raise UnusableFile(file.path, DAMAGED) from None
 
 
-def loaded(file: UnchangedFile) -> CalamineWorkbook:
+def loaded(file: Rereadable, limits: Limits) -> CalamineWorkbook:
     """The workbook, which has a copy of the content: ours is gone when this returns."""
     from python_calamine import CalamineWorkbook
 
-    with whole(file) as content:
-        refuse_content(file.path, content)
+    with whole(file, limits) as content:
+        refuse_content(file.path, content, limits)
         return CalamineWorkbook.from_object(io.BytesIO(content))
 
 
-def refuse_content(path: Path, content: bytes) -> None:
+def refuse_content(path: Path, content: bytes, limits: Limits) -> None:
     """Faults that are visible without opening it.
 
     Raises:
@@ -137,7 +134,7 @@ def refuse_content(path: Path, content: bytes) -> None:
         raise UnusableFile(path, "it is damaged or was cut: export it anew") from None
     if not is_workbook:
         raise UnusableFile(path, NO_SPREADSHEET)
-    if unpacked > MOST_UNPACKED_BYTES:
+    if unpacked > limits.unpacked_sheet_bytes:
         raise UnusableFile(path, f"it unpacks to {unpacked:,} bytes: save it as CSV in UTF-8")
 
 
@@ -162,7 +159,7 @@ def sheet_of(path: Path, sheets: Mapping[str, Extent | None], told: str | None) 
     return filled[0]
 
 
-def refuse_extent(path: Path, sheet: str, extent: Extent | None) -> None:
+def refuse_extent(path: Path, sheet: str, extent: Extent | None, limits: Limits) -> None:
     """Refuses a sheet that is empty, or whose rectangle of cells is larger than the memory allows.
 
     Raises:
@@ -170,11 +167,11 @@ def refuse_extent(path: Path, sheet: str, extent: Extent | None) -> None:
     """
     if extent is None:
         raise UnusableFile(path, f"the sheet {sheet!r} is empty")
-    if extent.last_column > MOST_COLUMNS or extent.cells > MOST_CELLS:
+    if extent.last_column > MOST_COLUMNS or extent.cells > limits.cells:
         raise UnusableFile(
             path,
             f"its cells reach to row {extent.last_row:,} and column {extent.last_column:,}, which is more than "
-            f"{MOST_CELLS:,} cells: delete what stands far off, or save it as CSV in UTF-8",
+            f"{limits.cells:,} cells: delete what stands far off, or save it as CSV in UTF-8",
             f"sheet {sheet!r}",
         )
 

@@ -13,8 +13,25 @@ import msgspec
 from nightsort.domain.column_names import plain
 from nightsort.formats.charsets import UTF8, Charset
 from nightsort.formats.kinds import Kind
-from nightsort.formats.unchanged import UnchangedFile
+from nightsort.formats.unchanged import Rereadable
 from nightsort.formats.unusable import UnusableFile, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that is read of files which are held in memory; more is refused. `json_values` counts values of JSON."""
+
+    json_chars: int = 64 * 1024 * 1024
+    json_values: int | None = None
+    sheet_bytes: int = 512 * 1024**2
+    unpacked_sheet_bytes: int = 2 * 1024**3
+    """Bytes unpacked: a few kilobytes of zip may stand for as much as a disk holds."""
+    cells: int = 20_000_000
+    """Cells: each takes some 50 bytes, empty or not, together 1 GB."""
+    parquet_bytes: int = 1024**3
+
+
+LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +46,9 @@ class Options:
     encoding: str | None = None
     sheet: str | None = None
     fill_short_rows: bool = False
+    limits: Limits = LIMITS
+    sampled: int | None = None
+    """Objects of JSON lines whose names are the columns; by default those of all are."""
 
 
 class Role(StrEnum):
@@ -62,7 +82,7 @@ Values = Callable[[Row], Sequence[str | None]]
 class Table(ABC):
     """An opened file. `unit` names what its rows are numbered by: line, entry, row; `notes` are for people."""
 
-    file: UnchangedFile
+    file: Rereadable
     kind: Kind
     unit: str
     charset: Charset = UTF8

@@ -1,6 +1,7 @@
 """A file that is read more than once, and must have the same content each time.
 
 Two passes over different contents would show a price for one and buy the other, or write labels beside other rows.
+A `Rereadable` may be on disk, in memory or in a store; its path is the name by which messages know it.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import io
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -45,11 +47,61 @@ class Watched(io.RawIOBase):
         return self._digest.digest()
 
 
-class UnchangedFile:
-    """A file on disk, unpacked as it is read; its first whole pass sets what the others must find."""
+class Rereadable(ABC):
+    """A file's content, unpacked, from its beginning as often as it is asked for."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of its bytes as hex, where that is known."""
+        return None
+
+    @abstractmethod
+    def content(self) -> AbstractContextManager[io.BufferedReader]:
+        """The file's content from its beginning.
+
+        Raises:
+            UnusableFile: it cannot be opened or unpacked, or has changed.
+        """
+
+    @contextmanager
+    def whole(self, most: int, what: str, instead: str) -> Iterator[bytes]:
+        """The content at once, for libraries that need it so: not empty, and at most so many bytes.
+
+        Raises:
+            UnusableFile: as in `content`, or its size is another.
+        """
+        with self.content() as stream:
+            content = stream.read(most + 1)
+            if not content:
+                raise UnusableFile(self.path, EMPTY)
+            if len(content) > most:
+                raise UnusableFile(self.path, f"{what} of more than {most:,} bytes: {instead}")
+            yield content
+
+
+class HeldFile(Rereadable):
+    """A small file that is in memory, as it was packed."""
+
+    def __init__(self, path: Path, packed: bytes) -> None:
+        super().__init__(path)
+        self._packed = packed
+
+    @contextmanager
+    def content(self) -> Iterator[io.BufferedReader]:
+        try:
+            yield unpacked(io.BufferedReader(io.BytesIO(self._packed)), packing(self.path.name))
+        except DamagedArchive:
+            raise UnusableFile(self.path, damaged(self.path)) from None
+
+
+class UnchangedFile(Rereadable):
+    """A file on disk, unpacked as it is read; its first whole pass sets what the others must find."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._digest: bytes | None = None
         self._seen: tuple[int, ...] | None = None
 
@@ -83,21 +135,6 @@ class UnchangedFile:
             raise
         except OSError as error:
             raise UnusableFile(self.path, cannot_read(error)) from None
-
-    @contextmanager
-    def whole(self, most: int, what: str, instead: str) -> Iterator[bytes]:
-        """The content at once, for libraries that need it so: not empty, and at most so many bytes.
-
-        Raises:
-            UnusableFile: as in `content`, or its size is another.
-        """
-        with self.content() as stream:
-            content = stream.read(most + 1)
-            if not content:
-                raise UnusableFile(self.path, EMPTY)
-            if len(content) > most:
-                raise UnusableFile(self.path, f"{what} of more than {most:,} bytes: {instead}")
-            yield content
 
     @contextmanager
     def _opened(self) -> Iterator[io.FileIO]:

@@ -23,6 +23,22 @@ class UnusableFile(InvalidFile):
         super().__init__(": ".join(filter(None, (printable(str(path)), printable(place), self.what))))
 
 
+class NoTickets(UnusableFile):
+    """It has no objects at all, so that it has no columns either."""
+
+
+class NoContent(UnusableFile):
+    """It has 0 bytes, or a mark and nothing behind it."""
+
+
+class Undecodable(UnusableFile):
+    """Its characters are not in the encoding by which it is read; the line is not known yet."""
+
+
+class Changing(Exception):
+    """Two passes over the file had different content: whoever writes it has not finished."""
+
+
 def counted(numbers: Sequence[int], total: int, unit: str) -> str:
     """`line 7`, or `lines 7, 9, 12, 40, 41 and 12 more`: the first five of all."""
     if total == 1:

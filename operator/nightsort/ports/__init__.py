@@ -10,7 +10,7 @@ from nightsort.ports.metrics import Metrics
 from nightsort.ports.place import Placed
 from nightsort.ports.secrets import Secrets
 from nightsort.ports.sink import ClaimedSink, KeyedSink, LabeledSink, Sink
-from nightsort.ports.source import ChangingSource, Source
+from nightsort.ports.source import ChangingSource, DescribedSource, Source
 from nightsort.ports.traces import Traces
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Clock",
     "ConfigMaps",
     "Connections",
+    "DescribedSource",
     "Events",
     "KeyedSink",
     "LabeledSink",

@@ -42,6 +42,16 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class DescribedSource(Source, Protocol):
+    """A source of files whose columns and dialects may be found rather than told."""
+
+    @property
+    def description(self) -> str:
+        """What `check` has found, in words and without a ticket's text; empty where nothing was to be found."""
+        ...
+
+
+@runtime_checkable
 class ChangingSource(Source, Protocol):
     """A source whose tickets may change while a run reads it, such as a query with a LIMIT."""
 

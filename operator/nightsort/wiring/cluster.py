@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Meta
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from nightsort.adapters.kubernetes.resources import KubeResources
     from nightsort.api.model import Format
     from nightsort.api.resource import Resource
+    from nightsort.api.source import ConfigMapSource
     from nightsort.domain.answer import Row
+    from nightsort.domain.config_map import ConfigMap
     from nightsort.formats.rows import FileFormat
 
 
@@ -78,6 +81,32 @@ def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) ->
     if wrong := complaint((entry.fields["id"] for entry in entries), lambda position: entries[position].place):
         raise Rejected(wrong)
     return [entry.fields for entry in entries]
+
+
+def tickets_in(
+    found: ConfigMap | None, source: ConfigMapSource, fields: frozenset[str]
+) -> tuple[Sequence[Mapping[str, str]], bool] | None:
+    """The tickets of a source's ConfigMap, and whether each has all that it has in the file, under its own name.
+
+    Of an export they have id, subject and body too. None where the key is not there.
+
+    Raises:
+        Rejected: with the place of the fault.
+    """
+    from nightsort.adapters.config_map.content import content_of
+    from nightsort.formats.ticket_files import TicketFiles
+    from nightsort.formats.tickets import InvalidFile
+    from nightsort.formats.unchanged import HeldFile
+
+    content = None if found is None else content_of(found, source.key)
+    if content is None:
+        return None
+    file = HeldFile(Path(source.key), content.packed)
+    files = TicketFiles(source if content.is_binary else source.without_encoding(), fields)
+    try:
+        return list(files.tickets(file)), files.export(file) is None
+    except InvalidFile as invalid:
+        raise Rejected(f"ConfigMap {source.name}, key {source.key}, {invalid}") from None
 
 
 def file_format(kind: str) -> FileFormat:

@@ -37,6 +37,7 @@ NEW = resource("new", 0)
     [
         (resource("old", -1), True),
         (resource("old", -1, standing=RunState.STALLED), True),
+        (resource("old", -1, {"configMap": CONFIG_MAP | {"delimiter": ";", "columns": {"id": "Ticket ID"}}}), True),
         (resource("old", -1, standing=RunState.SUSPENDED), True),
         (resource("of unknown age", None), True),
         (resource("a uid that sorts before", 0), True),

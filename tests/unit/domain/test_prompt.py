@@ -52,6 +52,11 @@ def test_without_instructions_the_system_prompt_has_no_gap() -> None:
         ("$product: $body", {"product": "App", "body": "broken"}, "App: broken"),
         ("$subject", {"subject": "Hi", "body": "not named"}, "Hi"),
         ("${body}!", {"body": "broken"}, "broken!"),
+        (
+            "${Created at} (100 %): ${Ärger %s?} $$${body}",
+            {"Created at": "today %s", "Ärger %s?": "%(x)s", "body": "b"},
+            "today %s (100 %): %(x)s $b",
+        ),
         ("$$5: $body", {"body": "$body $$ ${x}"}, "$5: $body $$ ${x}"),
         ("$body", {"subject": "only a subject"}, None),
         ("$body", {"body": " \n\t"}, None),
@@ -76,7 +81,9 @@ def test_a_field_of_ten_megabytes_is_cut(field: str) -> None:
     assert text(f"${field}", {field: "x" * 10_000_000}) == "x" * 2000
 
 
-@pytest.mark.parametrize("template", ["$", "costs $5: $body", "${body", "$ body"])
+@pytest.mark.parametrize(
+    "template", ["$", "costs $5: $body", "${body", "$ body", "${ body}", "${a{b}}", "${}", "${a\nb}"]
+)
 def test_a_template_with_a_stray_dollar_is_rejected_and_says_what_to_write(template: str) -> None:
     with pytest.raises(Rejected, match=r"prompt\.template: .*\$\$") as rejected:
         placeholders(Prompt(template=template))
@@ -92,3 +99,4 @@ def test_a_template_without_any_text_of_the_ticket_is_rejected(template: str) ->
 
 def test_the_fields_that_a_template_names_are_known() -> None:
     assert placeholders(Prompt(template="$subject ${body} $$x $body")) == {"subject", "body"}
+    assert placeholders(Prompt(template="$$${Ticket #: no} ${fields.summary}")) == {"Ticket #: no", "fields.summary"}

@@ -298,6 +298,16 @@ async def test_a_file_of_no_bytes_is_told_in_an_event_and_to_the_end(world: Worl
     assert told == [("Warning", "EmptyFile")]
 
 
+async def test_what_was_found_out_about_a_file_is_told_before_its_tickets_are_sent(world: World) -> None:
+    resource = world.apply("billing")
+    world.source.description = "id: 'Ticket ID'; semicolons separate its columns"  # type: ignore[attr-defined]
+
+    await world.run_until_finished(resource)
+
+    told = [status.message or "" for status in world.writes(resource)]
+    assert any("semicolons separate its columns" in message for message in told)
+
+
 async def test_what_a_source_remarks_is_bounded_and_shows_no_control_characters(world: World) -> None:
     resource = world.apply()
     world.source.remarks = ("\x1b[2J" + "x" * 5000,)

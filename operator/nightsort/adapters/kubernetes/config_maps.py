@@ -10,7 +10,7 @@ from nightsort.api.model import GROUP, KIND
 from nightsort.api.resource import Meta
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Gone
-from nightsort.formats.encoding import told_apart
+from nightsort.formats.encoding import decoded, told_apart
 
 
 class KubeConfigMaps:
@@ -44,7 +44,8 @@ class KubeConfigMaps:
 
 def parsed(found: V1ConfigMap) -> ConfigMap:
     metadata = found.metadata or V1ObjectMeta()
-    texts, flaws = told_apart(found.binary_data or {})
+    raw = decoded(found.binary_data or {})
+    texts, flaws = told_apart(raw)
     owner = owner_of(metadata)
     return ConfigMap(
         name=metadata.name or "",
@@ -53,6 +54,7 @@ def parsed(found: V1ConfigMap) -> ConfigMap:
         owner_uid=owner.uid if owner else None,
         binary={key: flaw.line for key, flaw in flaws.items()},
         flaws={key: flaw.what for key, flaw in flaws.items()},
+        raw=raw,
         holder=f"{KIND} {owner.name}" if owner else None,
     )
 

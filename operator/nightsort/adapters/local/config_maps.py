@@ -16,7 +16,7 @@ from nightsort.api.resource import Meta
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Stalled
 from nightsort.domain.reasons import Reason
-from nightsort.formats.encoding import NotBase64, told_apart
+from nightsort.formats.encoding import NotBase64, decoded, told_apart
 from nightsort.system.files import read_if_there, write_whole
 
 # Beside the keys of a ConfigMap, out of sight: its owner, and the number of its writes.
@@ -146,17 +146,19 @@ def place_of(document: Mapping[str, Any]) -> tuple[str, str]:
 
 def in_manifest(name: str, document: Mapping[str, Any]) -> ConfigMap:
     try:
-        more, flaws = told_apart(document.get("binaryData") or {})
+        raw = decoded(document.get("binaryData") or {})
     except NotBase64 as wrong:
         raise Stalled(
             f"ConfigMap {name}: binaryData.{wrong} must be base64", reason=Reason.CONFIG_MAP_INVALID
         ) from None
+    more, flaws = told_apart(raw)
     return ConfigMap(
         name,
         more | texts(name, document.get("data") or {}),
         IN_MANIFEST,
         binary={key: flaw.line for key, flaw in flaws.items()},
         flaws={key: flaw.what for key, flaw in flaws.items()},
+        raw=raw,
     )
 
 

@@ -6,20 +6,20 @@ import asyncio
 import io
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
-from typing import get_args
 
 from nightsort.adapters.object_store.cursor import PLACE, Cursor
+from nightsort.adapters.object_store.file import ObjectFile
 from nightsort.adapters.object_store.globs import Glob
 from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.store import Folder, refuse_control_characters
-from nightsort.api.model import Format
 from nightsort.api.object_store import ObjectStoreSource
 from nightsort.domain.errors import Interruption, Stalled, Waiting
-from nightsort.domain.file_kinds import ENOUGH, flaw_in
 from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
-from nightsort.formats.compression import SUFFIXES, DamagedArchive, unpacked
+from nightsort.formats.compression import DamagedArchive
+from nightsort.formats.ticket_files import TicketFiles
 from nightsort.formats.ticket_list import (
     NO_TRAIL,
     PAGE,
@@ -29,26 +29,17 @@ from nightsort.formats.ticket_list import (
     id_digest,
     used_before,
 )
-from nightsort.formats.tickets import (
-    EMPTY,
-    NEWLINES,
-    Entry,
-    InvalidFile,
-    check_fields,
-    entries,
-    refuse_other_kinds,
-)
+from nightsort.formats.tickets import EMPTY, Entry, InvalidFile, check_fields
+from nightsort.formats.unusable import Changing
 from nightsort.system.threads import InThread
 
 RIGHTS = "list the bucket and read its objects"
-FORMATS: dict[str, Format] = {name: name for name in get_args(Format)}
 MOST_OBJECTS = 50_000
 MOST_TICKETS = 5_000_000
 """Ids: 80 MB during the check. An archive of a few megabytes may hold a billion short ones."""
 PAGE_CHARS = 8_000_000
 """Characters: bounds the memory of a page where tickets are long."""
 WILDCARD = re.compile(r"[*?]")
-CHUNK_BYTES = 256 * 1024
 
 
 class ObjectTickets:
@@ -74,7 +65,7 @@ class ObjectTickets:
         self._folder = Folder(folder, options, policy, place=PLACE, rights=RIGHTS)
         self._in_thread = in_thread
         self._glob = Glob(self._pattern)
-        self._format = source.format or FORMATS[without_suffix(source.url).rsplit(".", 1)[-1]]
+        self._files = TicketFiles(source, fields)
         self._fields = fields
         self._count: int | None = None
         self._empty: dict[str, None] = {}
@@ -91,6 +82,10 @@ class ObjectTickets:
             return ()
         more = f" and {len(self._empty) - 1:,} more of its kind" if len(self._empty) > 1 else ""
         return (f"{PLACE}, object {next(iter(self._empty))}{more}: {EMPTY}",)
+
+    @property
+    def description(self) -> str:
+        return self._files.found
 
     async def count(self) -> int:
         """The check's count, else a count by reading everything."""
@@ -231,40 +226,23 @@ class ObjectTickets:
         return name
 
     def _parsed(self, name: str, behind: int) -> Iterator[Entry]:
-        file = self._folder.read(name)
-        if file is None:
-            raise self._missing()
-        with file:
+        with closing(ObjectFile(name, partial(self._fetched, name))) as file:
             try:
-                content = unpacked(file, name)
-                beginning = content.peek(ENOUGH)[:ENOUGH]
-                refuse_other_kinds(beginning)
-                if not beginning:
+                if file.is_empty:
                     self._empty[name] = None
-                text = io.TextIOWrapper(content, encoding="utf-8-sig", newline=NEWLINES[self._format])
-                yield from entries(text, self._format, self._fields, behind)
+                yield from self._files.entries(file, behind)
+            except Changing:
+                raise changing() from None
             except InvalidFile as invalid:
                 raise self._invalid(f"object {name}, {invalid}") from None
             except DamagedArchive as damage:
-                raise self._damaged(name, damage) from None
-            except UnicodeDecodeError:
-                raise self._not_utf8(name) from None
+                raise self._invalid(f"object {name} {damage}") from None
 
-    def _not_utf8(self, name: str) -> Interruption:
-        """The error with the line number, which is found by reading again."""
+    def _fetched(self, name: str) -> io.BufferedReader:
         file = self._folder.read(name)
         if file is None:
-            return self._missing()
-        with file:
-            content = unpacked(file, name)
-            try:
-                flaw = flaw_in(iter(partial(content.read, CHUNK_BYTES), b""))
-            except DamagedArchive as damage:
-                return self._damaged(name, damage)
-        return self._invalid(f"object {name}, {flaw}") if flaw else changing()
-
-    def _damaged(self, name: str, damage: DamagedArchive) -> Stalled:
-        return self._invalid(f"object {name} {damage}")
+            raise self._missing()
+        return file
 
     def _missing(self) -> Waiting:
         return Waiting(f"{PLACE}: there is no object {self._pattern}; it may come later", reason=Reason.SOURCE_MISSING)
@@ -286,9 +264,3 @@ def split(url: str) -> tuple[str, str]:
     literal = WILDCARD.split(url)[0]
     at = literal.rindex("/") + 1
     return url[:at], url[at:]
-
-
-def without_suffix(name: str) -> str:
-    for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name

@@ -49,8 +49,9 @@ def tickets_of(opening: Opening, spec: DatabaseSource, url: str, written: str | 
 
     def tickets(url: str, **more: Any) -> DatabaseTickets:
         in_thread = opening.share(url)
+        text, policy = spec.text_columns or (), policy_of(opening)
         return DatabaseTickets(
-            url, spec.query, spec.columns, opening.fields, policy_of(opening), in_thread=in_thread, **more
+            url, spec.query, spec.columns, opening.fields, policy, text=text, in_thread=in_thread, **more
         )
 
     primary = tickets(written) if written and written != url else None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from nightsort.adapters.sql.bodies import columns_of, with_body
 from nightsort.adapters.sql.database import Database, listed, resolve
 from nightsort.adapters.sql.ids import ID_TYPES, checked, possible
 from nightsort.adapters.sql.keys import joined_key
@@ -55,12 +56,15 @@ class DatabaseSource:
         fields: frozenset[str],
         policy: DatabasePolicy,
         *,
+        text: Sequence[str] = (),
         page_rows: int = PAGE_ROWS,
         labels: Labels | None = None,
         primary: DatabaseSource | None = None,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
-        """`labels` is the place of the run's labels; `primary` the same query in the database that it writes to.
+        """`text` are columns that make up the body, in place of `columns.body`.
+
+        `labels` is the place of the run's labels; `primary` the same query in the database that it writes to.
 
         Raises Stalled when the policy does not allow the URL; connects to nothing yet.
         """
@@ -70,8 +74,8 @@ class DatabaseSource:
         self._table = QueryTable(without_end(query, self._database.family))
         self._every: QueryTable | None = None
         self._columns = columns
-        mapped: dict[str, str] = columns.model_dump(by_alias=False, exclude={"key"})
-        self._wanted: dict[str, str] = {name: mapped.get(name, name) for name in fields}
+        self._text_columns = text
+        self._wanted = columns_of(columns, text, fields)
         self._page_rows = page_rows
         self._labels, self._primary = labels, primary
         self._layout: Layout | None = None
@@ -237,7 +241,7 @@ class DatabaseSource:
                 raise self._stalled(
                     f"column {column!r} of ticket {ticket_id!r} is not UTF-8 text", Reason.NOT_TEXT
                 ) from None
-        return Ticket(ticket_id, fields, cursor=ticket_id)
+        return Ticket(ticket_id, with_body(fields, self._text_columns), cursor=ticket_id)
 
     def _known(self, session: Session) -> Layout:
         layout = self._layout or self._learn(session)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
 
 RETRY_OF = f"{GROUP}/retry-of"
-FORMATS_BY_ENDING: Mapping[str, Format] = {"csv": "csv", "jsonl": "jsonl", "json": "json"}
+PLAIN: Mapping[str, Format] = {"csv": "csv", "jsonl": "jsonl", "json": "json"}
 # NAME-retry, NAME-retry-2, NAME-retry-3 …
 RETRIED = re.compile(r"(.+-retry)(?:-(\d{1,6}))?")
 ALL = "give --all to send, and pay, all its tickets again"
@@ -109,11 +109,10 @@ async def with_the_failed(
     cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], ids: Collection[str]
 ) -> tuple[int, ManifestBundle]:
     """How many of these tickets are still in the run's ConfigMap, and a bundle with a ConfigMap of them alone."""
-    tickets = await tickets_of_run(cluster, resource)
+    tickets, kind = await tickets_of_run(cluster, resource)
     chosen = [ticket for ticket in tickets if ticket["id"] in ids]
     if len(chosen) == len(tickets):
         return len(chosen), bundle(resource, name, spec)
-    kind = kind_of(resource)
     file = ConfigMap(f"{name}-tickets", {f"tickets.{kind}": FORMS[kind](chosen)})
     source = {"configMap": {"name": file.name, "key": f"tickets.{kind}"}}
     return len(chosen), bundle(resource, name, {**spec, "source": source}, file)
@@ -161,22 +160,19 @@ async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collectio
     return Failed(ids, dict(counts.most_common()))
 
 
-async def tickets_of_run(cluster: Cluster, resource: Resource) -> Sequence[Mapping[str, str]]:
-    """All tickets with all their columns, from the ConfigMap that the run has read."""
-    from nightsort.wiring.cluster import tickets_of
+async def tickets_of_run(cluster: Cluster, resource: Resource) -> tuple[Sequence[Mapping[str, str]], Format]:
+    """All tickets with all their columns, from the ConfigMap that the run has read, and the format for some of them."""
+    from nightsort.domain.prompt import placeholders
+    from nightsort.wiring.cluster import tickets_in
 
     source = resource.spec.source.config_map
     assert source is not None  # noqa: S101 - one of the two kinds
     found = await cluster.config_maps.read(resource.meta.namespace, source.name)
-    if found is None or source.key not in found.data:
+    read = tickets_in(found, source, placeholders(resource.spec.prompt))
+    if read is None:
         raise Stalled(f"ConfigMap {source.name}, key {source.key}, which had the tickets, is not there any more")
-    return tickets_of(found.data[source.key], kind_of(resource))
-
-
-def kind_of(resource: Resource) -> Format:
-    source = resource.spec.source.config_map
-    assert source is not None  # noqa: S101 - one of the two kinds
-    return source.format or FORMATS_BY_ENDING[source.key.rpartition(".")[2]]
+    tickets, has_plain_form = read
+    return tickets, PLAIN[source.kind or ""] if has_plain_form else "jsonl"
 
 
 def as_csv(tickets: Sequence[Mapping[str, str]]) -> str:

@@ -30,7 +30,7 @@ from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.places import with_places
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
 from nightsort.flow.tickets.snapshot import keep, snapshot_of
-from nightsort.ports import ClaimedSink, Sink, Source
+from nightsort.ports import ClaimedSink, DescribedSource, Sink, Source
 
 MOST_REMARK_CHARS = 1000
 GLANCE_SECONDS = 10.0
@@ -93,6 +93,7 @@ async def prepare(run: Run) -> None:
         *([known.remark] if known is not None and known.remark else []),
         *([BOUGHT_AGAIN] if again else []),
         *([remarks] if remarks else []),
+        *description_of(source),
     ]
     summary = ConditionSummary.working(Reason.SUBMITTING, "; ".join(words))
     begun = {"plan": plan, "cost": cost, "evaluation": None if known is None else EvaluationStatus()}
@@ -105,6 +106,12 @@ async def prepare(run: Run) -> None:
     if again:
         await run.warn(Reason.UNKNOWN_BOUGHT_AGAIN, BOUGHT_AGAIN)
     await warn_near_limit(run, requests, text_bytes)
+
+
+def description_of(source: Source) -> Sequence[str]:
+    """What was found out about a file rather than told, such as its columns, which may have long names."""
+    found = source.description if isinstance(source, DescribedSource) else ""
+    return [printable(found)[:MOST_REMARK_CHARS]] if found else []
 
 
 async def claim_results(sinks: Sequence[Sink]) -> None:

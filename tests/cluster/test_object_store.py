@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.bench import User, batch, condition, reason
-from tests.servers.s3 import Bucket
+from tests.cluster.bench import NIGHTSORT, User, batch, condition, reason
+from tests.servers.s3 import KEYS, Bucket
 
 pytestmark = pytest.mark.cluster
 
+OWN = {"AWS_ACCESS_KEY_ID": KEYS["access_key_id"], "AWS_SECRET_ACCESS_KEY": KEYS["secret_access_key"]}
 EXAMPLE = Path(__file__).parents[2] / "examples" / "object-store.yaml"
 
 
@@ -50,6 +53,23 @@ def test_the_example_labels_the_tickets_of_a_bucket_into_the_bucket(user: User, 
     assert set(found) == {f"T-{number}" for number in range(300)}
     summary = json.loads(s3_bucket.get("results/tickets-objects/summary.json"))
     assert (summary["tickets"], summary["categories"]) == (300, {"billing": 300})
+    read_back = results(user, "tickets-objects", AWS_ENDPOINT_URL=s3_bucket.endpoint, **OWN)
+    assert {json.loads(line)["id"] for line in read_back.stdout.splitlines()} == set(found)
+    refused = results(user, "tickets-objects")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"to read the rows in {status['results']['objectStore']}, set AWS_ACCESS_KEY_ID" in refused.stderr
+
+
+def results(user: User, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a person with these credentials of a store gets."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        [*NIGHTSORT, "results", name, "-n", user.namespace, "-o", "jsonl"],
+        env={**kept, "KUBECONFIG": str(user.plane.kubeconfig), **variables},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
 
 def source(bucket: Bucket) -> dict[str, Any]:

@@ -202,6 +202,22 @@ async def test_the_figures_of_rows_that_are_elsewhere_come_from_the_status() -> 
         await namespace.report("night", with_text=True)
 
 
+async def test_rows_in_object_storage_that_a_person_cannot_read_are_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    namespace = Namespace()
+    stored = StoredResults(object_store="s3://support/results/night/", rows=1)
+    await namespace.add("night", cost="2", tickets=TicketCounts(total=1, failed=1), results=stored)
+
+    made = await namespace.report("night")
+
+    assert made.without == {"(none: failed)": 1}
+    [note] = made.notes
+    assert note.startswith("The rows are in s3://support/results/night/, and are not read: to read the rows in s3://")
+    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in note
+
+
 async def test_texts_are_shown_as_the_model_reads_them_and_only_when_asked_for() -> None:
     namespace = Namespace()
     owner = Meta("support", "tickets", "uid")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,6 +37,18 @@ class Cluster:
         from nightsort.adapters.config_map.stored_rows import stored_rows
 
         return stored_rows(self.config_maps, owner, config_map)
+
+    async def rows_in_store(self, owner: Meta, url: str) -> AsyncIterator[Sequence[Row]]:
+        """The rows of a run in its folder of object storage, with the credentials of this process's environment.
+
+        Raises:
+            Stalled: there are no credentials, they are refused, or an object has other content.
+        """
+        from nightsort.adapters.object_store.stored_rows import stored_rows as in_store
+
+        pages = in_store(url, owner, os.environ)
+        while (page := await asyncio.to_thread(next, pages, None)) is not None:
+            yield page
 
     async def source(self, run: Resource) -> Source:
         """The tickets of a run from the resource itself or a ConfigMap, as the operator reads them.

@@ -38,6 +38,11 @@ INDEX, SUMMARY, PROBE = "index.json", "summary.json", ".nightsort-probe"
 PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
+def prefix_of(owner: Meta) -> str:
+    """The beginning of the names of a run's objects."""
+    return f"rows-{blake2b(owner.uid.encode(), digest_size=4).hexdigest()}-"
+
+
 class Piece:
     """Rows of one batch on their way into its object, on disk when there are many."""
 
@@ -91,7 +96,7 @@ class ObjectRows:
         self._owner = FolderOwner(self._folder, owner)
         self._in_thread = in_thread
         self._form = FORMATS[results.format]
-        self._prefix = f"rows-{blake2b(owner.uid.encode(), digest_size=4).hexdigest()}-"
+        self._prefix = prefix_of(owner)
         self._unsent = self._name_of(None)
 
     async def check(self, rehearsal: Rehearsal) -> None:

@@ -114,27 +114,40 @@ def merged_with(night: Night) -> Iterator[str]:
     """Which retries have a part in the rows, and which have their rows elsewhere."""
     for one in night.retries:
         places = one.status.results.places()
-        if one.status.results.config_maps:
+        if are_at_hand(one):
             yield f"merged with the rows of {one.meta.name} ({one.status.phase})"
         elif places:
             yield f"without the rows of {one.meta.name}, which are in {' and '.join(places)}"
 
 
 async def pages_of(cluster: Cluster, night: Night) -> AsyncIterator[Sequence[Row]]:
-    """The rows of a run that are in ConfigMaps, merged with those of its retries; page by page where it has none."""
+    """The rows of a run that are at hand, merged with those of its retries; page by page where it has none."""
     if night.retries:
         yield list((await merged_rows(cluster, night) or {}).values())
         return
-    async for rows in cluster.rows(night.run.meta, night.run.status.results.config_maps[0]):
+    async for rows in stored(cluster, night.run):
         yield rows
 
 
+def are_at_hand(run: Resource) -> bool:
+    """Whether its rows are where a person reads them: in ConfigMaps, or in object storage."""
+    return bool(run.status.results.config_maps or run.status.results.object_store)
+
+
+def stored(cluster: Cluster, run: Resource) -> AsyncIterator[Sequence[Row]]:
+    """The rows of a run that are at hand; ConfigMaps need no further credentials."""
+    results = run.status.results
+    if results.config_maps:
+        return cluster.rows(run.meta, results.config_maps[0])
+    return cluster.rows_in_store(run.meta, results.object_store or "")
+
+
 async def merged_rows(cluster: Cluster, night: Night) -> Mapping[str, Row] | None:
-    """One row for each ticket, by id; None where the run's rows are not in ConfigMaps."""
+    """One row for each ticket, by id; None where the run's rows are in a table alone."""
     rows: dict[str, Row] = {}
     for resource in night.all:
-        if stored := resource.status.results.config_maps:
-            async for page in cluster.rows(resource.meta, stored[0]):
+        if are_at_hand(resource):
+            async for page in stored(cluster, resource):
                 for row in page:
                     take(rows, row)
         elif resource is night.run and resource.status.results.places():

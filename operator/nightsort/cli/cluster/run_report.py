@@ -16,7 +16,7 @@ from nightsort.cli.cluster.nights import Night, merged_rows, runs_in
 from nightsort.cli.cluster.options import parsed
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
-from nightsort.domain.errors import Rejected
+from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.report import plural
 from nightsort.report.figures import MOST_SAMPLES, MOST_UNUSABLE, OTHER_VERDICTS, Report, Run, Sample, Unusable
@@ -57,8 +57,8 @@ async def report_of(cluster: Cluster, namespace: str, wanted: Wanted) -> Report:
     refuse(run, with_text=wanted.with_text)
     runs, unlisted = await runs_in(cluster, namespace)
     night = runs.night(run)
-    rows = await merged_rows(cluster, night)
-    figures = from_status(night) if rows is None else from_rows(night, rows)
+    rows, unread = await rows_or_cause(cluster, night)
+    figures = from_status(night, unread) if rows is None else from_rows(night, rows)
     nights = [night, *runs.before(run, wanted.labels)]
     return Report(
         file=run.meta.name,
@@ -124,7 +124,17 @@ def from_rows(night: Night, rows: Mapping[str, Row]) -> Figures:
     )
 
 
-def from_status(night: Night) -> Figures:
+async def rows_or_cause(cluster: Cluster, night: Night) -> tuple[Mapping[str, Row] | None, str]:
+    """The merged rows; without them the cause, where they are at hand and this person cannot read them."""
+    try:
+        return await merged_rows(cluster, night), ""
+    except Stalled as stalled:
+        if night.run.status.results.config_maps:
+            raise
+        return None, f": {stalled.message}"
+
+
+def from_status(night: Night, unread: str = "") -> Figures:
     """The figures of a run whose rows are elsewhere: neither its failed tickets nor their verdicts are known."""
     status = night.run.status
     categories = {category.name: 0 for category in night.run.spec.categories}
@@ -146,7 +156,7 @@ def from_status(night: Night) -> Figures:
         without={name: count for name, count in without.items() if count},
         verdicts={name: count for name, count in verdicts.items() if count},
         all_unusable=unknown + tickets.failed,
-        notes=[f"The rows are in {places_of(night.run)}, and are not read{retries}.", *remarks(night)],
+        notes=[f"The rows are in {places_of(night.run)}, and are not read{unread}{retries}.", *remarks(night)],
     )
 
 

@@ -86,7 +86,8 @@ def report(
 
     With `kubectl nightsort`, or any flag about a cluster: the run, its rows merged with those of its retries, and
     beside it the runs before: those with the labels of --selector, or else those over the same source or by the same
-    CronJob. Rows in a database or in object storage are not read; the figures come from the status then.
+    CronJob. Rows in object storage are read with your environment's credentials. Rows in a database are not read; the
+    figures come from the status then.
 
     Exit codes: 0 done, 1 the cluster does not answer, 2 bad input.
     """

@@ -66,12 +66,13 @@ def results(
     its retries: a later row replaces an earlier one, but for one without a category that follows one with it.
 
     jsonl and csv are exact, as in the ConfigMaps: a CSV cell that begins with = is not changed, so open it as text.
-    On a terminal, and in tables, control characters are shown as escapes. Rows in a database or in object storage are
-    not read; it is said where they are.
+    On a terminal, and in tables, control characters are shown as escapes. Rows in object storage
+    are read with the credentials of your environment, such as AWS_ACCESS_KEY_ID. Rows in a database are not read; it is
+    said where they are.
 
     Exit codes: 0 there are rows, 1 there are none here, or none yet, 2 they cannot be read.
     """
-    from nightsort.cli.cluster.nights import Runs, merged_with, pages_of, runs_in
+    from nightsort.cli.cluster.nights import Runs, are_at_hand, merged_with, pages_of, runs_in
     from nightsort.cli.output.rows import Printer, caution, elsewhere
     from nightsort.cli.worlds import World, given
     from nightsort.domain.printable import printable
@@ -97,7 +98,7 @@ def results(
 
     async def work(cluster: Cluster, namespace: str) -> None:
         found = parsed(await cluster.resources.read(namespace, name))
-        if not found.status.results.config_maps:
+        if not are_at_hand(found):
             fail(elsewhere(found), NOT_COMPLETE)
         runs, unlisted = await runs_in(cluster, namespace) if retries else (Runs(()), "")
         night = runs.night(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -98,6 +99,8 @@ class Settings(BaseSettings):
         for model, price in value.items():
             if min(price.input, price.output, price.cache_write, price.cache_read) < 0:
                 raise ValueError(f"the prices of {model!r} must not be negative")
+            if price.agreed_on is not None:
+                date.fromisoformat(price.agreed_on)
         return value
 
     @field_validator("namespaces", "database_hosts", "object_store_buckets", "object_store_endpoints", mode="before")

@@ -27,7 +27,7 @@ class Batch:
 class ModelFacts:
     """The facts that decide whether and how a model can be used. Tokens are counts; None where the API does not say.
 
-    `silent`: the API does not say what the model can do, so it may well think.
+    `silent`: the API does not say what the model can do, so it may well think. `retires_at` is the end of its service.
     """
 
     id: str
@@ -37,6 +37,7 @@ class ModelFacts:
     thinks: bool = False
     max_input_tokens: int | None = None
     silent: bool = False
+    retires_at: datetime | None = None
 
     @property
     def only_answers(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -24,7 +23,6 @@ NIGHTS_OF_A_MONTH = 30
 CHARS_PER_TOKEN = 4
 END_TOKENS = 1
 """Tokens of an answer beside those of its words."""
-_DATE_SUFFIX = re.compile(r"-\d{8}$")
 
 
 class UnknownPrice(LookupError):
@@ -37,7 +35,7 @@ def price_of(model: str, table: PriceTable, prompt: int = 0) -> Price:
     Raises:
         UnknownPrice: the model has no entry.
     """
-    price = table.prices.get(model) or table.prices.get(_DATE_SUFFIX.sub("", model))
+    price = table.of(model)
     if price is None:
         raise UnknownPrice(model)
     return price.at(prompt)
@@ -168,6 +166,6 @@ def settled(before: Cost, usage: Usage, model: str, table: PriceTable, prompt: i
             "actual_usd": actual,
             "standard_usd": standard,
             "saved_usd": money(Decimal(standard) - Decimal(actual), beside=paid),
-            "prices_of": table.day,
+            "prices_of": table.day_of(model),
         }
     )

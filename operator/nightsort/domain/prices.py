@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 PRICES_OF = "2026-11-22"
+OWN = "NIGHTSORT_PRICES"
+_DATE_SUFFIX = re.compile(r"-\d{8}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,7 @@ class Price:
     """USD per million tokens at the standard rate; `cache_write` is the 5-minute write.
 
     A request whose prompt has more than `long_from` tokens costs `long_factor` times as much, in every column.
+    `agreed_on` is the day (YYYY-MM-DD) of a price of the user's own.
     """
 
     input: Decimal
@@ -22,13 +26,21 @@ class Price:
     cache_read: Decimal
     long_from: int | None = None
     long_factor: int = 1
+    agreed_on: str | None = None
 
     def at(self, prompt: int) -> Price:
         """The price of requests whose prompts have this many tokens."""
         if self.long_from is None or prompt <= self.long_from:
             return self
         factor = self.long_factor
-        return Price(self.input * factor, self.output * factor, self.cache_write * factor, self.cache_read * factor)
+        return replace(
+            self,
+            input=self.input * factor,
+            output=self.output * factor,
+            cache_write=self.cache_write * factor,
+            cache_read=self.cache_read * factor,
+            long_from=None,
+        )
 
     @classmethod
     def of(cls, input: str, output: str, cache_write: str, cache_read: str) -> Price:
@@ -37,14 +49,27 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """Prices by model id, and their day."""
+    """Prices by model id, and the day (YYYY-MM-DD) of the vendor's; `own` are ids with a price of the user's own."""
 
     prices: Mapping[str, Price]
     day: str
+    own: frozenset[str] = frozenset()
 
     def with_own(self, prices: Mapping[str, Price]) -> PriceTable:
         """The table with the user's prices: agreed ones, or prices of models that it does not have."""
-        return PriceTable({**self.prices, **prices}, self.day)
+        return PriceTable({**self.prices, **prices}, self.day, self.own | prices.keys())
+
+    def of(self, model: str) -> Price | None:
+        """The price of a model, dated ids (`claude-haiku-4-5-20251001`) included."""
+        return self.prices.get(self._id(model))
+
+    def day_of(self, model: str) -> str:
+        """The day (YYYY-MM-DD) of a model's price, or OWN for a price of the user's own without a day."""
+        known = self._id(model)
+        return self.prices[known].agreed_on or OWN if known in self.own else self.day
+
+    def _id(self, model: str) -> str:
+        return model if model in self.prices else _DATE_SUFFIX.sub("", model)
 
 
 _PRICES = {

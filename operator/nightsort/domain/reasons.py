@@ -113,6 +113,14 @@ class Reason(StrEnum):
         "them again"), ("in the next resource use `unknownLabel: {action: Fallback, …}`; or store the verdict "
         "(`results.database.columns.verdict`) and ask for `verdict IS NULL`, too, which leaves out refused and failed "
         "tickets as well"))
+    MODEL_RETIRES_SOON = ("ModelRetiresSoon", RUN, EVENT,
+        "the model is served for at most 60 days more; the alert NightsortModelRetires sees it, too",
+        "name its successor in the next resource, and in the nightly's spec")
+    PRICES_OLD = ("PricesOld", RUN, EVENT, "the prices by which costs are reckoned are older than 90 days",
+        "compare them with the vendor's; upgrade the operator, or set `NIGHTSORT_PRICES`")
+    QUEUE_TOO_SMALL = ("QueueTooSmall", RUN, EVENT,
+        "the run has more tickets than requests may be enqueued at once, so that it goes in several turns",
+        "raise `enqueuedRequests` where the organisation's limit is higher, or split the source over several nights")
     STRAY_ANSWERS = ("StrayAnswers", RUN, EVENT,
         "lines of a batch's results answer what it did not ask; they are left out",
         "please report it to the API's support, if it comes often")

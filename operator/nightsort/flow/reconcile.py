@@ -37,6 +37,7 @@ from nightsort.domain.policies import next_action, urgent_action
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import released
 from nightsort.domain.report import progress, summary_of_state
+from nightsort.domain.retention import urged
 from nightsort.domain.rounds import not_taken, summary_of_held
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.flow.collection.collect import Collected, collect
@@ -287,8 +288,8 @@ class Reconciler:
         """Writes the obstacle into the status, and comes back later: soon at first, with jitter."""
         uid = run.resource.meta.uid
         failures = self._failures[uid] = self._failures.get(uid, 0) + 1
-        if isinstance(interruption, Waiting):
-            interruption = interruption.after(failures)
+        after = interruption.after(failures) if isinstance(interruption, Waiting) else interruption
+        interruption = urged(after, run.status, run.now())
         try:
             before = run.status.message
             await run.say(ConditionSummary.of(interruption))

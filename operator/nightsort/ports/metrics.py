@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -56,6 +56,10 @@ class Metrics(Protocol):
 
     def unrecorded(self, reason: str) -> None:
         """A write of a status was refused for good; the reason is one word."""
+        ...
+
+    def retires(self, model: str, at: datetime) -> None:
+        """The API serves this model until then."""
         ...
 
     def unreachable(self, namespaces: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nightsort.domain.answer import Verdict
@@ -28,6 +28,7 @@ class MemoryMetrics:
         self.sight: ResourceStats | None = None
         self.namespaces_unreachable = 0
         self.refused: Counter[str] = Counter()
+        self.retirements: dict[str, datetime] = {}
 
     @property
     def verdicts(self) -> dict[Verdict, int]:
@@ -72,6 +73,9 @@ class MemoryMetrics:
 
     def unrecorded(self, reason: str) -> None:
         self.refused[reason] += 1
+
+    def retires(self, model: str, at: datetime) -> None:
+        self.retirements[model] = at
 
     def unreachable(self, namespaces: int) -> None:
         self.namespaces_unreachable = namespaces

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
@@ -37,6 +38,7 @@ class WireModel(Struct, frozen=True):
     lifecycle: Raw = NULL
     capabilities: Raw = NULL
     max_input_tokens: Raw = NULL
+    retires_at: Raw = NULL
 
     def facts(self) -> ModelFacts:
         told = part(self.capabilities, Capabilities)
@@ -49,7 +51,13 @@ class WireModel(Struct, frozen=True):
             can_disable_thinking=can.thinking.supported and can.thinking.types.disabled.supported,
             max_input_tokens=part(self.max_input_tokens, Size),
             silent=told is None,
+            retires_at=with_zone(part(self.retires_at, datetime)),
         )
+
+
+def with_zone(time: datetime | None) -> datetime | None:
+    """A time without a zone is taken for UTC."""
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 class WireTokens(Struct, frozen=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 
 from nightsort.domain.answer import Verdict
+from nightsort.domain.prices import PRICES_OF
 from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
 
@@ -57,6 +58,11 @@ class PrometheusMetrics:
         self._stalled = self._gauge("stalled_resources", "Unfinished resources that need somebody to change something.")
         self._queued = self._gauge("queue_length", "Resources that wait for room under their API key.")
         self._oldest = self._gauge("oldest_batch_age_seconds", "Age of the oldest batch in flight; 0 without one.")
+        self._retirement = self._gauge(
+            "model_retirement_timestamp_seconds", "Until when the API serves a model in use.", "model"
+        )
+        prices = self._gauge("prices_timestamp_seconds", "The day of the price table.")
+        prices.set(datetime.fromisoformat(f"{PRICES_OF}T00:00:00+00:00").timestamp())
         self._leader = self._gauge("leader", "Whether this replica is the active one, and has something to watch.")
         self._unreachable = self._gauge("unreachable_namespaces", "Watched namespaces that do not let the operator in.")
 
@@ -117,6 +123,9 @@ class PrometheusMetrics:
 
     def leads(self) -> None:
         self._leader.set(1)
+
+    def retires(self, model: str, at: datetime) -> None:
+        self._retirement.labels(model).set(at.timestamp())
 
     def unreachable(self, namespaces: int) -> None:
         self._unreachable.set(namespaces)

@@ -69,7 +69,7 @@ async def forecast_of(run: Run) -> Forecast:
         output_tokens=found.output_tokens,
         shared_tokens=found.shared_tokens,
         remarks="; ".join(filter(None, (limit_of(spec, found), remarks)))[:MOST_REMARK_CHARS] or None,
-        **amounts(found, services.prices.day),
+        **amounts(found, services.prices.day_of(spec.model) if found.batch is not None else ""),
     )
 
 

@@ -26,6 +26,7 @@ from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.known import Known, choose, without_known
 from nightsort.flow.preflight.lag import wait_until_seen
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
+from nightsort.flow.preflight.warnings import warnings_of
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.places import with_places
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
@@ -84,7 +85,9 @@ async def prepare(run: Run) -> None:
     )
     plan = await keep(run, snapshot, await with_places(plan, source, sinks))
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
-    cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=run.services.prices.day)
+    day = run.services.prices.day_of(run.spec.model)
+    cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=day)
+    warnings = warnings_of(run, model, tickets)
     falls_back = run.spec.unknown_label.action == "Fallback"
     again = not falls_back and await run.services.connections.finds_unlabeled_again(run.resource)
     words = [
@@ -92,6 +95,7 @@ async def prepare(run: Run) -> None:
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
         *([known.remark] if known is not None and known.remark else []),
         *([BOUGHT_AGAIN] if again else []),
+        *[message for _, message in warnings],
         *([remarks] if remarks else []),
         *description_of(source),
     ]
@@ -103,6 +107,8 @@ async def prepare(run: Run) -> None:
         await run.warn(Reason.FEW_KNOWN, known.remark)
     if remarks:
         await run.warn(Reason.EMPTY_FILE, remarks)
+    for reason, message in warnings:
+        await run.warn(reason, message)
     if again:
         await run.warn(Reason.UNKNOWN_BOUGHT_AGAIN, BOUGHT_AGAIN)
     await warn_near_limit(run, requests, text_bytes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nightsort.api.batch_record import BatchRecord, BatchState
@@ -47,6 +47,8 @@ class NullMetrics:
     def sees(self, sight: ResourceStats) -> None: ...
 
     def unrecorded(self, reason: str) -> None: ...
+
+    def retires(self, model: str, at: datetime) -> None: ...
 
     def unreachable(self, namespaces: int) -> None: ...
 

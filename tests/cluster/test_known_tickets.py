@@ -92,6 +92,9 @@ def test_a_model_that_is_not_is_held_and_goes_on_when_it_is_released(
     assert status["evaluation"]["confusions"]
     assert paid(erring_api, status) == len(status["batches"][0:1]) * KNOWN
     assert isolated_user.get("poor-results", "configmap")["data"]["results.jsonl"] == ""
+    beside = json.loads(isolated_user.get("poor-results-evaluation", "configmap")["data"]["evaluation.json"])
+    assert beside["outcome"] == "Failed"
+    assert sum(each["tickets"] for each in beside["answers"]) == KNOWN
     events = json.loads(isolated_user.kubectl("get", "events", "-o", "json"))["items"]
     assert Counter(event["type"] for event in events if event["reason"] == "AccuracyTooLow")["Warning"] >= 1
 

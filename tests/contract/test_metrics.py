@@ -54,6 +54,14 @@ class Reader(ABC):
     def sight(self) -> ResourceStats: ...
 
     @abstractmethod
+    def known(self, namespace: str, model: str) -> dict[str, float]:
+        """Known tickets with an answer, by whether it was right or wrong."""
+
+    @abstractmethod
+    def accuracy(self, namespace: str, model: str) -> tuple[float, float] | None:
+        """The newest accuracy, and the lower end of its interval."""
+
+    @abstractmethod
     def leads(self) -> bool: ...
 
     @abstractmethod
@@ -90,6 +98,13 @@ class Memory(Reader):
 
     def sight(self) -> ResourceStats:
         return self.metrics.sight or NOTHING
+
+    def known(self, namespace: str, model: str) -> dict[str, float]:
+        known = self.metrics.known.items()
+        return {answer: float(count) for (of, each, answer), count in known if (of, each) == (namespace, model)}
+
+    def accuracy(self, namespace: str, model: str) -> tuple[float, float] | None:
+        return self.metrics.accuracy.get((namespace, model))
 
     def leads(self) -> bool:
         return self.metrics.leader
@@ -136,7 +151,16 @@ class Page(Reader):
             int(self.series("stalled_resources")[()]),
             int(self.series("queue_length")[()]),
             timedelta(seconds=self.series("oldest_batch_age_seconds")[()]),
+            int(self.series("held_resources")[()]),
         )
+
+    def known(self, namespace: str, model: str) -> dict[str, float]:
+        found = self.series("known_tickets_total").items()
+        return {answer: value for (answer, each, of), value in found if (of, each) == (namespace, model)}
+
+    def accuracy(self, namespace: str, model: str) -> tuple[float, float] | None:
+        told, low = (self.series(name).get((model, namespace)) for name in ("accuracy", "accuracy_low"))
+        return None if told is None or low is None else (told, low)
 
     def leads(self) -> bool:
         return self.series("leader")[()] == 1
@@ -149,6 +173,17 @@ class Page(Reader):
 def reader(request: pytest.FixtureRequest) -> Reader:
     made: Callable[[], Reader] = request.param
     return made()
+
+
+def test_answers_to_known_tickets_add_up_and_the_newest_accuracy_counts(reader: Reader) -> None:
+    reader.metrics.compared(*RUN, 8, 2)
+    reader.metrics.compared(*RUN, 1, 0)
+    reader.metrics.evaluated(*RUN, 0.9, 0.7)
+    reader.metrics.evaluated(*RUN, 0.8, 0.6)
+
+    assert reader.known(*RUN) == {"right": 9, "wrong": 2}
+    assert reader.accuracy(*RUN) == (0.8, 0.6)
+    assert (reader.known(*OTHER), reader.accuracy(*OTHER)) == ({}, None)
 
 
 def test_what_is_expected_begins_at_zero_and_nothing_else_is_there(reader: Reader) -> None:

@@ -19,7 +19,16 @@ from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.stored import Rehearsal
-from nightsort.testing.sink_contract import STORED, SUMMARY, THREE, SinkContract, chunks, failed, labeled
+from nightsort.testing.sink_contract import (
+    STORED,
+    SUMMARY,
+    THREE,
+    SinkContract,
+    chunks,
+    evaluated,
+    failed,
+    labeled,
+)
 from tests.contract.object_places import Place, place, s3_place
 from tests.servers import s3
 from tests.servers.s3 import Bucket
@@ -224,3 +233,15 @@ async def test_a_store_that_is_away_is_waited_for(s3_bucket: Bucket) -> None:
     with pytest.raises(Waiting) as told:
         await Bench(away).sink().write(chunks(*THREE))
     assert told.value.reason == "StoreUnreachable"
+
+
+async def test_an_evaluation_stands_beside_the_rows_and_a_later_one_takes_its_place(bench: Bench) -> None:
+    await bench.sink().report(evaluated(known=9, correct=8))
+    await bench.sink().report(evaluated(known=10, correct=9))
+
+    told = json.loads(bench.place.objects.get(f"{FOLDER}/evaluation.json"))
+    assert (told["known"], told["correct"], told["minAccuracy"]) == (10, 9, "0.90")
+    assert told["answers"] == [
+        {"truth": "billing", "label": "billing", "tickets": 9},
+        {"truth": "billing", "label": None, "tickets": 1},
+    ]

@@ -25,7 +25,7 @@ from nightsort.domain.stored import Rehearsal, Summary
 from nightsort.formats.rows import COLUMNS, FORMATS, FULL_PART
 from nightsort.ports import Sink
 from nightsort.testing.config_maps import MemoryConfigMaps
-from nightsort.testing.sink_contract import SinkContract
+from nightsort.testing.sink_contract import SinkContract, evaluated
 from nightsort.testing.sinks import MemorySink
 
 OWNER = Meta("support", "tonight", "uid-1")
@@ -352,6 +352,28 @@ async def test_a_part_whose_name_somebody_has_taken_since_is_passed_over(
         del maps.kept["support", one.name]
     await sink.write(pages([*rows, row(90_000)]))
     assert sorted(one["id"] for one in records(maps)) == sorted([*(one.id for one in rows), "90000"])
+
+
+async def test_an_evaluation_has_a_config_map_of_its_own(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:
+    for _ in range(2):
+        await sink.report(evaluated(known=10, correct=9))
+
+    kept = maps.kept["support", f"{NAME}-evaluation"]
+    assert kept.owner_uid == OWNER.uid
+    assert json.loads(kept.data["evaluation.json"])["correct"] == 9
+    assert maps.written == [f"{NAME}-evaluation"], "what is there already is not written again"
+
+
+async def test_an_evaluation_does_not_take_the_config_map_of_somebody_else(
+    maps: MemoryConfigMaps, sink: ConfigMapRows
+) -> None:
+    theirs = await maps.write(STRANGER, ConfigMap(f"{NAME}-evaluation", {"theirs": "x"}))
+
+    with pytest.raises(Stalled) as caught:
+        await sink.report(evaluated(known=10, correct=9))
+
+    assert caught.value.reason == "ResultsNameTaken"
+    assert maps.kept["support", theirs.name] == theirs
 
 
 async def test_of_two_runs_with_one_name_for_results_one_claims_it(maps: MemoryConfigMaps, sink: ConfigMapRows) -> None:

@@ -55,6 +55,8 @@ class Reason(StrEnum):
         """The alerts that fire for it. No alert fires for what a person asked for, nor for a command."""
         if self is Reason.SUSPENDED or self.group is Group.COMMAND:
             return ()
+        if self is Reason.ACCURACY_TOO_LOW:
+            return Alert.HELD, Alert.RUN_FAILED
         return tuple(turn.alert for turn in self.turns if turn.alert is not None)
 
     # fmt: off

@@ -16,3 +16,4 @@ class ResourceStats:
     stalled: int
     queued: int
     oldest_batch: timedelta
+    held: int = 0

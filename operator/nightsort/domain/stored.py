@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nightsort.api.evaluated import EvaluationStatus
+from nightsort.domain.evaluation import Pair
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -17,6 +20,17 @@ class Summary:
     verdicts: Mapping[str, int]
     actual_usd: str | None
     standard_usd: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """How the labels of a run compare with known categories; `answers` are tickets by known category and label."""
+
+    resource: str
+    model: str
+    min_accuracy: str | None
+    figures: EvaluationStatus
+    answers: Mapping[Pair, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Alert(StrEnum):
 
     STALLED = "NightsortStalled"
     RUN_FAILED = "NightsortRunFailed"
+    HELD = "NightsortHeld"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,19 @@ from datetime import datetime, timedelta
 
 from nightsort.api.batch_record import BatchState
 from nightsort.api.status import Status
-from nightsort.domain.conditions import COMPLETE, FAILED, STALLED, SUSPENDED, is_true
+from nightsort.domain.conditions import COMPLETE, FAILED, HELD, STALLED, SUSPENDED, is_true
 from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import RunState
 
 PHASES = frozenset({"Pending", "Submitting", "Processing", "Collecting", *RunState})
-FIRST = {FAILED: RunState.FAILED, COMPLETE: RunState.COMPLETE, SUSPENDED: RunState.SUSPENDED, STALLED: RunState.STALLED}
-"""The first condition that is true decides: by Flux' words a failed run is stalled as well."""
+FIRST = {
+    FAILED: RunState.FAILED,
+    COMPLETE: RunState.COMPLETE,
+    SUSPENDED: RunState.SUSPENDED,
+    HELD: RunState.HELD,
+    STALLED: RunState.STALLED,
+}
+"""The first condition that is true decides: by Flux' words a failed or held run is stalled as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class ResourceGauges:
             stalled=sum(entry.state is RunState.STALLED for entry in entries),
             queued=queued,
             oldest_batch=max(now - since, timedelta(0)),
+            held=sum(entry.state is RunState.HELD for entry in entries),
         )
 
 

@@ -30,6 +30,14 @@ class Metrics(Protocol):
         """USD paid for answers, and the difference to the standard price."""
         ...
 
+    def compared(self, namespace: str, model: str, right: int, wrong: int) -> None:
+        """This many more known tickets have got their category, or another answer."""
+        ...
+
+    def evaluated(self, namespace: str, model: str, accuracy: float, low: float) -> None:
+        """The newest evaluation's accuracy and the lower end of its interval, between 0 and 1."""
+        ...
+
     def batch_ended(self, took: timedelta) -> None:
         """One more batch has ended, this long after its create."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from nightsort.domain.answer import Row
-from nightsort.domain.stored import Rehearsal, Stored, Summary
+from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 
 
 class Sink(Protocol):
@@ -42,6 +42,19 @@ class LabeledSink(Sink, Protocol):
 
     async def labeled(self, ids: Sequence[str]) -> Sequence[str]:
         """The tickets among these that have a label."""
+        ...
+
+
+@runtime_checkable
+class ReportingSink(Sink, Protocol):
+    """A sink that keeps an evaluation beside its rows."""
+
+    async def report(self, report: EvaluationReport) -> None:
+        """Stores it whole or not at all, in the place of an earlier one.
+
+        Raises:
+            Waiting, Stalled: as for rows.
+        """
         ...
 
 

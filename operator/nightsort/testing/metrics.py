@@ -20,6 +20,8 @@ class MemoryMetrics:
         self.runs: Counter[tuple[str, str, RunState]] = Counter()
         self.actual: Counter[tuple[str, str]] = Counter()
         self.saved: Counter[tuple[str, str]] = Counter()
+        self.known: Counter[tuple[str, str, str]] = Counter()
+        self.accuracy: dict[tuple[str, str], tuple[float, float]] = {}
         self.durations: list[timedelta] = []
         self.calls: Counter[tuple[str, str]] = Counter()
         self.waits: list[timedelta] = []
@@ -52,6 +54,13 @@ class MemoryMetrics:
         assert actual > 0, "counters only rise"
         self.actual[namespace, model] += actual  # type: ignore[assignment]
         self.saved[namespace, model] += saved  # type: ignore[assignment]
+
+    def compared(self, namespace: str, model: str, right: int, wrong: int) -> None:
+        self.known[namespace, model, "right"] += right
+        self.known[namespace, model, "wrong"] += wrong
+
+    def evaluated(self, namespace: str, model: str, accuracy: float, low: float) -> None:
+        self.accuracy[namespace, model] = (accuracy, low)
 
     def batch_ended(self, took: timedelta) -> None:
         self.durations.append(took)

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+from nightsort.api.evaluated import EvaluationStatus
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.stored import Rehearsal, Summary
+from nightsort.domain.stored import EvaluationReport, Rehearsal, Summary
 from nightsort.ports import Sink
 
 SUMMARY = Summary("support/tickets", "claude-haiku-4-5", 3, {"billing": 2}, {"Labeled": 2, "Errored": 1}, None, None)
@@ -31,6 +32,13 @@ def labeled(ticket_id: str, category: str = "billing") -> Row:
 
 def failed(ticket_id: str, reason: str = "api_error") -> Row:
     return Row(ticket_id, None, Verdict.ERRORED, reason, "claude-haiku-4-5", "msgbatch_01", CLASSIFIED)
+
+
+def evaluated(known: int, correct: int) -> EvaluationReport:
+    """An evaluation of tickets about billing, of which some got no label."""
+    figures = EvaluationStatus(known=known, correct=correct, sample=known, available=known)
+    answers = {("billing", "billing"): correct, ("billing", None): known - correct}
+    return EvaluationReport("tickets", "claude-haiku-4-5", "0.90", figures, answers)
 
 
 async def chunks(*rows: Row, size: int = 2) -> AsyncIterator[Sequence[Row]]:

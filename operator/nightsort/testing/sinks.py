@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 from nightsort.domain.answer import Row
-from nightsort.domain.stored import Rehearsal, Stored, Summary
+from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 
 
 class MemorySink:
@@ -21,6 +21,7 @@ class MemorySink:
         self.rows: dict[str, Row] = {}
         self.writes: Counter[str] = Counter()
         self.finished: list[Summary] = []
+        self.reports: list[EvaluationReport] = []
         self.checked: list[Rehearsal] = []
         self.error: Exception | None = None
         self.fail_after: int | None = None
@@ -55,6 +56,10 @@ class MemorySink:
         self._fail()
         self.finished.append(summary)
         return Stored({"table": "memory"})
+
+    async def report(self, report: EvaluationReport) -> None:
+        self._fail()
+        self.reports.append(report)
 
     def _fail(self) -> None:
         if self.error is not None:

@@ -83,4 +83,5 @@ def test_an_alert_sees_what_waits_for_somebody_and_what_has_failed() -> None:
     assert Reason.MODEL_RETIRED.alerts == (Alert.RUN_FAILED,)
     assert Reason.INVALID_SPEC.alerts == (Alert.RUN_FAILED, Alert.STALLED)
     assert (Reason.QUEUED.alerts, Reason.SUBMITTED.alerts, Reason.COMPLETE.alerts) == ((), (), ())
+    assert Reason.ACCURACY_TOO_LOW.alerts == (Alert.HELD, Alert.RUN_FAILED)
     assert Reason.SUSPENDED.alerts == (), "a person asked for it"

@@ -90,6 +90,18 @@ async def test_labels_that_are_not_good_enough_hold_the_run_before_anything_is_p
     assert told.outcome == "Failed"
     assert (told.known, told.correct) == (40, 30)
     assert told.cost_usd == status.cost.actual_usd is not None
+    run = (resource.meta.namespace, resource.spec.model)
+    assert (world.metrics.known[(*run, "right")], world.metrics.known[(*run, "wrong")]) == (30, 10)
+    assert world.metrics.accuracy[run] == (0.75, float(told.interval.low if told.interval else 1))
+    assert not world.metrics.tickets
+    (report,) = world.sink.reports
+    assert (report.figures.outcome, report.figures.known) == ("Failed", 40)
+    assert dict(report.answers) == {
+        ("billing", "billing"): 15,
+        ("technical", "technical"): 15,
+        ("billing", "account"): 5,
+        ("technical", "account"): 5,
+    }
     assert [(each.truth, each.label, each.tickets) for each in told.confusions] == [
         ("billing", "account", 5),
         ("technical", "account", 5),

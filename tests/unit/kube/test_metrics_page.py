@@ -31,6 +31,7 @@ BOUNDED = {
     "namespace",
     "model",
     "verdict",
+    "answer",
     "state",
     "operation",
     "code",
@@ -67,12 +68,14 @@ def fill(metrics: Metrics) -> None:
     metrics.ended("support", "claude-haiku-4-5", Verdict.LABELED, 3)
     metrics.run_ended("support", "claude-haiku-4-5", RunState.FAILED)
     metrics.spent("support", "claude-haiku-4-5", Decimal("0.25"), Decimal("0.25"))
+    metrics.compared("support", "claude-haiku-4-5", 9, 1)
+    metrics.evaluated("support", "claude-haiku-4-5", 0.9, 0.6)
     metrics.batch_ended(timedelta(hours=2))
     metrics.called("recent", "RateLimited")
     metrics.admitted(timedelta(minutes=2))
     metrics.looked("rested", timedelta(seconds=2))
     metrics.leads()
-    metrics.sees(ResourceStats({("Processing", "Working"): 2}, {"Submitted": 4}, 1, 3, timedelta(hours=1)))
+    metrics.sees(ResourceStats({("Processing", "Working"): 2}, {"Submitted": 4}, 1, 3, timedelta(hours=1), held=2))
 
 
 def test_what_is_counted_stands_on_the_page(metrics: PrometheusMetrics) -> None:
@@ -85,6 +88,11 @@ def test_what_is_counted_stands_on_the_page(metrics: PrometheusMetrics) -> None:
     assert value(page, "nightsort_runs_ended_total", **run, outcome="Complete") == 0
     assert value(page, "nightsort_cost_usd_total", **run) == 0.25
     assert value(page, "nightsort_saved_usd_total", **run) == 0.25
+    assert value(page, "nightsort_known_tickets_total", **run, answer="right") == 9
+    assert value(page, "nightsort_known_tickets_total", **run, answer="wrong") == 1
+    assert value(page, "nightsort_accuracy", **run) == 0.9
+    assert value(page, "nightsort_accuracy_low", **run) == 0.6
+    assert value(page, "nightsort_held_resources") == 2
     assert value(page, "nightsort_batch_duration_seconds_sum") == 7200
     assert value(page, "nightsort_api_calls_total", operation="recent", code="RateLimited") == 1
     assert value(page, "nightsort_api_calls_total", operation="create", code="ok") == 0

@@ -15,7 +15,9 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
-from nightsort.domain.stored import Rehearsal, Stored, Summary
+from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
+from nightsort.formats.evaluations import FILE as EVALUATION
+from nightsort.formats.evaluations import evaluation_of
 from nightsort.formats.rows import (
     FORMATS,
     FULL_PART,
@@ -36,6 +38,7 @@ MOST_PARTS = 64
 MOST_NUMBERS = 4 * MOST_PARTS
 """Numbers that are tried to find a free one."""
 MOST_NAME_CHARS = 250
+MOST_REPORT_CHARS = 240
 TRIES = 5
 INDEX, SUMMARY = "index.json", "summary.json"
 
@@ -92,6 +95,20 @@ class ConfigMapRows:
 
     async def finish(self, summary: Summary) -> Stored:
         return await self._store({}, {SUMMARY: readable(summary_of(summary))})
+
+    async def report(self, report: EvaluationReport) -> None:
+        """Into a ConfigMap of its own, since the first one may be full of rows."""
+        name, content = f"{self._name[:MOST_REPORT_CHARS]}-evaluation", readable(evaluation_of(report))
+        for _ in range(TRIES):
+            found = await self._config_maps.read(self._owner.namespace, name)
+            if found is not None and not self._is_own(found):
+                raise self._taken(found)
+            try:
+                await self._put(found or ConfigMap(name, {}), {EVALUATION: content})
+            except Conflict:
+                continue
+            return
+        raise self._contended()
 
     async def _store(self, fresh: Mapping[str, Record], beside: Mapping[str, str] | None = None) -> Stored:
         """Merges records into the parts; reads and merges again after a concurrent write."""
@@ -150,13 +167,16 @@ class ConfigMapRows:
     async def _read(self, number: int) -> ConfigMap | None:
         found = await self._find(number)
         if found is not None and not self._is_own(found):
-            whose = f"it is of {found.holder}" if found.holder else "no ClassificationBatch owns it"
-            raise Stalled(
-                f"ConfigMap {found.name} exists and does not belong to this resource: {whose}. Remove it, or name "
-                "another one in results.configMap.name of a new resource",
-                reason=Reason.RESULTS_NAME_TAKEN,
-            )
+            raise self._taken(found)
         return found
+
+    def _taken(self, found: ConfigMap) -> Stalled:
+        whose = f"it is of {found.holder}" if found.holder else "no ClassificationBatch owns it"
+        return Stalled(
+            f"ConfigMap {found.name} exists and does not belong to this resource: {whose}. Remove it, or name "
+            "another one in results.configMap.name of a new resource",
+            reason=Reason.RESULTS_NAME_TAKEN,
+        )
 
     async def _find(self, number: int) -> ConfigMap | None:
         return await self._config_maps.read(self._owner.namespace, self._name_of(number))

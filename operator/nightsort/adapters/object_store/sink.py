@@ -24,7 +24,9 @@ from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
-from nightsort.domain.stored import Rehearsal, Stored, Summary
+from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
+from nightsort.formats.evaluations import FILE as EVALUATION
+from nightsort.formats.evaluations import evaluation_of
 from nightsort.formats.rows import FORMATS, DamagedFile, readable, summary_of
 from nightsort.system.threads import InThread
 
@@ -121,6 +123,10 @@ class ObjectRows:
     async def finish(self, summary: Summary) -> Stored:
         await self._in_thread(self._finish, summary)
         return Stored({"object_store": self._url})
+
+    async def report(self, report: EvaluationReport) -> None:
+        content = readable(evaluation_of(report)).encode()
+        await self._in_thread(self._folder.put, EVALUATION, content)
 
     def _rehearse(self) -> None:
         self._owner.hold()

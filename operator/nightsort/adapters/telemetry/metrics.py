@@ -40,6 +40,9 @@ class PrometheusMetrics:
         self._tickets = self._counter("tickets", "Tickets that have got their row, by verdict.", *run, "verdict")
         self._runs = self._counter("runs_ended", "Runs that have ended, by outcome.", *run, "outcome")
         self._cost = self._counter("cost_usd", "US dollars paid for answers.", *run)
+        self._known = self._counter("known_tickets", "Known tickets with an answer: right or wrong.", *run, "answer")
+        self._accuracy = self._gauge("accuracy", "Accuracy on known tickets in the newest evaluation.", *run)
+        self._accuracy_low = self._gauge("accuracy_low", "The lower end of that accuracy's 95 % interval.", *run)
         self._saved = self._counter("saved_usd", "US dollars more that the answers would have cost at once.", *run)
 
     def _tell_of_work(self) -> None:
@@ -56,6 +59,9 @@ class PrometheusMetrics:
         self._batches = self._gauge("batches", "Batches that are not collected yet, by state.", "state")
         self._resources = self._gauge("resources", "Resources by phase and standing.", "phase", "standing")
         self._stalled = self._gauge("stalled_resources", "Unfinished resources that need somebody to change something.")
+        self._held = self._gauge(
+            "held_resources", "Runs whose labels are not good enough, and wait for a person's word."
+        )
         self._queued = self._gauge("queue_length", "Resources that wait for room under their API key.")
         self._oldest = self._gauge("oldest_batch_age_seconds", "Age of the oldest batch in flight; 0 without one.")
         self._retirement = self._gauge(
@@ -105,6 +111,14 @@ class PrometheusMetrics:
         self._cost.labels(namespace, model).inc(max(float(actual), 0.0))
         self._saved.labels(namespace, model).inc(max(float(saved), 0.0))
 
+    def compared(self, namespace: str, model: str, right: int, wrong: int) -> None:
+        for answer, tickets in (("right", right), ("wrong", wrong)):
+            self._known.labels(namespace, model, answer).inc(max(tickets, 0))
+
+    def evaluated(self, namespace: str, model: str, accuracy: float, low: float) -> None:
+        self._accuracy.labels(namespace, model).set(accuracy)
+        self._accuracy_low.labels(namespace, model).set(low)
+
     def batch_ended(self, took: timedelta) -> None:
         self._durations.observe(took.total_seconds())
 
@@ -137,5 +151,6 @@ class PrometheusMetrics:
         for state in STATES:
             self._batches.labels(state).set(sight.batches.get(state, 0))
         self._stalled.set(sight.stalled)
+        self._held.set(sight.held)
         self._queued.set(sight.queued)
         self._oldest.set(sight.oldest_batch.total_seconds())

@@ -15,6 +15,7 @@ from rich.table import Table
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.cli.output.display import Display, console
+from nightsort.cli.output.evaluations import evaluation_lines
 from nightsort.domain.breakdown import breakdown
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
@@ -74,6 +75,8 @@ class Progress(Display):
         status = resource.status
         if status.tickets.labeled or status.tickets.unknown or status.tickets.failed:
             self._out.print(table_of(self.name_of(resource), status, lines=self._out.is_terminal))
+        for what, told in evaluation_lines(status):
+            self.line(f"{what}  {printable(told)}")
         if status.cost.actual_usd:
             without = (
                 f" without {status.cost.unpriced:,} requests whose cost is not known" if status.cost.unpriced else ""

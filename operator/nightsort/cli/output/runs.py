@@ -12,6 +12,7 @@ from rich.table import Table
 
 from nightsort.api.batch_record import BatchState
 from nightsort.api.status import Status
+from nightsort.cli.output.evaluations import evaluation_lines
 from nightsort.domain.cost import money
 from nightsort.domain.printable import printable
 from nightsort.domain.record import in_state
@@ -70,6 +71,7 @@ def story_of(status: Status, began: datetime | None, now: datetime) -> Iterator[
         yield "ended", minute(status.completion_time)
     yield "tickets", tickets_of(status)
     yield from (("batch", text) for text in batches_of(status, now))
+    yield from evaluation_lines(status)
     yield "cost", cost_of(status)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from nightsort.api.evaluated import EvaluationStatus, Outcome
+from nightsort.api.resource import Resource
 from nightsort.domain.gate import is_held
-from nightsort.domain.matrix import described, figures_of, in_words, outcome_of
+from nightsort.domain.matrix import decoded, described, figures_of, in_words, outcome_of
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import progress, summary_of_state
+from nightsort.domain.stored import EvaluationReport
 from nightsort.flow.run.run import Run
+from nightsort.ports import ReportingSink
 
 
 async def evaluate(run: Run) -> None:
@@ -19,6 +22,7 @@ async def evaluate(run: Run) -> None:
     decided = run.resource.with_status(
         status.model_copy(update={"evaluation": described(status, run.spec, run.services.prices)})
     )
+    await report(run, decided)
     await run.save_results(status, summary_of_state(decided) if is_held(decided) else progress(status))
     if has_nothing_to_label(run):
         return None
@@ -27,6 +31,19 @@ async def evaluate(run: Run) -> None:
         return await run.note(Reason.EVALUATED, told)
     least = run.spec.evaluation.min_accuracy if run.spec.evaluation is not None else None
     return await run.warn(Reason.ACCURACY_TOO_LOW, f"{told}; evaluation.minAccuracy is {least}")
+
+
+async def report(run: Run, decided: Resource) -> None:
+    """Puts the figures beside the results, where these have a place for it: again after a crash."""
+    figures, spec = decided.status.evaluation, decided.spec
+    if figures is None or has_nothing_to_label(run):
+        return
+    answers = decoded(figures.matrix, [category.name for category in spec.categories])
+    least = spec.evaluation.min_accuracy if spec.evaluation is not None else None
+    told = EvaluationReport(decided.meta.name, spec.model, least, figures, answers)
+    for sink in await run.services.connections.sinks(run.resource):
+        if isinstance(sink, ReportingSink):
+            await sink.report(told)
 
 
 async def resume(run: Run) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Figure, Verdict
@@ -21,6 +22,7 @@ from nightsort.ports import Metrics
 
 NO_MODEL = "unknown"
 NO_TIME = timedelta(0)
+NO_EVALUATION = EvaluationStatus()
 
 
 class NullMetrics:
@@ -33,6 +35,10 @@ class NullMetrics:
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None: ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
+
+    def compared(self, namespace: str, model: str, right: int, wrong: int) -> None: ...
+
+    def evaluated(self, namespace: str, model: str, accuracy: float, low: float) -> None: ...
 
     def batch_ended(self, took: timedelta) -> None: ...
 
@@ -70,10 +76,22 @@ def measure(
     for record in newly_collected(before.status, after.status):
         if record.id is not None and record.ended_at is not None:
             metrics.batch_ended(max(record.ended_at - record.intended_at, NO_TIME))
+    measure_evaluation(metrics, before, after)
     money = spent(before, prices), spent(after, prices)
     if money[0] != money[1]:
         # A batch pays half the standard price, so that the same amount is saved.
         metrics.spent(namespace, model, money[1] - money[0], money[1] - money[0])
+
+
+def measure_evaluation(metrics: Metrics, before: Resource, after: Resource) -> None:
+    """Counts answers to known tickets, and tells the figures of an evaluation when it is decided."""
+    namespace, model = after.meta.namespace, model_of(after)
+    old, new = before.status.evaluation or NO_EVALUATION, after.status.evaluation or NO_EVALUATION
+    right, wrong = new.correct - old.correct, (new.known - new.correct) - (old.known - old.correct)
+    if right > 0 or wrong > 0:
+        metrics.compared(namespace, model, max(right, 0), max(wrong, 0))
+    if new.outcome is not None and old.outcome is None and new.accuracy is not None and new.interval is not None:
+        metrics.evaluated(namespace, model, float(new.accuracy), float(new.interval.low))
 
 
 def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Counter[Verdict]:

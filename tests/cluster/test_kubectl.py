@@ -446,3 +446,31 @@ def test_bash_completes_nightsort_itself(shell: Shell) -> None:
     )
 
     assert ended.stdout == "waits\n", ended.stderr
+
+
+def test_an_estimate_of_a_manifest_and_of_a_resource_buys_nothing_and_leaves_nothing(
+    shell: Shell, api: SimulatedApi
+) -> None:
+    manifest = shell.write("night.yaml", yaml.safe_dump(batch("night", inline(*["charged twice"] * 3))))
+    before = api.ask("bill")["created"]
+
+    told = shell.nightsort("estimate", manifest)
+
+    assert told.code == 0, told.told
+    lines = dict(line.rsplit("  ", 1) for line in map(str.strip, told.out.splitlines()) if "  " in line)
+    figures = {name.strip(): value for name, value in lines.items()}
+    assert (figures["tickets"], figures["batches"]) == ("3", "1")
+    assert float(figures["price as a batch"].removeprefix("$")) > 0
+    eventually(lambda: not shell.user.kubectl("get", "cb", "-o", "name").strip(), seconds=30)
+
+    shell.user.apply(batch("held", inline("charged twice"), suspend=True))
+    told = shell.nightsort("estimate", "held")
+    assert told.code == 0, told.told
+    shown = shell.user.get("held")["status"]
+    assert (shown["phase"], shown["forecast"]["tickets"]) == ("Suspended", 1)
+    assert api.ask("bill")["created"] == before
+
+    wrong = shell.write("wrong.yaml", yaml.safe_dump(batch("wrong", inline("x"), model="claude-nobody-1")))
+    told = shell.nightsort("estimate", wrong)
+    assert told.code == 2, told.told
+    assert "claude-nobody-1" in told.err

@@ -14,6 +14,7 @@ from nightsort.cli.commands import (
     classify,
     crds,
     create,
+    estimate,
     evaluate,
     init,
     local,
@@ -45,6 +46,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     )
     operator.add_to(app, start_operator)
     classify.add_to(app)
+    estimate.add_to(app)
     evaluate.add_to(app)
     init.add_to(app)
     report.add_to(app)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from nightsort.api.cost import Cost
+from nightsort.api.evaluated import CategoryAccuracy, ConfusionCount, EvaluationStatus, ShareInterval
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Verdict
 from nightsort.report.figures import MOST_UNUSABLE, Report, Run, Sample, Unusable
@@ -77,6 +78,17 @@ def crowded_report() -> Report:
             for day in range(40)
         ],
         with_text=True,
+        evaluation=EvaluationStatus(
+            sample=300,
+            known=300,
+            correct=270,
+            accuracy="0.9000",
+            interval=ShareInterval(low="0.8609", high="0.9291"),
+            categories=tuple(
+                CategoryAccuracy(name=name, precision="0.9", recall="0.9", f1="0.9", support=10) for name in names
+            ),
+            confusions=(ConfusionCount(truth=names[0], label=names[1], tickets=3),),
+        ),
         notes=["a-run is Processing: waiting for 1 batch of 3 requests.", HOSTILE],
         about=[("tickets from", f"s3://{'bucket' * 20}/")],
     )

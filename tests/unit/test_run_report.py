@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from nightsort.adapters.kubernetes.resources import KubeResources
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
 from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.evaluated import CategoryAccuracy, ConfusionCount, EvaluationStatus, Outcome, ShareInterval
 from nightsort.api.resource import Meta
 from nightsort.api.results import ConfigMapResults
 from nightsort.api.status import Status
@@ -216,6 +217,39 @@ async def test_rows_in_object_storage_that_a_person_cannot_read_are_told_with_th
     [note] = made.notes
     assert note.startswith("The rows are in s3://support/results/night/, and are not read: to read the rows in s3://")
     assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in note
+
+
+async def test_an_evaluation_is_shown_with_its_interval_its_categories_and_its_confusions() -> None:
+    namespace = Namespace()
+    told = EvaluationStatus(
+        outcome=Outcome.FAILED,
+        sample=40,
+        known=40,
+        correct=30,
+        accuracy="0.7500",
+        interval=ShareInterval(low="0.5981", high="0.8581"),
+        cost_usd="0.0012",
+        categories=(
+            CategoryAccuracy(name="billing", precision="0.80", recall="0.90", f1="0.85", support=31),
+            CategoryAccuracy(name="technical", precision="0.11", recall="0.11", f1="0.11", support=9),
+        ),
+        confusions=(ConfusionCount(truth="billing", tickets=3),),
+    )
+    held: Any = {"phase": "Held", "message": "accuracy 0.75", "conditions": (), "tickets": TicketCounts(total=90)}
+    await namespace.add("night", evaluation=told, **held)
+
+    made = await namespace.report("night")
+    page = page_of(made)
+
+    assert made.notes == ["night is Held: accuracy 0.75."]
+    assert "30 of 40 known tickets are right: accuracy 75.0 % (59.8 to 85.8 %)." in page
+    for words in ("That is not enough for the run.", "cost $0.0012", "85.0%", "(no label)"):
+        assert words in page
+    assert "11.0%" not in page, "nine known tickets say nothing"
+    released = page_of(replace(made, evaluation=told.model_copy(update={"released": True})))
+    assert "A person has released the run all the same." in released
+    asked = page_of(replace(made, evaluation=EvaluationStatus(sample=40)))
+    assert "None of 40 known tickets has an answer." in asked
 
 
 async def test_texts_are_shown_as_the_model_reads_them_and_only_when_asked_for() -> None:

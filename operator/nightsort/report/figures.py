@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from nightsort.api.cost import Cost
+from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Verdict
 
@@ -100,6 +101,7 @@ class Report:
     samples: Mapping[str, Sequence[Sample]]
     runs: Sequence[Run]
     with_text: bool = False
+    evaluation: EvaluationStatus | None = None
     notes: Sequence[str] = ()
     """What a reader must know before the figures."""
     about: Sequence[tuple[str, str]] = ()

@@ -9,6 +9,7 @@ from nightsort.domain.breakdown import parts_of
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
+from nightsort.report.checked import evaluation_section
 from nightsort.report.document import document
 from nightsort.report.figures import OTHER_VERDICTS, Report, meaning, reason_of
 from nightsort.report.markup import Markup, tag, together
@@ -24,6 +25,7 @@ def page_of(report: Report) -> str:
     sections = (
         categories_section(report),
         verdicts_section(report),
+        *([evaluation_section(report.evaluation)] if report.evaluation is not None else []),
         money_section(report.runs),
         unusable_section(report),
         samples_section(report),

@@ -73,6 +73,7 @@ async def report_of(cluster: Cluster, namespace: str, wanted: Wanted) -> Report:
         samples=await samples_of(cluster, run, (rows or {}).values(), with_text=wanted.with_text),
         runs=[run_of(one) for one in nights if one.cost.actual_usd is not None or one.cost.unpriced],
         with_text=wanted.with_text,
+        evaluation=run.status.evaluation,
         notes=[*figures.notes, *([f"Retries and the runs before are left out: {unlisted}."] if unlisted else [])],
         about=settings_of(night),
         whole=f"`kubectl nightsort results {wanted.name}` prints all rows"

@@ -86,6 +86,9 @@ OTHER_INLINE = {"inline": {"tickets": [{"id": "2"}]}}
         ("categories", names("billing", "other")),
         ("unknownLabel", {"action": "Retry"}),
         ("prompt", {"instructions": "Be kind"}),
+        ("fields", [{"name": "urgency", "values": ["low", "high"]}]),
+        ("confidence", True),
+        ("categoriesPerTicket", 2),
         ("shards", {"maxRequests": 10}),
         ("backoffLimit", 0),
         ("overlapPolicy", "Allow"),
@@ -148,7 +151,9 @@ def test_the_largest_resource_is_within_the_budget_of_the_rules(plane: ControlPl
         for number in range(200)
     ]
     tickets = [{"id": f"{number:0512}", "body": "b" * 300} for number in range(1000)]
-    largest = manifest(categories=categories, source={"inline": {"tickets": tickets}})
+    values = [f"{number:064}" for number in range(25)]
+    fields = [{"name": f"field_{number}", "values": values, "description": "d" * 1000} for number in range(20)]
+    largest = manifest(categories=categories, fields=fields, source={"inline": {"tickets": tickets}})
 
     apply(plane, namespace, largest, "--server-side")
     largest["spec"]["pollIntervalSeconds"] = 5

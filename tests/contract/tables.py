@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
@@ -13,6 +13,7 @@ from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.sink import DatabaseSink
 from nightsort.api.columns import ResultColumns
 from nightsort.domain.errors import Interruption
+from nightsort.domain.fields import AskedField
 from nightsort.domain.stored import Rehearsal
 from nightsort.ports import Sink
 from tests.contract.databases import (
@@ -38,9 +39,17 @@ def sink_of(
     overwrite: bool = False,
     policy: DatabasePolicy = ANY_HOST,
     transaction_rows: int = 2,
+    asked: Sequence[AskedField] = (),
 ) -> DatabaseSink:
     return DatabaseSink(
-        database.url, table, mode, columns, policy, overwrite=overwrite, transaction_rows=transaction_rows
+        database.url,
+        table,
+        mode,
+        columns,
+        policy,
+        overwrite=overwrite,
+        transaction_rows=transaction_rows,
+        asked=asked,
     )
 
 

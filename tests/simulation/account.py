@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import random
@@ -17,7 +18,7 @@ from nightsort.domain.custom_id import tag_of
 from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
-from nightsort.testing.batch_api import FakeBatchApi, Held, read_requests, tokens
+from nightsort.testing.batch_api import MODEL, MODELS, FakeBatchApi, Held, read_requests, tokens
 from tests.simulation.ailing import NOT_TAKEN
 from tests.simulation.apart import Counts
 from tests.simulation.wire import Wire
@@ -36,6 +37,11 @@ FORMS = {
 """Answers in other words, with the category that they mean."""
 CUT = (("account", "max_tokens"), ("account", "pause_turn"), ("no such", "max_tokens"))
 """They may be the beginning of `account access`, or of anything."""
+URGENCIES = {"low": "low", "HIGH": "high", "asap": None}
+"""Answers to a field, with the value that they mean."""
+OBJECTS = 0.8
+"""How many labels come in an object where one was asked for."""
+NO_SCHEMA = "output_config.format.schema: the compiled grammar is too large"
 PASSING = ("api_error", "overloaded_error")
 CANCEL_SECONDS = 30.0
 ACCIDENTS = 0.4
@@ -77,6 +83,7 @@ class Account(FakeBatchApi):
         self.drought: tuple[datetime, datetime] | None = None
         self.page: tuple[datetime, datetime] | None = None
         self.accident: tuple[datetime, datetime] | None = None
+        self.structured = self.schema_refused = False
         self.wire = Wire()
         self._refusal = rng.choice(NOTHING_SOLD)
         self.shorten = self.deliver
@@ -86,10 +93,20 @@ class Account(FakeBatchApi):
         self.counts = Counts(clock.now, 0.0)
         self.total = self.counts.of
 
+    def take_schemas(self, *, refused: bool) -> None:
+        """From now on models answer with objects, or the API takes no schema."""
+        self.structured, self.schema_refused = True, refused
+        self.models = {MODEL: dataclasses.replace(MODELS[MODEL], structured_outputs=True)}
+
     def respond(self, text: str) -> str | Answer:
+        if self.schema_refused:
+            return Answer("", "errored", error_type="invalid_request_error", error_message=NO_SCHEMA)
         if self._rng.random() >= self._mood:
             truth = self.knows.get(ticket_of(text)) if self.knows else None
-            return truth if truth and self._rng.random() < self.accuracy else self._rng.choice(LABELS)
+            label = truth if truth and self._rng.random() < self.accuracy else self._rng.choice(LABELS)
+            if self.structured and self._rng.random() < OBJECTS:
+                return json.dumps({"category": label, "urgency": self._rng.choice(list(URGENCIES))})
+            return label
         return self._rng.choice(
             (
                 "gibberish",

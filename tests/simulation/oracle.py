@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.custom_id import tag_of
+from nightsort.domain.probe import MOST_PROBES
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import UNDECIDED
 from nightsort.testing.batch_api import Held
-from tests.simulation.account import FORMS, MARK, PASSING
+from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES
 from tests.simulation.ailing import most_tries
 from tests.simulation.scenario import LONG_CHARS
 from tests.simulation.truth import source_name
@@ -98,6 +100,7 @@ class Oracle:
             open_yet = is_intended(resource.status, held.tag) or self._is_wiped_away(resource, held.tag)
             self.demand(open_yet, f"I1: {held.id} was bought under a settled intent")
             self._check_name(resource, held)
+            self._check_probe(resource, held, len(tickets))
         if resource is not None:
             self._check_gate(resource, held, tickets.values())
         self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
@@ -196,6 +199,22 @@ class Oracle:
             holder = self._world.cabinet.holder(resource)
             ours = holder == resource.meta.uid
             self.demand(ours, f"C1: {resource.meta.name} bought {held.id}, and {holder} has the name of its results")
+
+    def _check_probe(self, resource: Resource, held: Held, tickets: int) -> None:
+        """A schema that nobody has seen the API take costs one ticket at a time; three of them tell enough."""
+        if not self._world.scenario.structured:
+            return None
+        name, paid = resource.meta.name, self.purchases[resource.meta.uid].values()
+        before = [one for purchases in paid for one in purchases]
+        if self._world.scenario.schema_refused:
+            most = MOST_PROBES if self._world.scenario.odd else 1  # what the API says may come in an odd line
+            return self.demand(
+                len(before) < most, f"P1: {name} bought {held.id}, though the API has refused its schema"
+            )
+        shards = {record.shard for record in resource.status.batches}
+        seen = any(one.answer.outcome == "succeeded" and one.held.ends_at <= self._world.clock.now() for one in before)
+        alone = tickets == 1 or seen or max(shards, default=0) >= MOST_PROBES
+        return self.demand(alone, f"P1: {name} bought {tickets} tickets with a schema that nobody has tried")
 
     def _is_wiped_away(self, resource: Resource, tag: str) -> bool:
         """Whether an intent is missing in a wiped status alone: it is open in the copy, and nobody has released it.
@@ -518,6 +537,9 @@ class Oracle:
             self.demand(final, f"I4: {name} was given up after {tries} tries: {row}")
         if left and row.verdict is Verdict.MISSING:
             return self.demand(may_be_bought_again(resource, last), f"I3: {name} lost its answer: {row}")
+        if self._world.scenario.structured:
+            meant = expected_values(last.answer, judged[0])
+            self.demand(row.values == meant, f"V1: {name} has {row.values}, and its answer means {meant}")
         return self.demand(
             (row.verdict, row.category, row.batch_id) == (*judged, last.held.id),
             f"I3: {name} has {row}, but {last.held.id} answered {judged}",
@@ -539,6 +561,10 @@ class Oracle:
         categories = Counter(row.category for row in rows.values() if row.category)
         told = {count.name: count.tickets for count in status.categories}
         self.demand(told == dict(categories), f"{name}: categories {told} but rows {dict(categories)}")
+        values = Counter[object](value for row in rows.values() for value in row.values)
+        counted = Counter[object]({each.name: each.tickets for field in status.fields for each in field.values})
+        counted += Counter({None: sum(field.unknown for field in status.fields)})
+        self.demand(counted == values, f"I14: {name} counts values {counted}, and rows have {values}")
 
 
 def price_of(held: Held) -> Decimal:
@@ -570,6 +596,19 @@ def may_be_bought_again(resource: Resource, earlier: Purchase) -> bool:
     return answer.outcome == "expired" or earlier.held.canceling
 
 
+def label_of(text: str) -> str:
+    return str(json.loads(text)["category"]) if text.startswith('{"category"') else text
+
+
+def expected_values(answer: Answer, verdict: Verdict) -> tuple[str | None, ...]:
+    """What an answer says of the field: nothing where it is no answer, and no value where it is a bare name."""
+    if verdict not in (Verdict.LABELED, Verdict.UNKNOWN):
+        return ()
+    if answer.text.startswith("{"):
+        return (URGENCIES.get(json.loads(answer.text).get("urgency")),)
+    return (None,) if verdict is Verdict.LABELED else ()
+
+
 def expected(resource: Resource, answer: Answer) -> tuple[Verdict, str | None]:
     """What an answer means, said another way than the flow says it."""
     plain = {"errored": Verdict.ERRORED, "expired": Verdict.EXPIRED, "canceled": Verdict.CANCELED}
@@ -579,7 +618,7 @@ def expected(resource: Resource, answer: Answer) -> tuple[Verdict, str | None]:
         return Verdict.REFUSED, None
     if answer.stop_reason != "end_turn":
         return Verdict.TRUNCATED, None
-    category = FORMS.get(answer.text, answer.text.strip(".").lower())
+    category = FORMS.get(answer.text, label_of(answer.text).strip(".").lower())
     if category in NAMES:
         return Verdict.LABELED, category
     return Verdict.UNKNOWN, resource.spec.unknown_label.category

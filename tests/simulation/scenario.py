@@ -12,6 +12,7 @@ from msgspec.structs import replace as replace_struct
 from nightsort.api.categories import Category, UnknownLabel
 from nightsort.api.credentials import Credentials, SecretRef
 from nightsort.api.evaluation import Evaluation, Truth
+from nightsort.api.fields import AnswerField
 from nightsort.api.prompt import Prompt
 from nightsort.api.results import ConfigMapResults, Results
 from nightsort.api.source import ConfigMapSource, Source
@@ -23,6 +24,7 @@ from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.simulation.account import text_of
 
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
+FIELDS = (AnswerField(name="urgency", values=("low", "high")),)
 ONE_NAME = Results(config_map=ConfigMapResults(name="labels"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
 TRUTH = "truth"
@@ -110,6 +112,10 @@ class Scenario:
     """When, in seconds like the drought, the schema is an older one, and the store drops ids and counts of batches."""
     full: Sequence[tuple[float, float]] = ()
     """When no status may become larger than it is."""
+    structured: bool = False
+    """Whether every resource asks for a field beside the category, of a model that takes schemas."""
+    schema_refused: bool = False
+    """Whether the API answers each request with a schema that it does not take it."""
     accuracy: float = 0.0
     """How often the answer to a known ticket is right."""
 
@@ -139,6 +145,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_narrow
     if is_evaluated(seed):
         return drawn_evaluated
+    if is_structured(seed):
+        return drawn_structured
     return drawn_crowded if is_crowded(seed) else drawn
 
 
@@ -164,6 +172,17 @@ def drawn_named(rng: random.Random) -> Scenario:
 
 def named_alike(plan: Plan) -> Plan:
     return replace(plan, spec=plan.spec.model_copy(update={"results": ONE_NAME}))
+
+
+def is_structured(seed: int) -> bool:
+    return random.Random(f"structured {seed}").random() < 0.06
+
+
+def drawn_structured(rng: random.Random) -> Scenario:
+    """Any life, in which one ticket tries a schema before the others, and in some of them in vain."""
+    scenario = (drawn_evaluated if rng.random() < 0.2 else drawn)(rng)
+    plans = [replace(plan, spec=plan.spec.model_copy(update={"fields": FIELDS})) for plan in scenario.plans]
+    return replace(scenario, plans=plans, structured=True, schema_refused=rng.random() < 0.2)
 
 
 def is_narrow(seed: int) -> bool:

@@ -107,7 +107,7 @@ def line_of(answer: Answer, more: Mapping[str, Any] | None = None) -> bytes:
             "usage": {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens},
         } | dict(more or {})
     if answer.outcome == "errored":
-        result["error"] = {"type": "error", "error": {"type": answer.error_type}}
+        result["error"] = {"type": "error", "error": {"type": answer.error_type, "message": answer.error_message}}
     return json.dumps({"custom_id": answer.custom_id, "result": result}).encode()
 
 

@@ -163,6 +163,8 @@ class World:
         account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
         account.accuracy, account.knows = scenario.accuracy, self._all_truths()
         account.refuses, account.tried = set(scenario.refused), self.oracle.tried_in_vain
+        if scenario.structured:
+            account.take_schemas(refused=scenario.schema_refused)
         if scenario.crowded:
             account.crowd()
         if scenario.ails:

@@ -239,6 +239,34 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
         "spec.results.database.table",
         "match",
     ),
+    "a field like a column of results": (
+        {"fields": [{"name": "verdict", "maxLength": 10}]},
+        "spec.fields[0].name",
+        "results have a column of this name already",
+    ),
+    "a field with capitals": ({"fields": [{"name": "Urgency", "maxLength": 10}]}, "spec.fields[0].name", "match"),
+    "a field of two kinds": (
+        {"fields": [{"name": "urgency", "values": ["low", "high"], "maxLength": 10}]},
+        "spec.fields[0]",
+        "needs exactly one of values, maxLength, or minimum with maximum",
+    ),
+    "a field of no kind": ({"fields": [{"name": "urgency"}]}, "spec.fields[0]", "needs exactly one of values"),
+    "a range with one end": (
+        {"fields": [{"name": "stars", "minimum": 1}]},
+        "spec.fields[0]",
+        "minimum and maximum belong together",
+    ),
+    "several texts": (
+        {"fields": [{"name": "summary", "maxLength": 10, "multiple": True}]},
+        "spec.fields[0]",
+        "multiple is for fields with values",
+    ),
+    "more values than a status counts": (
+        {"fields": [{"name": f"f{n}", "values": [f"v{each}" for each in range(180)]} for n in range(3)]},
+        "spec",
+        "more than 500",
+    ),
+    "too many categories for a ticket": ({"categoriesPerTicket": 11}, "spec.categoriesPerTicket", "10"),
 }
 
 # Accepted by both.
@@ -277,5 +305,23 @@ ACCEPTED: dict[str, Manifest] = {
         }
     },
     "a limit of cost": {"maxCostUSD": "5.00"},
+    "fields of each kind": {
+        "fields": [
+            {"name": "urgency", "values": ["low", "high"]},
+            {"name": "topics", "values": ["a", "b"], "multiple": True, "max": 2},
+            {"name": "summary", "maxLength": 200},
+            {"name": "stars", "minimum": -5, "maximum": 5},
+        ],
+        "categoriesPerTicket": 3,
+        "confidence": True,
+        "rationale": True,
+        "results": {
+            "database": {
+                "urlSecretRef": {"name": "db", "key": "url"},
+                "table": "tickets",
+                "columns": {"fields": {"urgency": "how_soon"}},
+            }
+        },
+    },
     "credentials": {"credentials": {"secretRef": {"name": "anthropic", "key": "api-key"}}},
 }

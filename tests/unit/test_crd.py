@@ -31,6 +31,8 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         yield from nodes(each, f"{path}.{name}")
     if "items" in schema:
         yield from nodes(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from nodes(schema["additionalProperties"], f"{path}[]")
 
 
 OURS = [
@@ -124,7 +126,10 @@ def test_a_status_tells_no_defaults() -> None:
 @pytest.mark.parametrize(("path", "node"), OURS, ids=[path for path, _ in OURS])
 def test_every_node_is_structural(path: str, node: Schema) -> None:
     assert node["type"] in ("object", "array", "string", "integer", "boolean")
-    assert not node.keys() & {"$ref", "anyOf", "allOf", "title", "additionalProperties", "const", "nullable"}
+    assert not node.keys() & {"$ref", "anyOf", "allOf", "title", "const", "nullable"}
+    if "additionalProperties" in node:  # of a map, which has no fields of its own, and an end
+        assert "properties" not in node
+        assert node["maxProperties"] > 0
 
 
 def test_a_field_keeps_its_own_rules_and_those_of_its_model() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from nightsort.api.fields import FieldName
 from nightsort.api.model import Model
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -58,3 +59,5 @@ class ResultColumns(Model):
     """The column of the tokens that were read for the ticket."""
     output_tokens: Column | None = None
     """The column of the tokens that were written for it."""
+    fields: Annotated[dict[FieldName, Column], Field(max_length=32)] | None = None
+    """The columns of the spec's fields, by field, where their names are others than the fields'."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from nightsort.api.status_model import StatusModel
 
@@ -33,3 +33,14 @@ class CategoryCount(StatusModel):
     """The category's name."""
     tickets: int
     """How many tickets got it."""
+
+
+class FieldCounts(StatusModel):
+    """What the tickets' answers to a field of the spec are, for a field with values."""
+
+    name: Annotated[str, StringConstraints(max_length=64)]
+    """The field's name."""
+    values: Annotated[tuple[CategoryCount, ...], Field(max_length=200)] = ()
+    """How many tickets have each value, in the order of the spec; a ticket with several counts for each of them."""
+    unknown: int = 0
+    """Answered tickets whose answer to this field is none of its values."""

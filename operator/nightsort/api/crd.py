@@ -24,7 +24,7 @@ RULES = "x-kubernetes-validations"
 # Kept as pydantic writes them, in this order.
 KEPT = (
     "description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems",
-    "maxItems", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+    "maxItems", "maxProperties", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
 )  # fmt: skip
 INT32_MAX = 2**31 - 1
 # Names of owned ConfigMaps are built from the resource's name, which leaves them 53 of a name's 253 characters.
@@ -124,6 +124,8 @@ def convert(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
         made["items"] = convert(schema["items"], definitions)
     if "properties" in schema:
         made["properties"] = {name: convert(each, definitions) for name, each in schema["properties"].items()}
+    for each in schema.get("patternProperties", {}).values():  # of a map, whose keys no structural schema can bound
+        made["additionalProperties"] = convert(each, definitions)
     if schema.get("required"):
         made["required"] = schema["required"]
     if schema.get(RULES):

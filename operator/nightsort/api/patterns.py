@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from nightsort.api.categories import CategoryName
 from nightsort.api.evaluation import Share
+from nightsort.api.fields import FieldName
 from nightsort.api.files import Delimiter, Encoding
 from nightsort.api.model import DataKey, Name
 from nightsort.api.money import Money
@@ -15,6 +16,7 @@ from nightsort.api.results import Table
 DEMANDS: tuple[tuple[Any, str], ...] = (
     (CategoryName, "a category's name may have no comma, no line break, and no space at its ends"),
     (Name, "a name may have small letters, digits, - and . only, and begins and ends with a letter or digit"),
+    (FieldName, "a field's name may have small letters, digits and _ only, and begins with a letter"),
     (DataKey, "a key may have letters, digits, -, _ and . only"),
     (Table, "a table is its name, or schema.name"),
     (Money, 'money is text with up to six decimals, such as "5.00"'),

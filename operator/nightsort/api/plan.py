@@ -43,5 +43,7 @@ class Plan(StatusModel):
     """Of a request, as it is sent; without it as `spec.prompt` says."""
     evaluation: PlannedEvaluation | None = None
     """The known tickets that are bought first."""
+    structured: bool = False
+    """Whether requests carry the JSON schema of the fields. Else the prompt alone says how to answer."""
     remark: Line | None = None
     """What was odd in the source and stopped nothing, such as a file of 0 bytes."""

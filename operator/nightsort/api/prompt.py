@@ -29,4 +29,5 @@ class Prompt(Model):
     """The body is cut to so many characters, and so is every other field that the template names. HTML becomes text
     before."""
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
-    """The longest answer, in tokens. Less is asked for where the model does not think and no name can be so long."""
+    """The longest answer, in tokens. Less is asked for where the model does not think and no name can be so long. Where
+    it is 50, fields get as much as they need."""

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from nightsort.api.categories import DEFAULT_CATEGORIES, Category, UnknownLabel, spelled
+from nightsort.api.columns import ResultColumns
 from nightsort.api.credentials import Credentials
 from nightsort.api.evaluation import Evaluation
+from nightsort.api.fields import MOST_VALUES, AnswerFields, refuse_unclear
 from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
 from nightsort.api.prompt import Prompt, TicketTemplate
@@ -46,6 +48,33 @@ def immutable(extra: dict[str, Any] | None = None, **more: Any) -> Any:
     return Field(json_schema_extra=IMMUTABLE | (extra or {}), **more)
 
 
+def refuse_shared_columns(spec: Spec, columns: ResultColumns) -> None:
+    """
+    Raises:
+        ValueError: a field's column is another one's, too, or is named for a field that the spec does not have.
+    """
+    names = field_names(spec)
+    if unknown := [name for name in columns.fields or {} if name not in names]:
+        raise ValueError(f"results.database.columns.fields: {unknown[0]!r} is not one of the fields")
+    plain = columns.model_dump(exclude={"id", "key", "fields"}, exclude_none=True).values()
+    taken = [*(columns.key or (columns.id,)), *plain]
+    for name in names:
+        column = (columns.fields or {}).get(name, name)
+        if column in taken:
+            raise ValueError(f"results.database.columns: the field {name!r} has column {column!r}, which is another's")
+        taken.append(column)
+
+
+def field_names(spec: Spec) -> list[str]:
+    """The names of all columns beside the category, in the order of the results."""
+    several = ["categories"] if spec.categories_per_ticket > 1 else []
+    return [
+        *several,
+        *(field.name for field in spec.fields),
+        *(name for name in ("confidence", "rationale") if getattr(spec, name)),
+    ]
+
+
 class Spec(Model):
     """What to sort, by which model, into which categories. What decides what is bought is immutable once created."""
 
@@ -59,7 +88,17 @@ class Spec(Model):
         keyed("name"), default=DEFAULT_CATEGORIES
     )
     """What tickets are sorted into, in the order in which the model is told and counts are shown."""
+    categories_per_ticket: Annotated[int, Field(ge=1, le=10)] = immutable(default=1)
+    """How many categories a ticket may get. With more than one, the first is its category, and all of them stand in
+    the column `categories`."""
     unknown_label: UnknownLabel = immutable(default=UnknownLabel())
+    fields: AnswerFields = immutable(keyed("name"), default=())
+    """Further answers of the same request, each of which is a column of the results."""
+    confidence: bool = immutable(default=False)
+    """Whether the model says how sure it is: low, medium or high, in the column `confidence`. This is its own
+    statement, and no measurement."""
+    rationale: bool = immutable(default=False)
+    """Whether the model says why, in one sentence of at most 300 characters, in the column `rationale`."""
     prompt: Prompt = immutable(default=Prompt())
     evaluation: Evaluation | None = None
     """A comparison with known categories, before anything is published."""
@@ -89,6 +128,17 @@ class Spec(Model):
                 if spelled(name) in taken:
                     raise ValueError(f"categories: {name!r} is named twice (names and aliases, capitals do not count)")
                 taken.add(spelled(name))
+        return self
+
+    @model_validator(mode="after")
+    def _fields_are_clear(self) -> Spec:
+        refuse_unclear(self.fields)
+        return self
+
+    @model_validator(mode="after")
+    def _columns_are_distinct(self) -> Spec:
+        if self.results.database is not None:
+            refuse_shared_columns(self, self.results.database.columns)
         return self
 
     @model_validator(mode="after")
@@ -142,6 +192,11 @@ class Spec(Model):
                 "has(self.evaluation) == has(oldSelf.evaluation)",
                 "evaluation is immutable but for release. Create another resource instead",
             ),
+            (
+                f"!has(self.fields) || self.fields.map(f, has(f.values) ? f.values.size() : 0).sum() <= {MOST_VALUES}",
+                f"fields: more than {MOST_VALUES} values in all",
+            ),
+            ("has(self.fields) == has(oldSelf.fields)", "fields is immutable. Create another resource instead"),
             (
                 "has(self.credentials) == has(oldSelf.credentials)",
                 "credentials is immutable. Create another resource instead",

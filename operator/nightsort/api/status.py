@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from nightsort.api.batch_record import BatchRecord
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
-from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.counts import CategoryCount, FieldCounts, TicketCounts
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.forecast import Forecast
 from nightsort.api.model import keyed
@@ -55,11 +55,17 @@ class Status(StatusModel):
     """How far the source was read."""
     refusals: int = 0
     """Creates that were refused for what they carried."""
+    schema_taken: bool = False
+    """The API has answered a request that carries the schema of the fields; before that, tickets travel alone."""
     source_exhausted: bool = False
     """The source was read to its end."""
     tickets: TicketCounts = TicketCounts()
     categories: Annotated[tuple[CategoryCount, ...], Field(max_length=200, json_schema_extra=keyed("name"))] = ()
     """How many tickets each category got, in the order of the spec."""
+    groups: Annotated[tuple[CategoryCount, ...], Field(max_length=200)] = ()
+    """Where names of categories have a slash, as billing/refund: the tickets of all categories under each name."""
+    fields: Annotated[tuple[FieldCounts, ...], Field(max_length=32)] = ()
+    """What the answers to the fields with values are, in the order of the spec."""
     batches: Annotated[
         tuple[BatchRecord, ...], Field(max_length=MAX_BATCHES, json_schema_extra=keyed("shard", "attempt"))
     ] = ()

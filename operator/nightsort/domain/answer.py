@@ -17,6 +17,7 @@ NO_USAGE = Usage()
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """`outcome` is the API's result type: succeeded, errored, canceled or expired.
 
+    `error_message` are the API's own words for an invalid request, cut.
     Without `usage_known` the API gave no readable token counts; they are all 0 then.
     """
 
@@ -30,6 +31,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     cache_write_tokens: int = 0
     cache_read_tokens: int = 0
     usage_known: bool = True
+    error_message: str = ""
 
 
 class Figure(StrEnum):
@@ -106,7 +108,11 @@ class Verdict(StrEnum):
 
 
 class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The row that a sink stores for a ticket: exactly one per ticket. Tokens are counts."""
+    """The row that a sink stores for a ticket: exactly one per ticket. Tokens are counts.
+
+    `values` are the answers to the fields of the spec, in their order: texts, whole numbers, lists of values, or None.
+    Without an answer there are none.
+    """
 
     id: str
     category: str | None
@@ -117,3 +123,4 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     classified_at: datetime | None = None
     input_tokens: int = 0
     output_tokens: int = 0
+    values: tuple[str | int | list[str] | None, ...] = ()

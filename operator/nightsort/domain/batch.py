@@ -38,6 +38,7 @@ class ModelFacts:
     max_input_tokens: int | None = None
     silent: bool = False
     retires_at: datetime | None = None
+    structured_outputs: bool = False
 
     @property
     def only_answers(self) -> bool:

@@ -14,9 +14,9 @@ from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.status import Status
 
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
-COUNTED = ("categories", "results", "evaluation")
+COUNTED = ("categories", "fields", "results", "evaluation")
 """Figures that change with the entries of collected batches."""
-SIMPLE = ("plan", "cursor", "source_exhausted", "stop", "refusals", "cost")
+SIMPLE = ("plan", "cursor", "source_exhausted", "schema_taken", "stop", "refusals", "cost")
 MAY_GO = frozenset({"retryable", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
 """Fields that an entry may lose in the same state; no other field returns to its default."""
 

@@ -11,6 +11,7 @@ from nightsort.api.model import Model
 from nightsort.api.spec import Spec
 
 DIGEST_BYTES = 16
+BESIDE = {"fields", "categories_per_ticket", "confidence", "rationale"}
 UNSENDABLE = b""
 """The digest of a ticket without any text."""
 
@@ -31,7 +32,13 @@ def settings_of(spec: Spec, *, simulated: bool | Mapping[str, Any] = False) -> d
         "categories": [written(category) for category in spec.categories],
         "unknownLabel": written(spec.unknown_label),
         "prompt": written(spec.prompt),
+        **fields_asked(spec),
     }
+
+
+def fields_asked(spec: Spec) -> dict[str, Any]:
+    """What is asked beside the category, as it is written; nothing where nothing is."""
+    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=BESIDE)
 
 
 def as_words(settings: dict[str, Any]) -> str:

@@ -36,6 +36,7 @@ from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.gate import is_open, may_be_sent
 from nightsort.domain.known_ticket_policies import decide_by_known_tickets, hold_what_is_not_good_enough
+from nightsort.domain.probe import as_probe
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import (
     Submission,
@@ -225,6 +226,7 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
     rest, room = rest_of_source(status), Room.beside(resource.spec, places)
     if rest is not None and not may_be_sent(resource, rest):
         rest = None
+    rest = rest and as_probe(status, rest)
     if rest is not None and is_short(status, room) and has_place(status, room):
         return rest
     return due_retry(status, resource.spec, room) or rest

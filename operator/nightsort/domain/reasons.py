@@ -173,6 +173,12 @@ class Reason(StrEnum):
         "look at the ticket")
     IDS_TOO_LONG = ("IdsTooLong", RESOURCE, FINAL, "the ids of one batch are too long to be kept",
         "lower `shards.maxRequests`, or use shorter ids")
+    FIELDS_TOO_LONG = ("FieldsTooLong", RESOURCE, FINAL,
+        "`prompt.maxTokens` is less than the answers to the fields may take: many of them would be cut",
+        "leave `maxTokens` out, or raise it, or shorten texts and lists")
+    SCHEMA_REFUSED = ("SchemaRefused", RESOURCE, FINAL, ("the API refuses the JSON schema of the fields: one ticket "
+        "was asked with it before the others, and nothing was paid. The message has the API's words"),
+        "fewer categories, values or fields; or a model without structured outputs, which gets no schema")
     # Its Secrets
     CREDENTIALS_MISSING = ("CredentialsMissing", SECRETS, YOU,
         "the resource names no API key and the operator has none; or a store's Secret lacks its keys",

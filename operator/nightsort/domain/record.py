@@ -9,7 +9,7 @@ from datetime import datetime
 
 from nightsort.api.batch_record import BatchRecord, BatchState, Usage
 from nightsort.api.categories import Category
-from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.counts import CategoryCount, FieldCounts, TicketCounts
 from nightsort.api.status import Status
 from nightsort.domain.answer import NO_USAGE
 
@@ -19,6 +19,7 @@ class Submission:
     """The tickets to send next: a range of the source, or tickets that earlier attempts (parents) left for a retry.
 
     `after` and `through` are cursors of the source, exclusive and inclusive; without `through`, as far as a shard goes.
+    `most` is the greatest number of requests, where that is another than the spec's.
     """
 
     shard: int
@@ -26,6 +27,7 @@ class Submission:
     after: str | None = None
     through: str | None = None
     parents: tuple[BatchRecord, ...] = ()
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Tally:
     usage: Usage = NO_USAGE
     unnamed: int = 0
     unpriced: int = 0
+    values: Mapping[tuple[str, str | None], int] | None = None
 
 
 def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
@@ -183,7 +186,28 @@ def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datet
     counts = Counter({count.name: count.tickets for count in status.categories})
     counts.update(tally.categories or {})
     categories = tuple(CategoryCount(name=name, tickets=tickets) for name, tickets in counts.items())
-    return put(status.model_copy(update={"categories": categories}), done)
+    fields = with_values(status.fields, tally.values or {})
+    return put(status.model_copy(update={"categories": categories, "fields": fields}), done)
+
+
+def with_values(fields: Iterable[FieldCounts], more: Mapping[tuple[str, str | None], int]) -> tuple[FieldCounts, ...]:
+    """The counts of fields with these added: tickets by field and value, None where the answer is Unknown."""
+    counts = Counter({(field.name, each.name): each.tickets for field in fields for each in field.values})
+    unknown = Counter({field.name: field.unknown for field in fields})
+    for (name, value), tickets in more.items():
+        if value is None:
+            unknown[name] += tickets
+        else:
+            counts[name, value] += tickets
+    names = dict.fromkeys((*(field.name for field in fields), *(name for name, _ in more)))
+    return tuple(
+        FieldCounts(
+            name=name,
+            values=tuple(CategoryCount(name=value, tickets=each) for (of, value), each in counts.items() if of == name),
+            unknown=unknown[name],
+        )
+        for name in names
+    )
 
 
 def by_declaration(counts: Iterable[CategoryCount], categories: Iterable[Category]) -> tuple[CategoryCount, ...]:

@@ -12,6 +12,8 @@ from nightsort.api.status import Status
 from nightsort.api.times import rfc3339
 from nightsort.domain.conditions import conditions_of
 from nightsort.domain.cost import prompt_of, settled, total
+from nightsort.domain.field_counts import groups_of, in_order
+from nightsort.domain.fields import fields_of
 from nightsort.domain.gate import is_held
 from nightsort.domain.matrix import described, in_words
 from nightsort.domain.prices import PriceTable
@@ -43,6 +45,8 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
             "tickets": tickets,
             "results": status.results.model_copy(update={"rows": rows}),
             "categories": by_declaration(status.categories, resource.spec.categories),
+            "groups": groups_of(by_declaration(status.categories, resource.spec.categories)),
+            "fields": in_order(status.fields, fields_of(resource.spec)),
             "cost": cost,
             "evaluation": described(status, resource.spec, prices),
         }

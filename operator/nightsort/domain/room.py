@@ -14,6 +14,7 @@ from nightsort.api.evaluated import MOST_CONFUSIONS
 from nightsort.api.spec import Shards, Spec
 from nightsort.api.status import MAX_BATCHES, Status
 from nightsort.domain.errors import Rejected, Waiting
+from nightsort.domain.fields import fields_of
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import (
@@ -50,6 +51,8 @@ CATEGORY_BYTES = 300
 FIGURES_BYTES = 120
 """Bytes of a category's figures, or of a confusion, without its names."""
 CELL_BYTES = 16
+VALUE_BYTES = 40
+"""Bytes of a count of a field's value, beside the value: Kubernetes has one note for the whole list."""
 MOST_ANNOTATION_BYTES = 300_000
 """kubectl repeats no larger manifest: Kubernetes takes 256 KiB of annotations, and a manifest may lack defaults."""
 RETRIES_BYTES = 20 * RECORD_BYTES
@@ -111,6 +114,8 @@ class Room:
 def bytes_beside(spec: Spec, limit: int) -> int:
     """The bytes for batches in a resource of `limit` bytes, beside the spec and all else."""
     counts = sum(CATEGORY_BYTES + 3 * stored_bytes(category.name) for category in spec.categories)
+    values = (value for field in fields_of(spec) for value in field.values)
+    counts += sum(VALUE_BYTES + stored_bytes(value) for value in values)
     return limit - spec_bytes(spec) - counts - AROUND_RECORD_BYTES - RETRIES_BYTES - evaluation_bytes(spec)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.domain.evaluation import Pair
+from nightsort.domain.fields import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,5 @@ class Rehearsal:
     ids: tuple[str, ...] = ()
     model: str = ""
     all_ids: Callable[[], AsyncIterator[Sequence[str]]] | None = None
+    values: tuple[tuple[Value, ...], ...] = ()
+    """Answers to the spec's fields: rows that have each value of each field, and its longest one."""

@@ -10,13 +10,18 @@ from nightsort.api.batch_record import FIRST_RULES, RULES, BatchRecord
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Answer, Verdict
+from nightsort.domain.fields import Value, fields_of
 from nightsort.domain.first_rules import FirstLabels
-from nightsort.domain.label import Labels
+from nightsort.domain.json_reading import JsonReader, Read
+from nightsort.domain.label import UNTOLD, WHOLE, Labels
 from nightsort.domain.printable import printable
 
 PASSING_ERRORS = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeout_error"})
 SHOWN_ANSWER_CHARS = 60
+MOST_REASON_CHARS = 500
 MAX_TOKENS = "max_tokens"
+INVALID = "invalid_request_error"
+"""The error type of a request that is refused for what it is, and would be refused again."""
 UNREADABLE = "unreadable_result"
 """The error type of a result that exists and cannot be understood."""
 
@@ -26,6 +31,8 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     category: str | None = None
     reason: str = ""
     may_pass: bool = False
+    values: tuple[Value, ...] = ()
+    """The answers to the fields of the spec, in their order; empty where there is no answer."""
 
 
 def is_asked_again(judgement: Judgement, record: BatchRecord, backoff_limit: int) -> bool:
@@ -77,6 +84,7 @@ class Judge:
         self._labels = FirstLabels(spec.categories) if rules == FIRST_RULES else Labels(spec.categories)
         self._unknown = spec.unknown_label
         self._max_tokens = spec.prompt.max_tokens
+        self._json = JsonReader(spec) if fields_of(spec) else None
 
     def of(self, answer: Answer) -> Judgement:
         match answer.outcome:
@@ -92,12 +100,26 @@ class Judge:
     def _of_message(self, answer: Answer) -> Judgement:
         if answer.stop_reason == "refusal":
             return Judgement(Verdict.REFUSED, reason="the model refused to answer")
+        if self._json is not None:
+            return self._of_object(answer, self._json)
         category = self._labels.match(answer.text)
         if self._labels.is_cut(answer.text, category, answer.stop_reason):
             return Judgement(Verdict.TRUNCATED, reason=self._why_cut(answer, category))
         if category is not None:
             return Judgement(Verdict.LABELED, category)
         return of_unknown(answer.text, self._unknown)
+
+    def _of_object(self, answer: Answer, reader: JsonReader) -> Judgement:
+        """Of an answer that was to be a JSON object: one that is whole counts, however the answer ended."""
+        read = reader.read(answer.text)
+        if read is None and answer.stop_reason not in (WHOLE, UNTOLD):
+            return Judgement(Verdict.TRUNCATED, reason=self._why_cut(answer, None))
+        read = read or reader.without_fields(answer.text)
+        if read is None:
+            return of_unknown(answer.text, self._unknown, "is not the JSON object that was asked for")
+        if read.category is None:
+            return with_values(of_unknown(read.said, self._unknown), read)
+        return with_values(Judgement(Verdict.LABELED, read.category), read)
 
     def _why_cut(self, answer: Answer, category: str | None) -> str:
         by = f"within prompt.maxTokens ({self._max_tokens} tokens)"
@@ -121,8 +143,14 @@ def shown(text: str) -> str:
     return repr(line if len(line) <= SHOWN_ANSWER_CHARS else f"{line[:SHOWN_ANSWER_CHARS]}\u2026")
 
 
-def of_unknown(text: str, rule: UnknownLabel) -> Judgement:
-    reason = f"the answer {shown(text)} is none of the categories"
+def with_values(judgement: Judgement, read: Read) -> Judgement:
+    """The judgement of a category with the fields beside it: those that are Unknown are named in the reason."""
+    reason = "; ".join(filter(None, (judgement.reason, *read.wrong)))
+    return msgspec.structs.replace(judgement, reason=reason[:MOST_REASON_CHARS], values=read.values)
+
+
+def of_unknown(text: str, rule: UnknownLabel, why: str = "is none of the categories") -> Judgement:
+    reason = f"the answer {shown(text)} {why}"
     if rule.action == "Fallback":
         return Judgement(Verdict.UNKNOWN, rule.category, f"{reason}; fell back")
     return Judgement(Verdict.UNKNOWN, None, reason, may_pass=rule.action == "Retry")

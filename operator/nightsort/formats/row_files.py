@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TextIO
 
 from nightsort.domain.answer import Row, Verdict
 from nightsort.formats import bounded_json
-from nightsort.formats.rows import COLUMNS, FORMATS, DamagedFile
+from nightsort.formats.rows import COLUMNS, FORMATS, MOST_RECORD_CHARS, DamagedFile, scan_csv
 
 
 def rows_of(file: TextIO, ending: str) -> Iterator[Row]:
@@ -22,8 +22,8 @@ def rows_of(file: TextIO, ending: str) -> Iterator[Row]:
     if ending not in FORMATS:
         raise DamagedFile("it is neither JSON lines nor CSV")
     try:
-        for _, record in FORMATS[ending].scan(file):
-            yield row_of(bounded_json.parsed(record) if ending == "jsonl" else from_cells(record))
+        for record in records_of(file, ending):
+            yield row_of(record)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         if isinstance(error, DamagedFile):
             raise
@@ -36,16 +36,34 @@ def rows_in(text: str, ending: str) -> Iterator[Row]:
     return rows_of(io.StringIO(text, newline=form.newline if form else None), ending)
 
 
-def from_cells(record: str) -> dict[str, Any]:
+def records_of(file: TextIO, ending: str) -> Iterator[dict[str, Any]]:
+    """The records of a file; columns of fields may follow behind the usual ones."""
+    if ending == "jsonl":
+        yield from (bounded_json.parsed(record) for _, record in FORMATS[ending].scan(file))
+        return
+    columns, whole = header_of(file)
+    yield from (from_cells(record, columns) for _, record in scan_csv(whole, columns))
+
+
+def header_of(file: TextIO) -> tuple[Sequence[str], TextIO]:
+    """The columns of a CSV file, or the usual ones where it has no header of ours; and the file from its start."""
+    line = file.readline(MOST_RECORD_CHARS)
+    file.seek(0)
+    found = next(csv.reader([line]), [])
+    return (found if tuple(found[: len(COLUMNS)]) == COLUMNS else COLUMNS), file
+
+
+def from_cells(record: str, columns: Sequence[str]) -> dict[str, Any]:
     """A line of CSV in the form of JSON lines, where an empty cell may be a null."""
     (cells,) = csv.reader([record], strict=True)
-    named: dict[str, Any] = dict(zip(COLUMNS, cells, strict=True))
+    named: dict[str, Any] = dict(zip(columns, cells, strict=True))
     for name in ("category", "batchId", "classifiedAt"):
         named[name] = named[name] or None
     return named
 
 
 def row_of(values: dict[str, Any]) -> Row:
+    """A row with the values of its fields, which CSV has as text, several of them in one."""
     when = values["classifiedAt"]
     return Row(
         id=values["id"],
@@ -57,4 +75,5 @@ def row_of(values: dict[str, Any]) -> Row:
         classified_at=datetime.fromisoformat(when) if when else None,
         input_tokens=int(values["inputTokens"]),
         output_tokens=int(values["outputTokens"]),
+        values=tuple(values[name] for name in values if name not in COLUMNS),
     )

@@ -9,16 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TextIO
 
 import msgspec
 
 from nightsort.api.times import rfc3339
 from nightsort.domain.answer import Row
+from nightsort.domain.fields import AskedField, as_text, padded
 from nightsort.domain.stored import Summary
 
 FULL_PART = 900_000
@@ -80,7 +81,11 @@ class FileFormat:
         return f"results.{self.ending}"
 
 
-def values(row: Row) -> dict[str, Any]:
+def columns_of(fields: Sequence[AskedField]) -> tuple[str, ...]:
+    return (*COLUMNS, *(field.name for field in fields))
+
+
+def values(row: Row, columns: Sequence[str] = COLUMNS) -> dict[str, Any]:
     when = stamp(row.classified_at) if row.classified_at else None
     shown = (
         row.id,
@@ -92,8 +97,9 @@ def values(row: Row) -> dict[str, Any]:
         when,
         row.input_tokens,
         row.output_tokens,
+        *padded(row.values, len(columns) - len(COLUMNS)),
     )
-    return dict(zip(COLUMNS, shown, strict=True))
+    return dict(zip(columns, shown, strict=True))
 
 
 @lru_cache(maxsize=8)
@@ -102,8 +108,8 @@ def stamp(moment: datetime) -> str:
     return rfc3339(moment.astimezone(UTC))
 
 
-def json_record(row: Row) -> str:
-    line = _encode(values(row))
+def json_record(row: Row, columns: Sequence[str] = COLUMNS) -> str:
+    line = _encode(values(row, columns))
     if line.isascii():
         return line + "\n"
     for character, escaped in _LINE_BREAKS_IN_JSON.items():
@@ -162,8 +168,9 @@ def scan_json_lines(file: TextIO) -> Iterator[tuple[str, str]]:
             raise DamagedFile(f"line {number} is no row of results") from None
 
 
-def csv_record(row: Row) -> str:
-    return csv_line("" if value is None else str(value) for value in values(row).values())
+def csv_record(row: Row, columns: Sequence[str] = COLUMNS) -> str:
+    cells = map(as_text, values(row, columns).values())
+    return csv_line("" if cell is None else str(cell) for cell in cells)
 
 
 def csv_line(cells: Any) -> str:
@@ -175,13 +182,13 @@ def csv_cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.intersection(text) else text
 
 
-def scan_csv(file: TextIO) -> Iterator[tuple[str, str]]:
+def scan_csv(file: TextIO, columns: Sequence[str] = COLUMNS) -> Iterator[tuple[str, str]]:
     lines = Lines(file)
     reader = csv.reader(lines, strict=True)
     try:
         for number, cells in enumerate(reader):
             lines.let_go()
-            if len(cells) != len(COLUMNS):
+            if len(cells) != len(columns):
                 raise DamagedFile(f"line {reader.line_num} is no row of results")
             if number:
                 yield cells[0], csv_line(cells)
@@ -201,6 +208,23 @@ FORMATS: Mapping[str, FileFormat] = {
     "jsonl": FileFormat("jsonl", "", 240, json_record, scan_json_lines, has_category_in_json, "\n"),
     "csv": FileFormat("csv", csv_line(COLUMNS), 160, csv_record, scan_csv, has_category_in_csv, ""),
 }
+
+
+def form_of(name: str, fields: Sequence[AskedField] = ()) -> FileFormat:
+    """The format of that name, for rows with these fields beside the usual columns.
+
+    `typical` counts half of the longest text, since few answers are as long as they may be.
+    """
+    form = FORMATS[name]
+    if not fields:
+        return form
+    columns = columns_of(fields)
+    more = sum(field.longest_chars // 2 + 3 for field in fields)
+    if name == "csv":
+        record, scan = partial(csv_record, columns=columns), partial(scan_csv, columns=columns)
+        return replace(form, header=csv_line(columns), typical=form.typical + more, record=record, scan=scan)
+    more += sum(len(field.name) + 3 for field in fields)
+    return replace(form, typical=form.typical + more, record=partial(json_record, columns=columns))
 
 
 @dataclass

@@ -29,6 +29,7 @@ class Thinking(Struct, frozen=True):
 class Capabilities(Struct, frozen=True):
     batch: Support = Support(supported=True)
     thinking: Thinking = Thinking()
+    structured_outputs: Support = Support()
 
 
 class WireModel(Struct, frozen=True):
@@ -52,6 +53,7 @@ class WireModel(Struct, frozen=True):
             max_input_tokens=part(self.max_input_tokens, Size),
             silent=told is None,
             retires_at=with_zone(part(self.retires_at, datetime)),
+            structured_outputs=can.structured_outputs.supported,
         )
 
 

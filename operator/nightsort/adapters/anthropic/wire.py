@@ -14,12 +14,14 @@ from msgspec import Meta, MsgspecError, Raw, Struct, json
 
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
-from nightsort.domain.verdict import UNREADABLE
+from nightsort.domain.printable import printable
+from nightsort.domain.verdict import INVALID, UNREADABLE
 
 ODD = "unreadable"
 """A stop reason that is none: the answer is not known to be whole."""
 MOST_TEXT_CHARS = 10_000
 MOST_WORD_CHARS = 64
+MOST_MESSAGE_CHARS = 300
 MOST_TOKENS = 1_000_000_000
 """Characters of one answer; no model reads or writes a hundredth of it."""
 MOST_COMMAS = 50_000
@@ -195,6 +197,7 @@ class Message(Struct, frozen=True, gc=False):
 
 class InnerError(Struct, frozen=True, gc=False):
     type: str = ""
+    message: Raw = NULL
 
 
 class OuterError(Struct, frozen=True, gc=False):
@@ -231,8 +234,13 @@ class Line(Struct, frozen=True, gc=False):
     def _without_words(self) -> Answer:
         if self.result.type == "succeeded":
             return Answer(self.custom_id, "errored", error_type=UNREADABLE)
-        error_type = self.result.error.error.type[:MOST_WORD_CHARS] if self.result.error else ""
-        return Answer(self.custom_id, self.result.type, error_type=error_type)
+        if self.result.error is None:
+            return Answer(self.custom_id, self.result.type)
+        error = self.result.error.error
+        said = (part(error.message, str) or "")[:MOST_MESSAGE_CHARS] if error.type == INVALID else ""
+        return Answer(
+            self.custom_id, self.result.type, error_type=error.type[:MOST_WORD_CHARS], error_message=printable(said)
+        )
 
 
 def text_of(content: list[Block]) -> str:

@@ -14,16 +14,17 @@ from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
+from nightsort.domain.fields import AskedField
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
 from nightsort.formats.rows import (
-    FORMATS,
     FULL_PART,
     DamagedFile,
     Part,
     Record,
+    form_of,
     merge,
     readable,
     size_of,
@@ -46,11 +47,13 @@ INDEX, SUMMARY = "index.json", "summary.json"
 class ConfigMapRows:
     """Sink over the ConfigMaps of one resource."""
 
-    def __init__(self, config_maps: ConfigMaps, owner: Meta, results: ConfigMapResults) -> None:
+    def __init__(
+        self, config_maps: ConfigMaps, owner: Meta, results: ConfigMapResults, fields: Sequence[AskedField] = ()
+    ) -> None:
         self._config_maps = config_maps
         self._owner = owner
         self._name = results.name or f"{owner.name}-results"
-        self._form = FORMATS[results.format]
+        self._form = form_of(results.format, fields)
 
     async def check(self, rehearsal: Rehearsal) -> None:
         if len(self._name) > MOST_NAME_CHARS:

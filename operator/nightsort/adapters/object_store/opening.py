@@ -8,6 +8,7 @@ from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.sink import ObjectRows
 from nightsort.adapters.object_store.source import ObjectTickets
 from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
+from nightsort.domain.fields import fields_of
 from nightsort.system.opening import Opening
 
 
@@ -20,7 +21,9 @@ class ObjectStoreKind:
     async def sink(self, opening: Opening, spec: ObjectStoreResults) -> ObjectRows:
         options = await options_of(opening, spec.secret_ref)
         in_thread = opening.share(spec.url, options)
-        return ObjectRows(spec, options, policy_of(opening), opening.resource.meta, in_thread=in_thread)
+        resource = opening.resource
+        fields = fields_of(resource.spec)
+        return ObjectRows(spec, options, policy_of(opening), resource.meta, fields, in_thread=in_thread)
 
 
 async def options_of(opening: Opening, ref: LocalObjectReference | None) -> Mapping[str, str]:

@@ -23,11 +23,12 @@ from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
+from nightsort.domain.fields import AskedField
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
-from nightsort.formats.rows import FORMATS, DamagedFile, readable, summary_of
+from nightsort.formats.rows import DamagedFile, form_of, readable, summary_of
 from nightsort.system.threads import InThread
 
 PLACE = "results.objectStore"
@@ -89,6 +90,7 @@ class ObjectRows:
         options: Mapping[str, str],
         policy: StorePolicy,
         owner: Meta,
+        fields: Sequence[AskedField] = (),
         *,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
@@ -97,7 +99,7 @@ class ObjectRows:
         self._folder = Folder(self._url, options, policy, place=PLACE, rights=RIGHTS, make=True)
         self._owner = FolderOwner(self._folder, owner)
         self._in_thread = in_thread
-        self._form = FORMATS[results.format]
+        self._form = form_of(results.format, fields)
         self._prefix = prefix_of(owner)
         self._unsent = self._name_of(None)
 

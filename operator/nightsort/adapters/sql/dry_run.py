@@ -52,9 +52,12 @@ def rehearse(transfer: Transfer, rehearsal: Rehearsal) -> None:
 
 
 def labels_of(rehearsal: Rehearsal) -> list[Row]:
+    """A row for each category and each value of the fields; where there are more of the one, the other repeats."""
+    values = rehearsal.values or ((),)
+    many = max(len(rehearsal.categories), len(values)) if rehearsal.categories else 0
     return [
-        Row("", category, Verdict.LABELED, "", rehearsal.model, "msgbatch_rehearsed", SOME_TIME, 1000, 10)
-        for category in rehearsal.categories
+        Row("", category, Verdict.LABELED, "", rehearsal.model, "msgbatch_rehearsed", SOME_TIME, 1000, 10, each)
+        for category, each in islice(zip(cycle(rehearsal.categories), cycle(values), strict=False), many)
     ]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nightsort.adapters.sql.database import listed, resolve
 from nightsort.adapters.sql.session import Session
-from nightsort.adapters.sql.tables import Column, Table, alike, create, may_create, table_of
+from nightsort.adapters.sql.tables import Column, Table, TypeOf, alike, create, may_create, table_of
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 
@@ -26,6 +26,8 @@ class Wanted:
     key: tuple[str, ...]
     fields: Mapping[str, str]
     overwrite: bool
+    kinds: Mapping[str, TypeOf] = field(default_factory=dict)
+    """The types of columns for the spec's own fields, if they are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Layout:
     table: Table
     keys: tuple[Column, ...]
     fields: Mapping[str, Column]
+    kinds: Mapping[str, TypeOf] = field(default_factory=dict)
 
     @property
     def unique(self) -> bool:
@@ -65,7 +68,7 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
                 "Or make the table yourself, with a primary key on the id, or use mode: Update in a new resource",
                 Reason.PERMISSION_DENIED,
             )
-        create(session, wanted.table, wanted.key, wanted.fields)
+        create(session, wanted.table, wanted.key, wanted.fields, wanted.kinds)
         table = table_of(session, wanted.table)
     if table is None:
         raise stalled(f"there is no table {wanted.table!r}", Reason.TABLE_MISSING)
@@ -75,7 +78,7 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
         raise stalled(f"table {table.name!r} has no column {listed(missing)}", Reason.COLUMN_MISSING)
     columns = {name: table.columns[column] for name, column in found.items() if column is not None}
     fields = {field: columns[name] for field, name in wanted.fields.items()}
-    layout = Layout(table, tuple(columns[name] for name in wanted.key), fields)
+    layout = Layout(table, tuple(columns[name] for name in wanted.key), fields, wanted.kinds)
     hold_against_mode(layout, wanted, stalled)
     return layout
 

@@ -11,6 +11,7 @@ from nightsort.adapters.sql.source import DatabaseSource as DatabaseTickets
 from nightsort.adapters.sql.unlabeled import labels_of
 from nightsort.api.results import DatabaseResults
 from nightsort.api.source import DatabaseSource
+from nightsort.domain.fields import fields_of
 from nightsort.system.opening import Opening
 
 
@@ -39,6 +40,7 @@ class DatabaseKind:
             overwrite=spec.overwrite,
             claims=self._claims,
             run=opening.resource.meta.uid,
+            asked=fields_of(opening.resource.spec),
             in_thread=opening.share(url),
         )
 

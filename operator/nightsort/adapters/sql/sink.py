@@ -16,9 +16,12 @@ from nightsort.adapters.sql.places import marks
 from nightsort.adapters.sql.policy import DatabasePolicy
 from nightsort.adapters.sql.session import Session
 from nightsort.adapters.sql.staging import Transfer, Written
+from nightsort.adapters.sql.tables import LONG_TEXT, SHORT_CHARS, SHORT_TEXT, WHOLE_NUMBER, TypeOf
+from nightsort.adapters.sql.values import OWN
 from nightsort.api.columns import ResultColumns
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
+from nightsort.domain.fields import AskedField, FieldKind
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.system.threads import InThread
@@ -56,16 +59,19 @@ class DatabaseSink:
         transaction_rows: int | None = None,
         claims: Claims | None = None,
         run: str = "",
+        asked: Sequence[AskedField] = (),
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
         """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
         self._database = Database(url, policy, PLACE, RIGHTS[mode])
         self._in_thread = in_thread
         self._transaction_rows = transaction_rows or TRANSACTION_ROWS[self._database.family]
-        named = columns.model_dump(by_alias=False, exclude={"id", "key"})
+        named = columns.model_dump(by_alias=False, exclude={"id", "key", "fields"})
         fields: dict[str, str] = {field: name for field, name in named.items() if name is not None}
+        fields |= {f"{OWN}{place}": (columns.fields or {}).get(one.name, one.name) for place, one in enumerate(asked)}
+        kinds = {f"{OWN}{place}": type_of_field(one) for place, one in enumerate(asked)}
         self._where = {"table": table}
-        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite)
+        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite, kinds)
         self._claim = partial((claims or Claims()).claim, f"{run}/{table}")
 
     async def check(self, rehearsal: Rehearsal) -> None:
@@ -165,6 +171,14 @@ class DatabaseSink:
         return Transfer(
             session, layout, self._wanted.mode, stalled, overwrite=self._wanted.overwrite, claim=self._claim
         )
+
+
+def type_of_field(field: AskedField) -> TypeOf:
+    match field.kind:
+        case FieldKind.NUMBER:
+            return WHOLE_NUMBER
+        case FieldKind.ONE | FieldKind.SEVERAL | FieldKind.TEXT:
+            return SHORT_TEXT if field.longest_chars <= SHORT_CHARS else LONG_TEXT
 
 
 def collision(table: str, taken: Sequence[str]) -> str:

@@ -6,12 +6,12 @@ In all of them `t` is the table and `s` the staged rows: the parts of the ticket
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nightsort.adapters.sql.layouts import Layout
 from nightsort.adapters.sql.session import Session
-from nightsort.adapters.sql.tables import LONGEST_KEY_CHARS, MOST_ID_CHARS, Column, quoted, type_of
+from nightsort.adapters.sql.tables import LONGEST_KEY_CHARS, MOST_ID_CHARS, Column, TypeOf, quoted, type_of
 
 STAGE = "nightsort_staged_rows"
 
@@ -34,12 +34,13 @@ class Statements:
     keys: Sequence[Key]
     fields: dict[str, str]
     overwrite: bool
+    kinds: Mapping[str, TypeOf]
 
     @staticmethod
     def of(session: Session, layout: Layout, *, overwrite: bool) -> Statements:
         keys = [Key(key, session.quote(key.name), f"id{place or ''}") for place, key in enumerate(layout.keys)]
         fields = {field: session.quote(column.name) for field, column in layout.fields.items()}
-        return Statements(session.family, quoted(session, layout.table.name), keys, fields, overwrite)
+        return Statements(session.family, quoted(session, layout.table.name), keys, fields, overwrite, layout.kinds)
 
     @property
     def staged(self) -> Sequence[str]:
@@ -54,7 +55,7 @@ class Statements:
         """
         if self.family == "mysql":
             types = [f"sent VARBINARY({4 * MOST_ID_CHARS}) NULL"]
-            types += [f"{field} {type_of(field, 'mysql')} NULL" for field in self.fields]
+            types += [f"{field} {type_of(field, 'mysql', self.kinds)} NULL" for field in self.fields]
             if sum(key.column.chars or 0 for key in self.keys) <= LONGEST_KEY_CHARS:
                 types.append(f"KEY ({', '.join(key.staged for key in self.keys)})")
             select = ", ".join(f"t.{key.name} AS {key.staged}" for key in self.keys)

@@ -24,6 +24,12 @@ TYPES = {
     "input_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
     "output_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
 }
+TypeOf = Mapping[str, str]
+"""The type of a column by family; `text` where there is none."""
+SHORT_CHARS = 255
+WHOLE_NUMBER: TypeOf = {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"}
+SHORT_TEXT: TypeOf = {"mysql": f"VARCHAR({SHORT_CHARS})"}
+LONG_TEXT: TypeOf = {"mysql": "TEXT"}
 # MySQL's other collations treat ids as equal that differ in capitals, accents or trailing spaces.
 EXACT_COLLATIONS = ("utf8mb4_nopad_bin", "utf8mb4_0900_bin")
 CATALOG = {
@@ -189,12 +195,14 @@ def may_create(session: Session, table: str) -> bool:
     return value_of(asked(session, statement, table)) is not False
 
 
-def create(session: Session, table: str, keys: Sequence[str], fields: Mapping[str, str]) -> None:
+def create(
+    session: Session, table: str, keys: Sequence[str], fields: Mapping[str, str], kinds: Mapping[str, TypeOf]
+) -> None:
     """Makes the table, with a column for each part of the id and for each wanted field, by their names."""
     # MariaDB allows at most 3,072 bytes for a key.
     key_type = f"VARCHAR({LONGEST_KEY_CHARS // len(keys)})" if session.family == "mysql" else "text"
     columns = [f"{session.quote(name)} {key_type}" for name in keys]
-    columns += [f"{session.quote(name)} {type_of(field, session.family)}" for field, name in fields.items()]
+    columns += [f"{session.quote(name)} {type_of(field, session.family, kinds)}" for field, name in fields.items()]
     options = f" CHARACTER SET utf8mb4 COLLATE {exact_collation(session)}" if session.family == "mysql" else ""
     key = f"PRIMARY KEY ({', '.join(session.quote(name) for name in keys)})"
     session.run(f"CREATE TABLE IF NOT EXISTS {quoted(session, table)} ({', '.join([*columns, key])}){options}")
@@ -209,5 +217,7 @@ def exact_collation(session: Session) -> str:
     return found or "utf8mb4_bin"
 
 
-def type_of(field: str, family: str) -> str:
-    return TYPES[field].get(family, "text")
+def type_of(field: str, family: str, kinds: Mapping[str, TypeOf]) -> str:
+    """The type of a column; `kinds` are those of the spec's own fields."""
+    found = kinds.get(field)
+    return (TYPES[field] if found is None else found).get(family, "text")

@@ -8,6 +8,10 @@ from nightsort.adapters.sql.keys import parted
 from nightsort.adapters.sql.layouts import Layout
 from nightsort.adapters.sql.tables import REASON_CHARS, Column
 from nightsort.domain.answer import Row
+from nightsort.domain.fields import as_text
+
+OWN = "field_"
+"""A staged column of the spec's own fields is named by this and the field's place, whatever the field is called."""
 
 
 def values_of(row: Row, layout: Layout, family: str) -> tuple[object, ...]:
@@ -16,8 +20,16 @@ def values_of(row: Row, layout: Layout, family: str) -> tuple[object, ...]:
     Raises:
         ValueError: the id is not the list that the key's columns need.
     """
-    fields = (stored(getattr(row, field), field, column, family) for field, column in layout.fields.items())
+    fields = (stored(value_of(row, field), field, column, family) for field, column in layout.fields.items())
     return (*id_values(row.id, layout, family), *fields)
+
+
+def value_of(row: Row, field: str) -> object:
+    """A part of a row, or of its answers to the spec's own fields, which are known by their place."""
+    if not field.startswith(OWN):
+        return getattr(row, field)
+    place = int(field.removeprefix(OWN))
+    return as_text(row.values[place]) if place < len(row.values) else None
 
 
 def id_values(ticket_id: str, layout: Layout, family: str) -> tuple[object, ...]:
@@ -36,6 +48,8 @@ def stored(value: object, field: str, column: Column, family: str) -> object:
             if field == "reason":
                 text = text if column.unicode else text.encode("ascii", "backslashreplace").decode()
                 return text[: min(REASON_CHARS, column.chars or REASON_CHARS)] or None
+            if field.startswith(OWN) and not column.unicode:
+                return text.encode("ascii", "backslashreplace").decode()[: column.chars]
             return text
         case _:
             return value

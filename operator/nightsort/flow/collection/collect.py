@@ -12,10 +12,13 @@ from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Figure, Verdict
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
+from nightsort.domain.field_counts import counted_values
+from nightsort.domain.fields import fields_of
+from nightsort.domain.probe import is_taken, tried
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Tally, collected
 from nightsort.domain.report import plural
-from nightsort.domain.verdict import has_price, is_asked_again, is_billed
+from nightsort.domain.verdict import INVALID, has_price, is_asked_again, is_billed
 from nightsort.flow.results.answers import judged_answers
 from nightsort.flow.results.reading import Reading
 from nightsort.flow.results.rows import NO_ANSWER, row_of
@@ -40,8 +43,16 @@ class Count:
     cache_write_tokens: int = 0
     cache_read_tokens: int = 0
     unpriced: int = 0
+    values: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    taken: bool = False
+    """Whether the API has answered one of the requests."""
+    refusal: str | None = None
+    """The API's words for a request that it calls invalid."""
 
     def add(self, answer: Answer) -> None:
+        self.taken = self.taken or is_taken(answer)
+        if answer.error_type == INVALID:
+            self.refusal = answer.error_message
         self.unpriced += not has_price(answer)
         if not is_billed(answer):
             return
@@ -62,6 +73,7 @@ class Count:
             unnamed=max(record.requests - named, 0),
             unpriced=min(self.unpriced + max(record.requests - named, 0), record.requests),
             categories=self.categories,
+            values=self.values,
             usage=Usage(
                 input_tokens=self.input_tokens,
                 output_tokens=self.output_tokens,
@@ -108,6 +120,7 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
     status = collected(
         delivered.counted(run.spec), record.model_copy(update=update), count.tally(record), batch.ended_at
     )
+    status = tried(status, taken=count.taken, refusal=count.refusal)
     again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
     told = plural(rows.rows, "known ticket" if record.canary else "row")
     return Collected(status, f"batch {batch.id}: {told}{again}", list(odd_lines(batch, reading)))
@@ -121,7 +134,7 @@ async def read_through(
     Raises:
         Waiting: the results were cut, or differ at each reading.
     """
-    may_retry, reading = run.status.stop is None, Reading()
+    may_retry, reading, fields = run.status.stop is None, Reading(), fields_of(run.spec)
     for _ in range(MOST_READINGS):
         rows.clear()
         count = Count(rows.verdicts)
@@ -133,6 +146,8 @@ async def read_through(
                 row = row_of(run, batch.id, batch.ended_at, judged)
                 if row.category and not record.canary:
                     count.categories[row.category] += 1
+                if not record.canary:
+                    count.values.update(counted_values(fields, row))
                 rows.add(row)
         if not reading.unclear:
             return count, reading

@@ -163,4 +163,4 @@ def expected_requests(run: Run, submission: Submission) -> int:
         return sum(parent.left for parent in submission.parents)
     status, sample = run.status, sample_of(run.status)
     there = sample - next_place(submission.after, sample) if is_canary(status, submission) else unseen_tickets(status)
-    return max(1, min(run.spec.shards.max_requests, there))
+    return max(1, min(submission.most or run.spec.shards.max_requests, there))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from nightsort.api.spec import Spec
+from nightsort.domain.fields import fields_of, specimens
 from nightsort.domain.stored import Rehearsal
 from nightsort.ports import KeyedSink, Sink, Source
 
@@ -24,7 +25,8 @@ async def rehearse(
     if tickets and any(isinstance(sink, KeyedSink) and sink.tries_ids for sink in sinks):
         ids = await first_ids(source) if known is None else tuple(known[:SOME_IDS])
     categories = tuple(category.name for category in spec.categories)
-    rehearsal = Rehearsal(tickets, categories, ids, spec.model, partial(all_ids, source, known))
+    values = tuple(specimens(fields_of(spec)))
+    rehearsal = Rehearsal(tickets, categories, ids, spec.model, partial(all_ids, source, known), values)
     for sink in sinks:
         await sink.check(rehearsal)
 

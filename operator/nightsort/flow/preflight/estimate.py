@@ -53,6 +53,7 @@ async def estimate(
     """
     tickets = await source.count() if tickets is None else tickets
     model = usable(spec.model, await api.model(spec.model))
+    most_answer_tokens(spec, model)  # refuses what the fields leave no room for
     seen = await sample(source, Encoder(spec, disable_thinking=False), tickets)
     tokens = await counted(spec, model, api, seen.sampled)
     requests, text_bytes = seen.of_all(tickets)

@@ -12,6 +12,7 @@ from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.fields import fields_of
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import most_answer_tokens
@@ -67,6 +68,7 @@ async def prepare(run: Run) -> None:
     await wait_until_seen(run, source, sinks, snapshot)
     await rehearse(run.spec, without_known(run, source), sinks, tickets, None if snapshot is None else snapshot.ids)
     model = usable(run.spec.model, await api.model(run.spec.model))
+    max_tokens = most_answer_tokens(run.spec, model)
     seen = await sample(source, encoder, sum(bought))
     tokens = await counted(run.spec, model, api, seen.sampled)
     requests, text_bytes = seen.of_all(sum(bought))
@@ -80,7 +82,8 @@ async def prepare(run: Run) -> None:
         tickets=tickets,
         disable_thinking=model.can_disable_thinking,
         tokens=tokens,
-        max_tokens=most_answer_tokens(run.spec, model),
+        max_tokens=max_tokens,
+        structured=model.structured_outputs and bool(fields_of(run.spec)),
         remark=remarks or None,
     )
     plan = await keep(run, snapshot, await with_places(plan, source, sinks))

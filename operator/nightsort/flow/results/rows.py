@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from nightsort.api.batch_record import BatchRecord
 from nightsort.domain.actions import ABSENCE
 from nightsort.domain.answer import Answer, Figure, Row
+from nightsort.domain.field_counts import counted_values
+from nightsort.domain.fields import fields_of
+from nightsort.domain.record import with_values
 from nightsort.flow.results.answers import Judged, to_ask_again
 from nightsort.flow.results.store import Delivered, deliver
 from nightsort.flow.run.run import Run
@@ -28,6 +33,7 @@ def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Ju
         classified_at=ended_at,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
+        values=judgement.values,
     )
 
 
@@ -38,13 +44,17 @@ async def final_rows(run: Run, record: BatchRecord) -> tuple[Delivered, Mapping[
     batch any more, nobody can name these tickets: they only count as failed.
     """
     api = await run.services.connections.api(run.resource)
-    unknown = 0
+    unknown, fields, values = 0, fields_of(run.spec), Counter[tuple[str, str | None]]()
     with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
             unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
-            rows.add(row_of(run, record.id, record.ended_at, judged))
+            row = row_of(run, record.id, record.ended_at, judged)
+            if not record.canary:
+                values.update(counted_values(fields, row))
+            rows.add(row)
         delivered = await deliver(run, record, rows)
-    return delivered, {
+    counted = with_values(delivered.status.fields, values)
+    return replace(delivered, status=delivered.status.model_copy(update={"fields": counted})), {
         "retryable": 0,
         "unknown": record.unknown + unknown,
         "failed": record.failed + record.left - unknown,

@@ -69,9 +69,10 @@ async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shar
         run.spec,
         disable_thinking=plan is not None and plan.disable_thinking,
         max_tokens=plan.max_tokens if plan else None,
+        structured=plan is not None and plan.structured,
     )
     earlier = find(run.status, submission.shard, submission.attempt)
-    builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else None)
+    builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else submission.most)
     if submission.parents:
         await builder.take_again(source, submission.parents)
     else:

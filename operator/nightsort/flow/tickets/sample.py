@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import answer_tokens
 from nightsort.domain.errors import Rejected
+from nightsort.domain.fields import fields_of
+from nightsort.domain.json_answer import schema_of, tokens_needed
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.request import Encoder, bytes_of
@@ -87,17 +90,24 @@ async def counted(spec: Spec, model: ModelFacts, api: BatchApi, texts: Sequence[
     Raises:
         Rejected: the API does not take the prompt, even with a single one of the texts.
     """
-    system = system_prompt(spec)
+    system = system_of(spec)
     texts = texts or [system[:MOST_TEXT_CHARS]]
     whole, texts = await counted_whole(spec, api, texts)
     prompt = await api.count_tokens(spec.model, system, LEAST_TEXT)
-    tokens = Tokens(prompt=prompt, answer=answer_tokens(spec, model), sample=1, sample_bytes=1)
+    expected = tokens_needed(spec) if fields_of(spec) else answer_tokens(spec, model)
+    tokens = Tokens(prompt=prompt, answer=expected, sample=1, sample_bytes=1)
     return with_sample(tokens, whole, texts)
+
+
+def system_of(spec: Spec) -> str:
+    """The prompt as it is counted: a schema of fields is read like a part of it, where there is one."""
+    system = system_prompt(spec)
+    return f"{system}\n{json.dumps(schema_of(spec))}" if fields_of(spec) else system
 
 
 async def counted_whole(spec: Spec, api: BatchApi, texts: Sequence[str]) -> tuple[int, Sequence[str]]:
     """Tokens of the prompt with all these texts at once, or with the first alone where they are too many."""
-    system = system_prompt(spec)
+    system = system_of(spec)
     try:
         return await api.count_tokens(spec.model, system, "\n".join(texts)), texts
     except Rejected:

@@ -1,0 +1,59 @@
+"""Counts of tickets for readers: by the values of fields, and by the branches of a tree of categories."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from nightsort.api.counts import CategoryCount, FieldCounts
+from nightsort.domain.answer import Row
+from nightsort.domain.fields import AskedField
+
+BRANCH = "/"
+
+
+def counted_values(fields: Sequence[AskedField], row: Row) -> Iterator[tuple[str, str | None]]:
+    """The fields with values that an answer has, each with its value, or with each of several; None: Unknown."""
+    for field, value in zip(fields, row.values, strict=False):
+        if not field.is_counted:
+            continue
+        if value is None:
+            yield field.name, None
+        for each in value if isinstance(value, list) else (value,):
+            if each is not None:
+                yield field.name, str(each)
+
+
+def in_order(counts: Iterable[FieldCounts], fields: Sequence[AskedField]) -> tuple[FieldCounts, ...]:
+    """The counts in the order in which fields and values were declared, without empty ones."""
+    found = {field.name: field for field in counts}
+    ordered = []
+    for field in fields:
+        if (counted := found.get(field.name)) is not None:
+            by_value = {each.name: each for each in counted.values}
+            values = tuple(by_value[value] for value in field.values if value in by_value)
+            ordered.append(counted.model_copy(update={"values": values}))
+    return tuple(ordered)
+
+
+def groups_of(counts: Iterable[CategoryCount]) -> tuple[CategoryCount, ...]:
+    """The tickets under each branch, as `billing` for billing/refund and billing/invoice, in the categories' order.
+
+    A category that has the branch's own name counts there, too. Without slashes there are no branches.
+    """
+    counts = list(counts)
+    totals: Counter[str] = Counter()
+    for count in counts:
+        for branch in branches_of(count.name):
+            totals[branch] += count.tickets
+    for count in counts:
+        if count.name in totals:
+            totals[count.name] += count.tickets
+    return tuple(CategoryCount(name=name, tickets=tickets) for name, tickets in totals.items())
+
+
+def branches_of(name: str) -> Iterator[str]:
+    """`billing` and `billing/refund` for billing/refund/partial."""
+    parts = name.split(BRANCH)
+    if all(part.strip() for part in parts):
+        yield from (BRANCH.join(parts[:end]) for end in range(1, len(parts)))

@@ -105,9 +105,22 @@ def as_text(value: Value) -> str | int | None:
     return SEPARATOR.join(value) if isinstance(value, list) else value
 
 
+def from_text(field: AskedField, value: Value) -> Value:
+    """A value of a cell, which may be text: an empty one is none."""
+    if not isinstance(value, str):
+        return value
+    match field.kind:
+        case FieldKind.NUMBER:
+            return int(value) if value.removeprefix("-").isdecimal() else None
+        case FieldKind.SEVERAL:
+            return value.split(SEPARATOR) if value else None
+        case FieldKind.ONE | FieldKind.TEXT:
+            return value or None
+
+
 def padded(values: Sequence[Value], columns: int) -> list[Value]:
     """A value for each column: a ticket without an answer has none in all of them."""
-    return [*values, *(None for _ in range(columns - len(values)))]
+    return [*values[:columns], *(None for _ in range(columns - len(values)))]
 
 
 def specimens(fields: Sequence[AskedField]) -> list[tuple[Value, ...]]:

@@ -23,7 +23,7 @@ Kind = Literal[
     "foreign-results-url",
     "items",
 ]
-Outcome = Literal["errored", "expired", "canceled", "refusal", "truncation", "unknown", "odd", "alias"]
+Outcome = Literal["errored", "expired", "canceled", "refusal", "truncation", "unknown", "odd", "alias", "no-json"]
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -41,8 +41,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
       followed by as many lines whose custom_id nobody sent.
     - `list-lag`: a batch made while the fault is active is left out of lists for `seconds`.
     - `foreign-results-url`: ended batches are shown with a `results_url` on `host`.
-    - `items`: the next batch's requests get `outcome` (for errored: `error_type`), a `fraction` of them, those whose
-      ticket contains `match`, at most `count`.
+    - `items`: the next batch's requests get `outcome` (for errored: `error_type`, `message`; no-json: a bare name
+      where an object was asked for), a `fraction` of them, those whose ticket contains `match`, at most `count`.
     """
 
     kind: Kind

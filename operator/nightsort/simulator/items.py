@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Sequence
 
 import msgspec
 
 from nightsort.simulator.answers import Category, Classifier, read_categories
 from nightsort.simulator.catalogue import Model
 from nightsort.simulator.faults import Fault, Outcome
+from nightsort.simulator.json_answers import Member, as_object, members_of, members_of_schema
 from nightsort.simulator.options import SimulatorOptions
 from nightsort.simulator.params import (
     CHARS_PER_TOKEN,
@@ -50,6 +52,8 @@ class Prompt(msgspec.Struct, frozen=True):
 
     length: int
     classifier: Classifier
+    members: tuple[Member, ...] = ()
+    """Those of the JSON object that it asks for."""
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -140,7 +144,7 @@ class Respondent:
             if len(self._prompts) > 64:
                 self._prompts.clear()
             text = system_text(key)
-            self._prompts[key] = Prompt(len(text), Classifier(read_categories(text)))
+            self._prompts[key] = Prompt(len(text), Classifier(read_categories(text)), tuple(members_of(text)))
         return self._prompts[key]
 
     def _succeed(self, params: Params, model: Model, prompt: Prompt, text: str, outcome: Outcome | None) -> Answered:
@@ -152,8 +156,8 @@ class Respondent:
             usage = Usage(input_tokens=asked, output_tokens=0)
             return Answered(Succeeded(self._message(model, [], "refusal", usage, StopDetails())), asked)
         answer = self._wording(self._read(model, prompt.classifier, text), outcome)
-        if params.output_config:
-            answer = _as_json(params.output_config, answer)
+        if outcome != "no-json":
+            answer = _as_json(params.output_config, prompt.members, answer, text)
         return self._write(params, model, answer, text, asked, cut=outcome == "truncation")
 
     def _read(self, model: Model, classifier: Classifier, text: str) -> Category | None:
@@ -218,12 +222,12 @@ def _thinks(params: Params, model: Model) -> bool:
     return params.thinking.type in ("enabled", "adaptive")
 
 
-def _as_json(wanted: OutputConfig, answer: str) -> str:
-    """The answer as the JSON object of the requested schema, under its first property."""
-    if wanted.format is None or wanted.format.type != "json_schema":
-        return answer
-    name = next(iter(wanted.format.schema.properties), "category")
-    return msgspec.json.encode({name: answer}).decode()
+def _as_json(wanted: OutputConfig | None, asked: Sequence[Member], answer: str, text: str) -> str:
+    """The answer as the JSON object of the requested schema, or of the prompt; as it is where neither asks for one."""
+    members = asked
+    if wanted is not None and wanted.format is not None and wanted.format.type == "json_schema":
+        members = members_of_schema(wanted.format.schema, asked)
+    return as_object(members, answer, text) if members else answer
 
 
 def _errored(type: str, message: str) -> Answered:

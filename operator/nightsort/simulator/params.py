@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from nightsort.simulator.catalogue import CATALOGUE, Model
+from nightsort.simulator.json_answers import refusal_of
 
 CHARS_PER_TOKEN = 4
 MESSAGE_OVERHEAD = 8
@@ -31,17 +32,11 @@ class Thinking(msgspec.Struct):
     type: str
 
 
-class Schema(msgspec.Struct):
-    """The JSON schema of an answer; only its fields' names matter here."""
-
-    properties: dict[str, Any] = {}
-
-
 class Format(msgspec.Struct):
     """The form of an answer."""
 
     type: str
-    schema: Schema = msgspec.field(default_factory=Schema)
+    schema: dict[str, Any] = {}
 
 
 class OutputConfig(msgspec.Struct):
@@ -127,6 +122,9 @@ def check_prompt(params: Params) -> Model:
     _check_thinking(params, model)
     if params.output_config and not model.structured_outputs:
         raise Refused(f"output_config: not supported by {model.id}")
+    form = params.output_config.format if params.output_config else None
+    if form and form.type == "json_schema" and (refusal := refusal_of(form.schema)):
+        raise Refused(refusal)
     if not params.messages:
         raise Refused("messages: at least one message is required")
     for position, turn in enumerate(params.messages):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nightsort.api.source import ConfigMapSource
     from nightsort.domain.answer import Row
     from nightsort.domain.config_map import ConfigMap
+    from nightsort.domain.fields import AskedField
     from nightsort.formats.rows import FileFormat
 
 
@@ -123,8 +124,8 @@ def tickets_in(
         raise Rejected(f"ConfigMap {source.name}, key {source.key}, {invalid}") from None
 
 
-def file_format(kind: str) -> FileFormat:
-    """The form of rows in files of a kind: jsonl or csv."""
-    from nightsort.formats.rows import FORMATS
+def file_format(kind: str, fields: Sequence[AskedField] = ()) -> FileFormat:
+    """The form of rows in files of a kind: jsonl or csv; with columns for these fields."""
+    from nightsort.formats.rows import form_of
 
-    return FORMATS[kind]
+    return form_of(kind, fields)

@@ -14,10 +14,11 @@ from nightsort.api.resource import Meta
 from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
+from nightsort.domain.fields import AskedField, fields_of
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.formats.row_files import rows_of
-from nightsort.formats.rows import FORMATS, DamagedFile, FileFormat, Record, readable, summary_of
+from nightsort.formats.rows import FORMATS, DamagedFile, FileFormat, Record, form_of, readable, summary_of
 from nightsort.system.files import replacement_of, write_whole
 from nightsort.system.opening import Opening
 
@@ -31,16 +32,18 @@ class RowFileKind:
     async def sink(self, opening: Opening, spec: ConfigMapResults) -> RowFile:
         store = opening.config_maps
         assert isinstance(store, FileConfigMaps)  # noqa: S101 - the ConfigMaps of local mode
-        return RowFile(store, opening.resource.meta, spec)
+        return RowFile(store, opening.resource.meta, spec, fields_of(opening.resource.spec))
 
 
 class RowFile:
     """Implements `ports.Sink` over the file FOLDER/<namespace>/<name>/results.jsonl, or `.csv`."""
 
-    def __init__(self, store: FileConfigMaps, owner: Meta, results: ConfigMapResults) -> None:
+    def __init__(
+        self, store: FileConfigMaps, owner: Meta, results: ConfigMapResults, fields: Sequence[AskedField] = ()
+    ) -> None:
         self._store, self._owner = store, owner
         self._name = results.name or f"{owner.name}-results"
-        self._form = FORMATS[results.format]
+        self._form = form_of(results.format, fields)
         self._folder = store.folder_of(owner.namespace, self._name)
 
     async def check(self, rehearsal: Rehearsal) -> None:

@@ -87,7 +87,7 @@ def results(
         from nightsort.cli.local_runs.rows import show_rows
         from nightsort.cli.state_folder import state_folder
 
-        note = show_rows(state_folder(state), Path(name), resource, show)
+        note = show_rows(state_folder(state), Path(name), resource, show, printer.about)
         printer.end()
         if note:
             typer.echo(note, err=True)
@@ -100,6 +100,7 @@ def results(
         found = parsed(await cluster.resources.read(namespace, name))
         if not are_at_hand(found):
             fail(elsewhere(found), NOT_COMPLETE)
+        printer.about(found)
         runs, unlisted = await runs_in(cluster, namespace) if retries else (Runs(()), "")
         night = runs.night(found)
         async for rows in pages_of(cluster, night):

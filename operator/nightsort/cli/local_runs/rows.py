@@ -21,14 +21,18 @@ from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
 
 Show = Callable[[Sequence[Row]], None]
+About = Callable[[Resource], None]
 PAGE = 1000
 
 
-def show_rows(folder: Path, file: Path, resource: str | None, show: Show) -> str:
-    """Gives all rows of a file or of a manifest's resource to `show`, page by page; returns a remark, or nothing."""
+def show_rows(folder: Path, file: Path, resource: str | None, show: Show, about: About) -> str:
+    """Gives all rows of a file or of a manifest's resource to `show`, page by page; returns a remark, or nothing.
+
+    `about` gets the resource before its rows, if it is one.
+    """
     try:
         if manifests.is_manifest(file):
-            return asyncio.run(rows_of_manifest(folder, file, resource, show))
+            return asyncio.run(rows_of_manifest(folder, file, resource, show, about))
         if resource is not None:
             fail(f"--resource is for manifests, and {file} is a file of tickets", BAD_INPUT)
         return rows_of_file(folder, file, show)
@@ -59,13 +63,14 @@ def remark(found: KnownFile, shown: int) -> str:
     return f"not all: {told}"
 
 
-async def rows_of_manifest(folder: Path, file: Path, name: str | None, show: Show) -> str:
+async def rows_of_manifest(folder: Path, file: Path, name: str | None, show: Show, about: About) -> str:
     known = await manifests.known(manifests_of(file), folder)
     if known is None:
         fail(f"{file} has not run with {folder}: run it with `nightsort local`, or name --state", BAD_INPUT)
     resource = manifests.the_one(file, known, name)
     if not resource.status.results.config_maps:
         fail(elsewhere(resource), NOT_COMPLETE)
+    about(resource)
     async for page in pages(known, resource):
         show(page)
     return caution(resource)

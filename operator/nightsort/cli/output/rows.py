@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
     from nightsort.domain.answer import Row
+    from nightsort.domain.fields import AskedField
 
 WIDEST = 60
 """Cells of a table are aligned up to this width; longer ones are shown as they are."""
@@ -45,9 +46,17 @@ class Printer:
         self._terminal = terminal
         self._widths: list[int] = []
         self._begun = False
+        self._fields: Sequence[AskedField] = ()
+
+    def about(self, resource: Resource) -> None:
+        """The rows that follow have the columns of this resource's fields."""
+        from nightsort.domain.fields import fields_of
+
+        self._fields = fields_of(resource.spec)
 
     def show(self, rows: Sequence[Row]) -> None:
         if rows:
+            rows = [with_values(row, self._fields) for row in rows] if self._fields else rows
             sys.stdout.writelines(self._table(rows) if self._form == "table" else self._records(rows))
 
     def end(self) -> None:
@@ -62,7 +71,7 @@ class Printer:
         from nightsort.domain.printable import printable
         from nightsort.wiring.cluster import file_format
 
-        form = file_format(self._form)
+        form = file_format(self._form, self._fields)
         if not self._begun:
             self._begun = True
             yield form.header
@@ -76,11 +85,12 @@ class Printer:
     def _table(self, rows: Sequence[Row]) -> Iterator[str]:
         from rich.cells import cell_len
 
-        lines = [cells(row) for row in rows]
+        names = [field.name for field in self._fields]
+        lines = [cells(row, len(names)) for row in rows]
         if not self._begun:
             self._begun = True
-            lines.insert(0, ["ID", "CATEGORY", "VERDICT", "REASON"])
-            self._widths = [min(max(cell_len(line[at]) for line in lines), WIDEST) for at in range(3)]
+            lines.insert(0, ["ID", "CATEGORY", *map(str.upper, names), "VERDICT", "REASON"])
+            self._widths = [min(max(cell_len(line[at]) for line in lines), WIDEST) for at in range(3 + len(names))]
         for line in lines:
             aligned = [
                 cell + " " * max(width - cell_len(cell), 0) for cell, width in zip(line, self._widths, strict=False)
@@ -88,7 +98,20 @@ class Printer:
             yield GAP.join([*aligned, line[-1]]).rstrip() + "\n"
 
 
-def cells(row: Row) -> list[str]:
+def cells(row: Row, fields: int = 0) -> list[str]:
+    from nightsort.domain.fields import as_text, padded
     from nightsort.domain.printable import printable
 
-    return [printable(text) for text in (row.id, row.category or "<none>", row.verdict.value, row.reason)]
+    values = ["" if value is None else str(value) for value in map(as_text, padded(row.values, fields))]
+    shown = (row.id, row.category or "<none>", *values, row.verdict.value, row.reason)
+    return [printable(text) for text in shown]
+
+
+def with_values(row: Row, fields: Sequence[AskedField]) -> Row:
+    """The row with the values of its fields as they were answered: a CSV file has them as text."""
+    from msgspec.structs import replace
+
+    from nightsort.domain.fields import from_text
+
+    values = tuple(from_text(field, value) for field, value in zip(fields, row.values, strict=False))
+    return replace(row, values=values)

@@ -125,7 +125,11 @@ class Oracle:
 
     def truths(self, resource: Resource) -> Mapping[str, str]:
         """The known tickets of a run that is evaluated."""
-        return {} if resource.spec.evaluation is None else self._world.scenario.truths(source_name(resource))
+        rule = resource.spec.evaluation
+        if rule is None:
+            return {}
+        own_set = rule.truth.config_map
+        return self._world.scenario.truths(own_set.name if own_set is not None else source_name(resource))
 
     def _check_gate(self, resource: Resource, held: Held, tickets: Collection[str]) -> None:
         """I11: known tickets travel first and alone, and the others only if these were good enough, or by a word."""

@@ -28,6 +28,8 @@ FIELDS = (AnswerField(name="urgency", values=("low", "high")),)
 ONE_NAME = Results(config_map=ConfigMapResults(name="labels"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
 TRUTH = "truth"
+KNOWN = "known"
+"""A set of known tickets of its own."""
 TRUTHS = ("billing", "technical", "account", "other", "Account Access")
 """What people write; capitals do not count."""
 LONG_CHARS = 2_100
@@ -208,6 +210,8 @@ def drawn_evaluated(rng: random.Random) -> Scenario:
     """Any life, in which runs buy known tickets first, and a person decides about those that are held."""
     scenario = drawn(rng)
     sources = {name: with_known(rng, tickets) for name, tickets in scenario.sources.items()}
+    sources[KNOWN] = [replace_struct(each, id=f"known-{each.id}") for each in with_known(rng, [])]
+    sources[KNOWN] = [replace_struct(each, fields={**each.fields, "body": text_of(each.id)}) for each in sources[KNOWN]]
     plans = [evaluated(rng, plan) if rng.random() < 0.9 else plan for plan in scenario.plans]
     return replace(scenario, plans=plans, sources=sources, accuracy=rng.choice((0.3, 0.7, 0.9, 1.0)))
 
@@ -222,8 +226,10 @@ def with_known(rng: random.Random, tickets: Sequence[Ticket]) -> list[Ticket]:
 
 
 def evaluated(rng: random.Random, plan: Plan) -> Plan:
+    apart = rng.random() < 0.3
+    own_set = ConfigMapSource(name=KNOWN, key="known.csv") if apart else None
     evaluation = Evaluation(
-        truth=Truth(column=TRUTH),
+        truth=Truth(column=TRUTH, config_map=own_set),
         sample=rng.choice((9, 12, 100)),
         min_accuracy=rng.choice((None, "0.2", "0.4", "0.55")),
         on_failure=rng.choice(("Hold", "Hold", "Hold", "Fail", "Report")),

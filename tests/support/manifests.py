@@ -58,6 +58,16 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
         "spec.evaluation.sample",
         "less than or equal to 2000",
     ),
+    "known tickets nowhere": (
+        {"evaluation": {"truth": {}}},
+        "spec.evaluation.truth",
+        "needs the column of the source",
+    ),
+    "known tickets in two places": (
+        {"evaluation": {"truth": {"configMap": {"name": "a", "key": "a.csv"}, "database": DATABASE}}},
+        "spec.evaluation.truth",
+        "are in one of configMap, objectStore, database",
+    ),
     "known categories of inline tickets": (
         {"evaluation": {"truth": {"column": "agent"}}},
         "spec",
@@ -272,6 +282,9 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
 # Accepted by both.
 ACCEPTED: dict[str, Manifest] = {
     "an evaluation": {"source": {"configMap": CONFIG_MAP}, "evaluation": {"truth": {"column": "agent"}}},
+    "an evaluation by a set of its own": {
+        "evaluation": {"truth": {"configMap": {"name": "known", "key": "known.csv"}}}
+    },
     "an evaluation with a threshold": {
         "source": {"configMap": CONFIG_MAP},
         "evaluation": {"truth": {"column": "agent"}, "minAccuracy": "0.9", "onFailure": "Report", "sample": 2000},

@@ -46,7 +46,10 @@ def first_word(text: str) -> str:
 
 @dataclass
 class MemoryConnections:
-    """Hands out the one account, and each resource's own source and sinks by its name; `error`, when set, is raised."""
+    """Hands out the one account, and each resource's own source and sinks by its name; `error`, when set, is raised.
+
+    A source may have the name of a ConfigMap, too.
+    """
 
     account: BatchApi
     sources: dict[str, MemorySource] = field(default_factory=dict)
@@ -60,7 +63,8 @@ class MemoryConnections:
         return self.account
 
     async def source(self, resource: Resource) -> Source:
-        return self.sources[resource.meta.name]
+        config_map = resource.spec.source.config_map
+        return self.sources.get(config_map.name if config_map else "") or self.sources[resource.meta.name]
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return self.sinks_of[resource.meta.name]

@@ -139,7 +139,9 @@ OF_OUR_OWN = {
     "MOST_HEADER_CHARS",  # of a line that was read already
     "MOST_WORD_CHARS",  # of what is shown
     "MOST_NAME_CHARS",
+    "MOST_REPORT_CHARS",  # of a name
     "MOST_CAUSES",
+    "MOST_CONTROL",  # a share
     "MOST_PATH_CHARS",
     "MOST_NUMBER",
     "MOST_NUMBERS",  # that are asked for

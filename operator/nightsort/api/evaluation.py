@@ -5,10 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from nightsort.api.columns import Column
 from nightsort.api.model import IMMUTABLE, Model, rules
+from nightsort.api.object_store import ObjectStoreSource
+from nightsort.api.source import ConfigMapSource, DatabaseSource, Source
 
+DEFAULT_COLUMN = "category"
+ONE_SET = "known tickets are in one of configMap, objectStore, database"
+NO_COLUMN = "needs the column of the source with the known categories, or one of configMap, objectStore, database"
 MOST_KNOWN = 2_000
 """Known tickets that are bought at the most: their interval is about one per cent wide on each side."""
 
@@ -30,11 +36,47 @@ Share = Annotated[
 """A share between 0 and 1 as text."""
 
 
-class Truth(Model):
-    """Where the known categories are."""
+SETS = ("config_map", "object_store", "database")
 
-    column: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    """The source's column with the category that a person has given; empty where nobody has."""
+
+class Truth(Model):
+    """Where the known categories are: in a column of the source, or in a set of tickets of its own."""
+
+    column: Column | None = None
+    """The column with the category that a person has given; empty where nobody has. In a set by default `category`."""
+    config_map: ConfigMapSource | None = None
+    """A file of known tickets in a ConfigMap. Its ids must not be those of the source's tickets."""
+    object_store: ObjectStoreSource | None = None
+    """Files of known tickets in a bucket."""
+    database: DatabaseSource | None = None
+    """A query for known tickets."""
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.column or DEFAULT_COLUMN
+
+    @property
+    def own_set(self) -> Source | None:
+        """The source of the known tickets, where it is not the run's own."""
+        found = {kind: part for kind in SETS if (part := getattr(self, kind)) is not None}
+        return Source.model_validate(found) if found else None
+
+    @model_validator(mode="after")
+    def _known_tickets_are_in_one_place(self) -> Truth:
+        sets = [kind for kind in SETS if getattr(self, kind) is not None]
+        if len(sets) > 1:
+            raise ValueError(ONE_SET)
+        if not sets and self.column is None:
+            raise ValueError(NO_COLUMN)
+        return self
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("[has(self.configMap), has(self.objectStore), has(self.database)].filter(x, x).size() <= 1", ONE_SET),
+            ("has(self.column) || has(self.configMap) || has(self.objectStore) || has(self.database)", NO_COLUMN),
+        )
+    )
 
 
 def immutable(**more: Any) -> Any:

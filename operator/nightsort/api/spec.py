@@ -152,8 +152,8 @@ class Spec(Model):
     def _truth_is_not_told(self) -> Spec:
         if self.evaluation is None:
             return self
-        column = self.evaluation.truth.column
-        if self.source.inline is not None:
+        column = self.evaluation.truth.name
+        if self.source.inline is not None and self.evaluation.truth.own_set is None:
             raise ValueError("evaluation.truth.column: inline tickets have no other columns than id, subject and body")
         if column in TicketTemplate(self.prompt.template).get_identifiers():
             raise ValueError(f"prompt.template: names ${column}, which would tell the model the known category")
@@ -185,7 +185,10 @@ class Spec(Model):
                 "a category is named twice (capitals do not count)",
             ),
             (
-                "!has(self.evaluation) || !has(self.source.inline)",
+                (
+                    "!has(self.evaluation) || !has(self.source.inline) || [has(self.evaluation.truth.configMap), "
+                    "has(self.evaluation.truth.objectStore), has(self.evaluation.truth.database)].exists(x, x)"
+                ),
                 "evaluation.truth.column: inline tickets have no other columns than id, subject and body",
             ),
             (

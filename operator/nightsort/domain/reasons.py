@@ -216,6 +216,9 @@ class Reason(StrEnum):
     TOO_FEW_KNOWN = ("TooFewKnown", SOURCE, YOU, ("there are so few known tickets that not even right labels alone "
         "could reach `evaluation.minAccuracy`"), ("add known tickets; in a new resource raise `sample`, lower "
         "`minAccuracy`, or use `onFailure: Report`"))
+    KNOWN_IDS_TAKEN = ("KnownIdsTaken", SOURCE, YOU, ("tickets of the set in `evaluation.truth` have ids of the "
+        "source's tickets, so that their answers could not be told apart"),
+        "give the set ids of its own, such as `known-1`, or name a column of the source")
     FEW_KNOWN = ("FewKnown", SOURCE, EVENT, ("categories have so few known tickets that their precision "
         "and recall say next to nothing; the message has their names"), "add known tickets of these categories")
     EMPTY_FILE = ("EmptyFile", SOURCE, EVENT, ("a file of the source has 0 bytes, which a failed export leaves; only a "

@@ -163,8 +163,8 @@ def summary_of_hold(resource: Resource) -> ConditionSummary:
         RunState.HELD,
         Reason.ACCURACY_TOO_LOW,
         f"{in_words(evaluation) if evaluation is not None else ''}, and evaluation.minAccuracy is {least}. Nothing "
-        "more is bought, and nothing is published. Look at status.evaluation; then "
-        f"`kubectl patch cb {resource.meta.name} --type merge {release}` lets it go on, and deleting it ends it",
+        "more is bought, and nothing is published. Look at status.evaluation; evaluation.release: true lets it go on "
+        f"(`kubectl patch cb {resource.meta.name} --type merge {release}`), and deleting it ends it",
     )
 
 

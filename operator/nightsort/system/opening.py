@@ -32,7 +32,8 @@ class Opening:
     def fields(self) -> frozenset[str]:
         """Fields of a ticket that the prompt's template names, and that of its known category."""
         evaluation = self.resource.spec.evaluation
-        truth = {evaluation.truth.column} if evaluation is not None else set()
+        in_source = evaluation is not None and evaluation.truth.own_set is None
+        truth = {evaluation.truth.name} if evaluation is not None and in_source else set()
         return placeholders(self.resource.spec.prompt) | truth
 
     def share(self, url: str, options: Mapping[str, str] | None = None) -> InThread:

@@ -9,10 +9,11 @@ import pytest
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
+from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import HELD, is_finished, is_true
 from nightsort.domain.known_tickets import least_for
 from nightsort.domain.ticket import Ticket
-from nightsort.testing.sources import MemoryQuery
+from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.support.world import EXPIRED, PRIVATE, World
 
 TRUTH = "agent"
@@ -300,6 +301,76 @@ async def test_the_figures_survive_that_batches_are_summed_up(world: World) -> N
     told = status.evaluation
     assert told is not None
     assert (told.known, told.correct, told.cost_usd) == (40, 33, status.cost.actual_usd)
+
+
+SET = {"truth": {"configMap": {"name": "known", "key": "known.csv"}}, "minAccuracy": "0.80"}
+
+
+def known_set(world: World, count: int, right: int) -> None:
+    """A set of its own, whose column is called `category`; one of its tickets has none."""
+    tickets = [
+        Ticket(each.id, {"body": each.fields["body"], "category": each.fields[TRUTH]}, "")
+        for each in [*known(count, right), ticket("unknown", "billing")]
+    ]
+    world.connections.sources["known"] = MemorySource(tickets)
+
+
+@pytest.mark.parametrize(("right", "phase"), [(40, "Complete"), (30, "Held")])
+async def test_known_tickets_may_be_a_set_of_their_own(world: World, right: int, phase: str) -> None:
+    known_set(world, 40, right)
+    resource = world.apply_tickets(OTHERS, evaluation=SET, shards={"maxRequests": 15})
+
+    status = await wait(world, resource)
+
+    assert status.phase == phase
+    assert status.evaluation is not None
+    assert (status.evaluation.available, status.evaluation.known, status.evaluation.correct) == (40, 40, right)
+    others = ids("", 5) if phase == "Complete" else set()
+    assert world.paid() == dict.fromkeys(ids("k", 40) | others, 1)
+    assert set(world.labels()) == others
+
+
+async def test_tickets_of_a_set_that_are_asked_again_are_read_from_the_set(world: World) -> None:
+    known_set(world, 40, 40)
+    asked: list[str] = []
+
+    def respond(text: str) -> str | Answer:
+        asked.append(text)
+        return EXPIRED if text.startswith("technical") and len(asked) <= 40 else text.split()[0]
+
+    world.respond = respond
+    resource = world.apply_tickets(OTHERS, evaluation=SET)
+
+    status = await wait(world, resource)
+
+    assert status.evaluation is not None
+    assert (status.evaluation.known, status.evaluation.correct) == (40, 40)
+    assert len(asked) == 40 + 20 + 5
+
+
+async def test_a_set_with_ids_of_the_source_is_refused(world: World) -> None:
+    world.connections.sources["known"] = MemorySource(
+        [Ticket(each.id.removeprefix("k"), {"body": "billing", "category": "billing"}, "") for each in known(40, 40)]
+    )
+    resource = world.apply_tickets(OTHERS, evaluation=SET)
+
+    await world.look(resource)
+
+    status = world.ledger.current(resource.meta).status
+    assert is_true(status, "Stalled")
+    assert "5 known tickets of the set have ids of the source's tickets, such as '0', " in str(status.message)
+    assert not world.api.held
+
+
+async def test_a_set_may_go_once_its_answers_are_there(world: World) -> None:
+    known_set(world, 40, 30)
+    resource = world.apply_tickets(OTHERS, evaluation=SET)
+    await wait(world, resource)
+    world.connections.sources["known"].error = AssertionError("nobody needs it any more")
+    release(world, resource)
+
+    assert is_true((await world.run_until_finished(resource)).status, "Complete")
+    assert set(world.labels()) == ids("", 5)
 
 
 @pytest.mark.parametrize(("threshold", "least"), [(0.5, 4), (0.8, 16), (0.9, 35), (0.95, 73), (0.99, 381)])

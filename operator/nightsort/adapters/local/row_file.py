@@ -16,7 +16,9 @@ from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
 from nightsort.domain.fields import AskedField, fields_of
 from nightsort.domain.reasons import Reason
-from nightsort.domain.stored import Rehearsal, Stored, Summary
+from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
+from nightsort.formats.evaluations import FILE as EVALUATION
+from nightsort.formats.evaluations import evaluation_of
 from nightsort.formats.row_files import rows_of
 from nightsort.formats.rows import FORMATS, DamagedFile, FileFormat, Record, form_of, readable, summary_of
 from nightsort.system.files import replacement_of, write_whole
@@ -57,6 +59,11 @@ class RowFile:
         await asyncio.to_thread(self._write, fresh)
         return self._stored
 
+    async def report(self, report: EvaluationReport) -> None:
+        await asyncio.to_thread(self._claim)
+        content = readable(evaluation_of(report)).encode()
+        await asyncio.to_thread(write_whole, self._folder / EVALUATION, content)
+
     async def finish(self, summary: Summary) -> Stored:
         await asyncio.to_thread(self._claim)
         text = readable(summary_of(summary))
@@ -84,7 +91,9 @@ class RowFile:
         with self._store.writing:
             if not self._is_claimed():
                 write_whole(self._folder / self._form.key, self._form.header.encode())
-                mark = Mark(self._owner.namespace, self._owner.uid, 1, [self._form.key, SUMMARY], self._owner.name)
+                mark = Mark(
+                    self._owner.namespace, self._owner.uid, 1, [self._form.key, SUMMARY, EVALUATION], self._owner.name
+                )
                 write_whole(self._folder / MARK, msgspec.json.encode(mark))
 
     def _write(self, fresh: Mapping[str, Record]) -> None:

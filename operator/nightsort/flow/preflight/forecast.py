@@ -14,7 +14,7 @@ from nightsort.domain.report import foreseen, summary_of_state
 from nightsort.domain.request import Encoder
 from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.estimate import Estimate, estimate
-from nightsort.flow.preflight.known import choose, without_known
+from nightsort.flow.preflight.known import checked, choose, without_known
 from nightsort.flow.preflight.prepare import MOST_REMARK_CHARS, counts_of, hold_record, refuse_too_many_batches
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import snapshot_of
@@ -52,7 +52,7 @@ async def forecast_of(run: Run) -> Forecast:
     await services.ledger.ensure_recordable(run.resource.meta)
     api = await services.connections.api(run.resource)
     source = await services.connections.source(run.resource)
-    remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
+    remarks = printable("; ".join(await checked(run, source)))[:MOST_REMARK_CHARS]
     snapshot = await snapshot_of(source)
     known, snapshot = await choose(run, source, snapshot, Encoder(spec, disable_thinking=False))
     tickets, bought = await counts_of(source, snapshot, known)

@@ -13,6 +13,7 @@ from nightsort.domain.errors import Stalled
 from nightsort.domain.evaluation import FEW
 from nightsort.domain.known_tickets import Choice, KnownTickets, least_for
 from nightsort.domain.printable import printable
+from nightsort.domain.prompt import placeholders
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
@@ -20,7 +21,7 @@ from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.domain.truth import SHOWN_STRANGERS, Truths
 from nightsort.flow.run.run import Run
-from nightsort.flow.tickets.known import KnownFirst, column_of, keep_known, truth_of
+from nightsort.flow.tickets.known import IDS_PER_READ, KnownFirst, column_of, keep_known, set_of, truth_of
 from nightsort.ports import Source
 
 SHOWN_CATEGORIES = 10
@@ -34,11 +35,29 @@ class Known:
     tickets: KnownTickets
     available: int
     remark: str = ""
+    apart: bool = False
+    """Whether they are none of the source's tickets."""
 
     async def plan(self, run: Run) -> PlannedEvaluation:
         """Keeps the choice."""
         tag = await keep_known(run, self.tickets) if self.tickets.ids else ""
         return PlannedEvaluation(available=self.available, sample=len(self.tickets.ids), ids=tag)
+
+
+async def checked(run: Run, source: Source) -> Sequence[str]:
+    """The source's remarks. Sources name the template where a column is missing, and know of no other need.
+
+    Raises:
+        Waiting, Stalled, Rejected: as the source does.
+    """
+    try:
+        return await source.check()
+    except Stalled as stalled:
+        column = column_of(run.spec)
+        if not column or column in placeholders(run.spec.prompt) or repr(column) not in stalled.message:
+            raise
+        message = stalled.message.replace("which prompt.template names", "which evaluation.truth names")
+        raise Stalled(message, reason=stalled.reason) from stalled
 
 
 async def choose(
@@ -54,6 +73,9 @@ async def choose(
     evaluation = run.spec.evaluation
     if evaluation is None:
         return None, snapshot
+    theirs = await set_of(run)
+    if theirs is not None:
+        return await choose_from(theirs, run, evaluation, source, snapshot, encoder), snapshot
     choice = Choice(run.resource.meta.uid, evaluation.sample, run.spec.categories)
     column, others, known = column_of(run.spec), 0, set[str]()
     only = None if snapshot is None or snapshot.ids is None else frozenset(snapshot.ids)
@@ -75,9 +97,50 @@ async def choose(
     return Known(chosen, choice.available, remark_on(run.spec.categories, chosen)), rest
 
 
+async def choose_from(
+    theirs: Source, run: Run, evaluation: Evaluation, source: Source, snapshot: Snapshot | None, encoder: Encoder
+) -> Known:
+    """The known tickets of a set of their own.
+
+    Raises:
+        Waiting, Stalled, Rejected: the set cannot be read or used; see `choose`.
+    """
+    await checked(run, theirs)
+    choice = Choice(run.resource.meta.uid, evaluation.sample, run.spec.categories)
+    async for page in theirs.tickets():
+        for ticket in page:
+            if value := truth_of(ticket.fields, column_of(run.spec)):
+                choice.see(ticket.id, value, sendable=encoder.text(ticket) is not None)
+        await asyncio.sleep(0)
+    refuse_strangers(choice.truths, "evaluation.truth")
+    others = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
+    if not others:
+        return Known(KnownTickets(), choice.available, apart=True)
+    chosen = choice.chosen()
+    refuse_too_few(evaluation, chosen)
+    await refuse_shared_ids(source, chosen.ids)
+    return Known(chosen, choice.available, remark_on(run.spec.categories, chosen), apart=True)
+
+
+async def refuse_shared_ids(source: Source, ids: Sequence[str]) -> None:
+    """Raises Stalled where known tickets have ids of the source's tickets: nobody could tell their answers apart."""
+    shared = [
+        ticket.id
+        for start in range(0, len(ids), IDS_PER_READ)
+        for ticket in await source.by_ids(ids[start : start + IDS_PER_READ])
+    ]
+    if shared:
+        shown = ", ".join(repr(printable(each[:SHOWN_VALUE_CHARS])) for each in shared[:SHOWN_STRANGERS])
+        raise Stalled(
+            f"evaluation.truth: {plural(len(shared), 'known ticket')} of the set have ids of the source's tickets, "
+            f"such as {shown}. Give them other ids, or name the source's own column; nothing was bought",
+            reason=Reason.KNOWN_IDS_TAKEN,
+        )
+
+
 def without_known(run: Run, source: Source) -> Source:
     """The tickets that get a row."""
-    return source if run.spec.evaluation is None else KnownFirst(source, column_of(run.spec), run)
+    return source if run.spec.evaluation is None else KnownFirst(source, run)
 
 
 async def counted_tickets(

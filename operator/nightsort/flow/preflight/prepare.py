@@ -24,7 +24,7 @@ from nightsort.domain.run_state import ConditionSummary
 from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.money.budget import check_estimate, estimated, warn_near_limit
 from nightsort.flow.preflight.dry_run import rehearse
-from nightsort.flow.preflight.known import Known, choose, without_known
+from nightsort.flow.preflight.known import Known, checked, choose, without_known
 from nightsort.flow.preflight.lag import wait_until_seen
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
@@ -58,7 +58,7 @@ async def prepare(run: Run) -> None:
     connections = run.services.connections
     api = await connections.api(run.resource)  # first, since it needs only a Secret, which many resources share
     source = await connections.source(run.resource)
-    remarks = printable("; ".join(await source.check()))[:MOST_REMARK_CHARS]
+    remarks = printable("; ".join(await checked(run, source)))[:MOST_REMARK_CHARS]
     snapshot = await snapshot_of(source)
     known, snapshot = await choose(run, source, snapshot, encoder)
     tickets, bought = await counts_of(source, snapshot, known)
@@ -185,7 +185,7 @@ async def counts_of(source: Source, snapshot: Snapshot | None, known: Known | No
     if snapshot is not None and snapshot.ids is not None:
         tickets = len(snapshot.ids)
     else:
-        tickets = max(await source.count() - (known.available if known is not None else 0), 0)
+        tickets = max(await source.count() - (known.available if known is not None and not known.apart else 0), 0)
     return tickets, (len(known.tickets.ids) if known is not None else 0, tickets)
 
 

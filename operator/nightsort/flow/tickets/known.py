@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from nightsort.api.evaluation import Truth
 from nightsort.api.plan import Plan
+from nightsort.api.source import Source as SourceSpec
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Row
 from nightsort.domain.canary import is_known_cursor, known_cursor, next_place, rest_cursor, source_cursor
@@ -80,7 +83,6 @@ class KnownFirst:
     """
 
     source: Source
-    column: str
     run: Run
 
     async def check(self) -> Sequence[str]:
@@ -90,7 +92,17 @@ class KnownFirst:
         return await self.source.count()
 
     async def by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
-        return await self.source.by_ids(ids)
+        """Known tickets of a set are looked up there; its ids are none of the source's."""
+        if truth_set(self.run.spec) is None:
+            return await self.source.by_ids(ids)
+        known = frozenset((await known_of(self.run)).ids)
+        theirs, ours = [each for each in ids if each in known], [each for each in ids if each not in known]
+        found = list(await self._known_by_ids(theirs)) if theirs else []
+        return [*found, *(await self.source.by_ids(ours))] if ours else found
+
+    async def _known_by_ids(self, ids: Sequence[str]) -> Sequence[Ticket]:
+        theirs = await set_of(self.run)
+        return await (self.source if theirs is None else theirs).by_ids(ids)
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
         known = await known_of(self.run)
@@ -103,7 +115,7 @@ class KnownFirst:
                 yield page
 
     async def _known(self, ids: Sequence[str], start: int) -> Sequence[Ticket]:
-        found = {ticket.id: ticket for ticket in await self.source.by_ids(ids)}
+        found = {ticket.id: ticket for ticket in await self._known_by_ids(ids)}
         return [
             replace(found[each], cursor=known_cursor(place))
             if each in found
@@ -114,18 +126,39 @@ class KnownFirst:
     async def _rest(
         self, known: AbstractSet[str], after: str | None, through: str | None
     ) -> AsyncIterator[Sequence[Ticket]]:
+        column = None if truth_set(self.run.spec) is not None else column_of(self.run.spec)
         async for page in self.source.tickets(after, through):
             left = [
                 replace(ticket, cursor=rest_cursor(ticket.cursor))
                 for ticket in page
-                if ticket.id not in known and not truth_of(ticket.fields, self.column)
+                if ticket.id not in known and not (column and truth_of(ticket.fields, column))
             ]
             if left:
                 yield left
 
 
 def column_of(spec: Spec) -> str:
-    return spec.evaluation.truth.column if spec.evaluation is not None else ""
+    return spec.evaluation.truth.name if spec.evaluation is not None else ""
+
+
+def truth_set(spec: Spec) -> SourceSpec | None:
+    """Where the known tickets are, if they are not the source's own."""
+    return spec.evaluation.truth.own_set if spec.evaluation is not None else None
+
+
+async def set_of(run: Run) -> Source | None:
+    """The source of known tickets that are not the run's own.
+
+    Raises:
+        Waiting, Stalled, Rejected: it cannot be opened.
+    """
+    source, evaluation = truth_set(run.spec), run.spec.evaluation
+    if source is None or evaluation is None:
+        return None
+    # There, the column of known categories is one of the tickets' own.
+    inside = evaluation.model_copy(update={"truth": Truth(column=evaluation.truth.name)})
+    spec = run.spec.model_copy(update={"source": source, "evaluation": inside})
+    return await run.services.connections.source(dataclasses.replace(run.resource, spec=spec))
 
 
 def truth_of(fields: Mapping[str, str], column: str) -> str:

@@ -18,7 +18,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.run import Run
-from nightsort.flow.tickets.known import KnownFirst, column_of, let_go_of_known
+from nightsort.flow.tickets.known import KnownFirst, let_go_of_known
 from nightsort.flow.tickets.places import hold_source
 from nightsort.ports import ChangingSource, Ledger, Source
 
@@ -40,7 +40,7 @@ async def source_of(run: Run) -> Source:
     if plan is None:
         return source
     counted = counted_by(run, source, plan)
-    return counted if plan.evaluation is None else KnownFirst(counted, column_of(run.spec), run)
+    return counted if plan.evaluation is None else KnownFirst(counted, run)
 
 
 def counted_by(run: Run, source: Source, plan: Plan) -> Source:

@@ -12,6 +12,8 @@ from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, re
 
 pytestmark = pytest.mark.cluster
 
+COUNTS = ("TICKETS", "LABELED", "UNKNOWN", "FAILED", "REUSED")
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -25,7 +27,15 @@ def test_inline_tickets_end_as_rows_of_a_config_map(user: User, api: SimulatedAp
     assert {key: row["category"] for key, row in rows.items()} == {"1": "billing", "2": "technical"}
     (bought,) = api.batches({one["id"] for one in status["batches"]})
     assert bought["paid"] == 2
-    assert status["tickets"] == {"total": 2, "labeled": 2, "unknown": 0, "failed": 0, "inFlight": 0, "cut": 0}
+    assert status["tickets"] == {
+        "total": 2,
+        "labeled": 2,
+        "unknown": 0,
+        "failed": 0,
+        "inFlight": 0,
+        "reused": 0,
+        "cut": 0,
+    }
     assert float(status["cost"]["actualUSD"]) == pytest.approx(float(bought["usd"]), abs=1e-4)
 
 
@@ -80,7 +90,7 @@ def test_the_columns_tell_the_story_and_the_events_are_transitions(user: User) -
     user.finished("story")
 
     header, row = user.kubectl("get", "cb").splitlines()
-    assert header.split() == ["NAME", "PHASE", "TICKETS", "LABELED", "UNKNOWN", "FAILED", "COST", "BATCH", "AGE"]
+    assert header.split() == ["NAME", "PHASE", *COUNTS, "COST", "BATCH", "AGE"]
     assert row.split()[:6] == ["story", "Complete", "1", "1", "0", "0"]
     wide = user.kubectl("get", "cb", "-o", "wide").splitlines()[0].split()
     assert wide[-4:] == ["MODEL", "ESTIMATE", "SAVED", "MESSAGE"]

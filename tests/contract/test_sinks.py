@@ -25,7 +25,7 @@ from nightsort.domain.stored import Rehearsal, Summary
 from nightsort.formats.rows import COLUMNS, FORMATS, FULL_PART
 from nightsort.ports import Sink
 from nightsort.testing.config_maps import MemoryConfigMaps
-from nightsort.testing.sink_contract import SinkContract, evaluated
+from nightsort.testing.sink_contract import Reusable, ReusableSinkContract, SinkContract, evaluated
 from nightsort.testing.sinks import MemorySink
 
 OWNER = Meta("support", "tonight", "uid-1")
@@ -454,3 +454,21 @@ def test_whatever_is_written_is_found_again(rows: dict[str, str], form: str) -> 
     text = FORMATS[form].header + "".join(made.values())
     assert FORMATS[form].read(text) == made
     assert form == "csv" or len(text.splitlines()) == len(rows)
+
+
+class OneMemory:
+    """Every run's sink is the same one."""
+
+    def __init__(self) -> None:
+        self._sink = MemorySink()
+
+    def sink(self) -> MemorySink:
+        return self._sink
+
+    another_sink = sink
+
+
+class TestReuseInMemory(ReusableSinkContract):
+    @pytest.fixture
+    def reusable(self) -> Reusable:
+        return OneMemory()

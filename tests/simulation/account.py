@@ -85,6 +85,8 @@ class Account(FakeBatchApi):
         self.accident: tuple[datetime, datetime] | None = None
         self.structured = self.schema_refused = False
         self.wire = Wire()
+        self.texts: dict[tuple[str, str], str] = {}
+        """What was sent of each ticket, by the batch's id and the ticket's."""
         self._refusal = rng.choice(NOTHING_SOLD)
         self.shorten = self.deliver
         self.knows: Mapping[str, str] = {}
@@ -133,6 +135,7 @@ class Account(FakeBatchApi):
         batch = await super().create(io.BytesIO(sent), size, tag)
         self._charge(self.held[batch.id], sent)
         tickets = {name: ticket_of(text) for name, text in read_requests(sent).items()}
+        self.texts |= {(batch.id, ticket_of(text)): text for text in read_requests(sent).values()}
         # One line at least stays: a batch without any could never be told from another's.
         self.withheld |= {custom_id for custom_id in list(tickets)[1:] if self._rng.random() < self.losses}
         held = self.held[batch.id]

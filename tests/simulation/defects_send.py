@@ -19,6 +19,7 @@ from nightsort.flow.purchases.confirm import settle
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.submission import halve, intent, send, shard, submit
+from nightsort.flow.submission.shard import Shard
 from tests.simulation.chaos import Chaos, quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import RULES, Plan, Scenario, draw_deeds, draw_tickets, drawn, spec_of
@@ -84,15 +85,15 @@ def crowded_and_dry(rng: random.Random) -> Scenario:
     return dataclasses.replace(crowded(rng), drought=(begins := rng.uniform(1, 30), begins + 7200.0))
 
 
-async def give_up_what_is_refused(run: Run, record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> None:
+async def give_up_what_is_refused(run: Run, record: BatchRecord, shard: Shard, refusal: RefusedBatch) -> None:
     """As it was: what the API refuses ends the run."""
     await settle(run, record, released)
     raise refusal
 
 
-async def leave_out_the_whole(run: Run, record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> None:
+async def leave_out_the_whole(run: Run, record: BatchRecord, shard: Shard, refusal: RefusedBatch) -> None:
     """Takes every request of a batch for the one that is refused."""
-    await halve.leave_out(run, record, sent[0], refusal)
+    await halve.leave_out(run, record, shard, refusal)
 
 
 def refusing(rng: random.Random) -> Scenario:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -253,6 +253,23 @@ class SinkDoor:
         return await self._call("sink.finish", lambda: self._shelf.finish(summary), away("the database"))
 
 
+class ReusedDoor(SinkDoor):
+    """A table whose rows stand from night to night; who has written them is noted for the oracle."""
+
+    reuses = True
+
+    def __init__(self, process: Process, shelf: Shelf, uid: str) -> None:
+        super().__init__(process, shelf)
+        self._shelf = shelf.written_by(uid)
+
+    async def unchanged(self, hashes: Mapping[str, str]) -> Collection[str]:
+        async def ask() -> Collection[str]:
+            rows = [row for stored in self._shelf.rows.values() for row in stored]
+            return [row.id for row in rows if row.hash is not None and hashes.get(row.id) == row.hash]
+
+        return await self._call("sink.unchanged", ask, away("the database"))
+
+
 class TableDoor(SinkDoor):
     """A table that other runs write to as well, and that knows whose labels are there."""
 
@@ -336,6 +353,8 @@ class Connections:
             door = ConfigMapsDoor(self._process, world.cabinet)
             return [ConfigMapRows(door, resource.meta, results_of(resource))]
         shelves = [world.another] if world.moved else world.shelves[resource.meta.uid]
+        if world.scenario.nights:
+            return [ReusedDoor(self._process, shelf, resource.meta.uid) for shelf in shelves]
         if world.scenario.limit is None:
             return [SinkDoor(self._process, shelf) for shelf in shelves]
         return [TableDoor(self._process, shelf, source_name(resource)) for shelf in shelves]

@@ -22,6 +22,7 @@ from nightsort.flow.results.answers import UNDECIDED
 from nightsort.testing.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES
 from tests.simulation.ailing import most_tries
+from tests.simulation.nights import ReuseOracle
 from tests.simulation.scenario import LONG_CHARS
 from tests.simulation.truth import source_name
 from tests.simulation.wire import UNREADABLE
@@ -74,6 +75,7 @@ class Oracle:
         self._uncancelled: defaultdict[str, str] = defaultdict(str)
         self._lost: defaultdict[str, str] = defaultdict(str)
         self._gone: dict[str, tuple[Resource, datetime]] = {}
+        self.reuse = ReuseOracle(self, world)
 
     def fail(self, message: str) -> None:
         if self.broken is None:
@@ -110,6 +112,8 @@ class Oracle:
             for earlier in self.purchases[uid][ticket]:
                 self._check_again(resource or self._gone[uid][0], ticket, earlier)
             self.purchases[uid][ticket].append(Purchase(held, custom_id))
+        if self._world.scenario.nights and resource is not None:
+            self.reuse.bought(resource, held, set(tickets.values()))
         if resource is not None and resource.spec.max_cost_usd:
             bill = self.bill(uid)
             fits = bill <= Decimal(resource.spec.max_cost_usd)
@@ -302,6 +306,8 @@ class Oracle:
             self._check_unpublished(before)
         if before.status.plan is None and status.plan is not None:
             self.counted[before.meta.uid] = status.plan.tickets
+            if self._world.scenario.nights:
+                self.reuse.planned(before, status)
         known = {record.tag for record in before.status.batches} | self.intents.keys()  # put back, it is not new
         new = [each for each in status.batches if each.state is BatchState.INTENDED and each.tag not in known]
         for record in new:
@@ -366,7 +372,7 @@ class Oracle:
 
     def _check_counts(self, name: str, status: Status) -> None:
         counts = status.tickets
-        parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight)
+        parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight, counts.reused)
         if min(parts) < 0 or sum(parts) > counts.total:
             self.fail(f"{name}: impossible counts {counts}")
         promised = not status.stop or any(not record.canary for record in status.batches)
@@ -466,6 +472,8 @@ class Oracle:
                 self.demand(len(rows) == 1, f"I5: {name} has {len(rows)} rows for {ticket!r}")
             if promised:
                 stored = {ticket: rows[0] for ticket, rows in shelf.rows.items()}
+                if self._world.scenario.nights:
+                    stored = dict(shelf.writers[resource.meta.uid])
                 self._check_rows(resource, stored | shelf.dropped)
         dropped, told = sum(len(shelf.dropped) for shelf in shelves), status.results.unmatched
         self.demand(told == dropped, f"I3: {name} tells of {told} labels that are not in the sinks, of {dropped}")
@@ -485,7 +493,9 @@ class Oracle:
                 self.demand(record.strays >= len(ghosts), f"I14: {resource.meta.name} tells no strays of {record.id}")
 
     def _check_rows(self, resource: Resource, rows: dict[str, Row]) -> None:
-        if self._world.scenario.limit is not None:
+        if self._world.scenario.nights:
+            self.reuse.ended(resource)
+        if self._world.scenario.limit is not None or self._world.scenario.nights:
             return self._check_chosen(resource, rows)
         source = source_name(resource)
         known = self.truths(resource)
@@ -559,7 +569,7 @@ class Oracle:
         self.demand(
             (counts.labeled, counts.unknown) == (labeled, unknown)
             and counts.failed >= len(rows) - labeled - unknown
-            and (bool(self.left) or counts.total == len(rows)),
+            and (bool(self.left) or counts.total == len(rows) + counts.reused),
             f"{name}: {counts} but rows {dict(verdicts)}",
         )
         categories = Counter(row.category for row in rows.values() if row.category)

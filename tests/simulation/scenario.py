@@ -14,7 +14,7 @@ from nightsort.api.credentials import Credentials, SecretRef
 from nightsort.api.evaluation import Evaluation, Truth
 from nightsort.api.fields import AnswerField
 from nightsort.api.prompt import Prompt
-from nightsort.api.results import ConfigMapResults, Results
+from nightsort.api.results import ConfigMapResults, DatabaseResults, Results
 from nightsort.api.source import ConfigMapSource, Source
 from nightsort.api.spec import Shards, Spec
 from nightsort.domain.room import MOST_BATCHES
@@ -32,6 +32,8 @@ KNOWN = "known"
 """A set of known tickets of its own."""
 TRUTHS = ("billing", "technical", "account", "other", "Account Access")
 """What people write; capitals do not count."""
+TABLE = Results(database=DatabaseResults(url_secret_ref=SecretRef(name="db", key="url"), table="labels", mode="Upsert"))
+MOST_TICKETS = 100_000
 LONG_CHARS = 2_100
 """A body that is cut."""
 LONG = "ticket/" + "x" * 70
@@ -125,7 +127,12 @@ class Scenario:
         """The known tickets of a source, with their categories."""
         return {each.id: each.fields[TRUTH] for each in self.sources[source] if each.fields.get(TRUTH)}
 
+    nights: bool = False
+    """Whether runs over one source write to one table, and leave out what stands there."""
+
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
+        if self.nights:
+            return MemoryQuery(self.sources[name], lambda: (), limit=MOST_TICKETS, page=9)
         if self.limit is None:
             return MemorySource(self.sources[name], page=9)
         return MemoryQuery(self.sources[name], labeled, limit=self.limit, newest=self.newest, page=9)
@@ -133,6 +140,8 @@ class Scenario:
 
 def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
     """What draws a seed's life."""
+    if is_of_nights(seed):
+        return drawn_nights
     if is_query(seed):
         return drawn_query
     if is_clumsy(seed):
@@ -150,6 +159,43 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
     if is_structured(seed):
         return drawn_structured
     return drawn_crowded if is_crowded(seed) else drawn
+
+
+def is_of_nights(seed: int) -> bool:
+    return random.Random(f"nights {seed}").random() < 0.06
+
+
+def drawn_nights(rng: random.Random) -> Scenario:
+    """Runs over one source, one after the other or at once; meanwhile tickets come and change."""
+    tickets = [draw_ticket(rng, number, strange=True) for number in range(rng.choice((1, 3, 8, 40)))]
+    rule, plans = rng.choice(RULES), []
+    for night in range(rng.choice((2, 2, 3, 4))):
+        spec = spec_of(
+            "tickets-0",
+            reuse="Unchanged",
+            results=TABLE,
+            unknown_label=rule if rng.random() < 0.8 else rng.choice(RULES),
+            backoff_limit=rng.choice((0, 1, 2)),
+            shards=Shards(max_requests=rng.choice((1, 2, 3, 5, 100))),
+            poll_interval_seconds=rng.choice((30, 300)),
+            overlap_policy=rng.choice(("Wait", "Wait", "Wait", "Allow")),
+        )
+        moves = [Deed(rng.uniform(0, 30_000), rng.choice(("arrive", "change", "change"))) for _ in range(4)]
+        deeds = [deed for deed in draw_deeds(rng) if deed.what != "leave"]
+        after = night * rng.choice((0.0, 600.0, 20_000.0, 20_000.0))
+        plans.append(Plan(f"run-{night}", after, spec, [*deeds, *moves]))
+    return Scenario(
+        plans,
+        {"tickets-0": tickets},
+        sinks=1,
+        losses=rng.choice((0.0, 0.0, 0.2)),
+        room=rng.choice((10, 200_000, 200_000)),
+        wipes=rng.choice((0, 0, 2)),
+        odd=rng.choice((0.0, 0.0, 0.3)),
+        refused=rng.choice(((), (), ("1",))),
+        places=rng.choice((MOST_BATCHES, MOST_BATCHES, 6)),
+        nights=True,
+    )
 
 
 def is_outdated(seed: int) -> bool:

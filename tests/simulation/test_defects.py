@@ -15,6 +15,7 @@ from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_names import DEFECTS as OF_NAMES
 from tests.simulation.defects_record import DEFECTS as OF_RECORDS
+from tests.simulation.defects_reuse import DEFECTS as OF_REUSE
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
 from tests.simulation.defects_sources import DEFECTS as OF_SOURCES
@@ -42,6 +43,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_RECORDS,
         *OF_NAMES,
         *OF_KNOWN_TICKETS,
+        *OF_REUSE,
     ],
     ids=lambda defect: defect.name,
 )

@@ -104,9 +104,18 @@ class Shelf:
 
     def __init__(self) -> None:
         self.rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self.own: dict[str, Row] = {}
         self.drops: frozenset[str] = frozenset()
         self.dropped: dict[str, Row] = {}
         self.labeled_at: dict[str, float] = {}
+        self.writers: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+
+    def written_by(self, uid: str) -> Shelf:
+        """The same rows, as one run writes them: `writers` has its last row for each ticket."""
+        mine = Shelf()
+        mine.rows, mine.drops, mine.dropped = self.rows, self.drops, self.dropped
+        mine.labeled_at, mine.own = self.labeled_at, self.writers[uid]
+        return mine
 
     async def check(self, rehearsal: Rehearsal) -> None:
         pass
@@ -125,8 +134,15 @@ class Shelf:
         return Stored({"table": "shelf"}, missing)
 
     def put(self, row: Row) -> None:
-        if row.category or not any(kept.category for kept in self.rows[row.id]):
+        """A label stays, unless it was for another text or other settings, by the hashes of both."""
+        if row.category or not any(self.is_of_the_same(row, kept) for kept in self.rows[row.id] if kept.category):
             self.rows[row.id] = [row]
+        if row.category or row.id not in self.own or not self.own[row.id].category:
+            self.own[row.id] = row
+
+    @staticmethod
+    def is_of_the_same(fresh: Row, there: Row) -> bool:
+        return fresh.hash is None or there.hash is None or fresh.hash == there.hash
 
     async def finish(self, summary: Summary) -> Stored:
         return Stored({"table": "shelf"})

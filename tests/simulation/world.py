@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from msgspec import structs
+
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
@@ -19,7 +21,7 @@ from nightsort.flow.preflight.admit import ASK_SECONDS
 from nightsort.flow.run.services import Services
 from nightsort.testing.batch_api import Held
 from nightsort.testing.sources import MemoryQuery, MemorySource
-from tests.simulation.account import Account
+from tests.simulation.account import Account, text_of
 from tests.simulation.apart import UNTOLD, ApartClock
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet
 from tests.simulation.chaos import drawn as troubles
@@ -78,6 +80,7 @@ class World:
         self.shelves: dict[str, list[Shelf]] = {}
         self.cabinet = Cabinet(lambda meta: self.truth.now(meta) is not None, self.rng)
         self.another = Shelf()
+        self.table = shelf()
         self.moved = False
         self.accounts[AWAY].key = AWAY
         self.away: set[str] = set()
@@ -89,6 +92,7 @@ class World:
         self._shelf = shelf
         self._tasks: set[asyncio.Task[None]] = set()
         self._applied = 0
+        self.changes = 0
 
     def _draw_chaos(self) -> Chaos:
         if self.scenario.blind:
@@ -264,6 +268,8 @@ class World:
             self.spawn(self._do(meta, deed))
 
     def _new_shelf(self, plan: Plan) -> Shelf:
+        if self.scenario.nights:
+            return self.table
         if self.scenario.named:
             return Drawer()
         shelf, config_map = self._shelf(), plan.spec.source.config_map
@@ -296,10 +302,16 @@ class World:
                 self.moved = resource.status.plan is not None  # before it has a place, any is its own
             case "move back":
                 self.moved = False
-            case "arrive":
-                self._let_a_ticket_come(resource)
-            case "leave":
-                self._let_a_ticket_leave(resource)
+            case "arrive" | "change" | "leave" as what:
+                self._let_a_ticket(what, resource)
+
+    def _let_a_ticket(self, what: str, resource: Resource) -> None:
+        ways = {
+            "arrive": self._let_a_ticket_come,
+            "change": self._let_a_ticket_change,
+            "leave": self._let_a_ticket_leave,
+        }
+        ways[what](resource)
 
     def _let_a_ticket_leave(self, resource: Resource) -> None:
         source = self.source_of(resource)
@@ -314,6 +326,18 @@ class World:
         assert isinstance(source, MemoryQuery)
         ticket = draw_ticket(self.rng, len(source.kept), strange=False)
         source.add(ticket)
+        self.oracle.reuse.changed(ticket.id)
+
+    def _let_a_ticket_change(self, resource: Resource) -> None:
+        source = self.source_of(resource)
+        there = [place for place, ticket in enumerate(source.kept) if ticket is not None and ticket.fields]
+        place = self.rng.choice(there) if there else None
+        ticket = None if place is None else source.kept[place]
+        if place is not None and ticket is not None:
+            self.changes += 1
+            body = f"{text_of(ticket.id)} version {self.changes}"
+            source.kept[place] = structs.replace(ticket, fields={"body": body})
+            self.oracle.reuse.changed(ticket.id)
 
     def labeled(self, source: str) -> set[str]:
         """Ids of the tickets of a source that a run has given a label: in its table they are no longer without."""

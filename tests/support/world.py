@@ -194,7 +194,7 @@ class World:
 def add_up(status: Status) -> None:
     """Every ticket stands somewhere; when the run has ended, nothing is in flight."""
     counts: TicketCounts = status.tickets
-    parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight)
+    parts = (counts.labeled, counts.unknown, counts.failed, counts.in_flight, counts.reused)
     assert min(parts) >= 0, counts
     assert sum(parts) <= counts.total, counts
     promised = status.stop is None or any(not record.canary for record in status.batches)

@@ -76,7 +76,7 @@ def runs(draw: st.DrawFn) -> Shown:
     spec: dict[str, Any] = {"model": draw(st.sampled_from(sorted(PRICE_TABLE.prices)))}
     given = manifest(**spec, unknownLabel=FALLBACK if fallback else None)["spec"]
     status = Status(
-        plan=Plan(tickets=draw(counts)),
+        plan=Plan(tickets=draw(counts), reused=draw(counts)),
         source_exhausted=draw(st.booleans()),
         categories=draw(divided(labels)),
         batches=records,
@@ -117,7 +117,7 @@ def test_the_table_of_the_demo_has_every_ticket_once(shown: Shown) -> None:
 @given(runs())
 def test_the_columns_of_kubectl_add_up_to_the_tickets_once_none_is_open(shown: Shown) -> None:
     paths = {name: path.removeprefix(".status.tickets.") for name, _, path, _ in COLUMNS if ".tickets." in path}
-    assert list(paths) == ["Tickets", "Labeled", "Unknown", "Failed"]
+    assert list(paths) == ["Tickets", "Labeled", "Unknown", "Failed", "Reused"]
     tickets = shown.status.tickets.model_dump(by_alias=True)
     total, *parts = (tickets[path] for path in paths.values())
 
@@ -132,10 +132,10 @@ def test_what_the_last_event_and_condition_say_adds_up(shown: Shown) -> None:
     message = outcome(shown.status, shown.resource.spec, "").message
     if not tickets.total:
         return
-    total, *parts = map(number, re.findall(r"([\d,]+) (?:tickets?\b|labeled|unknown|failed)", message))
+    total, *parts = map(number, re.findall(r"([\d,]+) (?:tickets?\b|labeled|unknown|failed|reused)", message))
 
     assert total == tickets.total
-    assert sum(parts) == tickets.labeled + tickets.unknown + tickets.failed
+    assert sum(parts) == tickets.labeled + tickets.unknown + tickets.failed + tickets.reused
     hold_money(message)
 
 
@@ -165,7 +165,8 @@ def test_the_money_at_the_end_adds_up(capsys: pytest.CaptureFixture[str]) -> Non
             shell.end(Resource(shown.resource.meta, shown.resource.spec, shown.status))
         out = capsys.readouterr().out
         hold_money(out)
-        assert ("category" in out) == (shown.status.results.rows > 0)
+        tickets = shown.status.tickets
+        assert ("category" in out) == (shown.status.results.rows > 0 or tickets.reused > 0)
 
     shows()
 

@@ -59,5 +59,8 @@ class ResultColumns(Model):
     """The column of the tokens that were read for the ticket."""
     output_tokens: Column | None = None
     """The column of the tokens that were written for it."""
+    hash: Column | None = None
+    """The column of a hash of what the answer depends on, which `reuse: Unchanged` compares: 32 characters. An Upsert
+    with that calls it `hash` by default, and adds it to its table."""
     fields: Annotated[dict[FieldName, Column], Field(max_length=32)] | None = None
     """The columns of the spec's fields, by field, where their names are others than the fields'."""

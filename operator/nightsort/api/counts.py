@@ -10,7 +10,7 @@ from nightsort.api.status_model import StatusModel
 
 
 class TicketCounts(StatusModel):
-    """Tickets by where they stand; `labeled + unknown + failed = total` once the run has ended."""
+    """Tickets by where they stand; `labeled + unknown + failed + reused = total` once the run has ended."""
 
     total: int = 0
     """All tickets of the run, as far as they are known."""
@@ -22,6 +22,8 @@ class TicketCounts(StatusModel):
     """Those that got no usable answer."""
     in_flight: int = 0
     """Those of batches that are not collected, and those that are to be sent again."""
+    reused: int = 0
+    """Those that were left out, as `reuse: Unchanged` says: their row of an earlier run stands."""
     cut: int = 0
     """Of the total, those of which a text was cut to prompt.maxBodyChars before it was sent."""
 

@@ -36,6 +36,7 @@ COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Labeled", "integer", ".status.tickets.labeled", 0),
     ("Unknown", "integer", ".status.tickets.unknown", 0),
     ("Failed", "integer", ".status.tickets.failed", 0),
+    ("Reused", "integer", ".status.tickets.reused", 0),
     ("Cost", "string", ".status.cost.actualUSD", 0),
     ("Batch", "string", ".status.batches[0].id", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),

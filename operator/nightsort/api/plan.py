@@ -27,7 +27,9 @@ class Plan(StatusModel):
     """What pre-flight found out: with it a run is decided, without it nothing was bought."""
 
     tickets: int
-    """How many tickets the source had."""
+    """How many tickets of the source are to be bought."""
+    reused: int = 0
+    """How many more tickets it had, whose row of an earlier run stands."""
     disable_thinking: bool = False
     """Whether requests tell the model not to think."""
     tokens: Tokens | None = None

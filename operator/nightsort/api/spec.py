@@ -19,6 +19,7 @@ from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
 from nightsort.api.prompt import Prompt, TicketTemplate
 from nightsort.api.results import Results
+from nightsort.api.reuse import FINDS_ROWS, NOT_EVALUATED, NOTHING_TO_REUSE, Reuse, finds_rows
 from nightsort.api.source import Source
 
 NAMES_SUBJECT = re.compile(r"(^|[^$])([$][$])*[$](subject([^_a-zA-Z0-9]|$)|[{]subject[}])")
@@ -103,6 +104,9 @@ class Spec(Model):
     evaluation: Evaluation | None = None
     """A comparison with known categories, before anything is published."""
     shards: Shards = immutable(default=Shards())
+    reuse: Reuse = immutable(default="Never")
+    """Unchanged leaves out tickets whose row of an earlier run stands in the results already, whatever its verdict, as
+    long as text, categories, prompt and model are the same. Never buys every ticket that the source gives."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = immutable(default=2)
     """How often tickets are sent again whose failure can pass."""
     max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")
@@ -166,8 +170,24 @@ class Spec(Model):
                 raise ValueError(NO_SUBJECT)
         return self
 
+    @model_validator(mode="after")
+    def _reuse_finds_rows(self) -> Spec:
+        if self.reuse == "Unchanged" and not finds_rows(self.results):
+            raise ValueError(f"reuse: {NOTHING_TO_REUSE}")
+        if self.reuse == "Unchanged" and self.evaluation is not None:
+            raise ValueError(NOT_EVALUATED)
+        return self
+
+    @property
+    def keeps_hashes(self) -> bool:
+        """Whether rows are stored with the hash of what their answer depends on."""
+        database = self.results.database
+        return self.reuse == "Unchanged" or (database is not None and database.columns.hash is not None)
+
     model_config = ConfigDict(
         json_schema_extra=rules(
+            (FINDS_ROWS, f"reuse: {NOTHING_TO_REUSE}"),
+            ("self.reuse != 'Unchanged' || !has(self.evaluation)", NOT_EVALUATED),
             (
                 (
                     f"!({has_no_subject('configMap')} || {has_no_subject('objectStore')}) || "

@@ -94,6 +94,19 @@ class Verdict(StrEnum):
                 assert_never(self)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether its row stands for the ticket in later runs, too: it was asked about, or nothing can be asked."""
+        match self:
+            case Verdict.LABELED | Verdict.UNKNOWN | Verdict.REFUSED | Verdict.TRUNCATED | Verdict.ERRORED:
+                return True
+            case Verdict.EXPIRED | Verdict.MISSING | Verdict.UNSENDABLE:
+                return True
+            case Verdict.CANCELED:
+                return False
+            case _:
+                assert_never(self)
+
+    @property
     def is_worth_another_run(self) -> bool:
         """Whether the same ticket could get a category in another run."""
         match self:
@@ -112,6 +125,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     `values` are the answers to the fields of the spec, in their order: texts, whole numbers, lists of values, or None.
     Without an answer there are none.
+    `hash` is that of what the answer depends on (`dependence.Hashes`), where later runs are to compare it.
     """
 
     id: str
@@ -124,3 +138,4 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     input_tokens: int = 0
     output_tokens: int = 0
     values: tuple[str | int | list[str] | None, ...] = ()
+    hash: str | None = None

@@ -33,8 +33,13 @@ def breakdown(status: Status) -> tuple[Part, ...]:
     categories = sorted(((one.name, one.tickets) for one in status.categories), key=lambda one: -one[1])
     categorized = sum(count for _, count in categories)
     unknown = max(tickets.labeled + tickets.unknown - categorized, 0)
-    unanswered = max(tickets.total - categorized - unknown - tickets.failed, 0)
-    others = [("(none: unknown)", unknown), ("(none: failed)", tickets.failed), ("(none: not answered)", unanswered)]
+    unanswered = max(tickets.total - categorized - unknown - tickets.failed - tickets.reused, 0)
+    others = [
+        ("(none: unknown)", unknown),
+        ("(none: failed)", tickets.failed),
+        ("(none: not answered)", unanswered),
+        ("(reused: a row stands)", tickets.reused),
+    ]
     return parts_of([(name, count) for name, count in (*categories, *others) if count])
 
 

@@ -52,3 +52,14 @@ def digest_of_settings(settings: dict[str, Any]) -> bytes:
 def digest_of_text(text: bytes | None) -> bytes:
     """The digest of the ticket's text as it is sent."""
     return UNSENDABLE if text is None else blake2b(text, digest_size=DIGEST_BYTES).digest()
+
+
+class Hashes:
+    """The hash that stands beside a ticket's row, for one spec: 32 hexadecimal digits of settings and text together."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._settings = digest_of_settings(settings_of(spec))
+
+    def of(self, text: bytes | None) -> str:
+        """`text` as it is sent; None where the ticket has none."""
+        return blake2b(self._settings + digest_of_text(text), digest_size=DIGEST_BYTES).hexdigest()

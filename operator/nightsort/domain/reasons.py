@@ -112,9 +112,14 @@ class Reason(StrEnum):
         "compare the ids; look for what drops writes")
     UNKNOWN_BOUGHT_AGAIN = ("UnknownBoughtAgain", RUN, EVENT, ("the query asks for rows without a category (`IS "
         "NULL`), and tickets whose answer is none of the categories stay without one: each run over this table buys "
-        "them again"), ("in the next resource use `unknownLabel: {action: Fallback, …}`; or store the verdict "
-        "(`results.database.columns.verdict`) and ask for `verdict IS NULL`, too, which leaves out refused and failed "
-        "tickets as well"))
+        "them again"), ("in the next resource use `reuse: Unchanged` with `results.database.columns.hash`, which "
+        "leaves out every ticket that was asked about; or `unknownLabel: {action: Fallback, …}`. See "
+        "[which tickets are bought again](reuse.md)"))
+    LABELED_BOUGHT_AGAIN = ("LabeledBoughtAgain", RUN, EVENT, ("the source gives tickets that have their label in the "
+        "table of the results already: they are bought again"), ("in the next resource use `reuse: Unchanged`, or "
+        "leave them out in its query. See [which tickets are bought again](reuse.md)"))
+    TICKETS_REUSED = ("TicketsReused", RUN, EVENT, ("tickets whose row of an earlier run stands, and of which nothing "
+        "has changed, are not bought (`reuse: Unchanged`)"))
     MODEL_RETIRES_SOON = ("ModelRetiresSoon", RUN, EVENT,
         "the model is served for at most 60 days more; the alert NightsortModelRetires sees it, too",
         "name its successor in the next resource, and in the nightly's spec")

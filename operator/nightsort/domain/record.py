@@ -229,12 +229,14 @@ def ticket_counts(status: Status) -> TicketCounts:
     in_flight += sum(record.retryable for record in waiting_for_retry(status) if not record.canary)
     seen = labeled + unknown + failed + in_flight
     expected = status.plan.tickets if status.plan and not status.source_exhausted else 0
+    reused = status.plan.reused if status.plan else 0
     return TicketCounts(
-        total=max(seen, expected),
+        total=max(seen, expected) + reused,
         labeled=labeled,
         unknown=unknown,
         failed=failed,
         in_flight=in_flight,
+        reused=reused,
         cut=cut_tickets(status),
     )
 
@@ -248,7 +250,7 @@ def cut_tickets(status: Status) -> int:
 def unseen_tickets(status: Status) -> int:
     """Tickets that are in no batch yet, by pre-flight's count."""
     counts = ticket_counts(status)
-    return counts.total - counts.labeled - counts.unknown - counts.failed - counts.in_flight
+    return counts.total - counts.labeled - counts.unknown - counts.failed - counts.in_flight - counts.reused
 
 
 def waiting_for_retry(status: Status) -> list[BatchRecord]:

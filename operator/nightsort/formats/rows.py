@@ -37,6 +37,8 @@ COLUMNS = (
     "inputTokens",
     "outputTokens",
 )
+HASH = "hash"
+"""A further column, behind all others, of rows that stand for later runs."""
 _LINE_BREAKS_IN_JSON = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _QUOTED = frozenset(',"\r\n')
@@ -108,8 +110,12 @@ def stamp(moment: datetime) -> str:
     return rfc3339(moment.astimezone(UTC))
 
 
-def json_record(row: Row, columns: Sequence[str] = COLUMNS) -> str:
-    line = _encode(values(row, columns))
+def with_hash(row: Row, columns: Sequence[str], hashed: bool) -> dict[str, Any]:
+    return {**values(row, columns), HASH: row.hash} if hashed else values(row, columns)
+
+
+def json_record(row: Row, columns: Sequence[str] = COLUMNS, *, hashed: bool = False) -> str:
+    line = _encode(with_hash(row, columns, hashed))
     if line.isascii():
         return line + "\n"
     for character, escaped in _LINE_BREAKS_IN_JSON.items():
@@ -168,8 +174,8 @@ def scan_json_lines(file: TextIO) -> Iterator[tuple[str, str]]:
             raise DamagedFile(f"line {number} is no row of results") from None
 
 
-def csv_record(row: Row, columns: Sequence[str] = COLUMNS) -> str:
-    cells = map(as_text, values(row, columns).values())
+def csv_record(row: Row, columns: Sequence[str] = COLUMNS, *, hashed: bool = False) -> str:
+    cells = map(as_text, with_hash(row, columns, hashed).values())
     return csv_line("" if cell is None else str(cell) for cell in cells)
 
 
@@ -210,21 +216,22 @@ FORMATS: Mapping[str, FileFormat] = {
 }
 
 
-def form_of(name: str, fields: Sequence[AskedField] = ()) -> FileFormat:
-    """The format of that name, for rows with these fields beside the usual columns.
+def form_of(name: str, fields: Sequence[AskedField] = (), *, hashed: bool = False) -> FileFormat:
+    """The format of that name, for rows with these fields, and with their hash, beside the usual columns.
 
     `typical` counts half of the longest text, since few answers are as long as they may be.
     """
     form = FORMATS[name]
-    if not fields:
+    if not fields and not hashed:
         return form
     columns = columns_of(fields)
     more = sum(field.longest_chars // 2 + 3 for field in fields)
     if name == "csv":
-        record, scan = partial(csv_record, columns=columns), partial(scan_csv, columns=columns)
-        return replace(form, header=csv_line(columns), typical=form.typical + more, record=record, scan=scan)
+        whole = (*columns, HASH) if hashed else columns
+        record, scan = partial(csv_record, columns=columns, hashed=hashed), partial(scan_csv, columns=whole)
+        return replace(form, header=csv_line(whole), typical=form.typical + more, record=record, scan=scan)
     more += sum(len(field.name) + 3 for field in fields)
-    return replace(form, typical=form.typical + more, record=partial(json_record, columns=columns))
+    return replace(form, typical=form.typical + more, record=partial(json_record, columns=columns, hashed=hashed))
 
 
 @dataclass

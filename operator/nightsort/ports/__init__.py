@@ -9,7 +9,7 @@ from nightsort.ports.ledger import Ledger
 from nightsort.ports.metrics import Metrics
 from nightsort.ports.place import Placed
 from nightsort.ports.secrets import Secrets
-from nightsort.ports.sink import ClaimedSink, KeyedSink, LabeledSink, ReportingSink, Sink
+from nightsort.ports.sink import ClaimedSink, KeyedSink, LabeledSink, ReportingSink, ReusableSink, Sink
 from nightsort.ports.source import ChangingSource, DescribedSource, Source
 from nightsort.ports.traces import Traces
 
@@ -28,6 +28,7 @@ __all__ = [
     "Metrics",
     "Placed",
     "ReportingSink",
+    "ReusableSink",
     "Secrets",
     "Sink",
     "Source",

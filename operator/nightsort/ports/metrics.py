@@ -22,6 +22,10 @@ class Metrics(Protocol):
         """This many more tickets have their row."""
         ...
 
+    def reused(self, namespace: str, model: str, tickets: int) -> None:
+        """This many more tickets were left out, since their row of an earlier run stands."""
+        ...
+
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         """One more run is Complete or Failed."""
         ...

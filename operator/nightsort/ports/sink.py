@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from nightsort.domain.answer import Row
@@ -13,7 +13,8 @@ class Sink(Protocol):
     """A store for rows. Writing the same rows again changes nothing.
 
     A row with a category is final: a row without one does not replace it, as a process that was paused for long may
-    try to. Object storage cannot compare: it has an object for each batch, which is replaced.
+    try to. It does where both have a hash, and not the same one: the label was for another text or other settings.
+    Object storage cannot compare: it has an object for each batch, which is replaced.
     """
 
     async def check(self, rehearsal: Rehearsal) -> None:
@@ -54,6 +55,22 @@ class ReportingSink(Sink, Protocol):
 
         Raises:
             Waiting, Stalled: as for rows.
+        """
+        ...
+
+
+@runtime_checkable
+class ReusableSink(Sink, Protocol):
+    """A sink whose rows of earlier runs may stand for tickets that have not changed."""
+
+    reuses: bool
+    """Whether it keeps the rows' hashes, as the resource asks for."""
+
+    async def unchanged(self, hashes: Mapping[str, str]) -> Collection[str]:
+        """The tickets, of these hashes by id, whose row has this hash, of whatever run. At most 100,000 a call.
+
+        Raises:
+            Waiting, Stalled: the rows cannot be read.
         """
         ...
 

@@ -17,6 +17,7 @@ class MemoryMetrics:
     def __init__(self) -> None:
         self.expected: set[tuple[str, str]] = set()
         self.tickets: Counter[tuple[str, str, Verdict]] = Counter()
+        self.left_out: Counter[tuple[str, str]] = Counter()
         self.runs: Counter[tuple[str, str, RunState]] = Counter()
         self.actual: Counter[tuple[str, str]] = Counter()
         self.saved: Counter[tuple[str, str]] = Counter()
@@ -46,6 +47,10 @@ class MemoryMetrics:
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
         assert tickets > 0, "counters only rise"
         self.tickets[namespace, model, verdict] += tickets
+
+    def reused(self, namespace: str, model: str, tickets: int) -> None:
+        assert tickets > 0, "counters only rise"
+        self.left_out[namespace, model] += tickets
 
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         self.runs[namespace, model, outcome] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from nightsort.domain.answer import Row
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
@@ -15,6 +15,7 @@ class MemorySink:
     `error`, when set, is raised by every call. After `fail_after` pages, a write fails and the rows so far are kept.
     The ids in `gone` have no room any more, as in a table whose row was deleted; the rows of those in `taken` belong
     to other tickets. `tries_ids`: rows are found by ids, as in a database.
+    `reuses`: the hashes of rows count in later runs.
     """
 
     def __init__(self) -> None:
@@ -28,9 +29,14 @@ class MemorySink:
         self.gone: set[str] = set()
         self.taken: set[str] = set()
         self.tries_ids = False
+        self.reuses = True
 
-    def _has_category(self, ticket_id: str) -> bool:
-        return ticket_id in self.rows and self.rows[ticket_id].category is not None
+    def _is_final(self, fresh: Row) -> bool:
+        """Whether the ticket's row stays as it is."""
+        there = self.rows.get(fresh.id)
+        if fresh.category or there is None or there.category is None:
+            return False
+        return not (fresh.hash and there.hash and fresh.hash != there.hash)
 
     async def check(self, rehearsal: Rehearsal) -> None:
         self._fail()
@@ -46,11 +52,15 @@ class MemorySink:
             without_row += sum(row.id in homeless and row.category is not None for row in page)
             taken |= {row.id for row in page} & self.taken
             there = [row for row in page if row.id not in homeless]
-            self.rows.update({row.id: row for row in there if row.category or not self._has_category(row.id)})
+            self.rows.update({row.id: row for row in there if not self._is_final(row)})
             self.writes.update(row.id for row in page)
             pages += 1
         named = f"the store keeps the label that stands there, and not those of {sorted(taken)}" if taken else ""
         return Stored({"table": "memory"}, without_row, named)
+
+    async def unchanged(self, hashes: Mapping[str, str]) -> Collection[str]:
+        self._fail()
+        return [row.id for row in self.rows.values() if row.hash and hashes.get(row.id) == row.hash]
 
     async def finish(self, summary: Summary) -> Stored:
         self._fail()

@@ -16,7 +16,7 @@ from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
-from nightsort.flow.preflight.prepare import BOUGHT_AGAIN
+from nightsort.flow.preflight.repeats import UNKNOWN_AGAIN
 from nightsort.testing.batch_api import MODEL, MODELS, tokens
 from tests.support.world import World
 
@@ -338,9 +338,9 @@ async def test_pre_flight_warns_of_a_query_that_finds_unknown_tickets_again(
     resource = await world.run_until_finished(resource)
 
     warnings = [(reason, message) for kind, reason, message in world.events.told if kind == "Warning"]
-    assert warnings == [("UnknownBoughtAgain", BOUGHT_AGAIN)]
+    assert warnings == [("UnknownBoughtAgain", UNKNOWN_AGAIN)]
     submitting = next(status for status in world.writes(resource) if status.plan is not None)
-    assert submitting.conditions[0].message == f"2 tickets to submit; {BOUGHT_AGAIN}"
+    assert submitting.conditions[0].message == f"2 tickets to submit; {UNKNOWN_AGAIN}"
     assert is_true(resource.status, "Complete"), "nothing is refused"
     message = resource.status.message or ""
     assert message.endswith("; the next run with this query buys 1 ticket without a category again")

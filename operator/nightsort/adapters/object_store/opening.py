@@ -22,8 +22,9 @@ class ObjectStoreKind:
         options = await options_of(opening, spec.secret_ref)
         in_thread = opening.share(spec.url, options)
         resource = opening.resource
-        fields = fields_of(resource.spec)
-        return ObjectRows(spec, options, policy_of(opening), resource.meta, fields, in_thread=in_thread)
+        fields, reuses = fields_of(resource.spec), resource.spec.reuse == "Unchanged"
+        policy = policy_of(opening)
+        return ObjectRows(spec, options, policy, resource.meta, fields, reuses=reuses, in_thread=in_thread)
 
 
 async def options_of(opening: Opening, ref: LocalObjectReference | None) -> Mapping[str, str]:

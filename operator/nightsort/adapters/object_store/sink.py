@@ -7,32 +7,28 @@ and the batch, and a write replaces the rows of the same tickets in its object.
 from __future__ import annotations
 
 import asyncio
-import io
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Self
 
+from nightsort.adapters.object_store.earlier_rows import PLACE, RIGHTS, EarlierRows, records_of
 from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.owner import FolderOwner
 from nightsort.adapters.object_store.store import Folder
 from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
-from nightsort.domain.errors import Stalled
 from nightsort.domain.fields import AskedField
-from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
-from nightsort.formats.rows import DamagedFile, form_of, readable, summary_of
+from nightsort.formats.rows import form_of, readable, summary_of
 from nightsort.system.threads import InThread
 
-PLACE = "results.objectStore"
-RIGHTS = "list the bucket, and to read, write and delete objects in the folder"
 PIECE_ROWS = 100_000
 """As many as a batch can have; bounds the ids in memory."""
 IN_MEMORY_BYTES = 1_000_000
@@ -82,7 +78,10 @@ class Piece:
 
 
 class ObjectRows:
-    """Implements `ports.ClaimedSink`. The index names the objects of this run; those of an earlier resource stay."""
+    """Implements `ports.ClaimedSink` and `ports.ReusableSink`.
+
+    The index names the objects of this run; those of an earlier resource stay.
+    """
 
     def __init__(
         self,
@@ -92,14 +91,19 @@ class ObjectRows:
         owner: Meta,
         fields: Sequence[AskedField] = (),
         *,
+        reuses: bool = False,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
-        """Raises Stalled or Rejected when the policy does not allow the URL; connects to nothing yet."""
+        """`reuses`: rows are stored with their hashes, and count in later runs below the same URL.
+
+        Raises Stalled or Rejected when the policy does not allow the URL; connects to nothing yet."""
         self._url = f"{results.url.rstrip('/')}/{owner.name}/"
         self._folder = Folder(self._url, options, policy, place=PLACE, rights=RIGHTS, make=True)
         self._owner = FolderOwner(self._folder, owner)
         self._in_thread = in_thread
-        self._form = form_of(results.format, fields)
+        self.reuses = reuses
+        self._form = form_of(results.format, fields, hashed=reuses)
+        self._before = EarlierRows(results.url, options, policy)
         self._prefix = prefix_of(owner)
         self._unsent = self._name_of(None)
 
@@ -121,6 +125,9 @@ class ObjectRows:
             if piece.ids:
                 await self._in_thread(self._store, piece)
         return Stored({"object_store": self._url})
+
+    async def unchanged(self, hashes: Mapping[str, str]) -> Collection[str]:
+        return await self._in_thread(self._before.unchanged, hashes)
 
     async def finish(self, summary: Summary) -> Stored:
         await self._in_thread(self._finish, summary)
@@ -156,19 +163,7 @@ class ObjectRows:
             self._folder.put(name, chain(blocks_of(others), fresh))
 
     def _records(self, name: str) -> Iterator[tuple[str, str]]:
-        file = self._folder.read(name)
-        if file is None:
-            return
-        with io.TextIOWrapper(file, encoding="utf-8", newline=self._form.newline) as text:
-            try:
-                yield from self._form.scan(text)
-            except (DamagedFile, UnicodeDecodeError) as damage:
-                raise self._damaged(name, str(damage)) from None
-
-    def _damaged(self, name: str, what: str) -> Stalled:
-        return self._folder.stalled(
-            f"object {name}: {what}; somebody has changed it. Remove it", Reason.RESULTS_DAMAGED
-        )
+        return records_of(self._folder, name, self._form)
 
     def _finish(self, summary: Summary) -> None:
         empty = len(self._form.header.encode())

@@ -20,6 +20,7 @@ from nightsort.domain.stored import Rehearsal
 
 EXAMPLES = 3
 MOST_ROWS = 200
+SOME_BATCH, SOME_HASH = "msgbatch_rehearsed", "0" * 32
 SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +57,7 @@ def labels_of(rehearsal: Rehearsal) -> list[Row]:
     values = rehearsal.values or ((),)
     many = max(len(rehearsal.categories), len(values)) if rehearsal.categories else 0
     return [
-        Row("", category, Verdict.LABELED, "", rehearsal.model, "msgbatch_rehearsed", SOME_TIME, 1000, 10, each)
+        Row("", category, Verdict.LABELED, "", rehearsal.model, SOME_BATCH, SOME_TIME, 1000, 10, each, SOME_HASH)
         for category, each in islice(zip(cycle(rehearsal.categories), cycle(values), strict=False), many)
     ]
 
@@ -66,7 +67,7 @@ def failures_of(rehearsal: Rehearsal) -> list[Row]:
     return [
         Row("", None, verdict, "api_error")
         if verdict.is_unsent
-        else Row("", None, verdict, "api_error", rehearsal.model, "msgbatch_rehearsed", SOME_TIME)
+        else Row("", None, verdict, "api_error", rehearsal.model, SOME_BATCH, SOME_TIME, hash=SOME_HASH)
         for verdict in Verdict
         if verdict.figure is not Figure.LABELED
     ]

@@ -8,7 +8,17 @@ from typing import Literal
 
 from nightsort.adapters.sql.database import listed, resolve
 from nightsort.adapters.sql.session import Session
-from nightsort.adapters.sql.tables import Column, Table, TypeOf, alike, create, may_create, table_of
+from nightsort.adapters.sql.tables import (
+    Column,
+    Table,
+    TypeOf,
+    addition,
+    alike,
+    create,
+    may_alter,
+    may_create,
+    table_of,
+)
 from nightsort.domain.errors import Stalled
 from nightsort.domain.reasons import Reason
 
@@ -28,6 +38,8 @@ class Wanted:
     overwrite: bool
     kinds: Mapping[str, TypeOf] = field(default_factory=dict)
     """The types of columns for the spec's own fields, if they are made."""
+    added: str | None = None
+    """The field whose column is added to a table that lacks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
         table = table_of(session, wanted.table)
     if table is None:
         raise stalled(f"there is no table {wanted.table!r}", Reason.TABLE_MISSING)
+    table = with_added(session, table, wanted, stalled)
     names = (*wanted.key, *wanted.fields.values())
     found = {name: resolve(name, table.columns) for name in names}
     if missing := [name for name, column in found.items() if column is None]:
@@ -81,6 +94,26 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
     layout = Layout(table, tuple(columns[name] for name in wanted.key), fields, wanted.kinds)
     hold_against_mode(layout, wanted, stalled)
     return layout
+
+
+def with_added(session: Session, table: Table, wanted: Wanted, stalled: Refusal) -> Table:
+    """The table with the column that an Upsert adds to it: rows from before have nothing there, and are not reused.
+
+    Raises:
+        Stalled: the URL's user may not add it; the message has the statement.
+    """
+    name = wanted.fields.get(wanted.added or "")
+    if wanted.added is None or name is None or resolve(name, table.columns) is not None:
+        return table
+    statement = addition(session, table.name, wanted.added, name)
+    if not may_alter(session, table.name):
+        raise stalled(
+            f"table {table.name!r} has no column {name!r}, in which reuse keeps what an answer depends on, and the "
+            f"URL's user, who does not own the table, may not add it. Its owner does so with: {statement}",
+            Reason.COLUMN_MISSING,
+        )
+    session.run(statement)
+    return table_of(session, table.name) or table
 
 
 def existing(session: Session, wanted: Wanted, stalled: Refusal) -> Table | None:

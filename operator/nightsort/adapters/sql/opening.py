@@ -38,6 +38,7 @@ class DatabaseKind:
             spec.columns,
             policy_of(opening),
             overwrite=spec.overwrite,
+            reuses=opening.resource.spec.reuse == "Unchanged",
             claims=self._claims,
             run=opening.resource.meta.uid,
             asked=fields_of(opening.resource.spec),

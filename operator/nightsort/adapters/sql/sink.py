@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 
 from nightsort.adapters.sql.claims import Claims
 from nightsort.adapters.sql.database import Database
@@ -32,13 +33,15 @@ TRANSACTION_ROWS = {"postgresql": 20_000, "mysql": 10_000, "sqlite": 100_000}
 RIGHTS = {
     "Update": "SELECT and UPDATE on the columns, and the right to create temporary tables",
     "Upsert": "SELECT, INSERT and UPDATE on the table, the right to create temporary tables, and CREATE where the "
-    "table is to be made",
+    "table is to be made; its owner's rights where reuse adds the column of hashes",
 }
 EXAMPLES = 3
+HASH = "hash"
+"""The column of hashes in a table of results, where the resource names none."""
 
 
 class DatabaseSink:
-    """Implements `ports.LabeledSink`.
+    """Implements `ports.LabeledSink` and `ports.ReusableSink`.
 
     Update fills the rows of a table that have no category yet, with `overwrite` all; Upsert keeps a table of results.
     A row without a category never replaces one that has one. `claims` remember for `run`, between writes, which
@@ -57,12 +60,16 @@ class DatabaseSink:
         *,
         overwrite: bool = False,
         transaction_rows: int | None = None,
+        reuses: bool = False,
         claims: Claims | None = None,
         run: str = "",
         asked: Sequence[AskedField] = (),
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
-        """Raises Stalled when the policy does not allow the URL; connects to nothing yet."""
+        """`reuses`: hashes are kept and compared; an Upsert has a column for them, which it adds if it is missing.
+
+        Raises Stalled when the policy does not allow the URL; connects to nothing yet.
+        """
         self._database = Database(url, policy, PLACE, RIGHTS[mode])
         self._in_thread = in_thread
         self._transaction_rows = transaction_rows or TRANSACTION_ROWS[self._database.family]
@@ -70,8 +77,12 @@ class DatabaseSink:
         fields: dict[str, str] = {field: name for field, name in named.items() if name is not None}
         fields |= {f"{OWN}{place}": (columns.fields or {}).get(one.name, one.name) for place, one in enumerate(asked)}
         kinds = {f"{OWN}{place}": type_of_field(one) for place, one in enumerate(asked)}
+        if reuses and mode == "Upsert":
+            fields.setdefault("hash", HASH)
+        self.reuses = "hash" in fields
+        added = "hash" if mode == "Upsert" and self.reuses else None
         self._where = {"table": table}
-        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite, kinds)
+        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite, kinds, added)
         self._claim = partial((claims or Claims()).claim, f"{run}/{table}")
 
     async def check(self, rehearsal: Rehearsal) -> None:
@@ -127,6 +138,21 @@ class DatabaseSink:
                 transfer.clear()
                 transfer.stage_ids(ids[start : start + self._transaction_rows])
                 found += [each for each, category in transfer.categories().items() if category is not None]
+        return found
+
+    async def unchanged(self, hashes: Mapping[str, str]) -> Collection[str]:
+        return await self._in_thread(self._unchanged, hashes)
+
+    def _unchanged(self, hashes: Mapping[str, str]) -> Collection[str]:
+        """Asks in a writing transaction, as `_labeled` does: a replica may lag."""
+        found: list[str] = []
+        rest = iter(hashes.items())
+        with self._beforehand() as session:
+            transfer = self._transfer(session)
+            while some := dict(islice(rest, self._transaction_rows)):
+                transfer.clear()
+                transfer.stage_hashes(some)
+                found += transfer.unchanged()
         return found
 
     def _store(self, rows: Sequence[Row]) -> Written:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -82,6 +82,17 @@ class Transfer:
         with self._list_needed(ids):
             values = [id_values(ticket_id, self.layout, self.session.family) for ticket_id in ids]
         self._insert(columns, values)
+
+    def stage_hashes(self, hashes: Mapping[str, str]) -> None:
+        """Stages hashes by id, to be compared with those of the table."""
+        columns = [*self.statements.staged[: len(self.layout.keys) + 1], "hash"]
+        with self._list_needed(list(hashes)):
+            ids = [id_values(ticket_id, self.layout, self.session.family) for ticket_id in hashes]
+        self._insert(columns, [(*each, known) for each, known in zip(ids, hashes.values(), strict=True)])
+
+    def unchanged(self) -> Sequence[str]:
+        """The staged ids whose row has the staged hash."""
+        return [as_sent(sent) for (sent,) in self._of_each(self.statements.unchanged())]
 
     @contextmanager
     def _list_needed(self, ids: Sequence[str]) -> Iterator[None]:

@@ -72,7 +72,7 @@ class Statements:
 
     def update(self) -> str:
         """Transfers the staged rows. Rows that are only in the table, or only staged, stay as they are."""
-        which = f"(s.category IS NOT NULL OR {self._empty})" if self.overwrite else self._empty
+        which = f"(s.category IS NOT NULL OR {self._open})" if self.overwrite else self._open
         if self.family == "mysql":
             assignments = ", ".join(f"t.{name} = s.{field}" for field, name in self.fields.items())
             return f"UPDATE {self.table} AS t JOIN {STAGE} AS s ON {self._same} SET {assignments} WHERE {which}"
@@ -90,11 +90,12 @@ class Statements:
         category = self.fields["category"]
         if self.family == "mysql":
             # Assignments see the ones before them; none of them changes whether the condition holds.
-            which = f"s.category IS NOT NULL OR {table}.{category} IS NULL"
+            # Not of the hash either: where it differs, the category becomes NULL before the hash is replaced.
+            which = f"s.category IS NOT NULL OR {table}.{category} IS NULL{self._another(table, 's')}"
             assignments = (f"{name} = IF({which}, s.{field}, {table}.{name})" for field, name in self.fields.items())
             return f"{insert} {select} ON DUPLICATE KEY UPDATE {', '.join(assignments)}"
         assignments = (f"{name} = excluded.{name}" for name in self.fields.values())
-        which = f"excluded.{category} IS NOT NULL OR t.{category} IS NULL"
+        which = f"excluded.{category} IS NOT NULL OR t.{category} IS NULL{self._another('t', 'excluded')}"
         target = ", ".join(key.name for key in self.keys)
         conflict = f"ON CONFLICT ({target}) DO UPDATE SET {', '.join(assignments)} WHERE {which}"
         return f"{insert} {select} WHERE true {conflict}"  # SQLite reads ON after a table's name as a join's
@@ -179,6 +180,29 @@ class Statements:
     @property
     def _empty(self) -> str:
         return f"t.{self.fields['category']} IS NULL"
+
+    @property
+    def _open(self) -> str:
+        """Whether a row takes what is staged: it has no category, or the one that we gave to another text."""
+        return f"({self._empty}{self._another('t', 's')})" if "hash" in self.fields else self._empty
+
+    def _another(self, there: str, staged: str) -> str:
+        """Goes on with a condition: or the row was for another text or other settings, by both hashes."""
+        if "hash" not in self.fields:
+            return ""
+        there = f"{there}.{self.fields['hash']}"
+        fresh = f"excluded.{self.fields['hash']}" if staged == "excluded" else f"{staged}.hash"
+        return f" OR {self._exactly(there)} <> {self._exactly(fresh)}"
+
+    def unchanged(self) -> str:
+        """Staged ids whose row has the staged hash."""
+        there = f"t.{self.fields['hash']}"
+        equal = f"{self._exactly(there)} = {self._exactly('s.hash')}"
+        return f"SELECT s.sent FROM {STAGE} AS s JOIN {self.table} AS t ON {self._same} AND {equal}"
+
+    def _exactly(self, column: str) -> str:
+        """A hash for comparison; MariaDB does not compare columns of different collations."""
+        return f"CAST({column} AS BINARY)" if self.family == "mysql" else column
 
     @property
     def _same(self) -> str:

@@ -22,6 +22,7 @@ TYPES = {
     "batch_id": {"mysql": "VARCHAR(255)"},
     "classified_at": {"postgresql": "timestamp with time zone", "mysql": "DATETIME"},
     "input_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
+    "hash": {"mysql": "VARCHAR(64)"},
     "output_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
 }
 TypeOf = Mapping[str, str]
@@ -206,6 +207,19 @@ def create(
     options = f" CHARACTER SET utf8mb4 COLLATE {exact_collation(session)}" if session.family == "mysql" else ""
     key = f"PRIMARY KEY ({', '.join(session.quote(name) for name in keys)})"
     session.run(f"CREATE TABLE IF NOT EXISTS {quoted(session, table)} ({', '.join([*columns, key])}){options}")
+
+
+def may_alter(session: Session, table: str) -> bool:
+    """Whether a column may be added: PostgreSQL lets owners do so. MariaDB names the missing right itself."""
+    if session.family != "postgresql":
+        return True
+    statement = "SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = to_regclass({quoted})"
+    return value_of(asked(session, statement, table)) is not False
+
+
+def addition(session: Session, table: str, field: str, name: str) -> str:
+    """The statement that adds the column of a field, empty in all rows."""
+    return f"ALTER TABLE {quoted(session, table)} ADD COLUMN {session.quote(name)} {type_of(field, session.family, {})}"
 
 
 def exact_collation(session: Session) -> str:

@@ -38,6 +38,7 @@ class PrometheusMetrics:
     def _tell_of_tickets(self) -> None:
         run = ("namespace", "model")
         self._tickets = self._counter("tickets", "Tickets that have got their row, by verdict.", *run, "verdict")
+        self._reused = self._counter("tickets_reused", "Tickets left out: their row of an earlier run stands.", *run)
         self._runs = self._counter("runs_ended", "Runs that have ended, by outcome.", *run, "outcome")
         self._cost = self._counter("cost_usd", "US dollars paid for answers.", *run)
         self._known = self._counter("known_tickets", "Known tickets with an answer: right or wrong.", *run, "answer")
@@ -96,6 +97,7 @@ class PrometheusMetrics:
     def expect(self, namespace: str, model: str) -> None:
         for verdict in Verdict:
             self._tickets.labels(namespace, model, verdict.value)
+        self._reused.labels(namespace, model)
         for outcome in ENDS:
             self._runs.labels(namespace, model, outcome.value)
         self._cost.labels(namespace, model)
@@ -103,6 +105,9 @@ class PrometheusMetrics:
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
         self._tickets.labels(namespace, model, verdict.value).inc(max(tickets, 0))
+
+    def reused(self, namespace: str, model: str, tickets: int) -> None:
+        self._reused.labels(namespace, model).inc(max(tickets, 0))
 
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         self._runs.labels(namespace, model, outcome.value).inc()

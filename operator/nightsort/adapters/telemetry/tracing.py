@@ -81,6 +81,7 @@ class OtelTraces:
             "nightsort.tickets.labeled": counts.labeled,
             "nightsort.tickets.unknown": counts.unknown,
             "nightsort.tickets.failed": counts.failed,
+            "nightsort.tickets.reused": counts.reused,
             "nightsort.batches": len(status.batches),
         }
         self._ids.next = whole_run(resource.meta)

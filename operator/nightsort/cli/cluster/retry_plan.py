@@ -207,6 +207,8 @@ def spec_again(spec: Mapping[str, Any]) -> dict[str, Any]:
     made = {name: value for name, value in spec.items() if name != "suspend"}
     if made.get("activeDeadlineSeconds") == CANCELED_AFTER:
         del made["activeDeadlineSeconds"]
+    if made.get("reuse") == "Unchanged":  # else the rows of the tickets that failed would stand
+        made["reuse"] = "Never"
     if config_map := (made.get("results") or {}).get("configMap"):
         unnamed = {name: value for name, value in config_map.items() if name != "name"}
         made["results"] = {**made["results"], "configMap": unnamed}

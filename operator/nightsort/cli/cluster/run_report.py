@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
 
 NOT_ANSWERED = "(none: not answered)"
+REUSED = "(reused: a row stands)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,14 @@ class Figures:
 
 
 def from_rows(night: Night, rows: Mapping[str, Row]) -> Figures:
-    spec, total = night.run.spec, night.run.status.tickets.total
+    spec, tickets = night.run.spec, night.run.status.tickets
     counts = Counter((row.category, row.verdict.value) for row in rows.values())
     outcome = [(category, verdict, False, count) for (category, verdict), count in counts.items()]
-    missing = max(total - len(rows), 0)
+    missing = max(tickets.total - tickets.reused - len(rows), 0)
     finished = is_finished(night.run.status)
     tally, verdicts = counts_of([*outcome, (None, None, True, 0 if finished else missing)], spec)
     lost = {NOT_ANSWERED: missing} if finished and missing else {}
+    lost |= {REUSED: tickets.reused} if tickets.reused else {}
     unusable = [row for row in rows.values() if row.category is None]
     return Figures(
         categories=tally.categories,
@@ -141,15 +143,16 @@ def from_status(night: Night, unread: str = "") -> Figures:
     categories = {category.name: 0 for category in night.run.spec.categories}
     categories.update((one.name, one.tickets) for one in status.categories)
     tickets = status.tickets
-    missing = max(tickets.total - tickets.labeled - tickets.unknown - tickets.failed, 0)
+    missing = max(tickets.total - tickets.labeled - tickets.unknown - tickets.failed - tickets.reused, 0)
     open_name = NOT_ANSWERED if is_finished(status) else UNDER_WAY
     unknown = max(tickets.labeled + tickets.unknown - sum(categories.values()), 0)
-    without = {UNKNOWN: unknown, FAILED: tickets.failed, open_name: missing}
+    without = {UNKNOWN: unknown, FAILED: tickets.failed, open_name: missing, REUSED: tickets.reused}
     verdicts = {
         Verdict.LABELED.value: tickets.labeled,
         Verdict.UNKNOWN.value: tickets.unknown,
         OTHER_VERDICTS: tickets.failed,
         open_name: missing,
+        REUSED: tickets.reused,
     }
     retries = f"; those of {named(night.retries)} are not merged" if night.retries else ""
     return Figures(

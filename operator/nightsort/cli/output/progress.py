@@ -73,7 +73,8 @@ class Progress(Display):
     def end(self, resource: Resource) -> None:
         """The parts of the tickets, the cost, and the place of the rows."""
         status = resource.status
-        if status.tickets.labeled or status.tickets.unknown or status.tickets.failed:
+        tickets = status.tickets
+        if tickets.labeled or tickets.unknown or tickets.failed or tickets.reused:
             self._out.print(table_of(self.name_of(resource), status, lines=self._out.is_terminal))
         for what, told in evaluation_lines(status):
             self.line(f"{what}  {printable(told)}")

@@ -20,6 +20,7 @@ from nightsort.domain.record import Tally, collected
 from nightsort.domain.report import plural
 from nightsort.domain.verdict import INVALID, has_price, is_asked_again, is_billed
 from nightsort.flow.results.answers import judged_answers
+from nightsort.flow.results.hashes import hashes_of
 from nightsort.flow.results.reading import Reading
 from nightsort.flow.results.rows import NO_ANSWER, row_of
 from nightsort.flow.results.store import deliver
@@ -135,6 +136,7 @@ async def read_through(
         Waiting: the results were cut, or differ at each reading.
     """
     may_retry, reading, fields = run.status.stop is None, Reading(), fields_of(run.spec)
+    hashes = await hashes_of(run, record)
     for _ in range(MOST_READINGS):
         rows.clear()
         count = Count(rows.verdicts)
@@ -143,7 +145,7 @@ async def read_through(
             if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
                 count.retryable += 1
             else:
-                row = row_of(run, batch.id, batch.ended_at, judged)
+                row = row_of(run, batch.id, batch.ended_at, judged, hashes)
                 if row.category and not record.canary:
                     count.categories[row.category] += 1
                 if not record.canary:

@@ -63,12 +63,17 @@ def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
         return ConditionSummary(RunState.COMPLETE, Reason.COMPLETE, f"{without_tickets(status)}{remark_of(status)}")
     fallback = spec.unknown_label.category
     unknown = f"unknown (now {fallback})" if fallback else "unknown"
-    parts = {"labeled": counts.labeled, unknown: counts.unknown, "failed": counts.failed}
+    parts = {
+        "labeled": counts.labeled,
+        unknown: counts.unknown,
+        "failed": counts.failed,
+        "reused": counts.reused,
+    }
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
     said = (accuracy_of(status), unmatched_of(status), strays_of(status), again, cut_of(counts, spec))
     notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
-    if counts.failed == counts.total:
+    if counts.failed and counts.failed == counts.total - counts.reused:
         return ConditionSummary(RunState.FAILED, Reason.NO_TICKET_LABELED, message)
     return ConditionSummary(RunState.COMPLETE, Reason.COMPLETE, message)
 
@@ -100,7 +105,9 @@ def unmatched_of(status: Status) -> str:
 async def found_again(run: Run, counts: TicketCounts) -> str:
     """Tells of tickets that the next run over the same table, and every later one, may buy again."""
     left = counts.failed + (counts.unknown if run.spec.unknown_label.category is None else 0)
-    if not left or not await run.services.connections.finds_unlabeled_again(run.resource):
+    if not left or run.spec.reuse == "Unchanged":
+        return ""
+    if not await run.services.connections.finds_unlabeled_again(run.resource):
         return ""
     return f"the next run with this query buys {plural(left, 'ticket')} without a category again"
 

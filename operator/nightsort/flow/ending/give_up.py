@@ -11,6 +11,7 @@ from nightsort.domain.record import Submission, find, next_turn, put, unseen_tic
 from nightsort.domain.report import plural, progress
 from nightsort.domain.verdict import Judgement
 from nightsort.flow.results.answers import GONE, asked_ids
+from nightsort.flow.results.hashes import hash_beside, hashes_of
 from nightsort.flow.results.rows import final_rows
 from nightsort.flow.results.store import deliver, store
 from nightsort.flow.run.run import Run
@@ -28,9 +29,11 @@ async def conclude(run: Run, record: BatchRecord) -> None:
 async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     """Ends the tickets of a batch that the API does not show any more, as far as the source can still name them."""
     api = await run.services.connections.api(run.resource)
+    hashes = await hashes_of(run, record)
     with RowSpool(run.services.scratch) as rows:
         for ticket_id in sorted(await asked_ids(run, api, record)):
-            rows.add(Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id))
+            known = hash_beside(Verdict.MISSING, ticket_id, hashes)  # it may well be paid for
+            rows.add(Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id, hash=known))
         status = (await deliver(run, record, rows)).status
     unnamed = record.unnamed + record.requests - rows.rows
     lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}

@@ -26,6 +26,8 @@ from nightsort.flow.money.budget import check_estimate, estimated, warn_near_lim
 from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.known import Known, checked, choose, without_known
 from nightsort.flow.preflight.lag import wait_until_seen
+from nightsort.flow.preflight.repeats import bought_again
+from nightsort.flow.preflight.reuse import Choice, compare, reuses, without_unchanged
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
 from nightsort.flow.run.run import Run
@@ -38,11 +40,6 @@ MOST_REMARK_CHARS = 1000
 GLANCE_SECONDS = 10.0
 """Greatest age of the list of other runs in the first check; the last check before buying reads a new list."""
 
-BOUGHT_AGAIN = (
-    "tickets whose answer is none of the categories stay without one, and the next run with this query buys them "
-    "again: use unknownLabel.action Fallback in the next resource"
-)
-
 
 async def prepare(run: Run) -> None:
     """Checks source, sinks, model and budget, and writes down the plan.
@@ -52,8 +49,7 @@ async def prepare(run: Run) -> None:
     """
     encoder = Encoder(run.spec, disable_thinking=False)
     hold_record(run.spec, run.services.stored_bytes)
-    if not is_true(run.status, STALLED):  # a stalled run has passed this check already, and may retry for days
-        await let_others_go_first(run, within=GLANCE_SECONDS)
+    await let_others_go_first_at_once(run)
     await run.services.ledger.ensure_recordable(run.resource.meta)
     connections = run.services.connections
     api = await connections.api(run.resource)  # first, since it needs only a Secret, which many resources share
@@ -62,42 +58,48 @@ async def prepare(run: Run) -> None:
     snapshot = await snapshot_of(source)
     known, snapshot = await choose(run, source, snapshot, encoder)
     tickets, bought = await counts_of(source, snapshot, known)
-    refuse_too_many_batches(run.spec.shards.max_requests, *bought)
+    if not reuses(run.spec):
+        refuse_too_many_batches(run.spec.shards.max_requests, *bought)
     sinks = await connections.sinks(run.resource)
     # Before the dry run, which would take tickets that a replica still shows for rows that nobody can fill.
     await wait_until_seen(run, source, sinks, snapshot)
     await rehearse(run.spec, without_known(run, source), sinks, tickets, None if snapshot is None else snapshot.ids)
+    choice = Choice(tickets)
+    if reuses(run.spec):
+        choice = await compare(run, source, sinks, snapshot)
+        tickets, bought = choice.tickets, (0, choice.tickets)
+        refuse_too_many_batches(run.spec.shards.max_requests, tickets)
     model = usable(run.spec.model, await api.model(run.spec.model))
     max_tokens = most_answer_tokens(run.spec, model)
-    seen = await sample(source, encoder, sum(bought))
+    seen = await sample(without_unchanged(source, choice), encoder, sum(bought))
     tokens = await counted(run.spec, model, api, seen.sampled)
     requests, text_bytes = seen.of_all(sum(bought))
     refuse_too_long(model, tokens, requests, text_bytes)
     amount = estimated(run, tokens, requests, text_bytes)
     check_estimate(run, amount)
+    again = await bought_again(run, source, sinks, snapshot)
     await let_others_go_first(run)  # once more: a run that came meanwhile may not have seen that this one has begun
     await leave_rows_to_others(run, source)
     await claim_results(sinks)
     plan = Plan(
         tickets=tickets,
+        reused=choice.reused,
         disable_thinking=model.can_disable_thinking,
         tokens=tokens,
         max_tokens=max_tokens,
         structured=model.structured_outputs and bool(fields_of(run.spec)),
         remark=remarks or None,
     )
-    plan = await keep(run, snapshot, await with_places(plan, source, sinks))
+    plan = await keep(run, snapshot, await with_places(plan, source, sinks), choice.ids if choice.reused else None)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
     day = run.services.prices.day_of(run.spec.model)
     cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=day)
-    warnings = warnings_of(run, model, tickets)
-    falls_back = run.spec.unknown_label.action == "Fallback"
-    again = not falls_back and await run.services.connections.finds_unlabeled_again(run.resource)
+    warnings = (*again.items(), *warnings_of(run, model, tickets))
     words = [
         f"{plural(tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
         *([known.remark] if known is not None and known.remark else []),
-        *([BOUGHT_AGAIN] if again else []),
+        *reused_of(plan),
         *[message for _, message in warnings],
         *([remarks] if remarks else []),
         *description_of(source),
@@ -110,11 +112,18 @@ async def prepare(run: Run) -> None:
         await run.warn(Reason.FEW_KNOWN, known.remark)
     if remarks:
         await run.warn(Reason.EMPTY_FILE, remarks)
+    for message in reused_of(plan):
+        await run.note(Reason.TICKETS_REUSED, message)
     for reason, message in warnings:
         await run.warn(reason, message)
-    if again:
-        await run.warn(Reason.UNKNOWN_BOUGHT_AGAIN, BOUGHT_AGAIN)
     await warn_near_limit(run, requests, text_bytes)
+
+
+def reused_of(plan: Plan) -> Sequence[str]:
+    if not plan.reused:
+        return ()
+    rows = "its row stands" if plan.reused == 1 else "their rows stand"
+    return [f"{plural(plan.reused, 'ticket')} reused: {rows}, and nothing has changed"]
 
 
 def description_of(source: Source) -> Sequence[str]:
@@ -132,6 +141,19 @@ async def claim_results(sinks: Sequence[Sink]) -> None:
     for sink in sinks:
         if isinstance(sink, ClaimedSink):
             await sink.claim()
+
+
+async def let_others_go_first_at_once(run: Run) -> None:
+    """The check before anything is read. Where rows are compared, those of the runs that go first are complete by then;
+    else a run that is stalled has passed it already, and may retry for days.
+
+    Raises:
+        Waiting: see below.
+    """
+    if reuses(run.spec):
+        await let_others_go_first(run)
+    elif not is_true(run.status, STALLED):
+        await let_others_go_first(run, within=GLANCE_SECONDS)
 
 
 async def let_others_go_first(run: Run, within: float = 0.0) -> None:

@@ -14,6 +14,7 @@ from nightsort.domain.field_counts import counted_values
 from nightsort.domain.fields import fields_of
 from nightsort.domain.record import with_values
 from nightsort.flow.results.answers import Judged, to_ask_again
+from nightsort.flow.results.hashes import hash_beside, hashes_of
 from nightsort.flow.results.store import Delivered, deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
@@ -21,7 +22,8 @@ from nightsort.flow.run.spool import RowSpool
 NO_ANSWER = Answer("", "missing")
 
 
-def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Judged) -> Row:
+def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Judged, hashes: Mapping[str, str]) -> Row:
+    """`hashes` are those of the batch, by ticket id."""
     answer, judgement = judged.answer or NO_ANSWER, judged.judgement
     return Row(
         id=judged.id,
@@ -34,6 +36,7 @@ def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Ju
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
         values=judgement.values,
+        hash=hash_beside(judgement.verdict, judged.id, hashes),
     )
 
 
@@ -45,10 +48,11 @@ async def final_rows(run: Run, record: BatchRecord) -> tuple[Delivered, Mapping[
     """
     api = await run.services.connections.api(run.resource)
     unknown, fields, values = 0, fields_of(run.spec), Counter[tuple[str, str | None]]()
+    hashes = await hashes_of(run, record)
     with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
             unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
-            row = row_of(run, record.id, record.ended_at, judged)
+            row = row_of(run, record.id, record.ended_at, judged, hashes)
             if not record.canary:
                 values.update(counted_values(fields, row))
             rows.add(row)

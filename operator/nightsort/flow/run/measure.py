@@ -32,6 +32,8 @@ class NullMetrics:
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None: ...
 
+    def reused(self, namespace: str, model: str, tickets: int) -> None: ...
+
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None: ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
@@ -71,6 +73,8 @@ def measure(
     namespace, model = after.meta.namespace, model_of(after)
     for verdict, tickets in verdicts(before.status, after.status, found).items():
         metrics.ended(namespace, model, verdict, tickets)
+    if after.status.plan and not before.status.plan and after.status.plan.reused:
+        metrics.reused(namespace, model, after.status.plan.reused)
     if is_finished(after.status) and not is_finished(before.status):
         metrics.run_ended(namespace, model, outcome_of(after.status))
     for record in newly_collected(before.status, after.status):

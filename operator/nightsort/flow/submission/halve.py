@@ -19,6 +19,7 @@ from nightsort.flow.results.rows import final_rows
 from nightsort.flow.results.store import compared, deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.submission.shard import Shard
 
 logger = logging.getLogger(__name__)
 MOST_REFUSALS = 200
@@ -28,10 +29,10 @@ MOST_WITHOUT_A_SALE = 40
 SHOWN_ID_CHARS = 64
 
 
-async def halve(run: Run, record: BatchRecord, sent: list[str], refusal: RefusedBatch) -> None:
+async def halve(run: Run, record: BatchRecord, shard: Shard, refusal: RefusedBatch) -> None:
     """Releases the intent so that its tickets are sent in parts; a request that is refused alone is Unsendable.
 
-    `sent` are the ids of the batch's tickets, in the order of its requests. Each part is an intent of its own.
+    `shard` is what the batch was to carry. Each part is an intent of its own.
 
     Raises:
         Rejected: too many creates were refused already.
@@ -46,7 +47,8 @@ async def halve(run: Run, record: BatchRecord, sent: list[str], refusal: Refused
     if record.attempt:
         return await halve_retry(run, record, refusal)
     if record.requests == 1:
-        return await leave_out(run, record, sent[0], refusal)
+        return await leave_out(run, record, shard, refusal)
+    sent = shard.sent
     at = position(record, sent, refusal)
     # The parts: all requests before the one that the API has named, that one alone, or a half.
     most = record.requests // 2 if at is None else max(at, 1)
@@ -73,11 +75,12 @@ def counted(status: Status) -> Status:
     return status.model_copy(update={"refusals": status.refusals + 1})
 
 
-async def leave_out(run: Run, record: BatchRecord, ticket_id: str, refusal: RefusedBatch) -> None:
+async def leave_out(run: Run, record: BatchRecord, shard: Shard, refusal: RefusedBatch) -> None:
     """Stores the row of a request that is refused alone; nothing was bought for it."""
-    reason = f"the API refuses this request ({refusal.answer})"
+    ticket_id, reason = shard.sent[0], f"the API refuses this request ({refusal.answer})"
+    known = shard.hashes.get(ticket_id)
     with RowSpool(run.services.scratch) as rows:
-        rows.add(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model))
+        rows.add(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model, hash=known))
         await deliver(run, record, rows)
 
     def without(status: Status, intent: BatchRecord) -> Status:

@@ -46,7 +46,7 @@ async def carry_out(run: Run, api: BatchApi, record: BatchRecord, shard: Shard) 
             ) from unknown
         return await leave_open(run, record, unknown)
     except RefusedBatch as refusal:
-        return await halve(run, record, shard.sent, refusal)
+        return await halve(run, record, shard, refusal)
     except NotTaken as refusal:
         await settle(run, record, partial(not_taken, answer=refusal.answer[:MOST_ANSWER_CHARS]))
         raise

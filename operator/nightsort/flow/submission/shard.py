@@ -12,6 +12,7 @@ from nightsort.domain import custom_id
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.asked import IdDigest
 from nightsort.domain.canary import is_canary, is_known_cursor
+from nightsort.domain.dependence import Hashes
 from nightsort.domain.errors import Rejected
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find
@@ -51,13 +52,15 @@ class Shard:
     ids: IdDigest = field(default_factory=IdDigest)
     sent: list[str] = field(default_factory=list)
     """The tickets' ids in the order of the requests."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """The hashes of these tickets by id, where rows are stored with them."""
 
     @property
     def tickets(self) -> int:
         return self.spool.requests + self.unsendable.rows
 
-    def refuse(self, ticket_id: str, verdict: Verdict, reason: str) -> None:
-        self.unsendable.add(Row(ticket_id, None, verdict, reason))
+    def refuse(self, ticket_id: str, verdict: Verdict, reason: str, known: str | None = None) -> None:
+        self.unsendable.add(Row(ticket_id, None, verdict, reason, hash=known))
 
 
 async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shard:
@@ -94,6 +97,7 @@ class ShardBuilder:
         self._shards = run.spec.shards
         self._most = most or self._shards.max_requests
         self._ids: set[str] = set()
+        self._hashes = Hashes(run.spec) if run.spec.keeps_hashes else None
 
     async def take_range(self, source: Source, submission: Submission) -> None:
         """Takes tickets up to the shard's limits. Known tickets travel in batches of their own."""
@@ -135,8 +139,9 @@ class ShardBuilder:
             self._remember(ticket)
             return True
         spool, sent = self._shard.spool, self._encoder.sent(ticket)
+        known = self._hashes.of(sent.text if sent else None) if self._hashes else None
         if sent is None:
-            self._shard.refuse(ticket.id, Verdict.UNSENDABLE, EMPTY)
+            self._shard.refuse(ticket.id, Verdict.UNSENDABLE, EMPTY, known)
         else:
             request = self._encoder.request(self._tag, ticket.id, sent.text)
             if spool.fits(request, self._shards.max_requests, self._shards.max_bytes):
@@ -146,10 +151,12 @@ class ShardBuilder:
                 self._shard.cut += sent.cut
                 self._shard.ids.add(ticket.id)
                 self._shard.sent.append(ticket.id)
+                if known is not None:
+                    self._shard.hashes[ticket.id] = known
             elif spool.requests:
                 return False
             else:
-                self._shard.refuse(ticket.id, Verdict.UNSENDABLE, TOO_LARGE)
+                self._shard.refuse(ticket.id, Verdict.UNSENDABLE, TOO_LARGE, known)
         self._remember(ticket)
         return True
 

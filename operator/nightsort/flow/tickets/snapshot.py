@@ -6,7 +6,7 @@ Their ids are kept beside the resource in blocks, since a pod has no lasting dis
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.chosen import Chosen
 from nightsort.flow.tickets.known import KnownFirst, let_go_of_known
 from nightsort.flow.tickets.places import hold_source
 from nightsort.ports import ChangingSource, Ledger, Source
@@ -44,12 +45,14 @@ async def source_of(run: Run) -> Source:
 
 
 def counted_by(run: Run, source: Source, plan: Plan) -> Source:
-    """The tickets that the plan counts, of a source that may have others later."""
-    if not isinstance(source, ChangingSource):
-        return source
+    """The tickets that the plan counts, of a source that may have others later, or without those that stand."""
     if plan.snapshot is not None:
-        return KeptTickets(source, run.services.ledger, run.resource.meta, plan.snapshot, plan.tickets)
-    return UpToLast(source, plan.last) if plan.last is not None else source
+        kept = KeptIds(run.services.ledger, run.resource.meta, plan.snapshot, plan.tickets)
+        if isinstance(source, ChangingSource) and plan.last is None:
+            return KeptTickets(source, kept)
+        return Chosen(source if plan.last is None else UpToLast(source, plan.last), kept.all, plan.tickets)
+    changing = isinstance(source, ChangingSource)
+    return UpToLast(source, plan.last) if changing and plan.last is not None else source
 
 
 async def snapshot_of(source: Source) -> Snapshot | None:
@@ -57,17 +60,18 @@ async def snapshot_of(source: Source) -> Snapshot | None:
     return await source.snapshot() if isinstance(source, ChangingSource) else None
 
 
-async def keep(run: Run, snapshot: Snapshot | None, plan: Plan) -> Plan:
-    """Keeps the ids durably; returns the plan with their place.
+async def keep(run: Run, snapshot: Snapshot | None, plan: Plan, chosen: Sequence[str] | None = None) -> Plan:
+    """Keeps the ids durably; returns the plan with their place. `chosen` are those of them that are to be bought.
 
     Each try has a tag of its own: a process that was paused before it wrote its plan overwrites nobody's ids.
     """
-    if snapshot is None:
+    if snapshot is not None and snapshot.ids is None:
+        plan = plan.model_copy(update={"last": snapshot.last})
+    kept = chosen if chosen is not None or snapshot is None else snapshot.ids
+    if kept is None:
         return plan
-    if snapshot.ids is None:
-        return plan.model_copy(update={"last": snapshot.last})
     tag = run.services.new_tag()
-    for block, ids in blocks(snapshot.ids):
+    for block, ids in blocks(kept):
         await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(tag, block), ids)
     return plan.model_copy(update={"snapshot": tag})
 
@@ -96,6 +100,41 @@ def block_tag(tag: str, block: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptIds:
+    """The ids that were kept under a tag, in the order of their places."""
+
+    ledger: Ledger
+    meta: Meta
+    tag: str
+    total: int
+
+    async def all(self) -> Collection[str]:
+        return {each for block in range(-(-self.total // BLOCK_IDS)) for each in (await self.block(block)).values()}
+
+    async def place(self, ticket_id: str) -> int:
+        for block in range(-(-self.total // BLOCK_IDS)):
+            for place, each in (await self.block(block)).items():
+                if each == ticket_id:
+                    return int(place)
+        raise Stalled(
+            f"ticket {ticket_id[:64]!r}, up to which the run has come, is not among the ids that were kept: restore "
+            f"ConfigMaps {self.meta.name}-ids-{self.tag}…; or cancel this run, which keeps what was bought",
+            reason=Reason.IDS_MISSING,
+        )
+
+    async def block(self, block: int) -> Mapping[str, str]:
+        kept = await self.ledger.long_ids(self.meta, block_tag(self.tag, block))
+        if not kept:
+            raise Stalled(
+                f"the ids of the tickets that were counted were kept in ConfigMap {self.meta.name}-ids-"
+                f"{block_tag(self.tag, block)}, which is gone. Restore it; or cancel this run, which keeps what was "
+                "bought, and create another resource for the other tickets",
+                reason=Reason.IDS_MISSING,
+            )
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
 class KeptTickets:
     """Implements `ports.Source` for the ids that were kept.
 
@@ -103,23 +142,20 @@ class KeptTickets:
     """
 
     source: ChangingSource
-    ledger: Ledger
-    meta: Meta
-    tag: str
-    total: int
+    kept: KeptIds
 
     async def check(self) -> Sequence[str]:
         return await self.source.check()
 
     async def count(self) -> int:
-        return self.total
+        return self.kept.total
 
     async def tickets(self, after: str | None = None, through: str | None = None) -> AsyncIterator[Sequence[Ticket]]:
         """Every kept ticket of the range; a ticket that has left the source comes as `gone`."""
-        first = 0 if after is None else await self._place(after) + 1
-        end = self.total if through is None else await self._place(through) + 1
+        first = 0 if after is None else await self.kept.place(after) + 1
+        end = self.kept.total if through is None else await self.kept.place(through) + 1
         for block in range(first // BLOCK_IDS, -(-end // BLOCK_IDS)):
-            ids = await self._block(block)
+            ids = await self.kept.block(block)
             begin, stop = max(first, block * BLOCK_IDS), min(end, (block + 1) * BLOCK_IDS)
             for start in range(begin, stop, IDS_PER_READ):
                 some = [ids[str(place)] for place in range(start, min(start + IDS_PER_READ, stop))]
@@ -147,28 +183,6 @@ class KeptTickets:
             done = end
         if done < len(ids):
             yield [gone(each) for each in ids[done:]]
-
-    async def _place(self, ticket_id: str) -> int:
-        for block in range(-(-self.total // BLOCK_IDS)):
-            for place, each in (await self._block(block)).items():
-                if each == ticket_id:
-                    return int(place)
-        raise Stalled(
-            f"ticket {ticket_id[:64]!r}, up to which the run has come, is not among the ids that were kept: restore "
-            f"ConfigMaps {self.meta.name}-ids-{self.tag}…; or cancel this run, which keeps what was bought",
-            reason=Reason.IDS_MISSING,
-        )
-
-    async def _block(self, block: int) -> Mapping[str, str]:
-        kept = await self.ledger.long_ids(self.meta, block_tag(self.tag, block))
-        if not kept:
-            raise Stalled(
-                f"the ids of the tickets that were counted were kept in ConfigMap {self.meta.name}-ids-"
-                f"{block_tag(self.tag, block)}, which is gone. Restore it; or cancel this run, which keeps what was "
-                "bought, and create another resource for the other tickets",
-                reason=Reason.IDS_MISSING,
-            )
-        return kept
 
 
 def gone(ticket_id: str) -> Ticket:

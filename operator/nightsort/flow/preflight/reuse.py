@@ -1,0 +1,127 @@
+"""Finds the tickets of a run whose row of an earlier run stands, so that they are not bought again.
+
+This is decided once, before anything is bought, and written down with the plan: whatever happens later, the run buys
+the other tickets, and these alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nightsort.api.spec import Spec
+from nightsort.domain.dependence import Hashes
+from nightsort.domain.errors import Rejected
+from nightsort.domain.reasons import Reason
+from nightsort.domain.request import Encoder
+from nightsort.domain.snapshot import Snapshot
+from nightsort.domain.ticket import Ticket
+from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.chosen import Chosen
+from nightsort.flow.tickets.snapshot import IDS_PER_READ, UpToLast
+from nightsort.ports import ChangingSource, ReusableSink, Sink, Source
+
+AT_ONCE = 100_000
+"""Tickets whose hashes are compared at a time, as many as a sink takes: about 25 MB."""
+MOST_CHOSEN = 200_000
+"""Tickets whose ids can be kept, as for a query's snapshot."""
+
+
+def reuses(spec: Spec) -> bool:
+    return spec.reuse == "Unchanged"
+
+
+@dataclass(slots=True)
+class Choice:
+    """The tickets to be bought: how many, and their ids in the source's order unless these are too many."""
+
+    tickets: int = 0
+    reused: int = 0
+    ids: list[str] | None = field(default_factory=list)
+
+    def take(self, ids: Sequence[str], unchanged: set[str]) -> None:
+        fresh = [each for each in ids if each not in unchanged]
+        self.tickets += len(fresh)
+        self.reused += len(ids) - len(fresh)
+        if self.ids is not None:
+            self.ids += fresh
+            if len(self.ids) > MOST_CHOSEN:
+                self.ids = None
+
+
+async def compare(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Snapshot | None) -> Choice:
+    """Compares every ticket with the rows of earlier runs.
+
+    Raises:
+        Rejected: some tickets are to be left out, and the others are too many for their ids to be kept.
+        Waiting, Stalled: source or rows cannot be read.
+    """
+    keeping = [sink for sink in sinks if isinstance(sink, ReusableSink) and sink.reuses]
+    compared = Comparison(run, keeping)
+    async for page in pages_of(source, snapshot):
+        await compared.take(page)
+    await compared.settle()
+    choice = compared.choice
+    if choice.ids is None and choice.reused:
+        raise Rejected(
+            f"{choice.tickets:,} tickets have no row that stands, and others have one: reuse can tell them apart where "
+            f"at most {MOST_CHOSEN:,} are to be bought. Split the source among several resources",
+            reason=Reason.TOO_MANY_ROWS,
+        )
+    return choice
+
+
+class Comparison:
+    """Takes tickets, and asks the sinks about many at a time."""
+
+    def __init__(self, run: Run, sinks: Sequence[ReusableSink]) -> None:
+        self._sinks = sinks
+        self._hashes = Hashes(run.spec)
+        self._encoder = Encoder(run.spec, disable_thinking=False)
+        self._pending: dict[str, str | None] = {}
+        self.choice = Choice()
+
+    async def take(self, page: Mapping[str, Ticket | None]) -> None:
+        """Tickets by id; None for one that has left the source."""
+        for ticket_id, ticket in page.items():
+            self._pending[ticket_id] = None if ticket is None else self._hashes.of(self._encoder.text(ticket))
+        await asyncio.sleep(0)
+        if len(self._pending) >= AT_ONCE:
+            await self.settle()
+
+    async def settle(self) -> None:
+        hashes = {each: known for each, known in self._pending.items() if known is not None}
+        unchanged: set[str] = set()
+        for sink in self._sinks:
+            unchanged.update(await sink.unchanged(hashes))
+        self.choice.take(list(self._pending), unchanged)
+        self._pending.clear()
+
+
+async def pages_of(source: Source, snapshot: Snapshot | None) -> AsyncIterator[Mapping[str, Ticket | None]]:
+    """Every ticket that the run may buy, in the order in which it will."""
+    if snapshot is None or snapshot.ids is None or not isinstance(source, ChangingSource):
+        last = snapshot.last if snapshot is not None else None
+        whole = source if last is None else UpToLast(source, last)
+        async for page in whole.tickets():
+            for start in range(0, len(page), IDS_PER_READ):
+                yield {ticket.id: ticket for ticket in page[start : start + IDS_PER_READ]}
+        return
+    for start in range(0, len(snapshot.ids), IDS_PER_READ):
+        there: dict[str, Ticket | None] = dict.fromkeys(snapshot.ids[start : start + IDS_PER_READ])
+        async for page in source.among(list(there)):
+            there.update({ticket.id: ticket for ticket in page if ticket.id in there})
+        yield there
+
+
+def without_unchanged(source: Source, choice: Choice) -> Source:
+    """The source as far as it is to be bought, for samples of it."""
+    if choice.ids is None or not choice.reused:
+        return source
+    ids = frozenset(choice.ids)
+
+    async def known() -> frozenset[str]:
+        return ids
+
+    return Chosen(source, known, choice.tickets)

@@ -178,6 +178,16 @@ def test_without_anything_to_show_it_says_what_to_do(office: Office, classified:
     assert office.state.exists() == classified
 
 
+def test_of_a_manifest_it_says_what_shows_its_results(office: Office) -> None:
+    outcome = reported(office, "batch.yaml")
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        "batch.yaml is a manifest, and a report is of a file of tickets or of a run in a cluster; `nightsort results "
+        "batch.yaml` prints the rows, and `nightsort status batch.yaml` the cost\n"
+    )
+
+
 def test_a_file_whose_columns_must_be_named_again_is_told_to_be(office: Office) -> None:
     office.write(3)
     office.file.write_text(office.file.read_text().replace("body", "was los ist"))

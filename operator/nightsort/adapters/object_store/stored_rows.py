@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from tempfile import SpooledTemporaryFile
+from typing import TextIO
 
 from nightsort.adapters.object_store.options import OPTIONS, PREFIXES, StorePolicy, named
-from nightsort.adapters.object_store.sink import prefix_of
+from nightsort.adapters.object_store.sink import IN_MEMORY_BYTES, prefix_of
 from nightsort.adapters.object_store.store import Folder
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
@@ -60,10 +63,16 @@ def pages_of(folder: Folder, name: str) -> Iterator[Sequence[Row]]:
     if file is None:
         return  # it was replaced since the list
     newline = FORMATS[ending].newline if ending in FORMATS else None
-    with io.TextIOWrapper(file, encoding="utf-8", newline=newline) as text:
-        try:
-            rows = rows_of(text, ending)
-            while page := list(islice(rows, PAGE_ROWS)):
-                yield page
-        except (DamagedFile, UnicodeDecodeError) as damage:
-            raise folder.stalled(f"object {name}: {damage}", Reason.RESULTS_DAMAGED) from None
+    with file, SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as copy:  # readers of rows go back to the first line
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        yield from pages_in(folder, name, io.TextIOWrapper(copy, encoding="utf-8", newline=newline))
+
+
+def pages_in(folder: Folder, name: str, text: TextIO) -> Iterator[Sequence[Row]]:
+    try:
+        rows = rows_of(text, name.rpartition(".")[2])
+        while page := list(islice(rows, PAGE_ROWS)):
+            yield page
+    except (DamagedFile, UnicodeDecodeError) as damage:
+        raise folder.stalled(f"object {name}: {damage}", Reason.RESULTS_DAMAGED) from None

@@ -40,6 +40,7 @@ class ReportOrder:
 def carry_out(order: ReportOrder) -> None:
     """The whole command; ends the process with a message where it cannot go on."""
     try:
+        refuse_manifests(order.file)
         if not order.state_file.is_file():
             raise InvalidOrder(
                 f"{order.state_file}: no such file. `nightsort classify` makes it; --state names another directory"
@@ -51,6 +52,15 @@ def carry_out(order: ReportOrder) -> None:
     except Interruption as interruption:
         fail(interruption.message, BAD_INPUT)
     screen().print(printable(told), soft_wrap=True)
+
+
+def refuse_manifests(file: Path | None) -> None:
+    """Raises InvalidOrder: the file is a manifest."""
+    if file is not None and file.suffix.lower() in (".yaml", ".yml"):
+        raise InvalidOrder(
+            f"{file} is a manifest, and a report is of a file of tickets or of a run in a cluster; `nightsort results "
+            f"{file}` prints the rows, and `nightsort status {file}` the cost"
+        )
 
 
 def written(order: ReportOrder, state: wiring.State) -> str:

@@ -15,9 +15,11 @@ import msgspec
 
 from nightsort.adapters.local.state import State, now
 from nightsort.adapters.local.state_ledger import NAMESPACE, StateLedger
+from nightsort.adapters.local.state_rows import HAS_VALUES
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
+from nightsort.domain.fields import Value
 
 CHUNK = 1000
 PRESENT = """
@@ -54,10 +56,19 @@ INSERT INTO run_tickets SELECT :run, position, id, text, :settings, fields FROM 
 """
 LABELS = """
 SELECT p.position, p.id, l.category, l.verdict, l.reason, l.model, l.batch_id, l.classified_at,
-       l.input_tokens, l.output_tokens
-FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings
+       l.input_tokens, l.output_tokens, {answers}
+FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings {values}
 WHERE p.position > :done ORDER BY p.position LIMIT :most
 """
+
+
+VALUES = "LEFT JOIN label_values v ON v.id = l.id AND v.text = l.text AND v.settings = l.settings"
+
+
+def labels_of(state: State) -> str:
+    """The statement that reads labels, with the answers to fields where the state has any."""
+    has = state.rows(HAS_VALUES)
+    return LABELS.format(answers="v.answers" if has else "NULL", values=VALUES if has else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +124,8 @@ class Label:
     classified_at: str | None
     input_tokens: int
     output_tokens: int
+    values: tuple[Value, ...] = ()
+    """The answers to the fields of the spec, in their order."""
 
 
 class Comparison:
@@ -169,12 +182,11 @@ class Comparison:
 
     def labels(self) -> Iterator[Label]:
         """One for each ticket of the file, in its order."""
-        done = -1
-        while chunk := self._state.rows(LABELS, {"settings": self._settings, "done": done, "most": CHUNK}):
-            for _, ticket_id, category, verdict, reason, model, batch_id, at, inputs, outputs in chunk:
-                yield Label(
-                    ticket_id, category, verdict, reason or "", model or "", batch_id, at, inputs or 0, outputs or 0
-                )
+        done, statement = -1, labels_of(self._state)
+        while chunk := self._state.rows(statement, {"settings": self._settings, "done": done, "most": CHUNK}):
+            for _, ticket_id, category, verdict, reason, model, batch_id, at, inputs, outputs, answers in chunk:
+                said = (reason or "", model or "", batch_id, at, inputs or 0, outputs or 0)
+                yield Label(ticket_id, category, verdict, *said, tuple(json.loads(answers)) if answers else ())
             done = chunk[-1][0]
 
     def former_settings(self) -> Mapping[str, object] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from nightsort.adapters.local.state import State
@@ -25,6 +26,26 @@ ON CONFLICT DO UPDATE SET
 WHERE labels.category IS NULL OR excluded.category IS NOT NULL
 """
 
+# The answers to further fields stand in a table of their own, which only states have whose files ask for any.
+VALUES_TABLE = """
+CREATE TABLE IF NOT EXISTS label_values (
+    id TEXT NOT NULL,
+    text BLOB NOT NULL,
+    settings BLOB NOT NULL,
+    answers TEXT NOT NULL,
+    PRIMARY KEY (id, text, settings)
+) WITHOUT ROWID
+"""
+PUT_VALUES = """
+INSERT INTO label_values
+SELECT t.id, t.text, t.settings, :answers
+FROM run_tickets t INDEXED BY run_tickets_by_id
+JOIN labels l ON l.id = t.id AND l.text = t.text AND l.settings = t.settings
+WHERE t.run = :run AND t.id = :id AND l.category IS :category
+ON CONFLICT DO UPDATE SET answers = excluded.answers
+"""
+HAS_VALUES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'label_values'"
+
 
 class StateRows:
     """Implements `ports.Sink`."""
@@ -46,6 +67,16 @@ class StateRows:
     def _write(self, chunk: Sequence[Row]) -> None:
         with self._state.transaction() as connection:
             connection.executemany(PUT, values_of(self._run, chunk))
+            if any(row.values for row in chunk):
+                connection.execute(VALUES_TABLE)
+                connection.executemany(PUT_VALUES, answers_of(self._run, chunk))
+
+
+def answers_of(run: str, chunk: Sequence[Row]) -> Iterator[dict[str, object]]:
+    for row in chunk:
+        if row.values:
+            answers = json.dumps(row.values, ensure_ascii=False)
+            yield {"run": run, "id": row.id, "category": row.category, "answers": answers}
 
 
 def values_of(run: str, chunk: Sequence[Row]) -> Iterator[dict[str, object]]:

@@ -10,11 +10,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from nightsort.api.counts import CategoryCount
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Figure, Verdict
 from nightsort.domain.breakdown import parts_of
 from nightsort.domain.cost import money
+from nightsort.domain.field_counts import groups_of
 from nightsort.domain.printable import printable
 
 UNKNOWN, FAILED, UNDER_WAY, NOT_ASKED = "(none: unknown)", "(none: failed)", "(under way)", "(not asked)"
@@ -82,6 +84,23 @@ def table_of(tally: Tally, *, lines: bool) -> Table:
     return table
 
 
+def branches_of(tally: Tally, *, lines: bool) -> Table | None:
+    """Tickets by the branches of a tree of categories, such as billing for billing/refund; None where there is none."""
+    counts = [CategoryCount(name=name, tickets=tickets) for name, tickets in tally.categories.items()]
+    groups = sorted(groups_of(counts), key=lambda group: -group.tickets)
+    if not groups:
+        return None
+    table = Table(box=box.HEAVY_HEAD if lines else None, pad_edge=lines)
+    table.add_column("with all below it", overflow="fold")
+    for name in ("tickets", "share"):
+        table.add_column(name, justify="right")
+    whole = sum(count for _, count in tally.parts)
+    for group in groups:
+        [part, _] = parts_of([(group.name, group.tickets), ("", whole - group.tickets)])
+        table.add_row(printable(group.name), f"{group.tickets:,}", part.share)
+    return table
+
+
 def cost_of(runs: Sequence[Resource]) -> str:
     """The cost of these runs, in a sentence; empty where nothing was paid."""
     costs = [run.status.cost for run in runs]
@@ -104,5 +123,8 @@ def total(amounts: Iterable[str | None]) -> Decimal:
 def show(console: Console, tally: Tally, runs: Sequence[Resource]) -> None:
     console.print()
     console.print(table_of(tally, lines=console.is_terminal))
+    if (branches := branches_of(tally, lines=console.is_terminal)) is not None:
+        console.print()
+        console.print(branches)
     if said := cost_of(runs):
         console.print(said, soft_wrap=True)

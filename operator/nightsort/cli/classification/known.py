@@ -41,6 +41,7 @@ class KnownFile:
                     datetime.fromisoformat(one.classified_at) if one.classified_at else None,
                     one.input_tokens,
                     one.output_tokens,
+                    one.values,
                 )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from nightsort.cli.classification.further import NOTHING_MORE, FurtherAnswers
 from nightsort.cli.classification.order import Order
 from nightsort.cli.flags import MODEL, TicketOptions
 from nightsort.cli.state_folder import FORMER, STATE
@@ -23,6 +24,7 @@ def keep(state: wiring.State, order: Order) -> None:
         "categoriesFile": absolute(order.categories_file),
         "model": order.model,
         "instructions": order.instructions,
+        "further": order.further.to_keep(),
         "output": absolute(order.output),
         "tickets": asdict(order.tickets),
     }
@@ -46,6 +48,7 @@ def parsed(words: Mapping[str, Any], file: Path, folder: Path, *, simulated: boo
         categories_file=path_of(words["categoriesFile"]),
         model=words["model"],
         instructions=words["instructions"],
+        further=FurtherAnswers.kept(words["further"]) if "further" in words else NOTHING_MORE,
         output=path_of(words["output"]),
         simulated=1.0 if simulated else None,
         state=folder,
@@ -74,7 +77,9 @@ def command_of(order: Order) -> str:
     }
     words = [word for flag, value in values.items() if value for word in (flag, value)]
     simulate = ["--simulate"] if order.is_simulated else []
-    return shlex.join(["nightsort", "classify", shown(order.file), *order.tickets.words, *words, *simulate])
+    return shlex.join(
+        ["nightsort", "classify", shown(order.file), *order.tickets.words, *words, *order.further.words, *simulate]
+    )
 
 
 def shown(path: Path) -> str:

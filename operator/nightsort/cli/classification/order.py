@@ -15,14 +15,16 @@ from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
+from nightsort.cli.classification.further import BESIDE, NOTHING_MORE, FurtherAnswers
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest, category_names, text_of
 from nightsort.cli.state_folder import STATE
 from nightsort.cli.yaml_documents import load, place_of, problem_of
+from nightsort.domain.fields import column_names
 
 CATEGORIES_FILE = "categories.yaml"
 STATE_FILE = "classify.sqlite"
-KNOWN = ("categories", "instructions", "unknownLabel")
+KNOWN = ("categories", "instructions", "unknownLabel", *BESIDE)
 
 
 class InvalidOrder(ValueError):
@@ -41,6 +43,7 @@ class Order:
     categories_file: Path | None = None
     model: str = ""
     instructions: str | None = None
+    further: FurtherAnswers = NOTHING_MORE
     yes: bool = False
     max_cost: str | None = None
     estimate: bool = False
@@ -94,6 +97,10 @@ def wanted(order: Order, template: str) -> Wanted:
         "prompt": prompt,
         "pollIntervalSeconds": 1 if order.is_simulated else 60,
     }
+    try:
+        spec |= {name: given[name] for name in BESIDE if name in given} | order.further.as_spec()
+    except ValueError as error:
+        raise InvalidOrder(str(error)) from None
     if "unknownLabel" in given:
         spec["unknownLabel"] = given["unknownLabel"]
     if order.max_cost is not None:
@@ -103,7 +110,9 @@ def wanted(order: Order, template: str) -> Wanted:
     except InvalidResource as error:
         raise InvalidOrder(in_flags(str(error), source)) from None
     names = ", ".join(category.name for category in made.categories)
-    return Wanted(made, f"categories{told}: {names}")
+    columns = column_names(made)
+    asked = f"; and further columns: {', '.join(columns)}" if columns else ""
+    return Wanted(made, f"categories{told}: {names}{asked}")
 
 
 def categories_of(order: Order) -> tuple[Mapping[str, Any], str, str]:
@@ -150,6 +159,7 @@ def in_flags(message: str, source: str) -> str:
         "spec.model": "--model",
         "spec.prompt.instructions": "--instructions",
         "spec.categories": f"{source}: categories",
+        "spec.fields": "--field" if source == "--categories" else f"{source}: fields",
         "spec.unknownLabel": f"{source}: unknownLabel",
         "spec: ": f"{source}: ",
     }

@@ -15,6 +15,7 @@ from rich.console import Console
 from nightsort.api.resource import Resource
 from nightsort.cli.classification import ending, memory, offer
 from nightsort.cli.classification.engine import Engine
+from nightsort.cli.classification.further import BESIDE
 from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same_command, wanted
 from nightsort.cli.classification.output import Output
 from nightsort.cli.classification.reading import TicketFile, opened
@@ -27,6 +28,7 @@ from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.dependence import as_words, digest_of_settings
 from nightsort.domain.dependence import settings_of as settings_of_spec
 from nightsort.domain.errors import Interruption, Waiting
+from nightsort.domain.fields import as_text, column_names, padded
 from nightsort.domain.printable import printable
 from nightsort.domain.report import plural
 from nightsort.formats.kinds import labeled_path
@@ -138,12 +140,14 @@ class Classification:
         return ended
 
     def write(self, comparison: wiring.Comparison, output: Output) -> tuple[str, ...]:
+        fields = column_names(self.asked.spec)
+
         def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
-            return ((one.id, (one.category, one.verdict, one.reason)) for one in comparison.labels())
+            return ((one.id, cells_of(one, len(fields))) for one in comparison.labels())
 
         output.clear_away()
         try:
-            names = self.table.write(output.path, COLUMNS, labels, output.ready)
+            names = self.table.write(output.path, (*COLUMNS, *fields), labels, output.ready)
         except InvalidFile as error:
             raise InvalidOrder(
                 f"{error}. The labels are kept: the same command writes them, and buys none again"
@@ -171,6 +175,11 @@ class Classification:
     def say(self, *lines: str) -> None:
         for line in lines:
             self.out.print(printable(line), soft_wrap=True)
+
+
+def cells_of(label: wiring.Label, fields: int) -> tuple[str | None, ...]:
+    values = map(as_text, padded(label.values, fields))
+    return label.category, label.verdict, label.reason, *(None if value is None else str(value) for value in values)
 
 
 def told(counts: wiring.Counts, changed: str) -> Iterator[str]:
@@ -205,6 +214,8 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
             words.append(f"{'category' if len(names) == 1 else 'categories'} {', '.join(names)} {what}")
     if not words and list(old) != list(new):
         words.append("the categories stand in another order")
+    if any(before.get(name) != after.get(name) for name in BESIDE):
+        words.append("other fields are asked for")
     if before.get("prompt") != after["prompt"] or before.get("unknownLabel") != after["unknownLabel"]:
         words.append("the instructions or the template are others")
     return "; ".join(words) or "the settings have changed"

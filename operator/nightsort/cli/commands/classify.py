@@ -49,6 +49,20 @@ Instructions = Annotated[
     str | None,
     typer.Option(help="What else the model is told, such as 'A password problem is account'."),
 ]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        help="A further column: urgency=low,medium,high (one of them), topics:2=price,quality (up to two), "
+        "summary=text:200 or stars=1..5. Repeatable.",
+        metavar="NAME=FORM",
+    ),
+]
+PerTicket = Annotated[int | None, typer.Option(help="How many categories a ticket may get.", min=1, max=10)]
+Confidence = Annotated[
+    bool, typer.Option("--confidence", help="A column with the model's own statement of its confidence.")
+]
+Rationale = Annotated[bool, typer.Option("--rationale", help="A column that says why, in one sentence.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")]
 MaxCost = Annotated[
     str | None,
@@ -78,6 +92,10 @@ def classify(
     categories_file: CategoriesFile = None,
     model: Model = MODEL,
     instructions: Instructions = None,
+    field: Fields = None,
+    categories_per_ticket: PerTicket = None,
+    confidence: Confidence = False,
+    rationale: Rationale = False,
     id: IdColumn = None,
     subject: SubjectColumn = None,
     body: BodyColumn = None,
@@ -115,6 +133,7 @@ def classify(
     if categories and categories_file:
         fail("--categories and --categories-file both say what the categories are: give one of them", BAD_INPUT)
     gc.disable()  # until the imports are over: scanning their objects takes half a second of three
+    from nightsort.cli.classification.further import FurtherAnswers
     from nightsort.cli.classification.order import Order
     from nightsort.cli.classification.run import carry_out
     from nightsort.cli.state_folder import state_folder
@@ -129,6 +148,7 @@ def classify(
             categories_file=categories_file,
             model=model,
             instructions=instructions,
+            further=FurtherAnswers(tuple(field or ()), categories_per_ticket, confidence, rationale),
             yes=yes,
             max_cost=max_cost,
             estimate=estimate,

@@ -100,7 +100,7 @@ def results(
         found = parsed(await cluster.resources.read(namespace, name))
         if not are_at_hand(found):
             fail(elsewhere(found), NOT_COMPLETE)
-        printer.about(found)
+        printer.about(found.spec)
         runs, unlisted = await runs_in(cluster, namespace) if retries else (Runs(()), "")
         night = runs.night(found)
         async for rows in pages_of(cluster, night):

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from nightsort.api.resource import Resource
+from nightsort.api.spec import Spec
 from nightsort.cli.classification.known import KnownFile, known
 from nightsort.cli.classification.order import STATE_FILE, InvalidOrder
 from nightsort.cli.local_runs import manifests
@@ -21,30 +22,31 @@ from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
 
 Show = Callable[[Sequence[Row]], None]
-About = Callable[[Resource], None]
+About = Callable[[Spec], None]
 PAGE = 1000
 
 
 def show_rows(folder: Path, file: Path, resource: str | None, show: Show, about: About) -> str:
     """Gives all rows of a file or of a manifest's resource to `show`, page by page; returns a remark, or nothing.
 
-    `about` gets the resource before its rows, if it is one.
+    `about` gets the spec before the rows.
     """
     try:
         if manifests.is_manifest(file):
             return asyncio.run(rows_of_manifest(folder, file, resource, show, about))
         if resource is not None:
             fail(f"--resource is for manifests, and {file} is a file of tickets", BAD_INPUT)
-        return rows_of_file(folder, file, show)
+        return rows_of_file(folder, file, show, about)
     except (InvalidOrder, InvalidFile) as error:
         fail(str(error), BAD_INPUT)
     except Interruption as interruption:
         fail(interruption.message, BAD_INPUT)
 
 
-def rows_of_file(folder: Path, file: Path, show: Show) -> str:
+def rows_of_file(folder: Path, file: Path, show: Show, about: About) -> str:
     with wiring.reading(folder / STATE_FILE) as state:
         found = known(state, file, folder)
+        about(found.spec)
         rows, shown = found.rows(), 0
         while page := list(islice(rows, PAGE)):
             show(page)
@@ -70,7 +72,7 @@ async def rows_of_manifest(folder: Path, file: Path, name: str | None, show: Sho
     resource = manifests.the_one(file, known, name)
     if not resource.status.results.config_maps:
         fail(elsewhere(resource), NOT_COMPLETE)
-    about(resource)
+    about(resource.spec)
     async for page in pages(known, resource):
         show(page)
     return caution(resource)

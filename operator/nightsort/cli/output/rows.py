@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
+    from nightsort.api.spec import Spec
     from nightsort.domain.answer import Row
     from nightsort.domain.fields import AskedField
 
@@ -48,11 +49,11 @@ class Printer:
         self._begun = False
         self._fields: Sequence[AskedField] = ()
 
-    def about(self, resource: Resource) -> None:
-        """The rows that follow have the columns of this resource's fields."""
+    def about(self, spec: Spec) -> None:
+        """The rows that follow have the columns of this spec's fields."""
         from nightsort.domain.fields import fields_of
 
-        self._fields = fields_of(resource.spec)
+        self._fields = fields_of(spec)
 
     def show(self, rows: Sequence[Row]) -> None:
         if rows:

@@ -154,6 +154,38 @@ def test_create_is_repeatable_and_completes_what_an_interrupted_one_has_left(she
     assert shell.nightsort(*create).code == 0
 
 
+def test_a_name_that_another_file_or_other_categories_have_is_named(shell: Shell) -> None:
+    shell.write("few.csv", "id,subject,body\n1,a,refund my invoice\n")
+    create = ("create", "--from", "few.csv", *MODEL, "--max-cost", "1.00")
+    assert shell.nightsort(*create).code == 0
+
+    assert shell.nightsort(*create[:-1], "2.00").out == "classificationbatch.nightsort.dev/few is already there\n"
+    for dry in ((), ("--dry-run=server",)):
+        other = shell.nightsort(*create, "--categories", "billing,other", "--template", "$body", *dry)
+        assert (other.code, other.out) == (2, "")
+        assert other.err.startswith(
+            "few is there already, with another spec (categories, prompt), and nothing was made"
+        )
+
+    shell.write("few.csv", "id,subject,body\n2,a,where is my order\n")
+    another = shell.nightsort(*create)
+    assert another.code == 2
+    assert another.err.startswith("few is there already, with other tickets, and nothing was made: give another --name")
+
+
+def test_an_export_is_put_there_as_it_is_and_read_by_its_columns(shell: Shell) -> None:
+    export = "Ticket ID;Created at;Betreff;Beschreibung\r\n17;today;Gebühr;refund my invoice\r\n".encode("cp1252")
+    (shell.folder / "export.csv").write_bytes(export)
+
+    made = shell.nightsort("create", "--from", "export.csv", *MODEL, "--template", "${Created at}: $subject $body")
+
+    assert made.code == 0, made.told
+    assert shell.nightsort("watch", "export").code == 0
+    assert [
+        row["id"] for row in map(json.loads, shell.nightsort("results", "export", "-o", "jsonl").out.splitlines())
+    ] == ["17"]
+
+
 def test_a_config_map_of_somebody_else_is_not_taken_for_the_tickets(shell: Shell) -> None:
     shell.write("few.csv", "id,subject,body\n1,a,b\n")
     shell.run("create", "configmap", "few-tickets")

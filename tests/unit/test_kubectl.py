@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,10 +44,12 @@ from nightsort.cli.output.rows import Printer, elsewhere
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.printable import printable
+from nightsort.domain.prompt import placeholders
 from nightsort.testing.config_maps import MemoryConfigMaps
-from nightsort.wiring.cluster import Cluster, tickets_of
+from nightsort.wiring.cluster import Cluster, tickets_in, tickets_of
 from tests.support.manifests import manifest
 from tests.support.manifests import stored as stored_manifest
+from tests.unit.formats.workbooks import workbook
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 OWNER = Meta("support", "tickets", "uid-1")
@@ -192,14 +195,62 @@ def test_tickets_that_cannot_be_used_are_refused_before_anything_is_made(
 
 
 @pytest.mark.parametrize("name", ["jira.csv", "salesforce-report.csv", "intercom.csv", "zendesk.jsonl"])
-def test_an_export_of_a_help_desk_becomes_json_lines_with_all_its_columns(name: str) -> None:
-    made = bundle(Path(__file__).resolve().parents[1] / "data" / "exports" / name)
+def test_an_export_of_a_help_desk_is_left_as_it_is_and_its_columns_are_named(name: str) -> None:
+    path = Path(__file__).resolve().parents[1] / "data" / "exports" / name
+
+    made = bundle(path)
 
     [(key, content)] = made.tickets.data.items()
-    tickets = [json.loads(line) for line in content.splitlines()]
-    assert made.manifest["spec"]["source"]["configMap"]["key"] == key == "tickets.jsonl"
-    assert all(ticket["id"] and ticket["body"] and "subject" in ticket for ticket in tickets)
+    assert content == path.read_bytes().decode("cp1252" if "salesforce" in name else "utf-8-sig")
+    source = made.manifest["spec"]["source"]["configMap"]
+    assert (source["key"], set(source)) == (key, {"name", "key", "columns"})
+    tickets = read_by_the_operator(made)
+    assert all(ticket["id"] and ticket["body"] for ticket in tickets)
     assert len(tickets[0]) > 5
+    other_words = "$body" if "subject" not in source["columns"] else None
+    assert made.manifest["spec"].get("prompt", {}).get("template") == other_words
+
+
+def read_by_the_operator(made: Any) -> Sequence[Mapping[str, str]]:
+    spec = Resource.of(made.manifest).spec
+    assert spec.source.config_map is not None
+    found = tickets_in(made.tickets, spec.source.config_map, placeholders(spec.prompt))
+    assert found is not None
+    return found[0]
+
+
+def test_an_export_in_another_encoding_is_put_there_as_characters(tmp_path: Path) -> None:
+    text = "Ticket ID;Betreff;Beschreibung\r\n1;Gebühr;Doppelte Gebühr für März\r\n"
+    (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))
+
+    made = bundle(tmp_path / "a.csv", tickets=TicketOptions(encoding="cp1252", delimiter=";"))
+
+    assert made.tickets.data == {"tickets.csv": text}
+    assert made.manifest["spec"]["source"]["configMap"]["delimiter"] == ";"
+    assert [ticket["subject"] for ticket in read_by_the_operator(made)] == ["Gebühr"]
+
+
+def test_an_export_that_the_operator_cannot_read_as_it_is_becomes_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Betreff;Beschreibung\na;b\n")
+    (tmp_path / "a.xlsx").write_bytes(workbook({"A": [["Ticket ID", "Subject", "Body"], ["7", "a", "b"]]}))
+
+    [of_rows, of_cells] = [bundle(tmp_path / name) for name in ("a.csv", "a.xlsx")]
+
+    assert [ticket["id"] for ticket in read_by_the_operator(of_cells)] == ["7"]
+    [ticket] = read_by_the_operator(of_rows)
+    assert re.fullmatch("2-[0-9a-f]{12}", ticket["id"]), "its row and a hash of its text"
+    assert set(of_rows.tickets.data) == set(of_cells.tickets.data) == {"tickets.jsonl"}
+
+
+def test_a_template_that_names_no_column_of_an_export_is_refused_with_the_columns_there_are(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("Ticket ID\tCreated at\tBody\n1\ttoday\tb\n")
+
+    made = bundle(tmp_path / "a.tsv", replace(WISHES, template="${Created at} $body"))
+    assert made.manifest["spec"]["prompt"] == {"template": "${Created at} $body"}
+    with pytest.raises(
+        InvalidManifest, match=r"there is no column 'Created', which .*'Ticket ID', 'Created at', 'Body'"
+    ):
+        bundle(tmp_path / "a.tsv", replace(WISHES, template="${Created} $body"))
 
 
 def test_a_file_is_what_a_person_says_whatever_its_name_is(tmp_path: Path) -> None:
@@ -215,8 +266,10 @@ def test_the_columns_that_a_person_names_are_taken(tmp_path: Path) -> None:
 
     made = bundle(tmp_path / "a.csv", tickets=TicketOptions(id="ref", text=("notes", "body")))
 
-    ticket = json.loads(made.tickets.data["tickets.jsonl"])
+    [ticket] = read_by_the_operator(made)
     assert (ticket["id"], ticket["body"], ticket["notes"]) == ("x", "b\n\na", "b")
+    assert made.manifest["spec"]["source"]["configMap"]["textColumns"] == ["notes", "body"]
+    assert made.manifest["spec"]["prompt"] == {"template": "$body"}
 
 
 def test_json_may_be_a_manifest_or_tickets(tmp_path: Path) -> None:

@@ -13,14 +13,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from nightsort.api.model import GROUP, KIND, PLURAL, VERSION
+from nightsort.api.model import GROUP, KIND, PLURAL, RULES, VERSION
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 
 Schema = dict[str, Any]
 
 HEADER = "# Rendered from operator/nightsort/api by `make crds`; do not edit.\n"
-RULES = "x-kubernetes-validations"
 # Kept as pydantic writes them, in this order.
 KEPT = (
     "description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems",

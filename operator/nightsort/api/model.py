@@ -18,9 +18,12 @@ DataKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern
 Format = Literal["csv", "jsonl", "json"]
 
 
+RULES = "x-kubernetes-validations"
+
+
 def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
     """CEL rules for a schema: (rule, message) pairs in the form that the API server reads."""
-    return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
+    return {RULES: [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
 def keyed(*names: str) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
-from nightsort.cli.cluster.exported import is_export, json_lines_of
+from nightsort.cli.cluster.exported import Exported, exported, is_export
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest, category_names, name_of_file, refuse_bad_name, text_of
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected
 from nightsort.domain.prompt import placeholders
-from nightsort.wiring.cluster import tickets_of
+from nightsort.wiring.cluster import tickets_in, tickets_of
 
 MOST_BYTES = 1024 * 1024
 """Bytes that the data of a ConfigMap may have."""
@@ -82,19 +82,23 @@ def with_tickets(manifest: dict[str, Any], path: Path, options: TicketOptions) -
     """
     refuse_bad_name("--name", "name", manifest["metadata"]["name"])
     name = f"{manifest['metadata']['name']}-tickets"
-    suffix, text = content_of(manifest, path, options)
-    if len(text.encode()) > MOST_BYTES:
+    found = content_of(manifest, path, options)
+    key = f"tickets{found.suffix}"
+    if len(found.text.encode()) > MOST_BYTES:
         raise InvalidManifest(
             f"{path} has more bytes of tickets than the {MOST_BYTES:,} that a ConfigMap holds: put the tickets into "
             "object storage or a database, and write a manifest with source.objectStore or source.database"
         )
-    manifest["spec"]["source"]["configMap"] = {"name": name, "key": f"tickets{suffix}"}
-    refuse_unusable(manifest, path, text, ENDINGS[suffix])
-    return ManifestBundle(manifest, ConfigMap(name, {f"tickets{suffix}": text}))
+    manifest["spec"]["source"]["configMap"] = {"name": name, "key": key, **(found.source or {})}
+    if found.template is not None and "prompt" not in manifest["spec"]:
+        manifest["spec"]["prompt"] = {"template": found.template}
+    bundle = ManifestBundle(manifest, ConfigMap(name, {key: found.text}))
+    refuse_unread(bundle, path)
+    return bundle
 
 
-def content_of(manifest: dict[str, Any], path: Path, options: TicketOptions) -> tuple[str, str]:
-    """The file ending that makes the operator read the tickets, and their text.
+def content_of(manifest: dict[str, Any], path: Path, options: TicketOptions) -> Exported:
+    """The text of the tickets in a form that the operator reads.
 
     Raises:
         InvalidManifest: no way of reading works.
@@ -103,10 +107,29 @@ def content_of(manifest: dict[str, Any], path: Path, options: TicketOptions) -> 
         try:
             text = text_of(path)
             refuse_unusable(manifest, path, text, ENDINGS[path.suffix])
-            return path.suffix, text
+            return Exported(text, path.suffix)
         except InvalidManifest:
             pass  # it may be an export: that reader accepts more forms, and gives better messages
-    return ".jsonl", json_lines_of(path, options, MOST_BYTES)
+    return exported(path, options, MOST_BYTES)
+
+
+def refuse_unread(bundle: ManifestBundle, path: Path) -> None:
+    """Reads the ConfigMap as the operator will.
+
+    Raises:
+        InvalidManifest: with the place of the fault.
+    """
+    try:
+        resource = Resource.of(bundle.manifest)
+        source = resource.spec.source.config_map
+        assert source is not None  # noqa: S101 - it was made here
+        tickets_in(bundle.tickets, source, placeholders(resource.spec.prompt))
+    except InvalidResource as error:
+        raise InvalidManifest(str(error)) from None
+    except Rejected as error:
+        fault = error.message.partition(", key ")[2].partition(", ")[2]
+        hint = " (--template, such as '$body')" if "prompt.template names" in fault else ""
+        raise InvalidManifest(f"{path}: {fault}{hint}") from None
 
 
 def refuse_unusable(manifest: dict[str, Any], path: Path, text: str, kind: Format) -> None:

@@ -107,8 +107,9 @@ def create(
     """Create a run from a manifest or from tickets.
 
     A file of tickets is put into a ConfigMap that belongs to the resource; it may have 1 MiB. The flags about columns,
-    separators, encodings and sheets are for such files. If a resource of that
-    name is there already, nothing happens, and that is a success.
+    separators, encodings and sheets are for such files. If the same resource
+    is there already, nothing happens, and that is a success; if the name is that
+    of another one, with other tickets or categories, it says so and ends with 2.
 
     With --dry-run=client -o yaml it prints what it would make, to be kept in Git.
     """

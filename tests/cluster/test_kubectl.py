@@ -154,6 +154,21 @@ def test_create_is_repeatable_and_completes_what_an_interrupted_one_has_left(she
     assert shell.nightsort(*create).code == 0
 
 
+def test_a_dry_run_on_the_server_shows_the_price_and_makes_nothing(shell: Shell, api: SimulatedApi) -> None:
+    shell.write("few.csv", "id,subject,body\n1,a,refund my invoice\n2,b,where is my order\n")
+    create = ("create", "--from", "few.csv", *MODEL, "--dry-run=server")
+    unknown = shell.nightsort(*create, ANTHROPIC_API_KEY="", NIGHTSORT_ANTHROPIC_API_KEY="")
+
+    known = shell.nightsort(*create, ANTHROPIC_API_KEY="sk-ant-test", NIGHTSORT_ANTHROPIC_BASE_URL=api.url)
+
+    assert unknown.out == known.out == "classificationbatch.nightsort.dev/few created (dry run)\n"
+    assert unknown.err.startswith("price: not known here: with ANTHROPIC_API_KEY in the environment")
+    assert "tickets to ask about: 2\n" in known.err
+    assert "\nprice as a batch: $0." in known.err
+    assert "\nstandard price: $0." in known.err
+    assert shell.run("get", "cb,configmaps", "-o", "name").out.count("few") == 0
+
+
 def test_a_name_that_another_file_or_other_categories_have_is_named(shell: Shell) -> None:
     shell.write("few.csv", "id,subject,body\n1,a,refund my invoice\n")
     create = ("create", "--from", "few.csv", *MODEL, "--max-cost", "1.00")

@@ -69,7 +69,9 @@ JobName = Annotated[
 ]
 DryRunFlag = Annotated[
     DryRun,
-    typer.Option(help="client: make nothing. server (also without a value): ask whether the API server takes it."),
+    typer.Option(
+        help="client: make nothing. server (also without a value): the API server checks it, and its price is shown."
+    ),
 ]
 OutputForm = Annotated[
     Literal["name", "yaml"], typer.Option("--output", "-o", help="yaml prints the manifests, for Git.")
@@ -137,11 +139,16 @@ def create(
 def make(
     options: ClusterOptions, bundle_in: Callable[[str | None], ManifestBundle], *, dry_run: bool
 ) -> tuple[ManifestBundle, bool]:
-    """The bundle, and whether its resource was created by this call."""
+    """The bundle, and whether its resource was created by this call; a dry run tells its price."""
+    from nightsort.cli.cluster.plan import plan_of
 
     async def work(cluster: Cluster, namespace: str) -> tuple[ManifestBundle, bool]:
         order = bundle_or_fail(bundle_in, namespace)
-        return order, await order.deliver(cluster, dry_run=dry_run)
+        is_new = await order.deliver(cluster, dry_run=dry_run)
+        if dry_run and is_new:
+            for name, value in await plan_of(order, cluster):
+                typer.echo(f"{name}: {value}", err=True)
+        return order, is_new
 
     return options.run(work)
 

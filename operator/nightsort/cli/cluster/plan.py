@@ -1,0 +1,34 @@
+"""The plan of a resource that `create --dry-run=server` shows: its tickets, tokens and price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nightsort.api.resource import Resource
+from nightsort.domain.errors import Interruption
+from nightsort.domain.reasons import Reason
+
+if TYPE_CHECKING:
+    from nightsort.cli.cluster.manifest_bundle import ManifestBundle
+    from nightsort.wiring.cluster import Cluster
+
+NO_KEY = "not known here: with ANTHROPIC_API_KEY in the environment, the API counts the tokens, which is free"
+ELSEWHERE = "not known before its pre-flight: the operator alone reads this source, and writes status.cost.estimatedUSD"
+
+
+async def plan_of(order: ManifestBundle, cluster: Cluster) -> Sequence[tuple[str, str]]:
+    """Names and values, line by line; a price that cannot be told says why."""
+    from nightsort.cli.classification.offer import figures
+    from nightsort.cli.configuration import settings_of
+    from nightsort.wiring.estimates import can_be_estimated, estimate_of
+
+    resource = Resource.of(order.manifest)
+    if not can_be_estimated(resource):
+        return [("price", ELSEWHERE)]
+    try:
+        price, day = await estimate_of(resource, settings_of(), cluster.config_maps, order.tickets)
+    except Interruption as interruption:
+        missing = interruption.reason is Reason.CREDENTIALS_MISSING
+        return [("price", NO_KEY if missing else f"not known: {interruption.message}")]
+    return figures(resource.spec, price, day)

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from nightsort.cli.cluster.manifest_bundle import ManifestBundle
     from nightsort.wiring.cluster import Cluster
 
-NO_KEY = "not known here: with ANTHROPIC_API_KEY in the environment, the API counts the tokens, which is free"
-ELSEWHERE = "not known before its pre-flight: the operator alone reads this source, and writes status.cost.estimatedUSD"
+NO_KEY = (
+    "not known here: with ANTHROPIC_API_KEY in the environment, the API counts the tokens, which is free; or "
+    "`kubectl nightsort estimate` lets the operator do it"
+)
+ELSEWHERE = (
+    "not known here, since the operator alone has the Secrets of the source: `kubectl nightsort estimate` lets it do so"
+)
 
 
 async def plan_of(order: ManifestBundle, cluster: Cluster) -> Sequence[tuple[str, str]]:

@@ -57,8 +57,8 @@ async def test_a_json_schema_is_answered_with_json(bench: Bench) -> None:
 async def test_a_model_that_thinks_by_default_thinks_first_unless_told_not_to(bench: Bench) -> None:
     results = await bench.run(
         [
-            item(0, model="claude-haiku-5-5", max_tokens=200),
-            item(1, model="claude-haiku-5-5", max_tokens=200, thinking={"type": "disabled"}),
+            item(0, model="claude-haiku-5-5", max_tokens=2000),
+            item(1, model="claude-haiku-5-5", max_tokens=2000, thinking={"type": "disabled"}),
             item(2, model="claude-haiku-5-5", max_tokens=4),
             item(3, model="claude-haiku-4-5"),
         ]

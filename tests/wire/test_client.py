@@ -451,9 +451,17 @@ async def test_a_cancel_that_fails_says_so(client: Client) -> None:
 
 async def test_retired_models_and_models_that_cannot_stop_thinking_are_told(client: Client) -> None:
     retired = await client.api.model("claude-3-haiku-20240307")
-    assert retired == ModelFacts("claude-3-haiku-20240307", retired=True, batch=False, max_input_tokens=200_000)
+    assert retired == ModelFacts(
+        "claude-3-haiku-20240307",
+        retired=True,
+        batch=False,
+        max_input_tokens=200_000,
+        retires_at=datetime(2026, 4, 20, tzinfo=UTC),
+    )
     stubborn = await client.api.model("claude-mythos-5")
-    assert stubborn == ModelFacts("claude-mythos-5", thinks=True, max_input_tokens=1_000_000)
+    assert stubborn == ModelFacts(
+        "claude-mythos-5", thinks=True, max_input_tokens=1_000_000, structured_outputs=True, low_effort=True
+    )
     assert await client.api.model("no/such model?") is None
 
 

@@ -239,7 +239,7 @@ async def test_more_requests_than_may_be_enqueued_are_refused_until_a_batch_ends
         ({"messages": []}, "messages"),
         ({"thinking": {"type": ["disabled"]}}, "thinking"),
         ({"output_config": {"format": 5}}, "format"),
-        ({"output_config": {"format": {"type": "json_schema", "schema": {"properties": 5}}}}, "properties"),
+        ({"output_config": {"format": {"type": "json_schema", "schema": {"properties": 5}}}}, "schema"),
     ],
 )
 async def test_wrong_parameters_show_only_in_the_results(bench: Bench, params: dict[str, Any], says: str) -> None:

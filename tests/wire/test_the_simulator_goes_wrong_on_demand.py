@@ -313,7 +313,9 @@ async def test_a_model_is_as_often_wrong_as_asked_and_the_truth_can_be_told_whil
     wrong = await start(mistakes=Mistakes(accuracy={"": 0.0, "claude-sonnet-5-5": 1.0}))
     async with aiohttp.ClientSession() as session:
         await session.post(f"{wrong.url}/_simulator/truths", json={TICKETS[3]: "billing"})
-    requests = [item(number) for number in range(4)] + [item(9, TICKETS[3], model="claude-sonnet-5-5")]
+    requests = [item(number) for number in range(4)] + [
+        item(9, TICKETS[3], model="claude-sonnet-5-5", thinking={"type": "disabled"})
+    ]
     answers = {id: result.message.content[-1].text for id, result in (await wrong.run(requests)).items()}
     assert answers.pop("ticket-9") == "billing"
     assert all(

@@ -32,6 +32,8 @@ class Plan(StatusModel):
     """How many more tickets it had, whose row of an earlier run stands."""
     disable_thinking: bool = False
     """Whether requests tell the model not to think."""
+    low_effort: bool = False
+    """Whether requests tell the model to think little, where thinking cannot be switched off."""
     tokens: Tokens | None = None
     snapshot: Annotated[str, StringConstraints(max_length=16)] | None = None
     """The tag under which the ids of these tickets are kept, where the source may have other ones later."""

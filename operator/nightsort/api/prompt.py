@@ -30,4 +30,4 @@ class Prompt(Model):
     before."""
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
     """The longest answer, in tokens. Less is asked for where the model does not think and no name can be so long. Where
-    it is 50, fields get as much as they need."""
+    it is 50, fields get as much as they need. A model that always thinks gets 1,024 more for its thoughts."""

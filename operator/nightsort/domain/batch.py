@@ -39,6 +39,12 @@ class ModelFacts:
     silent: bool = False
     retires_at: datetime | None = None
     structured_outputs: bool = False
+    low_effort: bool = False
+
+    @property
+    def always_thinks(self) -> bool:
+        """Whether thoughts, which count as output, come before each answer."""
+        return self.thinks and not self.can_disable_thinking
 
     @property
     def only_answers(self) -> bool:

@@ -14,6 +14,7 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.prices import Price, PriceTable
+from nightsort.domain.prompt import most_answer_tokens
 
 MILLION = Decimal(1_000_000)
 BATCH_SHARE = Decimal("0.5")
@@ -81,12 +82,11 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 
 def answer_tokens(spec: Spec, model: ModelFacts) -> int:
-    """Expected output tokens: those of a category's name, or the limit where thinking precedes it."""
-    most = spec.prompt.max_tokens
-    if model.thinks and not model.can_disable_thinking:
-        return most
+    """Expected output tokens: those of a category's name, or all that are allowed where thinking precedes it."""
+    if model.always_thinks:
+        return most_answer_tokens(spec, model)
     names = [-(-len(category.name.encode()) // CHARS_PER_TOKEN) for category in spec.categories]
-    return min(round(sum(names) / len(names)) + END_TOKENS, most)
+    return min(round(sum(names) / len(names)) + END_TOKENS, spec.prompt.max_tokens)
 
 
 def expected(tokens: Tokens, requests: int, text_bytes: int) -> Usage:

@@ -28,7 +28,9 @@ LONGEST_ESCAPE = 12
 """Bytes of one character in its longest form: `\\ud83d\\ude00` in JSON."""
 DEFAULT_TOKENS = 50
 THINKING_TOKENS = 1024
-"""Tokens for the thoughts of a model that always thinks, where the user has named no limit."""
+"""Tokens for the thoughts of a model that always thinks."""
+LONGEST_TOKEN = 16
+"""Characters of a name that one token covers at the most."""
 ROOM_TOKENS = 64
 """Tokens for the text around a name, such as `{"category": ""}` in a fenced block, and for the end of the answer."""
 
@@ -54,16 +56,24 @@ def most_answer_tokens(spec: Spec, model: ModelFacts) -> int:
     """`max_tokens` of a request: prompt.maxTokens, or the most that the longest name can take if that is less.
 
     A token is one byte of text at least, so no spelling of a name has more tokens than it has bytes. A model that
-    may think before it answers gets the value of the spec.
+    always thinks gets room for its thoughts besides, and one of which nothing is known the value of the spec.
 
     With fields, the default leaves room for them, and for thinking where that cannot be switched off.
 
     Raises:
-        Rejected: prompt.maxTokens is less than the fields need.
+        Rejected: prompt.maxTokens is less than the names of the categories, or the fields, need.
     """
     most = spec.prompt.max_tokens
     if fields_of(spec):
         return tokens_for_fields(spec, model)
+    longest = max((category.name for category in spec.categories), key=len)
+    if most * LONGEST_TOKEN < len(longest):
+        raise Rejected(
+            f"prompt.maxTokens: {most} tokens are too few for the name {longest!r}: leave it out, or raise it",
+            reason=Reason.MAX_TOKENS_TOO_FEW,
+        )
+    if model.always_thinks:
+        return most + THINKING_TOKENS
     if not model.only_answers:
         return most
     names = (name for category in spec.categories for name in (category.name, *category.aliases))

@@ -153,6 +153,8 @@ class Reason(StrEnum):
     PROMPT_TOO_LONG = ("PromptTooLong", RESOURCE, FINAL, "an average request is longer than the model reads",
         "shorten instructions and categories, or lower `prompt.maxBodyChars`")
     PROMPT_REFUSED = "PromptRefused", RESOURCE, FINAL, "the API refuses to count the prompt's tokens", "the same"
+    MAX_TOKENS_TOO_FEW = ("MaxTokensTooFew", RESOURCE, FINAL,
+        "`prompt.maxTokens` leaves no room for the longest name of a category", "leave it out, or raise it")
     COST_LIMIT_EXCEEDED = ("CostLimitExceeded", RESOURCE, YOU,
         "the run, or its next batch, could cost more than `maxCostUSD` if every answer used all the tokens that it may",
         ("raise it, or leave it: what was bought is stored. A new resource with less `maxTokens` or smaller shards "

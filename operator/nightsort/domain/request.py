@@ -19,16 +19,26 @@ SEPARATOR = b","
 
 
 def request_params(
-    spec: Spec, text: str, *, disable_thinking: bool, max_tokens: int | None = None, structured: bool = False
+    spec: Spec,
+    text: str,
+    *,
+    disable_thinking: bool,
+    max_tokens: int | None = None,
+    structured: bool = False,
+    low_effort: bool = False,
 ) -> dict[str, Any]:
-    """The `params` of a request: the body of a plain call of the Messages API; `structured` adds the fields' schema."""
+    """The `params` of a request: the body of a plain call of the Messages API; `structured` adds the fields' schema.
+
+    `low_effort` tells a model that always thinks to do so briefly.
+    """
     thinking = {"thinking": {"type": "disabled"}} if disable_thinking else {}
     form = {"format": {"type": "json_schema", "schema": schema_of(spec)}} if structured else {}
+    config = form | ({"effort": "low"} if low_effort else {})
     return {
         "model": spec.model,
         "max_tokens": max_tokens or spec.prompt.max_tokens,
         **thinking,
-        **({"output_config": form} if form else {}),
+        **({"output_config": config} if config else {}),
         "system": system_prompt(spec),
         "messages": [{"role": "user", "content": text}],
     }
@@ -57,12 +67,25 @@ class Encoder:
     """Encodes tickets of one resource; their common part is encoded once, so that 100,000 take about a second."""
 
     def __init__(
-        self, spec: Spec, *, disable_thinking: bool, max_tokens: int | None = None, structured: bool = False
+        self,
+        spec: Spec,
+        *,
+        disable_thinking: bool,
+        max_tokens: int | None = None,
+        structured: bool = False,
+        low_effort: bool = False,
     ) -> None:
         self._text = TicketText(spec.prompt)
         mark = "\x00"
         params = msgspec.json.encode(
-            request_params(spec, mark, disable_thinking=disable_thinking, max_tokens=max_tokens, structured=structured)
+            request_params(
+                spec,
+                mark,
+                disable_thinking=disable_thinking,
+                max_tokens=max_tokens,
+                structured=structured,
+                low_effort=low_effort,
+            )
         )
         self._head, self._tail = params.rsplit(msgspec.json.encode(mark), 1)
         self._encode = msgspec.json.Encoder().encode

@@ -115,15 +115,15 @@ def _earlier(id: str, input_price: str, output_price: str, **more: Any) -> Model
 CATALOGUE: dict[str, Model] = {
     model.id: model
     for model in (
-        _thinker("claude-fable-5-2", "8", "40"),
+        _thinker("claude-fable-5-2", "8", "40", can_disable_thinking=False),
         _thinker("claude-mythos-5-2", "8", "40", can_disable_thinking=False),
         _thinker("claude-haiku-5-5", "0.10", "0.50"),
         _thinker("claude-sonnet-5-5", "2", "10"),
-        _thinker("claude-opus-5-5", "4", "20"),
-        _thinker("claude-fable-5-1", "10", "50"),
+        _thinker("claude-opus-5-5", "4", "20", can_disable_thinking=False),
+        _thinker("claude-fable-5-1", "10", "50", can_disable_thinking=False),
         _thinker("claude-mythos-5-1", "10", "50", can_disable_thinking=False),
         _thinker("claude-sonnet-5", "2", "10"),
-        _thinker("claude-fable-5", "10", "50"),
+        _thinker("claude-fable-5", "10", "50", can_disable_thinking=False),
         _thinker("claude-mythos-5", "10", "50", can_disable_thinking=False),
         _thinker("claude-opus-5", "5", "25"),
         _earlier("claude-opus-4-8", "5", "25"),

@@ -44,6 +44,7 @@ from nightsort.simulator.wire import (
 OUTSIDE = ("Hmm, hard to say", "miscellaneous", "N/A", "something else entirely")
 ODD_FORMS = (" {upper}\n", "{title}", "{upper}", '"{name}"', "{name}.")
 THOUGHT, SIGNATURE = "The words of the ticket point to one of the categories.", "c2ltdWxhdGVk"
+LOW_THOUGHT, USUAL_THOUGHT = (24, 400), (200, 1600)
 TRANSIENT = ("api_error", "overloaded_error", "rate_limit_error")
 
 
@@ -182,8 +183,7 @@ class Respondent:
         content: list[TextBlock | ThinkingBlock] = []
         thought, room = 0, params.max_tokens or 0
         if _thinks(params, model):
-            wish = 24 + zlib.crc32(text.encode()) % 40
-            thought = min(wish, room)
+            thought = min(thinking_tokens(params, text), room)
             content.append(ThinkingBlock(THOUGHT[: thought * CHARS_PER_TOKEN], SIGNATURE))
         length = tokens(len(answer))
         shown = answer[: len(answer) // 2] if cut else answer[: (room - thought) * CHARS_PER_TOKEN]
@@ -214,6 +214,12 @@ class Respondent:
             stop_details=stop_details,
             usage=usage,
         )
+
+
+def thinking_tokens(params: Params, text: str) -> int:
+    """The tokens that a model wants to think over a text, the same each time: a few under low effort."""
+    least, most = LOW_THOUGHT if params.effort == "low" else USUAL_THOUGHT
+    return least + zlib.crc32(text.encode()) % (most - least)
 
 
 def _thinks(params: Params, model: Model) -> bool:

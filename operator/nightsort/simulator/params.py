@@ -40,9 +40,10 @@ class Format(msgspec.Struct):
 
 
 class OutputConfig(msgspec.Struct):
-    """The requested form of the answer."""
+    """The requested form of the answer, and how much the model is to think."""
 
     format: Format | None = None
+    effort: str | None = None
 
 
 class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -66,6 +67,11 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cache_control: Any = None
     container: Any = None
     inference_geo: Any = None
+
+    @property
+    def effort(self) -> str | None:
+        """How much the model is to think, where the request says so."""
+        return self.output_config.effort if self.output_config else None
 
 
 class Refused(Exception):
@@ -120,9 +126,12 @@ def check_prompt(params: Params) -> Model:
     if model is None or model.retired:
         raise Refused(f"model: {params.model}")
     _check_thinking(params, model)
-    if params.output_config and not model.structured_outputs:
-        raise Refused(f"output_config: not supported by {model.id}")
     form = params.output_config.format if params.output_config else None
+    if form and not model.structured_outputs:
+        raise Refused(f"output_config.format: not supported by {model.id}")
+    efforts = model.info()["capabilities"]["effort"]
+    if params.effort is not None and not efforts.get(params.effort, {}).get("supported"):
+        raise Refused(f"output_config.effort: {params.effort} is not supported by {model.id}")
     if form and form.type == "json_schema" and (refusal := refusal_of(form.schema)):
         raise Refused(refusal)
     if not params.messages:

@@ -104,7 +104,7 @@ def test_three_thousand_tickets_are_estimated_before_they_are_bought() -> None:
 
 @pytest.mark.parametrize(
     ("thinks", "can_disable", "max_tokens", "tokens"),
-    [(False, False, 50, 3), (True, True, 50, 3), (True, False, 50, 50), (True, False, 4096, 4096), (False, True, 3, 3)],
+    [(False, False, 50, 3), (True, True, 50, 3), (True, False, 50, 1074), (True, False, 9, 1033), (False, True, 3, 3)],
 )
 def test_a_model_that_must_think_is_expected_to_use_all_that_it_may(
     thinks: bool, can_disable: bool, max_tokens: int, tokens: int

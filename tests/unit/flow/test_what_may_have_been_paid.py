@@ -110,26 +110,26 @@ async def test_what_is_less_than_the_longest_name_can_take_is_sent_as_it_is(
 
 
 @pytest.mark.parametrize(
-    "facts",
+    ("facts", "most", "limits"),
     [
-        ModelFacts("claude-mythos-5", thinks=True, can_disable_thinking=False),
-        ModelFacts("claude-mythos-5", silent=True),
+        (ModelFacts("claude-mythos-5", thinks=True, can_disable_thinking=False), 4096 + 1024, ("2.50", "2.60")),
+        (ModelFacts("claude-mythos-5", silent=True), 4096, ("2.00", "2.10")),
     ],
     ids=["must think", "says nothing"],
 )
 async def test_a_model_that_may_think_gets_all_tokens_and_is_held_at_them(
-    world: World, till: Till, facts: ModelFacts
+    world: World, till: Till, facts: ModelFacts, most: int, limits: tuple[str, str]
 ) -> None:
     world.api.models = {facts.id: facts}
     spec: dict[str, Any] = {"model": facts.id, "prompt": {"maxTokens": 4096}}
-    refused = world.apply(*["billing"] * 20, name="refused", maxCostUSD="2.00", **spec)
+    refused = world.apply(*["billing"] * 20, name="refused", maxCostUSD=limits[0], **spec)
     await world.look(refused)
     assert now(world, refused).conditions[0].reason == "CostLimitExceeded"
     assert world.api.calls["create"] == 0
 
-    await world.run_until_finished(world.apply(*["billing"] * 20, maxCostUSD="2.10", **spec))
+    await world.run_until_finished(world.apply(*["billing"] * 20, maxCostUSD=limits[1], **spec))
 
-    assert till.max_tokens == {4096}
+    assert till.max_tokens == {most}
 
 
 async def test_answers_that_never_come_count_as_paid(world: World, till: Till) -> None:

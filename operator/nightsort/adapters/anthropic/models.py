@@ -26,8 +26,13 @@ class Thinking(Struct, frozen=True):
     types: ThinkingTypes = ThinkingTypes()
 
 
+class Effort(Struct, frozen=True):
+    low: Support = Support()
+
+
 class Capabilities(Struct, frozen=True):
     batch: Support = Support(supported=True)
+    effort: Effort = Effort()
     thinking: Thinking = Thinking()
     structured_outputs: Support = Support()
 
@@ -53,6 +58,7 @@ class WireModel(Struct, frozen=True):
             max_input_tokens=part(self.max_input_tokens, Size),
             silent=told is None,
             retires_at=with_zone(part(self.retires_at, datetime)),
+            low_effort=can.effort.low.supported,
             structured_outputs=can.structured_outputs.supported,
         )
 

@@ -85,6 +85,7 @@ async def prepare(run: Run) -> None:
         tickets=tickets,
         reused=choice.reused,
         disable_thinking=model.can_disable_thinking,
+        low_effort=model.always_thinks and model.low_effort,
         tokens=tokens,
         max_tokens=max_tokens,
         structured=model.structured_outputs and bool(fields_of(run.spec)),

@@ -73,6 +73,7 @@ async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shar
         disable_thinking=plan is not None and plan.disable_thinking,
         max_tokens=plan.max_tokens if plan else None,
         structured=plan is not None and plan.structured,
+        low_effort=plan is not None and plan.low_effort,
     )
     earlier = find(run.status, submission.shard, submission.attempt)
     builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else submission.most)

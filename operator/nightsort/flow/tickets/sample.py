@@ -15,7 +15,7 @@ from nightsort.domain.cost import answer_tokens
 from nightsort.domain.errors import Rejected
 from nightsort.domain.fields import fields_of
 from nightsort.domain.json_answer import schema_of, tokens_needed
-from nightsort.domain.prompt import system_prompt
+from nightsort.domain.prompt import most_answer_tokens, system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.request import Encoder, bytes_of
 from nightsort.ports import BatchApi, Source
@@ -94,7 +94,10 @@ async def counted(spec: Spec, model: ModelFacts, api: BatchApi, texts: Sequence[
     texts = texts or [system[:MOST_TEXT_CHARS]]
     whole, texts = await counted_whole(spec, api, texts)
     prompt = await api.count_tokens(spec.model, system, LEAST_TEXT)
-    expected = tokens_needed(spec) if fields_of(spec) else answer_tokens(spec, model)
+    if fields_of(spec):
+        expected = most_answer_tokens(spec, model) if model.always_thinks else tokens_needed(spec)
+    else:
+        expected = answer_tokens(spec, model)
     tokens = Tokens(prompt=prompt, answer=expected, sample=1, sample_bytes=1)
     return with_sample(tokens, whole, texts)
 

@@ -23,7 +23,7 @@ from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import keep, source_of
 from tests.simulation.chaos import quiet
 from tests.simulation.defect import Defect
-from tests.simulation.scenario import Scenario, drawn_nights
+from tests.simulation.scenario import Deed, Scenario, drawn_nights
 
 AGAIN = r"R1: \S+ bought .* again: its row stood"
 LEFT_OUT = r"R2: \S+ left .* out, and no row of it stood"
@@ -59,6 +59,16 @@ def one_for_all(self: Hashes, text: bytes | None) -> str:
     return "the same"
 
 
+def moving(rng: random.Random) -> Scenario:
+    """Tickets change while the first run waits for its answers."""
+    scenario = drawn_nights(rng)
+    first, *others = scenario.plans
+    spec = first.spec.model_copy(update={"overlap_policy": "Wait"})
+    changes = [Deed(rng.uniform(0, 600), "change") for _ in range(20)]
+    alike = [replace(each, spec=spec, after=20_000.0, deeds=()) for each in others]
+    return replace(scenario, plans=[replace(first, spec=spec, deeds=changes), *alike])
+
+
 def late(rng: random.Random) -> Scenario:
     """The first run comes to its deadline while its batches run."""
     scenario = drawn_nights(rng)
@@ -80,7 +90,7 @@ DEFECTS = (
         "the hash is that of the text when the answer comes",
         LEFT_OUT,
         [(collect, "hashes_of", present_hashes)],
-        scenario=drawn_nights,
+        scenario=moving,
         chaos=quiet,
     ),
     Defect("a text that has changed has the same hash", LEFT_OUT, [(Hashes, "of", one_for_all)], scenario=drawn_nights),

@@ -347,6 +347,7 @@ def test_a_retry_leaves_out_what_has_stopped_the_run_and_whose_results_they_are(
 
     assert again["results"] == {"configMap": {"format": "csv"}}
     assert set(again) == {"model", "source", "results"}
+    assert spec_again({"reuse": "Unchanged"}) == {"reuse": "Never"}, "the rows of the failed ones would stand"
     assert spec_again({"activeDeadlineSeconds": 90_000}) == {"activeDeadlineSeconds": 90_000}
 
 

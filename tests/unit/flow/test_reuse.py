@@ -262,3 +262,15 @@ async def test_hashes_that_somebody_has_deleted_cost_a_second_purchase_and_no_ro
 
     assert ended.status.tickets.labeled == 1
     assert [structs.asdict(row)["hash"] for row in nights.table.rows.values()] == [None]
+
+
+async def test_the_forecast_of_a_suspended_run_is_of_what_it_would_buy(nights: Nights) -> None:
+    await nights.night(1, "billing", "account")
+    resource = nights.begin(2, "billing", "account", "other", suspend=True)
+    await nights.world.look(resource)
+
+    forecast = nights.world.ledger.current(resource.meta).status.forecast
+    assert forecast is not None
+    assert (forecast.tickets, forecast.requests) == (1, 1)
+    assert forecast.remarks == "2 tickets reused: their rows stand, and nothing has changed"
+    assert nights.bought() == 2

@@ -16,6 +16,7 @@ from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.estimate import Estimate, estimate
 from nightsort.flow.preflight.known import checked, choose, without_known
 from nightsort.flow.preflight.prepare import MOST_REMARK_CHARS, counts_of, hold_record, refuse_too_many_batches
+from nightsort.flow.preflight.reuse import Choice, compare, reused, reuses, without_unchanged
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import snapshot_of
 
@@ -58,17 +59,24 @@ async def forecast_of(run: Run) -> Forecast:
     tickets, bought = await counts_of(source, snapshot, known)
     refuse_too_many_batches(spec.shards.max_requests, *bought)
     ids = None if snapshot is None else snapshot.ids
-    await rehearse(spec, without_known(run, source), await services.connections.sinks(run.resource), tickets, ids)
-    found = await estimate(spec, source, api, services.prices, sum(bought))
+    sinks = await services.connections.sinks(run.resource)
+    await rehearse(spec, without_known(run, source), sinks, tickets, ids)
+    choice = Choice(tickets)
+    if reuses(spec):
+        choice = await compare(run, source, sinks, snapshot)
+        bought = (0, choice.tickets)
+        refuse_too_many_batches(spec.shards.max_requests, *bought)
+    found = await estimate(spec, without_unchanged(source, choice), api, services.prices, sum(bought))
+    said = (limit_of(spec, found), *reused(choice), remarks)
     return Forecast(
         planned_time=run.now(),
-        tickets=tickets,
+        tickets=choice.tickets,
         requests=found.requests,
         batches=sum(-(-each // spec.shards.max_requests) for each in bought),
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,
         shared_tokens=found.shared_tokens,
-        remarks="; ".join(filter(None, (limit_of(spec, found), remarks)))[:MOST_REMARK_CHARS] or None,
+        remarks="; ".join(filter(None, said))[:MOST_REMARK_CHARS] or None,
         **amounts(found, services.prices.day_of(spec.model) if found.batch is not None else ""),
     )
 

@@ -27,7 +27,7 @@ from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.known import Known, checked, choose, without_known
 from nightsort.flow.preflight.lag import wait_until_seen
 from nightsort.flow.preflight.repeats import bought_again
-from nightsort.flow.preflight.reuse import Choice, compare, reuses, without_unchanged
+from nightsort.flow.preflight.reuse import Choice, compare, reused, reuses, without_unchanged
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
 from nightsort.flow.run.run import Run
@@ -100,7 +100,7 @@ async def prepare(run: Run) -> None:
         f"{plural(tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
         *([known.remark] if known is not None and known.remark else []),
-        *reused_of(plan),
+        *reused(choice),
         *[message for _, message in warnings],
         *([remarks] if remarks else []),
         *description_of(source),
@@ -113,18 +113,11 @@ async def prepare(run: Run) -> None:
         await run.warn(Reason.FEW_KNOWN, known.remark)
     if remarks:
         await run.warn(Reason.EMPTY_FILE, remarks)
-    for message in reused_of(plan):
+    for message in reused(choice):
         await run.note(Reason.TICKETS_REUSED, message)
     for reason, message in warnings:
         await run.warn(reason, message)
     await warn_near_limit(run, requests, text_bytes)
-
-
-def reused_of(plan: Plan) -> Sequence[str]:
-    if not plan.reused:
-        return ()
-    rows = "its row stands" if plan.reused == 1 else "their rows stand"
-    return [f"{plural(plan.reused, 'ticket')} reused: {rows}, and nothing has changed"]
 
 
 def description_of(source: Source) -> Sequence[str]:

@@ -14,6 +14,7 @@ from nightsort.api.spec import Spec
 from nightsort.domain.dependence import Hashes
 from nightsort.domain.errors import Rejected
 from nightsort.domain.reasons import Reason
+from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
@@ -113,6 +114,14 @@ async def pages_of(source: Source, snapshot: Snapshot | None) -> AsyncIterator[M
         async for page in source.among(list(there)):
             there.update({ticket.id: ticket for ticket in page if ticket.id in there})
         yield there
+
+
+def reused(choice: Choice) -> Sequence[str]:
+    """A sentence about the tickets that are left out, where there are any."""
+    if not choice.reused:
+        return ()
+    rows = "its row stands" if choice.reused == 1 else "their rows stand"
+    return [f"{plural(choice.reused, 'ticket')} reused: {rows}, and nothing has changed"]
 
 
 def without_unchanged(source: Source, choice: Choice) -> Source:

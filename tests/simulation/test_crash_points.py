@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from nightsort.api.categories import UnknownLabel
+from nightsort.api.evaluation import Evaluation, Truth
 from nightsort.api.spec import Shards
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from tests.simulation.account import text_of
 from tests.simulation.chaos import Fault, Script
-from tests.simulation.scenario import LONG, Plan, Scenario, named_alike, spec_of
+from tests.simulation.scenario import LONG, TRUTH, Deed, Plan, Scenario, named_alike, spec_of
 from tests.simulation.world import World
 
 FAULTS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.AFTER)
@@ -52,6 +53,49 @@ def test_a_life_survives_the_end_of_the_process_at_every_call(fault: Fault) -> N
         assert resource is not None
         assert is_finished(resource.status)
         assert resource.status.tickets.labeled == 4
+
+
+KNOWN = [Ticket(f"k{number}", {"body": text_of(f"k{number}"), TRUTH: "billing"}, "") for number in range(8)]
+
+
+def held_life(script: Script) -> World:
+    """Eight known tickets in two shards, one asked again, half of the answers wrong; a person releases the run."""
+    rule = Evaluation(truth=Truth(column=TRUTH), sample=8, min_accuracy="0.5")
+    spec = spec_of("tickets", shards=Shards(max_requests=6), poll_interval_seconds=600, evaluation=rule)
+    tickets = [*TICKETS[:2], *KNOWN, TICKETS[3]]
+    plan = Plan("run", 0.0, spec, [Deed(7_000.0, "release")])
+    world = World(7, Scenario([plan], {"tickets": tickets}, sinks=1), script)
+    asked: set[str] = set()
+
+    def respond(text: str) -> str | Answer:
+        fails = text_of("k1") in text and text not in asked
+        asked.add(text)
+        if fails:
+            return Answer("", "errored", error_type="overloaded_error")
+        return "account" if any(text_of(f"k{number}") in text for number in range(4, 8)) else "billing"
+
+    world.accounts["first"]._respond = respond
+    world.accounts["first"].longest = 60.0
+    world.live()
+    return world
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_is_held_and_released_whenever_the_process_ends(fault: Fault) -> None:
+    script = Script()
+    assert held_life(script).oracle.broken is None
+    assert script.calls > 60
+    for number in range(1, script.calls + 1):
+        world = held_life(Script(number, fault))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        resource = world.truth.now(world.created[0])
+        assert resource is not None
+        told = resource.status.evaluation
+        assert told is not None
+        assert (told.known, told.correct, told.outcome, told.released) == (8, 4, "Failed", True)
+        assert resource.status.tickets.labeled == 3
+        paid = [len(bought) for bought in world.oracle.purchases["uid-run"].values()]
+        assert sum(paid) == 8 + 1 + 3, "one known ticket was asked again"
 
 
 def race(script: Script) -> World:

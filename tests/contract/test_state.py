@@ -22,7 +22,8 @@ from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
-from nightsort.domain.answer import Row
+from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.choice import Choice
 from nightsort.domain.errors import Stalled
 from nightsort.ports import Sink, Source
 from nightsort.testing.sink_contract import CLASSIFIED, SinkContract, chunks, failed, labeled
@@ -140,13 +141,29 @@ async def test_of_another_file_whose_tickets_have_the_same_ids_no_change_is_told
 async def test_only_a_retry_asks_again_about_what_got_no_category(state: State) -> None:
     await answered(state, FILE, labeled("1"), failed("2"), labeled("3"))
 
-    assert Comparison(state, SETTINGS, NAME).take(present(FILE), retry=True) == Counts(answered=2, retried=1)
+    assert Comparison(state, SETTINGS, NAME).take(present(FILE), Choice(retry=True)) == Counts(answered=2, retried=1)
+
+
+async def test_a_canceled_ticket_is_asked_again_without_a_retry(state: State) -> None:
+    canceled = Row("2", None, Verdict.CANCELED, "the run was ended before")
+    await answered(state, FILE, labeled("1"), canceled, failed("3"))
+
+    def counts(choice: Choice) -> Counts:
+        return Comparison(state, SETTINGS, NAME).take(present({**FILE, "4": "more"}), choice)
+
+    assert counts(Choice()) == Counts(answered=2, canceled=1, new=1)
+    assert counts(Choice(retry=True)) == Counts(answered=1, canceled=1, retried=1, new=1)
+    assert counts(Choice(retry=True, only_retry=True)) == Counts(answered=1, canceled=1, retried=1, later=1)
+    assert counts(Choice(retry=True, only_retry=True, verdicts=frozenset({"Errored"}))) == Counts(
+        answered=1, retried=1, later=2
+    )
+    assert counts(Choice(retry=True, verdicts=frozenset({"Refused"}))) == Counts(answered=2, canceled=1, new=1)
 
 
 async def test_a_limit_leaves_what_is_behind_it_for_later(state: State) -> None:
     comparison = Comparison(state, SETTINGS, NAME)
 
-    assert comparison.take(present(FILE), limit=2) == Counts(new=2, later=1)
+    assert comparison.take(present(FILE), Choice(limit=2)) == Counts(new=2, later=1)
     assert await comparison.source().count() == 2
 
 

@@ -38,6 +38,11 @@ StateFolder = Annotated[
     typer.Option(help="The directory in which nightsort remembers what was bought; by default nightsort-state."),
 ]
 ResourceName = Annotated[str | None, typer.Option("--resource", help="Of several in a manifest, the resource.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")]
+MaxCost = Annotated[
+    str | None,
+    typer.Option(help="The most that this run may cost, in USD; up to that it buys without asking."),
+]
 Simulate = Annotated[bool, typer.Option("--simulate", help="Simulate the API: no key, no cost.")]
 BatchSeconds = Annotated[float, typer.Option(help="How long a simulated batch takes.", min=0.0)]
 Timeout = Annotated[

@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nightsort.adapters.local.config_maps import FileConfigMaps
 from nightsort.adapters.local.environment_secrets import EnvSecrets
@@ -31,6 +32,7 @@ from nightsort.wiring.connector import Connector
 from nightsort.wiring.services import services_of
 
 __all__ = [
+    "CANCEL_POLL_SECONDS",
     "Asked",
     "Comparison",
     "Counts",
@@ -38,6 +40,7 @@ __all__ = [
     "Present",
     "State",
     "StateOutput",
+    "cancel_file",
     "ended",
     "file_of",
     "first_of_each_category",
@@ -55,9 +58,21 @@ __all__ = [
 ]
 
 
+CANCEL_POLL_SECONDS = 5
+"""A person waits, and a batch that was asked to end mostly ends in minutes."""
+
+
 def runs_of(state: State, asked: Asked) -> Sequence[Resource]:
     """The purchases for a file, under any settings, the newest first; simulated ones are separate."""
     return StateLedger(state).of_file(asked.file, simulated=asked.simulated)
+
+
+def cancel_file(state: State, file: Path) -> list[Resource]:
+    """Ends the unfinished runs of a file, durably: the flow cancels their batches, and keeps their answers."""
+    ledger = StateLedger(state)
+    over = {"active_deadline_seconds": 0, "poll_interval_seconds": CANCEL_POLL_SECONDS}
+    runs = ledger.unfinished_of_file(str(file.absolute()))
+    return [ledger.respec(run, run.spec.model_copy(update=over)) for run in runs]
 
 
 def import_client() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightsort.adapters.config_map.stored_rows import stored_rows
@@ -28,7 +28,8 @@ class LocalFiles:
 
     async def resource(self, resource: Resource) -> Resource | None:
         """The resource with its status; None where it never ran."""
-        found = await FileLedger(self.folder, [resource]).load(resource.meta)
+        unknown = replace(resource, meta=replace(resource.meta, resource_version=""))
+        found = await FileLedger(self.folder, [unknown]).load(unknown.meta)
         return found if found is not None and found.meta.resource_version else None
 
     async def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:

@@ -19,6 +19,7 @@ from nightsort.adapters.local.state_rows import HAS_VALUES
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
+from nightsort.domain.choice import ALL, Choice
 from nightsort.domain.fields import Value
 
 CHUNK = 1000
@@ -32,14 +33,19 @@ CREATE TEMP TABLE IF NOT EXISTS present (
     fresh INTEGER
 )
 """
-# The first that applies. An answer counts only for the same ticket, the same text and the same settings, from whatever
-# file; changes are only reported for the same file, since another one may number its tickets in the same way.
+# The first that applies. A canceled ticket has no answer, and was not paid: it needs no retry. An answer counts only
+# for the same ticket, the same text and the same settings, from whatever file; changes are only reported for the same
+# file, since another one may number its tickets in the same way.
 STANDING = """
 UPDATE temp.present AS p SET standing = CASE
     WHEN EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
         THEN 'under way'
     WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings
-                 AND (l.category IS NOT NULL OR l.verdict = 'Unsendable' OR NOT :retry)) THEN 'answered'
+                 AND (l.category IS NOT NULL OR l.verdict = 'Unsendable' OR l.verdict <> 'Canceled'
+                      AND NOT (:retry AND (:verdicts = '[]' OR l.verdict IN (SELECT value FROM json_each(:verdicts))))))
+        THEN 'answered'
+    WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings
+                 AND l.verdict = 'Canceled') THEN 'canceled'
     WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings) THEN 'retried'
     WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.settings = :settings AND l.file = :file)
         THEN 'other text'
@@ -50,6 +56,11 @@ UPDATE temp.present AS p SET standing = CASE
 FRESH = "UPDATE temp.present SET fresh = standing NOT IN ('under way', 'answered')"
 LATER = """
 UPDATE temp.present SET fresh = 0, standing = 'later' WHERE fresh AND position >= :most
+"""
+# What else a retry leaves alone.
+LEFT = """
+UPDATE temp.present SET fresh = 0, standing = 'later'
+WHERE fresh AND standing NOT IN (SELECT value FROM json_each(:kept))
 """
 TICKETS = """
 INSERT INTO run_tickets SELECT :run, position, id, text, :settings, fields FROM temp.present WHERE fresh
@@ -96,6 +107,7 @@ class Counts:
     answered: int = 0
     under_way: int = 0
     retried: int = 0
+    canceled: int = 0
     other_text: int = 0
     other_settings: int = 0
     new: int = 0
@@ -104,7 +116,7 @@ class Counts:
     @property
     def fresh(self) -> int:
         """Tickets to be sent now."""
-        return self.retried + self.other_text + self.other_settings + self.new
+        return self.retried + self.canceled + self.other_text + self.other_settings + self.new
 
     @property
     def total(self) -> int:
@@ -141,7 +153,7 @@ class Comparison:
     def asked(self) -> Asked:
         return Asked(self._file, self._settings, self._simulated)
 
-    def take(self, tickets: Iterable[Present], *, retry: bool = False, limit: int | None = None) -> Counts:
+    def take(self, tickets: Iterable[Present], choice: Choice = ALL) -> Counts:
         """Reads the tickets once, in their order, and counts their states."""
         self._state.rows(PRESENT)
         encode = msgspec.json.Encoder().encode
@@ -151,10 +163,13 @@ class Comparison:
             connection.execute("DELETE FROM temp.present")
             while chunk := list(islice(rows, CHUNK)):
                 connection.executemany("INSERT INTO temp.present (position, id, text, fields) VALUES (?,?,?,?)", chunk)
-            connection.execute(STANDING, {**known, "retry": retry})
+            verdicts = json.dumps(sorted(choice.verdicts))
+            connection.execute(STANDING, {**known, "retry": choice.retry, "verdicts": verdicts})
             connection.execute(FRESH)
-            if limit is not None:
-                connection.execute(LATER, {"most": limit})
+            if choice.only_retry:
+                connection.execute(LEFT, {"kept": json.dumps(choice.kept)})
+            if choice.limit is not None:
+                connection.execute(LATER, {"most": choice.limit})
         found = dict(self._state.rows("SELECT standing, count(*) FROM temp.present GROUP BY standing"))
         return Counts(**{standing.replace(" ", "_"): count for standing, count in found.items()})
 

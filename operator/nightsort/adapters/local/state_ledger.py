@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from nightsort.adapters.local.state import State, now
 from nightsort.api.resource import Meta, Resource, parse_status
@@ -74,6 +75,16 @@ class StateLedger:
         found = self._state.rows("SELECT uid, file, simulated FROM runs")
         known = {uid: (file, bool(simulated)) for uid, file, simulated in found}
         return [(run, *known[run.meta.uid]) for run in self._select("ORDER BY began_at, rowid")]
+
+    def unfinished_of_file(self, file: str) -> list[Resource]:
+        """The unfinished runs of a file, by its absolute name."""
+        return [run for run in self._select("WHERE file = ? ORDER BY began_at, rowid", (file,)) if not ended_at(run)]
+
+    def respec(self, run: Resource, spec: Spec) -> Resource:
+        """Changes the spec of a run, durably."""
+        words = spec.model_dump_json(by_alias=True, exclude_defaults=True)
+        self._state.rows("UPDATE runs SET spec = ? WHERE uid = ?", (words, run.meta.uid))
+        return replace(run, spec=spec)
 
     def of_file(self, file: str, *, simulated: bool) -> list[Resource]:
         """The runs of a file, by its absolute name, the newest first."""
@@ -153,6 +164,10 @@ class StateLedger:
 
     def _owned_batches(self) -> set[str]:
         return {batch for run in self._select("") for batch in batch_ids(run.status)}
+
+
+def ended_at(run: Resource) -> datetime | None:
+    return run.status.completion_time
 
 
 def settle(state: State) -> Sequence[Resource]:

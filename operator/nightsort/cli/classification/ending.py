@@ -19,7 +19,8 @@ from nightsort.domain.cost import money
 from nightsort.domain.field_counts import groups_of
 from nightsort.domain.printable import printable
 
-UNKNOWN, FAILED, UNDER_WAY, NOT_ASKED = "(none: unknown)", "(none: failed)", "(under way)", "(not asked)"
+UNKNOWN, FAILED, CANCELED = "(none: unknown)", "(none: failed)", "(none: canceled)"
+UNDER_WAY, NOT_ASKED = "(under way)", "(not asked)"
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Tally:
     categories: dict[str, int] = field(default_factory=dict)
     unknown: int = 0
     failed: int = 0
+    canceled: int = 0
     without_text: int = 0
     """Failed tickets about which nothing can be asked."""
     under_way: int = 0
@@ -39,6 +41,8 @@ class Tally:
             self.categories[category] = self.categories.get(category, 0) + count
         elif verdict is None:
             self.not_asked += count
+        elif verdict == Verdict.CANCELED:
+            self.canceled += count
         elif Verdict(verdict).figure is Figure.UNKNOWN:
             self.unknown += count
         else:
@@ -58,7 +62,8 @@ class Tally:
     @property
     def without(self) -> dict[str, int]:
         """Tickets that have no category, by why."""
-        found = {UNKNOWN: self.unknown, FAILED: self.failed, UNDER_WAY: self.under_way, NOT_ASKED: self.not_asked}
+        failed = {UNKNOWN: self.unknown, FAILED: self.failed, CANCELED: self.canceled}
+        found = {**failed, UNDER_WAY: self.under_way, NOT_ASKED: self.not_asked}
         return {why: count for why, count in found.items() if count}
 
 

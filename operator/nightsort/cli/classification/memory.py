@@ -73,13 +73,26 @@ def command_of(order: Order) -> str:
         "--model": order.model if order.model != MODEL else "",
         "--instructions": order.instructions or "",
         "--output": shown(order.output) if order.output else "",
-        "--state": "" if order.state in (STATE, FORMER) else shown(order.state),
     }
     words = [word for flag, value in values.items() if value for word in (flag, value)]
     simulate = ["--simulate"] if order.is_simulated else []
     return shlex.join(
-        ["nightsort", "classify", shown(order.file), *order.tickets.words, *words, *order.further.words, *simulate]
+        [
+            "nightsort",
+            "classify",
+            shown(order.file),
+            *order.tickets.words,
+            *words,
+            *order.further.words,
+            *state_flag(order.state),
+            *simulate,
+        ]
     )
+
+
+def state_flag(folder: Path) -> list[str]:
+    """The flag that names the directory of a state, where it is not the usual one."""
+    return [] if folder in (STATE, FORMER) else ["--state", shown(folder)]
 
 
 def shown(path: Path) -> str:

@@ -20,6 +20,7 @@ from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest, category_names, text_of
 from nightsort.cli.state_folder import STATE
 from nightsort.cli.yaml_documents import load, place_of, problem_of
+from nightsort.domain.choice import Choice
 from nightsort.domain.fields import column_names
 
 CATEGORIES_FILE = "categories.yaml"
@@ -36,6 +37,8 @@ class Order:
     """`simulated` is the duration of a simulated batch, None for the real API. Times are in seconds.
 
     `accuracy` is how often simulated models are right, as it is written on the command line.
+    `retry` asks again about tickets without a category, `only_retry` about no others, and `verdicts`, if there are any,
+    about those of these verdicts.
     """
 
     file: Path
@@ -49,6 +52,8 @@ class Order:
     estimate: bool = False
     limit: int | None = None
     retry: bool = False
+    only_retry: bool = False
+    verdicts: frozenset[str] = frozenset()
     output: Path | None = None
     report: Path | None = None
     timeout: float | None = None
@@ -61,6 +66,11 @@ class Order:
     @property
     def state_file(self) -> Path:
         return self.state / STATE_FILE
+
+    @property
+    def choice(self) -> Choice:
+        """Which of the file's tickets are to be asked about."""
+        return Choice(self.retry, self.only_retry, self.verdicts, self.limit)
 
     @property
     def is_simulated(self) -> bool:

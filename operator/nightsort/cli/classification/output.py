@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
+from nightsort.api.spec import Spec
 from nightsort.cli.classification.order import InvalidOrder
-from nightsort.wiring.classify import State, StateOutput
+from nightsort.cli.classification.reading import TicketFile
+from nightsort.domain.fields import as_text, column_names, padded
+from nightsort.formats.tickets import InvalidFile
+from nightsort.wiring.classify import Comparison, Label, State, StateOutput
 
+COLUMNS = ("category", "verdict", "reason")
 READ_BYTES = 1 << 20
 
 
@@ -39,6 +45,28 @@ class Output:
                 "file with --output"
             )
 
+    def write(self, table: TicketFile, comparison: Comparison, spec: Spec) -> tuple[str, ...]:
+        """Writes the file with its labels; returns the names of their columns.
+
+        Raises:
+            InvalidOrder: it cannot be written, or the input has changed since it was read.
+        """
+
+        fields = column_names(spec)
+
+        def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
+            return ((one.id, cells_of(one, len(fields))) for one in comparison.labels())
+
+        self.clear_away()
+        try:
+            names = table.write(self.path, (*COLUMNS, *fields), labels, self.ready)
+        except InvalidFile as error:
+            raise InvalidOrder(
+                f"{error}. The labels are kept: the same command writes them, and buys none again"
+            ) from None
+        self.written()
+        return names
+
     def clear_away(self) -> None:
         """Leftovers of killed processes beside it."""
         for part in self.path.parent.glob(f".{glob.escape(self.path.name[:100])}.*.part"):
@@ -59,6 +87,11 @@ class Output:
                 return digest_of(file)
         except OSError as error:
             raise InvalidOrder(f"{self.path} cannot be read: {error.strerror}") from None
+
+
+def cells_of(label: Label, fields: int) -> tuple[str | None, ...]:
+    values = map(as_text, padded(label.values, fields))
+    return label.category, label.verdict, label.reason, *(None if value is None else str(value) for value in values)
 
 
 def digest_of(file: IO[bytes]) -> bytes:

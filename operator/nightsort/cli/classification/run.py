@@ -28,14 +28,11 @@ from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.dependence import as_words, digest_of_settings
 from nightsort.domain.dependence import settings_of as settings_of_spec
 from nightsort.domain.errors import Interruption, Waiting
-from nightsort.domain.fields import as_text, column_names, padded
 from nightsort.domain.printable import printable
 from nightsort.domain.report import plural
 from nightsort.formats.kinds import labeled_path
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
-
-COLUMNS = ("category", "verdict", "reason")
 
 
 def carry_out(order: Order) -> None:
@@ -90,8 +87,8 @@ class Classification:
         if order.report is not None:
             refuse_strange(order.report, beside=output.path)
         self.say(*self.table.told, self.asked.told)
-        counts = comparison.take(self.table.present(self.asked.spec), retry=self.order.retry, limit=self.order.limit)
-        self.say(*told(counts, changes(comparison.former_settings(), settings)))
+        counts = comparison.take(self.table.present(self.asked.spec), order.choice)
+        self.say(*told(counts, changes(comparison.former_settings(), settings), only_retry=order.only_retry))
         self.engine.refuse_another_workspace(comparison.under_way())
         bought = self.buy(comparison, counts) if counts.fresh else None
         if self.order.estimate:
@@ -101,11 +98,9 @@ class Classification:
         self.say(*(self.elsewhere(run) for run in unfinished if run.meta.uid not in known))
         if bought is False and not runs:
             fail("nothing was bought", NOT_COMPLETE)
-        comparison.keep_settings(as_words(settings))
-        memory.keep(self.state, order)
+        self.remember(comparison)
         ended = self.wait(runs) if runs else []
-        names = self.write(comparison, output)
-        where = f"{output.path} has all {plural(counts.total, 'row')}, with {', '.join(names[:-1])} and {names[-1]}"
+        where = written(output.path, counts, output.write(self.table, comparison, self.asked.spec))
         self.end(comparison, counts, where, ended)
 
     def buy(self, comparison: wiring.Comparison, counts: wiring.Counts) -> bool:
@@ -121,9 +116,14 @@ class Classification:
             return False
         if not offer.agreed(self.out, self.order, price):
             return False
-        memory.keep(self.state, self.order)
+        self.remember(comparison)
         comparison.begin(name_of(self.order.file), self.asked.spec)
         return True
+
+    def remember(self, comparison: wiring.Comparison) -> None:
+        """Keeps the question and the flags, for the commands that come after this one."""
+        comparison.keep_settings(as_words(settings_of_spec(self.asked.spec, simulated=self.order.is_simulated)))
+        memory.keep(self.state, self.order)
 
     def elsewhere(self, run: Resource) -> str:
         """Reports a run that this command does not continue."""
@@ -138,22 +138,6 @@ class Classification:
         for run in ended:
             wiring.ended(self.state, run)
         return ended
-
-    def write(self, comparison: wiring.Comparison, output: Output) -> tuple[str, ...]:
-        fields = column_names(self.asked.spec)
-
-        def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
-            return ((one.id, cells_of(one, len(fields))) for one in comparison.labels())
-
-        output.clear_away()
-        try:
-            names = self.table.write(output.path, (*COLUMNS, *fields), labels, output.ready)
-        except InvalidFile as error:
-            raise InvalidOrder(
-                f"{error}. The labels are kept: the same command writes them, and buys none again"
-            ) from None
-        output.written()
-        return names
 
     def end(self, comparison: wiring.Comparison, counts: wiring.Counts, where: str, runs: Sequence[Resource]) -> None:
         tally = ending.tally_of(wiring.outcome(self.state, comparison.asked), self.asked.spec)
@@ -177,13 +161,16 @@ class Classification:
             self.out.print(printable(line), soft_wrap=True)
 
 
-def cells_of(label: wiring.Label, fields: int) -> tuple[str | None, ...]:
-    values = map(as_text, padded(label.values, fields))
-    return label.category, label.verdict, label.reason, *(None if value is None else str(value) for value in values)
+def written(path: Path, counts: wiring.Counts, names: Sequence[str]) -> str:
+    return f"{path} has all {plural(counts.total, 'row')}, with {', '.join(names[:-1])} and {names[-1]}"
 
 
-def told(counts: wiring.Counts, changed: str) -> Iterator[str]:
+def told(counts: wiring.Counts, changed: str, *, only_retry: bool = False) -> Iterator[str]:
     """The next step for each of the file's tickets, in words."""
+    if only_retry and not counts.fresh and not counts.under_way:
+        others = f"; {plural(counts.later, 'other ticket')} left to nightsort classify" if counts.later else ""
+        yield f"nothing to retry: each ticket that was asked about has a category, or cannot get one{others}"
+        return
     if not counts.fresh and not counts.under_way:
         yield f"nothing to buy: all {plural(counts.total - counts.later, 'ticket')} have their answer"
         return
@@ -194,7 +181,8 @@ def told(counts: wiring.Counts, changed: str) -> Iterator[str]:
         (counts.other_text, "whose text has changed"),
         (counts.other_settings, f"to be asked anew, since {changed}"),
         (counts.retried, "to be asked again, since they got no category"),
-        (counts.later, "left for later by --limit"),
+        (counts.canceled, "to be asked again, since they were canceled"),
+        (counts.later, "left to nightsort classify" if only_retry else "left for later by --limit"),
     ]
     yield f"{plural(counts.total, 'ticket')}: " + ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
@@ -222,14 +210,16 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> str:
 
 
 def next_steps(order: Order, counts: wiring.Counts, tally: ending.Tally) -> Iterator[str]:
-    if counts.later:
+    if counts.later and not order.only_retry:
         yield f"next: without --limit the same command asks about the other {plural(counts.later, 'ticket')}"
     if without := tally.may_be_retried:
-        again = same_command(("--retry",), more=("--retry",))
+        again = same_command() if order.only_retry else same_command(("--retry",), more=("--retry",))
         yield f"next: {again}  asks again about the {without:,} without a category"
+    if tally.canceled:
+        yield f"next: the same command asks about the {tally.canceled:,} that were canceled"
     if order.is_simulated:
         yield "next: these labels are simulated: for real ones set ANTHROPIC_API_KEY, and leave out --simulate"
-    elif not counts.later and not without and not tally.under_way:
+    elif not (counts.later or without or tally.canceled or tally.under_way):
         yield "next: when the file has changed, the same command asks only about what is new or changed"
 
 

@@ -33,6 +33,15 @@ def plain(name: str) -> str:
 Name = Annotated[
     str, typer.Argument(help="The ClassificationBatch.", parser=plain, autocompletion=names, metavar="NAME")
 ]
+FileOrName = Annotated[
+    str,
+    typer.Argument(
+        help="A file that was classified, a manifest, or a ClassificationBatch of a cluster.",
+        parser=plain,
+        autocompletion=names,
+        metavar="FILE|NAME",
+    ),
+]
 Namespace = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Default: that of the kubeconfig's context.", autocompletion=namespaces),

@@ -7,10 +7,10 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nightsort.api.model import API_VERSION, GROUP, KIND, Format
 from nightsort.api.resource import Resource
@@ -23,13 +23,24 @@ from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.report import plural
 
 if TYPE_CHECKING:
-    from nightsort.wiring.cluster import Cluster
+    from nightsort.api.resource import Meta
+    from nightsort.domain.answer import Row
+    from nightsort.ports import ConfigMaps
 
 RETRY_OF = f"{GROUP}/retry-of"
 PLAIN: Mapping[str, Format] = {"csv": "csv", "jsonl": "jsonl", "json": "json"}
 # NAME-retry, NAME-retry-2, NAME-retry-3 …
 RETRIED = re.compile(r"(.+-retry)(?:-(\d{1,6}))?")
 ALL = "give --all to send, and pay, all its tickets again"
+
+
+class Kept(Protocol):
+    """What a run has read and written, in a cluster or on this machine."""
+
+    @property
+    def config_maps(self) -> ConfigMaps: ...
+
+    def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ class Failed:
 
 
 async def again(
-    cluster: Cluster,
+    kept: Kept,
     resource: Resource,
     manifest: Mapping[str, Any],
     name: str | None,
@@ -79,23 +90,23 @@ async def again(
         count = without_category(resource)
         note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
         return RetryPlan(name, bundle(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
-    return await of_the_failed(cluster, resource, name, spec, wanted)
+    return await of_the_failed(kept, resource, name, spec, wanted)
 
 
 async def of_the_failed(
-    cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], wanted: Collection[str]
+    kept: Kept, resource: Resource, name: str, spec: dict[str, Any], wanted: Collection[str]
 ) -> RetryPlan:
-    failed = await failed_tickets(cluster, resource, wanted)
+    failed = await failed_tickets(kept, resource, wanted)
     if not failed.ids:
         kinds = f" with the verdict {' or '.join(sorted(wanted))}" if wanted else " that has any text"
         return RetryPlan(
             name, notes=(f"nothing to retry: no ticket of {resource.meta.name} without a category{kinds}",)
         )
     if resource.spec.source.inline is not None:
-        kept = [ticket for ticket in spec["source"]["inline"]["tickets"] if ticket["id"] in failed.ids]
-        count, made = len(kept), bundle(resource, name, {**spec, "source": {"inline": {"tickets": kept}}})
+        left = [ticket for ticket in spec["source"]["inline"]["tickets"] if ticket["id"] in failed.ids]
+        count, made = len(left), bundle(resource, name, {**spec, "source": {"inline": {"tickets": left}}})
     else:
-        count, made = await with_the_failed(cluster, resource, name, spec, failed.ids)
+        count, made = await with_the_failed(kept, resource, name, spec, failed.ids)
     if not count:
         raise Rejected(f"the tickets of {resource.meta.name} without a category are not in its source any more")
     gone = len(failed.ids) - count
@@ -106,10 +117,10 @@ async def of_the_failed(
 
 
 async def with_the_failed(
-    cluster: Cluster, resource: Resource, name: str, spec: dict[str, Any], ids: Collection[str]
+    kept: Kept, resource: Resource, name: str, spec: dict[str, Any], ids: Collection[str]
 ) -> tuple[int, ManifestBundle]:
     """How many of these tickets are still in the run's ConfigMap, and a bundle with a ConfigMap of them alone."""
-    tickets, kind = await tickets_of_run(cluster, resource)
+    tickets, kind = await tickets_of_run(kept, resource)
     chosen = [ticket for ticket in tickets if ticket["id"] in ids]
     if len(chosen) == len(tickets):
         return len(chosen), bundle(resource, name, spec)
@@ -139,7 +150,7 @@ def leaves_out_labeled(resource: Resource) -> bool:
     return finds_unlabeled_again(resource.spec)
 
 
-async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collection[str]) -> Failed:
+async def failed_tickets(kept: Kept, resource: Resource, wanted: Collection[str]) -> Failed:
     """The rows without a category; a ticket without any text would have none again."""
     name, source, stored = resource.meta.name, resource.spec.source, resource.status.results.config_maps
     if source.database is not None:
@@ -152,7 +163,7 @@ async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collectio
     if not stored:
         raise Rejected(f"the rows of {name} are in no ConfigMap, so that it cannot be told what failed: {ALL}")
     ids, counts = set(), Counter[str]()
-    async for rows in cluster.rows(resource.meta, stored[0]):
+    async for rows in kept.rows(resource.meta, stored[0]):
         for row in rows:
             if row.category is None and row.verdict.is_worth_another_run and (not wanted or row.verdict in wanted):
                 ids.add(row.id)
@@ -160,14 +171,14 @@ async def failed_tickets(cluster: Cluster, resource: Resource, wanted: Collectio
     return Failed(ids, dict(counts.most_common()))
 
 
-async def tickets_of_run(cluster: Cluster, resource: Resource) -> tuple[Sequence[Mapping[str, str]], Format]:
+async def tickets_of_run(kept: Kept, resource: Resource) -> tuple[Sequence[Mapping[str, str]], Format]:
     """All tickets with all their columns, from the ConfigMap that the run has read, and the format for some of them."""
     from nightsort.domain.prompt import placeholders
     from nightsort.wiring.cluster import tickets_in
 
     source = resource.spec.source.config_map
     assert source is not None  # noqa: S101 - one of the two kinds
-    found = await cluster.config_maps.read(resource.meta.namespace, source.name)
+    found = await kept.config_maps.read(resource.meta.namespace, source.name)
     read = tickets_in(found, source, placeholders(resource.spec.prompt))
     if read is None:
         raise Stalled(f"ConfigMap {source.name}, key {source.key}, which had the tickets, is not there any more")

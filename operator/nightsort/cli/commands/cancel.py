@@ -1,4 +1,4 @@
-"""`nightsort cancel`, `suspend` and `resume`: changes of the spec; the operator does the rest.
+"""`nightsort cancel`, `suspend` and `resume`: in a cluster changes of the spec; the operator does the rest.
 
 There is no field for "cancel". A deadline that has passed does the same: running batches are cancelled at the API,
 existing rows are kept, and the run ends as Failed with the reason DeadlineExceeded.
@@ -6,6 +6,7 @@ existing rows are kept, and the run ends as Failed with the reason DeadlineExcee
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from nightsort.cli.cluster.options import (
     CANCELED_AFTER,
     ClusterOptions,
     Context,
+    FileOrName,
     Kubeconfig,
     Name,
     Namespace,
@@ -21,6 +23,8 @@ from nightsort.cli.cluster.options import (
     announce,
     parsed,
 )
+from nightsort.cli.flags import ApiUrl, StateFolder
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
@@ -34,19 +38,35 @@ def add_to(app: typer.Typer) -> None:
 
 
 def cancel(
-    name: Name,
+    name: FileOrName,
     namespace: Namespace = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the run until it has ended.")] = False,
     timeout: Timeout = None,
+    state: StateFolder = None,
+    api_url: ApiUrl = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Cancel a run and keep what it has.
 
-    Sets spec.activeDeadlineSeconds to 0: the operator cancels what is running at the API, stores the answers that came
-    in time, and the run ends as Failed (DeadlineExceeded). Requests that did not run are not billed. `retry` runs the
-    rest later; to pause instead, use `suspend`. Under GitOps change the spec in Git: what is set here is set back.
+    For a file or a manifest that runs on this machine: ends its batches at the API, waits for that, writes what was
+    answered, and tells what it cost. The same classify or local goes on with what is left.
+
+    For a ClassificationBatch of a cluster: sets spec.activeDeadlineSeconds to 0. The operator cancels what is running
+    at the API, stores the answers that came in time, and the run ends as Failed (DeadlineExceeded). Requests that did
+    not run are not billed. `retry` runs the rest later; to pause instead, use `suspend`. Under GitOps change the spec
+    in Git: what is set here is set back.
     """
+    from nightsort.cli.worlds import World, given
+
+    if World(state, given(namespace=namespace, context=context, kubeconfig=kubeconfig)).is_here(name):
+        from nightsort.cli.local_runs.cancel import CancelOrder, carry_out
+        from nightsort.cli.state_folder import state_folder
+
+        carry_out(CancelOrder(Path(name), state_folder(state), api_url, timeout))
+        return
+    if api_url is not None:
+        fail("--api-url is for files and manifests of this machine", BAD_INPUT)
     options = ClusterOptions(namespace, context, kubeconfig)
     before = change(options, name, canceling)
     if finished(before):

@@ -18,6 +18,7 @@ from nightsort.cli.flags import (
     FileFormat,
     FillShortRows,
     IdColumn,
+    MaxCost,
     Model,
     Sheet,
     Simulate,
@@ -28,6 +29,7 @@ from nightsort.cli.flags import (
     TextColumns,
     TicketOptions,
     Timeout,
+    Yes,
     refuse_two_apis,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
@@ -63,11 +65,6 @@ Confidence = Annotated[
     bool, typer.Option("--confidence", help="A column with the model's own statement of its confidence.")
 ]
 Rationale = Annotated[bool, typer.Option("--rationale", help="A column that says why, in one sentence.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Buy without asking.")]
-MaxCost = Annotated[
-    str | None,
-    typer.Option(help="The most that this run may cost, in USD; up to that it buys without asking."),
-]
 Estimate = Annotated[bool, typer.Option("--estimate", help="Show the price and buy nothing.")]
 Limit = Annotated[int | None, typer.Option(help="Ask about the first LIMIT tickets alone.", min=1)]
 Retry = Annotated[

@@ -14,10 +14,8 @@ from nightsort.cli.commands.classify import (
     CategoriesFile,
     Estimate,
     Instructions,
-    MaxCost,
     ReportFile,
     TicketFile,
-    Yes,
 )
 from nightsort.cli.flags import (
     MODEL,
@@ -29,6 +27,7 @@ from nightsort.cli.flags import (
     FileFormat,
     FillShortRows,
     IdColumn,
+    MaxCost,
     Sheet,
     Simulate,
     SimulatedAccuracy,
@@ -38,6 +37,7 @@ from nightsort.cli.flags import (
     TextColumns,
     TicketOptions,
     Timeout,
+    Yes,
     refuse_two_apis,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster.completion import names
-from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, parsed, plain
+from nightsort.cli.cluster.options import ClusterOptions, Context, FileOrName, Kubeconfig, Namespace, parsed
 from nightsort.cli.flags import ResourceName, StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 
@@ -41,15 +40,7 @@ Verdicts = Annotated[
 
 
 def results(
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="A file that was classified, a manifest, or a ClassificationBatch of a cluster.",
-            parser=plain,
-            autocompletion=names,
-            metavar="FILE|NAME",
-        ),
-    ],
+    name: FileOrName,
     namespace: Namespace = None,
     output: Annotated[Literal["table", "jsonl", "csv"], typer.Option("--output", "-o", help="The form.")] = "table",
     verdict: Verdicts = None,

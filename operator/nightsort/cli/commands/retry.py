@@ -1,17 +1,19 @@
-"""`nightsort retry`: a new resource for the tickets of a finished run that got no category.
+"""`nightsort retry`: asks again about the tickets of a finished run that got no category.
 
 A ticket with a category is never sent, and paid, again, unless --all says so.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Name, Namespace, announce, parsed
+from nightsort.cli.cluster.options import ClusterOptions, Context, FileOrName, Kubeconfig, Namespace, announce, parsed
 from nightsort.cli.commands.results import Verdicts, chosen
-from nightsort.cli.output.exit_codes import NOT_COMPLETE, fail
+from nightsort.cli.flags import ApiUrl, MaxCost, ResourceName, StateFolder, Timeout, Yes
+from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 from nightsort.domain.printable import printable
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def retry(
-    name: Name,
+    name: FileOrName,
     namespace: Namespace = None,
     new_name: Annotated[str | None, typer.Option("--name", help="The new one's name. Default: NAME-retry.")] = None,
     verdict: Verdicts = None,
@@ -33,17 +35,40 @@ def retry(
         Literal["none", "client", "server"],
         typer.Option(help="client (also without a value): print the manifests and make nothing; server: ask, too."),
     ] = "none",
+    resource: ResourceName = None,
+    yes: Yes = False,
+    max_cost: MaxCost = None,
+    timeout: Timeout = None,
+    state: StateFolder = None,
+    api_url: ApiUrl = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Run what failed again, in a run of its own.
+    """Ask again about tickets that got no category.
 
-    Makes a resource NAME-retry with the same spec, for the tickets of a finished run that got no category. Those of
-    inline lists and ConfigMaps are picked by the rows of the run; a database's by its own query, if that asks for rows
-    whose category is NULL. Where it cannot be told what failed, nothing is made without --all. A second retry of the
-    same run is refused: retry its retry.
+    For a file that was classified: shows the price and asks, as classify does, with its flags of the last time. For a
+    manifest that has run on this machine: runs NAME-retry beside it.
+
+    For a ClassificationBatch of a cluster: makes a resource NAME-retry with the same spec, for the tickets of a
+    finished run that got no category. Those of inline lists and ConfigMaps are picked by the rows of the run; a
+    database's by its own query, if that asks for rows whose category is NULL. Where it cannot be told what failed,
+    nothing is made without --all. A second retry of the same run is refused: retry its retry.
     """
     wanted = chosen(verdict or ())
+    from nightsort.cli.worlds import World, given
+
+    if World(state, given(namespace=namespace, context=context, kubeconfig=kubeconfig)).is_here(name):
+        from nightsort.cli.local_runs.retry import RetryOrder, carry_out
+        from nightsort.cli.state_folder import state_folder
+
+        if new_name or everything:
+            fail("--name and --all are for runs of a cluster", BAD_INPUT)
+        file, dry = Path(name), dry_run != "none"
+        folder = state_folder(state)
+        carry_out(RetryOrder(file, folder, wanted, resource, yes, max_cost, timeout, api_url, dry))
+        return
+    if here := given(resource=resource, yes=yes, max_cost=max_cost, timeout=timeout, api_url=api_url):
+        fail(f"{here[0]} is for files and manifests of this machine", BAD_INPUT)
 
     async def work(cluster: Cluster, namespace: str) -> RetryPlan:
         from nightsort.cli.cluster.retry_plan import again

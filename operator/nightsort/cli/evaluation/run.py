@@ -136,7 +136,7 @@ class Evaluating:
             return False
         for number, (reader, price) in enumerate(wanted, 1):
             comparison = self.comparison(reader)
-            comparison.take(self.sample.present(reader.spec), retry=self.order.usual.retry)
+            comparison.take(self.sample.present(reader.spec), self.order.usual.choice)
             comparison.begin(
                 f"{name_of(self.order.usual.file)}-evaluation-{number}", self.bounded(reader, price, whole)
             )
@@ -145,7 +145,7 @@ class Evaluating:
     def price(self, reader: Candidate) -> Estimate | None:
         """What the reader's missing answers cost; None where it has all of them, or they are under way."""
         comparison = self.comparison(reader)
-        if not comparison.take(self.sample.present(reader.spec), retry=self.order.usual.retry).fresh:
+        if not comparison.take(self.sample.present(reader.spec), self.order.usual.choice).fresh:
             return None
         try:
             price, _ = self.engine.estimate(reader.spec, comparison)

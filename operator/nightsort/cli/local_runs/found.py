@@ -10,11 +10,10 @@ from pathlib import Path
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
-from nightsort.cli.classification.memory import command_of, remembered, shown
+from nightsort.cli.classification.memory import command_of, remembered, shown, state_flag
 from nightsort.cli.classification.order import STATE_FILE, Order
 from nightsort.cli.flags import MODEL
 from nightsort.cli.local_runs.canceling import is_canceled
-from nightsort.cli.state_folder import FORMER, STATE
 from nightsort.formats.kinds import labeled_path
 from nightsort.wiring import classify as states
 from nightsort.wiring import local_runs as wiring
@@ -132,8 +131,7 @@ def places_of(folder: Path, run: wiring.Recorded) -> Iterator[str]:
 
 
 def back_to_manifest(file: Path | None, folder: Path, *, simulated: bool) -> str:
-    state = [] if folder in (STATE, FORMER) else ["--state", shown(folder)]
-    words = ["nightsort", "local", "FILE" if file is None else shown(file), *state]
+    words = ["nightsort", "local", "FILE" if file is None else shown(file), *state_flag(folder)]
     return shlex.join([*words, "--simulate"] if simulated else words)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightsort.api.resource import Resource
 from nightsort.cli.local_runner import LocalRunner
 from nightsort.cli.manifests import InvalidManifest, Manifests, read
 from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, fail
 from nightsort.cli.output.progress import Progress
 from nightsort.cli.simulated import settings_with_api
-from nightsort.domain.conditions import COMPLETE, is_finished, is_true
+from nightsort.domain.conditions import COMPLETE, SUSPENDED, is_finished, is_true
 from nightsort.domain.errors import Interruption
 from nightsort.settings import Settings
 from nightsort.wiring.services import local_services
@@ -43,12 +44,21 @@ class Job:
     simulated: float | None = None
     accuracy: Sequence[str] = ()
     timeout: float | None = None
+    canceling: bool = False
     can_be_mended: bool = False
     timed_out: bool = False
 
     @property
     def come_back(self) -> str:
         return AGAIN if self.simulated is None else "a simulated run starts anew"
+
+
+class CancelProgress(Progress):
+    """Leaves out how the flow is told to pause a run, which is a person's wish here."""
+
+    def tell(self, resource: Resource, *, trouble: bool = False, note: str = "") -> None:
+        if not is_true(resource.status, SUSPENDED):
+            super().tell(resource, trouble=trouble, note=note)
 
 
 def finished(job: Job) -> bool:
@@ -65,7 +75,7 @@ async def run_all(job: Job) -> bool:
     """Works on every resource of the file until nothing is left to do; returns whether all are Complete."""
     given = job.manifests
     several = len({resource.meta.namespace for resource in given.resources}) > 1
-    with Progress(job.state, keys=several) as progress:
+    with (CancelProgress if job.canceling else Progress)(job.state, keys=several) as progress:
         async with (
             settings_with_api(job.settings, job.simulated, job.accuracy) as settings,
             local_services(

@@ -71,10 +71,7 @@ def phase_of(run: LocalRun) -> str:
 
 def story(run: LocalRun) -> Iterator[tuple[str, str]]:
     for what, value in story_of(run.status, run.began, datetime.now(UTC)):
-        yield (
-            what,
-            f"{phase_of(run)}{value.removeprefix(run.status.phase or UNKNOWN_PHASE)}" if what == "phase" else value,
-        )
+        yield what, in_our_words(run, value) if what == "phase" else value
     if run.file is not None and shown(run.file) != run.name:
         yield "manifest", shown(run.file)
     if run.results:
@@ -82,6 +79,13 @@ def story(run: LocalRun) -> Iterator[tuple[str, str]]:
     if not run.is_finished:
         idle = "" if run.worker else "nobody works on it now; "
         yield "next", f"{idle}{run.back}"
+
+
+def in_our_words(run: LocalRun, phase: str) -> str:
+    """A person's cancel, and not the field by which the flow hears of it."""
+    if not run.canceled:
+        return phase.replace("spec.suspend is true", "canceled, or spec.suspend is true")
+    return "Canceled: its answers are kept" if run.is_finished else "Canceling: its batches were asked to end"
 
 
 def working(there: Remembered) -> Sequence[str]:

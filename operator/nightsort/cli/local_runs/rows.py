@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
+from nightsort.api.status import Status
 from nightsort.cli.classification.known import KnownFile, known
 from nightsort.cli.classification.order import STATE_FILE, InvalidOrder
+from nightsort.cli.cluster.retry_plan import next_name
 from nightsort.cli.local_runs import manifests
 from nightsort.cli.local_runs.job import manifests_of
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
@@ -73,9 +76,29 @@ async def rows_of_manifest(folder: Path, file: Path, name: str | None, show: Sho
     if not resource.status.results.config_maps:
         fail(elsewhere(resource), NOT_COMPLETE)
     about(resource.spec)
+    newer = {row.id: row async for page in rows_of_retries(known, resource) for row in page}
     async for page in pages(known, resource):
-        show(page)
+        show([newest(row, newer.get(row.id)) for row in page])
     return caution(resource)
+
+
+async def rows_of_retries(known: manifests.Known, resource: Resource) -> AsyncIterator[Sequence[Row]]:
+    """The rows of its retries, in their order; a ticket with a category is in none after that."""
+    name = next_name(resource.meta.name)
+    while (retry := await known.files.resource(renamed(resource, name))) is not None:
+        if retry.status.results.config_maps:
+            async for page in pages(known, retry):
+                yield page
+        name = next_name(name)
+
+
+def renamed(resource: Resource, name: str) -> Resource:
+    key = f"{resource.meta.namespace}/{name}"
+    return replace(resource, meta=replace(resource.meta, name=name, uid=key), status=Status())
+
+
+def newest(row: Row, after: Row | None) -> Row:
+    return row if after is None or row.category is not None else after
 
 
 async def pages(known: manifests.Known, resource: Resource) -> AsyncIterator[Sequence[Row]]:

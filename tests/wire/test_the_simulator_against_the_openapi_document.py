@@ -74,6 +74,21 @@ async def test_a_batch_and_the_list_are_as_described_through_its_whole_life(benc
     assert_is("ListResponse_MessageBatch_", empty)
 
 
+async def test_the_answer_to_a_single_request_is_as_described_and_is_billed(bench: Bench) -> None:
+    body = item(0)["params"]
+    status, answer, _ = await call(bench, "POST", "/v1/messages", json=body)
+    refused, failure, _ = await call(bench, "POST", "/v1/messages", json={**body, "model": "claude-nobody-1"})
+
+    assert (status, refused) == (200, 400)
+    assert_is("Message", answer)
+    assert_is("ErrorResponse", failure)
+    assert answer["usage"]["service_tier"] == "standard"
+    bill = bench.simulator.bill()
+    assert (bill.messages, bill.created) == (1, 0)
+    assert bill.usd == 0
+    assert bill.messages_usd > 0
+
+
 async def test_every_kind_of_result_line_is_as_described(start: Start) -> None:
     bench = await start(refusal_rate=0.1, error_rate=0.1, truncation_rate=0.1, expire_rate=0.1, unknown_rate=0.1)
     bench.simulator.add_faults(Fault(kind="items", outcome="canceled", fraction=0.1))

@@ -6,6 +6,7 @@ from nightsort.ports.config_maps import ConfigMaps
 from nightsort.ports.connections import Connections
 from nightsort.ports.events import Events
 from nightsort.ports.ledger import Ledger
+from nightsort.ports.messages import MessagesApi
 from nightsort.ports.metrics import Metrics
 from nightsort.ports.place import Placed
 from nightsort.ports.secrets import Secrets
@@ -25,6 +26,7 @@ __all__ = [
     "KeyedSink",
     "LabeledSink",
     "Ledger",
+    "MessagesApi",
     "Metrics",
     "Placed",
     "ReportingSink",

@@ -36,6 +36,9 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
     paid: int
     usd: Decimal
     batches: list[BatchBill]
+    messages: int = 0
+    """Single requests, at the standard price; `messages_usd` is their cost, which is not part of `usd`."""
+    messages_usd: Decimal = Decimal(0)
 
 
 def total(batches: list[BatchBill]) -> Bill:

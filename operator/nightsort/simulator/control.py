@@ -9,6 +9,7 @@ from aiohttp import web
 
 from nightsort.simulator.billing import Bill, total
 from nightsort.simulator.faults import Fault, Operation
+from nightsort.simulator.messages import MessagesBill
 from nightsort.simulator.server import Api
 
 
@@ -26,13 +27,15 @@ def usage(api: Api) -> Usage:
 
 def bill(api: Api) -> Bill:
     """The purchases so far."""
-    return total(api.shelf.bills)
+    whole, messages = total(api.shelf.bills), api.messages
+    return msgspec.structs.replace(whole, messages=messages.answered, messages_usd=messages.usd)
 
 
 async def reset(api: Api) -> None:
     """Forget batches, bill, calls and faults."""
     api.faults.clear()
     api.calls.clear()
+    api.messages = MessagesBill()
     await api.shelf.clear()
 
 

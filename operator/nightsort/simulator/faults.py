@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Operation = Literal["create", "list", "retrieve", "results", "cancel", "delete", "count_tokens", "models"]
+Operation = Literal["create", "list", "retrieve", "results", "cancel", "delete", "count_tokens", "models", "messages"]
 Kind = Literal[
     "create-response-lost",
     "create-refused",

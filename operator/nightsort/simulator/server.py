@@ -16,6 +16,7 @@ from nightsort.simulator.batches import Batch, Shelf
 from nightsort.simulator.catalogue import CATALOGUE
 from nightsort.simulator.delivery import deliver
 from nightsort.simulator.faults import Fault, FaultBook, Operation
+from nightsort.simulator.messages import MessagesBill, answer
 from nightsort.simulator.options import SimulatorOptions
 from nightsort.simulator.paging import Window
 from nightsort.simulator.params import Refused, count_tokens
@@ -34,6 +35,7 @@ class Api:
         self.faults = FaultBook()
         self.truths = options.truths
         self.shelf = Shelf(options, folder)
+        self.messages = MessagesBill()
         self.calls: Counter[Operation] = Counter()
         self._options = options
         self._folder = folder
@@ -49,6 +51,7 @@ class Api:
             web.post(batches + "/{id}/cancel", self._door("cancel", self._cancel)),
             web.delete(batches + "/{id}", self._door("delete", self._delete)),
             web.post("/v1/messages/count_tokens", self._door("count_tokens", self._count_tokens)),
+            web.post("/v1/messages", self._door("messages", self._messages)),
             web.get("/v1/models", self._door("models", self._models)),
             web.get("/v1/models/{id}", self._door("models", self._model)),
             web.route("*", "/{path:(?!_simulator/).*}", self._door(None, self._nothing)),
@@ -176,6 +179,9 @@ class Api:
             return _answer(request, {"input_tokens": count_tokens(await request.read())})
         except Refused as refusal:
             raise ApiFailure(400, str(refusal)) from None
+
+    async def _messages(self, request: web.Request) -> web.StreamResponse:
+        return _answer(request, answer(await request.read(), self._options, self.messages))
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         models, more = Window.of(dict(request.query)).cut(list(CATALOGUE.values()))

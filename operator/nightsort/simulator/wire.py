@@ -145,7 +145,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cache_creation: CacheCreation = CacheCreation()
     output_tokens_details: OutputDetails | None = None
     server_tool_use: None = None
-    service_tier: Literal["batch"] = "batch"
+    service_tier: Literal["batch", "standard"] = "batch"
     inference_geo: str = "global"
 
 

@@ -19,7 +19,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.trace import NullTraces
-from nightsort.ports import BatchApi, Clock, ConfigMaps, Metrics, Secrets, Sink, Source, Traces
+from nightsort.ports import BatchApi, Clock, ConfigMaps, MessagesApi, Metrics, Secrets, Sink, Source, Traces
 from nightsort.settings import Settings
 from nightsort.system.clock import SystemClock
 from nightsort.system.opening import Opening
@@ -80,6 +80,11 @@ class Connector:
                 client = self.clients[key] = await asyncio.to_thread(self._open, key)
                 self.accounts[key] = CircuitBreakerApi(client, SystemClock(), metrics=self.metrics, traces=self.traces)
         return self.accounts[key]
+
+    async def messages(self, resource: Resource) -> MessagesApi:
+        """The account for a request that a person waits for; no circuit breaker holds it up."""
+        await self.api(resource)
+        return self.clients[await self._key(resource)]
 
     async def _close_unused(self) -> None:
         """Closes idle accounts: a team that replaces its key every hour would otherwise add 2 MB each time."""

@@ -27,6 +27,7 @@ from nightsort.adapters.anthropic.errors import (
     refused_cursor,
 )
 from nightsort.adapters.anthropic.failed_calls import FAILED, failed_call, failed_create
+from nightsort.adapters.anthropic.messages import reply_of
 from nightsort.adapters.anthropic.models import WireModel, WireTokens
 from nightsort.adapters.anthropic.results import Flow, LineReader, NoResults
 from nightsort.adapters.anthropic.wire import (
@@ -44,6 +45,7 @@ from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.reasons import Reason
+from nightsort.domain.suggestion import Reply
 
 BATCHES = "/v1/messages/batches"
 BODY_CHUNK = 256 * 1024
@@ -56,6 +58,7 @@ STREAMED = {"X-Stainless-Raw-Response": "stream"}
 """The header that the SDK's `with_streaming_response` sets for itself: leave the answer's body unread."""
 NO_HEADERS: Mapping[str, str] = {}
 CONNECT_TIMEOUT = 10.0
+MESSAGE_TIMEOUT = 300.0
 UNKNOWN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Creation time of a batch that is known by its id, if its answer has none."""
 
@@ -213,6 +216,16 @@ class AnthropicBatches:
         return understood(
             await self._post("/v1/messages/count_tokens", body, refused_count), of(WireTokens)
         ).input_tokens
+
+    async def message(self, body: bytes, key: str) -> Reply:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        try:
+            response = await self._client.post(
+                "/v1/messages", content=body, cast_to=httpx2.Response, options=once(headers, MESSAGE_TIMEOUT)
+            )
+            return reply_of(response.content)
+        except (*FAILED, NotUnderstood) as error:
+            raise failed_create(error, key, self._remedy) from None
 
     async def _get(
         self,

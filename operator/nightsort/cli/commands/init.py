@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,24 +11,33 @@ import typer
 
 from nightsort.cli.flags import (
     MODEL,
+    ApiUrl,
     BodyColumn,
     Delimiter,
     Encoding,
     FileFormat,
     FillShortRows,
     IdColumn,
+    MaxCost,
     Model,
     Sheet,
+    Simulate,
+    StateFolder,
     SubjectColumn,
     TextColumns,
     TicketOptions,
+    Yes,
+    refuse_two_apis,
 )
-from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 
 if TYPE_CHECKING:
     from nightsort.cli.skeletons.given import Asked, Given
+    from nightsort.cli.skeletons.suggesting import SuggestOrder
 
 CATEGORIES_FILE = "categories.yaml"
+SUGGESTED_FILE = "categories.suggested.yaml"
+"""No command takes it by itself."""
 BATCH, VALUES, SECRET = "batch.yaml", "values.yaml", "secret.yaml"
 
 GivenFile = Annotated[Path, typer.Argument(help="A file of tickets, or a manifest with one ClassificationBatch.")]
@@ -45,6 +55,15 @@ KubernetesFolder = Annotated[
     Path | None,
     typer.Option(
         "--kubernetes", metavar="DIR", help=f"Also write {BATCH}, {VALUES} (of the chart) and {SECRET} into DIR."
+    ),
+]
+
+
+Suggest = Annotated[
+    bool,
+    typer.Option(
+        "--suggest-categories",
+        help="Ask the model for categories that fit some of the tickets; the price is shown.",
     ),
 ]
 
@@ -69,21 +88,89 @@ def init(
     sheet: Sheet = None,
     format: FileFormat = None,
     fill_short_rows: FillShortRows = False,
+    suggest_categories: Suggest = False,
+    yes: Yes = False,
+    max_cost: MaxCost = None,
+    simulate: Simulate = False,
+    state: StateFolder = None,
+    api_url: ApiUrl = None,
 ) -> None:
     """Write a commented categories.yaml for a file of tickets.
 
     The file is read to its end, and what is wrong with it is said. From a manifest, its categories are written. With
     --kubernetes and --categories-file, only the files for a cluster are written, with these categories.
 
-    Exit codes: 0 written, 2 bad input, or a file is there already and nothing is written.
+    With --suggest-categories the model reads 100 tickets, in one request at the standard price, which is shown first.
+    Its proposals are written when a person has taken them: at a terminal it asks, and without one they go into
+    categories.suggested.yaml, which nothing reads. The same question is not paid for again.
+
+    Exit codes: 0 written, 1 the proposals were not taken, 2 bad input, or a file is there already and nothing is
+    written.
     """
     from nightsort.cli.skeletons.given import Asked
+    from nightsort.cli.state_folder import state_folder
+    from nightsort.cli.worlds import given
 
     tickets = TicketOptions(id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows)
-    if categories_file is not None and (categories or output or kubernetes is None):
+    if categories_file is not None and (categories or output or suggest_categories or kubernetes is None):
         fail("--categories-file is for --kubernetes, without --categories and --output", BAD_INPUT)
     asked = Asked(file, tuple(categories or ()), model, tickets, categories_file)
-    write(asked, None if categories_file else output or file.parent / CATEGORIES_FILE, kubernetes)
+    place = output or file.parent / CATEGORIES_FILE
+    if not suggest_categories:
+        if flags := given(yes=yes, max_cost=max_cost, simulate=simulate, state=state, api_url=api_url):
+            fail(f"{flags[0]} is for --suggest-categories: without it nothing is bought", BAD_INPUT)
+        write(asked, None if categories_file else place, kubernetes)
+        return
+    from nightsort.cli.skeletons.suggesting import SuggestOrder
+
+    refuse_two_apis(simulate=simulate, api_url=api_url)
+    order = SuggestOrder(file, state_folder(state), model, yes, max_cost, simulate, api_url)
+    suggest(asked, order, place, kubernetes, named=output is not None)
+
+
+def suggest(asked: Asked, order: SuggestOrder, place: Path, kubernetes: Path | None, *, named: bool) -> None:
+    """Asks the model, shows its proposals, and writes them if a person takes them."""
+    from dataclasses import replace
+
+    from nightsort.cli.classification.order import InvalidOrder
+    from nightsort.cli.classification.reading import opened
+    from nightsort.cli.skeletons import suggesting
+    from nightsort.cli.skeletons.given import is_manifest
+    from nightsort.domain.errors import Interruption
+    from nightsort.formats.tickets import InvalidFile
+
+    if asked.categories:
+        fail("--categories names them, and --suggest-categories asks the model: give one of them", BAD_INPUT)
+    if is_manifest(asked):
+        fail(f"--suggest-categories is for files of tickets: {asked.file} is a manifest", BAD_INPUT)
+    somebody = sys.stdin.isatty()
+    if not somebody and not named:
+        if kubernetes is not None:
+            fail("without a terminal nobody takes the proposals: leave out --kubernetes, or give --output", BAD_INPUT)
+        place = place.with_name(SUGGESTED_FILE)
+    refuse_what_is_there(place, kubernetes)
+    try:
+        proposed = suggesting.suggested(order, opened(asked.file, asked.tickets))
+    except (InvalidOrder, InvalidFile) as error:
+        fail(str(error), BAD_INPUT)
+    except Interruption as interruption:
+        fail(interruption.message, BAD_INPUT)
+    suggesting.show(proposed)
+    if somebody and not suggesting.taken(place):
+        fail("nothing was written; the answer is kept: the same command shows it again, and buys nothing", NOT_COMPLETE)
+    write(replace(asked, proposed=proposed), place, kubernetes)
+    if place.name == SUGGESTED_FILE:
+        typer.echo(f"to take them: mv {place} {place.with_name(CATEGORIES_FILE)}")
+
+
+def refuse_what_is_there(categories: Path | None, kubernetes: Path | None) -> None:
+    for path in (*((categories,) if categories else ()), *folder_of(kubernetes)):
+        if path.exists() or path.is_symlink():
+            refuse_taken(path)
+
+
+def folder_of(kubernetes: Path | None) -> list[Path]:
+    return [kubernetes / name for name in (BATCH, VALUES, SECRET)] if kubernetes is not None else []
 
 
 def write(asked: Asked, categories: Path | None, kubernetes: Path | None) -> None:
@@ -94,10 +181,8 @@ def write(asked: Asked, categories: Path | None, kubernetes: Path | None) -> Non
     from nightsort.formats.tickets import InvalidFile
     from nightsort.system.files import write_new
 
-    folder = [kubernetes / name for name in (BATCH, VALUES, SECRET)] if kubernetes is not None else []
-    for path in (*((categories,) if categories else ()), *folder):
-        if path.exists() or path.is_symlink():
-            refuse_taken(path)
+    folder = folder_of(kubernetes)
+    refuse_what_is_there(categories, kubernetes)
     if categories and categories.absolute() in {path.absolute() for path in folder}:
         fail(f"{categories} would be two files: name another one with --output", BAD_INPUT)
     try:

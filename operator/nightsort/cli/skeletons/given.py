@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nightsort.api.categories import DEFAULT_CATEGORIES, spelled
+from nightsort.api.categories import DEFAULT_CATEGORIES, Category, spelled
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
@@ -34,7 +34,7 @@ BEGINNING_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line's input."""
+    """The command line's input; `proposed` are categories that a person has taken over from a model."""
 
     file: Path
     categories: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ class Asked:
     tickets: TicketOptions = field(default_factory=TicketOptions)
     categories_file: Path | None = None
     """A file that has the categories already."""
+    proposed: tuple[Category, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def of_tickets(asked: Asked) -> Given:
     tickets = opened(asked.file, asked.tickets)
     name = name_of_file(asked.file)[:MOST_NAME].rstrip("-.") or "tickets"
     stored = asked.categories_file
-    categories = of_file(stored) if stored is not None else categories_of(asked.categories)
+    categories = of_file(stored) if stored is not None else categories_of(asked)
     spec = spec_for_tickets(name, asked.model, categories)
     manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
     try:
@@ -99,10 +100,10 @@ def of_file(path: Path) -> dict[str, Any]:
     return {**found, **({"prompt": {"instructions": instructions}} if instructions else {})}
 
 
-def categories_of(names: Sequence[str]) -> dict[str, Any]:
+def categories_of(asked: Asked) -> dict[str, Any]:
     """The categories of these names, and the one for unknown answers: `other`, if it is one of them."""
-    known = {category.name: category for category in DEFAULT_CATEGORIES}
-    wanted = category_names(names) if names else list(known)
+    known = {category.name: category for category in asked.proposed or DEFAULT_CATEGORIES}
+    wanted = category_names(asked.categories) if asked.categories else list(known)
     categories: list[dict[str, Any]] = []
     for name in wanted:
         description = known[name].description if name in known else ""

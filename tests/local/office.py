@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,3 +72,11 @@ class Office:
 
     def categories(self) -> dict[str, str]:
         return {row["id"]: row["category"] for row in self.rows()}
+
+
+def figures(out: str) -> dict[str, int]:
+    """The table at the end, tickets by what they came to."""
+    lines = out.splitlines()
+    table = lines[lines.index(next(line for line in lines if line.startswith("category "))) + 1 :]
+    found = (re.fullmatch(r"(.+?) +([\d,]+) +[\d.]+%", line) for line in table)
+    return {match[1]: int(match[2].replace(",", "")) for match in found if match}

@@ -117,3 +117,22 @@ def from_database(query: str = "SELECT id, subject, body FROM tickets") -> dict[
 
 def into_database(table: str = "tickets", **more: Any) -> dict[str, Any]:
     return {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": table, **more}}
+
+
+def submitted(shell: Shell, name: str = "tickets") -> bool:
+    record = shell.record(name)
+    return bool(record and record["batches"] and record["batches"][0]["state"] == "Submitted")
+
+
+def read_until(terminal: int, words: str | None) -> str:
+    """What a terminal shows, up to these words or until its program has ended."""
+    shown = b""
+    while words is None or words.encode() not in shown:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    return shown.decode(errors="replace")

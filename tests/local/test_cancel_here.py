@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.bench import SimulatedApi, batch, inline
-from tests.local.office import Office
-from tests.local.shell import Shell, config_map, from_config_map, run
-from tests.local.test_classify import figures
-from tests.local.test_lives import submitted
+from tests.local.office import Office, figures
+from tests.local.shell import Shell, config_map, from_config_map, run, submitted
 from tests.support.outcome import Outcome
 from tests.support.waiting import eventually
 
@@ -49,7 +48,14 @@ def left_alone(office: Office, tickets: int) -> None:
     office.write(tickets)
     with office.start("--yes") as process:
         eventually(lambda: "Submitted" in status_words(office))
+        some_answers()
         process.stop(signal.SIGKILL)
+
+
+def some_answers() -> None:
+    """Lets the API work on a batch for a second, in which it answers two tickets of a slow one."""
+    begun = time.monotonic()
+    eventually(lambda: time.monotonic() > begun + 1)
 
 
 def status_words(office: Office) -> str:
@@ -147,6 +153,7 @@ def test_a_cancel_of_a_manifest_keeps_its_answers_and_the_same_command_goes_on(
     path = shell.write(batch("tickets", from_config_map("tickets.csv")), config_map("tickets.csv", tickets))
     with shell.start(path) as process:
         eventually(lambda: submitted(shell))
+        some_answers()
         process.stop(signal.SIGKILL)
 
     outcome = here(shell, "cancel", "tickets.yaml")

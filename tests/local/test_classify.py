@@ -14,17 +14,9 @@ from contextlib import closing
 import pytest
 
 from tests.cluster.bench import NIGHTSORT
-from tests.local.office import CATEGORIES, Office
-from tests.local.shell import KEY
+from tests.local.office import CATEGORIES, Office, figures
+from tests.local.shell import KEY, read_until
 from tests.support.waiting import eventually
-
-
-def figures(out: str) -> dict[str, int]:
-    """The table at the end, tickets by what they came to."""
-    lines = out.splitlines()
-    table = lines[lines.index(next(line for line in lines if line.startswith("category "))) + 1 :]
-    found = (re.fullmatch(r"(.+?) +([\d,]+) +[\d.]+%", line) for line in table)
-    return {match[1]: int(match[2].replace(",", "")) for match in found if match}
 
 
 def shares(out: str) -> float:
@@ -337,20 +329,6 @@ def test_on_a_terminal_it_asks_before_it_buys(office: Office, answer: str, code:
     assert "Ask about 3 tickets for about $0.0" in shown
     assert ("nothing was bought" in shown) == (bought == 0)
     assert office.bill()["accepted"] == bought
-
-
-def read_until(terminal: int, words: str | None) -> str:
-    """What a terminal shows, up to these words or until its program has ended."""
-    shown = b""
-    while words is None or words.encode() not in shown:
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    return shown.decode(errors="replace")
 
 
 def test_whoever_waits_no_longer_is_told_how_to_come_back(patient_office: Office) -> None:

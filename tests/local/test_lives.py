@@ -11,16 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import batch, inline
-from tests.local.shell import Shell, from_database, into_database, secret
+from tests.local.shell import Shell, from_database, into_database, secret, submitted
 from tests.support.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "local.yaml"
 TWO = inline("I was charged twice", "The app crashes")
-
-
-def submitted(shell: Shell, name: str = "tickets") -> bool:
-    record = shell.record(name)
-    return bool(record and record["batches"] and record["batches"][0]["state"] == "Submitted")
 
 
 # --- a whole run ------------------------------------------------------------------------------------------------------

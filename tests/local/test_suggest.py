@@ -15,8 +15,7 @@ import yaml
 
 from tests.cluster.bench import NIGHTSORT
 from tests.local.office import Office
-from tests.local.shell import KEY, run
-from tests.local.test_classify import read_until
+from tests.local.shell import KEY, read_until, run
 from tests.support.outcome import Outcome
 
 TEXTS = (

@@ -50,7 +50,7 @@ def test_the_alerts_tell_of_what_they_are_for_and_of_nothing_else(tmp_path: Path
     (tmp_path / "alerts.yaml").write_text(yaml.safe_dump(rule["spec"]))
     shutil.copy(ALERTS_TEST, tmp_path)
 
-    assert "7 rules found" in promtool("check", "rules", "alerts.yaml", folder=tmp_path)
+    assert "12 rules found" in promtool("check", "rules", "alerts.yaml", folder=tmp_path)
     assert "SUCCESS" in promtool("test", "rules", ALERTS_TEST.name, folder=tmp_path)
 
 

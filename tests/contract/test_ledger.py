@@ -241,6 +241,17 @@ async def test_the_others_are_the_unfinished_of_the_namespace_with_their_status(
     assert (found.meta, found.status) == (other, full_status())
 
 
+async def test_the_ended_are_those_of_the_namespace_that_have_ended_with_their_status(place: Place) -> None:
+    meta = await place.ledger.save(place.add("tickets"), full_status().model_copy(update={"completion_time": NOW}))
+    await place.ledger.save(place.add("other"), full_status())
+    done = full_status().model_copy(update={"completion_time": NOW})
+    ended = await place.ledger.save(place.add("ended"), done)
+
+    [found] = await place.ledger.ended(meta)
+
+    assert (found.meta, found.status) == (ended, done)
+
+
 async def test_the_unfinished_are_those_that_have_not_ended(place: Place) -> None:
     begun = await place.ledger.save(place.add("begun"), Status(phase="Processing"))
     ended = await place.ledger.save(

@@ -54,6 +54,9 @@ class Reader(ABC):
     def sight(self) -> ResourceStats: ...
 
     @abstractmethod
+    def shifts(self, namespace: str, model: str) -> float | None: ...
+
+    @abstractmethod
     def known(self, namespace: str, model: str) -> dict[str, float]:
         """Known tickets with an answer, by whether it was right or wrong."""
 
@@ -98,6 +101,10 @@ class Memory(Reader):
 
     def sight(self) -> ResourceStats:
         return self.metrics.sight or NOTHING
+
+    def shifts(self, namespace: str, model: str) -> float | None:
+        run = (namespace, model)
+        return float(self.metrics.shifts[run]) if run in self.metrics.expected else None
 
     def known(self, namespace: str, model: str) -> dict[str, float]:
         known = self.metrics.known.items()
@@ -153,6 +160,9 @@ class Page(Reader):
             timedelta(seconds=self.series("oldest_batch_age_seconds")[()]),
             int(self.series("held_resources")[()]),
         )
+
+    def shifts(self, namespace: str, model: str) -> float | None:
+        return self.series("shifted_runs_total").get((model, namespace))
 
     def known(self, namespace: str, model: str) -> dict[str, float]:
         found = self.series("known_tickets_total").items()
@@ -228,6 +238,13 @@ def test_runs_are_counted_by_how_they_ended(reader: Reader) -> None:
 
     assert reader.runs(*RUN) == {"Complete": 0, "Failed": 2}
     assert reader.runs(*OTHER) == {"Complete": 1, "Failed": 0}
+
+
+def test_runs_whose_categories_have_shifted_are_counted_from_zero(reader: Reader) -> None:
+    reader.metrics.expect(*RUN)
+    assert (reader.shifts(*RUN), reader.shifts(*OTHER)) == (0, None)
+    reader.metrics.shifted(*RUN)
+    assert reader.shifts(*RUN) == 1
 
 
 def test_money_adds_up_to_fractions_of_a_cent(reader: Reader) -> None:

@@ -77,6 +77,9 @@ class LedgerDoor:
     async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         return await self._call("others", lambda: self._truth.others(meta), away("the store"), about=meta.name)
 
+    async def ended(self, meta: Meta) -> Sequence[Resource]:
+        return await self._call("ended", lambda: self._truth.ended(meta), away("the store"), about=meta.name)
+
     async def remove(self, meta: Meta) -> None:
         await self._call("remove", lambda: self._truth.remove(meta), away("the store"), about=meta.name)
 

@@ -104,7 +104,7 @@ def distance(night: Counts, before: Counts) -> float:
 
 
 def moved(night: Counts, before: Counts) -> tuple[Moved, ...]:
-    largest = sorted(shares(night, before), key=lambda one: (-abs(one.now - one.before), one.name))
+    largest = sorted(shares(night, before), key=lambda one: (-round(abs(one.now - one.before), 9), one.name))
     return tuple(one for one in largest[:MOST_MOVED] if one.now != one.before)
 
 

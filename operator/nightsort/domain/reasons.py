@@ -55,6 +55,8 @@ class Reason(StrEnum):
         """The alerts that fire for it. No alert fires for what a person asked for, nor for a command."""
         if self is Reason.SUSPENDED or self.group is Group.COMMAND:
             return ()
+        if self is Reason.CATEGORIES_SHIFTED:
+            return (Alert.CATEGORIES_SHIFTED,)
         if self is Reason.ACCURACY_TOO_LOW:
             return Alert.HELD, Alert.RUN_FAILED
         return tuple(turn.alert for turn in self.turns if turn.alert is not None)
@@ -91,6 +93,10 @@ class Reason(StrEnum):
         "reach `evaluation.minAccuracy`: the run is `Held`. Only the known tickets were bought, and nothing is "
         "published"), ("look at `status.evaluation`. `evaluation.release: true` lets the run go on, deleting it ends "
         "it; better instructions, examples or another model need a new resource"))
+    CATEGORIES_SHIFTED = ("CategoriesShifted", RUN, EVENT,
+        ("the categories differ from those of the last runs over the same source, with the same question, by more than "
+        "chance and by a tenth of the tickets or more; the message names what moved most"),
+        "read some tickets of the categories that grew: something has happened, or the model reads otherwise")
     HOLD_RELEASED = "HoldReleased", RUN, EVENT, "a person has released a held run, which goes on"
     SUBMITTED = "Submitted", RUN, EVENT, "a batch is bought; the event has its id"
     COLLECTED = "Collected", RUN, EVENT, "the answers of a batch are stored"

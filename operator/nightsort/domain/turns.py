@@ -23,6 +23,7 @@ class Alert(StrEnum):
     STALLED = "NightsortStalled"
     RUN_FAILED = "NightsortRunFailed"
     HELD = "NightsortHeld"
+    CATEGORIES_SHIFTED = "NightsortCategoriesShifted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,16 @@ class Ledger(Protocol):
         """
         ...
 
+    async def ended(self, meta: Meta) -> Sequence[Resource]:
+        """The other resources of the namespace that have ended, as far as they can be parsed.
+
+        A read that began some seconds before is as good.
+
+        Raises:
+            Waiting, Stalled: they cannot be read.
+        """
+        ...
+
     async def remove(self, meta: Meta) -> None:
         """Deletes the resource, if it still has this version."""
         ...

@@ -34,6 +34,10 @@ class Metrics(Protocol):
         """USD paid for answers, and the difference to the standard price."""
         ...
 
+    def shifted(self, namespace: str, model: str) -> None:
+        """One more run has ended whose categories differ from those of the runs before."""
+        ...
+
     def compared(self, namespace: str, model: str, right: int, wrong: int) -> None:
         """This many more known tickets have got their category, or another answer."""
         ...

@@ -148,6 +148,14 @@ class MemoryLedger:
         await self.after("others", meta)
         return found
 
+    async def ended(self, meta: Meta) -> Sequence[Resource]:
+        await self._arrive("ended", meta)
+        there = [self.current(kept.resource.meta) for kept in self.kept.values()]
+        found = [each for each in there if each.meta.namespace == meta.namespace and each.meta.uid != meta.uid]
+        found = [each for each in found if each.status.completion_time is not None]
+        await self.after("ended", meta)
+        return found
+
     async def remove(self, meta: Meta) -> None:
         await self._arrive("remove", meta)
         self._check_version(meta)

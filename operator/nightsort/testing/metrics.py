@@ -18,6 +18,7 @@ class MemoryMetrics:
         self.expected: set[tuple[str, str]] = set()
         self.tickets: Counter[tuple[str, str, Verdict]] = Counter()
         self.left_out: Counter[tuple[str, str]] = Counter()
+        self.shifts: Counter[tuple[str, str]] = Counter()
         self.runs: Counter[tuple[str, str, RunState]] = Counter()
         self.actual: Counter[tuple[str, str]] = Counter()
         self.saved: Counter[tuple[str, str]] = Counter()
@@ -54,6 +55,9 @@ class MemoryMetrics:
 
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         self.runs[namespace, model, outcome] += 1
+
+    def shifted(self, namespace: str, model: str) -> None:
+        self.shifts[namespace, model] += 1
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
         assert actual > 0, "counters only rise"

@@ -45,6 +45,10 @@ logger = logging.getLogger(__name__)
 OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
 # As in kubectl; a page of large resources stays within a response size that suits the API server.
 PAGE = 100
+MOST_ENDED = 200
+"""Ended resources of a namespace that are compared with a new one: two weeks of fourteen nightly runs."""
+ENDED_SECONDS = 30.0
+"""Runs that end at once share a list."""
 
 
 class KubeLedger:
@@ -58,6 +62,7 @@ class KubeLedger:
         self._scopes: Sequence[str | None] = namespaces or (None,)
         self._left_out: set[str | None] = set()
         self._lists: dict[str, SharedRead[Sequence[Resource]]] = {}
+        self._ended_lists: dict[str, SharedRead[Sequence[Resource]]] = {}
 
     async def load(self, meta: Meta) -> Resource | None:
         found = await self._find(meta)
@@ -125,6 +130,21 @@ class KubeLedger:
 
     async def _unfinished(self, namespace: str) -> Sequence[Resource]:
         return await going_on(self._items(namespace))
+
+    async def ended(self, meta: Meta) -> Sequence[Resource]:
+        if meta.namespace not in self._ended_lists:
+            self._ended_lists[meta.namespace] = SharedRead(partial(self._ended, meta.namespace))
+        found = await self._ended_lists[meta.namespace].get(ENDED_SECONDS)
+        return [resource for resource in found if resource.meta.uid != meta.uid]
+
+    async def _ended(self, namespace: str) -> Sequence[Resource]:
+        found: list[Mapping[str, Any]] = []
+        async for item in self._items(namespace):
+            if has_ended(item):
+                found.append(item)
+            if len(found) > 2 * MOST_ENDED:
+                found = newest(found)
+        return [resource for resource in map(parsed, newest(found)) if resource]
 
     async def _everywhere(self) -> AsyncIterator[Mapping[str, Any]]:
         """All watched resources, except those of a namespace that denies access while another one does not.
@@ -270,6 +290,11 @@ def parsed(item: Mapping[str, Any]) -> Resource | None:
         return Resource.served({"apiVersion": API_VERSION, "kind": KIND, **item})
     except ValueError:
         return None
+
+
+def newest(items: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The ended ones that were created last: parsing thousands would take seconds."""
+    return sorted(items, key=lambda item: str(item["metadata"].get("creationTimestamp")), reverse=True)[:MOST_ENDED]
 
 
 def has_ended(item: Mapping[str, Any]) -> bool:

@@ -137,6 +137,11 @@ class FileLedger:
         found = [await self.load(each) for each in there if each.key != meta.key]
         return [resource for resource in found if resource and resource.status.completion_time is None]
 
+    async def ended(self, meta: Meta) -> Sequence[Resource]:
+        there = [each.meta for each in self.resources.values() if each.meta.namespace == meta.namespace]
+        found = [await self.load(each) for each in there if each.key != meta.key]
+        return [resource for resource in found if resource and resource.status.completion_time is not None]
+
     async def remove(self, meta: Meta) -> None:
         """Forgets the resource and everything kept for it."""
         now = await self.load(meta)

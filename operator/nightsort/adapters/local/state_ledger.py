@@ -46,6 +46,9 @@ class StateLedger:
     async def others(self, meta: Meta, within: float = 0.0) -> Sequence[Resource]:
         return [each for each in await self.unfinished() if each.meta.uid != meta.uid]
 
+    async def ended(self, meta: Meta) -> Sequence[Resource]:
+        return await asyncio.to_thread(self._ended, meta.uid)
+
     async def remove(self, meta: Meta) -> None:
         await asyncio.to_thread(self._remove, meta)
 
@@ -66,6 +69,10 @@ class StateLedger:
 
     async def forget_record(self, meta: Meta, anew: str) -> None:
         await asyncio.to_thread(self._write_copy, meta, encoded(None, anew))
+
+    def _ended(self, uid: str) -> list[Resource]:
+        found = self._select("WHERE uid <> ? ORDER BY began_at, uid", (uid,))
+        return [each for each in found if each.status.completion_time is not None]
 
     def all_unfinished(self) -> list[Resource]:
         return [each for each in self._select("ORDER BY began_at, uid") if each.status.completion_time is None]

@@ -40,6 +40,7 @@ class PrometheusMetrics:
         self._tickets = self._counter("tickets", "Tickets that have got their row, by verdict.", *run, "verdict")
         self._reused = self._counter("tickets_reused", "Tickets left out: their row of an earlier run stands.", *run)
         self._runs = self._counter("runs_ended", "Runs that have ended, by outcome.", *run, "outcome")
+        self._shifts = self._counter("shifted_runs", "Runs whose categories differ from those before.", *run)
         self._cost = self._counter("cost_usd", "US dollars paid for answers.", *run)
         self._known = self._counter("known_tickets", "Known tickets with an answer: right or wrong.", *run, "answer")
         self._accuracy = self._gauge("accuracy", "Accuracy on known tickets in the newest evaluation.", *run)
@@ -102,6 +103,7 @@ class PrometheusMetrics:
             self._runs.labels(namespace, model, outcome.value)
         self._cost.labels(namespace, model)
         self._saved.labels(namespace, model)
+        self._shifts.labels(namespace, model)
 
     def ended(self, namespace: str, model: str, verdict: Verdict, tickets: int) -> None:
         self._tickets.labels(namespace, model, verdict.value).inc(max(tickets, 0))
@@ -111,6 +113,9 @@ class PrometheusMetrics:
 
     def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
         self._runs.labels(namespace, model, outcome.value).inc()
+
+    def shifted(self, namespace: str, model: str) -> None:
+        self._shifts.labels(namespace, model).inc()
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
         self._cost.labels(namespace, model).inc(max(float(actual), 0.0))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from nightsort.api.cost import Cost
 from nightsort.api.counts import TicketCounts
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.domain.drift import in_words as shift_in_words
 from nightsort.domain.gate import is_open
 from nightsort.domain.matrix import in_words
 from nightsort.domain.reasons import Reason
@@ -15,6 +17,7 @@ from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.domain.stored import Summary
+from nightsort.flow.ending.compare import shift_of
 from nightsort.flow.results.store import with_stored
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import let_go
@@ -28,12 +31,17 @@ async def finish(run: Run, status: Status) -> None:
         for sink in await run.services.connections.sinks(run.resource):
             status = with_stored(status, await sink.finish(figures))
     status = run.render_status(status, progress(status))
-    summary = outcome(status, run.spec, await found_again(run, status.tickets))
+    shift = await shift_of(run, status)
+    notes = (await found_again(run, status.tickets), "" if shift is None else shift_in_words(shift))
+    summary = outcome(status, run.spec, notes)
     await run.save_results(status, summary)
     run.services.traces.ended(run.resource)
     await let_go(run)
     post = run.note if summary.state is RunState.COMPLETE else run.warn
     await post(summary.reason, summary.message)
+    if shift is not None:
+        run.services.metrics.shifted(run.resource.meta.namespace, run.spec.model)
+        await run.warn(Reason.CATEGORIES_SHIFTED, shift_in_words(shift))
     if unmatched := unmatched_of(status):
         await run.warn(
             Reason.ROWS_WITHOUT_TICKET,
@@ -54,7 +62,7 @@ def summary_of(run: Run, status: Status) -> Summary:
     )
 
 
-def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
+def outcome(status: Status, spec: Spec, remarks: Sequence[str] = ()) -> ConditionSummary:
     """The run's end in figures that add up."""
     counts = ticket_counts(status)
     if status.stop is not None:
@@ -70,7 +78,7 @@ def outcome(status: Status, spec: Spec, again: str) -> ConditionSummary:
         "reused": counts.reused,
     }
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    said = (accuracy_of(status), unmatched_of(status), strays_of(status), again, cut_of(counts, spec))
+    said = (accuracy_of(status), unmatched_of(status), strays_of(status), *remarks, cut_of(counts, spec))
     notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed and counts.failed == counts.total - counts.reused:

@@ -23,8 +23,8 @@ from nightsort.testing.sink_contract import (
     hashed,
     labeled,
 )
+from tests.contract.object_bench import OWNER, Bench
 from tests.contract.object_places import Place, place
-from tests.contract.test_object_sink import OWNER, Bench
 
 __all__ = ["place"]
 

@@ -303,6 +303,20 @@ async def test_the_figures_survive_that_batches_are_summed_up(world: World) -> N
     assert (told.known, told.correct, told.cost_usd) == (40, 33, status.cost.actual_usd)
 
 
+async def test_a_later_run_over_the_same_source_says_that_it_waits_for_a_held_one(world: World) -> None:
+    await wait(world, apply(world, [*OTHERS, *known(40, right=30)], name="monday"))
+    await world.clock.sleep(60.0)
+    later = apply(world, [*OTHERS, *known(40, right=40)], name="tuesday", overlapPolicy="Wait")
+
+    await world.look(later)
+
+    told = world.ledger.current(later.meta).status.message
+    assert told is not None
+    assert (
+        "monday goes first: it is held by its evaluation, until somebody releases or deletes it, and works on" in told
+    )
+
+
 SET = {"truth": {"configMap": {"name": "known", "key": "known.csv"}}, "minAccuracy": "0.80"}
 
 

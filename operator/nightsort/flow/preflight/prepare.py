@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from nightsort.api.cost import Cost
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.plan import Plan
+from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Rejected, Stalled, Waiting
 from nightsort.domain.fields import fields_of
+from nightsort.domain.gate import is_held
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import most_answer_tokens
@@ -161,10 +163,15 @@ async def let_others_go_first(run: Run, within: float = 0.0) -> None:
     other = before_on_same_source(run.resource, await run.services.ledger.others(run.resource.meta, within))
     if other is not None:
         raise Waiting(
-            f"{other.meta.name} goes first: it is unfinished and works on the same source",
+            f"{other.meta.name} goes first: it is {unfinished(other)} and works on the same source",
             reason=Reason.OVERLAP,
             every=run.spec.poll_interval_seconds,
         )
+
+
+def unfinished(other: Resource) -> str:
+    """Why a run is waited for: one that waits for a person itself says so."""
+    return "held by its evaluation, until somebody releases or deletes it," if is_held(other) else "unfinished"
 
 
 async def hold_plan(run: Run) -> None:

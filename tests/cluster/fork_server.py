@@ -1,4 +1,4 @@
-"""Operators that start in tenths of a second: forks of one process that has imported everything before.
+"""Operators and commands that start in tenths of a second: forks of one process that has imported everything before.
 
 A fork is a process like any other: it runs the command from its arguments on, and `kill -9` is what it is elsewhere.
 Without it the imports, about four seconds, would be most of what a test of many kills does.
@@ -27,7 +27,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Fork:
-    """One operator."""
+    """One operator, or one command."""
 
     def __init__(self, pid: int, log: Path) -> None:
         self.pid = pid
@@ -51,9 +51,11 @@ class Fork:
 class ForkServer:
     """The process that forks; it ends with this one, and its forks with it."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path | None = None) -> None:
         command = [sys.executable, "-m", "tests.cluster.fork_server"]
-        environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}  # the client library reads it when it is imported
+        environment = dict(os.environ)
+        if kubeconfig is not None:
+            environment["KUBECONFIG"] = str(kubeconfig)  # the client library reads it when it is imported
         self._process = subprocess.Popen(
             command, cwd=TOP, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

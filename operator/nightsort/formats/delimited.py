@@ -86,18 +86,21 @@ class Delimited(Table):
     unit: str = "line"
 
     def records(self) -> Iterator[Row]:
-        records = (row for row, _ in self._all())
-        for row in records:
-            if row.role is Role.HEADER:
-                break
-            yield row
-        yield from records
+        seen = False
+        for row, _ in self._all():
+            if seen or row.role is not Role.HEADER:
+                yield row
+            seen = seen or row.role is Role.HEADER
 
     def _all(self) -> Iterator[tuple[Row, str]]:
         """Every record with its text, the header too; lines below the table are told from short rows."""
         below: list[tuple[Row, str]] = []
         after_blank = False
         for row, raw in self._each():
+            if row.role is Role.TICKET and not below:  # nearly all of them: the other questions cost a second in 100,000
+                after_blank = False
+                yield row, raw
+                continue
             if row.role is Role.SHORT and not any(row.cells[1:]) and raw.startswith('"'):
                 if (below or after_blank) and len(below) < MOST_LINES_BELOW:
                     below.append((row, raw))
@@ -118,8 +121,11 @@ class Delimited(Table):
 
     def _each(self) -> Iterator[tuple[Row, str]]:
         own = self.own_header()
+        width = len(own)
         for number, cells, raw in self._parsed():
-            if any(cell.strip() for cell in cells):
+            if len(cells) == width and cells[0] and not cells[0].isspace() and cells != own:
+                yield Row(number, tuple(cells), raw), raw
+            elif any(cell.strip() for cell in cells):
                 yield self._row(number, cells, raw, own), raw
             else:
                 yield Row(number, tuple(cells), raw, Role.BLANK), raw
@@ -239,6 +245,6 @@ def ending_of(raw: str) -> str:
 
 def quoted(value: str, delimiter: str) -> str:
     """A cell in CSV: in quotes where that is necessary, or where spaces at its ends might be lost."""
-    if delimiter in value or any(sign in value for sign in '"\r\n') or value != value.strip():
+    if '"' in value or "\n" in value or "\r" in value or delimiter in value or value != value.strip():
         return '"' + value.replace('"', '""') + '"'
     return value

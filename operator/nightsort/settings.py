@@ -51,6 +51,8 @@ class Settings(BaseSettings):
 
     create_timeout_seconds: float = Field(default=300.0, gt=0)
     """How long a create call may take; at most half of the grace counts, the other half is the list's to show it."""
+    patience_seconds: float = Field(default=900.0, ge=0)
+    """How long a run may wait for what should pass by itself, until it is Stalled; it goes on by itself even so."""
     farewell_seconds: float = Field(default=30.0, gt=0)
     """How long the deletion of a running resource may wait for its batches to be cancelled."""
 

@@ -148,6 +148,7 @@ SETTINGS: dict[str, tuple[Any, Any]] = {
     "adoptionGraceSeconds": (900, 900.0),
     "createTimeoutSeconds": (12.5, 12.5),
     "farewellSeconds": (5, 5.0),
+    "patienceSeconds": (60, 60.0),
     "logFormat": ("json", "json"),
     "prices": (
         {"claude-ours": {"input": "0.5", "output": 2, "cache_write": "0.625", "cache_read": "0.05"}},

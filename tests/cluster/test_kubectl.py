@@ -348,7 +348,7 @@ def test_a_run_that_has_bought_nothing_is_cancelled_and_buys_nothing(shell: Shel
 
     assert ended.code == 0, ended.told
     status = shell.user.get("never")["status"]
-    assert (condition(status, "Failed"), reason(status)) == ("True", "DeadlineExceeded")
+    assert (condition(status, "Failed"), reason(status)) == ("True", "Canceled")
     assert not status.get("batches")
     again = shell.nightsort("cancel", "never")
     assert again.out.endswith("/never is Failed already: there is nothing to cancel\n")

@@ -13,14 +13,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from nightsort.adapters.telemetry.metrics import PrometheusMetrics
 from nightsort.domain.answer import Verdict
 from nightsort.domain.resource_stats import ResourceStats
-from nightsort.domain.run_state import RunState
+from nightsort.domain.run_state import Outcome
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.ports import Metrics
 from nightsort.testing.metrics import MemoryMetrics
 
 RUN = ("support", "claude-haiku-4-5")
 OTHER = ("sales", "claude-sonnet-4-5")
-OUTCOMES = (RunState.COMPLETE, RunState.FAILED)
+OUTCOMES = tuple(Outcome)
 NOTHING = ResourceStats({}, {}, 0, 0, timedelta(0))
 
 
@@ -201,7 +201,7 @@ def test_what_is_expected_begins_at_zero_and_nothing_else_is_there(reader: Reade
 
     assert {reader.tickets(*RUN, verdict) for verdict in Verdict} == {0.0}
     assert reader.money(*RUN) == (0.0, 0.0)
-    assert reader.runs(*RUN) == {"Complete": 0, "Failed": 0}
+    assert reader.runs(*RUN) == {"Complete": 0, "Failed": 0, "Canceled": 0}
     assert reader.tickets(*OTHER, Verdict.LABELED) is None
     assert reader.runs(*OTHER) == {}
     assert reader.money(*OTHER) is None
@@ -232,12 +232,12 @@ def test_tickets_add_up_by_namespace_model_and_verdict(reader: Reader) -> None:
 def test_runs_are_counted_by_how_they_ended(reader: Reader) -> None:
     for run in (RUN, OTHER):
         reader.metrics.expect(*run)
-    reader.metrics.run_ended(*RUN, RunState.FAILED)
-    reader.metrics.run_ended(*RUN, RunState.FAILED)
-    reader.metrics.run_ended(*OTHER, RunState.COMPLETE)
+    reader.metrics.run_ended(*RUN, Outcome.FAILED)
+    reader.metrics.run_ended(*RUN, Outcome.FAILED)
+    reader.metrics.run_ended(*OTHER, Outcome.COMPLETE)
 
-    assert reader.runs(*RUN) == {"Complete": 0, "Failed": 2}
-    assert reader.runs(*OTHER) == {"Complete": 1, "Failed": 0}
+    assert reader.runs(*RUN) == {"Complete": 0, "Failed": 2, "Canceled": 0}
+    assert reader.runs(*OTHER) == {"Complete": 1, "Failed": 0, "Canceled": 0}
 
 
 def test_runs_whose_categories_have_shifted_are_counted_from_zero(reader: Reader) -> None:
@@ -309,7 +309,7 @@ def test_where_nobody_measures_every_word_is_taken_and_none_is_kept() -> None:
     metrics: Metrics = NullMetrics()
     metrics.expect(*RUN)
     metrics.ended(*RUN, Verdict.LABELED, 3)
-    metrics.run_ended(*RUN, RunState.FAILED)
+    metrics.run_ended(*RUN, Outcome.FAILED)
     metrics.spent(*RUN, Decimal(1), Decimal(1))
     metrics.batch_ended(timedelta(hours=2))
     metrics.called("create", "ok")

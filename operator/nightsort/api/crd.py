@@ -31,15 +31,16 @@ MAX_NAME = 200
 
 COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Phase", "string", ".status.phase", 0),
+    ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
     ("Tickets", "integer", ".status.tickets.total", 0),
     ("Labeled", "integer", ".status.tickets.labeled", 0),
     ("Unknown", "integer", ".status.tickets.unknown", 0),
     ("Failed", "integer", ".status.tickets.failed", 0),
     ("Reused", "integer", ".status.tickets.reused", 0),
     ("Cost", "string", ".status.cost.actualUSD", 0),
-    ("Batch", "string", ".status.batches[0].id", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Model", "string", ".spec.model", 1),
+    ("Batch", "string", ".status.batches[0].id", 1),
     ("Estimate", "string", ".status.cost.estimatedUSD", 1),
     ("Saved", "string", ".status.cost.savedUSD", 1),
     ("Message", "string", ".status.message", 1),

@@ -21,6 +21,7 @@ from nightsort.api.plan import Plan
 from nightsort.api.status_model import Line, StatusModel
 from nightsort.api.stored_results import StoredResults
 from nightsort.api.times import Time
+from nightsort.api.waiting import Wait
 
 MAX_BATCHES = 500
 
@@ -47,6 +48,7 @@ class Status(StatusModel):
     """When the run began or was resumed; activeDeadlineSeconds counts from here."""
     completion_time: Time | None = None
     """When the run ended."""
+    waiting: Wait | None = None
     forecast: Forecast | None = None
     """What the run would buy and cost, where it was created suspended."""
     plan: Plan | None = None

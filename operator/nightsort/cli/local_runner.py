@@ -8,6 +8,7 @@ from typing import Protocol
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
+from nightsort.api.waiting import Ends
 from nightsort.domain.conditions import STALLED, SUSPENDED, is_finished, is_true
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import is_in_flight
@@ -78,7 +79,8 @@ def needs_a_person(status: Status) -> bool:
     if is_finished(status):
         return False
     suspended = is_true(status, SUSPENDED) and not is_in_flight(status)
-    return suspended or is_true(status, STALLED) or has_reason(status, Reason.SOURCE_MISSING)
+    passes = status.waiting is not None and status.waiting.ends is Ends.BY_ITSELF
+    return suspended or (is_true(status, STALLED) and not passes) or has_reason(status, Reason.SOURCE_MISSING)
 
 
 def has_reason(status: Status, reason: Reason) -> bool:

@@ -50,6 +50,9 @@ from nightsort.domain.record import (
 from nightsort.domain.room import Room, due_retry, has_place, is_short
 from nightsort.domain.rounds import due_at, held_back, holds_all
 
+OF_TIME = frozenset({Reason.DEADLINE_EXCEEDED, Reason.CANCELED})
+"""Reasons of a stop that a deadline has brought, which a person can set to any time."""
+
 
 def leave_finished_alone(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     return Requeue(None) if is_finished(resource.status) else None
@@ -65,9 +68,9 @@ def stop_at_deadline(resource: Resource, facts: Facts, now: datetime) -> Action 
         return None
     limit = resource.spec.active_deadline_seconds
     late = f"not finished within activeDeadlineSeconds ({limit:,})"
-    return Halt(
-        Stop(reason=Reason.DEADLINE_EXCEEDED, message=late if limit else "canceled: activeDeadlineSeconds is 0")
-    )
+    if not limit:
+        return Halt(Stop(reason=Reason.CANCELED, message="canceled: activeDeadlineSeconds is 0"))
+    return Halt(Stop(reason=Reason.DEADLINE_EXCEEDED, message=late))
 
 
 def prepare_first(resource: Resource, facts: Facts, now: datetime) -> Action | None:
@@ -112,7 +115,7 @@ def may_be_released(resource: Resource, record: BatchRecord, facts: Facts, now: 
 def give_up_what_cannot_be_read(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     """Ends a run that its user has stopped: a fault of our own does not keep it from its end."""
     stop = resource.status.stop
-    if stop is None or stop.reason != Reason.DEADLINE_EXCEEDED:
+    if stop is None or stop.reason not in OF_TIME:
         return None
     flying = in_state(resource.status, BatchState.SUBMITTED)
     return next((MarkLost(record, unreadable=True) for record in flying if record.id in facts.unreadable), None)
@@ -156,7 +159,7 @@ def lose_what_is_gone(resource: Resource, facts: Facts, now: datetime) -> Action
 
 def cancel_what_must_not_run(resource: Resource, facts: Facts, now: datetime) -> Action | None:
     stop = resource.status.stop
-    too_late = deadline_seconds(resource, now) <= 0 or (stop is not None and stop.reason == Reason.DEADLINE_EXCEEDED)
+    too_late = deadline_seconds(resource, now) <= 0 or (stop is not None and stop.reason in OF_TIME)
     if not resource.spec.suspend and not too_late:
         return None
     for record in in_state(resource.status, BatchState.SUBMITTED):

@@ -85,7 +85,7 @@ class Reason(StrEnum):
     NO_TICKET_LABELED = ("NoTicketLabeled", RUN, FINAL, "the run has ended, and not one ticket got a category",
         "the rows' `verdict` and `reason` say why")
     DEADLINE_EXCEEDED = ("DeadlineExceeded", RUN, FINAL,
-        "`activeDeadlineSeconds` is over, or somebody has cancelled the run")
+        "`activeDeadlineSeconds` is over")
     EVALUATED = ("Evaluated", RUN, EVENT,
         "known tickets were compared with their categories, and the labels are good enough")
     ACCURACY_TOO_LOW = ("AccuracyTooLow", RUN, (YOU, FINAL.when("with `onFailure: Fail`"), EVENT),
@@ -100,7 +100,11 @@ class Reason(StrEnum):
     HOLD_RELEASED = "HoldReleased", RUN, EVENT, "a person has released a held run, which goes on"
     SUBMITTED = "Submitted", RUN, EVENT, "a batch is bought; the event has its id"
     COLLECTED = "Collected", RUN, EVENT, "the answers of a batch are stored"
-    CANCELED = "Canceled", RUN, EVENT, "the API was asked to end a batch: a deadline, a suspension, a cancel"
+    CANCELED = ("Canceled", RUN, (DONE.when("for a run"), EVENT.when("for a batch")), ("somebody has cancelled the run "
+        "(`activeDeadlineSeconds: 0`): what came in time is stored, and no alert fires. As an event, the API was asked "
+        "to end a batch: a deadline, a suspension, a cancel"))
+    WAIT_OVER = ("WaitOver", RUN, EVENT,
+        "what the run has waited for is there again; the event has the reason, and how long it took")
     CREATE_UNANSWERED = "CreateUnanswered", RUN, EVENT, "the answer to a create call was lost; `Adopting` follows"
     RELEASED = "Released", RUN, EVENT, "nothing was bought by that call; its tickets are sent again"
     BOUGHT_TOO_LATE = ("BoughtTooLate", RUN, EVENT, ("a process that was paused came back with a batch whose tickets "

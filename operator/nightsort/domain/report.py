@@ -61,6 +61,7 @@ def summarized(status: Status, meta: Meta, summary: ConditionSummary, now: datet
             "observed_generation": meta.generation,
             "phase": summary.state.value,
             "message": summary.message,
+            "waiting": summary.wait,
             "start_time": status.start_time or now,
             "completion_time": (status.completion_time or now) if summary.finished else None,
             "conditions": conditions_of(summary, status.conditions, meta.generation, now),

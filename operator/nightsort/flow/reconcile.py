@@ -6,6 +6,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -54,15 +55,19 @@ from nightsort.flow.results.answers import GONE, UNDECIDED, UNREADABLE
 from nightsort.flow.run.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.run.context import about, about_batch
 from nightsort.flow.run.disk import is_refusal, refused
+from nightsort.flow.run.journal import log_poll
 from nightsort.flow.run.measure import model_of
 from nightsort.flow.run.memory import Memory
 from nightsort.flow.run.recover import recover
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
+from nightsort.flow.run.waiting import goes_on, obstacle_of
 from nightsort.flow.submission.submit import submit
 
 logger = logging.getLogger(__name__)
 SOON_SECONDS = 1.0
+OTHER_WAYS = (Halt, Cancel, CloseRetries, MarkLost, SkipRemaining, EstimateRun)
+"""Steps that give something up or go around it: none of them shows that what was waited for is there."""
 
 
 class Reconciler:
@@ -91,7 +96,7 @@ class Reconciler:
         metrics, began = self._services.metrics, self._services.clock.monotonic()
         if resource.status.plan is not None:
             metrics.expect(resource.meta.namespace, model_of(resource))
-        run = Run(resource, self._services, self.memory.of(resource.meta.uid))
+        run = Run(resource, self._services, self.memory.of(resource.meta.uid), waited=resource.status.waiting)
         with about(resource.meta.key):
             outcome, seconds = await self._reconcile(run, stopped)
         metrics.looked(outcome, timedelta(seconds=self._services.clock.monotonic() - began))
@@ -145,6 +150,7 @@ class Reconciler:
             try:
                 with self._services.traces.step(run.resource.meta, name_of(step), batch_of(step)):
                     await self._perform(run, step)
+                await goes_on(run, told=not isinstance(step, OTHER_WAYS))
                 self._failures.pop(run.resource.meta.uid, None)  # it made progress: the backoff starts anew
                 self._accidents.over(run.resource.meta.uid, run.step)
                 self._urged.discard(run.resource.meta.uid)
@@ -189,6 +195,12 @@ class Reconciler:
                 late=facts.late(run.status, now),
                 now=now,
             )
+            if summary.state in (RunState.STALLED, RunState.HELD):
+                found = obstacle_of(run, Stalled(summary.message, reason=summary.reason))
+                summary = replace(summary, wait=found.wait)
+            else:
+                await goes_on(run, told=summary.state is not RunState.SUSPENDED)
+            log_poll(run.resource, run.memory, now, run.passed())
             # The earlier obstacle is gone; nothing is written when the status says so already.
             before = run.status.message
             await run.save(run.status, summary)
@@ -291,11 +303,13 @@ class Reconciler:
         after = interruption.after(failures) if isinstance(interruption, Waiting) else interruption
         interruption = urged(after, run.status, run.now())
         try:
-            before = run.status.message
-            await run.say(ConditionSummary.of(interruption))
+            before, found = run.status.message, obstacle_of(run, interruption)
+            await run.say(ConditionSummary.of(found.told, found.wait))
             self._unsaid.pop(uid, None)
-            if isinstance(interruption, Stalled) and before != interruption.message:
-                await run.warn(interruption.reason, interruption.message)
+            if isinstance(found.told, Stalled) and before != found.told.message:
+                await run.warn(found.told.reason, found.told.message)
+            elif not isinstance(found.told, Stalled) and found.begins(run.waited):
+                await run.note(found.told.reason, found.told.message)  # no alarm: time cures it
         except (Conflict, Gone):
             return SOON_SECONDS
         except Interruption as silenced:

@@ -40,6 +40,19 @@ def spare_tracebacks() -> None:
         logging.getLogger(name).addFilter(without_traceback)
 
 
+def tell_calls_to_debuggers_alone() -> None:
+    """Logs the lines of HTTP clients, one for each call, at the level DEBUG."""
+    for name in ("httpx", "httpx2", "httpcore2", "aiohttp.access"):
+        logging.getLogger(name).addFilter(at_debug)
+
+
+def at_debug(record: logging.LogRecord) -> bool:
+    if record.levelno > logging.INFO:
+        return True
+    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+    return logging.getLogger().isEnabledFor(logging.DEBUG)
+
+
 def without_traceback(record: logging.LogRecord) -> bool:
     if record.exc_info and record.exc_info[0] and record.exc_info[0].__name__ in REFUSALS:
         record.exc_info = None

@@ -19,7 +19,7 @@ from nightsort.api.model import GROUP
 from nightsort.domain.errors import Stalled
 from nightsort.kube import handlers, login
 from nightsort.kube.leader import first_of, lead
-from nightsort.kube.logs import spare_tracebacks, write_json
+from nightsort.kube.logs import spare_tracebacks, tell_calls_to_debuggers_alone, write_json
 from nightsort.kube.scheduler import ResourceScheduler
 from nightsort.kube.scopes import Scopes
 from nightsort.kube.storages import NoDiffBase
@@ -38,6 +38,7 @@ def run(settings: Settings) -> None:
     if settings.log_format == "json":
         write_json()
     spare_tracebacks()
+    tell_calls_to_debuggers_alone()
     # kopf logs every tick of every timer; events and our own loggers report what matters.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     # Until kopf handles signals: the first process of a container would otherwise ignore this one.

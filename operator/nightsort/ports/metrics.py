@@ -8,7 +8,7 @@ from typing import Protocol
 
 from nightsort.domain.answer import Verdict
 from nightsort.domain.resource_stats import ResourceStats
-from nightsort.domain.run_state import RunState
+from nightsort.domain.run_state import Outcome
 
 
 class Metrics(Protocol):
@@ -26,8 +26,8 @@ class Metrics(Protocol):
         """This many more tickets were left out, since their row of an earlier run stands."""
         ...
 
-    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
-        """One more run is Complete or Failed."""
+    def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None:
+        """One more run is Complete, Failed or Canceled."""
         ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:

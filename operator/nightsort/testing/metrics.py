@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from nightsort.domain.answer import Verdict
 from nightsort.domain.resource_stats import ResourceStats
-from nightsort.domain.run_state import RunState
+from nightsort.domain.run_state import Outcome
 
 
 class MemoryMetrics:
@@ -19,7 +19,7 @@ class MemoryMetrics:
         self.tickets: Counter[tuple[str, str, Verdict]] = Counter()
         self.left_out: Counter[tuple[str, str]] = Counter()
         self.shifts: Counter[tuple[str, str]] = Counter()
-        self.runs: Counter[tuple[str, str, RunState]] = Counter()
+        self.runs: Counter[tuple[str, str, Outcome]] = Counter()
         self.actual: Counter[tuple[str, str]] = Counter()
         self.saved: Counter[tuple[str, str]] = Counter()
         self.known: Counter[tuple[str, str, str]] = Counter()
@@ -53,7 +53,7 @@ class MemoryMetrics:
         assert tickets > 0, "counters only rise"
         self.left_out[namespace, model] += tickets
 
-    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
+    def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None:
         self.runs[namespace, model, outcome] += 1
 
     def shifted(self, namespace: str, model: str) -> None:

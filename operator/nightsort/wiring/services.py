@@ -156,4 +156,5 @@ def services_of(settings: Settings, connector: Connector, ledger: Ledger, events
         prices=PRICE_TABLE.with_own(settings.prices),
         grace=timedelta(seconds=settings.adoption_grace_seconds),
         enqueued_requests=settings.enqueued_requests,
+        patience=timedelta(seconds=settings.patience_seconds),
     )

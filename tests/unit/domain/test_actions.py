@@ -294,7 +294,7 @@ def test_a_suspended_run_has_no_deadline() -> None:
 @pytest.mark.parametrize("status", [Status(), run(SUBMITTED)], ids=["before its first look", "in flight"])
 def test_a_deadline_of_zero_is_over_at_any_time(status: Status, suspended: bool) -> None:
     assert action(status, seen(batch()), activeDeadlineSeconds=0, suspend=suspended) == Halt(
-        Stop(reason=Reason.DEADLINE_EXCEEDED, message="canceled: activeDeadlineSeconds is 0")
+        Stop(reason=Reason.CANCELED, message="canceled: activeDeadlineSeconds is 0")
     )
 
 

@@ -96,7 +96,7 @@ async def test_waiting_backs_off_and_is_no_alarm(world: World) -> None:
     world.source.error = Waiting("not there yet")
 
     assert [await world.look(resource) for _ in range(9)] == [2, 4, 8, 16, 32, 64, 128, 256, 300]
-    assert world.events.told == []
+    assert world.events.told == [("Normal", "Waiting", "not there yet")]
 
 
 async def test_after_a_success_the_backoff_starts_anew(world: World) -> None:

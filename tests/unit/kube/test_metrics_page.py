@@ -17,7 +17,7 @@ from nightsort.api.resource import Resource
 from nightsort.domain.answer import Verdict
 from nightsort.domain.errors import Stalled
 from nightsort.domain.resource_stats import ResourceStats
-from nightsort.domain.run_state import RunState
+from nightsort.domain.run_state import Outcome
 from nightsort.flow.run.context import about, about_batch
 from nightsort.kube.logs import JsonLines
 from nightsort.kube.scheduler import ResourceScheduler
@@ -66,7 +66,7 @@ def metrics() -> PrometheusMetrics:
 def fill(metrics: Metrics) -> None:
     metrics.expect("support", "claude-haiku-4-5")
     metrics.ended("support", "claude-haiku-4-5", Verdict.LABELED, 3)
-    metrics.run_ended("support", "claude-haiku-4-5", RunState.FAILED)
+    metrics.run_ended("support", "claude-haiku-4-5", Outcome.FAILED)
     metrics.spent("support", "claude-haiku-4-5", Decimal("0.25"), Decimal("0.25"))
     metrics.compared("support", "claude-haiku-4-5", 9, 1)
     metrics.evaluated("support", "claude-haiku-4-5", 0.9, 0.6)
@@ -225,7 +225,8 @@ async def test_lines_written_during_a_look_name_the_resource_and_no_ticket_text(
 
     await world.look(world.apply("billing", name="odd"))
 
-    [told] = [json.loads(each) for each in caplog.text.splitlines() if "unexpected" in each]
+    told, *others = [json.loads(each) for each in caplog.text.splitlines() if "unexpected" in each]
     assert told["resource"] == "support/odd"
     assert "RuntimeError" in told["error"]
+    assert [(each["logger"], each["resource"]) for each in others] == [("nightsort.runs", "support/odd")]
     assert PRIVATE not in caplog.text

@@ -11,7 +11,7 @@ from prometheus_client.exposition import generate_latest
 from nightsort.domain.answer import Verdict
 from nightsort.domain.prices import PRICES_OF
 from nightsort.domain.resource_stats import ResourceStats
-from nightsort.domain.run_state import RunState
+from nightsort.domain.run_state import Outcome
 
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
 LOOK_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 5, 30, 2 * MINUTE, 10 * MINUTE)
@@ -19,7 +19,7 @@ WAIT_BUCKETS = (1, 10, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
 BATCH_BUCKETS = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR, 24 * HOUR)
 OPERATIONS = ("create", "retrieve", "recent", "results", "cancel", "model", "count_tokens")
 OUTCOMES = ("rested", "waiting", "stalled", "conflict", "gone", "error")
-ENDS = (RunState.COMPLETE, RunState.FAILED)
+
 STATES = ("Intended", "Released", "Submitted")
 
 
@@ -99,7 +99,7 @@ class PrometheusMetrics:
         for verdict in Verdict:
             self._tickets.labels(namespace, model, verdict.value)
         self._reused.labels(namespace, model)
-        for outcome in ENDS:
+        for outcome in Outcome:
             self._runs.labels(namespace, model, outcome.value)
         self._cost.labels(namespace, model)
         self._saved.labels(namespace, model)
@@ -111,7 +111,7 @@ class PrometheusMetrics:
     def reused(self, namespace: str, model: str, tickets: int) -> None:
         self._reused.labels(namespace, model).inc(max(tickets, 0))
 
-    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None:
+    def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None:
         self._runs.labels(namespace, model, outcome.value).inc()
 
     def shifted(self, namespace: str, model: str) -> None:

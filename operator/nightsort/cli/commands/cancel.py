@@ -1,7 +1,7 @@
 """`nightsort cancel`, `suspend` and `resume`: in a cluster changes of the spec; the operator does the rest.
 
 There is no field for "cancel". A deadline that has passed does the same: running batches are cancelled at the API,
-existing rows are kept, and the run ends as Failed with the reason DeadlineExceeded.
+existing rows are kept, and the run ends as Failed with the reason Canceled, of which nobody is alerted.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def cancel(
     answered, and tells what it cost. The same classify or local goes on with what is left.
 
     For a ClassificationBatch of a cluster: sets spec.activeDeadlineSeconds to 0. The operator cancels what is running
-    at the API, stores the answers that came in time, and the run ends as Failed (DeadlineExceeded). Requests that did
-    not run are not billed. `retry` runs the rest later; to pause instead, use `suspend`. Under GitOps change the spec
-    in Git: what is set here is set back.
+    at the API, stores the answers that came in time, and the run ends as Failed (Canceled), of which no alert
+    fires. Requests that did not run are not billed. `retry` runs the rest later; to pause instead, use `suspend`. Under
+    GitOps change the spec in Git: what is set here is set back.
     """
     from nightsort.cli.worlds import World, given
 

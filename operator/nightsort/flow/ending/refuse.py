@@ -8,7 +8,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import summarized
-from nightsort.domain.run_state import ConditionSummary, RunState
+from nightsort.domain.run_state import ConditionSummary, Outcome, RunState
 from nightsort.flow.run.accident import STALLED_SECONDS
 from nightsort.flow.run.door import post_event, write_status
 from nightsort.flow.run.measure import NO_MODEL
@@ -40,7 +40,7 @@ async def write(services: Services, meta: Meta, known: Status, summary: Conditio
         except Gone:
             return None
         if summary.finished and not is_finished(known):
-            services.metrics.run_ended(meta.namespace, NO_MODEL, summary.state)
+            services.metrics.run_ended(meta.namespace, NO_MODEL, Outcome.FAILED)
     if known.message != summary.message:
         await post_event(services, meta, "Warning", summary.reason, summary.message)
     return None if summary.finished else STALLED_SECONDS

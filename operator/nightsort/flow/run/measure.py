@@ -15,9 +15,10 @@ from nightsort.domain.answer import Figure, Verdict
 from nightsort.domain.conditions import FAILED, is_finished, is_true
 from nightsort.domain.cost import UnknownPrice, batch_price, price_of, prompt_of, total
 from nightsort.domain.prices import PriceTable
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from nightsort.domain.resource_stats import ResourceStats
-from nightsort.domain.run_state import RunState
+from nightsort.domain.run_state import Outcome
 from nightsort.ports import Metrics
 
 NO_MODEL = "unknown"
@@ -34,7 +35,7 @@ class NullMetrics:
 
     def reused(self, namespace: str, model: str, tickets: int) -> None: ...
 
-    def run_ended(self, namespace: str, model: str, outcome: RunState) -> None: ...
+    def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None: ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
 
@@ -115,8 +116,10 @@ def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Cou
     return +ended
 
 
-def outcome_of(status: Status) -> RunState:
-    return RunState.FAILED if is_true(status, FAILED) else RunState.COMPLETE
+def outcome_of(status: Status) -> Outcome:
+    if not is_true(status, FAILED):
+        return Outcome.COMPLETE
+    return Outcome.CANCELED if status.stop and status.stop.reason == Reason.CANCELED else Outcome.FAILED
 
 
 def ends(status: Status) -> tuple[int, int, int]:

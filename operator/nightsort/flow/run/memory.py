@@ -202,7 +202,9 @@ class RunMemory:
     `known` is the newest record that was compared with its copy: after a restart the copy is read again. `too_dear` is
     the batch that is above the limit: after a restart it is measured again. `cancel_asked` holds the batches whose
     cancellation was requested: after a restart it is requested again, which is harmless. `collecting` counts how often
-    the collection of each batch has begun since the last success: a restart counts anew.
+    the collection of each batch has begun since the last success: a restart counts anew. `tries` are
+    the failures in a row: a restart goes on with those that the status has.
+    `next_poll_line` is when (monotonic seconds) the log says next that batches run, and the pause before it.
     """
 
     search: Search
@@ -214,6 +216,8 @@ class RunMemory:
     too_dear: TooDear | None = None
     cancel_asked: set[BatchId] = field(default_factory=set)
     collecting: Counter[str] = field(default_factory=Counter)
+    tries: int | None = None
+    next_poll_line: tuple[float, float] | None = None
     known_tickets: tuple[str, KnownTickets] | None = None
     """The known tickets by the tag under which they are kept: after a restart they are read again."""
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.api.waiting import Wait
 from nightsort.domain.answer import Verdict
 from nightsort.domain.completeness import completed
 from nightsort.domain.conditions import is_finished
@@ -21,6 +22,7 @@ from nightsort.domain.report import report
 from nightsort.domain.room import smallest
 from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.run.door import post_event, write_status
+from nightsort.flow.run.journal import log
 from nightsort.flow.run.measure import measure
 from nightsort.flow.run.memory import Known, RunMemory
 from nightsort.flow.run.services import Services
@@ -36,6 +38,7 @@ class Run:
     `checked` says whether this pass has compared the record with its copy. `doubt` is the reason why it could not, or
     must do it once more: until then, nothing is bought, and no run ends. `stored` is the content of the store where
     that keeps less than the record has: the copy has the whole, and the run goes on from it.
+    `waited` is the wait that this pass has found, until the run goes on.
     """
 
     resource: Resource
@@ -46,6 +49,7 @@ class Run:
     checked: bool = False
     doubt: Interruption | Conflict | None = None
     stored: Status | None = None
+    waited: Wait | None = None
 
     @property
     def spec(self) -> Spec:
@@ -192,6 +196,7 @@ class Run:
             self.memory.known = Known(told, meta.resource_version)
         found, self.found = self.found, Counter()
         measure(self.services.metrics, before, self.resource, found, self.services.prices)
+        log(before, self.resource, self.now())
 
     async def keep(self, status: Status, *, removing: bool = False) -> None:
         """Keeps a copy of the record beside it. No run has to wait for one that is too large for its place.

@@ -22,6 +22,7 @@ class Services:
         grace: how long the API's list may lag behind a create.
         enqueued_requests: how many an account may have in batches at once.
         scratch: where bodies and rows lie on their way.
+        patience: how long time may take to cure what it should, until somebody is asked to look.
         places: how many batches of a source a record may hold.
         stored_bytes: how large a resource may be where it is stored; None where nothing limits it.
     """
@@ -37,5 +38,6 @@ class Services:
     grace: timedelta = timedelta(minutes=10)
     enqueued_requests: int = 200_000
     scratch: Scratch = SCRATCH
+    patience: timedelta = timedelta(minutes=15)
     places: int = MOST_BATCHES
     stored_bytes: int | None = STORED_BYTES

@@ -1,0 +1,23 @@
+"""A run that waits, and one that goes on: what stops it now, and the event that says that this is over."""
+
+from __future__ import annotations
+
+from nightsort.domain.errors import Interruption
+from nightsort.domain.reasons import Reason
+from nightsort.domain.waits import Obstacle, ended, obstacle, was_told
+from nightsort.flow.run.run import Run
+
+
+def obstacle_of(run: Run, interruption: Interruption) -> Obstacle:
+    """Counts one more failure of the run."""
+    memory = run.memory
+    known = memory.tries if memory.tries is not None else run.waited.tries if run.waited else 0
+    memory.tries = known + 1
+    return obstacle(run.waited, interruption, memory.tries, run.now(), run.services.patience)
+
+
+async def goes_on(run: Run, *, told: bool) -> None:
+    """Ends the wait that the pass has found; a later one begins anew."""
+    wait, run.waited, run.memory.tries = run.waited, None, 0
+    if told and wait is not None and was_told(wait):
+        await run.note(Reason.WAIT_OVER, ended(wait, run.now()))

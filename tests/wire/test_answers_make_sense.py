@@ -54,6 +54,65 @@ async def test_a_json_schema_is_answered_with_json(bench: Bench) -> None:
     assert json.loads(text_of(results["ticket-0"])) == {"label": "billing"}
 
 
+DEMAND = """
+Answer with one JSON object and nothing else. It has exactly these members:
+"category": the name of exactly one category, spelled as in the list
+"topics": what it is about; a list of at most 1 of "card", "invoice"; empty where none fits
+"summary": a text of at most 10 characters
+"stars": a whole number from 2 to 3
+"confidence": how sure you are of the category; one of "low", "medium", "high"
+"""
+MEMBERS = ["category", "topics", "summary", "stars", "confidence"]
+
+
+@pytest.mark.parametrize("schema", [True, False])
+async def test_an_object_is_answered_where_a_schema_or_the_prompt_asks_for_one(bench: Bench, schema: bool) -> None:
+    values = {"type": "string", "enum": ["low", "medium", "high"]}
+    properties = {name: {"type": "string"} for name in MEMBERS} | {"confidence": values, "stars": {"type": "integer"}}
+    properties["topics"] = {"type": "array", "items": {"type": "string", "enum": ["card", "invoice"]}}
+    form = {"type": "object", "properties": properties, "required": MEMBERS, "additionalProperties": False}
+    config: dict[str, Any] = {"output_config": {"format": {"type": "json_schema", "schema": form}}} if schema else {}
+
+    results = await bench.run([item(0, system=SYSTEM + DEMAND, max_tokens=200, **config)])
+
+    answer = json.loads(text_of(results["ticket-0"]))
+    assert list(answer) == MEMBERS
+    assert answer["category"] == "billing"
+    assert set(answer["topics"]) <= {"card", "invoice"}
+    assert 0 < len(answer["summary"]) <= 10
+    assert answer["stars"] in (2, 3)
+    assert answer["confidence"] in ("low", "medium", "high")
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"type": "string"}, "must be an object"),
+        ({"type": "object", "properties": {}}, "additionalProperties"),
+        (
+            {"type": "object", "additionalProperties": False, "properties": {"a": {"type": "string", "maxLength": 3}}},
+            "property 'maxLength' is not supported",
+        ),
+        (
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"a": {"enum": [str(n) for n in range(1001)]}},
+            },
+            "grammar is too large",
+        ),
+    ],
+)
+async def test_a_schema_that_the_api_does_not_take_fails_when_its_batch_has_ended(
+    bench: Bench, schema: dict[str, Any], why: str
+) -> None:
+    results = await bench.run([item(0, output_config={"format": {"type": "json_schema", "schema": schema}})])
+
+    error = results["ticket-0"].error.error
+    assert error.type == "invalid_request_error"
+    assert why in error.message
+
+
 async def test_a_model_that_thinks_by_default_thinks_first_unless_told_not_to(bench: Bench) -> None:
     results = await bench.run(
         [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nightsort.api.counts import CategoryCount, FieldCounts
 from nightsort.domain.answer import Row
@@ -37,19 +37,23 @@ def in_order(counts: Iterable[FieldCounts], fields: Sequence[AskedField]) -> tup
 
 
 def groups_of(counts: Iterable[CategoryCount]) -> tuple[CategoryCount, ...]:
+    found = by_branch({count.name: count.tickets for count in counts})
+    return tuple(CategoryCount(name=name, tickets=tickets) for name, tickets in found.items())
+
+
+def by_branch(counts: Mapping[str, int]) -> Mapping[str, int]:
     """The tickets under each branch, as `billing` for billing/refund and billing/invoice, in the categories' order.
 
     A category that has the branch's own name counts there, too. Without slashes there are no branches.
     """
-    counts = list(counts)
     totals: Counter[str] = Counter()
-    for count in counts:
-        for branch in branches_of(count.name):
-            totals[branch] += count.tickets
-    for count in counts:
-        if count.name in totals:
-            totals[count.name] += count.tickets
-    return tuple(CategoryCount(name=name, tickets=tickets) for name, tickets in totals.items())
+    for name, tickets in counts.items():
+        for branch in branches_of(name):
+            totals[branch] += tickets
+    for name, tickets in counts.items():
+        if name in totals:
+            totals[name] += tickets
+    return totals
 
 
 def branches_of(name: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from nightsort.domain.answer import Row, Verdict
 from nightsort.formats import bounded_json
-from nightsort.formats.rows import COLUMNS, FORMATS, MOST_RECORD_CHARS, DamagedFile, scan_csv
+from nightsort.formats.rows import COLUMNS, FORMATS, HASH, MOST_RECORD_CHARS, DamagedFile, scan_csv
 
 
 def rows_of(file: TextIO, ending: str) -> Iterator[Row]:
@@ -75,5 +75,5 @@ def row_of(values: dict[str, Any]) -> Row:
         classified_at=datetime.fromisoformat(when) if when else None,
         input_tokens=int(values["inputTokens"]),
         output_tokens=int(values["outputTokens"]),
-        values=tuple(values[name] for name in values if name not in COLUMNS),
+        values=tuple(values[name] for name in values if name not in COLUMNS and name != HASH),
     )

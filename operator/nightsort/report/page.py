@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nightsort.domain.answer import Verdict
 from nightsort.domain.breakdown import parts_of
+from nightsort.domain.field_counts import by_branch
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
@@ -24,6 +25,7 @@ def page_of(report: Report) -> str:
     title = f"Labels of {report.file}"
     sections = (
         categories_section(report),
+        *branches_section(report),
         verdicts_section(report),
         *([evaluation_section(report.evaluation)] if report.evaluation is not None else []),
         money_section(report.runs),
@@ -63,6 +65,16 @@ def categories_section(report: Report) -> Markup:
         for place, part in enumerate(parts)
     ]
     return section("Categories", body_of(heading_row("category", "tickets", "share", "chart"), rows, total_row(report)))
+
+
+def branches_section(report: Report) -> Sequence[Markup]:
+    """The tickets under each branch of a tree of categories; nothing where no category has a slash in its name."""
+    rows = []
+    for name, tickets in sorted(by_branch(report.categories).items(), key=lambda branch: -branch[1]):
+        [part, _] = parts_of([(name, tickets), ("", report.total - tickets)])
+        rows.append(tag("tr", name_cell(name), number_cell(f"{tickets:,}"), number_cell(part.share)))
+    head = heading_row("with all below it", "tickets", "share")
+    return [section("Branches", body_of(head, rows, None))] if rows else []
 
 
 def verdicts_section(report: Report) -> Markup:

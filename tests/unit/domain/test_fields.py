@@ -6,12 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from nightsort.api.counts import CategoryCount
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.cli.output.runs import field_lines
 from nightsort.domain.answer import Answer, Row, Verdict
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.dependence import settings_of
@@ -43,9 +45,15 @@ SPEC = spec_of(fields=FIELDS)
 FULL = spec_of(fields=FIELDS, categoriesPerTicket=2, confidence=True, rationale=True)
 
 
+# To make one takes longer than to judge.
+JUDGES: dict[int, tuple[Spec, Judge]] = {}
+
+
 def judged(answer: object, stop_reason: str = "end_turn", spec: Spec = SPEC) -> Judgement:
     text = answer if isinstance(answer, str) else json.dumps(answer)
-    return Judge(spec).of(Answer("x", "succeeded", text, stop_reason))
+    if id(spec) not in JUDGES:
+        JUDGES[id(spec)] = (spec, Judge(spec))
+    return JUDGES[id(spec)][1].of(Answer("x", "succeeded", text, stop_reason))
 
 
 def refusal(**spec: Any) -> str:
@@ -202,6 +210,7 @@ JSON = st.recursive(
 MEMBERS = st.dictionaries(st.sampled_from([*WHOLE, "categories", "confidence", "rationale"]), JSON, max_size=8)
 
 
+@settings(deadline=None)
 @given(MEMBERS, st.sampled_from([SPEC, FULL]))
 @example({"stars": float("nan"), "summary": "\ud800"}, SPEC)
 def test_whatever_an_object_has_each_value_is_one_of_its_field(answer: dict[str, object], spec: Spec) -> None:
@@ -227,6 +236,7 @@ def test_whatever_an_object_has_each_value_is_one_of_its_field(answer: dict[str,
                 assert 0 < len(value) <= field.most
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.sampled_from(["end_turn", "max_tokens", ""]))
 @example("{" * 5000, "end_turn")
 @example('{"category": ' + "[" * 5000, "end_turn")
@@ -235,6 +245,7 @@ def test_whatever_an_answer_is_it_gets_a_verdict(text: str, stop: str) -> None:
     assert judged(text, stop).verdict in (Verdict.LABELED, Verdict.UNKNOWN, Verdict.TRUNCATED)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(json.dumps(WHOLE)) - 1))
 def test_no_beginning_of_an_object_is_a_label(size: int) -> None:
     assert judged(json.dumps(WHOLE)[:size], "max_tokens").category is None
@@ -341,3 +352,13 @@ def test_a_rehearsal_has_each_value_of_each_field_and_the_longest_answer() -> No
 
 def test_categories_of_a_status_are_known_by_their_names() -> None:
     assert [category.name for category in spec_of(categories=names("a/b", "a/c")).categories] == ["a/b", "a/c"]
+
+
+def test_the_story_of_a_run_tells_the_values_and_says_whose_statement_confidence_is() -> None:
+    values = {("urgency", "low"): 2, ("urgency", None): 1, ("confidence", "high"): 3}
+    told = dict(field_lines(Status(fields=with_values((), values), groups=(CategoryCount(name="billing", tickets=3),))))
+
+    assert told["branches"] == "3 billing"
+    assert told["urgency"] == "2 low, 1 unknown"
+    assert told["confidence"] == "3 high (the model's own statement)"
+    assert not dict(field_lines(Status()))

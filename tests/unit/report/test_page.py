@@ -293,3 +293,10 @@ def test_the_page_shows_settings_and_prompt_and_says_what_is_simulated() -> None
 def test_every_verdict_has_its_meaning_in_words(verdict: Verdict) -> None:
     assert meaning(verdict)
     assert meaning(verdict) in Parsed(page_of(report(verdicts={verdict.value: 7}))).text
+
+
+def test_branches_of_a_tree_of_categories_have_a_table_of_their_own() -> None:
+    tree = page_of(report(categories={"billing/refund": 1, "billing/invoice": 2, "technical": 0}))
+
+    assert "Branches" not in page_of(report())
+    assert re.search(r"Branches.*?billing</th><td[^>]*>3</td><td[^>]*>42\.9%", tree, re.DOTALL), tree

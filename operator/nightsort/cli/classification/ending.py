@@ -10,13 +10,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from nightsort.api.counts import CategoryCount
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Figure, Verdict
 from nightsort.domain.breakdown import parts_of
 from nightsort.domain.cost import money
-from nightsort.domain.field_counts import groups_of
+from nightsort.domain.field_counts import by_branch
 from nightsort.domain.printable import printable
 
 UNKNOWN, FAILED, CANCELED = "(none: unknown)", "(none: failed)", "(none: canceled)"
@@ -91,18 +90,17 @@ def table_of(tally: Tally, *, lines: bool) -> Table:
 
 def branches_of(tally: Tally, *, lines: bool) -> Table | None:
     """Tickets by the branches of a tree of categories, such as billing for billing/refund; None where there is none."""
-    counts = [CategoryCount(name=name, tickets=tickets) for name, tickets in tally.categories.items()]
-    groups = sorted(groups_of(counts), key=lambda group: -group.tickets)
-    if not groups:
+    branches = sorted(by_branch(tally.categories).items(), key=lambda branch: -branch[1])
+    if not branches:
         return None
     table = Table(box=box.HEAVY_HEAD if lines else None, pad_edge=lines)
     table.add_column("with all below it", overflow="fold")
     for name in ("tickets", "share"):
         table.add_column(name, justify="right")
     whole = sum(count for _, count in tally.parts)
-    for group in groups:
-        [part, _] = parts_of([(group.name, group.tickets), ("", whole - group.tickets)])
-        table.add_row(printable(group.name), f"{group.tickets:,}", part.share)
+    for name, tickets in branches:
+        [part, _] = parts_of([(name, tickets), ("", whole - tickets)])
+        table.add_row(printable(name), f"{tickets:,}", part.share)
     return table
 
 

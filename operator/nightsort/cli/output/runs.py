@@ -14,6 +14,7 @@ from nightsort.api.batch_record import BatchState
 from nightsort.api.status import Status
 from nightsort.cli.output.evaluations import evaluation_lines
 from nightsort.domain.cost import money
+from nightsort.domain.fields import CONFIDENCE
 from nightsort.domain.printable import printable
 from nightsort.domain.record import in_state
 from nightsort.domain.report import minute, plural
@@ -22,6 +23,7 @@ BATCH_LASTS = timedelta(hours=24)
 """Hours after which unanswered requests of a batch expire (vendor's documentation, 2026-11-22)."""
 COLUMNS = ("run", "began", "phase", "tickets", "labeled", "unknown", "failed", "cost")
 UNKNOWN_PHASE = "Pending"
+MOST_VALUES = 20
 MOST_BATCHES = 10
 
 
@@ -70,6 +72,7 @@ def story_of(status: Status, began: datetime | None, now: datetime) -> Iterator[
     if status.completion_time is not None:
         yield "ended", minute(status.completion_time)
     yield "tickets", tickets_of(status)
+    yield from field_lines(status)
     yield from (("batch", text) for text in batches_of(status, now))
     yield from evaluation_lines(status)
     yield "cost", cost_of(status)
@@ -89,6 +92,18 @@ def tickets_of(status: Status) -> str:
     parts = [(tickets.labeled, "labeled"), (tickets.unknown, "unknown"), (tickets.failed, "failed")]
     words = [f"{count:,} {what}" for count, what in [*parts, (open_ones, "not answered yet")] if count]
     return f"{tickets.total:,}{': ' if words else ''}{', '.join(words)}"
+
+
+def field_lines(status: Status) -> Iterator[tuple[str, str]]:
+    """The branches of a tree of categories, and the answers to fields with values, each on a line."""
+    if status.groups:
+        yield "branches", ", ".join(f"{group.tickets:,} {printable(group.name)}" for group in status.groups)
+    for field in status.fields:
+        counts = [f"{each.tickets:,} {printable(each.name)}" for each in field.values[:MOST_VALUES]]
+        more = [f"{len(field.values) - MOST_VALUES:,} further values"] if len(field.values) > MOST_VALUES else []
+        unknown = [f"{field.unknown:,} unknown"] if field.unknown else []
+        own = " (the model's own statement)" if field.name == CONFIDENCE else ""
+        yield field.name, f"{', '.join([*counts, *more, *unknown])}{own}"
 
 
 def batches_of(status: Status, now: datetime) -> Iterator[str]:

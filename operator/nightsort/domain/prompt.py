@@ -90,7 +90,7 @@ def tokens_for_fields(spec: Spec, model: ModelFacts) -> int:
             f"{needed}: leave it out, and they get the room that they need",
             reason=Reason.FIELDS_TOO_LONG,
         )
-    return spec.prompt.max_tokens
+    return spec.prompt.max_tokens + (thought if model.always_thinks else 0)
 
 
 def most_bytes(name: str) -> int:

@@ -261,7 +261,9 @@ def test_the_default_leaves_room_for_the_fields_and_for_thoughts() -> None:
 
 
 def test_a_limit_of_the_users_own_is_kept_and_refused_where_the_fields_do_not_fit() -> None:
-    assert most_answer_tokens(spec_of(fields=FIELDS, prompt={"maxTokens": 300}), ONLY_ANSWERS) == 300
+    own = spec_of(fields=FIELDS, prompt={"maxTokens": 300})
+    assert most_answer_tokens(own, ONLY_ANSWERS) == 300
+    assert most_answer_tokens(own, ModelFacts("m", thinks=True)) > 300, "thoughts have room of their own"
     with pytest.raises(Rejected, match=r"prompt.maxTokens: 20 tokens are too few for the fields"):
         most_answer_tokens(spec_of(fields=FIELDS, prompt={"maxTokens": 20}), ONLY_ANSWERS)
 

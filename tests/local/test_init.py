@@ -233,7 +233,7 @@ def test_a_name_that_kubernetes_would_refuse_becomes_one_that_it_takes(tmp_path:
 # --- from a manifest --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["local.yaml", "database.yaml", "object-store.yaml", "quickstart.yaml"])
+@pytest.mark.parametrize("name", ["local.yaml", "database.yaml", "object-store.yaml", "quickstart.yaml", "export.yaml"])
 def test_the_examples_come_back_as_they_are(tmp_path: Path, name: str) -> None:
     shutil.copy(TOP / "examples" / name, tmp_path / name)
 

@@ -240,6 +240,8 @@ class Reason(StrEnum):
         "and recall say next to nothing; the message has their names"), "add known tickets of these categories")
     EMPTY_FILE = ("EmptyFile", SOURCE, EVENT, ("a file of the source has 0 bytes, which a failed export leaves; only a "
         "header, or `[]`, is no reason to say so"), "look at the export; the message names the file")
+    FILE_READ = ("FileRead", SOURCE, EVENT, ("a file is read by columns, separators or a form that were found rather "
+        "than told; the message names them"), "nothing, where these are the right ones; else name them in the source")
     DUPLICATE_TICKET = ("DuplicateTicket", SOURCE, FINAL, "two tickets have one id, seen while a batch was made",
         "make ids unique")
     DUPLICATE_IDS = ("DuplicateIds", SOURCE, YOU, "the query gives an id more than once",

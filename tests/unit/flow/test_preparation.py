@@ -306,6 +306,8 @@ async def test_what_was_found_out_about_a_file_is_told_before_its_tickets_are_se
 
     told = [status.message or "" for status in world.writes(resource)]
     assert any("semicolons separate its columns" in message for message in told)
+    [event] = [event for event in world.events.told if event[1] == "FileRead"]
+    assert event == ("Normal", "FileRead", "id: 'Ticket ID'; semicolons separate its columns")
 
 
 async def test_what_a_source_remarks_is_bounded_and_shows_no_control_characters(world: World) -> None:

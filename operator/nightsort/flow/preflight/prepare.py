@@ -115,6 +115,8 @@ async def prepare(run: Run) -> None:
         await run.warn(Reason.FEW_KNOWN, known.remark)
     if remarks:
         await run.warn(Reason.EMPTY_FILE, remarks)
+    for found in description_of(source):
+        await run.note(Reason.FILE_READ, found)
     for message in reused(choice):
         await run.note(Reason.TICKETS_REUSED, message)
     for reason, message in warnings:

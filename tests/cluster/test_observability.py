@@ -31,7 +31,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.cluster
 
 SECRET_WORDS = "PRIVATE-4111"
-ALERTS_TEST = Path(__file__).with_name("alerts_test.yaml")
+ALERTS_TESTS = [Path(__file__).with_name(f"{name}_test.yaml") for name in ("alerts", "alerts_over_weeks")]
 DASHBOARD = json.loads((CHART / "files" / "dashboard.json").read_text())
 QUERIES = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 VARIABLES = {"$__rate_interval": "20s", "$__range": "10m", "$namespace": ".*", "$model": ".*"}
@@ -48,10 +48,11 @@ def promtool(*arguments: str, folder: Path, stdin: bytes = b"") -> str:
 def test_the_alerts_tell_of_what_they_are_for_and_of_nothing_else(tmp_path: Path) -> None:
     rule = one(render({"metrics": {"rules": {"enabled": True}}}), "PrometheusRule")
     (tmp_path / "alerts.yaml").write_text(yaml.safe_dump(rule["spec"]))
-    shutil.copy(ALERTS_TEST, tmp_path)
 
     assert "12 rules found" in promtool("check", "rules", "alerts.yaml", folder=tmp_path)
-    assert "SUCCESS" in promtool("test", "rules", ALERTS_TEST.name, folder=tmp_path)
+    for tests in ALERTS_TESTS:
+        shutil.copy(tests, tmp_path)
+        assert "SUCCESS" in promtool("test", "rules", tests.name, folder=tmp_path)
 
 
 def test_thresholds_and_labels_of_alerts_are_values() -> None:

@@ -57,8 +57,8 @@ def digest_of_text(text: bytes | None) -> bytes:
 class Hashes:
     """The hash that stands beside a ticket's row, for one spec: 32 hexadecimal digits of settings and text together."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._settings = digest_of_settings(settings_of(spec))
+    def __init__(self, spec: Spec, *, simulated: bool = False) -> None:
+        self._settings = digest_of_settings(settings_of(spec, simulated=simulated))
 
     def of(self, text: bytes | None) -> str:
         """`text` as it is sent; None where the ticket has none."""

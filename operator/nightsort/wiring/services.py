@@ -115,6 +115,7 @@ async def local_services(
     from nightsort.adapters.local.events import LogEvents
     from nightsort.adapters.local.ledger import opened
     from nightsort.adapters.telemetry.logs import keep_words_of_exceptions_out_of_the_log
+    from nightsort.wiring.local_runs import SIMULATED
 
     keep_words_of_exceptions_out_of_the_log()
     async with AsyncExitStack() as closing:
@@ -124,7 +125,8 @@ async def local_services(
             files.clear()
         own = EnvSecrets(secrets, os.environ)
         connector = Connector(settings, own, files, closing, local=True, has_parts=partial(began_in_parts, files))
-        yield replace(services_of(settings, connector, ledger, LogEvents()), stored_bytes=None)
+        services = services_of(settings, connector, ledger, LogEvents())
+        yield replace(services, stored_bytes=None, simulated=folder.name == SIMULATED)
 
 
 def began_in_parts(files: FileConfigMaps, resource: Resource) -> bool:

@@ -274,3 +274,23 @@ async def test_the_forecast_of_a_suspended_run_is_of_what_it_would_buy(nights: N
     assert (forecast.tickets, forecast.requests) == (1, 1)
     assert forecast.remarks == "2 tickets reused: their rows stand, and nothing has changed"
     assert nights.bought() == 2
+
+
+async def test_a_simulated_answer_stands_for_no_real_one(nights: Nights) -> None:
+    nights.world.use(simulated=True)
+    await nights.night(1, "billing")
+    again = await nights.night(2, "billing")
+    nights.world.use(simulated=False)
+    real = await nights.night(3, "billing")
+
+    assert (again.status.tickets.reused, real.status.tickets.reused) == (1, 0)
+
+
+async def test_of_two_runs_at_once_the_second_finds_the_rows_of_the_first(nights: Nights) -> None:
+    """They wait for each other by default; who allows overlaps buys twice."""
+    both = [nights.begin(number, "billing", "account", overlapPolicy="Wait") for number in (1, 2)]
+    await nights.world.run_all(*both)
+
+    reused = [nights.world.ledger.current(each.meta).status.tickets.reused for each in both]
+    assert sorted(reused) == [0, 2]
+    assert nights.world.paid() == {"0": 1, "1": 1}

@@ -78,7 +78,7 @@ class Comparison:
 
     def __init__(self, run: Run, sinks: Sequence[ReusableSink]) -> None:
         self._sinks = sinks
-        self._hashes = Hashes(run.spec)
+        self._hashes = Hashes(run.spec, simulated=run.services.simulated)
         self._encoder = Encoder(run.spec, disable_thinking=False)
         self._pending: dict[str, str | None] = {}
         self.choice = Choice()

@@ -25,6 +25,7 @@ class Services:
         patience: how long time may take to cure what it should, until somebody is asked to look.
         places: how many batches of a source a record may hold.
         stored_bytes: how large a resource may be where it is stored; None where nothing limits it.
+        simulated: whether answers are simulated, which stand for no real ones.
     """
 
     ledger: Ledger
@@ -41,3 +42,4 @@ class Services:
     patience: timedelta = timedelta(minutes=15)
     places: int = MOST_BATCHES
     stored_bytes: int | None = STORED_BYTES
+    simulated: bool = False

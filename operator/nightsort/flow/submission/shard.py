@@ -98,7 +98,7 @@ class ShardBuilder:
         self._shards = run.spec.shards
         self._most = most or self._shards.max_requests
         self._ids: set[str] = set()
-        self._hashes = Hashes(run.spec) if run.spec.keeps_hashes else None
+        self._hashes = Hashes(run.spec, simulated=run.services.simulated) if run.spec.keeps_hashes else None
 
     async def take_range(self, source: Source, submission: Submission) -> None:
         """Takes tickets up to the shard's limits. Known tickets travel in batches of their own."""

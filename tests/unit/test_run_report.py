@@ -20,10 +20,11 @@ from nightsort.api.results import ConfigMapResults
 from nightsort.api.status import Status
 from nightsort.api.stored_results import StoredResults
 from nightsort.cli.cluster.run_report import Wanted, labels_of, report_of
+from nightsort.cli.output.runs import tickets_of
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected, Stalled
-from nightsort.report.figures import Report, Sample, spent
+from nightsort.report.figures import REUSED, Report, Sample, spent
 from nightsort.report.page import page_of
 from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.wiring.cluster import Cluster
@@ -176,6 +177,18 @@ async def test_a_run_under_way_shows_what_is_there_so_far() -> None:
     assert (made.without, made.total) == ({"(under way)": 3}, 5)
     assert made.verdicts == {"Labeled": 2, "(under way)": 3}
     assert made.notes == ["night is Processing: 2 batches."]
+
+
+async def test_tickets_that_were_reused_are_not_told_as_unanswered() -> None:
+    namespace = Namespace()
+    tickets = TicketCounts(total=5, labeled=2, reused=3)
+    await namespace.add("night", [labeled("1"), labeled("2")], cost="1", tickets=tickets)
+
+    made = await namespace.report("night")
+
+    assert (made.without, made.total) == ({REUSED: 3}, 5)
+    assert "not asked about: the row of an earlier run stands" in page_of(made)
+    assert tickets_of(Status(tickets=tickets)) == "5: 2 labeled, 3 reused"
 
 
 async def test_the_figures_of_rows_that_are_elsewhere_come_from_the_status() -> None:

@@ -12,7 +12,7 @@ from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
 from nightsort.report.checked import evaluation_section
 from nightsort.report.document import document
-from nightsort.report.figures import OTHER_VERDICTS, Report, meaning, reason_of
+from nightsort.report.figures import OTHER_VERDICTS, REUSED, Report, meaning, reason_of
 from nightsort.report.markup import Markup, tag, together
 from nightsort.report.money import money_section
 from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row
@@ -101,6 +101,8 @@ def in_words(name: str) -> str:
     verdict = name.split(",")[0]
     if name == OTHER_VERDICTS:
         return "no usable answer; the rows say why"
+    if name == REUSED:
+        return "not asked about: the row of an earlier run stands"
     return meaning(Verdict(verdict)) if verdict in KNOWN_VERDICTS else "without an answer so far"
 
 

@@ -19,13 +19,12 @@ from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.report import plural
-from nightsort.report.figures import MOST_SAMPLES, MOST_UNUSABLE, OTHER_VERDICTS, Report, Run, Sample, Unusable
+from nightsort.report.figures import MOST_SAMPLES, MOST_UNUSABLE, OTHER_VERDICTS, REUSED, Report, Run, Sample, Unusable
 
 if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
 
 NOT_ANSWERED = "(none: not answered)"
-REUSED = "(reused: a row stands)"
 
 
 @dataclass(frozen=True, slots=True)

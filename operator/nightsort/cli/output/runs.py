@@ -88,9 +88,10 @@ def conditions_of(status: Status, now: datetime) -> Iterator[tuple[str, str]]:
 
 def tickets_of(status: Status) -> str:
     tickets = status.tickets
-    open_ones = tickets.total - tickets.labeled - tickets.unknown - tickets.failed
+    open_ones = tickets.total - tickets.labeled - tickets.unknown - tickets.failed - tickets.reused
     parts = [(tickets.labeled, "labeled"), (tickets.unknown, "unknown"), (tickets.failed, "failed")]
-    words = [f"{count:,} {what}" for count, what in [*parts, (open_ones, "not answered yet")] if count]
+    parts += [(tickets.reused, "reused"), (open_ones, "not answered yet")]
+    words = [f"{count:,} {what}" for count, what in parts if count]
     return f"{tickets.total:,}{': ' if words else ''}{', '.join(words)}"
 
 

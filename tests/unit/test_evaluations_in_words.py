@@ -43,7 +43,7 @@ def test_an_evaluation_is_told_in_lines() -> None:
                 "$0.0034 of the cost"
             ),
         ),
-        ("category", "billing: precision 93.1 %, recall 81.0 %, F1 0.86 (100 known tickets)"),
+        ("category", "billing: precision 93.1 %, recall 81.0 %, F1 0.87 (100 known tickets)"),
         ("category", "other: 3 known tickets, too few to say anything"),
         ("confused", "billing as account: 12 tickets"),
         ("confused", "billing as no category: 1 ticket"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from nightsort.api.evaluated import CategoryAccuracy, EvaluationStatus
 from nightsort.api.status import Status
@@ -41,5 +42,5 @@ def category_in_words(category: CategoryAccuracy) -> str:
         return f"{category.name}: {plural(category.support, 'known ticket')}, too few to say anything"
     return (
         f"{category.name}: precision {percent(category.precision)} %, recall {percent(category.recall)} %, "
-        f"F1 {category.f1[:4]} ({plural(category.support, 'known ticket')})"
+        f"F1 {Decimal(category.f1):.2f} ({plural(category.support, 'known ticket')})"
     )

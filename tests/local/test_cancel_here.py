@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.bench import SimulatedApi, batch, inline
+from tests.cluster.bench import NIGHTSORT, SimulatedApi, batch, inline
 from tests.local.office import Office, figures
-from tests.local.shell import Shell, config_map, from_config_map, run, submitted
+from tests.local.shell import KEY, Shell, config_map, from_config_map, run, submitted
 from tests.support.outcome import Outcome
+from tests.support.processes import Server
 from tests.support.waiting import eventually
 
 TICKETS = 400
@@ -115,13 +118,20 @@ def test_a_cancel_beside_a_process_that_works_is_told_which_one(patient_office: 
         assert "cancel" not in office.api.ask("requests")["calls"]
 
 
-def test_a_cancel_that_is_killed_goes_on_when_it_is_typed_again(patient_office: Office) -> None:
+def test_a_cancel_that_does_not_end_in_time_or_is_killed_goes_on_when_it_is_typed_again(
+    patient_office: Office,
+) -> None:
     office = patient_office
     left_alone(office, 6)
-    office.api.ask("faults", [{"kind": "status", "operation": "cancel", "status": 529, "times": 3}])
+    office.api.ask("faults", [{"kind": "status", "operation": "cancel", "status": 529, "times": None}])
 
     stuck = here(office, "cancel", "tickets.csv", "--timeout", "4s")
     status = here_status(office)
+    command = ["cancel", "tickets.csv", "--state", str(office.folder / "state"), "--api-url", office.api.url]
+    with Server.start([*NIGHTSORT, *command], office.folder / "cancel.log", env={**os.environ, **KEY}) as process:
+        eventually(lambda: office.api.ask("requests")["calls"].get("cancel", 0) > 1)
+        process.stop(signal.SIGKILL)
+    urllib.request.urlopen(urllib.request.Request(f"{office.api.url}/_simulator/faults", method="DELETE")).close()
     outcome = here(office, "cancel", "tickets.csv")
 
     assert stuck.code == 124, stuck.told
@@ -129,6 +139,7 @@ def test_a_cancel_that_is_killed_goes_on_when_it_is_typed_again(patient_office: 
     assert "  phase    Canceling: its batches were asked to end" in status.out
     assert outcome.code == 0, outcome.told
     assert figures(outcome.out)["total"] == 6
+    assert office.bill()["created"] == 1
 
 
 def test_after_a_cancel_a_file_that_cannot_be_written_is_told_and_its_answers_are_kept(patient_office: Office) -> None:

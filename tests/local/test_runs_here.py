@@ -202,7 +202,9 @@ def test_the_state_is_beside_the_work_and_not_hidden_and_a_former_one_is_used_wh
     office: Office, at_home: Path
 ) -> None:
     office.write(3)
-    assert run("classify", "tickets.csv", "--yes", "--api-url", office.api.url).code == 0
+    first = run("classify", "tickets.csv", "--yes", "--api-url", office.api.url)
+    assert first.code == 0, first.told
+    assert "nightsort-state remembers what was bought: keep it, and nothing of it is bought again" in first.out
     assert (at_home / "nightsort-state" / "classify.sqlite").exists()
 
     (at_home / "nightsort-state").rename(at_home / ".nightsort")
@@ -210,6 +212,7 @@ def test_the_state_is_beside_the_work_and_not_hidden_and_a_former_one_is_used_wh
     listed = run("list")
 
     assert "nothing to buy: all 3 tickets have their answer" in again.out
+    assert "remembers" not in again.out
     assert again.err == listed.err
     assert "`mv .nightsort nightsort-state` makes it visible" in again.err
     assert office.bill()["accepted"] == 3

@@ -73,6 +73,8 @@ class Classification:
     engine: Engine
     out: Console = field(default_factory=screen)
     err: Console = field(default_factory=lambda: screen(stderr=True))
+    is_first: bool = False
+    """Whether this command has bought the first answers for the file."""
 
     def run(self) -> None:
         """Raises InvalidOrder, InvalidFile, Interruption: the obstacle; nothing was bought."""
@@ -116,6 +118,7 @@ class Classification:
             return False
         if not offer.agreed(self.out, self.order, price):
             return False
+        self.is_first = not wiring.runs_of(self.state, comparison.asked)
         self.remember(comparison)
         comparison.begin(name_of(self.order.file), self.asked.spec)
         return True
@@ -143,6 +146,8 @@ class Classification:
         tally = ending.tally_of(wiring.outcome(self.state, comparison.asked), self.asked.spec)
         ending.show(self.out, tally, runs)
         self.say(where)
+        if self.is_first and not self.order.is_simulated:
+            self.say(f"{self.order.state} remembers what was bought: keep it, and nothing of it is bought again")
         self.report(comparison)
         self.say(*next_steps(self.order, counts, tally))
         if not all(is_finished(run.status) for run in runs):

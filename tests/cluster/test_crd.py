@@ -199,14 +199,15 @@ def reported(plane: ControlPlane, namespace: str) -> str:
 def test_the_columns_tell_the_story(plane: ControlPlane, reported: str) -> None:
     heads, row, *_ = get(plane, reported).splitlines()
 
-    assert heads.split() == ["NAME", "PHASE", *COUNTS, "COST", "BATCH", "AGE"]
-    assert row.split()[:-1] == ["tickets", "Processing", "3000", "2990", "3", "7", "0.47", "msgbatch_01"]
+    assert heads.split() == ["NAME", "PHASE", "REASON", *COUNTS, "COST", "AGE"]
+    assert row.split()[:-1] == ["tickets", "Processing", "3000", "2990", "3", "7", "0.47"]
 
 
 def test_wide_columns_tell_more(plane: ControlPlane, reported: str) -> None:
     heads, row, *_ = get(plane, reported, "-o", "wide").splitlines()
 
-    assert heads.split()[-4:] == ["MODEL", "ESTIMATE", "SAVED", "MESSAGE"]
+    assert heads.split()[-5:] == ["BATCH", "MODEL", "ESTIMATE", "SAVED", "MESSAGE"]
+    assert "msgbatch_01" in row
     assert row.split(maxsplit=11)[9:] == ["claude-haiku-4-5", "0.46", "1 batch is being processed"]
 
 

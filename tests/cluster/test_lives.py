@@ -90,10 +90,10 @@ def test_the_columns_tell_the_story_and_the_events_are_transitions(user: User) -
     user.finished("story")
 
     header, row = user.kubectl("get", "cb").splitlines()
-    assert header.split() == ["NAME", "PHASE", *COUNTS, "COST", "BATCH", "AGE"]
-    assert row.split()[:6] == ["story", "Complete", "1", "1", "0", "0"]
+    assert header.split() == ["NAME", "PHASE", "REASON", *COUNTS, "COST", "AGE"]
+    assert row.split()[:7] == ["story", "Complete", "Complete", "1", "1", "0", "0"]
     wide = user.kubectl("get", "cb", "-o", "wide").splitlines()[0].split()
-    assert wide[-4:] == ["MODEL", "ESTIMATE", "SAVED", "MESSAGE"]
+    assert wide[-5:] == ["BATCH", "MODEL", "ESTIMATE", "SAVED", "MESSAGE"]
     described = user.kubectl("describe", "cb", "story")
     for word in ("Submitted", "Complete", "estimated at $"):
         assert word in described

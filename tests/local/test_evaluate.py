@@ -145,6 +145,17 @@ def test_simulated_models_are_as_right_as_asked_and_the_better_one_is_found(meas
     assert measuring.bill()["accepted"] == 0
 
 
+def test_simulated_labels_with_other_mistakes_are_other_labels(measuring: Measuring) -> None:
+    measuring.write(9)
+    found = []
+    for accuracy in ("0", "1"):
+        outcome = measuring.classify("--simulate", "--seconds", "0", "--simulated-accuracy", accuracy)
+        assert outcome.code == 0, outcome.told
+        with (measuring.folder / "known.labeled.csv").open(newline="") as file:
+            found.append([row["category"] == row["agent_category"] for row in csv.DictReader(file)])
+    assert found == [[False] * 9, [True] * 9]
+
+
 def test_prompts_are_compared_on_the_same_tickets(measuring: Measuring) -> None:
     measuring.write(30)
     short, long = measuring.folder / "short.yaml", measuring.folder / "long.yaml"

@@ -101,7 +101,7 @@ async def prepare(run: Run) -> None:
     words = [
         f"{plural(tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
-        *([known.remark] if known is not None and known.remark else []),
+        *[message for _, message in few_known(known)],
         *reused(choice),
         *[message for _, message in warnings],
         *([remarks] if remarks else []),
@@ -111,17 +111,17 @@ async def prepare(run: Run) -> None:
     begun = {"plan": plan, "cost": cost, "evaluation": None if known is None else EvaluationStatus()}
     await run.save(run.status.model_copy(update=begun), summary)
     await hold_plan(run)
-    if known is not None and known.remark:
-        await run.warn(Reason.FEW_KNOWN, known.remark)
-    if remarks:
-        await run.warn(Reason.EMPTY_FILE, remarks)
+    for reason, message in [*few_known(known), *([(Reason.EMPTY_FILE, remarks)] if remarks else []), *warnings]:
+        await run.warn(reason, message)
     for found in description_of(source):
         await run.note(Reason.FILE_READ, found)
     for message in reused(choice):
         await run.note(Reason.TICKETS_REUSED, message)
-    for reason, message in warnings:
-        await run.warn(reason, message)
     await warn_near_limit(run, requests, text_bytes)
+
+
+def few_known(known: Known | None) -> Sequence[tuple[Reason, str]]:
+    return [(Reason.FEW_KNOWN, known.remark)] if known is not None and known.remark else []
 
 
 def description_of(source: Source) -> Sequence[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nightsort.adapters.object_store.sink import ObjectRows
 from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
+from nightsort.domain.fields import AskedField
 from tests.contract.object_places import Place
 
 OWNER = Meta("support", "tonight", "uid-1")
@@ -25,9 +27,9 @@ class Bench:
     form: Any = "jsonl"
     owner: Meta = OWNER
 
-    def sink(self) -> ObjectRows:
+    def sink(self, fields: Sequence[AskedField] = ()) -> ObjectRows:
         results = ObjectStoreResults(url=f"{self.place.url}results/", format=self.form)
-        return ObjectRows(results, self.place.options, self.place.policy, self.owner)
+        return ObjectRows(results, self.place.options, self.place.policy, self.owner, fields)
 
     def objects(self) -> list[str]:
         """The names of the files with rows."""

@@ -12,6 +12,7 @@ from msgspec import structs
 from nightsort.adapters.object_store import sink as adapter
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.fields import AskedField, FieldKind
 from nightsort.domain.stored import Rehearsal
 from nightsort.testing.sink_contract import (
     STORED,
@@ -203,3 +204,21 @@ async def test_an_evaluation_stands_beside_the_rows_and_a_later_one_takes_its_pl
         {"truth": "billing", "label": "billing", "tickets": 9},
         {"truth": "billing", "label": None, "tickets": 1},
     ]
+
+
+async def test_rows_have_a_column_for_each_field_of_the_spec(bench: Bench) -> None:
+    fields = (
+        AskedField("urgency", FieldKind.ONE, values=("low", "high")),
+        AskedField("topics", FieldKind.SEVERAL, values=("price", "quality"), most=2),
+    )
+    whole = structs.replace(labeled("1"), values=("high", ["price", "quality"]))
+    for _ in range(2):
+        sink = bench.sink(fields=fields)
+        await sink.check(Rehearsal(3))
+        await sink.write(chunks(whole, failed("2")))
+
+    [name] = bench.objects()
+    first, second = bench.records(name)
+    csv = bench.form == "csv"
+    assert (first["urgency"], first["topics"]) == ("high", "price, quality" if csv else ["price", "quality"])
+    assert (second["urgency"], second["topics"]) == (("", "") if csv else (None, None))

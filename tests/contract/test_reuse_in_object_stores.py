@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from nightsort.adapters.object_store.sink import ObjectRows
 from nightsort.api.object_store import ObjectStoreResults
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Stalled
+from nightsort.domain.fields import AskedField
 from nightsort.testing.sink_contract import (
     HASH,
     SUMMARY,
@@ -38,7 +40,7 @@ def sink_of(place: Place, name: str, form: Form = "jsonl", *, reuses: bool = Tru
 
 @dataclass
 class Nights(Bench):
-    def sink(self) -> ObjectRows:
+    def sink(self, fields: Sequence[AskedField] = ()) -> ObjectRows:
         return sink_of(self.place, OWNER.name, self.form)
 
     def another_sink(self) -> ObjectRows:

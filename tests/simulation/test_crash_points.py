@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from nightsort.api.categories import UnknownLabel
@@ -12,7 +14,7 @@ from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
 from tests.simulation.account import text_of
 from tests.simulation.chaos import Fault, Script
-from tests.simulation.scenario import LONG, TRUTH, Deed, Plan, Scenario, named_alike, spec_of
+from tests.simulation.scenario import FIELDS, LONG, TRUTH, Deed, Plan, Scenario, named_alike, spec_of
 from tests.simulation.world import World
 
 FAULTS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.AFTER)
@@ -118,3 +120,31 @@ def test_who_waits_for_a_name_is_billed_when_it_is_free_whenever_the_process_end
         [left] = [resource for meta in world.created if (resource := world.truth.now(meta)) is not None]
         assert is_finished(left.status)
         assert len(world.oracle.purchases[left.meta.uid]) == 1
+
+
+def probed_life(script: Script) -> World:
+    """A schema that one ticket tries before the two others are bought."""
+    spec = spec_of("tickets", shards=Shards(max_requests=3), fields=FIELDS)
+    world = World(7, Scenario([Plan("run", 0.0, spec)], {"tickets": TICKETS[:3]}, sinks=1, structured=True), script)
+    world.accounts["first"]._respond = lambda text: json.dumps({"category": "billing", "urgency": "HIGH"})
+    world.live()
+    return world
+
+
+def calls_of_a_probed_life() -> int:
+    script = Script()
+    world = probed_life(script)
+    assert world.oracle.broken is None, world.oracle.broken
+    bought = [len(held.answers) for held in world.accounts["first"].held.values()]
+    assert bought == [1, 2]
+    return script.calls
+
+
+def test_a_schema_is_tried_by_one_ticket_though_the_process_ends_at_any_call() -> None:
+    for number in range(1, calls_of_a_probed_life() + 1):
+        world = probed_life(Script(number, FAULTS[number % len(FAULTS)]))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        resource = world.truth.now(world.created[0])
+        assert resource is not None
+        assert is_finished(resource.status)
+        assert resource.status.fields[0].values[0].tickets == 3

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nightsort.api.categories import Category
 from nightsort.api.spec import Spec
 from nightsort.cli.skeletons.commented import block, command_line, comment, indented
+from nightsort.domain.dependence import fields_asked
 
 OF_A_CATEGORY = (
     "name         what a ticket is labelled with, as it is written here; it may have no comma",
@@ -19,6 +21,7 @@ OF_UNKNOWN_LABEL = (
     "What becomes of an answer that is none of the categories. Fallback gives the ticket `category`, Retry asks again, "
     "Fail leaves it without a category."
 )
+OF_FIELDS = "Further answers of the same request, each of which is a column of the results."
 OF_INSTRUCTIONS = "What else the model is told, such as: A problem with the password is account."
 
 
@@ -42,8 +45,15 @@ def categories_file(spec: Spec, of: str, command: str) -> str:
         "\n",
         comment(OF_INSTRUCTIONS),
         block({"instructions": spec.prompt.instructions}),
+        *further(spec),
     ]
     return "".join(parts)
+
+
+def further(spec: Spec) -> Sequence[str]:
+    """What is asked beside the category, where anything is."""
+    asked = fields_asked(spec)
+    return ["\n", comment(OF_FIELDS), block(asked)] if asked else []
 
 
 def whole(category: Category) -> dict[str, Any]:

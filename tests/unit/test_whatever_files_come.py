@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -15,9 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightsort.api.model import Format
+from nightsort.api.source import ConfigMapSource
 from nightsort.formats import bounded_json, compression
 from nightsort.formats.compression import DamagedArchive, unpacked
+from nightsort.formats.ticket_files import TicketFiles
 from nightsort.formats.tickets import MOST_COLUMNS, NEWLINES, Entry, InvalidFile, entries, refuse_other_kinds
+from nightsort.formats.unchanged import HeldFile
+from nightsort.formats.unusable import Changing
 from tests.support.memory import memory_below
 from tests.support.spoilt import spoilt
 
@@ -75,6 +80,37 @@ def test_any_bytes_are_tickets_or_one_error_with_its_place(content: bytes, kind:
     for entry in found:
         assert all(isinstance(text, str) and text.encode() is not None for text in entry.fields.values())
         assert "id" in entry.fields
+    assert [entry.number for entry in found] == sorted({entry.number for entry in found})
+
+
+SAID: list[dict[str, object]] = [
+    {},
+    {"format": "tsv"},
+    {"format": "json", "columns": {"id": "id", "body": "id"}},
+    {"format": "jsonl", "encoding": "utf-16"},
+    {"format": "csv", "encoding": "windows-1252", "delimiter": ";"},
+    {"format": "xlsx"},
+    {"format": "parquet"},
+]
+
+
+@given(
+    content=st.binary(max_size=200) | spoilt([*SAMPLES, b"Ticket ID;Text\r\n1;\xfc\r\n"], PIECES),
+    said=st.sampled_from(SAID),
+    name=st.sampled_from(["t.csv", "t.json.gz"]),
+)
+@settings(max_examples=500, deadline=None)
+def test_any_bytes_of_a_resources_file_are_tickets_or_one_error(
+    content: bytes, said: dict[str, object], name: str
+) -> None:
+    source = ConfigMapSource.model_validate({"name": "t", "key": name, **said})
+    packed = gzip.compress(content) if name.endswith("gz") else content
+    try:
+        found = list(TicketFiles(source, ("body",)).entries(HeldFile(Path(name), packed)))
+    except (InvalidFile, Changing) as wrong:
+        assert "\n" not in str(wrong)  # noqa: PT017 - or it is read
+        return
+    assert all("id" in entry.fields for entry in found)
     assert [entry.number for entry in found] == sorted({entry.number for entry in found})
 
 

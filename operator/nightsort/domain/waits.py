@@ -10,6 +10,8 @@ from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import minute, plural
 
+TOLD_ELSEWHERE = frozenset({Reason.INTERNAL_ERROR, Reason.COST_LIMIT_NEAR})
+"""Waits that have events of their own: when a fault of our own stalls, and when pre-flight sees the limit coming."""
 TOLD_FROM = 2
 """The try from which a wait is told in an event: what is over at the next look is none."""
 
@@ -24,9 +26,9 @@ class Obstacle:
     def begins(self, before: Wait | None) -> bool:
         """Whether the wait is to be told now: a turn that is waited for at once, a failure when it comes again.
 
-        A fault of our own is told when it stalls, after two minutes.
+        Waits with events of their own are not told once more.
         """
-        if self.wait.reason == Reason.INTERNAL_ERROR:
+        if self.wait.reason in TOLD_ELSEWHERE:
             return False
         first = 0 if self.wait.tries == 0 else TOLD_FROM
         known = before is not None and (before.since, before.tries) == (self.wait.since, self.wait.tries)
@@ -65,6 +67,8 @@ def impatient(interruption: Interruption, wait: Wait) -> Stalled:
 
 
 def was_told(wait: Wait) -> bool:
+    if wait.reason in TOLD_ELSEWHERE and wait.ends is Ends.BY_ITSELF:
+        return False
     return wait.tries == 0 or wait.tries >= TOLD_FROM or wait.ends is Ends.BY_YOU
 
 

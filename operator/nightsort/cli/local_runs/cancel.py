@@ -92,7 +92,7 @@ class CancelJournal(Journal):
     """Leaves out how the flow is told to end a run, which is a person's wish here."""
 
     def event(self, name: str, reason: str, message: str, *, trouble: bool) -> None:
-        if reason != Reason.DEADLINE_EXCEEDED:
+        if not (trouble and reason == Reason.CANCELED):
             super().event(name, reason, message, trouble=trouble)
 
 

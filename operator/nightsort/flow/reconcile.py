@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import assert_never
 
-from nightsort.api.batch_record import BatchRecord
 from nightsort.api.resource import Resource
 from nightsort.api.status import Stop
 from nightsort.domain.actions import (
@@ -36,21 +35,21 @@ from nightsort.domain.actions import (
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
 from nightsort.domain.policies import next_action, urgent_action
 from nightsort.domain.reasons import Reason
-from nightsort.domain.record import released
 from nightsort.domain.report import progress, summary_of_state
 from nightsort.domain.retention import urged
-from nightsort.domain.rounds import not_taken, summary_of_held
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.flow.collection.collect import Collected, collect
 from nightsort.flow.ending.cancel import cancel
+from nightsort.flow.ending.close import close
 from nightsort.flow.ending.finish import finish
-from nightsort.flow.ending.give_up import abandon, conclude, lose
+from nightsort.flow.ending.give_up import lose
 from nightsort.flow.evaluation.evaluate import evaluate, resume
 from nightsort.flow.gather import Gatherer
 from nightsort.flow.preflight.admit import Admission
 from nightsort.flow.preflight.forecast import foresee
 from nightsort.flow.preflight.prepare import prepare
 from nightsort.flow.purchases.confirm import confirm, disown_what_came_too_late
+from nightsort.flow.purchases.release import release
 from nightsort.flow.results.answers import GONE, UNDECIDED, UNREADABLE
 from nightsort.flow.run.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
 from nightsort.flow.run.context import about, about_batch
@@ -221,7 +220,7 @@ class Reconciler:
                 with about_batch(batch.id):
                     await confirm(run, record, batch.id)
             case Release(record):
-                await self._release(run, record)
+                await release(run, record)
             case Collect(record, batch):
                 run.memory.collecting[batch.id] += 1
                 with about_batch(batch.id):
@@ -238,19 +237,7 @@ class Reconciler:
             case Evaluate() | Resume():
                 await (evaluate(run) if isinstance(action, Evaluate) else resume(run))
             case CloseRetries() | SkipRemaining() | Finish():
-                await self._end(run, action)
-            case _:
-                assert_never(action)
-
-    async def _end(self, run: Run, action: CloseRetries | SkipRemaining | Finish) -> None:
-        match action:
-            case CloseRetries(record):
-                with about_batch(record.id):
-                    await conclude(run, record)
-            case SkipRemaining(submission):
-                await abandon(run, submission)
-            case Finish():
-                await finish(run, run.status)
+                await close(run, action)
             case _:
                 assert_never(action)
 
@@ -263,17 +250,6 @@ class Reconciler:
             await run.note(Reason.COLLECTED, found.note)
         for reason, message in found.warnings:
             await run.warn(reason, message)
-
-    async def _release(self, run: Run, record: BatchRecord) -> None:
-        if not record.requests:  # its rows are stored again, and none of its creates was in vain
-            status = released(run.status, record)
-            return await run.save(status, progress(status))
-        status = not_taken(run.status, record)
-        await run.save(status, summary_of_held(status, run.now()) or progress(status))
-        run.memory.watches.end(record.tag)
-        return await run.note(
-            Reason.RELEASED, f"no batch of {record.requests:,} requests appeared; they are sent again"
-        )
 
     async def _stop(self, run: Run, rejected: Rejected) -> None:
         """Stops buying for this resource; what was bought is still collected.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import httpx2
@@ -43,3 +44,9 @@ class BoundedClient(DefaultAsyncHttpxClient):
         finally:
             await response.aclose()
         return bytes(content)
+
+
+def keep_tickets_out_of_the_log() -> None:
+    """Silences the SDK's debug log, which has whole request bodies, whatever ANTHROPIC_LOG or the root logger say."""
+    sdk = logging.getLogger("anthropic")
+    sdk.setLevel(max(sdk.level, logging.INFO))

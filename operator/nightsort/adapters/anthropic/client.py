@@ -6,7 +6,6 @@ Raw answers are decoded here, because the SDK's own models accept anything as a 
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ import httpx2
 from anthropic import AsyncAnthropic, RequestOptions
 
 from nightsort.adapters.anthropic.account import Names
-from nightsort.adapters.anthropic.bounded_client import BoundedClient
+from nightsort.adapters.anthropic.bounded_client import BoundedClient, keep_tickets_out_of_the_log
 from nightsort.adapters.anthropic.errors import (
     KEY_OF_THE_CLUSTER,
     Failure,
@@ -295,9 +294,3 @@ def understood_list(page: WireBatches) -> Sequence[Batch]:
             "the list of the workspace's batches has one whose id or time cannot be read, so that it may be any",
             reason=Reason.LIST_UNREADABLE,
         ) from None
-
-
-def keep_tickets_out_of_the_log() -> None:
-    """Silences the SDK's debug log, which has whole request bodies, whatever ANTHROPIC_LOG or the root logger say."""
-    sdk = logging.getLogger("anthropic")
-    sdk.setLevel(max(sdk.level, logging.INFO))

@@ -30,9 +30,10 @@ from nightsort.adapters.kubernetes.id_parts import (
     parts_of,
     unpacked,
 )
+from nightsort.adapters.kubernetes.listed import MOST_ENDED, going_on, has_ended, newest, parsed, recorded_ids
 from nightsort.adapters.kubernetes.pruning import Pruning
 from nightsort.adapters.kubernetes.shared_read import SharedRead
-from nightsort.api.model import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from nightsort.api.model import GROUP, PLURAL, VERSION
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.errors import Conflict, Gone, Rejected, Stalled, Waiting
@@ -45,8 +46,6 @@ logger = logging.getLogger(__name__)
 OTHER_CRD = ". The CRD is not that of this operator's version: apply it"
 # As in kubectl; a page of large resources stays within a response size that suits the API server.
 PAGE = 100
-MOST_ENDED = 200
-"""Ended resources of a namespace that are compared with a new one: two weeks of fourteen nightly runs."""
 ENDED_SECONDS = 30.0
 """Runs that end at once share a list."""
 
@@ -276,33 +275,3 @@ class KubeLedger:
 
     async def forget_record(self, meta: Meta, anew: str) -> None:
         await self._copies.forget(meta, anew)
-
-
-async def going_on(items: AsyncIterator[Mapping[str, Any]]) -> Sequence[Resource]:
-    """The resources that have not ended and can be parsed."""
-    found = [parsed(item) async for item in items if not has_ended(item)]
-    return [resource for resource in found if resource]
-
-
-def parsed(item: Mapping[str, Any]) -> Resource | None:
-    """A listed resource; None for one that cannot be parsed. (A list leaves out what its items have in common.)"""
-    try:
-        return Resource.served({"apiVersion": API_VERSION, "kind": KIND, **item})
-    except ValueError:
-        return None
-
-
-def newest(items: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The ended ones that were created last: parsing thousands would take seconds."""
-    return sorted(items, key=lambda item: str(item["metadata"].get("creationTimestamp")), reverse=True)[:MOST_ENDED]
-
-
-def has_ended(item: Mapping[str, Any]) -> bool:
-    """Whether it has ended, read without parsing: there may be thousands of ended ones."""
-    return bool((item.get("status") or {}).get("completionTime"))
-
-
-def recorded_ids(item: Mapping[str, Any]) -> list[str]:
-    """Ids of a listed resource's batches. Nothing else is parsed: one odd resource must not stop the others."""
-    batches = (item.get("status") or {}).get("batches") or ()
-    return [batch["id"] for batch in batches if batch.get("id")]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from nightsort.api.cost import Cost
 from nightsort.api.evaluated import EvaluationStatus
-from nightsort.api.plan import Plan
+from nightsort.api.plan import Plan, Tokens
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
@@ -83,20 +84,9 @@ async def prepare(run: Run) -> None:
     await let_others_go_first(run)  # once more: a run that came meanwhile may not have seen that this one has begun
     await leave_rows_to_others(run, source)
     await claim_results(sinks)
-    plan = Plan(
-        tickets=tickets,
-        reused=choice.reused,
-        disable_thinking=model.can_disable_thinking,
-        low_effort=model.always_thinks and model.low_effort,
-        tokens=tokens,
-        max_tokens=max_tokens,
-        structured=model.structured_outputs and bool(fields_of(run.spec)),
-        remark=remarks or None,
-    )
+    plan = plan_of(run, model, tokens, max_tokens, choice, remarks)
     plan = await keep(run, snapshot, await with_places(plan, source, sinks), choice.ids if choice.reused else None)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
-    day = run.services.prices.day_of(run.spec.model)
-    cost = Cost() if amount is None else Cost(estimated_usd=money(amount), prices_of=day)
     warnings = (*again.items(), *warnings_of(run, model, tickets))
     words = [
         f"{plural(tickets, 'ticket')} to submit",
@@ -108,7 +98,7 @@ async def prepare(run: Run) -> None:
         *description_of(source),
     ]
     summary = ConditionSummary.working(Reason.SUBMITTING, "; ".join(words))
-    begun = {"plan": plan, "cost": cost, "evaluation": None if known is None else EvaluationStatus()}
+    begun = {"plan": plan, "cost": cost_of(run, amount), "evaluation": None if known is None else EvaluationStatus()}
     await run.save(run.status.model_copy(update=begun), summary)
     await hold_plan(run)
     for reason, message in [*few_known(known), *([(Reason.EMPTY_FILE, remarks)] if remarks else []), *warnings]:
@@ -118,6 +108,26 @@ async def prepare(run: Run) -> None:
     for message in reused(choice):
         await run.note(Reason.TICKETS_REUSED, message)
     await warn_near_limit(run, requests, text_bytes)
+
+
+def plan_of(run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice: Choice, remarks: str) -> Plan:
+    """Of how many tickets the run is, and how its requests are made."""
+    return Plan(
+        tickets=choice.tickets,
+        reused=choice.reused,
+        disable_thinking=model.can_disable_thinking,
+        low_effort=model.always_thinks and model.low_effort,
+        tokens=tokens,
+        max_tokens=max_tokens,
+        structured=model.structured_outputs and bool(fields_of(run.spec)),
+        remark=remarks or None,
+    )
+
+
+def cost_of(run: Run, amount: Decimal | None) -> Cost:
+    if amount is None:
+        return Cost()
+    return Cost(estimated_usd=money(amount), prices_of=run.services.prices.day_of(run.spec.model))
 
 
 def few_known(known: Known | None) -> Sequence[tuple[Reason, str]]:

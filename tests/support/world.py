@@ -48,7 +48,7 @@ def first_word(text: str) -> str:
 class MemoryConnections:
     """Hands out the one account, and each resource's own source and sinks by its name; `error`, when set, is raised.
 
-    A source may have the name of a ConfigMap, too.
+    A source may have the name of a ConfigMap, too, but for the one that each resource names by default.
     """
 
     account: BatchApi
@@ -64,7 +64,9 @@ class MemoryConnections:
 
     async def source(self, resource: Resource) -> Source:
         config_map = resource.spec.source.config_map
-        return self.sources.get(config_map.name if config_map else "") or self.sources[resource.meta.name]
+        if config_map is not None and config_map.name != CONFIG_MAP["name"] and config_map.name in self.sources:
+            return self.sources[config_map.name]
+        return self.sources[resource.meta.name]
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return self.sinks_of[resource.meta.name]

@@ -68,6 +68,7 @@ BOUNDS: Mapping[str, str] = {
     ),
     "the body of an error of the Batches API": mebibytes(bounded_client.MOST_ERROR_BYTES),
     "the words of such an error": f"{errors.MOST_SAID_CHARS:,} characters",
+    "the words of an item's error": f"{wire.MOST_MESSAGE_CHARS} characters",
     "commas in a page of the API's list": f"{wire.MOST_COMMAS:,}",
     "pages of the API's list": f"{client.MOST_PAGES} of {client.PAGE:,} batches",
     "a line of results": mebibytes(results.MOST_LINE_BYTES),
@@ -147,6 +148,7 @@ OF_OUR_OWN = {
     "MOST_NUMBERS",  # that are asked for
     "MOST_RETRY_AFTER",
     "MOST_FIELDS",  # that a message names
+    "MOST_ENDED",  # of our own resources that are compared
     "MOST_LINES_BELOW",  # that are looked at
     "MOST_ROWS",  # that are looked at
     "MOST_SHARE",

@@ -355,3 +355,20 @@ def test_a_reader_of_lines_keeps_its_place_however_the_stream_is_cut() -> None:
         for at in range(0, len(stream), size):
             assert list(reader.feed(stream[at : at + size])) == []
         assert [answer.outcome for answer in reader.rest()] == ["succeeded", "errored", "succeeded"]
+
+
+def test_the_words_of_an_items_error_are_bounded() -> None:
+    words = "a" * 5_000
+    line = {
+        "custom_id": "t-1",
+        "result": {
+            "type": "errored",
+            "error": {"type": "error", "error": {"type": "invalid_request_error", "message": words}},
+        },
+    }
+    reader = LineReader()
+
+    pages = [*reader.feed(json.dumps(line).encode() + b"\n"), reader.rest()]
+    [answer] = [each for page in pages for each in page]
+
+    assert answer.error_message == "a" * 300

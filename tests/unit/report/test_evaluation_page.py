@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nightsort.report.document import MARK
 from nightsort.report.evaluation import evaluation_page
 from tests.support.evaluations import SUPPORT, evaluated
-from tests.unit.report.test_page import KNOWN_TAGS, LOADING, Parsed
+from tests.support.pages import KNOWN_TAGS, LOADING, Parsed
 
 NAMES = ("billing", "account", "other")
 

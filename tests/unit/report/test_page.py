@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -17,88 +15,9 @@ from nightsort.domain.answer import Verdict
 from nightsort.report.charts import WIDTH, bar
 from nightsort.report.document import MARK, POLICY
 from nightsort.report.figures import MOST_RUNS, MOST_UNUSABLE, Run, Sample, Unusable, meaning
-from nightsort.report.markup import VOID
 from nightsort.report.page import page_of
+from tests.support.pages import KNOWN_TAGS, LOADING, Parsed
 from tests.support.reports import HOSTILE, NIGHT, cost, report, spec
-
-LOADING = frozenset({"src", "href", "srcset", "data", "action", "background", "poster", "xlink:href", "ping"})
-KNOWN_TAGS = frozenset(
-    [
-        "html",
-        "head",
-        "meta",
-        "title",
-        "style",
-        "body",
-        "header",
-        "main",
-        "footer",
-        "section",
-        "h1",
-        "h2",
-        "h3",
-        "p",
-        "table",
-        "thead",
-        "tbody",
-        "tfoot",
-        "tr",
-        "th",
-        "td",
-        "svg",
-        "rect",
-        "ul",
-        "li",
-        "pre",
-        "dl",
-        "dt",
-        "dd",
-    ]
-)
-
-
-@dataclass
-class Parsed(HTMLParser):
-    """A page as a strict reader sees it: each element is ended by its own end, in order."""
-
-    page: str
-    tags: list[str] = field(default_factory=list)
-    attributes: list[tuple[str, str]] = field(default_factory=list)
-    rows: list[list[str]] = field(default_factory=list)
-    tables: list[list[list[str]]] = field(default_factory=list)
-    text: str = ""
-    style: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._open: list[str] = []
-        self.feed(self.page)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self._open.append(tag)
-        match tag:
-            case "table":
-                self.tables.append([])
-            case "tr":
-                self.tables[-1].append([])
-            case "td" | "th":
-                self.tables[-1][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "style":
-            self.style += data
-            return
-        self.text += data
-        if "table" in self._open and self._open[-1] in ("td", "th"):
-            self.tables[-1][-1][-1] += data
 
 
 def figures(table: list[list[str]]) -> dict[str, tuple[int, Decimal]]:

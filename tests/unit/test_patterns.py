@@ -40,6 +40,7 @@ CPU_SECONDS = 1.0
 METHODS = ("compile", "search", "match", "fullmatch", "sub", "split", "findall", "finditer")
 SINGLE = [" ", "a", "A", "0", "-", "_", ".", "`", "'", '"', "\\", "\\\n", "\t", "<", "&", ":", "("]
 WHOLE_ONLY = {
+    "NAME_OF_ROWS",
     "NAME",
     "RETRIED",
     "JOB_OF_A_SCHEDULE",

@@ -17,7 +17,7 @@ T = TypeVar("T")
 PLACE = "results.objectStore"
 RIGHTS = "list the bucket, and to read, write and delete objects in the folder"
 NEWLINES = {name: form.newline for name, form in FORMATS.items()}
-ROWS = re.compile(r"[^/]+/rows-[0-9a-f]{8}-[A-Za-z0-9_-]+\.(jsonl|csv)")
+NAME_OF_ROWS = re.compile(r"[^/]+/rows-[0-9a-f]{8}-[A-Za-z0-9_-]+\.(jsonl|csv)")
 """Names of objects with rows: the resource's folder, the run and the batch."""
 
 
@@ -34,7 +34,7 @@ class EarlierRows:
         if not hashes:
             return found
         for name, _ in sorted(self._folder.names(), reverse=True):  # the last nights have most of them, by their names
-            kind = ROWS.fullmatch(name)
+            kind = NAME_OF_ROWS.fullmatch(name)
             if kind is None:
                 continue
             for ticket_id, known in read(self._folder, name, NEWLINES[kind[1]], HASHES[kind[1]]):

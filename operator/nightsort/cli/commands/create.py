@@ -128,7 +128,7 @@ def create(
     if dry_run == "client":
         order, created = bundle_or_fail(bundle_in), True
     else:
-        order, created = make(options, bundle_in, dry_run=dry_run == "server")
+        order, created = make(options, bundle_in, dry_run=dry_run == "server", comparing=not job_name)
     if output == "yaml":
         typer.echo(order.as_yaml(), nl=False)
     else:
@@ -137,14 +137,14 @@ def create(
 
 
 def make(
-    options: ClusterOptions, bundle_in: Callable[[str | None], ManifestBundle], *, dry_run: bool
+    options: ClusterOptions, bundle_in: Callable[[str | None], ManifestBundle], *, dry_run: bool, comparing: bool
 ) -> tuple[ManifestBundle, bool]:
     """The bundle, and whether its resource was created by this call; a dry run tells its price."""
     from nightsort.cli.cluster.plan import plan_of
 
     async def work(cluster: Cluster, namespace: str) -> tuple[ManifestBundle, bool]:
         order = bundle_or_fail(bundle_in, namespace)
-        is_new = await order.deliver(cluster, dry_run=dry_run)
+        is_new = await order.deliver(cluster, dry_run=dry_run, comparing=comparing)
         if dry_run and is_new:
             for name, value in await plan_of(order, cluster):
                 typer.echo(f"{name}: {value}", err=True)

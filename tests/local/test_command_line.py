@@ -185,7 +185,7 @@ def test_resources_that_wait_for_one_that_was_given_up_are_given_up_too(shell: S
 
     assert outcome.code == 1
     assert "a  TableMissing: " in outcome.err
-    assert "c  Pending: " in outcome.told
+    assert "c  Overlap: a goes first" in outcome.told
     assert shell.bought()["created"] == 0
 
 
@@ -195,7 +195,7 @@ def test_resources_on_the_same_source_run_one_after_the_other(shell: Shell) -> N
     outcome = shell.local(shell.write(*(batch(name, from_database()) for name in "ab"), secret(url=shell.url)))
 
     assert outcome.code == 0, outcome.told
-    assert "b  Pending: a goes first: it is unfinished and works on the same source" in outcome.out
+    assert "b  Overlap: a goes first: it is unfinished and works on the same source" in outcome.out
 
 
 def test_what_a_cluster_has_added_to_an_exported_resource_is_left_out(shell: Shell) -> None:

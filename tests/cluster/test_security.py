@@ -129,5 +129,7 @@ def test_no_address_leads_to_the_clouds_metadata_or_the_operators_pod(
     intruder.create(batch("curious", source))
     status = user.told("curious", lambda status: reason(status) == told)
 
-    assert METADATA not in json.dumps(status)
+    # The message may name the host, so that somebody can see what is to be changed, and nothing else of a Secret.
+    assert TREASURE not in json.dumps(status)
+    assert "latest/meta-data" not in json.dumps(status)
     assert TREASURE not in intruder.sees()

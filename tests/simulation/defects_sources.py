@@ -21,7 +21,7 @@ async def as_it_is(run: Run) -> Source:
     return await run.services.connections.source(run.resource)
 
 
-async def forget(run: Run, kept: Snapshot | None, plan: Plan) -> Plan:
+async def forget(run: Run, kept: Snapshot | None, plan: Plan, chosen: Sequence[str] | None = None) -> Plan:
     """Counts, and keeps no ids."""
     return plan
 

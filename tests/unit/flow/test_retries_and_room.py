@@ -66,6 +66,7 @@ def record_most(world: World) -> Callable[[], int]:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.no_cover  # hundreds of passes over what other tests cover
 async def test_400_shards_with_one_passing_error_each_are_sent_to_the_last_ticket(world: World) -> None:
     world.respond = failing_once(50)  # type: ignore[assignment]
     resource = world.apply(*(f"billing {n}" for n in range(20_000)), shards={"maxRequests": 50})
@@ -82,6 +83,7 @@ async def test_400_shards_with_one_passing_error_each_are_sent_to_the_last_ticke
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.no_cover  # hundreds of passes over what other tests cover
 async def test_125_suspensions_with_four_shards_end_with_every_ticket_labeled(world: World) -> None:
     resource = world.apply(*(f"billing {n}" for n in range(8)), shards={"maxRequests": 2}, backoffLimit=0)
     most = record_most(world)

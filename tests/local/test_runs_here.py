@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import batch, inline
+from tests.local.measuring import Measuring
 from tests.local.office import CATEGORIES, Office
 from tests.local.shell import Shell, run
 from tests.support.outcome import Outcome
@@ -70,6 +71,24 @@ def test_after_a_kill_the_status_says_that_nobody_works_and_what_to_type(patient
     assert run(*back[1:], "--api-url", office.api.url).code == 0, "it goes on with what is typed"
     assert office.bill()["accepted"] == 3
     assert "Complete: 3 tickets" in here(office, "status").out
+
+
+def test_an_evaluation_says_that_it_is_one_names_no_labelled_file_and_evaluate_to_go_on(
+    patient_office: Office, at_home: Path
+) -> None:
+    office, measuring = patient_office, Measuring(patient_office.folder, patient_office.api)
+    measuring.write(6)
+    with measuring.start(log="evaluate.log") as process:
+        eventually(lambda: "waiting for" in here(office, "status").out)
+        process.stop(signal.SIGKILL)
+
+    outcome = here(office, "status")
+
+    lines = outcome.out.splitlines()
+    assert lines[0] == "known.csv (evaluation)"
+    assert "  next     nobody works on it now; the same nightsort evaluate of known.csv goes on with it" in lines
+    assert "labeled.csv" not in outcome.out, "it writes none"
+    assert "known.csv (evaluation)" in here(office, "list").out
 
 
 # --- afterwards -------------------------------------------------------------------------------------------------------

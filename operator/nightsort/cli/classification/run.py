@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same
 from nightsort.cli.classification.output import Output
 from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.reporting import refuse_strange, report_of, write
+from nightsort.cli.classification.run_names import run_name
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import ITS_OWN, settings_of
@@ -120,7 +120,7 @@ class Classification:
             return False
         self.is_first = not wiring.runs_of(self.state, comparison.asked)
         self.remember(comparison)
-        comparison.begin(name_of(self.order.file), self.asked.spec)
+        comparison.begin(run_name(self.order.file), self.asked.spec)
         return True
 
     def remember(self, comparison: wiring.Comparison) -> None:
@@ -226,8 +226,3 @@ def next_steps(order: Order, counts: wiring.Counts, tally: ending.Tally) -> Iter
         yield "next: these labels are simulated: for real ones set ANTHROPIC_API_KEY, and leave out --simulate"
     elif not (counts.later or without or tally.canceled or tally.under_way):
         yield "next: when the file has changed, the same command asks only about what is new or changed"
-
-
-def name_of(file: Path) -> str:
-    """A run's name in messages."""
-    return re.sub(r"[^a-z0-9.]+", "-", file.stem.lower()).strip("-.") or "tickets"

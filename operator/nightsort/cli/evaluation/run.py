@@ -19,7 +19,8 @@ from nightsort.cli.classification.engine import Engine
 from nightsort.cli.classification.order import InvalidOrder, Order, same_command
 from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.reporting import READ_AND_WRITE, refuse_strange
-from nightsort.cli.classification.run import come_back, name_of
+from nightsort.cli.classification.run import come_back
+from nightsort.cli.classification.run_names import evaluation_name
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import ITS_OWN, settings_of
@@ -137,9 +138,7 @@ class Evaluating:
         for number, (reader, price) in enumerate(wanted, 1):
             comparison = self.comparison(reader)
             comparison.take(self.sample.present(reader.spec), self.order.usual.choice)
-            comparison.begin(
-                f"{name_of(self.order.usual.file)}-evaluation-{number}", self.bounded(reader, price, whole)
-            )
+            comparison.begin(evaluation_name(self.order.usual.file, number), self.bounded(reader, price, whole))
         return True
 
     def price(self, reader: Candidate) -> Estimate | None:

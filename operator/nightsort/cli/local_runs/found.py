@@ -12,6 +12,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.cli.classification.memory import command_of, remembered, shown, state_flag
 from nightsort.cli.classification.order import STATE_FILE, Order
+from nightsort.cli.classification.run_names import is_evaluation
 from nightsort.cli.flags import MODEL
 from nightsort.cli.local_runs.canceling import is_canceled
 from nightsort.formats.kinds import labeled_path
@@ -29,7 +30,7 @@ class LocalRun:
     Attributes:
         name: how people call it: the file, or the resource.
         file: the file of tickets or the manifest; None where it is not known.
-        results: where its rows are, or will be.
+        results: where its rows are, or will be; an evaluation has figures in their place, and keeps none.
         back: the command that goes on with it.
         worker: the process that works with it, or with others of its kind, now.
     """
@@ -43,6 +44,7 @@ class LocalRun:
     results: tuple[str, ...]
     back: str
     worker: str | None
+    is_evaluation: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -93,6 +95,7 @@ def unknown(file: Path, folder: Path, *, simulated: bool) -> Order:
 
 
 def of_file(run: Resource, file: Path, order: Order, worker: str | None) -> LocalRun:
+    measuring = is_evaluation(run, file)
     labeled = order.output or labeled_path(file)
     return LocalRun(
         shown(file),
@@ -101,9 +104,10 @@ def of_file(run: Resource, file: Path, order: Order, worker: str | None) -> Loca
         file,
         order.is_simulated,
         is_canceled(run.spec),
-        (shown(labeled),),
-        command_of(order),
+        () if measuring else (shown(labeled),),
+        f"the same nightsort evaluate of {shown(file)} goes on with it" if measuring else command_of(order),
         worker,
+        measuring,
     )
 
 

@@ -60,7 +60,8 @@ def read(folder: Path, command: str) -> Remembered:
 
 
 def called(run: LocalRun) -> str:
-    return f"{run.name} (simulated)" if run.simulated else run.name
+    kinds = [kind for kind, so in (("evaluation", run.is_evaluation), ("simulated", run.simulated)) if so]
+    return f"{run.name} ({', '.join(kinds)})" if kinds else run.name
 
 
 def phase_of(run: LocalRun) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, batch, inline
+from tests.local.measuring import Measuring
 from tests.local.office import Office, figures
 from tests.local.shell import KEY, Shell, config_map, from_config_map, run, submitted
 from tests.support.outcome import Outcome
@@ -100,6 +101,21 @@ def test_a_cancel_ends_the_batch_writes_what_was_answered_and_the_same_command_a
         assert f"{answered} answered before, and not bought again, {canceled} to be asked again" in process.tail(100)
     assert office.bill()["paid"] == TICKETS, "every ticket is paid once"
     assert {row["verdict"] for row in office.rows()} == {"Labeled"}
+
+
+def test_an_evaluation_of_a_file_that_was_never_classified_is_canceled_too(patient_office: Office) -> None:
+    office, measuring = patient_office, Measuring(patient_office.folder, patient_office.api)
+    measuring.write(6)
+    with measuring.start(log="evaluate.log") as process:
+        eventually(lambda: "Submitted" in status_words(office))
+        process.stop(signal.SIGKILL)
+
+    outcome = here(office, "cancel", "known.csv")
+
+    assert (outcome.code, outcome.err) == (0, ""), outcome.told
+    assert "the same nightsort evaluate asks about the rest" in outcome.out
+    assert "Canceled: its answers are kept" in run("status", "--state", str(office.folder / "state")).out
+    assert not (office.folder / "known.labeled.csv").exists()
 
 
 def here_status(office: Office) -> Outcome:

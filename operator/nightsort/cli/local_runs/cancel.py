@@ -17,8 +17,9 @@ from nightsort.cli.classification import ending
 from nightsort.cli.classification.engine import Engine
 from nightsort.cli.classification.known import KnownFile, known, last_question
 from nightsort.cli.classification.memory import command_of, shown, state_flag
-from nightsort.cli.classification.order import STATE_FILE, InvalidOrder
+from nightsort.cli.classification.order import STATE_FILE, InvalidOrder, Order
 from nightsort.cli.classification.output import Output
+from nightsort.cli.classification.run_names import is_evaluation
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import settings_of
@@ -73,14 +74,14 @@ def cancel_file(order: CancelOrder) -> None:
         raise InvalidOrder(f"{path}: no such file. `nightsort classify` makes it; --state names another directory")
     settings = settings_of(anthropic_base_url=order.api_url)
     with wiring.opened(path, f"nightsort cancel {order.file}") as state:
-        usual, _, _ = last_question(state, order.file, order.folder)
         wiring.settle(state)
         runs = wiring.cancel_file(state, order.file)
         if not runs:
+            last_question(state, order.file, order.folder)  # an unknown file is refused
             say(f"nothing of {order.file} is under way: there is nothing to cancel")
             return
         say(PATIENCE)
-        wait = replace(usual, simulated=None, timeout=order.timeout)
+        wait = Order(order.file, timeout=order.timeout, state=order.folder)
         with asyncio.Runner() as runner, Engine(runner, wait, settings, state) as engine:
             ended = follow(engine, runs)
         for run in ended:
@@ -108,6 +109,9 @@ def report(order: CancelOrder, state: wiring.State, runs: Sequence[Resource], *,
     if not all(is_finished(run.status) for run in runs):
         over = " when its time was over" if timed_out else ""
         fail(f"not ended{over}: to go on with it, type  {order.again}", TIMED_OUT if timed_out else NOT_COMPLETE)
+    if all(is_evaluation(run, order.file) for run in runs):
+        say("canceled, and its answers are kept: the same nightsort evaluate asks about the rest")
+        return
     try:
         found = known(state, order.file, order.folder)
         where = written(state, found)

@@ -123,10 +123,9 @@ def summary_of_state(
             "it go",
         )
     if resource.spec.suspend and resource.status.stop is None:
+        ahead = foreseen(resource.status.forecast) if resource.status.plan is None else ""
         return ConditionSummary(
-            RunState.SUSPENDED,
-            Reason.SUSPENDED,
-            f"spec.suspend is true: {what_may_run(resource.status)}{foreseen(resource.status.forecast)}",
+            RunState.SUSPENDED, Reason.SUSPENDED, f"spec.suspend is true: {what_may_run(resource.status)}{ahead}"
         )
     if is_held(resource):
         return summary_of_hold(resource)

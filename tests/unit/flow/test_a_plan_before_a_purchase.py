@@ -132,3 +132,17 @@ async def test_a_run_that_is_suspended_on_its_way_is_not_estimated(world: World)
     await world.look(world.ledger.current(resource.meta))
 
     assert now(world, resource).forecast is None
+
+
+async def test_suspended_again_on_its_way_it_does_not_say_what_it_would_have_sent(world: World) -> None:
+    resource = world.apply("billing", "account", suspend=True)
+    await world.look(resource)
+    world.ledger.touch(resource.meta, suspend=False)
+    await world.look(world.ledger.current(resource.meta))
+    world.ledger.touch(resource.meta, suspend=True)
+
+    await world.look(world.ledger.current(resource.meta))
+
+    status = now(world, resource)
+    assert is_true(status, "Suspended")
+    assert "it would send" not in (status.message or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -19,6 +20,9 @@ SHOWN_CHARS = 60
 CUT = "\u2026"
 NO_ANSWER = "has no answer"
 TWICE = "is answered twice"
+UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, of which databases refuse some, and halves of characters, which no file in UTF-8 takes. JSON's
+escapes can name both."""
 _DECODER = json.JSONDecoder(object_pairs_hook=Pairs)
 
 
@@ -167,8 +171,8 @@ def words_of(value: object) -> str | None:
 
 
 def text_in(field: AskedField, value: object) -> str:
-    """The text on one line, cut to its greatest length."""
-    words = " ".join(value.split()) if isinstance(value, str) else ""
+    """The text on one line, cut to its greatest length, without what cannot be stored."""
+    words = " ".join(UNSTORABLE.sub(" ", value).split()) if isinstance(value, str) else ""
     if not words:
         raise Wrong("is no text" if not isinstance(value, str) else "is empty")
     return words if len(words) <= field.most else words[: field.most - 1] + CUT

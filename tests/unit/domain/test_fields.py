@@ -155,6 +155,13 @@ def test_more_values_than_were_asked_for_are_left_out_and_long_texts_are_cut() -
     assert judgement.values[2] == "two lines " + "x" * 29 + "\u2026"
 
 
+@pytest.mark.parametrize("unstorable", ["\\ud83d", "\\udc00", "\\u0000", "\\u0007", "\\u001b", "\\u009f"])
+def test_a_text_has_nothing_that_a_file_or_a_database_refuses(unstorable: str) -> None:
+    answer = json.dumps(WHOLE | {"summary": "half?a smile, a whole \U0001f600"}).replace("?", unstorable)
+
+    assert "half a smile, a whole \U0001f600" in judged(answer).values
+
+
 def test_a_category_that_is_none_leaves_the_fields_as_they_are() -> None:
     judgement = judged({**WHOLE, "category": "weather"})
 
@@ -234,6 +241,8 @@ def test_whatever_an_object_has_each_value_is_one_of_its_field(answer: dict[str,
                 assert value in field.values
             case str():
                 assert 0 < len(value) <= field.most
+                assert value.encode()
+                assert "\0" not in value
 
 
 @settings(deadline=None)

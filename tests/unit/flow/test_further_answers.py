@@ -159,3 +159,13 @@ async def test_values_of_tickets_that_get_no_further_attempt_are_counted(world: 
 
 def replace_message(answer: Answer, message: str) -> Answer:
     return Answer("", answer.outcome, error_type=answer.error_type, error_message=message)
+
+
+async def test_a_text_that_nothing_can_store_does_not_keep_the_batch_from_being_stored(structured: World) -> None:
+    broken = '{"category": "other", "urgency": "high", "summary": "half a smile \\ud83d, \\u0000"}'
+    structured.respond = lambda text: broken if text.startswith("other") else as_object(text)
+
+    await structured.run_until_finished(structured.apply("billing", "other", fields=FIELDS))
+
+    assert structured.labels() == {"0": "billing", "1": "other"}
+    assert structured.rows["1"].values == ("high", "half a smile ,")

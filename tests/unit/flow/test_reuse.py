@@ -294,3 +294,15 @@ async def test_of_two_runs_at_once_the_second_finds_the_rows_of_the_first(nights
     reused = [nights.world.ledger.current(each.meta).status.tickets.reused for each in both]
     assert sorted(reused) == [0, 2]
     assert nights.world.paid() == {"0": 1, "1": 1}
+
+
+async def test_a_forecast_counts_the_batches_of_what_is_left_to_buy(nights: Nights) -> None:
+    await nights.night(1, *["billing"] * 481)
+    resource = nights.begin(2, *["billing"] * 481, "account", shards={"maxRequests": 1}, suspend=True)
+
+    await nights.world.look(resource)
+
+    status = nights.world.ledger.current(resource.meta).status
+    assert status.stop is None
+    assert status.forecast is not None
+    assert (status.forecast.tickets, status.forecast.batches) == (1, 1)

@@ -8,17 +8,13 @@ from nightsort.api.forecast import Forecast
 from nightsort.api.spec import Spec
 from nightsort.domain.cost import NIGHTS_OF_A_MONTH, money
 from nightsort.domain.errors import Stalled, Waiting
-from nightsort.domain.printable import printable
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import foreseen, summary_of_state
 from nightsort.domain.request import Encoder
-from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.estimate import Estimate, estimate
-from nightsort.flow.preflight.known import checked, choose, without_known
-from nightsort.flow.preflight.prepare import MOST_REMARK_CHARS, counts_of, hold_record, refuse_too_many_batches
-from nightsort.flow.preflight.reuse import Choice, compare, reused, reuses, without_unchanged
+from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
+from nightsort.flow.preflight.reuse import reused, without_unchanged
 from nightsort.flow.run.run import Run
-from nightsort.flow.tickets.snapshot import snapshot_of
 
 
 async def foresee(run: Run) -> None:
@@ -50,24 +46,10 @@ async def forecast_of(run: Run) -> Forecast:
     """
     spec, services = run.spec, run.services
     hold_record(spec, services.stored_bytes)
-    await services.ledger.ensure_recordable(run.resource.meta)
-    api = await services.connections.api(run.resource)
-    source = await services.connections.source(run.resource)
-    remarks = printable("; ".join(await checked(run, source)))[:MOST_REMARK_CHARS]
-    snapshot = await snapshot_of(source)
-    known, snapshot = await choose(run, source, snapshot, Encoder(spec, disable_thinking=False))
-    tickets, bought = await counts_of(source, snapshot, known)
-    refuse_too_many_batches(spec.shards.max_requests, *bought)
-    ids = None if snapshot is None else snapshot.ids
-    sinks = await services.connections.sinks(run.resource)
-    await rehearse(spec, without_known(run, source), sinks, tickets, ids)
-    choice = Choice(tickets)
-    if reuses(spec):
-        choice = await compare(run, source, sinks, snapshot)
-        bought = (0, choice.tickets)
-        refuse_too_many_batches(spec.shards.max_requests, *bought)
-    found = await estimate(spec, without_unchanged(source, choice), api, services.prices, sum(bought))
-    said = (limit_of(spec, found), *reused(choice), remarks)
+    seen = await examine(run, Encoder(spec, disable_thinking=False))
+    choice, bought = seen.choice, seen.bought
+    found = await estimate(spec, without_unchanged(seen.source, choice), seen.api, services.prices, sum(bought))
+    said = (limit_of(spec, found), *reused(choice), seen.remarks)
     return Forecast(
         planned_time=run.now(),
         tickets=choice.tickets,

@@ -9,7 +9,6 @@ from nightsort.api.cost import Cost
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.plan import Plan, Tokens
 from nightsort.api.resource import Resource
-from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money
@@ -22,24 +21,20 @@ from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
-from nightsort.domain.room import LEAST_RECORD_BYTES, MOST_BATCHES, bytes_beside, spec_bytes
 from nightsort.domain.run_state import ConditionSummary
-from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.money.budget import check_estimate, estimated, warn_near_limit
-from nightsort.flow.preflight.dry_run import rehearse
-from nightsort.flow.preflight.known import Known, checked, choose, without_known
-from nightsort.flow.preflight.lag import wait_until_seen
+from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
+from nightsort.flow.preflight.known import Known
 from nightsort.flow.preflight.repeats import bought_again
-from nightsort.flow.preflight.reuse import Choice, compare, reused, reuses, without_unchanged
+from nightsort.flow.preflight.reuse import Choice, reused, reuses, without_unchanged
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.places import with_places
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
-from nightsort.flow.tickets.snapshot import keep, snapshot_of
+from nightsort.flow.tickets.snapshot import keep
 from nightsort.ports import ClaimedSink, DescribedSource, Sink, Source
 
-MOST_REMARK_CHARS = 1000
 GLANCE_SECONDS = 10.0
 """Greatest age of the list of other runs in the first check; the last check before buying reads a new list."""
 
@@ -53,25 +48,9 @@ async def prepare(run: Run) -> None:
     encoder = Encoder(run.spec, disable_thinking=False)
     hold_record(run.spec, run.services.stored_bytes)
     await let_others_go_first_at_once(run)
-    await run.services.ledger.ensure_recordable(run.resource.meta)
-    connections = run.services.connections
-    api = await connections.api(run.resource)  # first, since it needs only a Secret, which many resources share
-    source = await connections.source(run.resource)
-    remarks = printable("; ".join(await checked(run, source)))[:MOST_REMARK_CHARS]
-    snapshot = await snapshot_of(source)
-    known, snapshot = await choose(run, source, snapshot, encoder)
-    tickets, bought = await counts_of(source, snapshot, known)
-    if not reuses(run.spec):
-        refuse_too_many_batches(run.spec.shards.max_requests, *bought)
-    sinks = await connections.sinks(run.resource)
-    # Before the dry run, which would take tickets that a replica still shows for rows that nobody can fill.
-    await wait_until_seen(run, source, sinks, snapshot)
-    await rehearse(run.spec, without_known(run, source), sinks, tickets, None if snapshot is None else snapshot.ids)
-    choice = Choice(tickets)
-    if reuses(run.spec):
-        choice = await compare(run, source, sinks, snapshot)
-        tickets, bought = choice.tickets, (0, choice.tickets)
-        refuse_too_many_batches(run.spec.shards.max_requests, tickets)
+    there = await examine(run, encoder)
+    api, source, sinks, snapshot, known = there.api, there.source, there.sinks, there.snapshot, there.known
+    choice, bought, remarks = there.choice, there.bought, there.remarks
     model = usable(run.spec.model, await api.model(run.spec.model))
     max_tokens = most_answer_tokens(run.spec, model)
     seen = await sample(without_unchanged(source, choice), encoder, sum(bought))
@@ -87,9 +66,9 @@ async def prepare(run: Run) -> None:
     plan = plan_of(run, model, tokens, max_tokens, choice, remarks)
     plan = await keep(run, snapshot, await with_places(plan, source, sinks), choice.ids if choice.reused else None)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
-    warnings = (*again.items(), *warnings_of(run, model, tickets))
+    warnings = (*again.items(), *warnings_of(run, model, choice.tickets))
     words = [
-        f"{plural(tickets, 'ticket')} to submit",
+        f"{plural(choice.tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
         *[message for _, message in few_known(known)],
         *reused(choice),
@@ -197,46 +176,6 @@ async def hold_plan(run: Run) -> None:
     except Stalled as stalled:
         await run.save(run.status.model_copy(update={"plan": None}), ConditionSummary.of(stalled))
         raise
-
-
-def hold_record(spec: Spec, stored_bytes: int | None) -> None:
-    """Checks that the spec and the smallest record of its run fit into a stored resource.
-
-    Raises:
-        Rejected: purchases could not be written down beside a spec of this size.
-    """
-    if stored_bytes is None or bytes_beside(spec, stored_bytes) >= LEAST_RECORD_BYTES:
-        return
-    raise Rejected(
-        f"the spec takes {spec_bytes(spec):,} bytes of the {stored_bytes:,} that Kubernetes stores of a resource, and "
-        "leaves no room for the record of what is bought: name a ConfigMap, a database or a bucket as the source, or "
-        "split the tickets among several resources",
-        reason=Reason.SPEC_TOO_LARGE,
-    )
-
-
-async def counts_of(source: Source, snapshot: Snapshot | None, known: Known | None) -> tuple[int, tuple[int, int]]:
-    """The tickets that get a label, and of those that are bought the known ones and the others."""
-    if snapshot is not None and snapshot.ids is not None:
-        tickets = len(snapshot.ids)
-    else:
-        tickets = max(await source.count() - (known.available if known is not None and not known.apart else 0), 0)
-    return tickets, (len(known.tickets.ids) if known is not None else 0, tickets)
-
-
-def refuse_too_many_batches(max_requests: int, *tickets: int) -> None:
-    """Checks that the tickets fit into the batches that a status can hold; each number travels in its own.
-
-    Raises:
-        Rejected: there are more tickets, so that the run could not end.
-    """
-    needed = sum(-(-each // max_requests) for each in tickets)
-    if needed > MOST_BATCHES:
-        raise Rejected(
-            f"{sum(tickets):,} tickets would be {needed:,} batches, more than {MOST_BATCHES}: "
-            "raise shards.maxRequests or split the source",
-            reason=Reason.TOO_MANY_BATCHES,
-        )
 
 
 def usable(name: str, model: ModelFacts | None) -> ModelFacts:

@@ -11,6 +11,7 @@ from nightsort.api.evaluated import (
 )
 from nightsort.api.status import Status
 from nightsort.cli.output.evaluations import evaluation_lines
+from nightsort.domain.matrix import in_words
 
 
 def evaluated(**more: object) -> EvaluationStatus:
@@ -39,7 +40,7 @@ def test_an_evaluation_is_told_in_lines() -> None:
         (
             "accuracy",
             (
-                "240 of 300 known tickets are right: accuracy 80.0 % (75.1 to 84.2 %); not good enough; "
+                "240 of 300 known tickets are right: accuracy 80.0 % (75.0 to 84.2 %); not good enough; "
                 "$0.0034 of the cost"
             ),
         ),
@@ -48,6 +49,12 @@ def test_an_evaluation_is_told_in_lines() -> None:
         ("confused", "billing as account: 12 tickets"),
         ("confused", "billing as no category: 1 ticket"),
     ]
+
+
+def test_a_lower_end_that_misses_the_threshold_is_not_shown_as_reaching_it() -> None:
+    just_below = evaluated(interval=ShareInterval(low="0.8996", high="0.9512"))
+
+    assert "(89.9 to 95.1 %)" in in_words(just_below)
 
 
 def test_many_categories_are_cut_and_what_a_person_released_is_said() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from nightsort.api.evaluated import (
+    MOST_CONFUSIONS,
     CategoryAccuracy,
     ConfusionCount,
     EvaluationStatus,
@@ -20,7 +21,7 @@ from nightsort.domain.evaluation import Evaluation, Pair, evaluate
 from nightsort.domain.prices import PriceTable
 
 NO_LABEL = "-"
-FOUR_DECIMALS = Decimal("0.0001")
+FOUR_DECIMALS, ONE_DECIMAL = Decimal("0.0001"), Decimal("0.1")
 
 
 def with_pairs(status: Status, pairs: Mapping[Pair, int], categories: Sequence[str]) -> Status:
@@ -97,7 +98,7 @@ def described(status: Status, spec: Spec, prices: PriceTable) -> EvaluationStatu
             ),
             "confusions": tuple(
                 ConfusionCount(truth=each.truth, label=each.label, tickets=each.tickets)
-                for each in figures.confusions()
+                for each in figures.confusions(MOST_CONFUSIONS)
             ),
         }
     return status.evaluation.model_copy(update=told)
@@ -126,15 +127,18 @@ def ceiling(value: float) -> str:
 
 
 def in_words(evaluation: EvaluationStatus) -> str:
-    """The accuracy with its interval, and what it is of."""
+    """The accuracy with its interval, and what it is of.
+
+    The lower end is rounded down, as where it is decided by: 89.96 % is not shown as the 90 % that it misses.
+    """
     if evaluation.accuracy is None or evaluation.interval is None:
         return f"none of {evaluation.sample:,} known tickets has an answer"
-    low, high = percent(evaluation.interval.low), percent(evaluation.interval.high)
+    low, high = percent(evaluation.interval.low, ROUND_FLOOR), percent(evaluation.interval.high)
     return (
         f"{evaluation.correct:,} of {evaluation.known:,} known tickets are right: accuracy "
         f"{percent(evaluation.accuracy)} % ({low} to {high} %)"
     )
 
 
-def percent(text: str) -> str:
-    return f"{Decimal(text) * 100:.1f}"
+def percent(text: str, rounding: str = ROUND_HALF_EVEN) -> str:
+    return str((Decimal(text) * 100).quantize(ONE_DECIMAL, rounding))

@@ -46,12 +46,24 @@ def obstacle(
 
 def wait_for(before: Wait | None, interruption: Interruption, tries: int, now: datetime) -> Wait:
     """The wait, which keeps its beginning while the same side has to end it, whatever its reason is by now."""
-    ends = Ends.BY_YOU if isinstance(interruption, Stalled) else Ends.BY_ITSELF
-    turn = isinstance(interruption, Waiting) and interruption.every is not None
-    goes_on = before is not None and before.ends is ends and (before.tries == 0) == turn
-    since = before.since if before is not None and goes_on else now.replace(microsecond=0)
+    since = before.since if before is not None and continues(before, interruption) else now.replace(microsecond=0)
+    ends = ends_of(interruption)
     failed = shown(tries) if ends is Ends.BY_ITSELF else 1
-    return Wait(reason=interruption.reason, ends=ends, since=since, tries=0 if turn else failed)
+    return Wait(reason=interruption.reason, ends=ends, since=since, tries=0 if is_turn(interruption) else failed)
+
+
+def continues(before: Wait, interruption: Interruption) -> bool:
+    """Whether an interruption goes on with a wait; else it begins one, whose tries are counted anew."""
+    return before.ends is ends_of(interruption) and (before.tries == 0) == is_turn(interruption)
+
+
+def ends_of(interruption: Interruption) -> Ends:
+    return Ends.BY_YOU if isinstance(interruption, Stalled) else Ends.BY_ITSELF
+
+
+def is_turn(interruption: Interruption) -> bool:
+    """Whether nothing has failed, and the run waits for its turn."""
+    return isinstance(interruption, Waiting) and interruption.every is not None
 
 
 def shown(tries: int) -> int:

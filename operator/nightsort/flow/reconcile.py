@@ -38,6 +38,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.report import progress, summary_of_state
 from nightsort.domain.retention import urged
 from nightsort.domain.run_state import ConditionSummary, RunState
+from nightsort.domain.waits import is_turn
 from nightsort.flow.collection.collect import Collected, collect
 from nightsort.flow.ending.cancel import cancel
 from nightsort.flow.ending.close import close
@@ -275,7 +276,7 @@ class Reconciler:
     async def _interrupted(self, run: Run, interruption: Interruption) -> float:
         """Writes the obstacle into the status, and comes back later: soon at first, with jitter."""
         uid = run.resource.meta.uid
-        failures = self._failures[uid] = self._failures.get(uid, 0) + 1
+        failures = self._failures[uid] = 0 if is_turn(interruption) else self._failures.get(uid, 0) + 1
         after = interruption.after(failures) if isinstance(interruption, Waiting) else interruption
         interruption = urged(after, run.status, run.now())
         try:

@@ -151,6 +151,33 @@ async def test_a_turn_that_is_waited_for_never_stalls(world: World) -> None:
     assert events(world) == [("Normal", "Overlap")]
 
 
+async def test_a_failure_after_a_turn_or_a_persons_matter_is_the_first_of_its_wait(world: World) -> None:
+    resource = world.apply("billing")
+    for earlier in (
+        Waiting("behind older", reason=Reason.OVERLAP, every=60.0),
+        Stalled("no such table", reason=Reason.TABLE_MISSING),
+    ):
+        world.source.error = earlier
+        for _ in range(20):
+            await look(world, resource)
+        world.source.error = AWAY
+        since = world.clock.now().replace(microsecond=0)
+        waits = [(await look(world, resource)).waiting for _ in range(3)]
+        assert [(wait.since, wait.tries) for wait in waits if wait is not None] == [(since, 1), (since, 2), (since, 2)]
+
+    assert events(world).count(("Normal", "DatabaseUnreachable")) == 2
+
+
+async def test_a_failure_after_a_long_turn_is_tried_again_soon(world: World) -> None:
+    resource = world.apply("billing")
+    world.source.error = Waiting("behind older", reason=Reason.OVERLAP, every=60.0)
+    for _ in range(20):
+        await world.look(resource)
+    world.source.error = AWAY
+
+    assert (await world.look(resource) or 0.0) <= 3.0
+
+
 async def test_a_suspension_does_not_claim_that_a_wait_is_over(world: World) -> None:
     resource = world.apply("billing")
     world.source.error = AWAY

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from nightsort.domain.errors import Interruption
 from nightsort.domain.reasons import Reason
-from nightsort.domain.waits import Obstacle, ended, obstacle, was_told
+from nightsort.domain.waits import Obstacle, continues, ended, obstacle, was_told
 from nightsort.flow.run.run import Run
 
 
 def obstacle_of(run: Run, interruption: Interruption) -> Obstacle:
     """Counts one more failure of the run."""
-    memory = run.memory
-    known = memory.tries if memory.tries is not None else run.waited.tries if run.waited else 0
-    memory.tries = known + 1
-    return obstacle(run.waited, interruption, memory.tries, run.now(), run.services.patience)
+    wait, memory = run.waited, run.memory
+    if wait is None or not continues(wait, interruption):
+        memory.tries = 1
+    else:
+        memory.tries = 1 + (wait.tries if memory.tries is None else memory.tries)
+    return obstacle(wait, interruption, memory.tries, run.now(), run.services.patience)
 
 
 async def goes_on(run: Run, *, told: bool) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -102,6 +104,51 @@ class TicketOptions:
         words += [word for column in self.text for word in ("--text", column)]
         switches = {"--fill-short-rows": self.fill_short_rows, "--strip-quotes": self.strip_quotes}
         return words + [flag for flag, is_given in switches.items() if is_given]
+
+
+NOTHING_SAID = TicketOptions()
+
+
+def tickets_of(
+    id: IdColumn = None,
+    subject: SubjectColumn = None,
+    body: BodyColumn = None,
+    text: TextColumns = None,
+    strip_quotes: StripQuotes = False,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
+    format: FileFormat = None,
+    fill_short_rows: FillShortRows = False,
+) -> TicketOptions:
+    """The flags about a file of tickets, and their values."""
+    return TicketOptions(
+        id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
+    )
+
+
+def with_ticket_flags(command: Callable[..., None], *, without: Collection[str] = ()) -> Callable[..., None]:
+    """The command, with the flags of `tickets_of` in the place of its parameter `tickets`.
+
+    Typer makes one flag of each parameter, and knows no parameter that stands for several.
+    """
+    flags = {
+        name: flag for name, flag in signature(tickets_of, eval_str=True).parameters.items() if name not in without
+    }
+    own = signature(command, eval_str=True)
+
+    @wraps(command)
+    def with_flags(**values: Any) -> None:
+        given = {name: values.pop(name) for name in flags}
+        command(**values, tickets=tickets_of(**given))
+
+    parameters = [
+        flag
+        for name, parameter in own.parameters.items()
+        for flag in (flags.values() if name == "tickets" else (parameter,))
+    ]
+    with_flags.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return with_flags
 
 
 def refuse_two_apis(*, simulate: bool, api_url: str | None) -> None:

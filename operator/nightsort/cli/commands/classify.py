@@ -10,27 +10,19 @@ import typer
 
 from nightsort.cli.flags import (
     MODEL,
+    NOTHING_SAID,
     ApiUrl,
     BatchSeconds,
-    BodyColumn,
-    Delimiter,
-    Encoding,
-    FileFormat,
-    FillShortRows,
-    IdColumn,
     MaxCost,
     Model,
-    Sheet,
     Simulate,
     SimulatedAccuracy,
     StateFolder,
-    StripQuotes,
-    SubjectColumn,
-    TextColumns,
     TicketOptions,
     Timeout,
     Yes,
     refuse_two_apis,
+    with_ticket_flags,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 from nightsort.cli.simulated_accuracy import accuracy_of
@@ -80,7 +72,7 @@ ReportFile = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("classify")(classify)
+    app.command("classify")(with_ticket_flags(classify))
 
 
 def classify(
@@ -93,16 +85,7 @@ def classify(
     categories_per_ticket: PerTicket = None,
     confidence: Confidence = False,
     rationale: Rationale = False,
-    id: IdColumn = None,
-    subject: SubjectColumn = None,
-    body: BodyColumn = None,
-    text: TextColumns = None,
-    strip_quotes: StripQuotes = False,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    sheet: Sheet = None,
-    format: FileFormat = None,
-    fill_short_rows: FillShortRows = False,
+    tickets: TicketOptions = NOTHING_SAID,
     yes: Yes = False,
     max_cost: MaxCost = None,
     estimate: Estimate = False,
@@ -135,9 +118,6 @@ def classify(
     from nightsort.cli.classification.run import carry_out
     from nightsort.cli.state_folder import state_folder
 
-    tickets = TicketOptions(
-        id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
-    )
     carry_out(
         Order(
             file=file,

@@ -14,18 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, announce
-from nightsort.cli.flags import (
-    BodyColumn,
-    Delimiter,
-    Encoding,
-    FileFormat,
-    FillShortRows,
-    IdColumn,
-    Sheet,
-    SubjectColumn,
-    TextColumns,
-    TicketOptions,
-)
+from nightsort.cli.flags import NOTHING_SAID, TicketOptions, with_ticket_flags
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
@@ -79,7 +68,7 @@ OutputForm = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("create")(create)
+    app.command("create")(with_ticket_flags(create, without=["strip_quotes"]))
 
 
 def create(
@@ -91,15 +80,7 @@ def create(
     categories: Categories = None,
     template: Template = None,
     max_cost: MaxCost = None,
-    id: IdColumn = None,
-    subject: SubjectColumn = None,
-    body: BodyColumn = None,
-    text: TextColumns = None,
-    delimiter: Delimiter = None,
-    encoding: Encoding = None,
-    sheet: Sheet = None,
-    format: FileFormat = None,
-    fill_short_rows: FillShortRows = False,
+    tickets: TicketOptions = NOTHING_SAID,
     job_name: JobName = "",
     dry_run: DryRunFlag = "none",
     output: OutputForm = "name",
@@ -118,7 +99,6 @@ def create(
     from nightsort.cli.cluster.tickets import Wishes
 
     wishes = Wishes(model, tuple(categories or ()), template, max_cost)
-    tickets = TicketOptions(id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows)
     moment = scheduled_or_stop(job_name, time_zone)
     options = ClusterOptions(namespace, context, kubeconfig)
 

@@ -15,14 +15,13 @@ from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, N
 from nightsort.cli.duration import seconds_of
 from nightsort.cli.flags import (
     MODEL,
+    NOTHING_SAID,
     ApiUrl,
-    BodyColumn,
-    IdColumn,
     Model,
     Simulate,
     StateFolder,
-    SubjectColumn,
-    TextColumns,
+    TicketOptions,
+    with_ticket_flags,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 from nightsort.cli.worlds import MANIFESTS, is_plugin, names_a_file
@@ -43,7 +42,7 @@ Wait = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("estimate")(estimate)
+    app.command("estimate")(with_ticket_flags(estimate))
 
 
 def estimate(
@@ -59,10 +58,7 @@ def estimate(
     categories: Categories = None,
     categories_file: CategoriesFile = None,
     model: Model = MODEL,
-    id: IdColumn = None,
-    subject: SubjectColumn = None,
-    body: BodyColumn = None,
-    text: TextColumns = None,
+    tickets: TicketOptions = NOTHING_SAID,
     simulate: Simulate = False,
     api_url: ApiUrl = None,
     state: StateFolder = None,
@@ -73,7 +69,7 @@ def estimate(
 ) -> None:
     """Show what a run would cost. Nothing is bought, and nothing is left behind.
 
-    A file of tickets is estimated here, as `classify --estimate` does it, which has more flags about files. For a
+    A file of tickets is estimated here, as `classify --estimate` does it, which has more flags. For a
     manifest or a ClassificationBatch the operator does it, with its own credentials: a suspended copy is created, and
     deleted as soon as it says what it would cost.
 
@@ -90,10 +86,7 @@ def estimate(
                 categories=categories,
                 categories_file=categories_file,
                 model=model,
-                id=id,
-                subject=subject,
-                body=body,
-                text=text,
+                tickets=tickets,
                 estimate=True,
                 simulate=simulate,
                 api_url=api_url,

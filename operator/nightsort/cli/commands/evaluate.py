@@ -19,26 +19,18 @@ from nightsort.cli.commands.classify import (
 )
 from nightsort.cli.flags import (
     MODEL,
+    NOTHING_SAID,
     ApiUrl,
     BatchSeconds,
-    BodyColumn,
-    Delimiter,
-    Encoding,
-    FileFormat,
-    FillShortRows,
-    IdColumn,
     MaxCost,
-    Sheet,
     Simulate,
     SimulatedAccuracy,
     StateFolder,
-    StripQuotes,
-    SubjectColumn,
-    TextColumns,
     TicketOptions,
     Timeout,
     Yes,
     refuse_two_apis,
+    with_ticket_flags,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 from nightsort.cli.simulated_accuracy import accuracy_of
@@ -57,7 +49,7 @@ Form = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("evaluate")(evaluate)
+    app.command("evaluate")(with_ticket_flags(evaluate))
 
 
 def evaluate(
@@ -69,16 +61,7 @@ def evaluate(
     categories: Categories = None,
     categories_file: CategoriesFile = None,
     instructions: Instructions = None,
-    id: IdColumn = None,
-    subject: SubjectColumn = None,
-    body: BodyColumn = None,
-    text: TextColumns = None,
-    strip_quotes: StripQuotes = False,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    sheet: Sheet = None,
-    format: FileFormat = None,
-    fill_short_rows: FillShortRows = False,
+    tickets: TicketOptions = NOTHING_SAID,
     yes: Yes = False,
     max_cost: MaxCost = None,
     estimate: Estimate = False,
@@ -113,9 +96,6 @@ def evaluate(
     from nightsort.cli.evaluation.run import carry_out
     from nightsort.cli.state_folder import state_folder
 
-    tickets = TicketOptions(
-        id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
-    )
     names_of = tuple(categories or ())
     usual = Order(file, names_of, categories_file, MODEL, instructions, state=state_folder(state), tickets=tickets)
     usual = replace(usual, yes=yes, max_cost=max_cost, estimate=estimate, retry=retry, timeout=timeout)

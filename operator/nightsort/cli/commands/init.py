@@ -11,23 +11,16 @@ import typer
 
 from nightsort.cli.flags import (
     MODEL,
+    NOTHING_SAID,
     ApiUrl,
-    BodyColumn,
-    Delimiter,
-    Encoding,
-    FileFormat,
-    FillShortRows,
-    IdColumn,
     MaxCost,
     Model,
-    Sheet,
     Simulate,
     StateFolder,
-    SubjectColumn,
-    TextColumns,
     TicketOptions,
     Yes,
     refuse_two_apis,
+    with_ticket_flags,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 
@@ -69,7 +62,7 @@ Suggest = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("init")(init)
+    app.command("init")(with_ticket_flags(init, without=["strip_quotes"]))
 
 
 def init(
@@ -79,15 +72,7 @@ def init(
     output: OutputFile = None,
     kubernetes: KubernetesFolder = None,
     model: Model = MODEL,
-    id: IdColumn = None,
-    subject: SubjectColumn = None,
-    body: BodyColumn = None,
-    text: TextColumns = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    sheet: Sheet = None,
-    format: FileFormat = None,
-    fill_short_rows: FillShortRows = False,
+    tickets: TicketOptions = NOTHING_SAID,
     suggest_categories: Suggest = False,
     yes: Yes = False,
     max_cost: MaxCost = None,
@@ -111,7 +96,6 @@ def init(
     from nightsort.cli.state_folder import state_folder
     from nightsort.cli.worlds import given
 
-    tickets = TicketOptions(id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows)
     if categories_file is not None and (categories or output or suggest_categories or kubernetes is None):
         fail("--categories-file is for --kubernetes, without --categories and --output", BAD_INPUT)
     asked = Asked(file, tuple(categories or ()), model, tickets, categories_file)

@@ -10,18 +10,10 @@ import typer
 from nightsort.cli.cluster.completion import names
 from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, plain
 from nightsort.cli.flags import (
-    BodyColumn,
-    Delimiter,
-    Encoding,
-    FileFormat,
-    FillShortRows,
-    IdColumn,
-    Sheet,
+    NOTHING_SAID,
     StateFolder,
-    StripQuotes,
-    SubjectColumn,
-    TextColumns,
     TicketOptions,
+    with_ticket_flags,
 )
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 from nightsort.domain.printable import printable
@@ -56,7 +48,7 @@ WithText = Annotated[bool, typer.Option("--with-text", help="Show what the sampl
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("report")(report)
+    app.command("report")(with_ticket_flags(report))
 
 
 def report(
@@ -66,16 +58,7 @@ def report(
     with_text: WithText = False,
     selector: Selector = None,
     state: StateFolder = None,
-    id: IdColumn = None,
-    subject: SubjectColumn = None,
-    body: BodyColumn = None,
-    text: TextColumns = None,
-    strip_quotes: StripQuotes = False,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    sheet: Sheet = None,
-    format: FileFormat = None,
-    fill_short_rows: FillShortRows = False,
+    tickets: TicketOptions = NOTHING_SAID,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
@@ -102,9 +85,6 @@ def report(
     from nightsort.cli.state_folder import state_folder
 
     file = None if name is None else Path(name)
-    tickets = TicketOptions(
-        id, subject, body, text or (), encoding, delimiter, sheet, format, fill_short_rows, strip_quotes
-    )
     carry_out(ReportOrder(file, output, with_text, state_folder(state), tickets))
 
 

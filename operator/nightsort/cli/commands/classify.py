@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -118,26 +119,9 @@ def classify(
     from nightsort.cli.classification.run import carry_out
     from nightsort.cli.state_folder import state_folder
 
-    carry_out(
-        Order(
-            file=file,
-            categories=tuple(categories or ()),
-            categories_file=categories_file,
-            model=model,
-            instructions=instructions,
-            further=FurtherAnswers(tuple(field or ()), categories_per_ticket, confidence, rationale),
-            yes=yes,
-            max_cost=max_cost,
-            estimate=estimate,
-            limit=limit,
-            retry=retry,
-            output=output,
-            report=report,
-            timeout=timeout,
-            simulated=seconds if simulate else None,
-            accuracy=accuracy,
-            state=state_folder(state),
-            api_url=api_url,
-            tickets=tickets,
-        )
-    )
+    further = FurtherAnswers(tuple(field or ()), categories_per_ticket, confidence, rationale)
+    order = Order(file, tuple(categories or ()), categories_file, model, instructions, further, tickets=tickets)
+    order = replace(order, yes=yes, max_cost=max_cost, estimate=estimate, limit=limit, retry=retry, timeout=timeout)
+    order = replace(order, output=output, report=report, state=state_folder(state))
+    order = replace(order, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
+    carry_out(order)

@@ -89,6 +89,14 @@ async def test_the_answer_to_a_single_request_is_as_described_and_is_billed(benc
     assert bill.messages_usd > 0
 
 
+async def test_each_answer_to_a_single_request_is_a_message_of_its_own(bench: Bench) -> None:
+    _, first, _ = await call(bench, "POST", "/v1/messages", json=item(0)["params"])
+    _, second, _ = await call(bench, "POST", "/v1/messages", json=item(0)["params"])
+
+    assert first["content"] == second["content"]
+    assert first["id"] != second["id"]
+
+
 async def test_every_kind_of_result_line_is_as_described(start: Start) -> None:
     bench = await start(refusal_rate=0.1, error_rate=0.1, truncation_rate=0.1, expire_rate=0.1, unknown_rate=0.1)
     bench.simulator.add_faults(Fault(kind="items", outcome="canceled", fraction=0.1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
 from decimal import Decimal
@@ -12,7 +11,6 @@ import msgspec
 from nightsort.simulator.answers import STOP_WORDS, WORD, stem
 from nightsort.simulator.billing import UNITS_PER_USD
 from nightsort.simulator.items import Answered, Respondent
-from nightsort.simulator.options import SimulatorOptions
 from nightsort.simulator.params import Params, Refused, asked_tokens, checked, system_text, tokens
 from nightsort.simulator.wire import ApiFailure, Errored, Message, Succeeded, TextBlock, Usage, new_id
 
@@ -27,8 +25,8 @@ class MessagesBill(msgspec.Struct):
     usd: Decimal = Decimal(0)
 
 
-def answer(body: bytes, options: SimulatorOptions, bill: MessagesBill) -> Message:
-    """The answer to one request: categories where a list of them is asked for, else as in a batch.
+def answer(body: bytes, respondent: Respondent, bill: MessagesBill) -> Message:
+    """The answer to one request: categories where a list of them is asked for, else as `respondent` answers in a batch.
 
     Raises:
         ApiFailure: the request is wrong.
@@ -39,7 +37,7 @@ def answer(body: bytes, options: SimulatorOptions, bill: MessagesBill) -> Messag
     except Refused as refusal:
         raise ApiFailure(400, str(refusal)) from None
     if not asks_for_a_list(params):
-        return as_in_a_batch(Respondent(options, (), random.Random(0)).answer(body), bill)  # noqa: S311 - repeatable
+        return as_in_a_batch(respondent.answer(body), bill)
     asked = asked_tokens(length, params)
     whole = proposals(params.messages[-1].text)
     room = (params.max_tokens or 0) * 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from nightsort.simulator.batches import Batch, Shelf
 from nightsort.simulator.catalogue import CATALOGUE
 from nightsort.simulator.delivery import deliver
 from nightsort.simulator.faults import Fault, FaultBook, Operation
+from nightsort.simulator.items import Respondent
 from nightsort.simulator.messages import MessagesBill, answer
 from nightsort.simulator.options import SimulatorOptions
 from nightsort.simulator.paging import Window
@@ -38,6 +40,7 @@ class Api:
         self.messages = MessagesBill()
         self.calls: Counter[Operation] = Counter()
         self._options = options
+        self._respondent = Respondent(options, (), random.Random(options.seed))  # noqa: S311 - repeatable
         self._folder = folder
 
     def routes(self) -> list[web.RouteDef]:
@@ -181,7 +184,7 @@ class Api:
             raise ApiFailure(400, str(refusal)) from None
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
-        return _answer(request, answer(await request.read(), self._options, self.messages))
+        return _answer(request, answer(await request.read(), self._respondent, self.messages))
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         models, more = Window.of(dict(request.query)).cut(list(CATALOGUE.values()))

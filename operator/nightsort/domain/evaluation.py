@@ -83,10 +83,6 @@ class CategoryFigures:
         return wilson(self.correct, self.support)
 
     @property
-    def precision_interval(self) -> Interval:
-        return wilson(self.correct, self.labeled)
-
-    @property
     def has_few(self) -> bool:
         """Whether too few known tickets belong to it to say anything."""
         return self.support < FEW

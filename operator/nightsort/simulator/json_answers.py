@@ -97,19 +97,14 @@ def members_of_schema(schema: Mapping[str, Any], asked: Sequence[Member]) -> lis
     return found
 
 
-def as_object(members: Sequence[Member], label: str, text: str, given: Mapping[str, Any] | None = None) -> str:
-    """The answer with this category. Every other member follows from the ticket's text, always in the same way.
-
-    `given` are values that are known otherwise, such as a confidence.
-    """
-    told = {member.name: value_of(member, label, text) for member in members}
-    told |= {name: value for name, value in (given or {}).items() if name in told}
-    return msgspec.json.encode(told).decode()
+def as_object(members: Sequence[Member], label: str, text: str) -> str:
+    """The answer with this category. Every other member follows from the ticket's text, always in the same way."""
+    return msgspec.json.encode({member.name: value_of(member, label, text) for member in members}).decode()
 
 
 def value_of(member: Member, label: str, text: str) -> Any:
     chance = zlib.crc32(f"{member.name} {text}".encode())
-    if member.name in LABELS or (not member.values and member.name == "label"):
+    if member.name in LABELS:
         return [label] if member.several else label
     if member.values:
         return chosen(member, text, chance)

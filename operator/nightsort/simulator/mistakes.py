@@ -11,8 +11,6 @@ import msgspec
 from nightsort.simulator.answers import Category, Classifier
 
 ANY_MODEL = ""
-NO_CATEGORY = ""
-"""In a row of a confusion matrix: an answer that is none of the categories."""
 KEY_CHARS = 120
 MOST_LINES = 40
 FAVOURITE = 0.5
@@ -20,7 +18,10 @@ FAVOURITE = 0.5
 HALF_RANGE = 1 << 64
 
 Confusions = Mapping[str, Mapping[str, float]]
-"""By true category: the shares of its tickets that get another answer, by that answer's category; the rest is right."""
+"""By true category: the shares of its tickets that get another answer, by that answer's category; the rest is right.
+
+An answer under any other name, such as "", is none of the categories.
+"""
 
 
 class Mistakes(msgspec.Struct, frozen=True, kw_only=True):

@@ -253,6 +253,17 @@ async def test_more_new_tickets_than_ids_can_be_kept_of_are_refused_before_anyth
     )
 
 
+async def test_the_hashes_of_a_run_that_has_ended_take_no_room_in_the_cluster(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashes, "BLOCK_TICKETS", 2)
+    resource = await nights.night(1, *["billing"] * 5)
+
+    kept = nights.world.ledger.kept[resource.meta.key].long_ids
+    assert list(kept.values()) == [{}, {}, {}]
+    assert all(row.hash for row in nights.table.rows.values())
+
+
 async def test_hashes_that_somebody_has_deleted_cost_a_second_purchase_and_no_row(nights: Nights) -> None:
     world, resource = nights.world, nights.begin(1, "billing")
     while not world.api.bill:

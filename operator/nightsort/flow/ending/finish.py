@@ -18,6 +18,7 @@ from nightsort.domain.report import plural, progress
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.domain.stored import Summary
 from nightsort.flow.ending.compare import shift_of
+from nightsort.flow.results.hashes import let_go_of_hashes
 from nightsort.flow.results.store import with_stored
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.snapshot import let_go
@@ -37,6 +38,7 @@ async def finish(run: Run, status: Status) -> None:
     await run.save_results(status, summary)
     run.services.traces.ended(run.resource)
     await let_go(run)
+    await let_go_of_hashes(run)
     post = run.note if summary.state is RunState.COMPLETE else run.warn
     await post(summary.reason, summary.message)
     if shift is not None:

@@ -1,13 +1,17 @@
-"""The hashes of a batch's tickets, kept beside the resource from before its purchase until its rows are stored."""
+"""The hashes of a batch's tickets, kept beside the resource from before its purchase until the run has ended."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from itertools import islice
 
 from nightsort.api.batch_record import BatchRecord
 from nightsort.domain.answer import Verdict
+from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.flow.run.run import Run
+
+logger = logging.getLogger(__name__)
 
 BLOCK_TICKETS = 10_000
 """As many as the ids of a snapshot: a block fits where long ids do."""
@@ -32,6 +36,18 @@ async def hashes_of(run: Run, record: BatchRecord) -> Mapping[str, str]:
     for block in range(blocks(record.requests)):
         found |= await run.services.ledger.long_ids(run.resource.meta, block_tag(record.tag, block))
     return found
+
+
+async def let_go_of_hashes(run: Run) -> None:
+    """Empties the kept hashes of a run that has ended: its rows have them. The rest goes with the resource."""
+    if not run.spec.keeps_hashes:
+        return
+    tags = [block_tag(one.tag, block) for one in run.status.batches if one.tag for block in range(blocks(one.requests))]
+    try:
+        for tag in tags:
+            await run.services.ledger.keep_long_ids(run.resource.meta, tag, {})
+    except (Interruption, Conflict, Gone) as error:
+        logger.info("%s: the hashes of its tickets are kept on: %s", run.resource.meta.key, error)
 
 
 def hash_beside(verdict: Verdict, ticket_id: str, hashes: Mapping[str, str]) -> str | None:

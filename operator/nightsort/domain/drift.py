@@ -1,4 +1,7 @@
-"""Tells whether a night's categories differ from those of the nights before by more than chance, and by enough."""
+"""Tells whether a night's categories differ from those of the nights before by more than chance, and by enough.
+
+By hand for the reason in `evaluation`; Python's own library has no chi-squared distribution.
+"""
 
 from __future__ import annotations
 

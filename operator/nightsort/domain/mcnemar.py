@@ -1,4 +1,7 @@
-"""McNemar's test: is one reader better than another on the same tickets, or is the difference chance?"""
+"""McNemar's test: is one reader better than another on the same tickets, or is the difference chance?
+
+By hand for the reason in `evaluation`.
+"""
 
 from __future__ import annotations
 

@@ -198,12 +198,12 @@ class Reconciler:
             if summary.state in (RunState.STALLED, RunState.HELD):
                 found = obstacle_of(run, Stalled(summary.message, reason=summary.reason))
                 summary = replace(summary, wait=found.wait)
-            else:
-                await goes_on(run, told=summary.state is not RunState.SUSPENDED)
             log_poll(run.resource, run.memory, now, run.passed())
             # The earlier obstacle is gone; nothing is written when the status says so already.
             before = run.status.message
             await run.save(run.status, summary)
+            if summary.wait is None:  # not before that is written, or a write that fails would end the wait twice
+                await goes_on(run, told=summary.state is not RunState.SUSPENDED)
             if summary.state is RunState.STALLED and before != summary.message:
                 await run.warn(summary.reason, summary.message)
         return requeue.after

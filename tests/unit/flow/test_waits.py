@@ -13,6 +13,7 @@ from nightsort.api.waiting import Ends, Wait
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.reasons import Reason
+from tests.support.faults import raising
 from tests.support.world import PRIVATE, World
 
 AWAY = Waiting(
@@ -176,6 +177,23 @@ async def test_a_failure_after_a_long_turn_is_tried_again_soon(world: World) -> 
     world.source.error = AWAY
 
     assert (await world.look(resource) or 0.0) <= 3.0
+
+
+async def test_an_end_that_could_not_be_written_is_told_once(world: World) -> None:
+    world.api.duration = timedelta(hours=2)
+    resource = world.apply("billing")
+    while not world.ledger.current(resource.meta).status.batches:
+        await look(world, resource)
+    world.api.before = raising(AWAY, "recent", times=3)
+    for _ in range(3):
+        waits = (await look(world, resource)).waiting
+    assert waits is not None
+    world.ledger.before = raising(AWAY, "save", times=2)
+    assert (await look(world, resource)).waiting == waits
+
+    await world.run_until_finished(resource)
+
+    assert [reason for _, reason in events(world)].count("WaitOver") == 1
 
 
 async def test_a_suspension_does_not_claim_that_a_wait_is_over(world: World) -> None:

@@ -25,6 +25,7 @@ from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
 from tests.simulation.scenario import LONG_CHARS
 from tests.simulation.truth import source_name
+from tests.simulation.waits import complaint
 from tests.simulation.wire import UNREADABLE
 
 if TYPE_CHECKING:
@@ -299,6 +300,8 @@ class Oracle:
         self._check_counts(name, status)
         self._check_conditions(name, status)
         self._check_account(before.meta, status)
+        if (wrong := complaint(before.status, status)) is not None:
+            self.fail(f"W1: {name} {wrong}")
         self.demand(MARK not in text, f"I6: the status of {name} has the text of a ticket")
         if status.phase == "Held":
             self._check_held(before, status)

@@ -19,6 +19,7 @@ from tests.simulation.defects_reuse import DEFECTS as OF_REUSE
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
 from tests.simulation.defects_sources import DEFECTS as OF_SOURCES
+from tests.simulation.defects_waits import DEFECTS as OF_WAITS
 from tests.simulation.defects_wire import DEFECTS as OF_THE_WIRE
 
 SEEDS = range(400)
@@ -46,6 +47,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_NAMES,
         *OF_KNOWN_TICKETS,
         *OF_REUSE,
+        *OF_WAITS,
     ],
     ids=lambda defect: defect.name,
 )

@@ -56,7 +56,7 @@ class Ledger(Protocol):
     async def ended(self, meta: Meta) -> Sequence[Resource]:
         """The other resources of the namespace that have ended, as far as they can be parsed.
 
-        A read that began some seconds before is as good.
+        A read that began some seconds before is as good. The records of their batches may be left out.
 
         Raises:
             Waiting, Stalled: they cannot be read.

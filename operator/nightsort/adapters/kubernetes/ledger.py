@@ -30,7 +30,15 @@ from nightsort.adapters.kubernetes.id_parts import (
     parts_of,
     unpacked,
 )
-from nightsort.adapters.kubernetes.listed import MOST_ENDED, going_on, has_ended, newest, parsed, recorded_ids
+from nightsort.adapters.kubernetes.listed import (
+    MOST_ENDED,
+    going_on,
+    has_ended,
+    newest,
+    parsed,
+    recorded_ids,
+    without_batches,
+)
 from nightsort.adapters.kubernetes.pruning import Pruning
 from nightsort.adapters.kubernetes.shared_read import SharedRead
 from nightsort.api.model import GROUP, PLURAL, VERSION
@@ -140,7 +148,7 @@ class KubeLedger:
         found: list[Mapping[str, Any]] = []
         async for item in self._items(namespace):
             if has_ended(item):
-                found.append(item)
+                found.append(without_batches(item))
             if len(found) > 2 * MOST_ENDED:
                 found = newest(found)
         return [resource for resource in map(parsed, newest(found)) if resource]

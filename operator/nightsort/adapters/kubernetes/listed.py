@@ -36,6 +36,11 @@ def has_ended(item: Mapping[str, Any]) -> bool:
     return bool((item.get("status") or {}).get("completionTime"))
 
 
+def without_batches(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An ended item without its batches, which take 87 MB for 200 runs of a hundred; its figures are beside them."""
+    return {**item, "status": {**(item.get("status") or {}), "batches": []}}
+
+
 def recorded_ids(item: Mapping[str, Any]) -> list[str]:
     """Ids of a listed resource's batches. Nothing else is parsed: one odd resource must not stop the others."""
     batches = (item.get("status") or {}).get("batches") or ()

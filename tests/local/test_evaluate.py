@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import pty
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+from tests.cluster.bench import NIGHTSORT
 from tests.local.measuring import Measuring
-from tests.local.shell import run
+from tests.local.shell import KEY, read_until, run
 
 MODELS = ("--models", "claude-haiku-5-5,claude-sonnet-5-5")
 
@@ -207,6 +212,25 @@ def test_nobody_to_ask_and_too_high_a_price_buy_nothing(measuring: Measuring) ->
     assert "which is above --max-cost 0.0001" in dear.err
     within = measuring.evaluate("--max-cost", "1", *MODELS)
     assert (within.code, measuring.bill()["accepted"]) == (0, 60), within.told
+
+
+def test_the_question_is_seen_where_the_figures_go_into_a_file(measuring: Measuring) -> None:
+    measuring.write(6)
+    figures = measuring.folder / "figures.json"
+    command = [*NIGHTSORT, *measuring.arguments("evaluate", "--truth", "agent_category", "--output", "json")]
+    ours, theirs = pty.openpty()
+    with (
+        figures.open("w") as file,
+        subprocess.Popen(command, stdin=theirs, stdout=file, stderr=theirs, env={**os.environ, **KEY}) as process,
+    ):
+        os.close(theirs)
+        shown = read_until(ours, "[y/N] ")
+        os.write(ours, b"y\n")
+        read_until(ours, None)
+        assert process.wait(60) == 0, shown
+    os.close(ours)
+    assert "Ask about 6 tickets for about $0.0" in shown
+    assert json.loads(figures.read_text())["sampledTickets"] == 6
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------

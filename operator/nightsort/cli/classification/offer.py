@@ -10,6 +10,7 @@ from rich.table import Table
 
 from nightsort.api.spec import Spec
 from nightsort.cli.classification.order import InvalidOrder, Order
+from nightsort.cli.output.question import yes
 from nightsort.domain.cost import NIGHTS_OF_A_MONTH, money
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import system_prompt
@@ -69,7 +70,7 @@ def show_text(console: Console, text: str, *, whole: bool) -> None:
         console.print(f"  │ … and {plural(len(lines) - len(shown), 'line')} more (--estimate shows all)")
 
 
-def agreed(console: Console, order: Order, price: Estimate) -> bool:
+def agreed(order: Order, price: Estimate) -> bool:
     """Whether to buy; a person at a terminal is asked.
 
     Raises:
@@ -85,12 +86,7 @@ def agreed(console: Console, order: Order, price: Estimate) -> bool:
             f"--max-cost{least or ' 5.00'}"
         )
     cost = "an unknown price" if price.batch is None else f"about ${money(price.batch)}"
-    try:
-        answer = input(f"Ask about {plural(price.tickets, 'ticket')} for {cost}? [y/N] ")
-    except (EOFError, KeyboardInterrupt):
-        console.print()
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    return yes(f"Ask about {plural(price.tickets, 'ticket')} for {cost}?")
 
 
 def refuse_above(order: Order, price: Estimate) -> None:

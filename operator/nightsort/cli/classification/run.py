@@ -116,7 +116,7 @@ class Classification:
         offer.show(self.out, self.order, self.asked.spec, price, day)
         if self.order.estimate:
             return False
-        if not offer.agreed(self.out, self.order, price):
+        if not offer.agreed(self.order, price):
             return False
         self.is_first = not wiring.runs_of(self.state, comparison.asked)
         self.remember(comparison)

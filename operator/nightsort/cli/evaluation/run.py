@@ -133,7 +133,7 @@ class Evaluating:
             return None
         whole = total([price for _, price in wanted])
         tables.show_offer(self.out, self.order, wanted, whole, self.prices.day)
-        if self.order.usual.estimate or not offer.agreed(self.out, self.order.usual, whole):
+        if self.order.usual.estimate or not offer.agreed(self.order.usual, whole):
             return False
         for number, (reader, price) in enumerate(wanted, 1):
             comparison = self.comparison(reader)

@@ -23,6 +23,7 @@ from nightsort.cli.classification.order import InvalidOrder, Order, wanted
 from nightsort.cli.classification.reading import TicketFile
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.configuration import ITS_OWN, settings_of
+from nightsort.cli.output.question import yes
 from nightsort.cli.simulated import settings_with_api
 from nightsort.cli.skeletons.suggestion_store import Kept, SuggestionStore
 from nightsort.domain.cost import UnknownPrice, money, price_of, standard_price
@@ -177,7 +178,7 @@ class Purchase:
                 "--max-cost 0.05"
             )
         cost = "an unknown price" if price.most is None else f"at most ${money(price.most)}"
-        return yes(f"Ask {order.model} for categories, for {cost}? [y/N] ")
+        return yes(f"Ask {order.model} for categories, for {cost}?")
 
     def _tell_cost(self, settings: Settings, reply: Reply) -> None:
         try:
@@ -220,15 +221,7 @@ def show(categories: Sequence[Category]) -> None:
 
 def taken(path: Path) -> bool:
     """Whether the person at the terminal takes the proposals."""
-    return yes(f"Write these {path.name}, where you can change them? [y/N] ")
-
-
-def yes(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except (EOFError, KeyboardInterrupt):
-        screen().print()
-        return False
+    return yes(f"Write these {path.name}, where you can change them?")
 
 
 def say(*lines: str) -> None:

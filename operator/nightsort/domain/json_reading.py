@@ -201,7 +201,7 @@ def whole_numbers(value: object) -> Iterator[int]:
 
 
 def shown(value: object) -> str:
-    """A value of an answer in a reason: its beginning, on one line."""
+    """A value of an answer in a reason: text in quotes, its beginning on one line."""
     if isinstance(value, str):
         line = " ".join(value.split())
         return repr(line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}{CUT}")

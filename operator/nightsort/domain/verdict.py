@@ -12,12 +12,11 @@ from nightsort.api.spec import Spec
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.fields import Value, fields_of
 from nightsort.domain.first_rules import FirstLabels
-from nightsort.domain.json_reading import JsonReader, Read
+from nightsort.domain.json_reading import SHOWN_CHARS, JsonReader, Read, shown
 from nightsort.domain.label import UNTOLD, WHOLE, Labels
 from nightsort.domain.printable import printable
 
 PASSING_ERRORS = frozenset({"api_error", "overloaded_error", "rate_limit_error", "timeout_error"})
-SHOWN_ANSWER_CHARS = 60
 MOST_REASON_CHARS = 500
 MAX_TOKENS = "max_tokens"
 INVALID = "invalid_request_error"
@@ -124,9 +123,7 @@ class Judge:
     def _why_cut(self, answer: Answer, category: str | None) -> str:
         by = f"within prompt.maxTokens ({self._max_tokens} tokens)"
         if answer.stop_reason != MAX_TOKENS:
-            by = (
-                f"before the answer ended with {printable(answer.stop_reason[:SHOWN_ANSWER_CHARS]) or 'no stop reason'}"
-            )
+            by = f"before the answer ended with {printable(answer.stop_reason[:SHOWN_CHARS]) or 'no stop reason'}"
         if category is None:
             return f"no category {by}"
         return f"no certain category {by}: {shown(answer.text)} may be the beginning of another one"
@@ -135,12 +132,6 @@ class Judge:
 def of_error(error_type: str) -> Judgement:
     kind = error_type or "unknown error"
     return Judgement(Verdict.ERRORED, reason=kind, may_pass=kind in PASSING_ERRORS)
-
-
-def shown(text: str) -> str:
-    """The answer's own words, in quotes; their beginning on one line."""
-    line = " ".join(text.split())
-    return repr(line if len(line) <= SHOWN_ANSWER_CHARS else f"{line[:SHOWN_ANSWER_CHARS]}\u2026")
 
 
 def with_values(judgement: Judgement, read: Read) -> Judgement:

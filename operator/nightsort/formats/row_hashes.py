@@ -8,15 +8,13 @@ from typing import TextIO
 
 import msgspec
 
-from nightsort.formats.rows import HASH, DamagedFile, Lines
+from nightsort.formats.rows import HASH, DamagedFile, Lines, Named, decoded_lines
 
 Hashes = Iterator[tuple[str, str | None]]
 """Ids with the hashes of their rows; None where a row has none."""
 
 
-class Hashed(msgspec.Struct):
-    id: str
-    category: str | None
+class Hashed(Named):
     hash: str | None = None
 
 
@@ -24,16 +22,7 @@ HASHED = msgspec.json.Decoder(Hashed)
 
 
 def of_json_lines(file: TextIO) -> Hashes:
-    lines = Lines(file)
-    for number, line in enumerate(lines, 1):
-        lines.let_go()
-        if not line.strip():
-            continue
-        try:
-            row = HASHED.decode(line)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise DamagedFile(f"line {number} is no row of results") from None
-        yield row.id, row.hash
+    return ((row.id, row.hash) for row, _ in decoded_lines(file, HASHED))
 
 
 def of_csv(file: TextIO) -> Hashes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from nightsort.domain.answer import Row
 from nightsort.domain.fields import AskedField, as_text, padded
 from nightsort.domain.stored import Summary
 
+T = TypeVar("T")
 FULL_PART = 900_000
 """Bytes of records after which a new part begins. A ConfigMap holds 1 MiB, index and summary included."""
 MOST_RECORD_CHARS = 64 * 1024
@@ -162,16 +163,23 @@ class Lines:
         self._held = 0
 
 
-def scan_json_lines(file: TextIO) -> Iterator[tuple[str, str]]:
+def decoded_lines(file: TextIO, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[T, str]]:
+    """What the decoder reads in each line, and the line."""
     lines = Lines(file)
     for number, line in enumerate(lines, 1):
         lines.let_go()
         if not line.strip():
             continue
         try:
-            yield NAMED.decode(line).id, line.removesuffix("\n") + "\n"
+            row = decoder.decode(line)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise DamagedFile(f"line {number} is no row of results") from None
+        yield row, line
+
+
+def scan_json_lines(file: TextIO) -> Iterator[tuple[str, str]]:
+    for row, line in decoded_lines(file, NAMED):
+        yield row.id, line.removesuffix("\n") + "\n"
 
 
 def csv_record(row: Row, columns: Sequence[str] = COLUMNS, *, hashed: bool = False) -> str:

@@ -21,7 +21,7 @@ class KnownTickets:
         return dict(zip(self.ids, self.truths, strict=True))
 
 
-class Choice:
+class KnownSample:
     """Chooses `sample` tickets from a stream, evenly over the categories; `seed` is the run's."""
 
     def __init__(self, seed: str, sample: int, categories: Sequence[Category]) -> None:

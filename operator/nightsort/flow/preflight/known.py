@@ -11,7 +11,7 @@ from nightsort.api.evaluated import PlannedEvaluation
 from nightsort.api.evaluation import Evaluation
 from nightsort.domain.errors import Stalled
 from nightsort.domain.evaluation import FEW
-from nightsort.domain.known_tickets import Choice, KnownTickets, least_for
+from nightsort.domain.known_tickets import KnownSample, KnownTickets, least_for
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import placeholders
 from nightsort.domain.reasons import Reason
@@ -76,12 +76,12 @@ async def choose(
     theirs = await set_of(run)
     if theirs is not None:
         return await choose_from(theirs, run, evaluation, source, snapshot, encoder), snapshot
-    choice = Choice(run.resource.meta.uid, evaluation.sample, run.spec.categories)
+    sample = KnownSample(run.resource.meta.uid, evaluation.sample, run.spec.categories)
     column, others, known = column_of(run.spec), 0, set[str]()
     only = None if snapshot is None or snapshot.ids is None else frozenset(snapshot.ids)
     async for ticket in counted_tickets(source, snapshot, only):
         if value := truth_of(ticket.fields, column):
-            choice.see(ticket.id, value, sendable=encoder.text(ticket) is not None)
+            sample.see(ticket.id, value, sendable=encoder.text(ticket) is not None)
             if only is not None:
                 known.add(ticket.id)
         else:
@@ -89,12 +89,12 @@ async def choose(
     rest = snapshot
     if snapshot is not None and snapshot.ids is not None:
         rest = replace(snapshot, ids=[each for each in snapshot.ids if each not in known])
-    refuse_strangers(choice.truths, f"evaluation.truth.column {column!r}")
+    refuse_strangers(sample.truths, f"evaluation.truth.column {column!r}")
     if not others:
-        return Known(KnownTickets(), choice.available), rest
-    chosen = choice.chosen()
+        return Known(KnownTickets(), sample.available), rest
+    chosen = sample.chosen()
     refuse_too_few(evaluation, chosen)
-    return Known(chosen, choice.available, remark_on(run.spec.categories, chosen)), rest
+    return Known(chosen, sample.available, remark_on(run.spec.categories, chosen)), rest
 
 
 async def choose_from(
@@ -106,20 +106,20 @@ async def choose_from(
         Waiting, Stalled, Rejected: the set cannot be read or used; see `choose`.
     """
     await checked(run, theirs)
-    choice = Choice(run.resource.meta.uid, evaluation.sample, run.spec.categories)
+    sample = KnownSample(run.resource.meta.uid, evaluation.sample, run.spec.categories)
     async for page in theirs.tickets():
         for ticket in page:
             if value := truth_of(ticket.fields, column_of(run.spec)):
-                choice.see(ticket.id, value, sendable=encoder.text(ticket) is not None)
+                sample.see(ticket.id, value, sendable=encoder.text(ticket) is not None)
         await asyncio.sleep(0)
-    refuse_strangers(choice.truths, "evaluation.truth")
+    refuse_strangers(sample.truths, "evaluation.truth")
     others = await source.count() if snapshot is None or snapshot.ids is None else len(snapshot.ids)
     if not others:
-        return Known(KnownTickets(), choice.available, apart=True)
-    chosen = choice.chosen()
+        return Known(KnownTickets(), sample.available, apart=True)
+    chosen = sample.chosen()
     refuse_too_few(evaluation, chosen)
     await refuse_shared_ids(source, chosen.ids)
-    return Known(chosen, choice.available, remark_on(run.spec.categories, chosen), apart=True)
+    return Known(chosen, sample.available, remark_on(run.spec.categories, chosen), apart=True)
 
 
 async def refuse_shared_ids(source: Source, ids: Sequence[str]) -> None:

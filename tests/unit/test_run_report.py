@@ -22,9 +22,10 @@ from nightsort.api.stored_results import StoredResults
 from nightsort.cli.cluster.run_report import Wanted, labels_of, report_of
 from nightsort.cli.output.runs import tickets_of
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.breakdown import REUSED
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected, Stalled
-from nightsort.report.figures import REUSED, Report, Sample, spent
+from nightsort.report.figures import Report, Sample, spent
 from nightsort.report.page import page_of
 from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.wiring.cluster import Cluster

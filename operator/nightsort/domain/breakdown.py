@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from nightsort.api.status import Status
 
+UNKNOWN, FAILED, CANCELED = "(none: unknown)", "(none: failed)", "(none: canceled)"
+NOT_ANSWERED = "(none: not answered)"
+REUSED = "(reused: a row stands)"
+"""The tickets that a run has left out, since an earlier one has labelled the same."""
 THOUSAND = 1000
 """Shares are in tenths of a percent."""
 
@@ -35,10 +39,10 @@ def breakdown(status: Status) -> tuple[Part, ...]:
     unknown = max(tickets.labeled + tickets.unknown - categorized, 0)
     unanswered = max(tickets.total - categorized - unknown - tickets.failed - tickets.reused, 0)
     others = [
-        ("(none: unknown)", unknown),
-        ("(none: failed)", tickets.failed),
-        ("(none: not answered)", unanswered),
-        ("(reused: a row stands)", tickets.reused),
+        (UNKNOWN, unknown),
+        (FAILED, tickets.failed),
+        (NOT_ANSWERED, unanswered),
+        (REUSED, tickets.reused),
     ]
     return parts_of([(name, count) for name, count in (*categories, *others) if count])
 

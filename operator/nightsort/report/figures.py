@@ -21,8 +21,6 @@ MOST_SAMPLE_CHARS = 1000
 MOST_RUNS = 31
 """Runs that a page shows one by one: a month of nights. Earlier ones are added up in one row."""
 THOUSAND_TICKETS = 1000
-REUSED = "(reused: a row stands)"
-"""The tickets that a run has left out, since an earlier one has labelled the same."""
 OTHER_VERDICTS = "any other"
 """The verdicts of failed tickets whose rows are not at hand, in one word."""
 

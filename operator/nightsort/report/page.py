@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nightsort.domain.answer import Verdict
-from nightsort.domain.breakdown import parts_of
+from nightsort.domain.breakdown import REUSED, parts_of
 from nightsort.domain.field_counts import by_branch
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
 from nightsort.report.checked import evaluation_section
 from nightsort.report.document import document
-from nightsort.report.figures import OTHER_VERDICTS, REUSED, Report, meaning, reason_of
+from nightsort.report.figures import OTHER_VERDICTS, Report, meaning, reason_of
 from nightsort.report.markup import Markup, tag, together
 from nightsort.report.money import money_section
 from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row

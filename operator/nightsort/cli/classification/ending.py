@@ -13,12 +13,11 @@ from rich.table import Table
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Figure, Verdict
-from nightsort.domain.breakdown import parts_of
+from nightsort.domain.breakdown import CANCELED, FAILED, UNKNOWN, parts_of
 from nightsort.domain.cost import money
 from nightsort.domain.field_counts import by_branch
 from nightsort.domain.printable import printable
 
-UNKNOWN, FAILED, CANCELED = "(none: unknown)", "(none: failed)", "(none: canceled)"
 UNDER_WAY, NOT_ASKED = "(under way)", "(not asked)"
 
 

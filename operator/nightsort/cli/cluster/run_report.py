@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Resource
 from nightsort.api.source import Source
-from nightsort.cli.classification.ending import FAILED, UNDER_WAY, UNKNOWN
+from nightsort.cli.classification.ending import UNDER_WAY
 from nightsort.cli.classification.reporting import counts_of, shortened
 from nightsort.cli.cluster.nights import Night, merged_rows, runs_in
 from nightsort.cli.cluster.options import parsed
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.breakdown import FAILED, NOT_ANSWERED, REUSED, UNKNOWN
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.report import plural
-from nightsort.report.figures import MOST_SAMPLES, MOST_UNUSABLE, OTHER_VERDICTS, REUSED, Report, Run, Sample, Unusable
+from nightsort.report.figures import MOST_SAMPLES, MOST_UNUSABLE, OTHER_VERDICTS, Report, Run, Sample, Unusable
 
 if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
-
-NOT_ANSWERED = "(none: not answered)"
 
 
 @dataclass(frozen=True, slots=True)

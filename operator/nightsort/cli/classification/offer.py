@@ -6,10 +6,10 @@ import sys
 from decimal import Decimal
 
 from rich.console import Console
-from rich.table import Table
 
 from nightsort.api.spec import Spec
 from nightsort.cli.classification.order import InvalidOrder, Order
+from nightsort.cli.output.figures import show_figures
 from nightsort.cli.output.question import yes
 from nightsort.domain.cost import NIGHTS_OF_A_MONTH, money
 from nightsort.domain.printable import printable
@@ -23,13 +23,7 @@ SHOWN_CHARS = 160
 
 def show(console: Console, order: Order, spec: Spec, price: Estimate, prices_of: str) -> None:
     """The figures of the purchase, and one prompt as the model reads it."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in figures(spec, price, prices_of):
-        table.add_row(f"  {name}", value)
-    console.print()
-    console.print(table)
+    show_figures(console, figures(spec, price, prices_of))
     if price.example is not None:
         console.print("\n  a prompt, as the model reads it:")
         show_text(console, system_prompt(spec), whole=order.estimate)

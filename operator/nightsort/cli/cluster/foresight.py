@@ -9,11 +9,11 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from nightsort.api.forecast import Forecast
 from nightsort.api.resource import Meta
 from nightsort.cli.cluster.options import parsed
+from nightsort.cli.output.figures import show_figures
 from nightsort.domain.cost import NIGHTS_OF_A_MONTH
 from nightsort.domain.errors import Gone, Rejected, Stalled, Waiting
 from nightsort.domain.printable import printable
@@ -111,13 +111,7 @@ async def awaited(cluster: Cluster, meta: Meta) -> Forecast:
 
 def show(console: Console, forecast: Forecast) -> None:
     """The figures, in the words of `classify --estimate`."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in figures(forecast):
-        table.add_row(f"  {name}", value)
-    console.print()
-    console.print(table)
+    show_figures(console, figures(forecast))
     if forecast.remarks:
         console.print(f"\n  {printable(forecast.remarks)}", soft_wrap=True)
     console.print("\n  nothing was bought")

@@ -23,6 +23,7 @@ from nightsort.cli.classification.order import InvalidOrder, Order, wanted
 from nightsort.cli.classification.reading import TicketFile
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.configuration import ITS_OWN, settings_of
+from nightsort.cli.output.figures import show_figures
 from nightsort.cli.output.question import yes
 from nightsort.cli.simulated import settings_with_api
 from nightsort.cli.skeletons.suggestion_store import Kept, SuggestionStore
@@ -143,9 +144,6 @@ class Purchase:
         return reply
 
     def _show(self, price: Price) -> None:
-        table = Table.grid(padding=(0, 2))
-        table.add_column()
-        table.add_column(justify="right")
         rows = [
             ("tickets in the sample", f"{self._asked.text.count('<ticket>'):,}"),
             ("model", self._order.model),
@@ -153,10 +151,7 @@ class Purchase:
             ("output tokens, at most", f"{price.most_output_tokens:,}"),
             ("standard price, at most", "not known" if price.most is None else f"${money(price.most)}"),
         ]
-        for name, value in rows:
-            table.add_row(f"  {name}", value)
-        screen().print()
-        screen().print(table)
+        show_figures(screen(), rows)
         say("  one request, answered at once: a batch would cost half, and may take hours", "")
         if self._lost is not None:
             say(f"it was asked at {minute(self._lost.asked_at)}, and the answer was lost: that may have been paid, too")

@@ -8,17 +8,19 @@ from pydantic import Field, StringConstraints
 
 from nightsort.api.status_model import StatusModel
 
+Usd = Annotated[str, StringConstraints(max_length=32)]
+
 
 class Cost(StatusModel):
     """Money as decimal strings in USD; a figure that is not known is absent."""
 
-    estimated_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="estimatedUSD")
+    estimated_usd: Usd | None = Field(default=None, alias="estimatedUSD")
     """What the run was expected to cost, before it bought anything."""
-    actual_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="actualUSD")
+    actual_usd: Usd | None = Field(default=None, alias="actualUSD")
     """What it has cost, by the usage that the API told."""
-    standard_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="standardUSD")
+    standard_usd: Usd | None = Field(default=None, alias="standardUSD")
     """What the same usage costs at the standard price, one call for each ticket."""
-    saved_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="savedUSD")
+    saved_usd: Usd | None = Field(default=None, alias="savedUSD")
     """The difference of the two."""
     prices_of: Annotated[str, StringConstraints(max_length=32)] | None = None
     """The date of the prices by which this is reckoned."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from nightsort.api.cost import Usd
 from nightsort.api.status_model import StatusModel
 
 ShareText = Annotated[str, StringConstraints(max_length=8)]
@@ -86,7 +87,7 @@ class EvaluationStatus(StatusModel):
     accuracy: ShareText | None = None
     """The share of correct ones."""
     interval: ShareInterval | None = None
-    cost_usd: Annotated[str, StringConstraints(max_length=32)] | None = Field(default=None, alias="costUSD")
+    cost_usd: Usd | None = Field(default=None, alias="costUSD")
     """What the known tickets have cost, in USD; it is a part of cost.actualUSD."""
     categories: Annotated[tuple[CategoryAccuracy, ...], Field(max_length=200)] = ()
     """The categories that have known tickets or got a label, in the order of the spec."""

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from nightsort.api.cost import Usd
 from nightsort.api.status_model import Line, StatusModel
 from nightsort.api.times import Time
-
-Usd = Annotated[str, StringConstraints(max_length=32)]
 
 
 class Forecast(StatusModel):
@@ -43,7 +42,7 @@ class Forecast(StatusModel):
     """The expected cost of the same requests at the standard price, one call for each ticket."""
     month_usd: Usd | None = Field(default=None, alias="monthUSD")
     """The expected cost of thirty such runs."""
-    prices_of: Usd | None = None
+    prices_of: Annotated[str, StringConstraints(max_length=32)] | None = None
     """The date of the prices."""
     remarks: Line | None = None
     """What pre-flight found that stops nothing."""

@@ -8,9 +8,7 @@ from nightsort.api.evaluated import CategoryAccuracy, EvaluationStatus, Outcome
 from nightsort.domain.evaluation import FEW
 from nightsort.domain.matrix import in_words, percent
 from nightsort.report.markup import Markup, tag
-from nightsort.report.tables import body_of, heading_row, name_cell, number_cell
-
-NO_LABEL = "(no label)"
+from nightsort.report.tables import body_of, confusion_row, confusions_head, heading_row, name_cell, number_cell
 
 
 def evaluation_section(told: EvaluationStatus) -> Markup:
@@ -18,7 +16,10 @@ def evaluation_section(told: EvaluationStatus) -> Markup:
     words = [tag("p", line) for line in sentences(told)]
     tables = [categories_table(told)] if told.categories else []
     if told.confusions:
-        tables += [tag("h3", "Largest confusions"), confusions_table(told)]
+        tables += [
+            tag("h3", "Largest confusions"),
+            body_of(confusions_head(), [*map(confusion_row, told.confusions)], None),
+        ]
     return tag("section", tag("h2", "Evaluation"), *words, *tables)
 
 
@@ -43,13 +44,3 @@ def figures_of(one: CategoryAccuracy) -> Iterator[Markup]:
     yield number_cell(f"{one.support:,}")
     for share in (one.precision, one.recall, one.f1):
         yield number_cell("" if one.support < FEW else f"{percent(share)}%")
-
-
-def confusions_table(told: EvaluationStatus) -> Markup:
-    titles = (tag("th", name, scope="col") for name in ("known category", "label"))
-    head = tag("tr", *titles, tag("th", "tickets", scope="col", class_="number"))
-    rows = [
-        tag("tr", name_cell(one.truth), tag("td", one.label or NO_LABEL), number_cell(f"{one.tickets:,}"))
-        for one in told.confusions
-    ]
-    return body_of(head, rows, None)

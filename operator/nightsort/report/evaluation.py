@@ -13,9 +13,9 @@ from nightsort.domain.recommendation import Reader, Recommendation, percent
 from nightsort.domain.report import minute, plural
 from nightsort.report.document import document
 from nightsort.report.markup import Markup, tag
-from nightsort.report.tables import body_of, heading_row, name_cell, number_cell
+from nightsort.report.tables import body_of, confusion_row, confusions_head, heading_row, name_cell, number_cell
 
-NO_LABEL, NOT_KNOWN = "(no label)", "not known"
+NOT_KNOWN = "not known"
 MOST_ON_PAPER = 20
 """Categories up to which a matrix fits a sheet; a larger one is on the screen alone."""
 
@@ -110,17 +110,12 @@ def confusions_table(found: Evaluation) -> Markup:
     if found.correct == found.known:
         return paragraph("Every label is right.")
     shown = found.confusions()
-    rows = [
-        tag("tr", name_cell(one.truth), tag("td", one.label or NO_LABEL), number_cell(f"{one.tickets:,}"))
-        for one in shown
-    ]
+    rows = [confusion_row(one) for one in shown]
     missed = found.known - found.correct
     if rest := missed - sum(one.tickets for one in shown):
         rows.append(tag("tr", name_cell("(others)"), tag("td"), number_cell(f"{rest:,}")))
-    titles = (tag("th", "known category", scope="col"), tag("th", "label", scope="col"))
-    head = tag("tr", *titles, tag("th", "tickets", scope="col", class_="number"))
     total = tag("tr", name_cell("total"), tag("td"), number_cell(f"{missed:,}"))
-    return body_of(head, rows, total)
+    return body_of(confusions_head(), rows, total)
 
 
 def matrix_of(reader: Reader) -> Markup:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nightsort.api.evaluated import ConfusionCount
+from nightsort.domain.evaluation import Confusion
 from nightsort.report.markup import Markup, tag
 
+NO_LABEL = "(no label)"
 CHARTS = frozenset({"chart", "comparison"})
 """Columns of bars: a heading would add nothing, because their figures are beside them."""
 WIDE = frozenset({"saved", "comparison"})
@@ -38,6 +41,15 @@ def name_cell(name: str) -> Markup:
 
 def number_cell(figure: str, column: str = "") -> Markup:
     return tag("td", figure, class_=number_class(column))
+
+
+def confusions_head() -> Markup:
+    titles = (tag("th", name, scope="col") for name in ("known category", "label"))
+    return tag("tr", *titles, tag("th", "tickets", scope="col", class_="number"))
+
+
+def confusion_row(one: Confusion | ConfusionCount) -> Markup:
+    return tag("tr", name_cell(one.truth), tag("td", one.label or NO_LABEL), number_cell(f"{one.tickets:,}"))
 
 
 def numbers_row(name: str, last: str = "chart", **figures: str) -> Markup:

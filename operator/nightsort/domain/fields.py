@@ -68,7 +68,7 @@ class AskedField(msgspec.Struct, frozen=True):
 
 
 def fields_of(spec: Spec) -> tuple[AskedField, ...]:
-    """Every column beside the category, in the order of the results."""
+    """Every column beside the category, in the order of the results: `api.spec.field_names` has their names."""
     found = [asked_of(field) for field in spec.fields]
     if spec.categories_per_ticket > 1:
         names = tuple(category.name for category in spec.categories)
@@ -94,10 +94,6 @@ def asked_of(field: AnswerField) -> AskedField:
 
 def longest(values: Sequence[str], most: int) -> list[str]:
     return sorted(values, key=len)[-most:]
-
-
-def column_names(spec: Spec) -> tuple[str, ...]:
-    return tuple(field.name for field in fields_of(spec))
 
 
 def as_text(value: Value) -> str | int | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nightsort.api.counts import CategoryCount
 from nightsort.api.resource import InvalidResource, Resource
-from nightsort.api.spec import Spec
+from nightsort.api.spec import Spec, field_names
 from nightsort.api.status import Status
 from nightsort.cli.output.runs import field_lines
 from nightsort.domain.answer import Answer, Row, Verdict
@@ -338,6 +338,11 @@ def test_a_status_counts_each_value_in_the_order_of_the_spec() -> None:
     assert told == {"urgency": ({"low": 1, "high": 1}, 1), "topics": ({"shipping": 1, "price": 1}, 1)}
     assert list(told["urgency"][0]) == ["low", "high"]
     assert Status(fields=counts).fields == counts
+
+
+def test_the_names_of_the_columns_are_those_of_the_fields_in_their_order() -> None:
+    assert field_names(FULL) == [field.name for field in fields_of(FULL)]
+    assert field_names(spec_of()) == []
 
 
 def test_a_tree_of_categories_rolls_up() -> None:

@@ -14,14 +14,13 @@ import yaml
 from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
-from nightsort.api.spec import Spec
+from nightsort.api.spec import Spec, field_names
 from nightsort.cli.classification.further import BESIDE, NOTHING_MORE, FurtherAnswers
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest, category_names, text_of
 from nightsort.cli.state_folder import STATE
 from nightsort.cli.yaml_documents import load, place_of, problem_of
 from nightsort.domain.choice import Choice
-from nightsort.domain.fields import column_names
 
 CATEGORIES_FILE = "categories.yaml"
 STATE_FILE = "classify.sqlite"
@@ -120,7 +119,7 @@ def wanted(order: Order, template: str) -> Wanted:
     except InvalidResource as error:
         raise InvalidOrder(in_flags(str(error), source)) from None
     names = ", ".join(category.name for category in made.categories)
-    columns = column_names(made)
+    columns = field_names(made)
     asked = f"; and further columns: {', '.join(columns)}" if columns else ""
     return Wanted(made, f"categories{told}: {names}{asked}")
 

@@ -8,10 +8,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
-from nightsort.api.spec import Spec
+from nightsort.api.spec import Spec, field_names
 from nightsort.cli.classification.order import InvalidOrder
 from nightsort.cli.classification.reading import TicketFile
-from nightsort.domain.fields import as_text, column_names, padded
+from nightsort.domain.fields import as_text, padded
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring.classify import Comparison, Label, State, StateOutput
 
@@ -52,7 +52,7 @@ class Output:
             InvalidOrder: it cannot be written, or the input has changed since it was read.
         """
 
-        fields = column_names(spec)
+        fields = field_names(spec)
 
         def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
             return ((one.id, cells_of(one, len(fields))) for one in comparison.labels())

@@ -212,6 +212,7 @@ def test_a_simulated_answer_is_kept_apart_from_a_real_one(tickets: Office) -> No
     (tickets.folder / "categories.suggested.yaml").unlink()
 
     assert simulated.code == 0, simulated.told
+    assert "these categories are simulated" in simulated.out
     assert init(tickets, "--yes").code == 0
     assert asked(tickets) == 1
     assert json.loads(

@@ -143,6 +143,8 @@ def suggest(asked: Asked, order: SuggestOrder, place: Path, kubernetes: Path | N
     if somebody and not suggesting.taken(place):
         fail("nothing was written; the answer is kept: the same command shows it again, and buys nothing", NOT_COMPLETE)
     write(replace(asked, proposed=proposed), place, kubernetes)
+    if order.simulated:
+        typer.echo("these categories are simulated: for a model's own set ANTHROPIC_API_KEY, and leave out --simulate")
     if place.name == SUGGESTED_FILE:
         typer.echo(f"to take them: mv {place} {place.with_name(CATEGORIES_FILE)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from msgspec import structs
 from nightsort.api.resource import Resource
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import COMPLETE, FAILED, is_true
+from nightsort.domain.errors import Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.preflight import reuse
 from nightsort.flow.results import hashes
@@ -262,6 +265,23 @@ async def test_the_hashes_of_a_run_that_has_ended_take_no_room_in_the_cluster(
     kept = nights.world.ledger.kept[resource.meta.key].long_ids
     assert list(kept.values()) == [{}, {}, {}]
     assert all(row.hash for row in nights.table.rows.values())
+
+
+async def test_the_hashes_of_a_create_that_is_refused_time_after_time_are_kept_once(nights: Nights) -> None:
+    world, resource = nights.world, nights.begin(1, "billing")
+
+    async def refuse(operation: str, *about: Any) -> None:
+        if operation == "create":
+            raise Waiting("429", reason=Reason.RATE_LIMITED)
+
+    world.api.before = refuse
+    for _ in range(10):
+        await world.look(resource)
+        world.clock.advance(timedelta(hours=1).total_seconds())
+
+    kept = nights.world.ledger.kept[resource.meta.key].long_ids
+    assert len(kept) > 3
+    assert sum(map(bool, kept.values())) == 1
 
 
 async def test_hashes_that_somebody_has_deleted_cost_a_second_purchase_and_no_row(nights: Nights) -> None:

@@ -38,7 +38,7 @@ async def finish(run: Run, status: Status) -> None:
     await run.save_results(status, summary)
     run.services.traces.ended(run.resource)
     await let_go(run)
-    await let_go_of_hashes(run)
+    await let_go_of_hashes(run, run.status.batches)
     post = run.note if summary.state is RunState.COMPLETE else run.warn
     await post(summary.reason, summary.message)
     if shift is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from nightsort.api.batch_record import BatchRecord
@@ -38,11 +38,11 @@ async def hashes_of(run: Run, record: BatchRecord) -> Mapping[str, str]:
     return found
 
 
-async def let_go_of_hashes(run: Run) -> None:
-    """Empties the kept hashes of a run that has ended: its rows have them. The rest goes with the resource."""
+async def let_go_of_hashes(run: Run, batches: Iterable[BatchRecord]) -> None:
+    """Empties the kept hashes of batches that are stored, or will be sent under another tag."""
     if not run.spec.keeps_hashes:
         return
-    tags = [block_tag(one.tag, block) for one in run.status.batches if one.tag for block in range(blocks(one.requests))]
+    tags = [block_tag(one.tag, block) for one in batches if one.tag for block in range(blocks(one.requests))]
     try:
         for tag in tags:
             await run.services.ledger.keep_long_ids(run.resource.meta, tag, {})

@@ -12,7 +12,7 @@ from nightsort.domain.report import plural, progress
 from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.money.budget import with_what_is_known
 from nightsort.flow.purchases.accounts import refuse_another_account
-from nightsort.flow.results.hashes import keep_hashes
+from nightsort.flow.results.hashes import keep_hashes, let_go_of_hashes
 from nightsort.flow.run.run import Run
 from nightsort.flow.submission.shard import Shard
 from nightsort.ports import BatchApi
@@ -48,8 +48,10 @@ async def intend(
         return None
     if shard.long_ids:
         await run.services.ledger.keep_long_ids(run.resource.meta, tag, shard.long_ids)
-    await keep_hashes(run, tag, shard.hashes)
     earlier = find(run.status, submission.shard, submission.attempt)
+    if earlier is not None and earlier.state is BatchState.RELEASED:
+        await let_go_of_hashes(run, [earlier])
+    await keep_hashes(run, tag, shard.hashes)
     # A previous attempt's tickets, whose results are gone by now.
     lost = max(sum(parent.left for parent in submission.parents) - shard.tickets, 0)
     record = BatchRecord(

@@ -82,9 +82,17 @@ def most_answer_tokens(spec: Spec, model: ModelFacts) -> int:
 
 def tokens_for_fields(spec: Spec, model: ModelFacts) -> int:
     thought = 0 if model.only_answers else THINKING_TOKENS
+    needed = tokens_needed(spec)
     if spec.prompt.max_tokens == DEFAULT_TOKENS:
+        most = MOST_ANSWER_TOKENS - (thought if model.always_thinks else 0)
+        if needed > most:
+            raise Rejected(
+                f"fields: the answers may take {needed:,} tokens, and {most:,} is the most: shorten texts and lists, "
+                "or ask for fewer fields",
+                reason=Reason.FIELDS_TOO_LONG,
+            )
         return min(tokens_allowed(spec) + thought, MOST_ANSWER_TOKENS)
-    if spec.prompt.max_tokens < (needed := tokens_needed(spec)):
+    if spec.prompt.max_tokens < needed:
         raise Rejected(
             f"prompt.maxTokens: {spec.prompt.max_tokens} tokens are too few for the fields, whose answers may take "
             f"{needed}: leave it out, and they get the room that they need",

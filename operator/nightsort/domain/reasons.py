@@ -191,7 +191,8 @@ class Reason(StrEnum):
     IDS_TOO_LONG = ("IdsTooLong", RESOURCE, FINAL, "the ids of one batch are too long to be kept",
         "lower `shards.maxRequests`, or use shorter ids")
     FIELDS_TOO_LONG = ("FieldsTooLong", RESOURCE, FINAL,
-        "`prompt.maxTokens` is less than the answers to the fields may take: many of them would be cut",
+        ("the answers to the fields may take more than `prompt.maxTokens`, or than the 4,096 tokens that an answer has "
+        "at the most: many of them would be cut"),
         "leave `maxTokens` out, or raise it, or shorten texts and lists")
     SCHEMA_REFUSED = ("SchemaRefused", RESOURCE, FINAL, ("the API refuses the JSON schema of the fields: one ticket "
         "was asked with it before the others, and nothing was paid. The message has the API's words"),

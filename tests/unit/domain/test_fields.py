@@ -269,6 +269,16 @@ def test_the_default_leaves_room_for_the_fields_and_for_thoughts() -> None:
     assert most_answer_tokens(large, ONLY_ANSWERS) == 4096
 
 
+def test_fields_for_which_no_answer_has_room_are_refused_before_anything_is_bought() -> None:
+    twenty = spec_of(fields=[{"name": f"text_{n}", "maxLength": 1000} for n in range(20)])
+    with pytest.raises(Rejected, match=r"fields: the answers may take 5,\d+ tokens, and 4,096 is the most"):
+        most_answer_tokens(twenty, ONLY_ANSWERS)
+
+    large = spec_of(fields=[{"name": f"text_{n}", "maxLength": 1000} for n in range(12)])
+    with pytest.raises(Rejected, match="3,072 is the most"):
+        most_answer_tokens(large, ModelFacts("m", thinks=True))
+
+
 def test_a_limit_of_the_users_own_is_kept_and_refused_where_the_fields_do_not_fit() -> None:
     own = spec_of(fields=FIELDS, prompt={"maxTokens": 300})
     assert most_answer_tokens(own, ONLY_ANSWERS) == 300

@@ -30,18 +30,14 @@ def plain(name: str) -> str:
     return rest if slash and kind.removesuffix(".nightsort.dev") in KINDS else name
 
 
-Name = Annotated[
-    str, typer.Argument(help="The ClassificationBatch.", parser=plain, autocompletion=names, metavar="NAME")
-]
-FileOrName = Annotated[
-    str,
-    typer.Argument(
-        help="A file that was classified, a manifest, or a ClassificationBatch of a cluster.",
-        parser=plain,
-        autocompletion=names,
-        metavar="FILE|NAME",
-    ),
-]
+def run_argument(help: str, metavar: str = "NAME") -> Any:
+    """The argument that names a run; where it may be left out, Typer shows it in brackets."""
+    return typer.Argument(help=help, parser=plain, autocompletion=names, metavar=metavar, show_default=False)
+
+
+RUN = "A file that was classified, a manifest, or a ClassificationBatch of a cluster."
+Name = Annotated[str, run_argument("The ClassificationBatch.")]
+FileOrName = Annotated[str, run_argument(RUN, "FILE|NAME")]
 Namespace = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Default: that of the kubeconfig's context.", autocompletion=namespaces),

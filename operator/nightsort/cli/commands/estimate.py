@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.completion import names
-from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, plain
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, run_argument
 from nightsort.cli.duration import seconds_of
 from nightsort.cli.flags import (
     MODEL,
@@ -47,13 +46,7 @@ def add_to(app: typer.Typer) -> None:
 
 def estimate(
     target: Annotated[
-        str,
-        typer.Argument(
-            help="A file of tickets, a manifest, or a ClassificationBatch of a cluster.",
-            parser=plain,
-            autocompletion=names,
-            metavar="FILE|NAME",
-        ),
+        str, run_argument("A file of tickets, a manifest, or a ClassificationBatch of a cluster.", "FILE|NAME")
     ],
     categories: Categories = None,
     categories_file: CategoriesFile = None,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.completion import names
-from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, plain
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, run_argument
 from nightsort.cli.flags import (
     NOTHING_SAID,
     StateFolder,
@@ -26,12 +25,8 @@ OWN = 0o600
 """The permissions of a page about a cluster: as in the cluster, nobody else is given its texts."""
 Subject = Annotated[
     str | None,
-    typer.Argument(
-        help="A file that was classified (by default the last one), or a ClassificationBatch of a cluster.",
-        parser=plain,
-        autocompletion=names,
-        metavar="[FILE|NAME]",
-        show_default=False,
+    run_argument(
+        "A file that was classified (by default the last one), or a ClassificationBatch of a cluster.", "FILE|NAME"
     ),
 ]
 Page = Annotated[

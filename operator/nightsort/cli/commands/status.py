@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.completion import names
-from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, parsed, plain
+from nightsort.cli.cluster.options import RUN, ClusterOptions, Context, Kubeconfig, Namespace, parsed, run_argument
 from nightsort.cli.flags import StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
@@ -25,16 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            help="A file that was classified, a manifest, or a ClassificationBatch of a cluster.",
-            parser=plain,
-            autocompletion=names,
-            metavar="[FILE|NAME]",
-            show_default=False,
-        ),
-    ] = None,
+    name: Annotated[str | None, run_argument(RUN, "FILE|NAME")] = None,
     namespace: Namespace = None,
     state: StateFolder = None,
     context: Context = None,

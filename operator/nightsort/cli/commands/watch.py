@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.completion import names
-from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, Timeout, plain
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, Timeout, run_argument
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, STALLED, TIMED_OUT, fail
 
 if TYPE_CHECKING:
@@ -21,14 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 def watch(
     name: Annotated[
-        str | None,
-        typer.Argument(
-            help="The ClassificationBatch; by default all that are unfinished now.",
-            parser=plain,
-            autocompletion=names,
-            metavar="[NAME]",
-            show_default=False,
-        ),
+        str | None, run_argument("The ClassificationBatch; by default all that are unfinished now.")
     ] = None,
     namespace: Namespace = None,
     all_namespaces: Annotated[

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.forecast import Forecast
 from nightsort.api.resource import Resource
 from nightsort.api.status import Stop
 from nightsort.domain.account import Kinship
@@ -33,7 +34,7 @@ from nightsort.domain.actions import (
     poll_pause,
 )
 from nightsort.domain.candidate import ALL_OVER
-from nightsort.domain.conditions import is_finished
+from nightsort.domain.conditions import SUSPENDED, is_finished
 from nightsort.domain.gate import is_open, may_be_sent
 from nightsort.domain.known_ticket_policies import decide_by_known_tickets, hold_what_is_not_good_enough
 from nightsort.domain.probe import as_probe
@@ -50,6 +51,7 @@ from nightsort.domain.record import (
 from nightsort.domain.room import Room, due_retry, has_place, is_short
 from nightsort.domain.rounds import due_at, held_back, holds_all
 
+LONGEST_UNESTIMATED = timedelta(minutes=15)
 OF_TIME = frozenset({Reason.DEADLINE_EXCEEDED, Reason.CANCELED})
 """Reasons of a stop that a deadline has brought, which a person can set to any time."""
 
@@ -176,8 +178,15 @@ def estimate_while_suspended(resource: Resource, facts: Facts, now: datetime) ->
     before = status.forecast
     if before is None:
         return EstimateRun()
-    again = before.planned_time + timedelta(seconds=resource.spec.poll_interval_seconds)
-    return EstimateRun() if before.obstacle is not None and now >= again else None
+    return EstimateRun() if before.obstacle is not None and now >= estimated_again(resource, before) else None
+
+
+def estimated_again(resource: Resource, before: Forecast) -> datetime:
+    """When an estimate that met an obstacle is tried again: ever more seldom, since each try writes the status."""
+    since = next((one.last_transition_time for one in resource.status.conditions if one.type == SUSPENDED), None)
+    tried = before.planned_time - (since or before.planned_time)
+    every = timedelta(seconds=resource.spec.poll_interval_seconds)
+    return before.planned_time + max(every, min(tried / 4, LONGEST_UNESTIMATED))
 
 
 def hold_while_suspended(resource: Resource, facts: Facts, now: datetime) -> Action | None:

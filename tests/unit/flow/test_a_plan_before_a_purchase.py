@@ -104,6 +104,25 @@ async def test_an_obstacle_is_named_and_tried_again_and_nobody_is_paged(
     assert (found.tickets, found.obstacle) == (1, None)
 
 
+async def test_an_obstacle_that_stays_for_a_day_costs_a_hundred_writes_of_the_status(world: World) -> None:
+    resource = world.apply("billing", suspend=True)
+    world.connections.error = Stalled("the Secret is missing")
+    ends = world.clock.now() + timedelta(days=1)
+    versions = set()
+    while world.clock.now() < ends:
+        world.clock.advance(await world.look(resource) or 0.0)
+        versions.add(world.ledger.current(resource.meta).meta.resource_version)
+
+    assert 90 <= len(versions) <= 120
+
+    world.connections.error = None
+    world.clock.advance(timedelta(minutes=15).total_seconds())
+    await world.look(resource)
+    found = now(world, resource).forecast
+    assert found is not None
+    assert found.obstacle is None
+
+
 async def test_a_run_that_could_never_work_fails_at_once(world: World) -> None:
     resource = world.apply("billing", suspend=True)
     world.connections.error = Rejected("no such model", reason=Reason.UNKNOWN_MODEL)

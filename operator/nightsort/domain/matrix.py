@@ -65,7 +65,7 @@ def figures_of(status: Status, spec: Spec) -> Evaluation:
 def outcome_of(figures: Evaluation, spec: Spec) -> Outcome:
     """Whether the lower end of the interval reaches the threshold, where there is one."""
     least = spec.evaluation.min_accuracy if spec.evaluation is not None else None
-    enough = least is None or floor(figures.interval.low) >= Decimal(least)
+    enough = least is None or Decimal(interval_of(figures).low) >= Decimal(least)
     return Outcome.PASSED if enough else Outcome.FAILED
 
 
@@ -83,14 +83,14 @@ def described(status: Status, spec: Spec, prices: PriceTable) -> EvaluationStatu
     }
     if figures.known:
         told |= {
-            "accuracy": share(figures.accuracy),
-            "interval": ShareInterval(low=str(floor(figures.interval.low)), high=ceiling(figures.interval.high)),
+            "accuracy": rounded(figures.accuracy),
+            "interval": interval_of(figures),
             "categories": tuple(
                 CategoryAccuracy(
                     name=each.name,
-                    precision=share(each.precision),
-                    recall=share(each.recall),
-                    f1=share(each.f1),
+                    precision=rounded(each.precision),
+                    recall=rounded(each.recall),
+                    f1=rounded(each.f1),
                     support=each.support,
                 )
                 for each in figures.categories
@@ -113,17 +113,14 @@ def cost_of(status: Status, spec: Spec, prices: PriceTable) -> str | None:
     return money(batch_price(usage, price)) if usage.input_tokens or usage.output_tokens else None
 
 
-def share(value: float) -> str:
-    return str(Decimal(value).quantize(FOUR_DECIMALS, ROUND_HALF_EVEN))
+def interval_of(figures: Evaluation) -> ShareInterval:
+    """Rounded outwards: what is told to reach a threshold has reached it."""
+    low, high = figures.interval.low, figures.interval.high
+    return ShareInterval(low=rounded(low, ROUND_FLOOR), high=rounded(high, ROUND_CEILING))
 
 
-def floor(value: float) -> Decimal:
-    """Rounded down: what is told to reach a threshold has reached it."""
-    return Decimal(value).quantize(FOUR_DECIMALS, ROUND_FLOOR)
-
-
-def ceiling(value: float) -> str:
-    return str(Decimal(value).quantize(FOUR_DECIMALS, ROUND_CEILING))
+def rounded(share: float, rounding: str = ROUND_HALF_EVEN) -> str:
+    return str(Decimal(share).quantize(FOUR_DECIMALS, rounding))
 
 
 def in_words(evaluation: EvaluationStatus) -> str:

@@ -20,4 +20,5 @@ def evaluation_name(file: Path, number: int) -> str:
 
 def is_evaluation(run: Resource, file: Path) -> bool:
     """Whether a run of this file measures labels: it writes no labelled file, and another command goes on with it."""
-    return re.fullmatch(rf"{re.escape(run_name(file))}-evaluation-\d+", run.meta.name) is not None
+    run_of, _, number = run.meta.name.rpartition("-")
+    return run_of == f"{run_name(file)}-evaluation" and number.isdecimal()

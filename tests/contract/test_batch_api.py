@@ -193,6 +193,13 @@ async def test_the_catalogue_knows_its_models_and_no_others(account: Account) ->
     assert await account.api.model("claude-of-the-future") is None
 
 
+async def test_the_whole_catalogue_has_each_model_as_it_is_told_alone(account: Account) -> None:
+    catalogue = await account.api.catalogue()
+    assert await account.api.model(MODEL) in catalogue.models
+    assert catalogue.answered_at is not None
+    assert abs(catalogue.answered_at - account.now()) < timedelta(seconds=30)
+
+
 async def test_tokens_are_counted_over_system_and_text(account: Account) -> None:
     short = await account.api.count_tokens(MODEL, "system", "word")
     longer_text = await account.api.count_tokens(MODEL, "system", "word " * 100)

@@ -14,7 +14,7 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.account import Account as Marks
 from nightsort.domain.answer import Answer, Row
-from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.recovery import Kept
@@ -151,6 +151,9 @@ class ApiDoor:
 
     async def model(self, model: str) -> ModelFacts | None:
         return await self._call("model", lambda: self._account.model(model), away("the API"))
+
+    async def catalogue(self) -> Catalogue:
+        return await self._call("catalogue", self._account.catalogue, away("the API"))
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
         return await self._call(

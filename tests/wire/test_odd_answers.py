@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nightsort.adapters.anthropic.client import date_of
 from nightsort.adapters.anthropic.results import LineReader
 from nightsort.api.categories import Category
 from nightsort.domain.answer import Answer
@@ -346,6 +347,29 @@ async def test_whatever_is_odd_in_a_model_it_can_be_used(odd: dict[str, Any]) ->
 
     assert facts is not None
     assert (facts.batch, facts.retired, facts.silent) == (True, False, True)
+
+
+async def test_an_odd_entry_of_the_catalogue_is_left_out_and_the_others_stay() -> None:
+    page = {"data": [{"id": 7}, None, {"id": "claude-haiku-5-5"}, ["id"]]}
+
+    catalogue = await answering(json.dumps(page).encode()).catalogue()
+
+    assert [model.id for model in catalogue.models] == ["claude-haiku-5-5"]
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("Sun, 29 Nov 2026 17:00:00 GMT", datetime(2026, 11, 29, 17, tzinfo=UTC)),
+        ("Sun, 29 Nov 2026 18:00:00 +0100", datetime(2026, 11, 29, 17, tzinfo=UTC)),
+        ("yesterday", None),
+        ("Sun, 99 Nov 2026 17:00:00 GMT", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_header_is_read_or_left(header: str | None, told: datetime | None) -> None:
+    assert date_of(header) == told
 
 
 def test_a_reader_of_lines_keeps_its_place_however_the_stream_is_cut() -> None:

@@ -48,6 +48,7 @@ CALLS: Calls = {
     "retrieve": lambda api: api.retrieve("msgbatch_1"),
     "results": read_all,
     "model": lambda api: api.model("claude-haiku-4-5"),
+    "catalogue": lambda api: api.catalogue(),
     "count_tokens": lambda api: api.count_tokens("claude-haiku-4-5", "system", "text"),
     "cancel": lambda api: api.cancel("msgbatch_1"),
     "create": lambda api: api.create(io.BytesIO(b"{}"), 2, "k3f9a2"),

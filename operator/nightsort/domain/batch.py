@@ -1,7 +1,8 @@
-"""A batch as the API describes it, and a model as its catalogue describes it."""
+"""A batch as the API describes it, a model as its catalogue describes it, and the catalogue itself."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,3 +51,11 @@ class ModelFacts:
     def only_answers(self) -> bool:
         """Whether its output is the answer alone, because it cannot think, or thinking is switched off."""
         return not self.silent and (not self.thinks or self.can_disable_thinking)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The models that the API shows to a key; `answered_at` is the server's own time, where the answer has it."""
+
+    models: Sequence[ModelFacts]
+    answered_at: datetime | None = None

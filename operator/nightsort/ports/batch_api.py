@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 
 from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
-from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 
 
 class BatchApi(Protocol):
@@ -65,6 +65,10 @@ class BatchApi(Protocol):
 
     async def model(self, model: str) -> ModelFacts | None:
         """The catalogue's entry for a model; None when it has none."""
+        ...
+
+    async def catalogue(self) -> Catalogue:
+        """All models of the catalogue; free, as is `model`."""
         ...
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:

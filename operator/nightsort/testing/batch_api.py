@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
-from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
@@ -168,6 +168,11 @@ class FakeBatchApi:
         await self._begin("model", model)
         await self.after("model", model)
         return self.models.get(model)
+
+    async def catalogue(self) -> Catalogue:
+        await self._begin("catalogue")
+        await self.after("catalogue")
+        return Catalogue(tuple(self.models.values()), self.clock.now())
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
         await self._begin("count_tokens", model)

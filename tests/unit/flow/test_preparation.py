@@ -47,6 +47,33 @@ async def test_a_model_that_cannot_be_used_is_failed_and_nothing_is_bought(
     assert not world.sink.finished
 
 
+async def test_an_unknown_model_is_answered_with_those_that_there_are_and_their_prices(world: World) -> None:
+    others = ("claude-sonnet-5-5", "claude-opus-5-5", "claude-of-tomorrow", "claude-haiku-4-5")
+    world.api.models = MODELS | {name: ModelFacts(name) for name in others} | {
+        "claude-haiku-3": ModelFacts("claude-haiku-3", retired=True)
+    }  # fmt: skip
+
+    resource = await world.run_until_finished(world.apply("billing", model="claude-sonet-5.5"))
+
+    message = resource.status.message or ""
+    assert "no model 'claude-sonet-5.5'. There are claude-sonnet-5-5 (2 / 10), " in message, "the likeliest is first"
+    assert "claude-of-tomorrow (price unknown)" in message
+    assert "claude-haiku-3" not in message, "nobody can take a retired one"
+    assert "a batch pays half" in message
+
+
+async def test_where_the_catalogue_cannot_be_read_the_price_table_is_named(world: World) -> None:
+    async def fail(operation: str, *_: object) -> None:
+        if operation == "catalogue":
+            raise Waiting("the API answered with an error (500)", reason=Reason.API_UNAVAILABLE)
+
+    world.api.before = fail
+
+    resource = await world.run_until_finished(world.apply("billing", model="claude-haiku-55"))
+
+    assert "There are claude-haiku-5-5 (0.10 / 0.50), " in (resource.status.message or "")
+
+
 @pytest.mark.parametrize(
     "break_it",
     [

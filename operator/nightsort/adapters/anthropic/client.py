@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
@@ -27,7 +28,7 @@ from nightsort.adapters.anthropic.errors import (
 )
 from nightsort.adapters.anthropic.failed_calls import FAILED, failed_call, failed_create
 from nightsort.adapters.anthropic.messages import reply_of
-from nightsort.adapters.anthropic.models import WireModel, WireTokens
+from nightsort.adapters.anthropic.models import WireModel, WireTokens, catalogue_of
 from nightsort.adapters.anthropic.results import Flow, LineReader, NoResults
 from nightsort.adapters.anthropic.wire import (
     NotUnderstood,
@@ -41,7 +42,7 @@ from nightsort.adapters.anthropic.wire import (
 )
 from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
-from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.suggestion import Reply
@@ -210,6 +211,10 @@ class AnthropicBatches:
         response = await self._find(f"/v1/models/{quote(model, safe='')}")
         return understood(response, of(WireModel)).facts() if response else None
 
+    async def catalogue(self) -> Catalogue:
+        response = await self._get(f"/v1/models?limit={PAGE}")
+        return Catalogue(understood(response, catalogue_of), date_of(response.headers.get("date")))
+
     async def count_tokens(self, model: str, system: str, text: str) -> int:
         body = {"model": model, "system": system, "messages": [{"role": "user", "content": text}]}
         return understood(
@@ -271,6 +276,15 @@ async def chunks_of(body: BinaryIO) -> AsyncIterator[bytes]:
     """A body in small pieces, so that reading one from the page cache does not hold up the event loop."""
     while chunk := body.read(BODY_CHUNK):
         yield chunk
+
+
+def date_of(header: str | None) -> datetime | None:
+    """The time of a Date header, in whole seconds; None where there is none that can be read."""
+    try:
+        told = parsedate_to_datetime(header or "")
+    except ValueError:
+        return None
+    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
 
 def understood(response: httpx2.Response, read: Callable[[bytes], T]) -> T:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from nightsort.adapters.anthropic.wire import NULL, part
+from nightsort.adapters.anthropic.wire import MOST_COMMAS, NULL, NotUnderstood, decoded, part
 from nightsort.domain.batch import ModelFacts
 
 Size = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -61,6 +62,22 @@ class WireModel(Struct, frozen=True):
             low_effort=can.effort.low.supported,
             structured_outputs=can.structured_outputs.supported,
         )
+
+
+class WireModels(Struct, frozen=True):
+    data: list[Raw]
+
+
+def catalogue_of(content: bytes) -> Sequence[ModelFacts]:
+    """The models of a page of the catalogue; entries that are none are left out.
+
+    Raises:
+        NotUnderstood: it is no such page, or has far more entries than one.
+    """
+    if content.count(b",") > MOST_COMMAS:
+        raise NotUnderstood("no page of the catalogue")
+    found = (part(raw, WireModel) for raw in decoded(content, WireModels).data)
+    return [model.facts() for model in found if model is not None]
 
 
 def with_zone(time: datetime | None) -> datetime | None:

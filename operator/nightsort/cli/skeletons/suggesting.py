@@ -29,6 +29,8 @@ from nightsort.cli.simulated import settings_with_api
 from nightsort.cli.skeletons.suggestion_store import Kept, SuggestionStore
 from nightsort.domain.cost import UnknownPrice, money, price_of, standard_price
 from nightsort.domain.errors import Interruption, OutcomeUnknown
+from nightsort.domain.model_choice import choices
+from nightsort.domain.prices import PriceTable
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.report import minute
@@ -122,7 +124,7 @@ class Purchase:
     async def _buy(self, settings: Settings, api: MessagesApi) -> Reply:
         model = await api.model(self._order.model)
         if model is None or model.retired:
-            raise InvalidOrder(f"--model: {self._order.model!r} is {'retired' if model else 'no model of the API'}")
+            raise InvalidOrder(self._no_model(is_known=model is not None, prices=prices_of(settings)))
         body, room = self._asked.request(model)
         tokens = await api.count_tokens(self._asked.model, self._asked.system, self._asked.text)
         price = priced(settings, self._asked.model, tokens, room)
@@ -142,6 +144,10 @@ class Purchase:
         self._store.keep(self._asked, reply)
         self._tell_cost(settings, reply)
         return reply
+
+    def _no_model(self, *, is_known: bool, prices: PriceTable) -> str:
+        told = f"--model: {self._order.model!r} is {'retired' if is_known else 'no model of the API'}"
+        return f"{told}. {choices(self._order.model, prices.prices, prices)}"
 
     def _show(self, price: Price) -> None:
         rows = [

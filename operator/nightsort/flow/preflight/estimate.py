@@ -11,7 +11,7 @@ from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, 
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.request import Encoder
-from nightsort.flow.preflight.prepare import usable
+from nightsort.flow.preflight.models import usable_model
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
 from nightsort.ports import BatchApi, Source
 
@@ -52,7 +52,7 @@ async def estimate(
         Waiting, Stalled: the API cannot be called. Rejected: the model or the prompt cannot be used.
     """
     tickets = await source.count() if tickets is None else tickets
-    model = usable(spec.model, await api.model(spec.model))
+    model = await usable_model(spec.model, api, prices)
     most_answer_tokens(spec, model)  # refuses what the fields leave no room for
     seen = await sample(source, Encoder(spec, disable_thinking=False), tickets)
     tokens = await counted(spec, model, api, seen.sampled)

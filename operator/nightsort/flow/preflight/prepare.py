@@ -12,7 +12,7 @@ from nightsort.api.resource import Resource
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money
-from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.fields import fields_of
 from nightsort.domain.gate import is_held
 from nightsort.domain.overlap import before_on_same_source, goes_after_others
@@ -25,6 +25,7 @@ from nightsort.domain.run_state import ConditionSummary
 from nightsort.flow.money.budget import check_estimate, estimated, warn_near_limit
 from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
 from nightsort.flow.preflight.known import Known
+from nightsort.flow.preflight.models import usable_model
 from nightsort.flow.preflight.repeats import bought_again
 from nightsort.flow.preflight.reuse import Choice, reused, reuses, without_unchanged
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
@@ -51,7 +52,7 @@ async def prepare(run: Run) -> None:
     there = await examine(run, encoder)
     api, source, sinks, snapshot, known = there.api, there.source, there.sinks, there.snapshot, there.known
     choice, bought, remarks = there.choice, there.bought, there.remarks
-    model = usable(run.spec.model, await api.model(run.spec.model))
+    model = await usable_model(run.spec.model, api, run.services.prices)
     max_tokens = most_answer_tokens(run.spec, model)
     seen = await sample(without_unchanged(source, choice), encoder, sum(bought))
     tokens = await counted(run.spec, model, api, seen.sampled)
@@ -176,18 +177,3 @@ async def hold_plan(run: Run) -> None:
     except Stalled as stalled:
         await run.save(run.status.model_copy(update={"plan": None}), ConditionSummary.of(stalled))
         raise
-
-
-def usable(name: str, model: ModelFacts | None) -> ModelFacts:
-    """The model, if batches can be run on it.
-
-    Raises:
-        Rejected: it is unknown, retired or not for batches.
-    """
-    if model is None:
-        raise Rejected(f"spec.model: the API knows no model {name!r}", reason=Reason.UNKNOWN_MODEL)
-    if model.retired:
-        raise Rejected(f"spec.model: {name!r} is retired", reason=Reason.MODEL_RETIRED)
-    if not model.batch:
-        raise Rejected(f"spec.model: {name!r} cannot be used in batches", reason=Reason.MODEL_WITHOUT_BATCHES)
-    return model

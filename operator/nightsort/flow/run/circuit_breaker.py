@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
-from nightsort.domain.batch import Batch, ModelFacts
+from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.flow.run.measure import NullMetrics
@@ -101,6 +101,10 @@ class CircuitBreakerApi:
     async def model(self, model: str) -> ModelFacts | None:
         with self._call("model", self._everything, self._asking_before):
             return await self._api.model(model)
+
+    async def catalogue(self) -> Catalogue:
+        with self._call("catalogue", self._everything, self._asking_before):
+            return await self._api.catalogue()
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
         with self._call("count_tokens", self._everything, self._asking_before):

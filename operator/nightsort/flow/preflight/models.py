@@ -1,0 +1,47 @@
+"""The model of a run: one that can be used, or an answer with those that can."""
+
+from __future__ import annotations
+
+from nightsort.domain.batch import ModelFacts
+from nightsort.domain.errors import Interruption, Rejected
+from nightsort.domain.model_choice import choices
+from nightsort.domain.prices import PriceTable
+from nightsort.domain.reasons import Reason
+from nightsort.ports import BatchApi
+
+
+async def usable_model(name: str, api: BatchApi, prices: PriceTable) -> ModelFacts:
+    """The model, if batches can be run on it.
+
+    Raises:
+        Rejected: it is unknown, retired or not for batches; the message has models that are there, with their prices.
+    """
+    model = await api.model(name)
+    try:
+        return usable(name, model)
+    except Rejected as refused:
+        others = choices(name, await offered(api, prices), prices)
+        raise Rejected(f"{refused.message}. {others}" if others else refused.message, reason=refused.reason) from None
+
+
+async def offered(api: BatchApi, prices: PriceTable) -> list[str]:
+    """The models that the API has for batches; those of the price table where it cannot be asked now."""
+    try:
+        catalogue = await api.catalogue()
+    except Interruption:
+        return list(prices.prices)
+    return [model.id for model in catalogue.models if model.batch and not model.retired]
+
+
+def usable(name: str, model: ModelFacts | None) -> ModelFacts:
+    """
+    Raises:
+        Rejected: it is unknown, retired or not for batches.
+    """
+    if model is None:
+        raise Rejected(f"spec.model: the API knows no model {name!r}", reason=Reason.UNKNOWN_MODEL)
+    if model.retired:
+        raise Rejected(f"spec.model: {name!r} is retired", reason=Reason.MODEL_RETIRED)
+    if not model.batch:
+        raise Rejected(f"spec.model: {name!r} cannot be used in batches", reason=Reason.MODEL_WITHOUT_BATCHES)
+    return model

@@ -26,6 +26,7 @@ from nightsort.domain import label, markup
 from nightsort.formats import (
     bounded_json,
     compression,
+    corrections,
     record_copies,
     rows,
     ticket_files,
@@ -107,6 +108,9 @@ BOUNDS: Mapping[str, str] = {
     "the long ids of a shard, unpacked": (
         f"{mebibytes(record_copies.MOST_IDS_BYTES)}, {record_copies.MOST_QUOTES:,} quotes, "
         f"{id_parts.MAX_PARTS} ConfigMaps"
+    ),
+    "corrections of one place": (
+        f"{corrections.MOST_CORRECTIONS:,}, each of {corrections.MOST_LINE_CHARS:,} characters"
     ),
     "a file of local mode's state": mebibytes(files.MOST_FILE_BYTES),
     "a value of a Secret": f"{kubernetes_secrets.MOST_VALUE_CHARS:,} characters in base64",

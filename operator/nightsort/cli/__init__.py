@@ -22,6 +22,7 @@ from nightsort.cli.commands import (
     report,
     results,
     retry,
+    review,
     simulate,
     status,
     version,
@@ -58,6 +59,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     results.add_to(app)
     cancel.add_to(app)
     retry.add_to(app)
+    review.add_to(app)
     crds.add_to(app)
     completion.add_to(app)
     version.add_to(app)

@@ -72,3 +72,8 @@ def labeled_path(path: Path) -> Path:
     inner = unpacked_name(path.name)
     written = inner.suffix and ENDINGS.get(inner.suffix.lower(), Kind.CSV) in AS_TEXT
     return path.with_name(f"{inner.stem}.labeled{inner.suffix if written else '.csv'}{packing(path.name)}")
+
+
+def corrections_path(path: Path) -> Path:
+    """The path of the corrections of a file: `tickets.csv.gz` has `tickets.corrections.jsonl`."""
+    return path.with_name(f"{unpacked_name(path.name).stem}.corrections.jsonl")

@@ -4,6 +4,7 @@ from nightsort.ports.batch_api import BatchApi
 from nightsort.ports.clock import Clock
 from nightsort.ports.config_maps import ConfigMaps
 from nightsort.ports.connections import Connections
+from nightsort.ports.corrections import CorrectionStore
 from nightsort.ports.events import Events
 from nightsort.ports.ledger import Ledger
 from nightsort.ports.messages import MessagesApi
@@ -21,6 +22,7 @@ __all__ = [
     "Clock",
     "ConfigMaps",
     "Connections",
+    "CorrectionStore",
     "DescribedSource",
     "Events",
     "KeyedSink",

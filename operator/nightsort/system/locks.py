@@ -98,3 +98,23 @@ def worker(file: TextIO) -> str:
         return f"process {told['pid']} ({told['work']}, since {told['since']})"
     except (ValueError, LookupError, TypeError, OSError):
         return "another process"
+
+
+@contextmanager
+def by_turns(folder: Path) -> Iterator[None]:
+    """Waits until no other process is in such a block for the same folder: for changes that take an instant.
+
+    The lock is the folder's own, so that nothing is left beside people's files.
+
+    Raises:
+        Stalled: there is no such folder.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise Stalled(f"cannot open {folder}: {error.strerror}", reason=Reason.NOT_READABLE) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -23,23 +23,28 @@ from nightsort.domain.choice import ALL, Choice
 from nightsort.domain.fields import Value
 
 CHUNK = 1000
+NOBODYS: Mapping[str, str] = {}
+INSERT = "INSERT INTO temp.present (position, id, text, fields, corrected) VALUES (?, ?, ?, ?, ?)"
 PRESENT = """
 CREATE TEMP TABLE IF NOT EXISTS present (
     position INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
     text BLOB NOT NULL,
     fields BLOB NOT NULL,
+    corrected TEXT,
     standing TEXT,
     fresh INTEGER
 )
 """
-# The first that applies. A canceled ticket has no answer, and was not paid: it needs no retry. An answer counts only
+# The first that applies. What a person has said counts whatever the text and the settings are. A canceled
+# ticket has no answer, and was not paid: it needs no retry. An answer counts only
 # for the same ticket, the same text and the same settings, from whatever file; changes are only reported for the same
 # file, since another one may number its tickets in the same way.
 STANDING = """
 UPDATE temp.present AS p SET standing = CASE
     WHEN EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
         THEN 'under way'
+    WHEN p.corrected IS NOT NULL THEN 'corrected'
     WHEN EXISTS (SELECT 1 FROM labels l WHERE l.id = p.id AND l.text = p.text AND l.settings = :settings
                  AND (l.category IS NOT NULL OR l.verdict = 'Unsendable' OR l.verdict <> 'Canceled'
                       AND NOT (:retry AND (:verdicts = '[]' OR l.verdict IN (SELECT value FROM json_each(:verdicts))))))
@@ -53,7 +58,7 @@ UPDATE temp.present AS p SET standing = CASE
                  WHERE l.id = p.id AND l.file = :file AND s.simulated = :simulated) THEN 'other settings'
     ELSE 'new' END
 """
-FRESH = "UPDATE temp.present SET fresh = standing NOT IN ('under way', 'answered')"
+FRESH = "UPDATE temp.present SET fresh = standing NOT IN ('under way', 'answered', 'corrected')"
 LATER = """
 UPDATE temp.present SET fresh = 0, standing = 'later' WHERE fresh AND position >= :most
 """
@@ -105,6 +110,7 @@ class Counts:
     """Tickets of the file by their next step; all of them together are the file's."""
 
     answered: int = 0
+    corrected: int = 0
     under_way: int = 0
     retried: int = 0
     canceled: int = 0
@@ -120,7 +126,7 @@ class Counts:
 
     @property
     def total(self) -> int:
-        return self.fresh + self.answered + self.under_way + self.later
+        return self.fresh + self.answered + self.corrected + self.under_way + self.later
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +159,22 @@ class Comparison:
     def asked(self) -> Asked:
         return Asked(self._file, self._settings, self._simulated)
 
-    def take(self, tickets: Iterable[Present], choice: Choice = ALL) -> Counts:
-        """Reads the tickets once, in their order, and counts their states."""
+    def take(self, tickets: Iterable[Present], choice: Choice = ALL, corrected: Mapping[str, str] = NOBODYS) -> Counts:
+        """Reads the tickets once, in their order, and counts their states.
+
+        `corrected` are the categories that people have given, by ticket: nothing is asked about these.
+        """
         self._state.rows(PRESENT)
         encode = msgspec.json.Encoder().encode
-        rows = ((place, each.id, each.text, encode(dict(each.fields))) for place, each in enumerate(tickets))
+        rows = (
+            (place, each.id, each.text, encode(dict(each.fields)), corrected.get(each.id))
+            for place, each in enumerate(tickets)
+        )
         known = {"settings": self._settings, "file": self._file, "simulated": self._simulated}
         with self._state.transaction() as connection:
             connection.execute("DELETE FROM temp.present")
             while chunk := list(islice(rows, CHUNK)):
-                connection.executemany("INSERT INTO temp.present (position, id, text, fields) VALUES (?,?,?,?)", chunk)
+                connection.executemany(INSERT, chunk)
             verdicts = json.dumps(sorted(choice.verdicts))
             connection.execute(STANDING, {**known, "retry": choice.retry, "verdicts": verdicts})
             connection.execute(FRESH)

@@ -21,17 +21,19 @@ FLYING = """
 EXISTS (SELECT 1 FROM run_tickets t WHERE t.id = p.id AND t.text = p.text AND t.settings = :settings)
 """
 OUTCOME = f"""
-SELECT l.category, l.verdict, l.category IS NULL AND {FLYING} AS flying, count(*) {KNOWN}
-GROUP BY l.category, l.verdict, flying
+SELECT coalesce(p.corrected, l.category) AS given, l.verdict,
+       coalesce(p.corrected, l.category) IS NULL AND {FLYING} AS flying, count(*) {KNOWN}
+GROUP BY given, l.verdict, flying
 """
 WITHOUT = f"""
 SELECT p.id, l.verdict, l.reason {KNOWN} WHERE l.verdict IS NOT NULL AND l.category IS NULL
-AND NOT {FLYING} ORDER BY p.position LIMIT :most
+AND p.corrected IS NULL AND NOT {FLYING} ORDER BY p.position LIMIT :most
 """
 FIRST = f"""
-SELECT o.category, p.position, p.id, p.fields FROM (
-    SELECT l.category, p.position, row_number() OVER (PARTITION BY l.category ORDER BY p.position) AS place
-    {KNOWN} WHERE l.category IS NOT NULL
+SELECT o.given, p.position, p.id, p.fields FROM (
+    SELECT coalesce(p.corrected, l.category) AS given, p.position,
+           row_number() OVER (PARTITION BY coalesce(p.corrected, l.category) ORDER BY p.position) AS place
+    {KNOWN} WHERE coalesce(p.corrected, l.category) IS NOT NULL
 ) o JOIN temp.present p ON p.position = o.position WHERE o.place <= :most ORDER BY p.position
 """  # noqa: S608 - constants of ours
 

@@ -14,7 +14,9 @@ from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.reporting import spec_of
 from nightsort.cli.flags import MODEL
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.correction import Corrections, categories_of
 from nightsort.wiring import classify as wiring
+from nightsort.wiring.corrections import corrections_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +28,16 @@ class KnownFile:
     spec: Spec
     comparison: wiring.Comparison
     counts: wiring.Counts
+    corrections: Corrections
 
     def rows(self) -> Iterator[Row]:
-        """The answers, in the order of the file."""
+        """The answers, in the order of the file. What people have said beside them is in `corrections`."""
         for one in self.comparison.labels():
-            if one.verdict is not None:
+            if one.verdict is not None or one.id in self.corrections:
                 yield Row(
                     one.id,
                     one.category,
-                    Verdict(one.verdict),
+                    Verdict(one.verdict or Verdict.LABELED),
                     one.reason,
                     one.model,
                     one.batch_id,
@@ -50,11 +53,14 @@ def known(state: wiring.State, file: Path, folder: Path) -> KnownFile:
 
     Raises:
         InvalidOrder, InvalidFile: it was not classified with this state, or cannot be read any more.
+        Stalled: what is beside it are no corrections.
     """
     order, asked, spec = last_question(state, file, folder)
     table = opened(file, order.tickets)
     comparison = wiring.Comparison(state, asked.settings, asked.file, simulated=asked.simulated)
-    return KnownFile(order, table, spec, comparison, comparison.take(table.present(spec)))
+    corrections = corrections_of(file)
+    counts = comparison.take(table.present(spec), corrected=categories_of(corrections))
+    return KnownFile(order, table, spec, comparison, counts, corrections)
 
 
 def last_question(state: wiring.State, file: Path, folder: Path) -> tuple[Order, wiring.Asked, Spec]:

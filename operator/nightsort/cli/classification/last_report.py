@@ -14,12 +14,14 @@ from nightsort.cli.classification.reporting import refuse_strange, report_of, sp
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+from nightsort.domain.correction import categories_of
 from nightsort.domain.errors import Interruption
 from nightsort.domain.printable import printable
 from nightsort.domain.report import plural
 from nightsort.formats.kinds import unpacked_name
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
+from nightsort.wiring.corrections import corrections_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def written(order: ReportOrder, state: wiring.State) -> str:
     spec = spec_of(settings, order.state_file)
     table = opened(file, order.tickets)
     wiring.settle(state)
-    wiring.Comparison(state, asked.settings, asked.file, simulated=asked.simulated).take(table.present(spec))
+    comparison = wiring.Comparison(state, asked.settings, asked.file, simulated=asked.simulated)
+    comparison.take(table.present(spec), corrected=categories_of(corrections_of(file)))
     report = report_of(state, asked, spec, file, with_text=order.with_text)
     if report.total and report.without.get(NOT_ASKED) == report.total:
         raise InvalidOrder(

@@ -11,6 +11,8 @@ from typing import IO
 from nightsort.api.spec import Spec, field_names
 from nightsort.cli.classification.order import InvalidOrder
 from nightsort.cli.classification.reading import TicketFile
+from nightsort.domain.correction import COLUMNS as CORRECTED
+from nightsort.domain.correction import Corrections
 from nightsort.domain.fields import as_text, padded
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring.classify import Comparison, Label, State, StateOutput
@@ -45,21 +47,22 @@ class Output:
                 "file with --output"
             )
 
-    def write(self, table: TicketFile, comparison: Comparison, spec: Spec) -> tuple[str, ...]:
-        """Writes the file with its labels; returns the names of their columns.
+    def write(self, table: TicketFile, comparison: Comparison, spec: Spec, corrections: Corrections) -> tuple[str, ...]:
+        """Writes the file with its labels; returns the names of their columns. Corrected tickets have the person's.
 
         Raises:
             InvalidOrder: it cannot be written, or the input has changed since it was read.
         """
 
         fields = field_names(spec)
+        further = [column.name for column in CORRECTED] if corrections else []
 
         def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
-            return ((one.id, cells_of(one, len(fields))) for one in comparison.labels())
+            return ((one.id, cells_of(one, len(fields), corrections)) for one in comparison.labels())
 
         self.clear_away()
         try:
-            names = table.write(self.path, (*COLUMNS, *fields), labels, self.ready)
+            names = table.write(self.path, (*COLUMNS, *fields, *further), labels, self.ready)
         except InvalidFile as error:
             raise InvalidOrder(
                 f"{error}. The labels are kept: the same command writes them, and buys none again"
@@ -89,9 +92,16 @@ class Output:
             raise InvalidOrder(f"{self.path} cannot be read: {error.strerror}") from None
 
 
-def cells_of(label: Label, fields: int) -> tuple[str | None, ...]:
+def cells_of(label: Label, fields: int, corrections: Corrections) -> tuple[str | None, ...]:
+    """The cells of a ticket; with two more for the model's category and the reviewer where there are corrections."""
     values = map(as_text, padded(label.values, fields))
-    return label.category, label.verdict, label.reason, *(None if value is None else str(value) for value in values)
+    cells = (label.verdict, label.reason, *(None if value is None else str(value) for value in values))
+    if not corrections:
+        return label.category, *cells
+    found = corrections.get(label.id)
+    if found is None:
+        return label.category, *cells, None, None
+    return found.category, *cells, label.category, found.by
 
 
 def digest_of(file: IO[bytes]) -> bytes:

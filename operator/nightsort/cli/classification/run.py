@@ -25,6 +25,7 @@ from nightsort.cli.classification.waiting import Journal
 from nightsort.cli.configuration import ITS_OWN, settings_of
 from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE, TIMED_OUT, fail
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
+from nightsort.domain.correction import categories_of
 from nightsort.domain.dependence import as_words, digest_of_settings
 from nightsort.domain.dependence import settings_of as settings_of_spec
 from nightsort.domain.errors import Interruption, Waiting
@@ -33,6 +34,7 @@ from nightsort.domain.report import plural
 from nightsort.formats.kinds import labeled_path
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
+from nightsort.wiring.corrections import corrections_of
 
 
 def carry_out(order: Order) -> None:
@@ -89,7 +91,9 @@ class Classification:
         if order.report is not None:
             refuse_strange(order.report, beside=output.path)
         self.say(*self.table.told, self.asked.told)
-        counts = comparison.take(self.table.present(self.asked.spec), order.choice)
+        corrections = corrections_of(order.file)
+        corrected = categories_of(corrections)
+        counts = comparison.take(self.table.present(self.asked.spec), order.choice, corrected)
         self.say(*told(counts, changes(comparison.former_settings(), settings), only_retry=order.only_retry))
         self.engine.refuse_another_workspace(comparison.under_way())
         bought = self.buy(comparison, counts) if counts.fresh else None
@@ -102,7 +106,7 @@ class Classification:
             fail("nothing was bought", NOT_COMPLETE)
         self.remember(comparison)
         ended = self.wait(runs) if runs else []
-        where = written(output.path, counts, output.write(self.table, comparison, self.asked.spec))
+        where = written(output.path, counts, output.write(self.table, comparison, self.asked.spec, corrections))
         self.end(comparison, counts, where, ended)
 
     def buy(self, comparison: wiring.Comparison, counts: wiring.Counts) -> bool:
@@ -181,6 +185,7 @@ def told(counts: wiring.Counts, changed: str, *, only_retry: bool = False) -> It
         return
     parts = [
         (counts.answered, "answered before, and not bought again"),
+        (counts.corrected, "reviewed by people, whose categories stand"),
         (counts.under_way, "under way already"),
         (counts.new, "new"),
         (counts.other_text, "whose text has changed"),

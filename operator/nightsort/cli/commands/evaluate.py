@@ -35,7 +35,12 @@ from nightsort.cli.flags import (
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 from nightsort.cli.simulated_accuracy import accuracy_of
 
-Truth = Annotated[str, typer.Option(help="The column with the known categories; where it is empty, none is known.")]
+Truth = Annotated[
+    str,
+    typer.Option(
+        help="The column with the known categories, empty where none is known; or corrections, of nightsort review."
+    ),
+]
 Sample = Annotated[int, typer.Option(help="How many known tickets are read, evenly over the categories.", min=1)]
 Models = Annotated[
     list[str] | None, typer.Option("--models", "--model", help="Models to compare, with commas in between.")

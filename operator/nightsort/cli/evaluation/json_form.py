@@ -18,7 +18,7 @@ from nightsort.domain.recommendation import Comparison, Recommendation, comparis
 def of(order: EvaluationOrder, sample: Sample, found: Sequence[Measured], advice: Recommendation) -> str:
     whole = {
         "file": str(order.usual.file),
-        "truth": sample.column,
+        "truth": sample.truth.name,
         "simulated": order.usual.is_simulated,
         "knownTickets": sum(sample.known.values()),
         "sampledTickets": len(sample.chosen),

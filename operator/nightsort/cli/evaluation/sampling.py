@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -12,6 +12,7 @@ from nightsort.api.spec import Spec
 from nightsort.cli.classification.order import InvalidOrder
 from nightsort.cli.classification.reading import TicketFile
 from nightsort.cli.evaluation.order import Candidate
+from nightsort.domain.correction import categories_of
 from nightsort.domain.dependence import digest_of_text
 from nightsort.domain.evaluation import FEW
 from nightsort.domain.prompt import placeholders
@@ -21,9 +22,22 @@ from nightsort.domain.ticket import Ticket
 from nightsort.domain.truth import SHOWN_STRANGERS, EvenSample, Truths
 from nightsort.formats.columns import UnknownColumns, named
 from nightsort.formats.exports import FileTicket, tickets_of
+from nightsort.formats.kinds import corrections_path
 from nightsort.wiring.classify import Present
+from nightsort.wiring.corrections import corrections_of
 
 SHOWN_CATEGORIES = 10
+CORRECTIONS = "corrections"
+"""The word of --truth for what people have said in a review."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTruth:
+    """The known categories of a file: `words` say where they are, `of` gives that of a ticket."""
+
+    name: str
+    words: str
+    of: Callable[[FileTicket], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,7 @@ class Sample:
     unknown: int
     without_text: int
     strangers: Mapping[str, int]
-    column: str
+    truth: KnownTruth
 
     @property
     def is_whole(self) -> bool:
@@ -73,12 +87,12 @@ def sample_of(table: TicketFile, column: str, readers: Sequence[Candidate], size
     Raises:
         InvalidOrder: there is no such column, the model would read it, or no ticket has a category of all readers.
     """
-    place = place_of(table, column)
+    given = truth_in(table, column)
     spoken = [Truths(each.spec.categories) for each in readers]
     even = EvenSample(size)
     unknown = without_text = 0
     for ticket in every(table):
-        truths = truths_of(ticket, place, spoken)
+        truths = truths_of(ticket, given, spoken)
         if truths is None:
             unknown += 1
         elif not has_text(ticket):
@@ -87,16 +101,32 @@ def sample_of(table: TicketFile, column: str, readers: Sequence[Candidate], size
             even.offer(ticket.id, truths[0])
     strangers = together(spoken)
     if not even.known:
-        raise InvalidOrder(nothing_known(table, table.columns.header[place], readers, strangers))
+        raise InvalidOrder(nothing_known(table, given.words, readers, strangers))
     ids = even.chosen()
     quiet = [Truths(each.spec.categories) for each in readers]
     chosen = [
         Known(Ticket(ticket.id, {"subject": ticket.subject, "body": ticket.body}, ""), truths)
         for ticket in every(table)
-        if ticket.id in ids and (truths := truths_of(ticket, place, quiet)) is not None
+        if ticket.id in ids and (truths := truths_of(ticket, given, quiet)) is not None
     ]
-    header = table.columns.header[place]
-    return Sample(chosen, dict(even.known), unknown, without_text, strangers, header)
+    return Sample(chosen, dict(even.known), unknown, without_text, strangers, given)
+
+
+def truth_in(table: TicketFile, column: str) -> KnownTruth:
+    """The column of this name; `corrections` without such a column are what people have said about the file's tickets.
+
+    Raises:
+        InvalidOrder: there is no such column, or the model would read it. Stalled: these are no corrections.
+    """
+    path = table.table.path
+    if column == CORRECTIONS and CORRECTIONS not in table.columns.header:
+        categories = categories_of(corrections_of(path))
+        if not categories:
+            raise InvalidOrder(f"{path}: nobody has reviewed its tickets yet: nightsort review {path} does")
+        return KnownTruth(CORRECTIONS, str(corrections_path(path)), lambda ticket: categories.get(ticket.id))
+    place = place_of(table, column)
+    name = table.columns.header[place]
+    return KnownTruth(name, f"column {name!r}", lambda ticket: ticket.row.cells[place])
 
 
 def place_of(table: TicketFile, column: str) -> int:
@@ -117,9 +147,9 @@ def every(table: TicketFile) -> Iterator[FileTicket]:
     return tickets_of(table.table, table.columns, table.reading)
 
 
-def truths_of(ticket: FileTicket, place: int, spoken: Sequence[Truths]) -> tuple[str, ...] | None:
+def truths_of(ticket: FileTicket, given: KnownTruth, spoken: Sequence[Truths]) -> tuple[str, ...] | None:
     """The ticket's category in the words of each reader; None where one of them does not have it."""
-    found = [each.of(ticket.row.cells[place]) for each in spoken]
+    found = [each.of(given.of(ticket)) for each in spoken]
     known = tuple(name for name in found if name is not None)
     return known if len(known) == len(found) else None
 
@@ -136,13 +166,13 @@ def together(spoken: Sequence[Truths]) -> Counter[str]:
     return found
 
 
-def nothing_known(table: TicketFile, column: str, readers: Sequence[Candidate], strangers: Mapping[str, int]) -> str:
+def nothing_known(table: TicketFile, where: str, readers: Sequence[Candidate], strangers: Mapping[str, int]) -> str:
     path = table.table.path
     if not strangers:
-        return f"{path}: no ticket has a value in column {column!r}, so that nothing can be measured"
+        return f"{path}: no ticket has a value in {where}, so that nothing can be measured"
     categories = [category.name for category in readers[0].spec.categories]
     return (
-        f"{path}: no value of column {column!r} is a category: it has {first_of(strangers)}, and the categories are "
+        f"{path}: no value of {where} is a category: it has {first_of(strangers)}, and the categories are "
         f"{', '.join(categories[:SHOWN_CATEGORIES])}{', …' if len(categories) > SHOWN_CATEGORIES else ''}. Name the "
         "categories with --categories, or add these words as aliases in a file of categories"
     )
@@ -159,10 +189,10 @@ def told(sample: Sample, size: int, spec: Spec) -> Iterator[str]:
     known = sum(sample.known.values())
     chosen = plural(len(sample.chosen), "ticket")
     if sample.is_whole:
-        yield f"{chosen} with a known category in column {sample.column!r}: all of them are taken"
+        yield f"{chosen} with a known category in {sample.truth.words}: all of them are taken"
     else:
         yield (
-            f"{known:,} tickets with a known category in column {sample.column!r}: {len(sample.chosen):,} of them are "
+            f"{known:,} tickets with a known category in {sample.truth.words}: {len(sample.chosen):,} of them are "
             "taken, evenly over the categories"
         )
     if strangers := sum(sample.strangers.values()):

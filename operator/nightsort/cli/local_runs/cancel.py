@@ -128,7 +128,7 @@ def written(state: wiring.State, found: KnownFile) -> str:
     output = Output(state, found.order.output or labeled_path(found.order.file))
     found.table.refuse_output(output.path)
     output.refuse_strange()
-    output.write(found.table, found.comparison, found.spec)
+    output.write(found.table, found.comparison, found.spec, found.corrections)
     return f"{output.path} has all {plural(found.counts.total, 'row')}, with what was answered"
 
 

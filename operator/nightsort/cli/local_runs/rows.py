@@ -19,13 +19,14 @@ from nightsort.cli.local_runs.job import manifests_of
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 from nightsort.cli.output.rows import caution, elsewhere
 from nightsort.domain.answer import Row
+from nightsort.domain.correction import Corrections
 from nightsort.domain.errors import Interruption
 from nightsort.domain.report import plural
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
 
 Show = Callable[[Sequence[Row]], None]
-About = Callable[[Spec], None]
+About = Callable[[Spec, Corrections], None]
 PAGE = 1000
 
 
@@ -49,7 +50,7 @@ def show_rows(folder: Path, file: Path, resource: str | None, show: Show, about:
 def rows_of_file(folder: Path, file: Path, show: Show, about: About) -> str:
     with wiring.reading(folder / STATE_FILE) as state:
         found = known(state, file, folder)
-        about(found.spec)
+        about(found.spec, found.corrections)
         rows, shown = found.rows(), 0
         while page := list(islice(rows, PAGE)):
             show(page)
@@ -75,7 +76,7 @@ async def rows_of_manifest(folder: Path, file: Path, name: str | None, show: Sho
     resource = manifests.the_one(file, known, name)
     if not resource.status.results.config_maps:
         fail(elsewhere(resource), NOT_COMPLETE)
-    about(resource.spec)
+    about(resource.spec, {})
     newer = {row.id: row async for page in rows_of_retries(known, resource) for row in page}
     async for page in pages(known, resource):
         show([newest(row, newer.get(row.id)) for row in page])

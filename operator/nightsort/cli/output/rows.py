@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from nightsort.api.resource import Resource
     from nightsort.api.spec import Spec
     from nightsort.domain.answer import Row
+    from nightsort.domain.correction import Corrections
     from nightsort.domain.fields import AskedField
 
+NONE: Corrections = {}
 WIDEST = 60
 """Cells of a table are aligned up to this width; longer ones are shown as they are."""
 GAP = "   "
@@ -48,15 +50,27 @@ class Printer:
         self._widths: list[int] = []
         self._begun = False
         self._fields: Sequence[AskedField] = ()
+        self._own = 0
+        self._corrections: Corrections = NONE
 
-    def about(self, spec: Spec) -> None:
-        """The rows that follow have the columns of this spec's fields."""
+    def about(self, spec: Spec, corrections: Corrections = NONE) -> None:
+        """The rows that follow have the columns of this spec's fields, and two more if any ticket was corrected."""
         from nightsort.domain.fields import fields_of
 
+        self._own = len(fields_of(spec))
+        self._corrections = corrections
         self._fields = fields_of(spec)
+        if corrections:
+            from nightsort.domain.correction import COLUMNS
+
+            self._fields = (*self._fields, *COLUMNS)
 
     def show(self, rows: Sequence[Row]) -> None:
         if rows:
+            if self._corrections:
+                from nightsort.domain.correction import with_columns
+
+                rows = [with_columns(row, self._corrections, self._own) for row in rows]
             rows = [with_values(row, self._fields) for row in rows] if self._fields else rows
             sys.stdout.writelines(self._table(rows) if self._form == "table" else self._records(rows))
 

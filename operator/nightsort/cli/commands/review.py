@@ -1,0 +1,65 @@
+"""`nightsort review`: a person decides on labels that are doubtful."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nightsort.cli.cluster.options import Context, FileOrName, Kubeconfig, Namespace
+from nightsort.cli.flags import StateFolder
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+
+Of = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--of",
+        help="Which tickets: disagreement, unknown, low-confidence, failed, sample, with commas in between.",
+        metavar="KINDS",
+    ),
+]
+Sample = Annotated[int | None, typer.Option(help="How many tickets are drawn by chance.", min=1, max=1000)]
+By = Annotated[str | None, typer.Option(help="Who reviews; by default the name of your account.", metavar="NAME")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("review")(review)
+
+
+def review(
+    name: FileOrName,
+    of: Of = None,
+    sample: Sample = None,
+    by: By = None,
+    namespace: Namespace = None,
+    state: StateFolder = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Decide on tickets whose label is doubtful, one after the other.
+
+    Shows each ticket with the model's label: those that two models read differently, those without a category, those
+    of which the model says that it is not sure, failed ones, and with --sample some by chance. A figure or a part of a
+    name gives the category, Enter keeps the model's. Each decision is kept at once, so that a review can end at any
+    ticket and go on later, and several people can share it.
+
+    What was decided is in results and labelled files from then on, is not bought again, and counts as known labels:
+    nightsort evaluate FILE --truth corrections.
+
+    Exit codes: 0 done, 2 bad input or no terminal.
+    """
+    from nightsort.cli.reviews.order import InvalidWish, wish_of
+    from nightsort.cli.worlds import World, given
+
+    try:
+        wish = wish_of(of or (), sample, by)
+    except InvalidWish as invalid:
+        fail(str(invalid), BAD_INPUT)
+    if World(state, given(namespace=namespace, context=context, kubeconfig=kubeconfig)).is_here(name):
+        from nightsort.cli.reviews.local import review_file
+        from nightsort.cli.state_folder import state_folder
+
+        review_file(state_folder(state), Path(name), wish)
+        return
+    fail("a cluster's", BAD_INPUT)

@@ -1,0 +1,1 @@
+"""`nightsort review`: people look at labels, and their word counts from then on."""

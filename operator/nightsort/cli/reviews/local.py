@@ -1,0 +1,72 @@
+"""Reviews of runs on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from nightsort.cli.classification.known import known
+from nightsort.cli.classification.order import STATE_FILE, InvalidOrder
+from nightsort.cli.classification.screen import screen
+from nightsort.cli.local_runs import manifests
+from nightsort.cli.local_runs.cancel import written
+from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+from nightsort.cli.reviews.order import Reviewed, Wish, selection_of, with_texts
+from nightsort.cli.reviews.run import refuse_no_terminal, review, say
+from nightsort.domain.errors import Interruption
+from nightsort.domain.fields import fields_of
+from nightsort.domain.prompt import placeholders
+from nightsort.formats.kinds import corrections_path
+from nightsort.formats.tickets import InvalidFile
+from nightsort.wiring import classify as wiring
+from nightsort.wiring.corrections import FileCorrections
+
+
+def review_file(folder: Path, file: Path, wish: Wish) -> None:
+    """The whole command for a file of tickets; ends the process with a message where it cannot go on."""
+    if manifests.is_manifest(file):
+        fail(f"{file} is a manifest, and a review is of a file of tickets or of a run in a cluster", BAD_INPUT)
+    refuse_no_terminal()
+    try:
+        found = reviewed(folder, file, wish)
+        decided = asyncio.run(review(found, wish))
+        if decided:
+            write_labels(folder, file)
+    except (InvalidOrder, InvalidFile) as error:
+        fail(str(error), BAD_INPUT)
+    except Interruption as interruption:
+        fail(interruption.message, BAD_INPUT)
+
+
+def reviewed(folder: Path, file: Path, wish: Wish) -> Reviewed:
+    """Raises InvalidOrder, InvalidFile, Interruption: the file was not classified, or cannot be read."""
+    with wiring.reading(folder / STATE_FILE) as state:
+        found = known(state, file, folder)
+        selection = selection_of(wish, fields_of(found.spec))
+        for row in found.rows():
+            selection.see(row)
+    chosen = selection.cases()
+    ids = {case.id for case in chosen}
+    names = placeholders(found.spec.prompt)
+    texts = {
+        ticket.id: {name: text for name, text in ticket.fields.items() if name in names}
+        for ticket in found.table.tickets()
+        if ticket.id in ids
+    }
+    cases = with_texts(chosen, texts)
+    left = [case for case in cases if case.id not in found.corrections]
+    return Reviewed(str(file), found.spec, FileCorrections(corrections_path(file)), cases, left, selection.left_out)
+
+
+def write_labels(folder: Path, file: Path) -> None:
+    """Writes the labelled file anew, with what was decided; where that cannot be, tells the command that does it."""
+    out = screen()
+    try:
+        with wiring.opened(folder / STATE_FILE, f"nightsort review {file}") as state:
+            found = known(state, file, folder)
+            say(out, written(state, found))
+    except (InvalidOrder, InvalidFile, Interruption) as error:
+        why = error.message if isinstance(error, Interruption) else str(error)
+        say(screen(stderr=True), f"the labelled file does not have them yet: {why}")
+        return
+    say(out, f"next: nightsort evaluate {file} --truth corrections  measures labels by what people have said")

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
+from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
 from nightsort.cli.cluster.plan import ELSEWHERE, NO_KEY, plan_of
 from nightsort.cli.cluster.tickets import Wishes
@@ -116,7 +117,7 @@ class Kept:
 
 
 def cluster_of(resources: Kept) -> Cluster:
-    return Cluster(cast("Any", resources), MemoryConfigMaps(), "support")
+    return Cluster(cast("Any", resources), MemoryConfigMaps(), "support", EnvSecrets((), {}))
 
 
 def named(name: str, **spec: Any) -> ManifestBundle:

@@ -24,6 +24,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.adapters.config_map.stored_rows import stored_rows
 from nightsort.adapters.kubernetes.resources import KubeResources
+from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
@@ -393,7 +394,7 @@ async def retried(
     written["metadata"]["uid"] = OWNER.uid
     written["spec"] |= spec
     resource = Resource.of(written).with_status(status)
-    cluster: Any = Cluster(None, config_maps or MemoryConfigMaps(), "support")  # type: ignore[arg-type]
+    cluster: Any = Cluster(None, config_maps or MemoryConfigMaps(), "support", EnvSecrets((), {}))  # type: ignore[arg-type]
     return await again(cluster, resource, written, None, (), everything=everything)
 
 

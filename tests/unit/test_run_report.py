@@ -11,6 +11,7 @@ import pytest
 
 from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.adapters.kubernetes.resources import KubeResources
+from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
 from nightsort.api.counts import CategoryCount, TicketCounts
@@ -59,9 +60,11 @@ class Namespace:
     async def add(
         self, name: str, rows: Sequence[Row] = (), *, cost: str | None = None, source: Any = None, **more: Any
     ) -> None:
-        """A finished run with its rows in a ConfigMap; `more` are fields of its status, labels and annotations."""
+        """A finished run with its rows in a ConfigMap; `more` are fields of its status, labels, a table."""
         made = manifest(name, source=source or FILE, categories=CATEGORIES)
         day = len(self.manifests) + 1
+        if table := more.pop("table", None):
+            made["spec"]["results"] = {"database": table}
         made["metadata"] |= {
             "namespace": "support",
             "uid": f"uid-{name}",
@@ -90,7 +93,7 @@ class Namespace:
         await ConfigMapRows(self.config_maps, owner, ConfigMapResults()).write(pages())
 
     async def report(self, name: str, *, with_text: bool = False, selector: str = "") -> Report:
-        cluster = Cluster(cast(KubeResources, self), self.config_maps, "support")
+        cluster = Cluster(cast(KubeResources, self), self.config_maps, "support", EnvSecrets((), {}))
         return await report_of(cluster, "support", Wanted(name, labels_of(selector), with_text=with_text))
 
 
@@ -197,6 +200,7 @@ async def test_the_figures_of_rows_that_are_elsewhere_come_from_the_status() -> 
     await namespace.add(
         "night",
         source=DATABASE,
+        table={"urlSecretRef": {"name": "db", "key": "url"}, "table": "tickets"},
         cost="2",
         tickets=TicketCounts(total=10, labeled=6, unknown=3, failed=1),
         categories=(CategoryCount(name="billing", tickets=7),),
@@ -208,7 +212,10 @@ async def test_the_figures_of_rows_that_are_elsewhere_come_from_the_status() -> 
     assert made.categories == {"billing": 7, "technical": 0}
     assert made.without == {"(none: unknown)": 2, "(none: failed)": 1}
     assert sum(made.verdicts.values()) == made.total == 10
-    assert made.notes == ["The rows are in table tickets, and are not read."]
+    [note] = made.notes
+    assert note.startswith(
+        "The rows are in table tickets, and are not read: the table does not say which of them night"
+    )
     page = page_of(made)
     assert "3 tickets: their rows are in table tickets." in page
     assert "no usable answer; the rows say why" in page

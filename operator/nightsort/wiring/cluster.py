@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Rejected
-from nightsort.ports import ConfigMaps, Source
+from nightsort.ports import ConfigMaps, Secrets, Source
 
 if TYPE_CHECKING:
     from nightsort.adapters.kubernetes.resources import KubeResources
@@ -32,6 +32,10 @@ class Cluster:
     resources: KubeResources
     config_maps: ConfigMaps
     namespace: str
+    secrets: Secrets
+    """The Secrets that this person may read."""
+    url_env: str = ""
+    """The variable of the environment that has a database's URL; empty for the usual one."""
 
     def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:
         """The rows of a run, by the index in this ConfigMap."""
@@ -48,6 +52,25 @@ class Cluster:
         from nightsort.adapters.object_store.stored_rows import stored_rows as in_store
 
         pages = in_store(url, owner, os.environ)
+        while (page := await asyncio.to_thread(next, pages, None)) is not None:
+            yield page
+
+    async def rows_in_table(self, run: Resource) -> AsyncIterator[Sequence[Row]]:
+        """The rows of a run in its table, with a database URL of this person's.
+
+        Raises:
+            Stalled: there is no URL, the database refuses, or the table has other content. Waiting: it does not answer.
+        """
+        from nightsort.adapters.sql.stored_rows import StoredRows
+        from nightsort.domain.fields import fields_of
+        from nightsort.wiring.table_urls import url_for
+
+        spec = run.spec.results.database
+        if spec is None:
+            raise Rejected(f"{run.meta.name} has no spec.results.database")
+        url = await url_for(run, spec.url_secret_ref, self.secrets, os.environ, self.url_env)
+        batches = [batch.id for batch in run.status.batches if batch.id]
+        pages = StoredRows(url, spec, fields_of(run.spec), batches).pages()
         while (page := await asyncio.to_thread(next, pages, None)) is not None:
             yield page
 
@@ -70,14 +93,17 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(kubeconfig: str | None = None, context: str | None = None) -> AsyncIterator[Cluster]:
+async def cluster(
+    kubeconfig: str | None = None, context: str | None = None, url_env: str = ""
+) -> AsyncIterator[Cluster]:
     """The cluster that kubectl would talk to."""
     from nightsort.adapters.kubernetes.client import signed_in
     from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
     from nightsort.adapters.kubernetes.resources import KubeResources
+    from nightsort.adapters.kubernetes.secrets import KubeSecrets
 
     async with signed_in(kubeconfig, context) as (client, namespace):
-        yield Cluster(KubeResources(client), KubeConfigMaps(client), namespace)
+        yield Cluster(KubeResources(client), KubeConfigMaps(client), namespace, KubeSecrets(client), url_env)
 
 
 def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) -> Sequence[Mapping[str, str]]:

@@ -111,47 +111,61 @@ async def runs_in(cluster: Cluster, namespace: str) -> tuple[Runs, str]:
 
 
 def merged_with(night: Night) -> Iterator[str]:
-    """Which retries have a part in the rows, and which have their rows elsewhere."""
-    for one in night.retries:
-        places = one.status.results.places()
-        if are_at_hand(one):
-            yield f"merged with the rows of {one.meta.name} ({one.status.phase})"
-        elif places:
-            yield f"without the rows of {one.meta.name}, which are in {' and '.join(places)}"
+    """Which retries have a part in the rows."""
+    for one in filter(are_at_hand, night.retries):
+        yield f"merged with the rows of {one.meta.name} ({one.status.phase})"
+
+
+def apart(run: Resource) -> str:
+    """A remark on rows of a table that may be those of other runs."""
+    if not cannot_be_told_apart(run):
+        return ""
+    return (
+        f"these are all rows of table {run.status.results.table} that have a category: without "
+        "results.database.columns.batchId it does not say which run has written a row"
+    )
 
 
 async def pages_of(cluster: Cluster, night: Night) -> AsyncIterator[Sequence[Row]]:
     """The rows of a run that are at hand, merged with those of its retries; page by page where it has none."""
     if night.retries:
-        yield list((await merged_rows(cluster, night) or {}).values())
+        yield list((await merged_rows(cluster, night)).values())
         return
     async for rows in stored(cluster, night.run):
         yield rows
 
 
 def are_at_hand(run: Resource) -> bool:
-    """Whether its rows are where a person reads them: in ConfigMaps, or in object storage."""
-    return bool(run.status.results.config_maps or run.status.results.object_store)
+    """Whether its rows are where a person reads them: in ConfigMaps, in object storage, or in a table."""
+    results = run.status.results
+    return bool(results.config_maps or results.object_store or results.table)
+
+
+def cannot_be_told_apart(run: Resource) -> bool:
+    """Whether its rows are in a table that does not say which run has written a row."""
+    results, spec = run.status.results, run.spec.results.database
+    if results.config_maps or results.object_store or not results.table or spec is None:
+        return False
+    return spec.columns.batch_id is None
 
 
 def stored(cluster: Cluster, run: Resource) -> AsyncIterator[Sequence[Row]]:
-    """The rows of a run that are at hand; ConfigMaps need no further credentials."""
+    """The rows of a run that are at hand, from the place that needs the fewest credentials."""
     results = run.status.results
     if results.config_maps:
         return cluster.rows(run.meta, results.config_maps[0])
-    return cluster.rows_in_store(run.meta, results.object_store or "")
+    if results.object_store:
+        return cluster.rows_in_store(run.meta, results.object_store)
+    return cluster.rows_in_table(run)
 
 
-async def merged_rows(cluster: Cluster, night: Night) -> Mapping[str, Row] | None:
-    """One row for each ticket, by id; None where the run's rows are in a table alone."""
+async def merged_rows(cluster: Cluster, night: Night) -> Mapping[str, Row]:
+    """One row for each ticket, by id."""
     rows: dict[str, Row] = {}
-    for resource in night.all:
-        if are_at_hand(resource):
-            async for page in stored(cluster, resource):
-                for row in page:
-                    take(rows, row)
-        elif resource is night.run and resource.status.results.places():
-            return None
+    for resource in filter(are_at_hand, night.all):
+        async for page in stored(cluster, resource):
+            for row in page:
+                take(rows, row)
     return rows
 
 

@@ -46,6 +46,13 @@ Context = Annotated[
     str | None, typer.Option(help="The kubeconfig's context; by default the current one.", autocompletion=contexts)
 ]
 Kubeconfig = Annotated[str | None, typer.Option(help="By default KUBECONFIG, or ~/.kube/config.")]
+UrlEnv = Annotated[
+    str | None,
+    typer.Option(
+        help="For rows in a database: the environment variable with its URL. Default: DATABASE_URL, else the Secret.",
+        metavar="VARIABLE",
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(help="Give up after so long, such as 10m: exit code 124.", parser=seconds_of, metavar="DURATION"),
@@ -59,6 +66,7 @@ class ClusterOptions:
     namespace: str | None = None
     context: str | None = None
     kubeconfig: str | None = None
+    url_env: str | None = None
 
     def run(self, work: Callable[[Cluster, str], Awaitable[T]], interrupted: str = "interrupted") -> T:
         """Does the work with the cluster and the namespace; ends the command where that is not possible."""
@@ -78,7 +86,7 @@ class ClusterOptions:
     async def _inside(self, work: Callable[[Cluster, str], Awaitable[T]]) -> T:
         from nightsort.wiring.cluster import cluster
 
-        async with cluster(self.kubeconfig, self.context) as opened:
+        async with cluster(self.kubeconfig, self.context, self.url_env or "") as opened:
             return await work(opened, self.namespace or opened.namespace)
 
 

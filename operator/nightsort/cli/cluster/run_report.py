@@ -12,7 +12,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.source import Source
 from nightsort.cli.classification.ending import UNDER_WAY
 from nightsort.cli.classification.reporting import counts_of, shortened
-from nightsort.cli.cluster.nights import Night, merged_rows, runs_in
+from nightsort.cli.cluster.nights import Night, cannot_be_told_apart, merged_rows, runs_in
 from nightsort.cli.cluster.options import parsed
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.breakdown import FAILED, NOT_ANSWERED, REUSED, UNKNOWN
@@ -127,6 +127,8 @@ def from_rows(night: Night, rows: Mapping[str, Row]) -> Figures:
 
 async def rows_or_cause(cluster: Cluster, night: Night) -> tuple[Mapping[str, Row] | None, str]:
     """The merged rows; without them the cause, where they are at hand and this person cannot read them."""
+    if mixed := [one.meta.name for one in night.all if cannot_be_told_apart(one)]:
+        return None, f": the table does not say which of them {mixed[0]} has written (results.database.columns.batchId)"
     try:
         return await merged_rows(cluster, night), ""
     except Stalled as stalled:

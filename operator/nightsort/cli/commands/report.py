@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, run_argument
+from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, Namespace, UrlEnv, run_argument
 from nightsort.cli.flags import (
     NOTHING_SAID,
     StateFolder,
@@ -52,6 +52,7 @@ def report(
     output: Page = None,
     with_text: WithText = False,
     selector: Selector = None,
+    url_env: UrlEnv = None,
     state: StateFolder = None,
     tickets: TicketOptions = NOTHING_SAID,
     context: Context = None,
@@ -64,16 +65,17 @@ def report(
 
     With `kubectl nightsort`, or any flag about a cluster: the run, its rows merged with those of its retries, and
     beside it the runs before: those with the labels of --selector, or else those over the same source or by the same
-    CronJob. Rows in object storage are read with your environment's credentials. Rows in a database are not read; the
-    figures come from the status then.
+    CronJob. Rows in object storage and in databases are read with your own credentials, as `results` reads them. Where
+    that cannot be, or a table does not say which run has written a row, the figures come from the status.
 
     Exit codes: 0 done, 1 the cluster does not answer, 2 bad input.
     """
     from nightsort.cli.worlds import World, given
 
-    flags = given(namespace=namespace, selector=selector, context=context, kubeconfig=kubeconfig)
+    flags = given(namespace=namespace, selector=selector, url_env=url_env, context=context, kubeconfig=kubeconfig)
     if not World(state, flags).is_here(name):
-        report_run(ClusterOptions(namespace, context, kubeconfig), name, output, selector or "", with_text=with_text)
+        options = ClusterOptions(namespace, context, kubeconfig, url_env)
+        report_run(options, name, output, selector or "", with_text=with_text)
         return
 
     from nightsort.cli.classification.last_report import ReportOrder, carry_out

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster.options import ClusterOptions, Context, FileOrName, Kubeconfig, Namespace, parsed
+from nightsort.cli.cluster.options import ClusterOptions, Context, FileOrName, Kubeconfig, Namespace, UrlEnv, parsed
 from nightsort.cli.flags import ResourceName, StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 
@@ -46,6 +46,7 @@ def results(
     verdict: Verdicts = None,
     resource: ResourceName = None,
     retries: Annotated[bool, typer.Option(help="In a cluster: merge the rows with those of the run's retries.")] = True,
+    url_env: UrlEnv = None,
     state: StateFolder = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -58,12 +59,12 @@ def results(
 
     jsonl and csv are exact, as in the ConfigMaps: a CSV cell that begins with = is not changed, so open it as text.
     On a terminal, and in tables, control characters are shown as escapes. Rows in object storage
-    are read with the credentials of your environment, such as AWS_ACCESS_KEY_ID. Rows in a database are not read; it is
-    said where they are.
+    are read with the credentials of your environment, such as AWS_ACCESS_KEY_ID; rows in a database with the URL in
+    DATABASE_URL, or in the variable that --url-env names, or else with the run's Secret if you may read it.
 
     Exit codes: 0 there are rows, 1 there are none here, or none yet, 2 they cannot be read.
     """
-    from nightsort.cli.cluster.nights import Runs, are_at_hand, merged_with, pages_of, runs_in
+    from nightsort.cli.cluster.nights import Runs, apart, are_at_hand, merged_with, pages_of, runs_in
     from nightsort.cli.output.rows import Printer, caution, elsewhere
     from nightsort.cli.worlds import World, given
     from nightsort.domain.printable import printable
@@ -74,7 +75,7 @@ def results(
     def show(rows: Sequence[Row]) -> None:
         printer.show([row for row in rows if not wanted or row.verdict in wanted])
 
-    if World(state, given(namespace=namespace, context=context, kubeconfig=kubeconfig)).is_here(name):
+    if World(state, given(namespace=namespace, url_env=url_env, context=context, kubeconfig=kubeconfig)).is_here(name):
         from nightsort.cli.local_runs.rows import show_rows
         from nightsort.cli.state_folder import state_folder
 
@@ -97,11 +98,12 @@ def results(
         async for rows in pages_of(cluster, night):
             show(rows)
         printer.end()
-        for note in (caution(found), *merged_with(night), unlisted and f"retries are left out: {unlisted}"):
+        left_out = f"retries are left out: {unlisted}" if unlisted else ""
+        for note in (caution(found), apart(found), *merged_with(night), left_out):
             if note:
                 typer.echo(printable(note), err=True)
 
-    ClusterOptions(namespace, context, kubeconfig).run(work)
+    ClusterOptions(namespace, context, kubeconfig, url_env).run(work)
 
 
 def chosen(words: Sequence[str]) -> frozenset[str]:

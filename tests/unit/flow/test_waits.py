@@ -47,6 +47,24 @@ async def test_a_wait_says_since_when_and_counts_its_tries_at_each_doubling(worl
     assert tries == [1, 2, 2, 4, 4, 4, 4, 8, 8]
 
 
+async def test_a_wait_keeps_its_beginning_where_a_pass_is_shown_an_older_version(world: World) -> None:
+    resource = world.apply("billing", "billing", shards={"maxRequests": 1})
+    older = world.ledger.current(resource.meta)
+    while not world.api.held:
+        older = world.ledger.current(resource.meta)
+        await look(world, resource)
+    world.connections.error = AWAY
+    since = (await look(world, resource)).waiting
+    await look(world, resource)
+
+    await world.reconciler.reconcile(older)
+
+    now = world.ledger.current(resource.meta).status.waiting
+    assert since is not None
+    assert now is not None
+    assert (now.reason, now.since) == (since.reason, since.since)
+
+
 async def test_its_beginning_and_its_end_are_told_once_each(world: World) -> None:
     resource = world.apply("billing")
     world.source.error = AWAY

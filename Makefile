@@ -133,7 +133,7 @@ check-locks: ## Ask the pip of Debian 12, the newest pip and uv whether they tak
 
 lock: setup ## Lock the dependencies anew, after a change in pyproject.toml (needs uv)
 	uv pip compile pyproject.toml $(LOCK) --group dev -o requirements-dev.txt
-	uv pip compile pyproject.toml $(LOCK) --constraints requirements-dev.txt -o requirements.txt
+	uv pip compile pyproject.toml $(LOCK) --extra examples --constraints requirements-dev.txt -o requirements.txt
 	uv pip compile --group build $(LOCK) --constraints requirements-dev.txt -o requirements-build.txt
 
 # What is installed is what the tests run with. No index is named, so that the files fit whatever index the machine uses.

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
 from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain import custom_id, policies
@@ -239,6 +240,9 @@ class Keeping:
 
     async def source(self, resource: Resource) -> Source:
         return await self.connections.source(resource)
+
+    async def examples(self, resource: Resource, pool: ExamplesFrom) -> Source:
+        return await self.connections.examples(resource, pool)
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return [self.kept]

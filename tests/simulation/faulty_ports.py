@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from nightsort.adapters.config_map.sink import ConfigMapRows
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.account import Account as Marks
@@ -352,6 +353,9 @@ class Connections:
             if isinstance(source, ChangingSource)
             else SourceDoor(self._process, source)
         )
+
+    async def examples(self, resource: Resource, pool: ExamplesFrom) -> Source:
+        return SourceDoor(self._process, self._process.world.pools.source)
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         world = self._process.world

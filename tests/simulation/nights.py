@@ -11,6 +11,7 @@ from nightsort.api.categories import UnknownLabel
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Row, Verdict
+from nightsort.domain.examples import CLOSING
 from nightsort.domain.ticket import Ticket
 from tests.simulation.scenario import LONG_CHARS
 
@@ -118,6 +119,7 @@ class ReuseOracle:
 
 def is_text_of(sent: str, body: str) -> bool:
     """Long bodies are cut before they are sent."""
+    sent = sent.rpartition(f"{CLOSING}\n\n")[2]
     return sent == body.strip() or (len(body) > LONG_CHARS and sent[:SURE_CHARS] == body[:SURE_CHARS])
 
 

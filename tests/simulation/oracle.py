@@ -23,7 +23,7 @@ from nightsort.testing.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES
 from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
-from tests.simulation.scenario import LONG_CHARS
+from tests.simulation.scenario import LONG_CHARS, SHOWN
 from tests.simulation.truth import source_name
 from tests.simulation.waits import complaint
 from tests.simulation.wire import UNREADABLE
@@ -302,7 +302,7 @@ class Oracle:
         self._check_account(before.meta, status)
         if (wrong := complaint(before.status, status)) is not None:
             self.fail(f"W1: {name} {wrong}")
-        self.demand(MARK not in text, f"I6: the status of {name} has the text of a ticket")
+        self.demand(MARK not in text and SHOWN not in text, f"I6: the status of {name} has the text of a ticket")
         if status.phase == "Held":
             self._check_held(before, status)
         if not self.is_open(before):
@@ -311,6 +311,7 @@ class Oracle:
             self.counted[before.meta.uid] = status.plan.tickets
             if self._world.scenario.nights:
                 self.reuse.planned(before, status)
+        self._world.pools.planned(before.meta, status)
         known = {record.tag for record in before.status.batches} | self.intents.keys()  # put back, it is not new
         new = [each for each in status.batches if each.state is BatchState.INTENDED and each.tag not in known]
         for record in new:

@@ -14,6 +14,7 @@ from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.reconcile import Reconciler
 from nightsort.flow.run.services import Services
+from nightsort.testing.nearest import indexed
 from tests.simulation.chaos import WELL, Blow, Fault, Killed
 from tests.simulation.faulty_ports import Connections, EventsDoor, LedgerDoor, ScratchDoor
 
@@ -44,6 +45,7 @@ class Process:
             enqueued_requests=world.scenario.room,
             scratch=ScratchDoor(self),
             places=world.scenario.places,
+            index=indexed,
         )
         self.blows = 0
         self.disk_faults = 0

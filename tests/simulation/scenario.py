@@ -12,6 +12,7 @@ from msgspec.structs import replace as replace_struct
 from nightsort.api.categories import Category, UnknownLabel
 from nightsort.api.credentials import Credentials, SecretRef
 from nightsort.api.evaluation import Evaluation, Truth
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.fields import AnswerField
 from nightsort.api.prompt import Prompt
 from nightsort.api.results import ConfigMapResults, DatabaseResults, Results
@@ -28,6 +29,9 @@ FIELDS = (AnswerField(name="urgency", values=("low", "high")),)
 ONE_NAME = Results(config_map=ConfigMapResults(name="labels"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
 TRUTH = "truth"
+SHOWN = "example-of"
+"""How the text of each example begins; no ticket has this word."""
+POOL_MOVES = ("grows", "alters", "shrinks", "hides")
 KNOWN = "known"
 """A set of known tickets of its own."""
 TRUTHS = ("billing", "technical", "account", "other", "Account Access")
@@ -130,6 +134,9 @@ class Scenario:
     nights: bool = False
     """Whether runs over one source write to one table, and leave out what stands there."""
 
+    pool: Sequence[Ticket] = ()
+    """Labelled tickets, some of which each request shows."""
+
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
         if self.nights:
             return MemoryQuery(self.sources[name], lambda: (), limit=MOST_TICKETS, page=9)
@@ -158,6 +165,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_evaluated
     if is_structured(seed):
         return drawn_structured
+    if is_shown(seed):
+        return drawn_shown
     return drawn_crowded if is_crowded(seed) else drawn
 
 
@@ -231,6 +240,35 @@ def drawn_structured(rng: random.Random) -> Scenario:
     scenario = (drawn_evaluated if rng.random() < 0.2 else drawn)(rng)
     plans = [replace(plan, spec=plan.spec.model_copy(update={"fields": FIELDS})) for plan in scenario.plans]
     return replace(scenario, plans=plans, structured=True, schema_refused=rng.random() < 0.2)
+
+
+def is_shown(seed: int) -> bool:
+    return random.Random(f"shown {seed}").random() < 0.08
+
+
+def drawn_shown(rng: random.Random) -> Scenario:
+    """Any life, in which requests show labelled tickets of a pool, and the pool changes at bad moments."""
+    scenario = rng.choice((drawn, drawn, drawn_evaluated, drawn_nights))(rng)
+    shown = ExamplesFrom(config_map=ConfigMapSource(name="pool", key="pool.csv"), column=TRUTH, k=rng.choice((1, 2, 5)))
+    plans = []
+    for plan in scenario.plans:
+        prompt = plan.spec.prompt.model_copy(update={"examples_from": shown})
+        after = rng.choice((100.0, 1000.0, 30_000.0))
+        moves = [Deed(after * rng.random(), f"pool {how}") for how in POOL_MOVES if rng.random() < 0.5]
+        plans.append(replace(plan, spec=plan.spec.model_copy(update={"prompt": prompt}), deeds=[*plan.deeds, *moves]))
+    return replace(scenario, plans=plans, pool=draw_pool(rng))
+
+
+def draw_pool(rng: random.Random) -> list[Ticket]:
+    """Each has the ids of two tickets in its text, and some have the id of one of these."""
+    return [
+        Ticket(
+            str(number) if rng.random() < 0.3 else f"pool-{number}",
+            {"body": f"{SHOWN} {number} {number + 1} v0", TRUTH: rng.choice(TRUTHS)},
+            "",
+        )
+        for number in range(rng.choice((1, 3, 10, 60)))
+    ]
 
 
 def is_narrow(seed: int) -> bool:

@@ -27,6 +27,7 @@ from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet
 from tests.simulation.chaos import drawn as troubles
 from tests.simulation.names import Cabinet, Drawer
 from tests.simulation.oracle import Oracle
+from tests.simulation.pools import Pools
 from tests.simulation.process import Process
 from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, scenario_of
 from tests.simulation.truth import Shelf, Truth, source_name
@@ -77,6 +78,7 @@ class World:
         self.sources = {
             name: self.scenario.source(name, partial(self.seen_labeled, name)) for name in self.scenario.sources
         }
+        self.pools = Pools(self)
         self.shelves: dict[str, list[Shelf]] = {}
         self.cabinet = Cabinet(lambda meta: self.truth.now(meta) is not None, self.rng)
         self.another = Shelf()
@@ -140,6 +142,8 @@ class World:
             self.spawn(self._rotate())
         if self.scenario.named:
             self.spawn(self._free_names())
+        if self.scenario.pool:
+            self.spawn(self.pools.mend())
 
     async def _update_the_store(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -302,6 +306,8 @@ class World:
                 self.moved = resource.status.plan is not None  # before it has a place, any is its own
             case "move back":
                 self.moved = False
+            case "pool grows" | "pool alters" | "pool shrinks" | "pool hides" as what:
+                self.pools.move(what)
             case "arrive" | "change" | "leave" as what:
                 self._let_a_ticket(what, resource)
 
@@ -396,6 +402,7 @@ class World:
         if (self.truth.unknown and self.scenario.outdated) or held.tag in self.truth.cut_intents:
             self.oracle.fail("I1: a batch was bought whose record the store does not keep whole")
         self.oracle.bought(held, tickets)
+        self.pools.bought(held, tickets)
         if self.calm and not any(held.tag in account.wire.broken for account in self.accounts.values()):
             self.spawn(self._expect_collected(held))
         if self.chaos.chance(0.05):

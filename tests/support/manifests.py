@@ -73,6 +73,26 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
         "spec",
         "inline tickets have no other columns",
     ),
+    "examples from nowhere": (
+        {"prompt": {"examplesFrom": {"k": 3}}},
+        "spec.prompt.examplesFrom",
+        "needs exactly one of configMap, database, objectStore",
+    ),
+    "examples from two places": (
+        {"prompt": {"examplesFrom": {"configMap": CONFIG_MAP, "database": DATABASE}}},
+        "spec.prompt.examplesFrom",
+        "needs exactly one of configMap, database, objectStore",
+    ),
+    "no examples of many": (
+        {"prompt": {"examplesFrom": {"configMap": CONFIG_MAP, "k": 0}}},
+        "spec.prompt.examplesFrom.k",
+        "greater than or equal to 1",
+    ),
+    "more examples than a request has room for": (
+        {"prompt": {"examplesFrom": {"configMap": CONFIG_MAP, "k": 21}}},
+        "spec.prompt.examplesFrom.k",
+        "less than or equal to 20",
+    ),
     "no source": ({"source": {}}, "spec.source", "needs exactly one of inline, configMap, database, objectStore"),
     "two sources": (
         {"source": {"inline": INLINE, "configMap": CONFIG_MAP}},
@@ -289,6 +309,8 @@ ACCEPTED: dict[str, Manifest] = {
         "source": {"configMap": CONFIG_MAP},
         "evaluation": {"truth": {"column": "agent"}, "minAccuracy": "0.9", "onFailure": "Report", "sample": 2000},
     },
+    "examples from a file": {"prompt": {"examplesFrom": {"configMap": CONFIG_MAP}}},
+    "examples from a database": {"prompt": {"examplesFrom": {"database": DATABASE, "column": "agent", "k": 20}}},
     "the least": {},
     "source in a ConfigMap": {"source": {"configMap": CONFIG_MAP}},
     "key without an ending but with a format": {

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from nightsort.api.counts import TicketCounts
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
@@ -25,6 +26,7 @@ from nightsort.testing.clock import VirtualClock
 from nightsort.testing.events import MemoryEvents
 from nightsort.testing.ledger import MemoryLedger
 from nightsort.testing.metrics import MemoryMetrics
+from nightsort.testing.nearest import indexed
 from nightsort.testing.sinks import MemorySink
 from nightsort.testing.sources import MemorySource
 from nightsort.wiring.queries import finds_unlabeled_again
@@ -68,6 +70,10 @@ class MemoryConnections:
             return self.sources[config_map.name]
         return self.sources[resource.meta.name]
 
+    async def examples(self, resource: Resource, pool: ExamplesFrom) -> Source:
+        assert pool.config_map is not None
+        return self.sources[pool.config_map.name]
+
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return self.sinks_of[resource.meta.name]
 
@@ -103,6 +109,7 @@ class World:
             metrics=self.metrics,
             new_tag=lambda: f"t{next(self._tags):05d}",
             enqueued_requests=self.enqueued_requests,
+            index=indexed,
         )
         self.reconciler = Reconciler(self.services, jitter=lambda: 0.0)
 

@@ -23,6 +23,7 @@ from nightsort.adapters.sql import rows as sql_rows
 from nightsort.cli import yaml_documents
 from nightsort.cli.cluster import tickets as files_of_the_command_line
 from nightsort.domain import label, markup
+from nightsort.flow.tickets import examples
 from nightsort.formats import (
     bounded_json,
     compression,
@@ -129,6 +130,9 @@ BOUNDS: Mapping[str, str] = {
         f"{pages.PAGE_BYTES:,}"
     ),
     "a ticket of a SQL database": mebibytes(pages.MOST_TICKET_BYTES),
+    "the labelled tickets of a pool of examples": (
+        f"{examples.MOST_EXAMPLES:,}, with {examples.MOST_EXAMPLE_CHARS:,} characters"
+    ),
     "the ids of a query that are kept": f"{snapshot.MOST_KEPT_IDS:,} of {snapshot.MOST_KEPT_CHARS:,} characters",
     "JSON, a list or a record of a PostgreSQL column": (
         f"{mebibytes(nested_texts.MOST_PARSED_BYTES)}, and as deep as Python follows"
@@ -159,6 +163,7 @@ OF_OUR_OWN = {
     "MOST_ZEROS",
     "MOST_CHAR_BYTES",  # of UTF-8
     "MOST_FOUND",
+    "MOST_WORDS",  # that are looked for
 }
 """Constants that bound what is said or asked, not what comes in."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from nightsort.domain.examples import Example, with_examples
 from nightsort.simulator.answers import Classifier, read_categories
 from tests.wire.conftest import SYSTEM, TICKETS, Bench, Start, item, items
 
@@ -46,6 +47,18 @@ async def test_system_and_ticket_may_come_as_blocks(bench: Bench) -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": TICKETS[0]}]}]
     results = await bench.run([item(0, system=blocks, messages=messages)])
     assert text_of(results["ticket-0"]) == "billing"
+
+
+async def test_a_ticket_that_is_shown_with_others_is_answered_by_its_own_words(bench: Bench) -> None:
+    others = [Example(f"p{number}", text, "billing") for number, text in enumerate(TICKETS)]
+    shown = [
+        item(number, messages=[{"role": "user", "content": with_examples(text, others)}])
+        for number, text in enumerate(TICKETS)
+    ]
+
+    results = await bench.run(shown)
+
+    assert [text_of(results[f"ticket-{n}"]) for n in range(len(TICKETS))] == EXPECTED
 
 
 async def test_a_json_schema_is_answered_with_json(bench: Bench) -> None:

@@ -23,6 +23,17 @@ class Tokens(StatusModel):
     """The bytes of the texts of `sample`."""
 
 
+class PlannedExamples(StatusModel):
+    """The pool of labelled tickets, as the run read it before anything was bought."""
+
+    entries: int
+    """How many labelled tickets it had."""
+    hash: Annotated[str, StringConstraints(max_length=64)]
+    """A digest of their ids, texts and categories."""
+    ids: Annotated[str, StringConstraints(max_length=16)]
+    """The tag under which their ids are kept."""
+
+
 class Plan(StatusModel):
     """What pre-flight found out: with it a run is decided, without it nothing was bought."""
 
@@ -47,6 +58,8 @@ class Plan(StatusModel):
     """Of a request, as it is sent; without it as `spec.prompt` says."""
     evaluation: PlannedEvaluation | None = None
     """The known tickets that are bought first."""
+    examples: PlannedExamples | None = None
+    """The labelled tickets of which each request shows some; no others are shown."""
     structured: bool = False
     """Whether requests carry the JSON schema of the fields. Else the prompt alone says how to answer."""
     remark: Line | None = None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.model import Model
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
@@ -31,3 +32,6 @@ class Prompt(Model):
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 50
     """The longest answer, in tokens. Less is asked for where the model does not think and no name can be so long. Where
     it is 50, fields get as much as they need. A model that always thinks gets 1,024 more for its thoughts."""
+    examples_from: ExamplesFrom | None = None
+    """Labelled tickets: those that resemble a ticket most are put in front of its text, with their categories. What all
+    requests share stays the same."""

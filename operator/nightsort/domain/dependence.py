@@ -31,9 +31,15 @@ def settings_of(spec: Spec, *, simulated: bool | Mapping[str, Any] = False) -> d
         "model": spec.model,
         "categories": [written(category) for category in spec.categories],
         "unknownLabel": written(spec.unknown_label),
-        "prompt": written(spec.prompt),
+        "prompt": written(spec.prompt) | shown_beside(spec),
         **fields_asked(spec),
     }
+
+
+def shown_beside(spec: Spec) -> dict[str, Any]:
+    """Whether examples are shown. Which ones is seen in the text that is sent, wherever they come from."""
+    pool = spec.prompt.examples_from
+    return {} if pool is None else {"examplesFrom": {"k": pool.k}}
 
 
 def fields_asked(spec: Spec) -> dict[str, Any]:

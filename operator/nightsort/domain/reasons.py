@@ -239,6 +239,20 @@ class Reason(StrEnum):
         "give the set ids of its own, such as `known-1`, or name a column of the source")
     FEW_KNOWN = ("FewKnown", SOURCE, EVENT, ("categories have so few known tickets that their precision "
         "and recall say next to nothing; the message has their names"), "add known tickets of these categories")
+    EXAMPLES_NO_CATEGORY = ("ExamplesNoCategory", SOURCE, YOU, ("labelled tickets of `prompt.examplesFrom` have a "
+        "value that is neither a category's name nor an alias; the message has their number and the first five"),
+        "mend the values, or declare them in a new resource")
+    EXAMPLES_CHANGED = ("ExamplesChanged", SOURCE, YOU, ("the pool in `prompt.examplesFrom` is not the one that the "
+        "run began with: a labelled ticket has another text or category, or is gone (added ones are left out)"),
+        ("bring the former ones back, or cancel the run, which keeps what was bought; name a pool that stands still, "
+        "such as a file with a date"))
+    TOO_MANY_EXAMPLES = ("TooManyExamples", SOURCE, YOU,
+        "the pool in `prompt.examplesFrom` has more than 20,000 labelled tickets, or 8,000,000 characters",
+        "leave some out, such as the oldest, or lower `maxChars` in a new resource")
+    NO_EXAMPLES = ("NoExamples", SOURCE, EVENT, ("the pool in `prompt.examplesFrom` has no ticket with a category and "
+        "a text, so that none is shown"), "look at the pool; the message says what was read")
+    EXAMPLES_NOT_INSTALLED = ("ExamplesNotInstalled", SOURCE, YOU, ("the library that finds examples is missing in "
+        "this installation; the image has it"), "`pip install 'nightsort[examples]'`, or leave the field out")
     EMPTY_FILE = ("EmptyFile", SOURCE, EVENT, ("a file of the source has 0 bytes, which a failed export leaves; only a "
         "header, or `[]`, is no reason to say so"), "look at the export; the message names the file")
     FILE_READ = ("FileRead", SOURCE, EVENT, ("a file is read by columns, separators or a form that were found rather "

@@ -9,6 +9,7 @@ import msgspec
 from nightsort.api.plan import Plan
 from nightsort.api.spec import Spec
 from nightsort.domain import custom_id
+from nightsort.domain.examples import Nearest, with_examples
 from nightsort.domain.json_answer import schema_of
 from nightsort.domain.prompt import TicketText, system_prompt
 from nightsort.domain.ticket import Ticket
@@ -16,6 +17,7 @@ from nightsort.domain.ticket import Ticket
 OPENING = b'{"requests":['
 CLOSING = b"]}"
 SEPARATOR = b","
+AT_ONCE, AT_ONCE_WITH_EXAMPLES = 500, 25
 
 
 def request_params(
@@ -64,7 +66,11 @@ class Sent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Encoder:
-    """Encodes tickets of one resource; their common part is encoded once, so that 100,000 take about a second."""
+    """Encodes tickets of one resource; their common part is encoded once, so that 100,000 take about a second.
+
+    Where examples are asked for, `nearest` finds them, in a quarter of a millisecond a ticket; an encoder without it
+    tells only whether there is a text to send.
+    """
 
     def __init__(
         self,
@@ -74,8 +80,11 @@ class Encoder:
         max_tokens: int | None = None,
         structured: bool = False,
         low_effort: bool = False,
+        nearest: Nearest | None = None,
     ) -> None:
         self._text = TicketText(spec.prompt)
+        pool = spec.prompt.examples_from
+        self._nearest, self._k = nearest, pool.k if pool is not None else 0
         mark = "\x00"
         params = msgspec.json.encode(
             request_params(
@@ -90,6 +99,11 @@ class Encoder:
         self._head, self._tail = params.rsplit(msgspec.json.encode(mark), 1)
         self._encode = msgspec.json.Encoder().encode
 
+    @property
+    def at_once(self) -> int:
+        """How many short tickets may be encoded before other tasks have their turn: a few milliseconds' work."""
+        return AT_ONCE if self._nearest is None else AT_ONCE_WITH_EXAMPLES
+
     def text(self, ticket: Ticket) -> bytes | None:
         """The ticket's text as JSON, or None where it has none to send."""
         sent = self.sent(ticket)
@@ -98,7 +112,12 @@ class Encoder:
     def sent(self, ticket: Ticket) -> Sent | None:
         """The text, and whether the ticket has more."""
         rendered = self._text.rendered(ticket)
-        return None if rendered is None else Sent(self._encode(rendered.text), rendered.cut)
+        if rendered is None:
+            return None
+        text = rendered.text
+        if self._nearest is not None:
+            text = with_examples(text, self._nearest.of(ticket.id, text, self._k))
+        return Sent(self._encode(text), rendered.cut)
 
     def request(self, tag: str, ticket_id: str, text: bytes) -> bytes:
         """One element of `requests`."""

@@ -6,6 +6,7 @@ from nightsort.ports.config_maps import ConfigMaps
 from nightsort.ports.connections import Connections
 from nightsort.ports.corrections import CorrectionStore
 from nightsort.ports.events import Events
+from nightsort.ports.examples import Indexer
 from nightsort.ports.ledger import Ledger
 from nightsort.ports.messages import MessagesApi
 from nightsort.ports.metrics import Metrics
@@ -25,6 +26,7 @@ __all__ = [
     "CorrectionStore",
     "DescribedSource",
     "Events",
+    "Indexer",
     "KeyedSink",
     "LabeledSink",
     "Ledger",

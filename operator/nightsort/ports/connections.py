@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.resource import Resource
 from nightsort.ports.batch_api import BatchApi
 from nightsort.ports.sink import Sink
@@ -27,6 +28,14 @@ class Connections(Protocol):
 
         Raises:
             Waiting: a Secret cannot be read now. Stalled, Rejected: the named object cannot be a source.
+        """
+        ...
+
+    async def examples(self, resource: Resource, pool: ExamplesFrom) -> Source:
+        """The labelled tickets of a pool that a resource names, with the column of their categories.
+
+        Raises:
+            Waiting, Stalled, Rejected: see `source`.
         """
         ...
 

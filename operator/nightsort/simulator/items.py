@@ -45,6 +45,8 @@ OUTSIDE = ("Hmm, hard to say", "miscellaneous", "N/A", "something else entirely"
 ODD_FORMS = (" {upper}\n", "{title}", "{upper}", '"{name}"', "{name}.")
 THOUGHT, SIGNATURE = "The words of the ticket point to one of the categories.", "c2ltdWxhdGVk"
 LOW_THOUGHT, USUAL_THOUGHT = (24, 400), (200, 1600)
+TICKET = "\nThe ticket to classify:\n\n"
+"""Stands before a ticket that is shown with others."""
 TRANSIENT = ("api_error", "overloaded_error", "rate_limit_error")
 
 
@@ -98,7 +100,7 @@ class Respondent:
             prompt = self._prompt(params.system)
         except Refused as refusal:
             return _errored("invalid_request_error", str(refusal))
-        text = next((turn.text for turn in reversed(params.messages) if turn.role == "user"), "")
+        text = without_examples(next((turn.text for turn in reversed(params.messages) if turn.role == "user"), ""))
         outcome, fault = self._fate(text)
         if outcome == "errored":
             kind = fault.error_type if fault and fault.error_type else self._chance.choice(TRANSIENT)
@@ -214,6 +216,11 @@ class Respondent:
             stop_details=stop_details,
             usage=usage,
         )
+
+
+def without_examples(text: str) -> str:
+    """What is to be classified, of a message that shows labelled tickets before it."""
+    return text.rpartition(TICKET)[2]
 
 
 def thinking_tokens(params: Params, text: str) -> int:

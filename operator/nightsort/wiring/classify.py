@@ -24,6 +24,7 @@ from nightsort.adapters.local.state_orders import keep_order, last_order
 from nightsort.adapters.local.state_outputs import StateOutput
 from nightsort.adapters.local.state_rows import StateRows
 from nightsort.adapters.local.state_tickets import StateTickets
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.resource import Resource
 from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi, Sink, Source
@@ -95,6 +96,9 @@ class StateConnections:
 
     async def source(self, resource: Resource) -> Source:
         return StateTickets.of_run(self.state, resource.meta.uid)
+
+    async def examples(self, resource: Resource, pool: ExamplesFrom) -> Source:
+        return await self.connector.examples(resource, pool)
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         return (StateRows(self.state, resource.meta.uid),)

@@ -6,11 +6,13 @@ import asyncio
 import gc
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nightsort.adapters.local.secrets import key_in
 from nightsort.api.credentials import SecretRef
+from nightsort.api.evaluation import Evaluation, Truth
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.model import Model, given
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.results import ConfigMapResults
@@ -138,6 +140,12 @@ class Connector:
     async def source(self, resource: Resource) -> Source:
         ((kind, spec),) = given(resource.spec.source)
         return await self.registry.source(kind).source(self._opening(resource), spec)
+
+    async def examples(self, resource: Resource, pool: ExamplesFrom) -> Source:
+        """There, the column of known categories is one of the tickets' own."""
+        evaluation = Evaluation(truth=Truth(column=pool.column))
+        spec = resource.spec.model_copy(update={"source": pool.source, "evaluation": evaluation})
+        return await self.source(replace(resource, spec=spec))
 
     async def sinks(self, resource: Resource) -> Sequence[Sink]:
         wanted = given(resource.spec.results) or [(DEFAULT_RESULTS, ConfigMapResults())]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nightsort import __version__
 from nightsort.api.resource import Resource
 from nightsort.domain.custom_id import TAG_LENGTH
+from nightsort.domain.examples import Example, Nearest
 from nightsort.domain.prices import PRICE_TABLE
 from nightsort.flow.run.services import Services
 from nightsort.flow.run.trace import NullTraces
@@ -159,4 +160,12 @@ def services_of(settings: Settings, connector: Connector, ledger: Ledger, events
         grace=timedelta(seconds=settings.adoption_grace_seconds),
         enqueued_requests=settings.enqueued_requests,
         patience=timedelta(seconds=settings.patience_seconds),
+        index=indexed,
     )
+
+
+async def indexed(examples: Sequence[Example], /) -> Nearest:
+    """Imported on demand: the library takes 17 MB."""
+    from nightsort.adapters.full_text import nearest
+
+    return await nearest.indexed(examples)

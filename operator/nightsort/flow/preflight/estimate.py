@@ -8,6 +8,7 @@ from decimal import Decimal
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, price_of, standard_price
+from nightsort.domain.examples import Nearest
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.request import Encoder
@@ -44,9 +45,16 @@ class Estimate:
 
 
 async def estimate(
-    spec: Spec, source: Source, api: BatchApi, prices: PriceTable, tickets: int | None = None
+    spec: Spec,
+    source: Source,
+    api: BatchApi,
+    prices: PriceTable,
+    tickets: int | None = None,
+    nearest: Nearest | None = None,
 ) -> Estimate:
     """Estimates by the API's token counts of some of the tickets; counting is free. `tickets` are all by default.
+
+    `nearest` finds the examples, where each ticket has some.
 
     Raises:
         Waiting, Stalled: the API cannot be called. Rejected: the model or the prompt cannot be used.
@@ -54,7 +62,7 @@ async def estimate(
     tickets = await source.count() if tickets is None else tickets
     model = await usable_model(spec.model, api, prices)
     most_answer_tokens(spec, model)  # refuses what the fields leave no room for
-    seen = await sample(source, Encoder(spec, disable_thinking=False), tickets)
+    seen = await sample(source, Encoder(spec, disable_thinking=False, nearest=nearest), tickets)
     tokens = await counted(spec, model, api, seen.sampled)
     requests, text_bytes = seen.of_all(tickets)
     refuse_too_long(model, tokens, requests, text_bytes)

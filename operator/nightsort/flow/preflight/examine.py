@@ -17,6 +17,7 @@ from nightsort.flow.preflight.known import Known, checked, choose, without_known
 from nightsort.flow.preflight.lag import wait_until_seen
 from nightsort.flow.preflight.reuse import Choice, compare, reuses
 from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.examples import Pool, pool_of
 from nightsort.flow.tickets.snapshot import snapshot_of
 from nightsort.ports import BatchApi, Sink, Source
 
@@ -27,7 +28,8 @@ MOST_REMARK_CHARS = 1000
 class Examined:
     """What a run reads and writes, and which tickets it is to buy.
 
-    `bought` are the known tickets and the others that are to be sent; `remarks` are the source's, for people.
+    `bought` are the known tickets and the others that are to be sent; `remarks` are the source's, for people. `pool`
+    are the labelled tickets, some of which each ticket is shown with.
     """
 
     api: BatchApi
@@ -38,6 +40,7 @@ class Examined:
     choice: Choice
     bought: tuple[int, int]
     remarks: str
+    pool: Pool | None
 
 
 async def examine(run: Run, encoder: Encoder) -> Examined:
@@ -50,6 +53,7 @@ async def examine(run: Run, encoder: Encoder) -> Examined:
     api = await connections.api(run.resource)  # first, since it needs only a Secret, which many resources share
     source = await connections.source(run.resource)
     remarks = printable("; ".join(await checked(run, source)))[:MOST_REMARK_CHARS]
+    pool = await pool_of(run)
     snapshot = await snapshot_of(source)
     known, snapshot = await choose(run, source, snapshot, encoder)
     tickets, bought = await counts_of(source, snapshot, known)
@@ -61,10 +65,10 @@ async def examine(run: Run, encoder: Encoder) -> Examined:
     await rehearse(spec, without_known(run, source), sinks, tickets, None if snapshot is None else snapshot.ids)
     choice = Choice(tickets)
     if reuses(spec):
-        choice = await compare(run, source, sinks, snapshot)
+        choice = await compare(run, source, sinks, snapshot, pool.nearest if pool else None)
         bought = (0, choice.tickets)
         refuse_too_many_batches(spec.shards.max_requests, choice.tickets)
-    return Examined(api, source, sinks, snapshot, known, choice, bought, remarks)
+    return Examined(api, source, sinks, snapshot, known, choice, bought, remarks, pool)
 
 
 def hold_record(spec: Spec, stored_bytes: int | None) -> None:

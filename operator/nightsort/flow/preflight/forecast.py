@@ -48,7 +48,9 @@ async def forecast_of(run: Run) -> Forecast:
     hold_record(spec, services.stored_bytes)
     seen = await examine(run, Encoder(spec, disable_thinking=False))
     choice, bought = seen.choice, seen.bought
-    found = await estimate(spec, without_unchanged(seen.source, choice), seen.api, services.prices, sum(bought))
+    nearest = seen.pool.nearest if seen.pool else None
+    source = without_unchanged(seen.source, choice)
+    found = await estimate(spec, source, seen.api, services.prices, sum(bought), nearest)
     said = (limit_of(spec, found), *reused(choice), seen.remarks)
     return Forecast(
         planned_time=run.now(),

@@ -31,6 +31,7 @@ from nightsort.flow.preflight.reuse import Choice, reused, reuses, without_uncha
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
 from nightsort.flow.run.run import Run
+from nightsort.flow.tickets.examples import Pool, remark_on
 from nightsort.flow.tickets.places import with_places
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
 from nightsort.flow.tickets.snapshot import keep
@@ -50,6 +51,7 @@ async def prepare(run: Run) -> None:
     hold_record(run.spec, run.services.stored_bytes)
     await let_others_go_first_at_once(run)
     there = await examine(run, encoder)
+    encoder = Encoder(run.spec, disable_thinking=False, nearest=there.pool.nearest if there.pool else None)
     api, source, sinks, snapshot, known = there.api, there.source, there.sinks, there.snapshot, there.known
     choice, bought, remarks = there.choice, there.bought, there.remarks
     model = await usable_model(run.spec.model, api, run.services.prices)
@@ -67,12 +69,14 @@ async def prepare(run: Run) -> None:
     plan = plan_of(run, model, tokens, max_tokens, choice, remarks)
     plan = await keep(run, snapshot, await with_places(plan, source, sinks), choice.ids if choice.reused else None)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
+    plan = plan if there.pool is None else await there.pool.plan(run, plan)
     warnings = (*again.items(), *warnings_of(run, model, choice.tickets))
     words = [
         f"{plural(choice.tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
         *[message for _, message in few_known(known)],
         *reused(choice),
+        *shown_beside(run, there.pool),
         *[message for _, message in warnings],
         *([remarks] if remarks else []),
         *description_of(source),
@@ -81,6 +85,8 @@ async def prepare(run: Run) -> None:
     begun = {"plan": plan, "cost": cost_of(run, amount), "evaluation": None if known is None else EvaluationStatus()}
     await run.save(run.status.model_copy(update=begun), summary)
     await hold_plan(run)
+    if message := remark_on(run, there.pool):
+        await run.warn(Reason.NO_EXAMPLES, message)
     for reason, message in [*few_known(known), *([(Reason.EMPTY_FILE, remarks)] if remarks else []), *warnings]:
         await run.warn(reason, message)
     for found in description_of(source):
@@ -112,6 +118,14 @@ def cost_of(run: Run, amount: Decimal | None) -> Cost:
 
 def few_known(known: Known | None) -> Sequence[tuple[Reason, str]]:
     return [(Reason.FEW_KNOWN, known.remark)] if known is not None and known.remark else []
+
+
+def shown_beside(run: Run, pool: Pool | None) -> Sequence[str]:
+    """A sentence about the examples."""
+    asked = run.spec.prompt.examples_from
+    if pool is None or asked is None:
+        return ()
+    return [remark_on(run, pool) or f"each with up to {asked.k} of {plural(len(pool.ids), 'example')}"]
 
 
 def description_of(source: Source) -> Sequence[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from nightsort.api.spec import Spec
 from nightsort.domain.dependence import Hashes
 from nightsort.domain.errors import Rejected
+from nightsort.domain.examples import Nearest
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
@@ -51,7 +52,9 @@ class Choice:
                 self.ids = None
 
 
-async def compare(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Snapshot | None) -> Choice:
+async def compare(
+    run: Run, source: Source, sinks: Sequence[Sink], snapshot: Snapshot | None, nearest: Nearest | None
+) -> Choice:
     """Compares every ticket with the rows of earlier runs.
 
     Raises:
@@ -59,7 +62,7 @@ async def compare(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Sna
         Waiting, Stalled: source or rows cannot be read.
     """
     keeping = [sink for sink in sinks if isinstance(sink, ReusableSink) and sink.reuses]
-    compared = Comparison(run, keeping)
+    compared = Comparison(run, keeping, nearest)
     async for page in pages_of(source, snapshot):
         await compared.take(page)
     await compared.settle()
@@ -76,16 +79,18 @@ async def compare(run: Run, source: Source, sinks: Sequence[Sink], snapshot: Sna
 class Comparison:
     """Takes tickets, and asks the sinks about many at a time."""
 
-    def __init__(self, run: Run, sinks: Sequence[ReusableSink]) -> None:
+    def __init__(self, run: Run, sinks: Sequence[ReusableSink], nearest: Nearest | None) -> None:
         self._sinks = sinks
         self._hashes = Hashes(run.spec, simulated=run.services.simulated)
-        self._encoder = Encoder(run.spec, disable_thinking=False)
+        self._encoder = Encoder(run.spec, disable_thinking=False, nearest=nearest)
         self._pending: dict[str, str | None] = {}
         self.choice = Choice()
 
     async def take(self, page: Mapping[str, Ticket | None]) -> None:
         """Tickets by id; None for one that has left the source."""
-        for ticket_id, ticket in page.items():
+        for number, (ticket_id, ticket) in enumerate(page.items(), 1):
+            if number % self._encoder.at_once == 0:
+                await asyncio.sleep(0)
             self._pending[ticket_id] = None if ticket is None else self._hashes.of(self._encoder.text(ticket))
         await asyncio.sleep(0)
         if len(self._pending) >= AT_ONCE:

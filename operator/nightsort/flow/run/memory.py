@@ -13,6 +13,7 @@ from nightsort.api.batch_record import BatchRecord
 from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Totals, Watch
+from nightsort.domain.examples import Nearest
 from nightsort.domain.known_tickets import KnownTickets
 from nightsort.ports import Ledger
 
@@ -20,6 +21,8 @@ Uid = NewType("Uid", str)
 Tag = NewType("Tag", str)
 BatchId = NewType("BatchId", str)
 OWNED_FOR = 10.0
+MOST_POOLS = 3
+"""Pools of examples that a process holds at a time. The largest takes some 50 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,24 @@ class Known:
 
 
 @dataclass(slots=True)
+class Pools:
+    """Pools of examples by their digests, the last used ones, for all runs: after a restart they are read again."""
+
+    _by_hash: dict[str, Nearest] = field(default_factory=dict)
+
+    def of(self, known: str) -> Nearest | None:
+        nearest = self._by_hash.pop(known, None)
+        if nearest is not None:
+            self._by_hash[known] = nearest
+        return nearest
+
+    def remember(self, known: str, nearest: Nearest) -> None:
+        self._by_hash[known] = nearest
+        while len(self._by_hash) > MOST_POOLS:
+            del self._by_hash[next(iter(self._by_hash))]
+
+
+@dataclass(slots=True)
 class Search:
     """What the search for the batches of lost creates has learned of anybody's batches, for all runs.
 
@@ -190,6 +211,7 @@ class Search:
     owned: Owned = field(default_factory=Owned)
     proofs: Proofs = field(default_factory=Proofs)
     totals: Totals = field(default_factory=Totals)
+    pools: Pools = field(default_factory=Pools)
 
     def forget_strangers(self) -> None:
         self.proofs, self.totals = Proofs(), Totals()

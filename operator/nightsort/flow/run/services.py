@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from nightsort.domain.errors import Stalled
+from nightsort.domain.examples import Example, Nearest
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
+from nightsort.domain.reasons import Reason
 from nightsort.domain.room import MOST_BATCHES, STORED_BYTES
 from nightsort.flow.run.disk import SCRATCH, Scratch
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.trace import NullTraces
-from nightsort.ports import Clock, Connections, Events, Ledger, Metrics, Traces
+from nightsort.ports import Clock, Connections, Events, Indexer, Ledger, Metrics, Traces
+
+
+async def not_installed(examples: Sequence[Example], /) -> Nearest:
+    """Stands where nothing can search a pool of examples."""
+    raise Stalled("prompt.examplesFrom cannot be used here", reason=Reason.EXAMPLES_NOT_INSTALLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class Services:
         places: how many batches of a source a record may hold.
         stored_bytes: how large a resource may be where it is stored; None where nothing limits it.
         simulated: whether answers are simulated, which stand for no real ones.
+        index: prepares a pool of examples for being searched.
     """
 
     ledger: Ledger
@@ -43,3 +52,4 @@ class Services:
     places: int = MOST_BATCHES
     stored_bytes: int | None = STORED_BYTES
     simulated: bool = False
+    index: Indexer = not_installed

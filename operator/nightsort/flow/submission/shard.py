@@ -21,13 +21,13 @@ from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import to_ask_again
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import BodySpool, RowSpool
+from nightsort.flow.tickets.examples import nearest_of
 from nightsort.flow.tickets.places import hold_results
 from nightsort.flow.tickets.sample import Spread
 from nightsort.flow.tickets.snapshot import source_of
 from nightsort.ports import Source
 
 IDS_PER_READ = 1_000
-TICKETS_AT_ONCE = 500
 CHARS_AT_ONCE = 1_000_000
 """Bytes that are encoded before other tasks have their turn: a few milliseconds' work, a few more for HTML."""
 EMPTY = "the ticket has no text that the template could use"
@@ -74,6 +74,7 @@ async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shar
         max_tokens=plan.max_tokens if plan else None,
         structured=plan is not None and plan.structured,
         low_effort=plan is not None and plan.low_effort,
+        nearest=await nearest_of(run),
     )
     earlier = find(run.status, submission.shard, submission.attempt)
     builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else submission.most)
@@ -105,7 +106,7 @@ class ShardBuilder:
         status = self._run.status
         known = is_canary(status, submission) if status.plan is not None and status.plan.evaluation else None
         async for page in source.tickets(submission.after, submission.through):
-            for some in portions(page):
+            for some in portions(page, self._encoder.at_once):
                 other = known is not None and is_known_cursor(some[0].cursor) is not known
                 if other or not all(map(self.take, some)):
                     self._shard.full = True
@@ -170,12 +171,12 @@ class ShardBuilder:
             self._shard.long_ids[custom_id.digest(ticket.id)] = ticket.id
 
 
-def portions(page: Sequence[Ticket]) -> Iterator[Sequence[Ticket]]:
+def portions(page: Sequence[Ticket], most: int) -> Iterator[Sequence[Ticket]]:
     """Chunks of tickets, which have fewer tickets where these are long."""
     start = chars = 0
     for end, ticket in enumerate(page, 1):
         chars += sum(map(len, ticket.fields.values()))
-        if end - start == TICKETS_AT_ONCE or chars > CHARS_AT_ONCE:
+        if end - start == most or chars > CHARS_AT_ONCE:
             yield page[start:end]
             start, chars = end, 0
     if start < len(page):

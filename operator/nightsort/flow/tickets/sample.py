@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -77,6 +78,8 @@ async def sample(source: Source, encoder: Encoder, tickets: int) -> Sample:
                 seen.texts += 1
                 seen.text_bytes += bytes_of(text)
             seen.looked += 1
+            if seen.looked % encoder.at_once == 0:
+                await asyncio.sleep(0)
         if seen.looked >= LOOKED_AT:
             break
     return seen

@@ -19,6 +19,7 @@ from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.chosen import Chosen
+from nightsort.flow.tickets.examples import let_go_of_examples
 from nightsort.flow.tickets.known import KnownFirst, let_go_of_known
 from nightsort.flow.tickets.places import hold_source
 from nightsort.ports import ChangingSource, Ledger, Source
@@ -83,6 +84,7 @@ async def let_go(run: Run) -> None:
         return
     try:
         await let_go_of_known(run, plan)
+        await let_go_of_examples(run, plan)
         for block in range(-(-plan.tickets // BLOCK_IDS) if plan.snapshot is not None else 0):
             await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot or "", block), {})
     except (Interruption, Conflict, Gone) as error:

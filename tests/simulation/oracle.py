@@ -20,7 +20,7 @@ from nightsort.domain.probe import MOST_PROBES
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import UNDECIDED
 from nightsort.testing.batch_api import Held
-from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES
+from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES, ticket_of
 from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
 from tests.simulation.scenario import LONG_CHARS, SHOWN
@@ -72,6 +72,8 @@ class Oracle:
         self.wiped: set[str] = set()
         self.left: set[tuple[str, str]] = set()
         self.counted: dict[str, int] = {}
+        self.planned: dict[str, set[str]] = {}
+        """Of each run the tickets that its source had when it wrote its plan."""
         self.switched: set[str] = set()
         self._uncancelled: defaultdict[str, str] = defaultdict(str)
         self._lost: defaultdict[str, str] = defaultdict(str)
@@ -308,7 +310,9 @@ class Oracle:
         if not self.is_open(before):
             self._check_unpublished(before)
         if before.status.plan is None and status.plan is not None:
-            self.counted[before.meta.uid] = status.plan.tickets
+            self.counted[before.meta.uid] = status.plan.tickets + status.plan.duplicates
+            kept = self._world.source_of(before).kept
+            self.planned[before.meta.uid] = {each.id for each in kept if each is not None}
             if self._world.scenario.nights:
                 self.reuse.planned(before, status)
         self._world.pools.planned(before.meta, status)
@@ -509,18 +513,21 @@ class Oracle:
         unsent = {Verdict.UNSENDABLE, Verdict.CANCELED} if resource.status.stop else {Verdict.UNSENDABLE}
         self.demand(set(rows) <= set(tickets), f"I4: {resource.meta.name} has rows for nobody's tickets")
         for ticket_id, ticket in tickets.items():
-            left = (source, ticket_id) in self.left
+            left, asked = (source, ticket_id) in self.left, asked_as(ticket)
             row = rows.get(ticket_id)
             if row is None:
-                nameless = left and all(self._is_withheld(paid) for paid in purchases[ticket_id])
+                gone = resource.spec.dedupe == "Exact" and ticket_id not in self.planned.get(resource.meta.uid, ())
+                nameless = left and (gone or all(self._is_withheld(paid) for paid in purchases[asked]))
                 self.demand(nameless, f"I4: {resource.meta.name} has no row for {ticket_id!r}")
-            elif left and not purchases[ticket_id] and row.verdict in unsent:
+            elif left and resource.spec.dedupe == "Off" and not purchases[asked] and row.verdict in unsent:
                 del rows[ticket_id]  # it left between its row and the write that would have counted it
             else:
-                self._check_row(resource, ticket, row, purchases[ticket_id], left)
-        cut = {name for name, paid in purchases.items() if paid and name in tickets and is_long(tickets[name])}
+                self._check_row(resource, ticket, row, purchases[asked], left)
+        by_text = {asked_as(ticket): ticket for ticket in tickets.values()}
+        cut = {name for name, paid in purchases.items() if paid and name in by_text and is_long(by_text[name])}
         told = resource.status.tickets.cut
         self.demand(told == len(cut), f"I14: {resource.meta.name} says {told} cut tickets, and {len(cut)} were cut")
+        self._check_twins(resource, tickets, rows)
         return self._check_totals(resource.meta.name, resource.status, rows)
 
     def _check_chosen(self, resource: Resource, rows: dict[str, Row]) -> None:
@@ -532,16 +539,36 @@ class Oracle:
         tickets = {ticket.id: ticket for ticket in self._world.source_of(resource).kept if ticket is not None}
         elsewhere = self._world.labeled_elsewhere(resource)
         for ticket_id, row in rows.items():
-            paid, left = self.purchases[uid][ticket_id], ticket_id in elsewhere
+            paid, left = self.purchases[uid][asked_as(tickets[ticket_id])], ticket_id in elsewhere
             if paid or not left or row.verdict is not Verdict.MISSING:
                 self._check_row(resource, tickets[ticket_id], row, paid, left)
+        self._check_twins(resource, tickets, rows)
         self._check_totals(name, resource.status, rows)
+
+    def _check_twins(self, resource: Resource, tickets: Mapping[str, Ticket], rows: Mapping[str, Row]) -> None:
+        """D1: of tickets with the same text one was asked about, and the others have a copy of its row."""
+        by_text: defaultdict[str, list[Row]] = defaultdict(list)
+        for ticket_id, row in rows.items():
+            by_text[asked_as(tickets[ticket_id])].append(row)
+        for text, alike in by_text.items():
+            name = f"{resource.meta.name} {text!r}"
+            if resource.spec.dedupe == "Off":
+                self.demand(not any(row.same_as for row in alike), f"D1: {name} has copies of rows: {alike}")
+                continue
+            asked = [row.id for row in alike if row.same_as is None]
+            copies = {row.same_as for row in alike} - {None}
+            self.demand(len(asked) == 1 and copies <= set(asked), f"D1: {name} has rows of {asked}, and {copies}")
+            parts = {(row.verdict, row.category, row.batch_id, row.values) for row in alike}
+            self.demand(len(parts) == 1, f"D2: tickets with the text of {name} have different rows: {alike}")
+            used = sum(row.input_tokens for row in alike if row.same_as)
+            self.demand(not used, f"D2: {name} counts its tokens several times")
 
     def _check_row(self, resource: Resource, ticket: Ticket, row: Row, paid: list[Purchase], left: bool) -> None:
         name = f"{resource.meta.name} {ticket.id!r}"
         if not paid:
             wanted = {Verdict.CANCELED} if resource.status.stop else set()
-            refused = ticket.id in self._world.scenario.refused
+            refused = asked_as(ticket) in self._world.scenario.refused
+            wanted |= {Verdict.MISSING} if left and self._world.scenario.twins else set()
             wanted |= {Verdict.UNSENDABLE} if refused or not ticket.fields else set()
             wanted |= {Verdict.MISSING} if row.reason == UNDECIDED.reason and self._untold(resource) else set()
             return self.demand(row.verdict in wanted, f"I4: {name} was never sent and has {row}")
@@ -583,6 +610,11 @@ class Oracle:
         counted = Counter[object]({each.name: each.tickets for field in status.fields for each in field.values})
         counted += Counter({None: sum(field.unknown for field in status.fields)})
         self.demand(counted == values, f"I14: {name} counts values {counted}, and rows have {values}")
+
+
+def asked_as(ticket: Ticket) -> str:
+    """The ticket in whose words it is asked about: several may have the same text."""
+    return ticket_of(ticket.fields["body"]) if ticket.fields.get("body") else ticket.id
 
 
 def price_of(held: Held) -> Decimal:

@@ -136,9 +136,15 @@ class Scenario:
 
     pool: Sequence[Ticket] = ()
     """Labelled tickets, some of which each request shows."""
+    twins: bool = False
+    """Whether tickets have the same text as others, and every run asks once about them."""
+
+    @property
+    def loses_tickets(self) -> bool:
+        return any(deed.what == "leave" for plan in self.plans for deed in plan.deeds)
 
     def source(self, name: str, labeled: Callable[[], Collection[str]]) -> MemorySource:
-        if self.nights:
+        if self.nights or (self.twins and self.limit is None and self.loses_tickets):
             return MemoryQuery(self.sources[name], lambda: (), limit=MOST_TICKETS, page=9)
         if self.limit is None:
             return MemorySource(self.sources[name], page=9)
@@ -147,6 +153,8 @@ class Scenario:
 
 def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
     """What draws a seed's life."""
+    if is_of_twins(seed):
+        return drawn_twins
     if is_of_nights(seed):
         return drawn_nights
     if is_query(seed):
@@ -205,6 +213,33 @@ def drawn_nights(rng: random.Random) -> Scenario:
         places=rng.choice((MOST_BATCHES, MOST_BATCHES, 6)),
         nights=True,
     )
+
+
+def is_of_twins(seed: int) -> bool:
+    return random.Random(f"twins {seed}").random() < 0.06
+
+
+def drawn_twins(rng: random.Random) -> Scenario:
+    """Any life, also with queries, known tickets or fields, in which many tickets have the same text."""
+    scenario = rng.choice((drawn, drawn, drawn_query, drawn_evaluated, drawn_structured, drawn_narrow))(rng)
+    plans = [replace(plan, spec=plan.spec.model_copy(update={"dedupe": "Exact"})) for plan in scenario.plans]
+    sources = {
+        name: tickets if name == KNOWN else with_twins(rng, tickets) for name, tickets in scenario.sources.items()
+    }
+    return replace(scenario, plans=plans, sources=sources, lag=0.0, twins=True)
+
+
+def with_twins(rng: random.Random, tickets: Sequence[Ticket]) -> list[Ticket]:
+    """The same tickets, some of which have the text of others; a known one has its own."""
+    share, texts = rng.choice((0.2, 0.5, 0.9)), [each.fields for each in tickets if is_plain(each)]
+    return [
+        replace_struct(each, fields=rng.choice(texts)) if is_plain(each) and rng.random() < share else each
+        for each in tickets
+    ]
+
+
+def is_plain(ticket: Ticket) -> bool:
+    return bool(ticket.fields) and TRUTH not in ticket.fields
 
 
 def is_outdated(seed: int) -> bool:

@@ -148,3 +148,43 @@ def test_a_schema_is_tried_by_one_ticket_though_the_process_ends_at_any_call() -
         assert resource is not None
         assert is_finished(resource.status)
         assert resource.status.fields[0].values[0].tickets == 3
+
+
+TWINS = (*TICKETS[:4], Ticket("twin of 2", TICKETS[1].fields, ""), Ticket("twin of 1", TICKETS[0].fields, ""))
+
+
+def twins_life(script: Script) -> World:
+    """Two shards; a ticket that has to be asked again has a duplicate, and so has one that need not."""
+    rule = UnknownLabel(action="Retry")
+    spec = spec_of("tickets", shards=Shards(max_requests=3), unknown_label=rule, dedupe="Exact")
+    world = World(7, Scenario([Plan("run", 0.0, spec)], {"tickets": TWINS}, sinks=1, twins=True), script)
+    asked: set[str] = set()
+
+    def respond(text: str) -> str | Answer:
+        fails = text_of("2") in text and text not in asked
+        asked.add(text)
+        return Answer("", "errored", error_type="overloaded_error") if fails else "billing"
+
+    world.accounts["first"]._respond = respond
+    world.live()
+    return world
+
+
+def calls_of_a_twins_life() -> int:
+    script = Script()
+    world = twins_life(script)
+    assert world.oracle.broken is None, world.oracle.broken
+    assert sum(len(bought) for bought in world.oracle.purchases["uid-run"].values()) == 4 + 1
+    return script.calls
+
+
+def test_duplicates_have_their_rows_though_the_process_ends_at_any_call() -> None:
+    for number in range(1, calls_of_a_twins_life() + 1):
+        world = twins_life(Script(number, FAULTS[number % len(FAULTS)]))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        resource = world.truth.now(world.created[0])
+        assert resource is not None
+        assert is_finished(resource.status)
+        counts = resource.status.tickets
+        assert (counts.labeled, counts.duplicates, counts.total) == (6, 2, 6)
+        assert sum(len(bought) for bought in world.oracle.purchases["uid-run"].values()) == 4 + 1

@@ -10,6 +10,7 @@ from nightsort.flow.ending import cancel
 from tests.simulation.defect import CAME_THROUGH, Defect
 from tests.simulation.defects import DEFECTS
 from tests.simulation.defects_adopt import DEFECTS as OF_ADOPTING
+from tests.simulation.defects_duplicates import DEFECTS as OF_DUPLICATES
 from tests.simulation.defects_known import DEFECTS as OF_KNOWN_TICKETS
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
@@ -47,6 +48,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_NAMES,
         *OF_KNOWN_TICKETS,
         *OF_REUSE,
+        *OF_DUPLICATES,
         *OF_WAITS,
     ],
     ids=lambda defect: defect.name,

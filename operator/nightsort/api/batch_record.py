@@ -139,6 +139,9 @@ class BatchRecord(StatusModel):
     """Tickets that got no usable answer, and are not asked about again."""
     retryable: int = 0
     """Tickets that got no usable answer, and are asked about again."""
+    duplicates: int = 0
+    """Tickets that get the row of one of its requests, whose text they have, and have none yet. They count among
+    `labeled`, `unknown` and `failed` as soon as they have it."""
     retried_in: int | None = None
     """The shard whose next attempt asks about them, where that is another one."""
     passed_on: int = 0

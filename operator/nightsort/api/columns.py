@@ -62,5 +62,8 @@ class ResultColumns(Model):
     hash: Column | None = None
     """The column of a hash of what the answer depends on, which `reuse: Unchanged` compares: 32 characters. An Upsert
     with that calls it `hash` by default, and adds it to its table."""
+    same_as: Column | None = None
+    """The column of the id of the ticket that was asked about, where `dedupe: Exact` found one with the same text; NULL
+    for a ticket that was asked about itself."""
     fields: Annotated[dict[FieldName, Column], Field(max_length=32)] | None = None
     """The columns of the spec's fields, by field, where their names are others than the fields'."""

@@ -24,6 +24,9 @@ class TicketCounts(StatusModel):
     """Those of batches that are not collected, and those that are to be sent again."""
     reused: int = 0
     """Those that were left out, as `reuse: Unchanged` says: their row of an earlier run stands."""
+    duplicates: int = 0
+    """Of the total, those that are not asked about, as `dedupe: Exact` says: they get the row of the ticket that has
+    the same text."""
     cut: int = 0
     """Of the total, those of which a text was cut to prompt.maxBodyChars before it was sent."""
 

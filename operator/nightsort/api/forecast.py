@@ -22,6 +22,8 @@ class Forecast(StatusModel):
     """How many tickets the source has."""
     requests: int = 0
     """How many of them have a text, and would be sent."""
+    duplicates: int = 0
+    """How many have the same text as another one that would be sent, and would get its row."""
     batches: int = 0
     """How many batches they would travel in."""
     input_tokens: int = 0

@@ -41,6 +41,8 @@ class Plan(StatusModel):
     """How many tickets of the source are to be bought."""
     reused: int = 0
     """How many more tickets it had, whose row of an earlier run stands."""
+    duplicates: int = 0
+    """How many more tickets it had, with the same text as one of those that are bought."""
     disable_thinking: bool = False
     """Whether requests tell the model not to think."""
     low_effort: bool = False

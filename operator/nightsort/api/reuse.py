@@ -1,4 +1,4 @@
-"""When `reuse: Unchanged` can find rows of earlier runs."""
+"""Which tickets are not asked about: when `reuse: Unchanged` can find rows of earlier runs, and `dedupe`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 from nightsort.api.results import Results
 
 Reuse = Literal["Unchanged", "Never"]
+Dedupe = Literal["Off", "Exact"]
 NOTHING_TO_REUSE = (
     "Unchanged needs results that keep rows from run to run: database with mode Upsert or with columns.hash, or "
     "objectStore"

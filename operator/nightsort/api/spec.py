@@ -19,7 +19,7 @@ from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
 from nightsort.api.prompt import Prompt, TicketTemplate
 from nightsort.api.results import Results
-from nightsort.api.reuse import FINDS_ROWS, NOT_EVALUATED, NOTHING_TO_REUSE, Reuse, finds_rows
+from nightsort.api.reuse import FINDS_ROWS, NOT_EVALUATED, NOTHING_TO_REUSE, Dedupe, Reuse, finds_rows
 from nightsort.api.source import Source
 
 NAMES_SUBJECT = re.compile(r"(^|[^$])([$][$])*[$](subject([^_a-zA-Z0-9]|$)|[{]subject[}])")
@@ -107,6 +107,9 @@ class Spec(Model):
     reuse: Reuse = immutable(default="Never")
     """Unchanged leaves out tickets whose row of an earlier run stands in the results already, whatever its verdict, as
     long as text, categories, prompt and model are the same. Never buys every ticket that the source gives."""
+    dedupe: Dedupe = immutable(default="Off")
+    """Exact asks once about tickets of the run whose text, as it is sent, is the same; each of them gets its row, and
+    `sameAs` names the ticket that was asked about. Off asks about every ticket."""
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = immutable(default=2)
     """How often tickets are sent again whose failure can pass."""
     max_cost_usd: Money | None = Field(default=None, alias="maxCostUSD")

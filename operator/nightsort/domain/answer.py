@@ -126,6 +126,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     `values` are the answers to the fields of the spec, in their order: texts, whole numbers, lists of values, or None.
     Without an answer there are none.
     `hash` is that of what the answer depends on (`dependence.Hashes`), where later runs are to compare it.
+    `same_as` is the ticket that was asked about, where this one has the same text: the row is a copy of that one's.
     """
 
     id: str
@@ -139,3 +140,4 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     output_tokens: int = 0
     values: tuple[str | int | list[str] | None, ...] = ()
     hash: str | None = None
+    same_as: str | None = None

@@ -17,7 +17,7 @@ AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 
 COUNTED = ("categories", "fields", "results", "evaluation")
 """Figures that change with the entries of collected batches."""
 SIMPLE = ("plan", "cursor", "source_exhausted", "schema_taken", "stop", "refusals", "cost")
-MAY_GO = frozenset({"retryable", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
+MAY_GO = frozenset({"retryable", "duplicates", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
 """Fields that an entry may lose in the same state; no other field returns to its default."""
 
 OF_IDENTITY = frozenset({"id", "submitted_at", "turn"})

@@ -130,6 +130,8 @@ class Reason(StrEnum):
         "leave them out in its query. See [which tickets are bought again](reuse.md)"))
     TICKETS_REUSED = ("TicketsReused", RUN, EVENT, ("tickets whose row of an earlier run stands, and of which nothing "
         "has changed, are not bought (`reuse: Unchanged`)"))
+    TICKETS_DEDUPLICATED = ("TicketsDeduplicated", RUN, EVENT, ("tickets with the same text as another one of the run "
+        "are not asked about, and get its row (`dedupe: Exact`)"))
     MODEL_RETIRES_SOON = ("ModelRetiresSoon", RUN, EVENT,
         "the model is served for at most 60 days more; the alert NightsortModelRetires sees it, too",
         "name its successor in the next resource, and in the nightly's spec")

@@ -32,7 +32,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The result of collecting one batch. Counts are tickets."""
+    """The result of collecting one batch. Counts are tickets; `duplicates` are those of the retryable ones."""
 
     labeled: int = 0
     unknown: int = 0
@@ -43,6 +43,7 @@ class Tally:
     unnamed: int = 0
     unpriced: int = 0
     values: Mapping[tuple[str, str | None], int] | None = None
+    duplicates: int = 0
 
 
 def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
@@ -178,6 +179,7 @@ def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datet
             "unknown": tally.unknown,
             "failed": record.failed + tally.failed,
             "retryable": tally.retryable,
+            "duplicates": tally.duplicates,
             "unnamed": record.unnamed + tally.unnamed,
             "unpriced": tally.unpriced,
             "usage": tally.usage,
@@ -225,11 +227,12 @@ def ticket_counts(status: Status) -> TicketCounts:
     labeled = sum(record.labeled for record in counted)
     unknown = sum(record.unknown for record in counted)
     failed = sum(record.failed for record in counted)
-    in_flight = sum(record.requests for record in counted if record.state.is_open)
-    in_flight += sum(record.retryable for record in waiting_for_retry(status) if not record.canary)
+    in_flight = sum(record.requests + record.duplicates for record in counted if record.state.is_open)
+    in_flight += sum(each.retryable + each.duplicates for each in waiting_for_retry(status) if not each.canary)
     seen = labeled + unknown + failed + in_flight
-    expected = status.plan.tickets if status.plan and not status.source_exhausted else 0
-    reused = status.plan.reused if status.plan else 0
+    plan = status.plan
+    expected = plan.tickets + plan.duplicates if plan and not status.source_exhausted else 0
+    reused = plan.reused if plan else 0
     return TicketCounts(
         total=max(seen, expected) + reused,
         labeled=labeled,
@@ -237,6 +240,7 @@ def ticket_counts(status: Status) -> TicketCounts:
         failed=failed,
         in_flight=in_flight,
         reused=reused,
+        duplicates=plan.duplicates if plan else 0,
         cut=cut_tickets(status),
     )
 

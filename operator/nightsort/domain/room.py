@@ -74,6 +74,7 @@ SUMMED = (
 """Fields that are added up; a test makes sure that each field is here or in NOT_SUMMED, or has a rule of its own."""
 NOT_SUMMED: dict[str, object] = {
     "retryable": 0,
+    "duplicates": 0,
     "passed_on": 0,
     "retried_in": None,
     "long_ids": 0,

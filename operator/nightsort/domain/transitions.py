@@ -22,7 +22,8 @@ def transitions(before: Status, after: Status, now: datetime) -> Iterator[Line]:
         yield f"no longer waiting: {ended(before.waiting, now)}", None
     if before.plan is None and after.plan is not None:
         price = f", estimated at ${after.cost.estimated_usd}" if after.cost.estimated_usd else ""
-        yield f"planned: {plural(after.plan.tickets, 'ticket')}{price}", None
+        same = f", and {after.plan.duplicates:,} with the same text" if after.plan.duplicates else ""
+        yield f"planned: {plural(after.plan.tickets, 'ticket')}{same}{price}", None
     known = {(record.shard, record.attempt, record.tag): record.state for record in before.batches}
     for record in after.batches:
         if known.get((record.shard, record.attempt, record.tag)) is not record.state:

@@ -10,7 +10,10 @@ from typing import Any, TextIO
 
 from nightsort.domain.answer import Row, Verdict
 from nightsort.formats import bounded_json
-from nightsort.formats.rows import COLUMNS, FORMATS, HASH, MOST_RECORD_CHARS, DamagedFile, scan_csv
+from nightsort.formats.rows import COLUMNS, FORMATS, HASH, MOST_RECORD_CHARS, SAME_AS, DamagedFile, scan_csv
+
+NO_VALUES = frozenset({*COLUMNS, SAME_AS, HASH})
+"""Columns that are no answers to fields."""
 
 
 def rows_of(file: TextIO, ending: str) -> Iterator[Row]:
@@ -75,5 +78,6 @@ def row_of(values: dict[str, Any]) -> Row:
         classified_at=datetime.fromisoformat(when) if when else None,
         input_tokens=int(values["inputTokens"]),
         output_tokens=int(values["outputTokens"]),
-        values=tuple(values[name] for name in values if name not in COLUMNS and name != HASH),
+        values=tuple(values[name] for name in values if name not in NO_VALUES),
+        same_as=values.get(SAME_AS) or None,
     )

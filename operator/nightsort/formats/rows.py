@@ -38,6 +38,8 @@ COLUMNS = (
     "inputTokens",
     "outputTokens",
 )
+SAME_AS = "sameAs"
+"""A further column, behind those of fields, of runs that ask once about tickets with the same text."""
 HASH = "hash"
 """A further column, behind all others, of rows that stand for later runs."""
 _LINE_BREAKS_IN_JSON = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -111,12 +113,27 @@ def stamp(moment: datetime) -> str:
     return rfc3339(moment.astimezone(UTC))
 
 
-def with_hash(row: Row, columns: Sequence[str], hashed: bool) -> dict[str, Any]:
-    return {**values(row, columns), HASH: row.hash} if hashed else values(row, columns)
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Which columns follow behind the usual ones and those of fields."""
+
+    hashed: bool = False
+    deduped: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*((SAME_AS,) if self.deduped else ()), *((HASH,) if self.hashed else ()))
+
+    def of(self, row: Row) -> dict[str, Any]:
+        same = {SAME_AS: row.same_as} if self.deduped else {}
+        return same | ({HASH: row.hash} if self.hashed else {})
 
 
-def json_record(row: Row, columns: Sequence[str] = COLUMNS, *, hashed: bool = False) -> str:
-    line = _encode(with_hash(row, columns, hashed))
+NOTHING_BESIDE = Beside()
+
+
+def json_record(row: Row, columns: Sequence[str] = COLUMNS, beside: Beside = NOTHING_BESIDE) -> str:
+    line = _encode(values(row, columns) | beside.of(row))
     if line.isascii():
         return line + "\n"
     for character, escaped in _LINE_BREAKS_IN_JSON.items():
@@ -182,8 +199,8 @@ def scan_json_lines(file: TextIO) -> Iterator[tuple[str, str]]:
         yield row.id, line.removesuffix("\n") + "\n"
 
 
-def csv_record(row: Row, columns: Sequence[str] = COLUMNS, *, hashed: bool = False) -> str:
-    cells = map(as_text, with_hash(row, columns, hashed).values())
+def csv_record(row: Row, columns: Sequence[str] = COLUMNS, beside: Beside = NOTHING_BESIDE) -> str:
+    cells = map(as_text, (values(row, columns) | beside.of(row)).values())
     return csv_line("" if cell is None else str(cell) for cell in cells)
 
 
@@ -224,22 +241,22 @@ FORMATS: Mapping[str, FileFormat] = {
 }
 
 
-def form_of(name: str, fields: Sequence[AskedField] = (), *, hashed: bool = False) -> FileFormat:
-    """The format of that name, for rows with these fields, and with their hash, beside the usual columns.
+def form_of(name: str, fields: Sequence[AskedField] = (), beside: Beside = NOTHING_BESIDE) -> FileFormat:
+    """The format of that name, for rows with these fields, and what else stands beside the usual columns.
 
     `typical` counts half of the longest text, since few answers are as long as they may be.
     """
     form = FORMATS[name]
-    if not fields and not hashed:
+    if not fields and not beside.columns:
         return form
     columns = columns_of(fields)
     more = sum(field.longest_chars // 2 + 3 for field in fields)
     if name == "csv":
-        whole = (*columns, HASH) if hashed else columns
-        record, scan = partial(csv_record, columns=columns, hashed=hashed), partial(scan_csv, columns=whole)
+        whole = (*columns, *beside.columns)
+        record, scan = partial(csv_record, columns=columns, beside=beside), partial(scan_csv, columns=whole)
         return replace(form, header=csv_line(whole), typical=form.typical + more, record=record, scan=scan)
     more += sum(len(field.name) + 3 for field in fields)
-    return replace(form, typical=form.typical + more, record=partial(json_record, columns=columns, hashed=hashed))
+    return replace(form, typical=form.typical + more, record=partial(json_record, columns=columns, beside=beside))
 
 
 @dataclass

@@ -26,6 +26,10 @@ class Metrics(Protocol):
         """This many more tickets were left out, since their row of an earlier run stands."""
         ...
 
+    def deduplicated(self, namespace: str, model: str, tickets: int) -> None:
+        """This many more tickets get the row of another one, since they have the same text."""
+        ...
+
     def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None:
         """One more run is Complete, Failed or Canceled."""
         ...

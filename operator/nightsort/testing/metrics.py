@@ -18,6 +18,7 @@ class MemoryMetrics:
         self.expected: set[tuple[str, str]] = set()
         self.tickets: Counter[tuple[str, str, Verdict]] = Counter()
         self.left_out: Counter[tuple[str, str]] = Counter()
+        self.same: Counter[tuple[str, str]] = Counter()
         self.shifts: Counter[tuple[str, str]] = Counter()
         self.runs: Counter[tuple[str, str, Outcome]] = Counter()
         self.actual: Counter[tuple[str, str]] = Counter()
@@ -52,6 +53,10 @@ class MemoryMetrics:
     def reused(self, namespace: str, model: str, tickets: int) -> None:
         assert tickets > 0, "counters only rise"
         self.left_out[namespace, model] += tickets
+
+    def deduplicated(self, namespace: str, model: str, tickets: int) -> None:
+        assert tickets > 0, "counters only rise"
+        self.same[namespace, model] += tickets
 
     def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None:
         self.runs[namespace, model, outcome] += 1

@@ -150,8 +150,8 @@ def tickets_in(
         raise Rejected(f"ConfigMap {source.name}, key {source.key}, {invalid}") from None
 
 
-def file_format(kind: str, fields: Sequence[AskedField] = ()) -> FileFormat:
-    """The form of rows in files of a kind: jsonl or csv; with columns for these fields."""
-    from nightsort.formats.rows import form_of
+def file_format(kind: str, fields: Sequence[AskedField] = (), *, deduped: bool = False) -> FileFormat:
+    """The form of rows in files of a kind: jsonl or csv; with columns for these fields, and whose copies they are."""
+    from nightsort.formats.rows import Beside, form_of
 
-    return form_of(kind, fields)
+    return form_of(kind, fields, Beside(deduped=deduped))

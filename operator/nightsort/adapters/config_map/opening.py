@@ -15,5 +15,5 @@ class ConfigMapKind:
         return ConfigMapTickets(opening.config_maps, opening.resource.meta.namespace, spec, opening.fields)
 
     async def sink(self, opening: Opening, spec: ConfigMapResults) -> ConfigMapRows:
-        fields = fields_of(opening.resource.spec)
-        return ConfigMapRows(opening.config_maps, opening.resource.meta, spec, fields)
+        asked, meta = opening.resource.spec, opening.resource.meta
+        return ConfigMapRows(opening.config_maps, meta, spec, fields_of(asked), deduped=asked.dedupe == "Exact")

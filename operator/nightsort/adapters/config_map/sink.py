@@ -21,6 +21,7 @@ from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
 from nightsort.formats.rows import (
     FULL_PART,
+    Beside,
     DamagedFile,
     Part,
     Record,
@@ -48,12 +49,18 @@ class ConfigMapRows:
     """Sink over the ConfigMaps of one resource."""
 
     def __init__(
-        self, config_maps: ConfigMaps, owner: Meta, results: ConfigMapResults, fields: Sequence[AskedField] = ()
+        self,
+        config_maps: ConfigMaps,
+        owner: Meta,
+        results: ConfigMapResults,
+        fields: Sequence[AskedField] = (),
+        *,
+        deduped: bool = False,
     ) -> None:
         self._config_maps = config_maps
         self._owner = owner
         self._name = results.name or f"{owner.name}-results"
-        self._form = form_of(results.format, fields)
+        self._form = form_of(results.format, fields, Beside(deduped=deduped))
 
     async def check(self, rehearsal: Rehearsal) -> None:
         if len(self._name) > MOST_NAME_CHARS:

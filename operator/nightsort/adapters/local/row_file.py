@@ -20,7 +20,7 @@ from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
 from nightsort.formats.row_files import rows_of
-from nightsort.formats.rows import FORMATS, DamagedFile, FileFormat, Record, form_of, readable, summary_of
+from nightsort.formats.rows import FORMATS, Beside, DamagedFile, FileFormat, Record, form_of, readable, summary_of
 from nightsort.system.files import replacement_of, write_whole
 from nightsort.system.opening import Opening
 
@@ -34,18 +34,25 @@ class RowFileKind:
     async def sink(self, opening: Opening, spec: ConfigMapResults) -> RowFile:
         store = opening.config_maps
         assert isinstance(store, FileConfigMaps)  # noqa: S101 - the ConfigMaps of local mode
-        return RowFile(store, opening.resource.meta, spec, fields_of(opening.resource.spec))
+        asked, meta = opening.resource.spec, opening.resource.meta
+        return RowFile(store, meta, spec, fields_of(asked), deduped=asked.dedupe == "Exact")
 
 
 class RowFile:
     """Implements `ports.Sink` over the file FOLDER/<namespace>/<name>/results.jsonl, or `.csv`."""
 
     def __init__(
-        self, store: FileConfigMaps, owner: Meta, results: ConfigMapResults, fields: Sequence[AskedField] = ()
+        self,
+        store: FileConfigMaps,
+        owner: Meta,
+        results: ConfigMapResults,
+        fields: Sequence[AskedField] = (),
+        *,
+        deduped: bool = False,
     ) -> None:
         self._store, self._owner = store, owner
         self._name = results.name or f"{owner.name}-results"
-        self._form = form_of(results.format, fields)
+        self._form = form_of(results.format, fields, Beside(deduped=deduped))
         self._folder = store.folder_of(owner.namespace, self._name)
 
     async def check(self, rehearsal: Rehearsal) -> None:

@@ -21,10 +21,17 @@ class ObjectStoreKind:
     async def sink(self, opening: Opening, spec: ObjectStoreResults) -> ObjectRows:
         options = await options_of(opening, spec.secret_ref)
         in_thread = opening.share(spec.url, options)
-        resource = opening.resource
-        fields, reuses = fields_of(resource.spec), resource.spec.reuse == "Unchanged"
-        policy = policy_of(opening)
-        return ObjectRows(spec, options, policy, resource.meta, fields, reuses=reuses, in_thread=in_thread)
+        asked = opening.resource.spec
+        return ObjectRows(
+            spec,
+            options,
+            policy_of(opening),
+            opening.resource.meta,
+            fields_of(asked),
+            reuses=asked.reuse == "Unchanged",
+            deduped=asked.dedupe == "Exact",
+            in_thread=in_thread,
+        )
 
 
 async def options_of(opening: Opening, ref: LocalObjectReference | None) -> Mapping[str, str]:

@@ -26,7 +26,7 @@ from nightsort.domain.fields import AskedField
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
-from nightsort.formats.rows import form_of, readable, summary_of
+from nightsort.formats.rows import Beside, form_of, readable, summary_of
 from nightsort.system.threads import InThread
 
 PIECE_ROWS = 100_000
@@ -92,9 +92,11 @@ class ObjectRows:
         fields: Sequence[AskedField] = (),
         *,
         reuses: bool = False,
+        deduped: bool = False,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
-        """`reuses`: rows are stored with their hashes, and count in later runs below the same URL.
+        """`reuses`: rows are stored with their hashes, and count in later runs below the same URL. `deduped`: they say
+        whose copies they are.
 
         Raises Stalled or Rejected when the policy does not allow the URL; connects to nothing yet."""
         self._url = f"{results.url.rstrip('/')}/{owner.name}/"
@@ -102,7 +104,7 @@ class ObjectRows:
         self._owner = FolderOwner(self._folder, owner)
         self._in_thread = in_thread
         self.reuses = reuses
-        self._form = form_of(results.format, fields, hashed=reuses)
+        self._form = form_of(results.format, fields, Beside(hashed=reuses, deduped=deduped))
         self._before = EarlierRows(results.url, options, policy)
         self._prefix = prefix_of(owner)
         self._unsent = self._name_of(None)

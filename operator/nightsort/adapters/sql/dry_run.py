@@ -77,7 +77,7 @@ def dealt(rows: Sequence[Row], ids: Sequence[str], at_least: int = 0) -> Iterato
     """All the rows, some repeated if more are needed, each under an id that no other row of its part has."""
     many = list(islice(cycle(rows), max(len(rows), at_least))) if rows else []
     for start in range(0, len(many), len(ids)):
-        yield [replace(row, id=ticket_id) for ticket_id, row in zip(ids, many[start:], strict=False)]
+        yield [replace(row, id=ticket_id, same_as=ticket_id) for ticket_id, row in zip(ids, many[start:], strict=False)]
 
 
 def write(transfer: Transfer, rows: Sequence[Row]) -> None:

@@ -39,6 +39,7 @@ class PrometheusMetrics:
         run = ("namespace", "model")
         self._tickets = self._counter("tickets", "Tickets that have got their row, by verdict.", *run, "verdict")
         self._reused = self._counter("tickets_reused", "Tickets left out: their row of an earlier run stands.", *run)
+        self._same = self._counter("tickets_duplicate", "Tickets that get the row of one with the same text.", *run)
         self._runs = self._counter("runs_ended", "Runs that have ended, by outcome.", *run, "outcome")
         self._shifts = self._counter("shifted_runs", "Runs whose categories differ from those before.", *run)
         self._cost = self._counter("cost_usd", "US dollars paid for answers.", *run)
@@ -99,6 +100,7 @@ class PrometheusMetrics:
         for verdict in Verdict:
             self._tickets.labels(namespace, model, verdict.value)
         self._reused.labels(namespace, model)
+        self._same.labels(namespace, model)
         for outcome in Outcome:
             self._runs.labels(namespace, model, outcome.value)
         self._cost.labels(namespace, model)
@@ -110,6 +112,9 @@ class PrometheusMetrics:
 
     def reused(self, namespace: str, model: str, tickets: int) -> None:
         self._reused.labels(namespace, model).inc(max(tickets, 0))
+
+    def deduplicated(self, namespace: str, model: str, tickets: int) -> None:
+        self._same.labels(namespace, model).inc(max(tickets, 0))
 
     def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None:
         self._runs.labels(namespace, model, outcome.value).inc()

@@ -82,6 +82,7 @@ class OtelTraces:
             "nightsort.tickets.unknown": counts.unknown,
             "nightsort.tickets.failed": counts.failed,
             "nightsort.tickets.reused": counts.reused,
+            "nightsort.tickets.duplicates": counts.duplicates,
             "nightsort.batches": len(status.batches),
         }
         self._ids.next = whole_run(resource.meta)

@@ -120,6 +120,7 @@ def show(console: Console, forecast: Forecast) -> None:
 def figures(forecast: Forecast) -> list[tuple[str, str]]:
     told = [
         ("tickets", f"{forecast.tickets:,}"),
+        *([("of them with the text of another", f"{forecast.duplicates:,}")] if forecast.duplicates else []),
         ("requests", f"{forecast.requests:,}"),
         ("batches", f"{forecast.batches:,}"),
         ("input tokens, about", f"{forecast.input_tokens:,}"),

@@ -52,6 +52,7 @@ class Printer:
         self._fields: Sequence[AskedField] = ()
         self._own = 0
         self._corrections: Corrections = NONE
+        self._deduped = False
 
     def about(self, spec: Spec, corrections: Corrections = NONE) -> None:
         """The rows that follow have the columns of this spec's fields, and two more if any ticket was corrected."""
@@ -59,7 +60,7 @@ class Printer:
 
         self._own = len(fields_of(spec))
         self._corrections = corrections
-        self._fields = fields_of(spec)
+        self._fields, self._deduped = fields_of(spec), spec.dedupe == "Exact"
         if corrections:
             from nightsort.domain.correction import COLUMNS
 
@@ -86,7 +87,7 @@ class Printer:
         from nightsort.domain.printable import printable
         from nightsort.wiring.cluster import file_format
 
-        form = file_format(self._form, self._fields)
+        form = file_format(self._form, self._fields, deduped=self._deduped)
         if not self._begun:
             self._begun = True
             yield form.header
@@ -101,11 +102,13 @@ class Printer:
         from rich.cells import cell_len
 
         names = [field.name for field in self._fields]
-        lines = [cells(row, len(names)) for row in rows]
+        lines = [cells(row, len(names), deduped=self._deduped) for row in rows]
         if not self._begun:
             self._begun = True
-            lines.insert(0, ["ID", "CATEGORY", *map(str.upper, names), "VERDICT", "REASON"])
-            self._widths = [min(max(cell_len(line[at]) for line in lines), WIDEST) for at in range(3 + len(names))]
+            same = ["SAME AS"] if self._deduped else []
+            lines.insert(0, ["ID", "CATEGORY", *map(str.upper, names), "VERDICT", *same, "REASON"])
+            aligned_cells = range(len(lines[0]) - 1)
+            self._widths = [min(max(cell_len(line[at]) for line in lines), WIDEST) for at in aligned_cells]
         for line in lines:
             aligned = [
                 cell + " " * max(width - cell_len(cell), 0) for cell, width in zip(line, self._widths, strict=False)
@@ -113,12 +116,13 @@ class Printer:
             yield GAP.join([*aligned, line[-1]]).rstrip() + "\n"
 
 
-def cells(row: Row, fields: int = 0) -> list[str]:
+def cells(row: Row, fields: int = 0, *, deduped: bool = False) -> list[str]:
     from nightsort.domain.fields import as_text, padded
     from nightsort.domain.printable import printable
 
     values = ["" if value is None else str(value) for value in map(as_text, padded(row.values, fields))]
-    shown = (row.id, row.category or "<none>", *values, row.verdict.value, row.reason)
+    same = [row.same_as or ""] if deduped else []
+    shown = (row.id, row.category or "<none>", *values, row.verdict.value, *same, row.reason)
     return [printable(text) for text in shown]
 
 

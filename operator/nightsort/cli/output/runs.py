@@ -92,7 +92,8 @@ def tickets_of(status: Status) -> str:
     parts = [(tickets.labeled, "labeled"), (tickets.unknown, "unknown"), (tickets.failed, "failed")]
     parts += [(tickets.reused, "reused"), (open_ones, "not answered yet")]
     words = [f"{count:,} {what}" for count, what in parts if count]
-    return f"{tickets.total:,}{': ' if words else ''}{', '.join(words)}"
+    same = f" ({tickets.duplicates:,} of them with the text of another one)" if tickets.duplicates else ""
+    return f"{tickets.total:,}{': ' if words else ''}{', '.join(words)}{same}"
 
 
 def field_lines(status: Status) -> Iterator[tuple[str, str]]:

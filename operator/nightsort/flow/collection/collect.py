@@ -26,6 +26,7 @@ from nightsort.flow.results.rows import NO_ANSWER, row_of
 from nightsort.flow.results.store import deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.tickets.duplicates import duplicates_of
 from nightsort.ports import BatchApi
 
 MOST_READINGS = 4
@@ -37,8 +38,12 @@ class Count:
     """Adds up the verdicts and tokens of a batch's answers."""
 
     verdicts: Counter[Verdict]
+    copied: Counter[Verdict]
+    """Of these, those of tickets that nobody was asked about, since another one has their text."""
     categories: Counter[str] = field(default_factory=Counter)
     retryable: int = 0
+    duplicates: int = 0
+    """Tickets with the text of a retryable one."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_write_tokens: int = 0
@@ -65,13 +70,16 @@ class Count:
     def tally(self, record: BatchRecord) -> Tally:
         """The sums. Tickets that cannot be named any more (they left the source unanswered) count as failed too."""
         labeled, unknown = self._counted(Figure.LABELED), self._counted(Figure.UNKNOWN)
-        named = self.verdicts.total() + self.retryable
+        named = self.verdicts.total() - self.copied.total() + self.retryable
+        copied = self.copied.total() + self.duplicates
+        tickets = record.requests + record.duplicates - self.retryable - self.duplicates
         return Tally(
             labeled=labeled,
             unknown=unknown,
-            failed=max(record.requests - self.retryable - labeled - unknown, 0),
+            failed=max(tickets - labeled - unknown, 0),
             retryable=self.retryable,
-            unnamed=max(record.requests - named, 0),
+            duplicates=self.duplicates,
+            unnamed=max(record.requests - named, 0) + max(record.duplicates - copied, 0),
             unpriced=min(self.unpriced + max(record.requests - named, 0), record.requests),
             categories=self.categories,
             values=self.values,
@@ -136,16 +144,17 @@ async def read_through(
         Waiting: the results were cut, or differ at each reading.
     """
     may_retry, reading, fields = run.status.stop is None, Reading(), fields_of(run.spec)
-    hashes = await hashes_of(run, record)
+    hashes, duplicates = await hashes_of(run, record), await duplicates_of(run)
     for _ in range(MOST_READINGS):
         rows.clear()
-        count = Count(rows.verdicts)
+        count = Count(rows.verdicts, rows.copied)
         async for judged in judged_answers(run, api, record, batch, reading):
             count.add(judged.answer or NO_ANSWER)
             if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
                 count.retryable += 1
-            else:
-                row = row_of(run, batch.id, batch.ended_at, judged, hashes)
+                count.duplicates += duplicates.count(judged.id)
+                continue
+            for row in duplicates.rows(row_of(run, batch.id, batch.ended_at, judged, hashes)):
                 if row.category and not record.canary:
                     count.categories[row.category] += 1
                 if not record.canary:

@@ -80,7 +80,14 @@ def outcome(status: Status, spec: Spec, remarks: Sequence[str] = ()) -> Conditio
         "reused": counts.reused,
     }
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    said = (accuracy_of(status), unmatched_of(status), strays_of(status), *remarks, cut_of(counts, spec))
+    said = (
+        accuracy_of(status),
+        unmatched_of(status),
+        strays_of(status),
+        *remarks,
+        copies_of(counts),
+        cut_of(counts, spec),
+    )
     notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed and counts.failed == counts.total - counts.reused:
@@ -93,6 +100,13 @@ def without_tickets(status: Status) -> str:
     if known:
         return f"the source has no tickets but {plural(known, 'known one')}; nothing was bought"
     return "the source has no tickets; nothing was bought"
+
+
+def copies_of(counts: TicketCounts) -> str:
+    """Of the tickets those that were not asked about."""
+    if not counts.duplicates:
+        return ""
+    return f"{counts.duplicates:,} of them got the row of another one with the same text"
 
 
 def cut_of(counts: TicketCounts, spec: Spec) -> str:

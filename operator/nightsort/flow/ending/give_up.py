@@ -16,6 +16,7 @@ from nightsort.flow.results.rows import final_rows
 from nightsort.flow.results.store import deliver, store
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.tickets.duplicates import duplicates_of
 from nightsort.flow.tickets.snapshot import source_of
 
 
@@ -29,15 +30,18 @@ async def conclude(run: Run, record: BatchRecord) -> None:
 async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     """Ends the tickets of a batch that the API does not show any more, as far as the source can still name them."""
     api = await run.services.connections.api(run.resource)
-    hashes = await hashes_of(run, record)
+    hashes, duplicates = await hashes_of(run, record), await duplicates_of(run)
     with RowSpool(run.services.scratch) as rows:
         for ticket_id in sorted(await asked_ids(run, api, record)):
             known = hash_beside(Verdict.MISSING, ticket_id, hashes)  # it may well be paid for
-            rows.add(Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id, hash=known))
+            row = Row(ticket_id, None, Verdict.MISSING, why.reason, run.spec.model, record.id, hash=known)
+            for each in duplicates.rows(row):
+                rows.add(each)
         status = (await deliver(run, record, rows)).status
-    unnamed = record.unnamed + record.requests - rows.rows
-    lost = {"state": BatchState.COLLECTED, "failed": record.failed + record.requests, "unnamed": unnamed}
-    status = put(status, record.model_copy(update=lost))
+    tickets = record.requests + record.duplicates
+    unnamed = record.unnamed + tickets - rows.rows
+    lost = {"failed": record.failed + tickets, "unnamed": unnamed, "duplicates": 0}
+    status = put(status, record.model_copy(update={"state": BatchState.COLLECTED, **lost}))
     await run.save_results(status, progress(status))
     which = f"batch {record.id}" if record.id else f"a batch whose custom_ids begin with {record.tag}, if there is one"
     await run.warn(Reason.BATCH_LOST, f"{plural(record.requests, 'request')} of {which}: {why.reason}")
@@ -80,7 +84,7 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
     Raises:
         Interruption: the source cannot be read now.
     """
-    there = released.requests if released else unseen_tickets(run.status)
+    there = released.requests + released.duplicates if released else unseen_tickets(run.status)
     try:
         await add_unsent(run, submission, rows)
     except Interruption as interruption:
@@ -95,9 +99,10 @@ async def name_the_unsent(run: Run, submission: Submission, released: BatchRecor
 
 
 async def add_unsent(run: Run, submission: Submission, rows: RowSpool) -> None:
-    source = await source_of(run)
+    source, duplicates = await source_of(run), await duplicates_of(run)
     stop = run.status.stop
     reason = f"not sent: {stop.message if stop else 'stopped'}"
     async for page in source.tickets(submission.after, submission.through):
         for ticket in page:
-            rows.add(Row(ticket.id, None, Verdict.CANCELED, reason))
+            for row in duplicates.rows(Row(ticket.id, None, Verdict.CANCELED, reason)):
+                rows.add(row)

@@ -15,7 +15,7 @@ from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.known import Known, checked, choose, without_known
 from nightsort.flow.preflight.lag import wait_until_seen
-from nightsort.flow.preflight.reuse import Choice, compare, reuses
+from nightsort.flow.preflight.reuse import Choice, compare, compares
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.examples import Pool, pool_of
 from nightsort.flow.tickets.snapshot import snapshot_of
@@ -57,17 +57,17 @@ async def examine(run: Run, encoder: Encoder) -> Examined:
     snapshot = await snapshot_of(source)
     known, snapshot = await choose(run, source, snapshot, encoder)
     tickets, bought = await counts_of(source, snapshot, known)
-    if not reuses(spec):
+    if not compares(spec):
         refuse_too_many_batches(spec.shards.max_requests, *bought)
     sinks = await connections.sinks(run.resource)
     # Before the dry run, which would take tickets that a replica still shows for rows that nobody can fill.
     await wait_until_seen(run, source, sinks, snapshot)
     await rehearse(spec, without_known(run, source), sinks, tickets, None if snapshot is None else snapshot.ids)
     choice = Choice(tickets)
-    if reuses(spec):
+    if compares(spec):
         choice = await compare(run, source, sinks, snapshot, pool.nearest if pool else None)
-        bought = (0, choice.tickets)
-        refuse_too_many_batches(spec.shards.max_requests, choice.tickets)
+        bought = (bought[0], choice.tickets)
+        refuse_too_many_batches(spec.shards.max_requests, *bought)
     return Examined(api, source, sinks, snapshot, known, choice, bought, remarks, pool)
 
 

@@ -13,7 +13,7 @@ from nightsort.domain.report import foreseen, summary_of_state
 from nightsort.domain.request import Encoder
 from nightsort.flow.preflight.estimate import Estimate, estimate
 from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
-from nightsort.flow.preflight.reuse import reused, without_unchanged
+from nightsort.flow.preflight.reuse import deduplicated, reused, without_unchanged
 from nightsort.flow.run.run import Run
 
 
@@ -51,11 +51,12 @@ async def forecast_of(run: Run) -> Forecast:
     nearest = seen.pool.nearest if seen.pool else None
     source = without_unchanged(seen.source, choice)
     found = await estimate(spec, source, seen.api, services.prices, sum(bought), nearest)
-    said = (limit_of(spec, found), *reused(choice), seen.remarks)
+    said = (limit_of(spec, found), *deduplicated(choice), *reused(choice), seen.remarks)
     return Forecast(
         planned_time=run.now(),
-        tickets=choice.tickets,
+        tickets=choice.tickets + len(choice.duplicates),
         requests=found.requests,
+        duplicates=len(choice.duplicates),
         batches=sum(-(-each // spec.shards.max_requests) for each in bought),
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,

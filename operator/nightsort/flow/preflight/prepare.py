@@ -27,7 +27,7 @@ from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_re
 from nightsort.flow.preflight.known import Known
 from nightsort.flow.preflight.models import usable_model
 from nightsort.flow.preflight.repeats import bought_again
-from nightsort.flow.preflight.reuse import Choice, reused, reuses, without_unchanged
+from nightsort.flow.preflight.reuse import Choice, deduplicated, reused, reuses, without_unchanged
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
 from nightsort.flow.run.run import Run
@@ -67,7 +67,8 @@ async def prepare(run: Run) -> None:
     await leave_rows_to_others(run, source)
     await claim_results(sinks)
     plan = plan_of(run, model, tokens, max_tokens, choice, remarks)
-    plan = await keep(run, snapshot, await with_places(plan, source, sinks), choice.ids if choice.reused else None)
+    chosen = choice.ids if choice.leaves_out else None
+    plan = await keep(run, snapshot, await with_places(plan, source, sinks), chosen, choice.duplicates)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
     plan = plan if there.pool is None else await there.pool.plan(run, plan)
     warnings = (*again.items(), *warnings_of(run, model, choice.tickets))
@@ -75,6 +76,7 @@ async def prepare(run: Run) -> None:
         f"{plural(choice.tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
         *[message for _, message in few_known(known)],
+        *deduplicated(choice),
         *reused(choice),
         *shown_beside(run, there.pool),
         *[message for _, message in warnings],
@@ -93,6 +95,8 @@ async def prepare(run: Run) -> None:
         await run.note(Reason.FILE_READ, found)
     for message in reused(choice):
         await run.note(Reason.TICKETS_REUSED, message)
+    for message in deduplicated(choice):
+        await run.note(Reason.TICKETS_DEDUPLICATED, message)
     await warn_near_limit(run, requests, text_bytes)
 
 
@@ -101,6 +105,7 @@ def plan_of(run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice
     return Plan(
         tickets=choice.tickets,
         reused=choice.reused,
+        duplicates=len(choice.duplicates),
         disable_thinking=model.can_disable_thinking,
         low_effort=model.always_thinks and model.low_effort,
         tokens=tokens,

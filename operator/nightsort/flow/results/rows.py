@@ -18,6 +18,7 @@ from nightsort.flow.results.hashes import hash_beside, hashes_of
 from nightsort.flow.results.store import Delivered, deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.tickets.duplicates import duplicates_of
 
 NO_ANSWER = Answer("", "missing")
 
@@ -48,19 +49,20 @@ async def final_rows(run: Run, record: BatchRecord) -> tuple[Delivered, Mapping[
     """
     api = await run.services.connections.api(run.resource)
     unknown, fields, values = 0, fields_of(run.spec), Counter[tuple[str, str | None]]()
-    hashes = await hashes_of(run, record)
+    hashes, duplicates = await hashes_of(run, record), await duplicates_of(run)
     with RowSpool(run.services.scratch) as rows:
         async for judged in to_ask_again(run, api, record, ABSENCE):
-            unknown += judged.judgement.verdict.figure is Figure.UNKNOWN
-            row = row_of(run, record.id, record.ended_at, judged, hashes)
-            if not record.canary:
-                values.update(counted_values(fields, row))
-            rows.add(row)
+            for row in duplicates.rows(row_of(run, record.id, record.ended_at, judged, hashes)):
+                unknown += row.verdict.figure is Figure.UNKNOWN
+                if not record.canary:
+                    values.update(counted_values(fields, row))
+                rows.add(row)
         delivered = await deliver(run, record, rows)
-    counted = with_values(delivered.status.fields, values)
+    counted, left = with_values(delivered.status.fields, values), record.left + record.duplicates
     return replace(delivered, status=delivered.status.model_copy(update={"fields": counted})), {
         "retryable": 0,
         "unknown": record.unknown + unknown,
-        "failed": record.failed + record.left - unknown,
-        "unnamed": record.unnamed + max(record.left - rows.rows, 0),
+        "duplicates": 0,
+        "failed": record.failed + left - unknown,
+        "unnamed": record.unnamed + max(left - rows.rows, 0),
     }

@@ -35,6 +35,8 @@ class NullMetrics:
 
     def reused(self, namespace: str, model: str, tickets: int) -> None: ...
 
+    def deduplicated(self, namespace: str, model: str, tickets: int) -> None: ...
+
     def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None: ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
@@ -76,8 +78,11 @@ def measure(
     namespace, model = after.meta.namespace, model_of(after)
     for verdict, tickets in verdicts(before.status, after.status, found).items():
         metrics.ended(namespace, model, verdict, tickets)
-    if after.status.plan and not before.status.plan and after.status.plan.reused:
-        metrics.reused(namespace, model, after.status.plan.reused)
+    plan = after.status.plan if before.status.plan is None else None
+    if plan is not None and plan.reused:
+        metrics.reused(namespace, model, plan.reused)
+    if plan is not None and plan.duplicates:
+        metrics.deduplicated(namespace, model, plan.duplicates)
     if is_finished(after.status) and not is_finished(before.status):
         metrics.run_ended(namespace, model, outcome_of(after.status))
     for record in newly_collected(before.status, after.status):

@@ -147,11 +147,15 @@ class RowSpool(_Spool):
         self._chunk: list[Row] = []
         self.rows = 0
         self.verdicts: Counter[Verdict] = Counter()
+        self.copied: Counter[Verdict] = Counter()
+        """Of these, the rows that are copies of another ticket's."""
 
     def add(self, row: Row) -> None:
         self._chunk.append(row)
         self.rows += 1
         self.verdicts[row.verdict] += 1
+        if row.same_as is not None:
+            self.copied[row.verdict] += 1
         if len(self._chunk) == ROWS_PER_CHUNK:
             self._write_chunk()
 
@@ -161,6 +165,7 @@ class RowSpool(_Spool):
         self._chunk.clear()
         self.rows = 0
         self.verdicts.clear()
+        self.copied.clear()
 
     async def seal(self) -> None:
         self._write_chunk()

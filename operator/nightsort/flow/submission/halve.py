@@ -80,7 +80,8 @@ async def leave_out(run: Run, record: BatchRecord, shard: Shard, refusal: Refuse
     ticket_id, reason = shard.sent[0], f"the API refuses this request ({refusal.answer})"
     known = shard.hashes.get(ticket_id)
     with RowSpool(run.services.scratch) as rows:
-        rows.add(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model, hash=known))
+        for row in shard.duplicates.rows(Row(ticket_id, None, Verdict.UNSENDABLE, reason, run.spec.model, hash=known)):
+            rows.add(row)
         await deliver(run, record, rows)
 
     def without(status: Status, intent: BatchRecord) -> Status:
@@ -91,7 +92,8 @@ async def leave_out(run: Run, record: BatchRecord, shard: Shard, refusal: Refuse
             "requests": 0,
             "text_bytes": 0,
             "cut": 0,
-            "failed": intent.failed + 1,
+            "failed": intent.failed + 1 + intent.duplicates,
+            "duplicates": 0,
         }
         return counted(put(status, intent.model_copy(update=update)))
 
@@ -118,8 +120,11 @@ async def halve_retry(run: Run, record: BatchRecord, refusal: RefusedBatch) -> N
             if (parent := find(alone, *place)) is not None:
                 alone = put(alone, parent.model_copy(update=figures))
         if half:
-            requests = sum(parent.left for parent in half)
-            again = intent.model_copy(update={"state": BatchState.RELEASED, "seen": None, "requests": requests})
+            counts = {
+                "requests": sum(parent.left for parent in half),
+                "duplicates": sum(parent.duplicates for parent in half),
+            }
+            again = intent.model_copy(update={"state": BatchState.RELEASED, "seen": None, **counts})
             alone = put_retry(alone, again, half)
         return counted(alone)
 

@@ -54,6 +54,8 @@ async def intend(
     await keep_hashes(run, tag, shard.hashes)
     # A previous attempt's tickets, whose results are gone by now.
     lost = max(sum(parent.left for parent in submission.parents) - shard.tickets, 0)
+    there = shard.copies + shard.unsendable.copied.total()
+    lost += max(sum(parent.duplicates for parent in submission.parents) - there, 0)
     record = BatchRecord(
         shard=submission.shard,
         attempt=submission.attempt,
@@ -68,6 +70,7 @@ async def intend(
         spared=max((parent.spared + parent.canceled for parent in submission.parents), default=0),
         failed=shard.unsendable.rows + lost,
         unnamed=lost,
+        duplicates=shard.copies,
         long_ids=len(shard.long_ids),
         ids_digest=str(shard.ids),
         after=submission.after,
@@ -103,6 +106,7 @@ def advanced(before: Status, status: Status, submission: Submission, shard: Shar
             "tag": "",
             "state": BatchState.RELEASED,
             "requests": max(earlier.requests - shard.tickets, 0) if earlier else 0,
+            "duplicates": max(earlier.duplicates - shard.copies - shard.unsendable.copied.total(), 0) if earlier else 0,
             "text_bytes": 0,
             "cut": 0,
             "failed": 0,

@@ -13,6 +13,7 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.asked import IdDigest
 from nightsort.domain.canary import is_canary, is_known_cursor
 from nightsort.domain.dependence import Hashes
+from nightsort.domain.duplicates import NONE, Duplicates
 from nightsort.domain.errors import Rejected
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find
@@ -21,6 +22,7 @@ from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import to_ask_again
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import BodySpool, RowSpool
+from nightsort.flow.tickets.duplicates import duplicates_of
 from nightsort.flow.tickets.examples import nearest_of
 from nightsort.flow.tickets.places import hold_results
 from nightsort.flow.tickets.sample import Spread
@@ -35,6 +37,7 @@ TOO_LARGE = "the ticket alone is larger than shards.maxBytes"
 GROWN = "the tickets to be sent again have grown beyond shards.maxBytes"
 GONE = "the ticket left the source before it could be sent"
 LEFT = "the ticket left the source before it could be sent again"
+CHANGED = "the text that it had in common with other tickets left the source before it could be sent"
 
 
 @dataclass(slots=True)
@@ -54,19 +57,29 @@ class Shard:
     """The tickets' ids in the order of the requests."""
     hashes: dict[str, str] = field(default_factory=dict)
     """The hashes of these tickets by id, where rows are stored with them."""
+    duplicates: Duplicates = NONE
+    copies: int = 0
+    """Tickets that get the row of one of the requests."""
+
+    @property
+    def refused(self) -> int:
+        """Tickets that cannot be sent, but for those that only have the same text."""
+        return self.unsendable.rows - self.unsendable.copied.total()
 
     @property
     def tickets(self) -> int:
-        return self.spool.requests + self.unsendable.rows
+        return self.spool.requests + self.refused
 
     def refuse(self, ticket_id: str, verdict: Verdict, reason: str, known: str | None = None) -> None:
-        self.unsendable.add(Row(ticket_id, None, verdict, reason, hash=known))
+        for row in self.duplicates.rows(Row(ticket_id, None, verdict, reason, hash=known)):
+            self.unsendable.add(row)
 
 
 async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shard:
     """Encodes tickets into the spool until it is full or there are no more."""
     source = await source_of(run)
     await hold_results(run, await run.services.connections.sinks(run.resource))
+    shard.duplicates = await duplicates_of(run)
     plan = run.status.plan
     encoder = Encoder(
         run.spec,
@@ -124,7 +137,7 @@ class ShardBuilder:
             found = {ticket.id: ticket for ticket in await source.by_ids(ids)}
             for ticket_id in ids:
                 if ticket_id not in found:
-                    self._shard.refuse(ticket_id, Verdict.MISSING, LEFT)
+                    self._shard.refuse(ticket_id, Verdict.MISSING, self._why_gone(ticket_id, LEFT))
                 elif not self.take(found[ticket_id]):
                     self._shard.refuse(ticket_id, Verdict.UNSENDABLE, GROWN)
 
@@ -137,7 +150,7 @@ class ShardBuilder:
         if self._shard.tickets >= self._shards.max_requests or self._shard.spool.requests >= self._most:
             return False
         if ticket.gone:
-            self._shard.refuse(ticket.id, Verdict.MISSING, GONE)
+            self._shard.refuse(ticket.id, Verdict.MISSING, self._why_gone(ticket.id, GONE))
             self._remember(ticket)
             return True
         spool, sent = self._shard.spool, self._encoder.sent(ticket)
@@ -153,6 +166,7 @@ class ShardBuilder:
                 self._shard.cut += sent.cut
                 self._shard.ids.add(ticket.id)
                 self._shard.sent.append(ticket.id)
+                self._shard.copies += self._shard.duplicates.count(ticket.id)
                 if known is not None:
                     self._shard.hashes[ticket.id] = known
             elif spool.requests:
@@ -161,6 +175,9 @@ class ShardBuilder:
                 self._shard.refuse(ticket.id, Verdict.UNSENDABLE, TOO_LARGE, known)
         self._remember(ticket)
         return True
+
+    def _why_gone(self, ticket_id: str, alone: str) -> str:
+        return CHANGED if self._shard.duplicates.count(ticket_id) else alone
 
     def _remember(self, ticket: Ticket) -> None:
         if ticket.id in self._ids:

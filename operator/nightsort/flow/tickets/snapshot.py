@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -19,8 +20,15 @@ from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.chosen import Chosen
+from nightsort.flow.tickets.duplicates import (
+    OncePerText,
+    duplicates_of,
+    hasher,
+    keep_duplicates,
+    let_go_of_duplicates,
+)
 from nightsort.flow.tickets.examples import let_go_of_examples
-from nightsort.flow.tickets.known import KnownFirst, let_go_of_known
+from nightsort.flow.tickets.known import KnownFirst, column_of, let_go_of_known
 from nightsort.flow.tickets.places import hold_source
 from nightsort.ports import ChangingSource, Ledger, Source
 
@@ -28,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 BLOCK_IDS = 10_000
 IDS_PER_READ = 5_000
+NO_DUPLICATES: Mapping[str, str] = {}
 
 
 async def source_of(run: Run) -> Source:
@@ -42,6 +51,8 @@ async def source_of(run: Run) -> Source:
     if plan is None:
         return source
     counted = counted_by(run, source, plan)
+    if plan.duplicates:
+        counted = OncePerText(counted, partial(duplicates_of, run), partial(hasher, run), column_of(run.spec))
     return counted if plan.evaluation is None else KnownFirst(counted, run)
 
 
@@ -61,8 +72,15 @@ async def snapshot_of(source: Source) -> Snapshot | None:
     return await source.snapshot() if isinstance(source, ChangingSource) else None
 
 
-async def keep(run: Run, snapshot: Snapshot | None, plan: Plan, chosen: Sequence[str] | None = None) -> Plan:
-    """Keeps the ids durably; returns the plan with their place. `chosen` are those of them that are to be bought.
+async def keep(
+    run: Run,
+    snapshot: Snapshot | None,
+    plan: Plan,
+    chosen: Sequence[str] | None = None,
+    duplicates: Mapping[str, str] = NO_DUPLICATES,
+) -> Plan:
+    """Keeps the ids durably; returns the plan with their place. `chosen` are those of them that are to be bought, and
+    `duplicates` those that get the row of one of these (`Duplicates.read`).
 
     Each try has a tag of its own: a process that was paused before it wrote its plan overwrites nobody's ids.
     """
@@ -72,6 +90,7 @@ async def keep(run: Run, snapshot: Snapshot | None, plan: Plan, chosen: Sequence
     if kept is None:
         return plan
     tag = run.services.new_tag()
+    await keep_duplicates(run, tag, duplicates)
     for block, ids in blocks(kept):
         await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(tag, block), ids)
     return plan.model_copy(update={"snapshot": tag})
@@ -85,6 +104,7 @@ async def let_go(run: Run) -> None:
     try:
         await let_go_of_known(run, plan)
         await let_go_of_examples(run, plan)
+        await let_go_of_duplicates(run)
         for block in range(-(-plan.tickets // BLOCK_IDS) if plan.snapshot is not None else 0):
             await run.services.ledger.keep_long_ids(run.resource.meta, block_tag(plan.snapshot or "", block), {})
     except (Interruption, Conflict, Gone) as error:

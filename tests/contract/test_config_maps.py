@@ -237,6 +237,30 @@ async def test_a_quota_that_is_used_up_is_told(plane: ControlPlane, namespace: s
 
 
 @pytest.mark.cluster
+async def test_a_shared_config_map_keeps_its_labels_and_other_keys_and_is_guarded_by_its_version(
+    plane: ControlPlane, namespace: str
+) -> None:
+    async with connected(str(plane.kubeconfig)) as client:
+        store = KubeConfigMaps(client)
+        made = await store.keep(namespace, ConfigMap("known", {"corrections.jsonl": "one\n"}))
+        with pytest.raises(Conflict):
+            await store.keep(namespace, ConfigMap("known", {"corrections.jsonl": "made anew\n"}))
+        plane.kubectl("label", "configmap", "known", "-n", namespace, "team=support")
+        plane.kubectl("patch", "configmap", "known", "-n", namespace, "--type=merge", '-p={"data":{"notes":"ours"}}')
+        with pytest.raises(Conflict):
+            await store.keep(namespace, replace(made, data={"corrections.jsonl": "of an old version\n"}))
+
+        found = await store.read(namespace, "known")
+        assert found is not None
+        await store.keep(namespace, replace(found, data={"corrections.jsonl": "two\n"}))
+
+    kept = json.loads(plane.kubectl("get", "configmap", "known", "-n", namespace, "-o", "json"))
+    assert kept["data"] == {"corrections.jsonl": "two\n", "notes": "ours"}
+    assert kept["metadata"]["labels"] == {"team": "support"}
+    assert "ownerReferences" not in kept["metadata"]
+
+
+@pytest.mark.cluster
 async def test_a_missing_permission_is_told(plane: ControlPlane, namespace: str, cluster: Place) -> None:
     plane.kubectl("create", "serviceaccount", "nobody", "-n", namespace)
 

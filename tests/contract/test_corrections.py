@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from nightsort.adapters.config_map.corrections import KEY, ConfigMapCorrections
+from nightsort.adapters.config_map.source import ConfigMapTickets
 from nightsort.adapters.local.corrections import FileCorrections
+from nightsort.api.evaluation import Truth
+from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Stalled
 from nightsort.formats import corrections as form
 from nightsort.ports import CorrectionStore
+from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.testing.corrections import CorrectionStoreContract, MemoryCorrections, correction
 
 
@@ -90,6 +95,54 @@ class TestFile(CorrectionStoreContract):
         assert [person.wait(60) for person in people] == [0, 0]
 
         assert len(form.parsed(self.path.read_text(encoding="utf-8"))) == 16
+
+
+class TestConfigMap(CorrectionStoreContract):
+    @pytest.fixture(autouse=True)
+    def _place(self) -> None:
+        self.config_maps = MemoryConfigMaps()
+
+    def open_store(self) -> ConfigMapCorrections:
+        return ConfigMapCorrections(self.config_maps, "support", "night-corrections")
+
+    async def test_a_write_that_somebody_overtakes_keeps_both(self) -> None:
+        """Between the read and the write of one person another one writes."""
+        ben_writes = self.open_store().change(lambda now: {"T-2": correction("T-2", by="ben")})
+
+        class Overtaken(MemoryConfigMaps):
+            async def keep(inner, namespace: str, config_map: ConfigMap) -> ConfigMap:  # noqa: N805
+                if self.config_maps.written == []:
+                    await ben_writes
+                return await self.config_maps.keep(namespace, config_map)
+
+            async def read(inner, namespace: str, name: str) -> ConfigMap | None:  # noqa: N805
+                return await self.config_maps.read(namespace, name)
+
+        anna = ConfigMapCorrections(Overtaken(), "support", "night-corrections")
+
+        await anna.change(lambda now: {"T-1": correction("T-1")})
+
+        assert {one.by for one in (await self.open_store().read()).values()} == {"anna", "ben"}
+
+    async def test_other_keys_of_the_config_map_stay_and_it_belongs_to_nobody(self) -> None:
+        await self.config_maps.keep("support", ConfigMap("night-corrections", {"notes": "ours"}))
+
+        await self.open_store().change(lambda now: {"T-1": correction("T-1")})
+
+        kept = self.config_maps.kept["support", "night-corrections"]
+        assert (set(kept.data), kept.owner_uid) == ({"notes", "corrections.jsonl"}, None)
+
+    async def test_a_run_reads_it_as_known_tickets(self) -> None:
+        await self.open_store().change(lambda now: {"T-1": correction("T-1", "account")})
+        truth = Truth.model_validate({"configMap": {"name": "night-corrections", "key": KEY}})
+        assert truth.config_map is not None
+
+        source = ConfigMapTickets(
+            self.config_maps, "support", truth.config_map, frozenset({"subject", "body", truth.name})
+        )
+        found = await source.by_ids(["T-1"])
+
+        assert [(one.fields[truth.name], one.fields["subject"]) for one in found] == [("account", 'say "hello"')]
 
 
 def test_too_many_corrections_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from nightsort.ports.batch_api import BatchApi
 from nightsort.ports.clock import Clock
-from nightsort.ports.config_maps import ConfigMaps
+from nightsort.ports.config_maps import ConfigMaps, SharedConfigMaps
 from nightsort.ports.connections import Connections
 from nightsort.ports.corrections import CorrectionStore
 from nightsort.ports.events import Events
@@ -36,6 +36,7 @@ __all__ = [
     "ReportingSink",
     "ReusableSink",
     "Secrets",
+    "SharedConfigMaps",
     "Sink",
     "Source",
     "Traces",

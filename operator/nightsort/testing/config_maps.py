@@ -27,14 +27,25 @@ class MemoryConfigMaps:
 
     async def write(self, owner: Meta, config_map: ConfigMap) -> ConfigMap:
         self.before_write(config_map)
-        place = (owner.namespace, config_map.name)
+        return self._put(owner.namespace, config_map, owner)
+
+    async def keep(self, namespace: str, config_map: ConfigMap) -> ConfigMap:
+        self.before_write(config_map)
+        former = self.kept.get((namespace, config_map.name))
+        data = {**(former.data if former else {}), **config_map.data}
+        return self._put(namespace, replace(config_map, data=data), None)
+
+    def _put(self, namespace: str, config_map: ConfigMap, owner: Meta | None) -> ConfigMap:
+        place = (namespace, config_map.name)
         now = self.kept.get(place)
         if config_map.version != (now.version if now else ""):
             raise Conflict(config_map.name)
         if sum(len(text.encode()) for text in config_map.data.values()) > MIB:
             raise Stalled("too large", reason=Reason.STORE_REFUSED)
         self._versions += 1
-        holder = f"ClassificationBatch {owner.name}"
-        self.kept[place] = replace(config_map, version=str(self._versions), owner_uid=owner.uid, holder=holder)
+        made = replace(config_map, version=str(self._versions))
+        if owner is not None:
+            made = replace(made, owner_uid=owner.uid, holder=f"ClassificationBatch {owner.name}")
+        self.kept[place] = made
         self.written.append(config_map.name)
         return self.kept[place]

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Rejected
-from nightsort.ports import ConfigMaps, Secrets, Source
+from nightsort.ports import ConfigMaps, CorrectionStore, Secrets, SharedConfigMaps, Source
 
 if TYPE_CHECKING:
     from nightsort.adapters.kubernetes.resources import KubeResources
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from nightsort.formats.rows import FileFormat
 
 
+class ClusterConfigMaps(ConfigMaps, SharedConfigMaps, Protocol):
+    """Those that belong to runs, and those that belong to nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A cluster as a user of kubectl sees it; `namespace` is that of the context."""
 
     resources: KubeResources
-    config_maps: ConfigMaps
+    config_maps: ClusterConfigMaps
     namespace: str
     secrets: Secrets
     """The Secrets that this person may read."""
@@ -75,7 +79,7 @@ class Cluster:
             yield page
 
     async def source(self, run: Resource) -> Source:
-        """The tickets of a run from the resource itself or a ConfigMap, as the operator reads them.
+        """The tickets of a run from the resource itself, a ConfigMap, or object storage with one's own credentials.
 
         Raises:
             Rejected: they are elsewhere, where only the operator's Secrets lead.
@@ -89,7 +93,17 @@ class Cluster:
             return InlineTickets(source.inline, fields)
         if source.config_map is not None:
             return ConfigMapTickets(self.config_maps, run.meta.namespace, source.config_map, fields)
-        raise Rejected(f"the tickets of {run.meta.name} are neither in the resource nor in a ConfigMap")
+        if source.object_store is not None:
+            from nightsort.adapters.object_store.stored_rows import tickets_of_person
+
+            return tickets_of_person(source.object_store, fields, os.environ)
+        raise Rejected(f"the tickets of {run.meta.name} are in a database, where only the operator's Secrets lead")
+
+    def corrections(self, namespace: str, name: str) -> CorrectionStore:
+        """What people have said about a run's tickets, in the ConfigMap of this name."""
+        from nightsort.adapters.config_map.corrections import ConfigMapCorrections
+
+        return ConfigMapCorrections(self.config_maps, namespace, name)
 
 
 @asynccontextmanager

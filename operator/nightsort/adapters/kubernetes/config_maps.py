@@ -41,6 +41,20 @@ class KubeConfigMaps:
             raise Conflict(config_map.name) from None
         return parsed(written)
 
+    async def keep(self, namespace: str, config_map: ConfigMap) -> ConfigMap:
+        name, data = config_map.name, dict(config_map.data)
+        try:
+            with translated(f"write ConfigMap {namespace}/{name}"):
+                if config_map.version:
+                    changed = {"metadata": {"resourceVersion": config_map.version}, "data": data}
+                    written = await self._core.patch_namespaced_config_map(name, namespace, changed)
+                else:
+                    body = V1ConfigMap(metadata=V1ObjectMeta(name=name, namespace=namespace), data=data)
+                    written = await self._core.create_namespaced_config_map(namespace, body)
+        except Gone:  # it was deleted since it was read
+            raise Conflict(name) from None
+        return parsed(written)
+
 
 def parsed(found: V1ConfigMap) -> ConfigMap:
     metadata = found.metadata or V1ObjectMeta()

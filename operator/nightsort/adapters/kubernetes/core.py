@@ -6,6 +6,7 @@ start, for four calls.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 from kubernetes.aio.client import ApiClient, V1ConfigMap, V1Secret
@@ -15,6 +16,7 @@ from nightsort.adapters.kubernetes.client import TIMEOUT
 CONFIG_MAPS = "/api/v1/namespaces/{namespace}/configmaps"
 SECRETS = "/api/v1/namespaces/{namespace}/secrets"
 JSON = {"Accept": "application/json", "Content-Type": "application/json"}
+MERGE = {"Accept": "application/json", "Content-Type": "application/merge-patch+json"}
 Model = TypeVar("Model", V1ConfigMap, V1Secret)
 
 
@@ -33,18 +35,29 @@ class CoreObjects:
     async def replace_namespaced_config_map(self, name: str, namespace: str, body: V1ConfigMap) -> V1ConfigMap:
         return await self._call(V1ConfigMap, "PUT", f"{CONFIG_MAPS}/{{name}}", namespace, name, body)
 
+    async def patch_namespaced_config_map(self, name: str, namespace: str, body: Mapping[str, Any]) -> V1ConfigMap:
+        """By a merge patch, whose resourceVersion guards it."""
+        return await self._call(V1ConfigMap, "PATCH", f"{CONFIG_MAPS}/{{name}}", namespace, name, body, MERGE)
+
     async def read_namespaced_secret(self, name: str, namespace: str) -> V1Secret:
         return await self._call(V1Secret, "GET", f"{SECRETS}/{{name}}", namespace, name)
 
     async def _call(
-        self, model: type[Model], method: str, path: str, namespace: str, name: str = "", body: Any = None
+        self,
+        model: type[Model],
+        method: str,
+        path: str,
+        namespace: str,
+        name: str = "",
+        body: Any = None,
+        headers: Mapping[str, str] = JSON,
     ) -> Model:
         """Sends a call like the library's generated methods; `name` is for paths that have one."""
         request = await self._client.param_serialize(
             method,
             path,
             path_params={"namespace": namespace, "name": name},
-            header_params=dict(JSON),
+            header_params=dict(headers),
             body=body,
             auth_settings=["BearerToken"],
         )

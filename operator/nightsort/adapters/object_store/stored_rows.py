@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import TextIO
 
 from nightsort.adapters.object_store.options import OPTIONS, PREFIXES, StorePolicy, named
 from nightsort.adapters.object_store.sink import IN_MEMORY_BYTES, prefix_of
+from nightsort.adapters.object_store.source import ObjectTickets
 from nightsort.adapters.object_store.store import Folder
+from nightsort.api.object_store import ObjectStoreSource
 from nightsort.api.resource import Meta
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
@@ -26,6 +28,7 @@ VARIABLES = {
 }
 RIGHTS = "list the bucket and to read objects in the folder"
 PAGE_ROWS = 1000
+POLICY = StorePolicy(frozenset(VARIABLES), endpoints=("*",), own=True)
 
 
 def stored_rows(url: str, owner: Meta, environment: Mapping[str, str]) -> Iterator[Sequence[Row]]:
@@ -36,8 +39,7 @@ def stored_rows(url: str, owner: Meta, environment: Mapping[str, str]) -> Iterat
         Waiting: the store does not answer. Rejected: the URL is none of a cluster's.
     """
     scheme = url.partition("://")[0]
-    policy = StorePolicy(frozenset(VARIABLES), endpoints=("*",), own=True)
-    folder = Folder(url, options_in(environment, scheme), policy, place=f"the rows in {url}", rights=RIGHTS)
+    folder = Folder(url, options_in(environment, scheme), POLICY, place=f"the rows in {url}", rights=RIGHTS)
     try:
         found = sorted(name for name, _ in folder.names() if name.startswith(prefix_of(owner)))
     except Stalled as stalled:
@@ -46,6 +48,18 @@ def stored_rows(url: str, owner: Meta, environment: Mapping[str, str]) -> Iterat
         raise
     for name in found:
         yield from pages_of(folder, name)
+
+
+def tickets_of_person(
+    source: ObjectStoreSource, fields: Collection[str], environment: Mapping[str, str]
+) -> ObjectTickets:
+    """The tickets of a run, read with the credentials of the person who asks.
+
+    Raises:
+        Stalled: the environment has no credentials, or these are refused. Rejected: the URL is none of a cluster's.
+    """
+    scheme = source.url.partition("://")[0]
+    return ObjectTickets(source, options_in(environment, scheme), fields, POLICY)
 
 
 def options_in(environment: Mapping[str, str], scheme: str) -> Mapping[str, str]:

@@ -53,6 +53,10 @@ UrlEnv = Annotated[
         metavar="VARIABLE",
     ),
 ]
+CorrectionsName = Annotated[
+    str | None,
+    typer.Option(help="In a cluster: the ConfigMap with what people have said; by default NAME-corrections."),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(help="Give up after so long, such as 10m: exit code 124.", parser=seconds_of, metavar="DURATION"),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from nightsort.cli.cluster.options import ClusterOptions, Context, FileOrName, Kubeconfig, Namespace, UrlEnv, parsed
+from nightsort.cli.cluster.options import (
+    ClusterOptions,
+    Context,
+    CorrectionsName,
+    FileOrName,
+    Kubeconfig,
+    Namespace,
+    UrlEnv,
+    parsed,
+)
 from nightsort.cli.flags import ResourceName, StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, fail
 
@@ -45,6 +54,7 @@ def results(
     output: Annotated[Literal["table", "jsonl", "csv"], typer.Option("--output", "-o", help="The form.")] = "table",
     verdict: Verdicts = None,
     resource: ResourceName = None,
+    corrections: CorrectionsName = None,
     retries: Annotated[bool, typer.Option(help="In a cluster: merge the rows with those of the run's retries.")] = True,
     url_env: UrlEnv = None,
     state: StateFolder = None,
@@ -66,6 +76,7 @@ def results(
     """
     from nightsort.cli.cluster.nights import Runs, apart, are_at_hand, merged_with, pages_of, runs_in
     from nightsort.cli.output.rows import Printer, caution, elsewhere
+    from nightsort.cli.reviews.cluster import corrections_at_hand
     from nightsort.cli.worlds import World, given
     from nightsort.domain.printable import printable
 
@@ -92,14 +103,15 @@ def results(
         found = parsed(await cluster.resources.read(namespace, name))
         if not are_at_hand(found):
             fail(elsewhere(found), NOT_COMPLETE)
-        printer.about(found.spec)
+        said, unread = await corrections_at_hand(cluster, namespace, name, corrections)
+        printer.about(found.spec, said)
         runs, unlisted = await runs_in(cluster, namespace) if retries else (Runs(()), "")
         night = runs.night(found)
         async for rows in pages_of(cluster, night):
             show(rows)
         printer.end()
         left_out = f"retries are left out: {unlisted}" if unlisted else ""
-        for note in (caution(found), apart(found), *merged_with(night), left_out):
+        for note in (caution(found), apart(found), *merged_with(night), unread, left_out):
             if note:
                 typer.echo(printable(note), err=True)
 

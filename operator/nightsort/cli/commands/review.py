@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.options import Context, FileOrName, Kubeconfig, Namespace
+from nightsort.cli.cluster.options import Context, CorrectionsName, FileOrName, Kubeconfig, Namespace
 from nightsort.cli.flags import StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
@@ -22,6 +22,9 @@ Of = Annotated[
 Sample = Annotated[int | None, typer.Option(help="How many tickets are drawn by chance.", min=1, max=1000)]
 By = Annotated[str | None, typer.Option(help="Who reviews; by default the name of your account.", metavar="NAME")]
 
+if TYPE_CHECKING:
+    from nightsort.wiring.cluster import Cluster
+
 
 def add_to(app: typer.Typer) -> None:
     app.command("review")(review)
@@ -32,6 +35,7 @@ def review(
     of: Of = None,
     sample: Sample = None,
     by: By = None,
+    corrections: CorrectionsName = None,
     namespace: Namespace = None,
     state: StateFolder = None,
     context: Context = None,
@@ -62,4 +66,14 @@ def review(
 
         review_file(state_folder(state), Path(name), wish)
         return
-    fail("a cluster's", BAD_INPUT)
+    from nightsort.cli.cluster.options import ClusterOptions
+    from nightsort.cli.reviews.cluster import reviewed
+    from nightsort.cli.reviews.run import refuse_no_terminal
+    from nightsort.cli.reviews.run import review as hold
+
+    refuse_no_terminal()
+
+    async def work(cluster: Cluster, namespace: str) -> None:
+        await hold(await reviewed(cluster, namespace, name, wish, corrections), wish)
+
+    ClusterOptions(namespace, context, kubeconfig).run(work)

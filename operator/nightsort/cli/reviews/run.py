@@ -64,6 +64,8 @@ async def summary(session: Session, found: Reviewed) -> AsyncIterator[str]:
     yield f"{plural(len(made), 'ticket')} decided: {len(made) - changed:,} as the model had them, {changed:,} otherwise"
     if left:
         yield f"{plural(left, 'ticket')} left: the same command goes on with them"
+    if found.left_out:
+        yield f"{plural(found.left_out, 'ticket')} more come after these"
     if made:
         yield f"kept in {session.store.place}"
     for line in of_sample(*judged(found.all_cases, await session.store.read())):

@@ -163,3 +163,35 @@ def test_without_a_terminal_it_says_so_and_ends_with_2(office: Office) -> None:
 
     assert outcome.code == 2
     assert "a review needs a terminal" in outcome.err
+    assert "--export-label-studio" in outcome.err
+
+
+def test_tickets_go_to_label_studio_and_its_answers_come_back(office: Office) -> None:
+    labelled(office)
+    told = ["review", str(office.file), "--state", str(office.folder / "state")]
+    tasks, answered = office.folder / "tasks.json", office.folder / "answered.json"
+
+    outcome = run(*told, "--export-label-studio", str(tasks))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "has 3 tasks for Label Studio" in outcome.out
+    assert run(*told, "--export-label-studio", str(tasks)).code == 2  # a file that is there stays
+    found = json.loads(tasks.read_text())
+    choice = {"from_name": "category", "to_name": "text", "type": "choices", "value": {"choices": ["account"]}}
+    found[0]["annotations"] = [{"completed_by": 1, "created_at": "2026-11-22T10:00:00Z", "result": [choice]}]
+    answered.write_text(json.dumps(found))
+
+    outcome = run(*told, "--import-label-studio", str(answered))
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "1 answer; 1 differ from the model" in outcome.out
+    assert "2 tasks without an answer" in outcome.out
+    assert decided(office) == {"2": "account"}
+    assert office.categories()["2"] == "account"
+    again = run(*told, "--import-label-studio", str(answered))
+    assert "1 answer, 1 of them known already or decided later elsewhere" in again.out
+
+    found[0]["annotations"][0]["result"][0]["value"]["choices"] = ["nonsense"]
+    answered.write_text(json.dumps(found))
+    outcome = run(*told, "--import-label-studio", str(answered))
+    assert outcome.code == 2
+    assert "answers that are no category" in outcome.err

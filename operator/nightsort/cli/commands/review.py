@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.options import Context, CorrectionsName, FileOrName, Kubeconfig, Namespace
+from nightsort.cli.cluster.options import Context, CorrectionsName, FileOrName, Kubeconfig, Namespace, UrlEnv
 from nightsort.cli.flags import StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
@@ -21,6 +22,11 @@ Of = Annotated[
 ]
 Sample = Annotated[int | None, typer.Option(help="How many tickets are drawn by chance.", min=1, max=1000)]
 By = Annotated[str | None, typer.Option(help="Who reviews; by default the name of your account.", metavar="NAME")]
+Export = Annotated[
+    Path | None,
+    typer.Option(help="Write the tickets as tasks for Label Studio, with its labelling interface beside them."),
+]
+Import = Annotated[Path | None, typer.Option(help="Take in the answers of a project that Label Studio has exported.")]
 
 if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
@@ -35,8 +41,11 @@ def review(
     of: Of = None,
     sample: Sample = None,
     by: By = None,
+    export_label_studio: Export = None,
+    import_label_studio: Import = None,
     corrections: CorrectionsName = None,
     namespace: Namespace = None,
+    url_env: UrlEnv = None,
     state: StateFolder = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -49,18 +58,20 @@ def review(
     ticket and go on later, and several people can share it.
 
     What was decided is in results and labelled files from then on, is not bought again, and counts as known labels:
-    nightsort evaluate FILE --truth corrections.
+    nightsort evaluate FILE --truth corrections. Several people can use Label Studio in the terminal's place.
 
     Exit codes: 0 done, 2 bad input or no terminal.
     """
     from nightsort.cli.reviews.order import InvalidWish, wish_of
     from nightsort.cli.worlds import World, given
 
+    if export_label_studio is not None and import_label_studio is not None:
+        fail("--export-label-studio and --import-label-studio: give one of them", BAD_INPUT)
     try:
-        wish = wish_of(of or (), sample, by)
+        wish = replace(wish_of(of or (), sample, by), exported=export_label_studio, imported=import_label_studio)
     except InvalidWish as invalid:
         fail(str(invalid), BAD_INPUT)
-    if World(state, given(namespace=namespace, context=context, kubeconfig=kubeconfig)).is_here(name):
+    if World(state, given(namespace=namespace, url_env=url_env, context=context, kubeconfig=kubeconfig)).is_here(name):
         from nightsort.cli.reviews.local import review_file
         from nightsort.cli.state_folder import state_folder
 
@@ -68,12 +79,18 @@ def review(
         return
     from nightsort.cli.cluster.options import ClusterOptions
     from nightsort.cli.reviews.cluster import reviewed
+    from nightsort.cli.reviews.exchange import exchange
     from nightsort.cli.reviews.run import refuse_no_terminal
     from nightsort.cli.reviews.run import review as hold
 
-    refuse_no_terminal()
+    if wish.needs_terminal:
+        refuse_no_terminal()
 
     async def work(cluster: Cluster, namespace: str) -> None:
-        await hold(await reviewed(cluster, namespace, name, wish, corrections), wish)
+        found = await reviewed(cluster, namespace, name, wish, corrections)
+        try:
+            await (hold if wish.needs_terminal else exchange)(found, wish)
+        except InvalidWish as invalid:
+            fail(str(invalid), BAD_INPUT)
 
-    ClusterOptions(namespace, context, kubeconfig).run(work)
+    ClusterOptions(namespace, context, kubeconfig, url_env).run(work)

@@ -11,7 +11,8 @@ from nightsort.cli.classification.screen import screen
 from nightsort.cli.local_runs import manifests
 from nightsort.cli.local_runs.cancel import written
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
-from nightsort.cli.reviews.order import Reviewed, Wish, selection_of, with_texts
+from nightsort.cli.reviews.exchange import exchange
+from nightsort.cli.reviews.order import InvalidWish, Reviewed, Wish, selection_of, with_texts
 from nightsort.cli.reviews.run import refuse_no_terminal, review, say
 from nightsort.domain.errors import Interruption
 from nightsort.domain.fields import fields_of
@@ -26,13 +27,14 @@ def review_file(folder: Path, file: Path, wish: Wish) -> None:
     """The whole command for a file of tickets; ends the process with a message where it cannot go on."""
     if manifests.is_manifest(file):
         fail(f"{file} is a manifest, and a review is of a file of tickets or of a run in a cluster", BAD_INPUT)
-    refuse_no_terminal()
+    if wish.needs_terminal:
+        refuse_no_terminal()
     try:
         found = reviewed(folder, file, wish)
-        decided = asyncio.run(review(found, wish))
+        decided = asyncio.run(review(found, wish) if wish.needs_terminal else exchange(found, wish))
         if decided:
             write_labels(folder, file)
-    except (InvalidOrder, InvalidFile) as error:
+    except (InvalidOrder, InvalidFile, InvalidWish) as error:
         fail(str(error), BAD_INPUT)
     except Interruption as interruption:
         fail(interruption.message, BAD_INPUT)

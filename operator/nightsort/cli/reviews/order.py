@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -25,11 +26,20 @@ class InvalidWish(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which tickets are to be reviewed, and the name of who does."""
+    """Which tickets are to be reviewed, and the name of who does.
+
+    `exported` and `imported` are files of Label Studio, which take the place of a session at the terminal.
+    """
 
     kinds: tuple[Why, ...] = USUAL
     sample: int = 0
     by: str = ""
+    exported: Path | None = None
+    imported: Path | None = None
+
+    @property
+    def needs_terminal(self) -> bool:
+        return self.exported is None and self.imported is None
 
 
 def wish_of(of: Sequence[str], sample: int | None, by: str | None) -> Wish:

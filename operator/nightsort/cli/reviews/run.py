@@ -20,7 +20,10 @@ from nightsort.domain.evaluation import wilson
 from nightsort.domain.printable import printable
 from nightsort.domain.report import plural
 
-NO_TERMINAL = "a review needs a terminal, to show tickets and to take keys"
+NO_TERMINAL = (
+    "a review needs a terminal, to show tickets and to take keys; without one, --export-label-studio FILE writes the "
+    "tickets for Label Studio, and --import-label-studio FILE takes the answers in"
+)
 
 
 def refuse_no_terminal() -> None:

@@ -94,6 +94,21 @@ def test_the_price_is_shown_before_anything_is_bought_and_an_estimate_buys_nothi
     assert not office.labeled.exists()
 
 
+def test_the_same_text_is_asked_about_once_on_demand_and_told_without(office: Office) -> None:
+    office.write({"1": "A billing question", "2": "A technical problem", "3": "A billing question"})
+
+    told = office.classify("--estimate").out
+    estimate = office.classify("--estimate", "--dedupe").out
+    outcome = office.classify("--yes", "--dedupe")
+
+    assert "1 of 3 tickets has the same text as another one: --dedupe would save about $0." in told
+    assert re.search(r"tickets to ask about +2\n +with the same text as one of them, and free +1\n", estimate)
+    assert outcome.code == 0, outcome.told
+    assert figures(outcome.out) == {"billing": 2, "technical": 1, "total": 3}
+    assert office.categories() == {"1": "billing", "2": "technical", "3": "billing"}
+    assert office.bill()["accepted"] == 2
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [

@@ -277,6 +277,20 @@ async def test_the_forecast_of_a_suspended_run_counts_duplicates_and_pays_once(w
     assert forecast.remarks == "1 further ticket with the same text as one of them gets its row"
 
 
+async def test_without_dedupe_the_forecast_says_what_it_would_save(world: World) -> None:
+    resource = begin(world, "billing", "billing", "other", "billing", dedupe="Off", suspend=True)
+    await world.look(resource)
+
+    forecast = world.ledger.current(resource.meta).status.forecast
+    assert forecast is not None
+    assert forecast.batch_usd is not None
+    half = f"{float(forecast.batch_usd) / 2:.6f}"
+    assert forecast.remarks == (
+        f"2 of 4 tickets have the same text as another one: dedupe: Exact would save about ${half}"
+    )
+    assert (forecast.requests, forecast.duplicates) == (4, 0)
+
+
 async def test_more_tickets_than_can_be_compared_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reuse, "MOST_CHOSEN", 2)
     resource = await run(world, "billing", "billing", "other")

@@ -15,7 +15,7 @@ from nightsort.domain.cost import NIGHTS_OF_A_MONTH, money
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import plural
-from nightsort.flow.preflight.estimate import Estimate
+from nightsort.flow.preflight.estimate import Estimate, on_the_same_text
 
 SHOWN_LINES = 8
 SHOWN_CHARS = 160
@@ -24,6 +24,8 @@ SHOWN_CHARS = 160
 def show(console: Console, order: Order, spec: Spec, price: Estimate, prices_of: str) -> None:
     """The figures of the purchase, and one prompt as the model reads it."""
     show_figures(console, figures(spec, price, prices_of))
+    if same := on_the_same_text(price, "--dedupe"):
+        console.print(f"\n  {same}", soft_wrap=True)
     if price.example is not None:
         console.print("\n  a prompt, as the model reads it:")
         show_text(console, system_prompt(spec), whole=order.estimate)
@@ -35,6 +37,8 @@ def show(console: Console, order: Order, spec: Spec, price: Estimate, prices_of:
 def figures(spec: Spec, price: Estimate, prices_of: str) -> list[tuple[str, str]]:
     unsent = price.tickets - price.requests
     told = [("tickets to ask about", f"{price.tickets:,}")]
+    if price.duplicates:
+        told.append(("with the same text as one of them, and free", f"{price.duplicates:,}"))
     if unsent:
         told.append(("of them without any text, and free", f"{unsent:,}"))
     told += [

@@ -50,6 +50,7 @@ class Order:
     max_cost: str | None = None
     estimate: bool = False
     limit: int | None = None
+    dedupe: bool = False
     retry: bool = False
     only_retry: bool = False
     verdicts: frozenset[str] = frozenset()
@@ -110,6 +111,8 @@ def wanted(order: Order, template: str) -> Wanted:
         spec |= {name: given[name] for name in BESIDE if name in given} | order.further.as_spec()
     except ValueError as error:
         raise InvalidOrder(str(error)) from None
+    if order.dedupe:
+        spec["dedupe"] = "Exact"
     if "unknownLabel" in given:
         spec["unknownLabel"] = given["unknownLabel"]
     if order.max_cost is not None:

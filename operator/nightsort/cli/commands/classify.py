@@ -60,6 +60,7 @@ Confidence = Annotated[
 Rationale = Annotated[bool, typer.Option("--rationale", help="A column that says why, in one sentence.")]
 Estimate = Annotated[bool, typer.Option("--estimate", help="Show the price and buy nothing.")]
 Limit = Annotated[int | None, typer.Option(help="Ask about the first LIMIT tickets alone.", min=1)]
+Dedupe = Annotated[bool, typer.Option("--dedupe", help="Ask once about tickets with the same text; all get its label.")]
 Retry = Annotated[
     bool,
     typer.Option("--retry", help="Ask again about tickets that got no category."),
@@ -91,6 +92,7 @@ def classify(
     max_cost: MaxCost = None,
     estimate: Estimate = False,
     limit: Limit = None,
+    dedupe: Dedupe = False,
     retry: Retry = False,
     output: OutputFile = None,
     report: ReportFile = None,
@@ -121,7 +123,9 @@ def classify(
 
     further = FurtherAnswers(tuple(field or ()), categories_per_ticket, confidence, rationale)
     order = Order(file, tuple(categories or ()), categories_file, model, instructions, further, tickets=tickets)
-    order = replace(order, yes=yes, max_cost=max_cost, estimate=estimate, limit=limit, retry=retry, timeout=timeout)
-    order = replace(order, output=output, report=report, state=state_folder(state))
+    order = replace(
+        order, yes=yes, max_cost=max_cost, estimate=estimate, limit=limit, retry=retry, timeout=timeout, dedupe=dedupe
+    )
+    order = replace(order, dedupe=dedupe, output=output, report=report, state=state_folder(state))
     order = replace(order, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
     carry_out(order)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
-from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, price_of, standard_price
+from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, money, price_of, standard_price
+from nightsort.domain.dependence import digest_of_text
+from nightsort.domain.duplicates import Finder
 from nightsort.domain.examples import Nearest
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.request import Encoder
 from nightsort.flow.preflight.models import usable_model
+from nightsort.flow.tickets.chosen import Chosen
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
 from nightsort.ports import BatchApi, Source
 
@@ -38,10 +42,47 @@ class Estimate:
     shared_tokens: int
     example: str | None
     """The text of one ticket as it is sent."""
+    duplicates: int = 0
+    """Further tickets, which get the row of one with the same text."""
+    alike: int = 0
+    looked: int = 0
+    """Tickets with the text of an earlier one that would be bought all the same, of so many that were looked at."""
+
+    def would_save(self) -> Decimal | None:
+        """What `dedupe: Exact` would save, by the tickets that were looked at; None where there is nothing to save."""
+        if not self.alike or self.batch is None:
+            return None
+        return self.batch * self.alike / self.looked * self.tickets / max(self.requests, 1)
 
     def range(self) -> tuple[Decimal, Decimal] | None:
         """The lowest and the highest price that are expected, as a batch."""
         return None if self.batch is None else (self.batch * (1 - MARGIN), self.batch * (1 + MARGIN))
+
+
+def on_the_same_text(found: Estimate, word: str = "dedupe: Exact") -> str:
+    """How many tickets are bought though another one has their text; nothing where there are none."""
+    saved = found.would_save()
+    if saved is None:
+        return ""
+    of = f"{found.looked:,} tickets" if found.looked >= found.tickets else f"the first {found.looked:,} tickets"
+    have = "has" if found.alike == 1 else "have"
+    return f"{found.alike:,} of {of} {have} the same text as another one: {word} would save about ${money(saved)}"
+
+
+async def once_per_text(source: Source, encoder: Encoder) -> tuple[Source, int]:
+    """The source without tickets whose text an earlier one has, and how many those are."""
+    finder, ids = Finder(), set[str]()
+    async for page in source.tickets():
+        for ticket in page:
+            text = encoder.text(ticket)
+            if text is None or not finder.is_duplicate(ticket.id, digest_of_text(text).hex()):
+                ids.add(ticket.id)
+        await asyncio.sleep(0)
+
+    async def chosen() -> frozenset[str]:
+        return frozenset(ids)
+
+    return (Chosen(source, chosen, len(ids)) if finder.kept else source), len(finder.kept)
 
 
 async def estimate(
@@ -52,17 +93,21 @@ async def estimate(
     tickets: int | None = None,
     nearest: Nearest | None = None,
 ) -> Estimate:
-    """Estimates by the API's token counts of some of the tickets; counting is free. `tickets` are all by default.
+    """Estimates by the API's token counts of some of the tickets; counting is free.
 
-    `nearest` finds the examples, where each ticket has some.
+    `tickets` says how many there are, where those that are not to be bought are left out already; by default all are
+    counted, and compared with each other as `dedupe` says. `nearest` finds the examples, where each ticket has some.
 
     Raises:
         Waiting, Stalled: the API cannot be called. Rejected: the model or the prompt cannot be used.
     """
+    encoder, duplicates = Encoder(spec, disable_thinking=False, nearest=nearest), 0
+    if tickets is None and spec.dedupe == "Exact":
+        source, duplicates = await once_per_text(source, encoder)
     tickets = await source.count() if tickets is None else tickets
     model = await usable_model(spec.model, api, prices)
     most_answer_tokens(spec, model)  # refuses what the fields leave no room for
-    seen = await sample(source, Encoder(spec, disable_thinking=False, nearest=nearest), tickets)
+    seen = await sample(source, encoder, tickets)
     tokens = await counted(spec, model, api, seen.sampled)
     requests, text_bytes = seen.of_all(tickets)
     refuse_too_long(model, tokens, requests, text_bytes)
@@ -82,4 +127,7 @@ async def estimate(
         most=batch_price(highest, price) if price else None,
         shared_tokens=tokens.prompt,
         example=seen.sampled[0] if seen.sampled else None,
+        duplicates=duplicates,
+        alike=seen.alike if spec.dedupe == "Off" else 0,
+        looked=seen.looked,
     )

@@ -11,7 +11,7 @@ from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import foreseen, summary_of_state
 from nightsort.domain.request import Encoder
-from nightsort.flow.preflight.estimate import Estimate, estimate
+from nightsort.flow.preflight.estimate import Estimate, estimate, on_the_same_text
 from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
 from nightsort.flow.preflight.reuse import deduplicated, reused, without_unchanged
 from nightsort.flow.run.run import Run
@@ -51,7 +51,7 @@ async def forecast_of(run: Run) -> Forecast:
     nearest = seen.pool.nearest if seen.pool else None
     source = without_unchanged(seen.source, choice)
     found = await estimate(spec, source, seen.api, services.prices, sum(bought), nearest)
-    said = (limit_of(spec, found), *deduplicated(choice), *reused(choice), seen.remarks)
+    said = (limit_of(spec, found), *deduplicated(choice), on_the_same_text(found), *reused(choice), seen.remarks)
     return Forecast(
         planned_time=run.now(),
         tickets=choice.tickets + len(choice.duplicates),

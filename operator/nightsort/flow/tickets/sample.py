@@ -13,6 +13,7 @@ from nightsort.api.plan import Tokens
 from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.cost import answer_tokens
+from nightsort.domain.dependence import digest_of_text
 from nightsort.domain.errors import Rejected
 from nightsort.domain.fields import fields_of
 from nightsort.domain.json_answer import schema_of, tokens_needed
@@ -37,6 +38,8 @@ class Sample:
     texts: int = 0
     text_bytes: int = 0
     sampled: list[str] = field(default_factory=list)
+    alike: int = 0
+    """Of the texts, those that an earlier ticket had."""
 
     def of_all(self, tickets: int) -> tuple[int, int]:
         """Requests and bytes of texts, if all tickets are like the sampled ones."""
@@ -67,7 +70,7 @@ class Spread:
 
 async def sample(source: Source, encoder: Encoder, tickets: int) -> Sample:
     """Reads a small source to its end, and only the beginning of a large one."""
-    seen = Sample()
+    seen, hashes = Sample(), set[bytes]()
     apart = max(min(tickets, LOOKED_AT) // SAMPLED_TEXTS, 1)
     async for page in source.tickets():
         for ticket in page[: LOOKED_AT - seen.looked]:
@@ -76,12 +79,14 @@ async def sample(source: Source, encoder: Encoder, tickets: int) -> Sample:
                 if len(seen.sampled) < SAMPLED_TEXTS and seen.looked >= len(seen.sampled) * apart:
                     seen.sampled.append(msgspec.json.decode(text, type=str)[:MOST_TEXT_CHARS])
                 seen.texts += 1
+                hashes.add(digest_of_text(text))
                 seen.text_bytes += bytes_of(text)
             seen.looked += 1
             if seen.looked % encoder.at_once == 0:
                 await asyncio.sleep(0)
         if seen.looked >= LOOKED_AT:
             break
+    seen.alike = seen.texts - len(hashes)
     return seen
 
 

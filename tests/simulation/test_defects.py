@@ -15,6 +15,7 @@ from tests.simulation.defects_known import DEFECTS as OF_KNOWN_TICKETS
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_names import DEFECTS as OF_NAMES
+from tests.simulation.defects_pools import DEFECTS as OF_POOLS
 from tests.simulation.defects_record import DEFECTS as OF_RECORDS
 from tests.simulation.defects_reuse import DEFECTS as OF_REUSE
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
@@ -49,6 +50,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_KNOWN_TICKETS,
         *OF_REUSE,
         *OF_DUPLICATES,
+        *OF_POOLS,
         *OF_WAITS,
     ],
     ids=lambda defect: defect.name,

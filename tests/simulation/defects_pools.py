@@ -18,7 +18,10 @@ from tests.simulation.scenario import Deed, Scenario, drawn_shown
 async def as_it_is_now(run: Run) -> Nearest | None:
     """The pool as it is by now, whatever the run began with."""
     pool = run.spec.prompt.examples_from
-    return None if pool is None else (await examples.indexed(run, await examples.read(run, pool))).nearest
+    if pool is None:
+        return None
+    found = await examples.read(run.services.connections, run.resource, pool)
+    return (await examples.indexed(run, found)).nearest
 
 
 async def none_at_all(run: Run) -> Nearest | None:

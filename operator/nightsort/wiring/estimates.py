@@ -10,9 +10,11 @@ from nightsort.api.resource import Meta, Resource
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.prices import PRICE_TABLE
 from nightsort.flow.preflight.estimate import Estimate, estimate
+from nightsort.flow.tickets.examples import nearest_now
 from nightsort.ports import ConfigMaps
 from nightsort.settings import Settings
 from nightsort.wiring.connector import Connector
+from nightsort.wiring.services import indexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,11 @@ class WithOne:
 
 def can_be_estimated(resource: Resource) -> bool:
     """Whether its tickets can be read with the user's rights: the operator alone has the Secrets of other sources."""
-    return resource.spec.source.inline is not None or resource.spec.source.config_map is not None
+    spec = resource.spec
+    pool = spec.prompt.examples_from
+    return (spec.source.inline is not None or spec.source.config_map is not None) and (
+        pool is None or pool.config_map is not None
+    )
 
 
 async def estimate_of(
@@ -50,4 +56,5 @@ async def estimate_of(
         connector = Connector(settings, EnvSecrets((), {}), WithOne(config_maps, new), closing, local=True)
         source = await connector.source(own)
         await source.check()
-        return await estimate(own.spec, source, await connector.api(own), prices), prices.day
+        nearest = await nearest_now(connector, own, indexed)
+        return await estimate(own.spec, source, await connector.api(own), prices, nearest=nearest), prices.day

@@ -13,12 +13,16 @@ from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import COMPLETE, STALLED, is_finished, is_true
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.examples import CLOSING
+from nightsort.domain.prices import PRICE_TABLE
 from nightsort.domain.reasons import Reason
 from nightsort.domain.ticket import Ticket
+from nightsort.flow.preflight.estimate import estimate
 from nightsort.flow.run.services import not_installed
 from nightsort.flow.tickets import examples
+from nightsort.testing.nearest import indexed
 from nightsort.testing.sinks import MemorySink
 from nightsort.testing.sources import MemorySource
+from nightsort.wiring.estimates import can_be_estimated
 from tests.support.world import EXPIRED, PRIVATE, World
 
 POOL = {"configMap": {"name": "pool", "key": "labelled.csv"}, "k": 2}
@@ -300,6 +304,26 @@ async def test_examples_are_a_part_of_the_estimate(nights: Nights) -> None:
     assert five.tokens is not None
     assert five.tokens.prompt == one.tokens.prompt, "what all requests share is the same"
     assert five.tokens.sample > one.tokens.sample + 5 * 50
+
+
+async def test_a_price_before_there_is_a_run_counts_examples(nights: Nights) -> None:
+    resource, world = nights.begin("charged a"), nights.world
+    nearest = await examples.nearest_now(world.connections, resource, indexed)
+
+    bare, shown = [
+        await estimate(resource.spec, world.source, world.api, PRICE_TABLE, nearest=each) for each in (None, nearest)
+    ]
+
+    assert shown.input_tokens > bare.input_tokens
+    assert "charged twice" in (shown.example or "")
+    assert not nights.bought()
+
+
+def test_a_price_is_told_with_the_persons_rights_where_the_pool_can_be_read_with_them(nights: Nights) -> None:
+    pool = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FROM labelled"}}
+
+    assert can_be_estimated(nights.begin("charged a"))
+    assert not can_be_estimated(nights.world.apply("charged a", prompt={"examplesFrom": pool}))
 
 
 async def test_a_ticket_is_bought_again_only_where_its_own_examples_have_changed(nights: Nights) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from nightsort.api.examples import ExamplesFrom
 from nightsort.api.plan import Plan, PlannedExamples
+from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.errors import Stalled
 from nightsort.domain.examples import Example, Nearest, digest_of
@@ -23,7 +24,7 @@ from nightsort.domain.report import plural
 from nightsort.domain.ticket import Ticket
 from nightsort.domain.truth import SHOWN_STRANGERS, Truths
 from nightsort.flow.run.run import Run
-from nightsort.ports import Source
+from nightsort.ports import Connections, Indexer, Source
 
 MOST_EXAMPLES = 20_000
 """Labelled tickets of a pool. With their index, 10,000 short ones take about 15 MB of memory."""
@@ -55,7 +56,7 @@ async def pool_of(run: Run) -> Pool | None:
         Waiting, Stalled, Rejected: it cannot be read or used; the message says what to mend.
     """
     pool = run.spec.prompt.examples_from
-    return None if pool is None else await indexed(run, await read(run, pool))
+    return None if pool is None else await indexed(run, await read(run.services.connections, run.resource, pool))
 
 
 async def nearest_of(run: Run) -> Nearest | None:
@@ -72,7 +73,8 @@ async def nearest_of(run: Run) -> Nearest | None:
     if remembered is not None:
         return remembered
     kept = await run.services.ledger.long_ids(run.resource.meta, kept_under(planned.ids))
-    examples = await read(run, pool, frozenset(kept.values()) if kept else None)  # lost ids are no reason to stop
+    only = frozenset(kept.values()) if kept else None  # lost ids are no reason to stop
+    examples = await read(run.services.connections, run.resource, pool, only)
     if digest_of(examples) != planned.hash:
         raise changed(planned, len(examples))
     return (await indexed(run, examples)).nearest
@@ -88,14 +90,26 @@ async def indexed(run: Run, examples: list[Example]) -> Pool:
     return Pool(nearest, tuple(one.id for one in examples), known)
 
 
-async def read(run: Run, pool: ExamplesFrom, only: Collection[str] | None = None) -> list[Example]:
+async def nearest_now(connections: Connections, resource: Resource, index: Indexer) -> Nearest | None:
+    """What finds the examples of a resource that has no run yet, for its estimate.
+
+    Raises:
+        Waiting, Stalled, Rejected: see `pool_of`.
+    """
+    pool = resource.spec.prompt.examples_from
+    return None if pool is None else await index(await read(connections, resource, pool))
+
+
+async def read(
+    connections: Connections, resource: Resource, pool: ExamplesFrom, only: Collection[str] | None = None
+) -> list[Example]:
     """The labelled tickets in the order of their ids; `only` leaves out all others."""
-    source = await run.services.connections.examples(run.resource, pool)
+    source = await connections.examples(resource, pool)
     try:
         await source.check()
     except Stalled as stalled:
         raise in_words_of_the_pool(stalled) from stalled
-    found = [one async for one in each_example(source, run.spec, pool, only)]
+    found = [one async for one in each_example(source, resource.spec, pool, only)]
     return sorted(found, key=lambda one: one.id)
 
 

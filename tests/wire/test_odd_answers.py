@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from nightsort.adapters.anthropic.client import date_of
 from nightsort.adapters.anthropic.results import LineReader
 from nightsort.api.categories import Category
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch
 from nightsort.domain.errors import Waiting
 from nightsort.domain.label import Labels
+from nightsort.formats.http_date import date_of
 from tests.cases import case
 from tests.wire.mock_api import JSONL, answering
 

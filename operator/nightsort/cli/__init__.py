@@ -14,6 +14,7 @@ from nightsort.cli.commands import (
     classify,
     crds,
     create,
+    doctor,
     estimate,
     evaluate,
     init,
@@ -54,6 +55,7 @@ def main(start_operator: Callable[[Settings], None]) -> None:
     local.add_to(app)
     simulate.add_to(app)
     create.add_to(app)
+    doctor.add_to(app)
     status.add_to(app)
     watch.add_to(app)
     results.add_to(app)

@@ -9,7 +9,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
@@ -46,6 +45,7 @@ from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.suggestion import Reply
+from nightsort.formats.http_date import date_of
 
 BATCHES = "/v1/messages/batches"
 BODY_CHUNK = 256 * 1024
@@ -276,15 +276,6 @@ async def chunks_of(body: BinaryIO) -> AsyncIterator[bytes]:
     """A body in small pieces, so that reading one from the page cache does not hold up the event loop."""
     while chunk := body.read(BODY_CHUNK):
         yield chunk
-
-
-def date_of(header: str | None) -> datetime | None:
-    """The time of a Date header, in whole seconds; None where there is none that can be read."""
-    try:
-        told = parsedate_to_datetime(header or "")
-    except ValueError:
-        return None
-    return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
 
 
 def understood(response: httpx2.Response, read: Callable[[bytes], T]) -> T:

@@ -10,8 +10,7 @@ BIN := $(VENV)/bin
 # Empty where uv is not installed; then venv and pip do the same.
 UV := $(shell command -v uv 2>/dev/null)
 
-CRD := crds/nightsort.dev_classificationbatches.yaml
-CHART_CRD := charts/nightsort/files/classificationbatches.yaml
+KINDS := classificationbatches categorysets
 CODE := operator/nightsort tests tools $(wildcard examples benchmarks)
 # Cheap to start; `make test` runs these and the cluster.
 FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire tests/local)
@@ -79,15 +78,16 @@ types: setup-dev ## Check the types, strictly
 arch: setup-dev ## Check the import contracts between the rooms
 	$(BIN)/lint-imports --no-logo
 
-crds: setup ## Render the CustomResourceDefinition from the models in api/, for kubectl and for the chart
-	$(BIN)/nightsort crds > $(CRD).part
-	mv $(CRD).part $(CRD)
-	cp $(CRD) $(CHART_CRD)
+crds: setup ## Render the CustomResourceDefinitions from the models in api/, for kubectl and for the chart
+	@for kind in $(KINDS); do file=crds/nightsort.dev_$$kind.yaml; \
+	    $(BIN)/nightsort crds $$kind > $$file.part && mv $$file.part $$file && \
+	    cp $$file charts/nightsort/files/$$kind.yaml || exit 1; done
 
 .PHONY: crds-fresh
 crds-fresh: setup
-	@for file in $(CRD) $(CHART_CRD); do $(BIN)/nightsort crds | diff -u $$file - || \
-	    { echo "$$file is stale: run 'make crds' and commit it" >&2; exit 1; }; done
+	@for kind in $(KINDS); do for file in crds/nightsort.dev_$$kind.yaml charts/nightsort/files/$$kind.yaml; do \
+	    $(BIN)/nightsort crds $$kind | diff -u $$file - || \
+	    { echo "$$file is stale: run 'make crds' and commit it" >&2; exit 1; }; done; done
 
 reasons: setup ## Write the tables of reasons in docs/troubleshooting.md, and what the alerts' texts name
 	$(BIN)/python tools/reasons.py

@@ -85,6 +85,8 @@ class Account(FakeBatchApi):
         self.accident: tuple[datetime, datetime] | None = None
         self.structured = self.schema_refused = False
         self.wire = Wire()
+        self.systems: dict[str, set[str]] = {}
+        """The system prompts of a batch, by its id."""
         self.texts: dict[tuple[str, str], str] = {}
         """What was sent of each ticket, by the batch's id and the ticket's."""
         self._refusal = rng.choice(NOTHING_SOLD)
@@ -149,6 +151,7 @@ class Account(FakeBatchApi):
     def _charge(self, held: Held, sent: bytes) -> None:
         """Says what each answer has used: prompt and text, and of greedy ones all the tokens that they may."""
         params = {each["custom_id"]: each["params"] for each in json.loads(sent)["requests"]}
+        self.systems[held.id] = {each["system"] for each in params.values()}
         for number, answer in enumerate(held.answers):
             asked = params[answer.custom_id]
             if answer.outcome == "succeeded":

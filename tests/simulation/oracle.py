@@ -24,6 +24,7 @@ from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES, ticket_of
 from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
 from tests.simulation.scenario import LONG_CHARS, SHOWN
+from tests.simulation.sets import SetOracle, named
 from tests.simulation.truth import source_name
 from tests.simulation.waits import complaint
 from tests.simulation.wire import UNREADABLE
@@ -79,6 +80,7 @@ class Oracle:
         self._lost: defaultdict[str, str] = defaultdict(str)
         self._gone: dict[str, tuple[Resource, datetime]] = {}
         self.reuse = ReuseOracle(self, world)
+        self.sets = SetOracle(self)
 
     def fail(self, message: str) -> None:
         if self.broken is None:
@@ -102,6 +104,9 @@ class Oracle:
         uid = intent.resource.uid
         resource = self._world.truth.now(intent.resource)
         if resource is not None:
+            resource = self.sets.known(resource)
+            systems = (account.systems.get(held.id) for account in self._world.accounts.values())
+            self.sets.bought(resource, held, next(filter(None, systems), set()))
             open_yet = is_intended(resource.status, held.tag) or self._is_wiped_away(resource, held.tag)
             self.demand(open_yet, f"I1: {held.id} was bought under a settled intent")
             self._check_name(resource, held)
@@ -265,6 +270,10 @@ class Oracle:
             waits = any(each.id == held.id and each.state is BatchState.SUBMITTED for each in resource.status.batches)
             self.demand(not waits, f"I3: {held.id} has ended long ago and is not collected: {resource.status.message}")
 
+    def has_intended(self, uid: str) -> bool:
+        """Whether a run has ever been about to buy something."""
+        return any(intent.resource.uid == uid for intent in self.intents.values())
+
     def open_intents(self, meta: Meta) -> set[str]:
         resource = self._world.truth.now(meta)
         there = resource.status.batches if resource is not None else ()
@@ -296,7 +305,8 @@ class Oracle:
 
     def witness(self, before: Resource, status: Status, text: str) -> Iterator[BatchRecord]:
         """Holds a write against what stood there; the intents that are new."""
-        name = before.meta.name
+        self.sets.written(before, status)
+        before, name = self.sets.known(before), before.meta.name
         self.demand(not is_finished(before.status), f"I7: {name} was written after it had finished")
         self._check_memory(before, status)
         self._check_counts(name, status)
@@ -475,6 +485,9 @@ class Oracle:
                 self.demand(known, f"I2: {name} has finished and does not know {held.id}")
         self._check_strays(resource)
         shelves = self._world.shelves[resource.meta.uid]
+        self.sets.finished(
+            resource, {row.category_set for one in shelves for rows in one.rows.values() for row in rows}
+        )
         for shelf in shelves:
             for ticket, rows in shelf.rows.items():
                 self.demand(len(rows) == 1, f"I5: {name} has {len(rows)} rows for {ticket!r}")
@@ -671,4 +684,6 @@ def expected(resource: Resource, answer: Answer) -> tuple[Verdict, str | None]:
     category = FORMS.get(answer.text, label_of(answer.text).strip(".").lower())
     if category in NAMES:
         return Verdict.LABELED, category
+    if named(resource.status, category):
+        return Verdict.LABELED, "other"
     return Verdict.UNKNOWN, resource.spec.unknown_label.category

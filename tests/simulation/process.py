@@ -17,6 +17,7 @@ from nightsort.flow.run.services import Services
 from nightsort.testing.nearest import indexed
 from tests.simulation.chaos import WELL, Blow, Fault, Killed
 from tests.simulation.faulty_ports import Connections, EventsDoor, LedgerDoor, ScratchDoor
+from tests.simulation.sets import SetsDoor
 
 if TYPE_CHECKING:
     from nightsort.domain.answer import Answer
@@ -46,6 +47,7 @@ class Process:
             scratch=ScratchDoor(self),
             places=world.scenario.places,
             index=indexed,
+            category_sets=SetsDoor(self),
         )
         self.blows = 0
         self.disk_faults = 0

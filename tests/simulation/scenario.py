@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec.structs import replace as replace_struct
 
-from nightsort.api.categories import Category, UnknownLabel
+from nightsort.api.categories import DEFAULT_CATEGORIES, Category, UnknownLabel
+from nightsort.api.category_set import CategorySetRef
 from nightsort.api.credentials import Credentials, SecretRef
 from nightsort.api.evaluation import Evaluation, Truth
 from nightsort.api.examples import ExamplesFrom
@@ -28,6 +29,8 @@ CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "acc
 FIELDS = (AnswerField(name="urgency", values=("low", "high")),)
 ONE_NAME = Results(config_map=ConfigMapResults(name="labels"))
 RULES = (UnknownLabel(), UnknownLabel(action="Retry"), UnknownLabel(action="Fallback", category="other"))
+SET = "sorts"
+"""The name of the CategorySet."""
 TRUTH = "truth"
 SHOWN = "example-of"
 """How the text of each example begins; no ticket has this word."""
@@ -131,6 +134,8 @@ class Scenario:
         """The known tickets of a source, with their categories."""
         return {each.id: each.fields[TRUTH] for each in self.sources[source] if each.fields.get(TRUTH)}
 
+    sets: bool = False
+    """Whether resources name a CategorySet, which changes and vanishes meanwhile."""
     nights: bool = False
     """Whether runs over one source write to one table, and leave out what stands there."""
 
@@ -175,6 +180,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_structured
     if is_shown(seed):
         return drawn_shown
+    if is_of_sets(seed):
+        return drawn_sets
     return drawn_crowded if is_crowded(seed) else drawn
 
 
@@ -304,6 +311,21 @@ def draw_pool(rng: random.Random) -> list[Ticket]:
         )
         for number in range(rng.choice((1, 3, 10, 60)))
     ]
+
+
+def is_of_sets(seed: int) -> bool:
+    return random.Random(f"sets {seed}").random() < 0.08
+
+
+def drawn_sets(rng: random.Random) -> Scenario:
+    """Any life, in which most resources name a CategorySet, and people change and delete it whenever they like."""
+    scenario = (drawn_evaluated if rng.random() < 0.3 else drawn)(rng)
+    return replace(scenario, plans=[by_set(plan) if rng.random() < 0.8 else plan for plan in scenario.plans], sets=True)
+
+
+def by_set(plan: Plan) -> Plan:
+    named = {"category_set_ref": CategorySetRef(name=SET), "categories": DEFAULT_CATEGORIES}
+    return replace(plan, spec=plan.spec.model_copy(update=named))
 
 
 def is_narrow(seed: int) -> bool:

@@ -19,6 +19,7 @@ from tests.simulation.defects_pools import DEFECTS as OF_POOLS
 from tests.simulation.defects_record import DEFECTS as OF_RECORDS
 from tests.simulation.defects_reuse import DEFECTS as OF_REUSE
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
+from tests.simulation.defects_sets import DEFECTS as OF_SETS
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
 from tests.simulation.defects_sources import DEFECTS as OF_SOURCES
 from tests.simulation.defects_waits import DEFECTS as OF_WAITS
@@ -52,6 +53,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_DUPLICATES,
         *OF_POOLS,
         *OF_WAITS,
+        *OF_SETS,
     ],
     ids=lambda defect: defect.name,
 )

@@ -20,7 +20,9 @@ from nightsort.domain.room import Room
 from nightsort.flow.preflight.admit import ASK_SECONDS
 from nightsort.flow.run.services import Services
 from nightsort.testing.batch_api import Held
+from nightsort.testing.category_sets import MemoryCategorySets
 from nightsort.testing.sources import MemoryQuery, MemorySource
+from tests.simulation import sets
 from tests.simulation.account import Account, text_of
 from tests.simulation.apart import UNTOLD, ApartClock
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet
@@ -73,6 +75,7 @@ class World:
         self.spoil = spoil
         self.clock = LoopClock()
         self.oracle = Oracle(self)
+        self.sets = MemoryCategorySets()
         self.truth = Truth(self.clock, self._witness)
         self.accounts = {name: Account(self.clock, self.rng, name, self.bought) for name in (*ACCOUNTS, AWAY)}
         self.sources = {
@@ -134,6 +137,9 @@ class World:
             self.spawn(self._roll_back(*span))
         for span in self.scenario.full:
             self.spawn(self._fill(*span))
+        if self.scenario.sets:
+            sets.place(self.sets, self.rng)
+            self.spawn(sets.live(self))
         for plan in self.scenario.plans:
             self.spawn(self._apply(plan))
         for _ in range(self.scenario.wipes):

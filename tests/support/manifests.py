@@ -60,8 +60,24 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
     ),
     "known tickets nowhere": (
         {"evaluation": {"truth": {}}},
-        "spec.evaluation.truth",
+        "spec",
         "needs the column of the source",
+    ),
+    "known tickets nowhere, not even empty": (
+        {"evaluation": {}},
+        "spec",
+        "evaluation.truth: needs the column of the source with the known categories",
+    ),
+    "categories beside a CategorySet": (
+        {"categories": names("billing"), "categorySetRef": {"name": "support"}},
+        "spec",
+        "categories and categorySetRef both say what tickets are sorted into",
+    ),
+    "a CategorySet without a name": ({"categorySetRef": {}}, "spec.categorySetRef.name", "required"),
+    "a field with the name of the column of CategorySets": (
+        {"fields": [{"name": "category_set", "maxLength": 9}]},
+        "spec.fields[0].name",
+        "results have a column of this name already",
     ),
     "known tickets in two places": (
         {"evaluation": {"truth": {"configMap": {"name": "a", "key": "a.csv"}, "database": DATABASE}}},
@@ -329,6 +345,12 @@ ACCEPTED: dict[str, Manifest] = {
     "Fallback to a declared category": {
         "categories": names("billing", "other"),
         "unknownLabel": {"action": "Fallback", "category": "other"},
+    },
+    "a CategorySet": {"categorySetRef": {"name": "support"}},
+    "a CategorySet with its own fallback and known tickets": {
+        "categorySetRef": {"name": "support"},
+        "unknownLabel": {"action": "Fallback", "category": "of the set"},
+        "evaluation": {"sample": 20},
     },
     "Fallback to a default category": {"unknownLabel": {"action": "Fallback", "category": "other"}},
     "Retry": {"unknownLabel": {"action": "Retry"}},

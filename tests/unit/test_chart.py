@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
+import pytest
 import yaml
 
 from nightsort import __version__
-from nightsort.api.crd import crd
+from nightsort.api.crd import crd, crd_of_sets
 from nightsort.settings import Settings
 from tools.chart_readme import CHART, renewed, values
 
@@ -24,9 +25,10 @@ def test_the_chart_has_the_operators_version() -> None:
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
 
 
-def test_the_charts_crd_is_the_one_that_the_models_give() -> None:
+@pytest.mark.parametrize("made", [crd(), crd_of_sets()], ids=lambda made: str(made["spec"]["names"]["plural"]))
+def test_the_charts_crds_are_those_that_the_models_give(made: dict[str, Any]) -> None:
     """Stale? `make crds`."""
-    assert yaml.safe_load((CHART / "files" / "classificationbatches.yaml").read_text()) == crd()
+    assert yaml.safe_load((CHART / "files" / f"{made['spec']['names']['plural']}.yaml").read_text()) == made
 
 
 def test_the_readme_tells_of_the_values_as_they_are() -> None:

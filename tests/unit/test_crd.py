@@ -12,17 +12,18 @@ import pytest
 import yaml
 
 from nightsort.api.categories import DEFAULT_CATEGORIES
-from nightsort.api.crd import COLUMNS, crd, render, structural
-from nightsort.api.model import Model
+from nightsort.api.category_set import SET_PLURAL, CategorySetSpec
+from nightsort.api.crd import COLUMNS, crd, crd_of_sets, render, structural
+from nightsort.api.model import PLURAL, Model
 from nightsort.api.spec import Spec
 
-RENDERED = Path(__file__).parents[2] / "crds" / "nightsort.dev_classificationbatches.yaml"
+CRDS = Path(__file__).parents[2] / "crds"
 
 Schema = dict[str, Any]
 
 
-def schema() -> Schema:
-    found: Schema = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+def schema(document: Schema) -> Schema:
+    found: Schema = document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return found
 
 
@@ -36,19 +37,19 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         yield from nodes(schema["additionalProperties"], f"{path}[]")
 
 
-OURS = [
-    (path, node)
-    for path, node in nodes(schema())
-    if path.startswith((".spec", ".status"))
-]  # fmt: skip
+OF_BATCHES = [(path, node) for path, node in nodes(schema(crd())) if path.startswith((".spec", ".status"))]
+OF_SETS = [(f"{SET_PLURAL}{path}", node) for path, node in nodes(schema(crd_of_sets())) if path.startswith(".spec")]
+OURS = [*OF_BATCHES, *OF_SETS]
 
 
-def test_the_file_in_crds_is_what_the_models_say() -> None:
-    assert RENDERED.read_text() == render(), "run `make crds` and commit the file"
+@pytest.mark.parametrize("plural", [PLURAL, SET_PLURAL])
+def test_the_file_in_crds_is_what_the_models_say(plural: str) -> None:
+    file = CRDS / f"nightsort.dev_{plural}.yaml"
+    assert file.read_text() == render(plural), "run `make crds` and commit the file"
 
 
-def test_the_document_says_what_the_renderer_made() -> None:
-    assert yaml.safe_load(render()) == crd()
+def test_the_documents_say_what_the_renderer_made() -> None:
+    assert list(yaml.safe_load_all(render())) == [crd(), crd_of_sets()]
 
 
 @pytest.mark.parametrize(("path", "node"), OURS, ids=[path for path, _ in OURS])
@@ -88,7 +89,7 @@ def models_in(annotation: Any) -> Iterator[type[Model]]:
         yield from models_in(part)
 
 
-DEFAULTS = list(defaults(Spec, ".spec"))
+DEFAULTS = [*defaults(Spec, ".spec"), *defaults(CategorySetSpec, f"{SET_PLURAL}.spec")]
 
 
 @pytest.mark.parametrize(("path", "value"), DEFAULTS, ids=[path for path, _ in DEFAULTS])
@@ -99,7 +100,7 @@ def test_every_default_is_told(path: str, value: Any) -> None:
     if isinstance(value, Model):
         assert node["default"] == {}, "an object is filled in by the defaults of its fields"
     elif value == DEFAULT_CATEGORIES:
-        assert [one["name"] for one in node["default"]] == [category.name for category in DEFAULT_CATEGORIES]
+        assert "default" not in node, "beside a categorySetRef it would be wrong; the description has it"
     elif value not in (None, "", ()):
         assert node["default"] == value
         assert node["description"].endswith(
@@ -135,7 +136,7 @@ def test_every_node_is_structural(path: str, node: Schema) -> None:
 
 def test_a_field_keeps_its_own_rules_and_those_of_its_model() -> None:
     rules = [
-        each["rule"] for each in schema()["properties"]["spec"]["properties"]["source"]["x-kubernetes-validations"]
+        each["rule"] for each in schema(crd())["properties"]["spec"]["properties"]["source"]["x-kubernetes-validations"]
     ]
 
     assert rules == [
@@ -149,7 +150,7 @@ def test_the_status_has_no_defaults() -> None:
 
 
 def test_what_is_printed_or_selected_is_declared() -> None:
-    declared = {path.replace("[]", "[0]") for path, _ in nodes(schema())} | {".metadata.creationTimestamp"}
+    declared = {path.replace("[]", "[0]") for path, _ in nodes(schema(crd()))} | {".metadata.creationTimestamp"}
     selected = [field["jsonPath"] for field in crd()["spec"]["versions"][0]["selectableFields"]]
 
     printed = {re.sub(r"\[\?\(@\.type==\"\w+\"\)\]", "[0]", path) for _, _, path, _ in COLUMNS}
@@ -161,7 +162,7 @@ def test_the_defaults_in_the_schema_are_those_of_the_models() -> None:
 
     filled = fill(structural(Spec), {"model": "m", "source": source})
 
-    assert set(filled) >= {"results", "categories", "unknownLabel", "prompt", "shards", "backoffLimit"}
+    assert set(filled) >= {"results", "unknownLabel", "prompt", "shards", "backoffLimit"}
     assert Spec.model_validate(filled) == Spec.model_validate({"model": "m", "source": source})
 
 

@@ -39,7 +39,7 @@ def test_a_source_release_has_the_code_the_crd_and_what_says_what_it_is(tmp_path
     assert names == {
         *(f"operator/{name}" for name in CODE),
         *("pyproject.toml", "PKG-INFO", ".gitignore", "LICENSE", "README.md", "CHANGELOG.md"),
-        "crds/nightsort.dev_classificationbatches.yaml",
+        *(f"crds/nightsort.dev_{kind}.yaml" for kind in ("classificationbatches", "categorysets")),
     }
 
 

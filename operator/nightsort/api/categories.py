@@ -34,6 +34,19 @@ class Category(Model):
     """Texts of tickets that belong into it; the model reads these."""
 
 
+def refuse_repeated(categories: tuple[Category, ...]) -> None:
+    """
+    Raises:
+        ValueError: a name or an alias is another one's, too.
+    """
+    taken: set[str] = set()
+    for category in categories:
+        for name in (category.name, *category.aliases):
+            if spelled(name) in taken:
+                raise ValueError(f"categories: {name!r} is named twice (names and aliases, capitals do not count)")
+            taken.add(spelled(name))
+
+
 DEFAULT_CATEGORIES = (
     Category(name="billing", description="Charges, invoices, refunds, prices and payment methods"),
     Category(name="technical", description="Errors, crashes, outages and features that do not work"),

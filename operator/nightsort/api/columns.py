@@ -59,6 +59,9 @@ class ResultColumns(Model):
     """The column of the tokens that were read for the ticket."""
     output_tokens: Column | None = None
     """The column of the tokens that were written for it."""
+    category_set: Column | None = None
+    """The column of the hash of the CategorySet that the run works by: 32 characters. An Upsert with a categorySetRef
+    calls it `category_set` by default, and adds it to its table."""
     hash: Column | None = None
     """The column of a hash of what the answer depends on, which `reuse: Unchanged` compares: 32 characters. An Upsert
     with that calls it `hash` by default, and adds it to its table."""

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from nightsort.api.category_set import SET_KIND, SET_PLURAL, CategorySetSpec
 from nightsort.api.model import GROUP, KIND, PLURAL, RULES, VERSION
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
@@ -28,6 +29,12 @@ KEPT = (
 INT32_MAX = 2**31 - 1
 # Names of owned ConfigMaps are built from the resource's name, which leaves them 53 of a name's 253 characters.
 MAX_NAME = 200
+
+IDENTITY: Schema = {
+    "apiVersion": {"type": "string"},
+    "kind": {"type": "string"},
+    "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": MAX_NAME}}},
+}
 
 COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Phase", "string", ".status.phase", 0),
@@ -47,41 +54,64 @@ COLUMNS: tuple[tuple[str, str, str, int], ...] = (
 )
 
 
-def render() -> str:
-    """The CRD as a YAML document, the same for the same models."""
-    return HEADER + yaml.dump(crd(), sort_keys=False, allow_unicode=True, width=120, Dumper=WithoutAnchors)
+SET_COLUMNS = (
+    ("Version", "integer", ".metadata.generation", 0),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+)
+
+
+def render(plural: str | None = None) -> str:
+    """The CRDs as YAML documents, or that of one kind; the same for the same models."""
+    wanted = [one for one in (crd(), crd_of_sets()) if plural in (None, one["spec"]["names"]["plural"])]
+    return HEADER + "---\n".join(map(dumped, wanted))
+
+
+def dumped(document: Schema) -> str:
+    return yaml.dump(document, sort_keys=False, allow_unicode=True, width=120, Dumper=WithoutAnchors)
 
 
 def crd() -> Schema:
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
-        "spec": {
-            "group": GROUP,
-            "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["cb"],
-                "categories": ["all", "nightsort"],
-            },
-            "scope": "Namespaced",
-            "versions": [version()],
-        },
-    }
-
-
-def version() -> Schema:
-    return {
-        "name": VERSION,
-        "served": True,
-        "storage": True,
+    version = {
         "subresources": {"status": {}},
         "additionalPrinterColumns": [column(*each) for each in COLUMNS],
         "selectableFields": [{"jsonPath": ".spec.model"}, {"jsonPath": ".status.phase"}],
         "schema": {"openAPIV3Schema": root()},
+    }
+    return definition(KIND, PLURAL, "cb", version)
+
+
+def crd_of_sets() -> Schema:
+    schema = {
+        "description": "Categories that several ClassificationBatches share, with instructions and known tickets.",
+        "type": "object",
+        "required": ["spec"],
+        "properties": {**IDENTITY, "spec": telling_defaults(structural(CategorySetSpec))},
+    }
+    columns = [column(*each) for each in SET_COLUMNS]
+    # kubectl's `cs` are the component statuses.
+    return definition(
+        SET_KIND, SET_PLURAL, "catset", {"additionalPrinterColumns": columns, "schema": {"openAPIV3Schema": schema}}
+    )
+
+
+def definition(kind: str, plural: str, short: str, version: Schema) -> Schema:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "names": {
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": plural,
+                "singular": kind.lower(),
+                "shortNames": [short],
+                "categories": ["all", "nightsort"] if kind == KIND else ["nightsort"],
+            },
+            "scope": "Namespaced",
+            "versions": [{"name": VERSION, "served": True, "storage": True, **version}],
+        },
     }
 
 
@@ -96,9 +126,7 @@ def root() -> Schema:
         "type": "object",
         "required": ["spec"],
         "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": MAX_NAME}}},
+            **IDENTITY,
             "spec": telling_defaults(structural(Spec)),
             "status": without_defaults(structural(Status)),
         },

@@ -57,6 +57,11 @@ class Truth(Model):
         return self.column or DEFAULT_COLUMN
 
     @property
+    def is_given(self) -> bool:
+        """Whether it says where known categories are."""
+        return self.column is not None or self.own_set is not None
+
+    @property
     def own_set(self) -> Source | None:
         """The source of the known tickets, where it is not the run's own."""
         found = {kind: part for kind in SETS if (part := getattr(self, kind)) is not None}
@@ -67,14 +72,11 @@ class Truth(Model):
         sets = [kind for kind in SETS if getattr(self, kind) is not None]
         if len(sets) > 1:
             raise ValueError(ONE_SET)
-        if not sets and self.column is None:
-            raise ValueError(NO_COLUMN)
         return self
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("[has(self.configMap), has(self.objectStore), has(self.database)].filter(x, x).size() <= 1", ONE_SET),
-            ("has(self.column) || has(self.configMap) || has(self.objectStore) || has(self.database)", NO_COLUMN),
+            ("[has(self.configMap), has(self.objectStore), has(self.database)].filter(x, x).size() <= 1", ONE_SET)
         )
     )
 
@@ -86,7 +88,8 @@ def immutable(**more: Any) -> Any:
 class Evaluation(Model):
     """Tickets with a known category travel first; below the threshold nothing more is bought and nothing published."""
 
-    truth: Truth = immutable()
+    truth: Truth = immutable(default=Truth())
+    """Where the known categories are. It may be left out where the resource names a CategorySet that has some."""
     sample: Annotated[int, Field(ge=1, le=MOST_KNOWN)] = immutable(default=300)
     """How many known tickets are bought for it, spread evenly over the categories."""
     min_accuracy: Share | None = immutable(default=None)

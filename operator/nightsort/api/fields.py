@@ -18,7 +18,7 @@ RATIONALE_CHARS = 300
 OURS = (
     "id", "key", "category", "categories", "verdict", "reason", "model", "batch_id", "batchid", "classified_at",
     "classifiedat", "input_tokens", "inputtokens", "output_tokens", "outputtokens", "confidence", "rationale",
-    "hash",
+    "hash", "category_set", "categoryset",
 )  # fmt: skip
 """Names of columns that results have already, or may have."""
 NONE_OF_OURS = f"!(self in {json.dumps(OURS)})"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from itertools import islice
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from nightsort.api.model import API_VERSION, GROUP, KIND
-from nightsort.api.patterns import in_words
+from nightsort.api.reading import InvalidResource as InvalidResource
+from nightsort.api.reading import describe
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 
@@ -20,11 +20,6 @@ BEGIN_ANEW = f"{GROUP}/begin-anew"
 """An annotation. Its value is any word that was not used before, such as the date."""
 BUY_AGAIN = f"{GROUP}/buy-again"
 """An annotation. Its value is the tag of an intent."""
-MOST_MISTAKES = 10
-
-
-class InvalidResource(ValueError):
-    """The manifest is not a ClassificationBatch that could ever work; the message names each field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,51 +102,3 @@ def moment(text: str | None) -> datetime | None:
 
 def parse_status(manifest: Mapping[str, Any]) -> Status:
     return Status.model_validate(dict(manifest.get("status") or {}))
-
-
-def describe(error: ValidationError) -> str:
-    """Each mistake as `spec.path.to.field: what is wrong`; the value itself is left out, since it may be a ticket."""
-    items = error.errors()
-    places = [item["loc"] for item in items]
-    told = (f"{place(item['loc'])}: {complaint(item)}" for item in items if not is_of_its_items(item, places))
-    return "; ".join(islice(told, MOST_MISTAKES))
-
-
-def is_of_its_items(item: Any, places: Sequence[tuple[int | str, ...]]) -> bool:
-    """Whether a list is reported as too short only because one of its items is wrong, which has a line of its own."""
-    size = len(item["loc"])
-    return item["type"] == "too_short" and any(len(other) > size and other[:size] == item["loc"] for other in places)
-
-
-def place(location: tuple[int | str, ...]) -> str:
-    path = "spec"
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path
-
-
-def complaint(item: Any) -> str:
-    match item["type"]:
-        case "extra_forbidden":
-            return "unknown field"
-        case "string_pattern_mismatch":
-            return in_words(item["ctx"]["pattern"])
-        case "string_type":
-            return f"must be text{no_text(item['input'])}"
-        case _:
-            return str(item["msg"]).removeprefix("Value error, ")
-
-
-def no_text(value: object) -> str:
-    """Words without quotes that YAML converts to other types."""
-    match value:
-        case bool():
-            return ": YAML reads yes, no, on, off, true and false as a truth value, so that they belong in quotes"
-        case int() | float():
-            return ": YAML reads it as a number; put it in quotes"
-        case date():
-            return ": YAML reads it as a date; put it in quotes"
-        case None:
-            return ": YAML reads nothing, ~ and null as no value; put it in quotes"
-        case _:
-            return ", and is a list or has fields"

@@ -6,14 +6,16 @@ Some rules are needed twice: as CEL for the API server (`rules(...)`) and as val
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
-from nightsort.api.categories import DEFAULT_CATEGORIES, Category, UnknownLabel, spelled
+from nightsort.api.categories import DEFAULT_CATEGORIES, Category, UnknownLabel, refuse_repeated
+from nightsort.api.category_set import CategorySetRef, CategorySetSpec
 from nightsort.api.columns import ResultColumns
 from nightsort.api.credentials import Credentials
-from nightsort.api.evaluation import Evaluation
+from nightsort.api.evaluation import NO_COLUMN, Evaluation
 from nightsort.api.fields import MOST_VALUES, AnswerFields, refuse_unclear
 from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
@@ -27,6 +29,17 @@ NO_SUBJECT = (
     "textColumns makes the body, and no column is the subject, which prompt.template names: give columns.subject, or a "
     "template without it, such as $body"
 )
+
+
+TWO_PLACES = "categories and categorySetRef both say what tickets are sorted into: give one of them"
+INLINE_TRUTH = "evaluation.truth.column: inline tickets have no other columns than id, subject and body"
+OWN_TRUTH = (
+    "[has(self.evaluation.truth.configMap), has(self.evaluation.truth.objectStore), "
+    "has(self.evaluation.truth.database)].exists(x, x)"
+)
+ANOTHER = "is immutable. Create another resource instead"
+NO_DEFAULT: dict[str, Any] = {"default": None}
+"""The API server puts no default there: one beside a categorySetRef would be wrong."""
 
 
 def has_no_subject(kind: str) -> str:
@@ -66,6 +79,30 @@ def refuse_shared_columns(spec: Spec, columns: ResultColumns) -> None:
         taken.append(column)
 
 
+def refuse_strange_fallback(spec: Spec) -> None:
+    """
+    Raises:
+        ValueError: the category of Fallback is none of the categories.
+    """
+    fallback = spec.unknown_label.category
+    if fallback is not None and fallback not in {category.name for category in spec.categories}:
+        raise ValueError(f"unknownLabel.category: {fallback!r} is not one of the categories")
+
+
+def refuse_told_truth(spec: Spec, evaluation: Evaluation) -> None:
+    """
+    Raises:
+        ValueError: known categories are nowhere, or the prompt would tell them.
+    """
+    if not evaluation.truth.is_given:
+        raise ValueError(f"evaluation.truth: {NO_COLUMN}")
+    column = evaluation.truth.name
+    if spec.source.inline is not None and evaluation.truth.own_set is None:
+        raise ValueError(INLINE_TRUTH)
+    if column in TicketTemplate(spec.prompt.template).get_identifiers():
+        raise ValueError(f"prompt.template: names ${column}, which would tell the model the known category")
+
+
 def field_names(spec: Spec) -> list[str]:
     """The names of all columns beside the category, in the order of the results."""
     several = ["categories"] if spec.categories_per_ticket > 1 else []
@@ -85,10 +122,14 @@ class Spec(Model):
     results: Results = immutable(default=Results())
     credentials: Credentials | None = immutable(default=None)
     """The account that pays; by default the operator's own, where its administrator allows that."""
+    category_set_ref: CategorySetRef | None = immutable(default=None)
+    """The CategorySet whose categories and instructions the run takes, as they stand when it begins. A change of the
+    set changes nothing in a run that has begun."""
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=200)] = immutable(
-        keyed("name"), default=DEFAULT_CATEGORIES
+        keyed("name") | NO_DEFAULT, default=DEFAULT_CATEGORIES
     )
-    """What tickets are sorted into, in the order in which the model is told and counts are shown."""
+    """What tickets are sorted into, in the order in which the model is told and counts are shown; not beside a
+    categorySetRef. Default: billing, technical, account, feedback, other."""
     categories_per_ticket: Annotated[int, Field(ge=1, le=10)] = immutable(default=1)
     """How many categories a ticket may get. With more than one, the first is its category, and all of them stand in
     the column `categories`."""
@@ -129,12 +170,13 @@ class Spec(Model):
 
     @model_validator(mode="after")
     def _names_are_distinct(self) -> Spec:
-        taken: set[str] = set()
-        for category in self.categories:
-            for name in (category.name, *category.aliases):
-                if spelled(name) in taken:
-                    raise ValueError(f"categories: {name!r} is named twice (names and aliases, capitals do not count)")
-                taken.add(spelled(name))
+        refuse_repeated(self.categories)
+        return self
+
+    @model_validator(mode="after")
+    def _categories_are_in_one_place(self) -> Spec:
+        if self.category_set_ref is not None and "categories" in self.model_fields_set:
+            raise ValueError(TWO_PLACES)
         return self
 
     @model_validator(mode="after")
@@ -150,20 +192,14 @@ class Spec(Model):
 
     @model_validator(mode="after")
     def _fallback_is_declared(self) -> Spec:
-        fallback = self.unknown_label.category
-        if fallback is not None and fallback not in {category.name for category in self.categories}:
-            raise ValueError(f"unknownLabel.category: {fallback!r} is not one of the categories")
+        if self.category_set_ref is None:
+            refuse_strange_fallback(self)
         return self
 
     @model_validator(mode="after")
     def _truth_is_not_told(self) -> Spec:
-        if self.evaluation is None:
-            return self
-        column = self.evaluation.truth.name
-        if self.source.inline is not None and self.evaluation.truth.own_set is None:
-            raise ValueError("evaluation.truth.column: inline tickets have no other columns than id, subject and body")
-        if column in TicketTemplate(self.prompt.template).get_identifiers():
-            raise ValueError(f"prompt.template: names ${column}, which would tell the model the known category")
+        if self.evaluation is not None and (self.evaluation.truth.is_given or self.category_set_ref is None):
+            refuse_told_truth(self, self.evaluation)
         return self
 
     @model_validator(mode="after")
@@ -180,6 +216,39 @@ class Spec(Model):
         if self.reuse == "Unchanged" and self.evaluation is not None:
             raise ValueError(NOT_EVALUATED)
         return self
+
+    _as_written: Spec | None = PrivateAttr(default=None)
+
+    @property
+    def as_written(self) -> Spec:
+        """The spec as the resource has it, without what a CategorySet has added."""
+        return self._as_written or self
+
+    def with_set(self, given: CategorySetSpec) -> Spec:
+        """The spec that a run works by, with all that a set adds.
+
+        Raises:
+            ValueError: the set does not go with it.
+        """
+        prompt, evaluation = self.as_written.prompt, self.as_written.evaluation
+        instructions = "\n".join(filter(None, (given.instructions, prompt.instructions)))
+        if evaluation is not None and not evaluation.truth.is_given and given.truth is not None:
+            evaluation = evaluation.model_copy(update={"truth": given.truth})
+        prompt = prompt.model_copy(update={"instructions": instructions})
+        made = self._with(categories=given.categories, prompt=prompt, evaluation=evaluation)
+        refuse_strange_fallback(made)
+        if evaluation is not None:
+            refuse_told_truth(made, evaluation)
+        return made
+
+    def with_names(self, names: Iterable[str]) -> Spec:
+        """The spec with categories of which no more than the names is known: for counts, and not for requests."""
+        return self._with(categories=tuple(Category(name=name) for name in names))
+
+    def _with(self, **parts: object) -> Spec:
+        made = self.as_written.model_copy(update=parts)
+        made._as_written = self.as_written  # noqa: SLF001 - its own class
+        return made
 
     @property
     def keeps_hashes(self) -> bool:
@@ -198,22 +267,39 @@ class Spec(Model):
                 ),
                 NO_SUBJECT,
             ),
+            ("!has(self.categorySetRef) || !has(self.categories)", TWO_PLACES),
             (
-                "!has(self.unknownLabel.category) || self.categories.exists(c, c.name == self.unknownLabel.category)",
+                (
+                    "!has(self.unknownLabel.category) || has(self.categorySetRef) || (has(self.categories) ? "
+                    "self.categories.exists(c, c.name == self.unknownLabel.category) : "
+                    f"self.unknownLabel.category in {[category.name for category in DEFAULT_CATEGORIES]})"
+                ),
                 "unknownLabel.category must be one of the categories",
             ),
             (
                 # The list around the names makes them small once: once for each pair costs more than is allowed.
-                "[self.categories.map(c, c.name.lowerAscii())].all(names, names.all(n, names.exists_one(m, m == n)))",
+                (
+                    "!has(self.categories) || [self.categories.map(c, c.name.lowerAscii())].all(names, "
+                    "names.all(n, names.exists_one(m, m == n)))"
+                ),
                 "a category is named twice (capitals do not count)",
             ),
             (
                 (
-                    "!has(self.evaluation) || !has(self.source.inline) || [has(self.evaluation.truth.configMap), "
-                    "has(self.evaluation.truth.objectStore), has(self.evaluation.truth.database)].exists(x, x)"
+                    "!has(self.evaluation) || has(self.categorySetRef) || has(self.evaluation.truth.column) || "
+                    f"{OWN_TRUTH}"
                 ),
-                "evaluation.truth.column: inline tickets have no other columns than id, subject and body",
+                f"evaluation.truth: {NO_COLUMN}",
             ),
+            (
+                (
+                    "!has(self.evaluation) || !has(self.source.inline) || "
+                    f"(has(self.categorySetRef) && !has(self.evaluation.truth.column)) || {OWN_TRUTH}"
+                ),
+                INLINE_TRUTH,
+            ),
+            ("has(self.categories) == has(oldSelf.categories)", f"categories {ANOTHER}"),
+            ("has(self.categorySetRef) == has(oldSelf.categorySetRef)", f"categorySetRef {ANOTHER}"),
             (
                 "has(self.evaluation) == has(oldSelf.evaluation)",
                 "evaluation is immutable but for release. Create another resource instead",
@@ -222,10 +308,7 @@ class Spec(Model):
                 f"!has(self.fields) || self.fields.map(f, has(f.values) ? f.values.size() : 0).sum() <= {MOST_VALUES}",
                 f"fields: more than {MOST_VALUES} values in all",
             ),
-            ("has(self.fields) == has(oldSelf.fields)", "fields is immutable. Create another resource instead"),
-            (
-                "has(self.credentials) == has(oldSelf.credentials)",
-                "credentials is immutable. Create another resource instead",
-            ),
+            ("has(self.fields) == has(oldSelf.fields)", f"fields {ANOTHER}"),
+            ("has(self.credentials) == has(oldSelf.credentials)", f"credentials {ANOTHER}"),
         )
     )

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from nightsort.api.batch_record import BatchRecord
+from nightsort.api.category_set_use import CategorySetUse
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
 from nightsort.api.counts import CategoryCount, FieldCounts, TicketCounts
@@ -52,6 +53,7 @@ class Status(StatusModel):
     forecast: Forecast | None = None
     """What the run would buy and cost, where it was created suspended."""
     plan: Plan | None = None
+    category_set: CategorySetUse | None = None
     stop: Stop | None = None
     cursor: Line | None = None
     """How far the source was read."""

@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
+from nightsort.api.category_set import SET_KIND, CategorySet
 from nightsort.api.model import KIND
 from nightsort.api.resource import InvalidResource, Resource
 from nightsort.cli.yaml_documents import MOST_BYTES, load, place_of, problem_of
 from nightsort.domain.file_kinds import flaw_in
 
-SUPPORTED = (KIND, "ConfigMap", "Secret")
+SUPPORTED = (KIND, SET_KIND, "ConfigMap", "Secret")
 MAPPINGS = ("metadata", "spec", "data", "stringData", "binaryData")
 # As in the CRD: objects that are written beside a resource contain its name.
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?")
@@ -32,6 +33,7 @@ class Manifests:
 
     resources: tuple[Resource, ...]
     config_maps: tuple[Document, ...] = ()
+    category_sets: tuple[Document, ...] = ()
     secrets: tuple[Document, ...] = field(default=(), repr=False)
 
 
@@ -46,8 +48,12 @@ def read(path: Path) -> Manifests:
     resources = tuple(resource_of(path, at, one) for at, one in documents if one["kind"] == KIND)
     if not resources:
         raise InvalidManifest(f"{path}: no {KIND} in this file")
+    for at, one in documents:
+        if one["kind"] == SET_KIND:
+            refuse_bad_set(path, at, one)
     return Manifests(
         resources=resources,
+        category_sets=tuple(one for _, one in documents if one["kind"] == SET_KIND),
         config_maps=tuple(one for _, one in documents if one["kind"] == "ConfigMap"),
         secrets=tuple(one for _, one in documents if one["kind"] == "Secret"),
     )
@@ -118,6 +124,13 @@ def refuse_bad_name(place: str, field: str, value: object) -> None:
         raise InvalidManifest(f"{place} must be text: put it in quotes")
     if not NAME.fullmatch(value):
         raise InvalidManifest(f"{place} may have small letters, digits, - and . only, and at most 200 characters")
+
+
+def refuse_bad_set(path: Path, number: int, document: Document) -> None:
+    try:
+        CategorySet.of(document)
+    except InvalidResource as error:
+        raise InvalidManifest(f"{path}: document {number} ({document['metadata']['name']}): {error}") from None
 
 
 def category_names(given: Iterable[str]) -> list[str]:

@@ -127,6 +127,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     Without an answer there are none.
     `hash` is that of what the answer depends on (`dependence.Hashes`), where later runs are to compare it.
     `same_as` is the ticket that was asked about, where this one has the same text: the row is a copy of that one's.
+    `category_set` is the hash of the CategorySet that the run works by, where it names one.
     """
 
     id: str
@@ -141,3 +142,4 @@ class Row(msgspec.Struct, frozen=True, gc=False, array_like=True):
     values: tuple[str | int | list[str] | None, ...] = ()
     hash: str | None = None
     same_as: str | None = None
+    category_set: str | None = None

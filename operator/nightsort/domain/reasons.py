@@ -255,6 +255,15 @@ class Reason(StrEnum):
         "a text, so that none is shown"), "look at the pool; the message says what was read")
     EXAMPLES_NOT_INSTALLED = ("ExamplesNotInstalled", SOURCE, YOU, ("the library that finds examples is missing in "
         "this installation; the image has it"), "`pip install 'nightsort[examples]'`, or leave the field out")
+    CATEGORY_SET_MISSING = ("CategorySetMissing", SOURCE, ITSELF,
+        "the CategorySet that `categorySetRef` names is not there yet",
+        "create it in the resource's namespace, or mend the name in a new resource")
+    CATEGORY_SET_INVALID = ("CategorySetInvalid", SOURCE, YOU, ("the CategorySet cannot be used by this resource: it "
+        "lacks the category of `unknownLabel`, or known tickets for the evaluation"),
+        "mend the set, or the resource by a new one")
+    CATEGORY_SET_LOST = ("CategorySetLost", SOURCE, YOU, ("the copy of the CategorySet that the run has begun with was "
+        "deleted, and the set has changed since: nobody knows what the answers mean"),
+        "restore the ConfigMap that the message names, or the set as it was; else delete the resource")
     EMPTY_FILE = ("EmptyFile", SOURCE, EVENT, ("a file of the source has 0 bytes, which a failed export leaves; only a "
         "header, or `[]`, is no reason to say so"), "look at the export; the message names the file")
     FILE_READ = ("FileRead", SOURCE, EVENT, ("a file is read by columns, separators or a form that were found rather "

@@ -117,7 +117,9 @@ def bytes_beside(spec: Spec, limit: int) -> int:
     counts = sum(CATEGORY_BYTES + 3 * stored_bytes(category.name) for category in spec.categories)
     values = (value for field in fields_of(spec) for value in field.values)
     counts += sum(VALUE_BYTES + stored_bytes(value) for value in values)
-    return limit - spec_bytes(spec) - counts - AROUND_RECORD_BYTES - RETRIES_BYTES - evaluation_bytes(spec)
+    if spec.category_set_ref is not None:  # the status has the names, too
+        counts += sum(stored_bytes(category.name) for category in spec.categories)
+    return limit - spec_bytes(spec.as_written) - counts - AROUND_RECORD_BYTES - RETRIES_BYTES - evaluation_bytes(spec)
 
 
 def evaluation_bytes(spec: Spec) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nightsort.api.category_set_use import CategorySetUse
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.domain.evaluation import Pair
 from nightsort.domain.fields import Value
@@ -21,6 +22,7 @@ class Summary:
     verdicts: Mapping[str, int]
     actual_usd: str | None
     standard_usd: str | None
+    category_set: CategorySetUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

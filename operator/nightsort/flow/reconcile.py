@@ -53,6 +53,7 @@ from nightsort.flow.purchases.confirm import confirm, disown_what_came_too_late
 from nightsort.flow.purchases.release import release
 from nightsort.flow.results.answers import GONE, UNDECIDED, UNREADABLE
 from nightsort.flow.run.accident import LOOKING, Accidents, batch_of, pause, step_of, until_others
+from nightsort.flow.run.category_set import hold_set
 from nightsort.flow.run.context import about, about_batch
 from nightsort.flow.run.disk import is_refusal, refused
 from nightsort.flow.run.journal import log_poll
@@ -138,6 +139,7 @@ class Reconciler:
             step = self._urgent(run)
             if step is None:
                 run.step = LOOKING
+                await hold_set(run)
                 await disown_what_came_too_late(run)
                 now = run.now()
                 facts = await self._gatherer.facts(run, now, trouble)

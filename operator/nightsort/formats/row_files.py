@@ -10,9 +10,18 @@ from typing import Any, TextIO
 
 from nightsort.domain.answer import Row, Verdict
 from nightsort.formats import bounded_json
-from nightsort.formats.rows import COLUMNS, FORMATS, HASH, MOST_RECORD_CHARS, SAME_AS, DamagedFile, scan_csv
+from nightsort.formats.rows import (
+    CATEGORY_SET,
+    COLUMNS,
+    FORMATS,
+    HASH,
+    MOST_RECORD_CHARS,
+    SAME_AS,
+    DamagedFile,
+    scan_csv,
+)
 
-NO_VALUES = frozenset({*COLUMNS, SAME_AS, HASH})
+NO_VALUES = frozenset({*COLUMNS, SAME_AS, CATEGORY_SET, HASH})
 """Columns that are no answers to fields."""
 
 
@@ -80,4 +89,5 @@ def row_of(values: dict[str, Any]) -> Row:
         output_tokens=int(values["outputTokens"]),
         values=tuple(values[name] for name in values if name not in NO_VALUES),
         same_as=values.get(SAME_AS) or None,
+        category_set=values.get(CATEGORY_SET) or None,
     )

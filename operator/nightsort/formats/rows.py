@@ -40,6 +40,8 @@ COLUMNS = (
 )
 SAME_AS = "sameAs"
 """A further column, behind those of fields, of runs that ask once about tickets with the same text."""
+CATEGORY_SET = "categorySet"
+"""A further column, behind the fields, of rows whose categories are those of a CategorySet."""
 HASH = "hash"
 """A further column, behind all others, of rows that stand for later runs."""
 _LINE_BREAKS_IN_JSON = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -119,14 +121,16 @@ class Beside:
 
     hashed: bool = False
     deduped: bool = False
+    of_set: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return (*((SAME_AS,) if self.deduped else ()), *((HASH,) if self.hashed else ()))
+        wanted = ((SAME_AS, self.deduped), (CATEGORY_SET, self.of_set), (HASH, self.hashed))
+        return tuple(name for name, there in wanted if there)
 
     def of(self, row: Row) -> dict[str, Any]:
-        same = {SAME_AS: row.same_as} if self.deduped else {}
-        return same | ({HASH: row.hash} if self.hashed else {})
+        found = {SAME_AS: row.same_as, CATEGORY_SET: row.category_set, HASH: row.hash}
+        return {name: found[name] for name in self.columns}
 
 
 NOTHING_BESIDE = Beside()
@@ -307,9 +311,11 @@ def size_of(text: str) -> int:
 
 def summary_of(summary: Summary) -> dict[str, Any]:
     """The files beside the rows at the end."""
+    use = summary.category_set
     return {
         "resource": summary.resource,
         "model": summary.model,
+        **({"categorySet": {"name": use.name, "hash": use.hash, "generation": use.generation}} if use else {}),
         "tickets": summary.tickets,
         "categories": dict(summary.categories),
         "verdicts": dict(summary.verdicts),

@@ -1,6 +1,7 @@
 """The flow's interfaces to the world. Each Protocol has a runnable fake, real adapters and one contract suite."""
 
 from nightsort.ports.batch_api import BatchApi
+from nightsort.ports.category_sets import CategorySets
 from nightsort.ports.clock import Clock
 from nightsort.ports.config_maps import ConfigMaps, SharedConfigMaps
 from nightsort.ports.connections import Connections
@@ -18,6 +19,7 @@ from nightsort.ports.traces import Traces
 
 __all__ = [
     "BatchApi",
+    "CategorySets",
     "ChangingSource",
     "ClaimedSink",
     "Clock",

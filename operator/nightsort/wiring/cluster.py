@@ -6,13 +6,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Rejected
-from nightsort.ports import ConfigMaps, CorrectionStore, Secrets, SharedConfigMaps, Source
+from nightsort.flow.run.no_sets import NoCategorySets
+from nightsort.ports import CategorySets, ConfigMaps, CorrectionStore, Secrets, SharedConfigMaps, Source
 
 if TYPE_CHECKING:
     from nightsort.adapters.kubernetes.resources import KubeResources
@@ -40,6 +41,7 @@ class Cluster:
     """The Secrets that this person may read."""
     url_env: str = ""
     """The variable of the environment that has a database's URL; empty for the usual one."""
+    category_sets: CategorySets = field(default_factory=NoCategorySets)
 
     def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:
         """The rows of a run, by the index in this ConfigMap."""
@@ -111,13 +113,21 @@ async def cluster(
     kubeconfig: str | None = None, context: str | None = None, url_env: str = ""
 ) -> AsyncIterator[Cluster]:
     """The cluster that kubectl would talk to."""
+    from nightsort.adapters.kubernetes.category_sets import KubeCategorySets
     from nightsort.adapters.kubernetes.client import signed_in
     from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
     from nightsort.adapters.kubernetes.resources import KubeResources
     from nightsort.adapters.kubernetes.secrets import KubeSecrets
 
     async with signed_in(kubeconfig, context) as (client, namespace):
-        yield Cluster(KubeResources(client), KubeConfigMaps(client), namespace, KubeSecrets(client), url_env)
+        yield Cluster(
+            KubeResources(client),
+            KubeConfigMaps(client),
+            namespace,
+            KubeSecrets(client),
+            url_env,
+            KubeCategorySets(client),
+        )
 
 
 def tickets_of(text: str, kind: Format, fields: frozenset[str] = frozenset()) -> Sequence[Mapping[str, str]]:

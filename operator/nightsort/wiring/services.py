@@ -65,6 +65,7 @@ async def cluster_services(
     """The flow's services in a cluster, and its metrics, in Prometheus' text format."""
     # Loaded now rather than in the first resource's first pass, which would wait seconds for them.
     from nightsort.adapters.anthropic import client as batches_api  # noqa: F401
+    from nightsort.adapters.kubernetes.category_sets import KubeCategorySets
     from nightsort.adapters.kubernetes.client import connected
     from nightsort.adapters.kubernetes.config_maps import KubeConfigMaps
     from nightsort.adapters.kubernetes.events import KubeEvents
@@ -89,7 +90,8 @@ async def cluster_services(
             threads=threads,
         )
         ledger, events = KubeLedger(client, settings.namespaces), KubeEvents(client)
-        yield services_of(settings, connector, ledger, events), metrics.text
+        services = services_of(settings, connector, ledger, events)
+        yield replace(services, category_sets=KubeCategorySets(client)), metrics.text
 
 
 @asynccontextmanager
@@ -101,6 +103,7 @@ async def local_services(
     folder: Path,
     manifest: str = "",
     *,
+    category_sets: Sequence[Document] = (),
     anew: bool = False,
 ) -> AsyncIterator[Services]:
     """The flow's services without a cluster: ConfigMaps and Secrets are documents, and writes become files.
@@ -111,6 +114,7 @@ async def local_services(
     Raises:
         Stalled: another process works in the folder, or a resource has changed since its run began.
     """
+    from nightsort.adapters.local.category_sets import DocumentCategorySets
     from nightsort.adapters.local.config_maps import FileConfigMaps
     from nightsort.adapters.local.environment_secrets import EnvSecrets
     from nightsort.adapters.local.events import LogEvents
@@ -127,7 +131,8 @@ async def local_services(
         own = EnvSecrets(secrets, os.environ)
         connector = Connector(settings, own, files, closing, local=True, has_parts=partial(began_in_parts, files))
         services = services_of(settings, connector, ledger, LogEvents())
-        yield replace(services, stored_bytes=None, simulated=folder.name == SIMULATED)
+        sets = DocumentCategorySets(category_sets)
+        yield replace(services, stored_bytes=None, simulated=folder.name == SIMULATED, category_sets=sets)
 
 
 def began_in_parts(files: FileConfigMaps, resource: Resource) -> bool:

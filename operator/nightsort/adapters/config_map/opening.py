@@ -16,4 +16,5 @@ class ConfigMapKind:
 
     async def sink(self, opening: Opening, spec: ConfigMapResults) -> ConfigMapRows:
         asked, meta = opening.resource.spec, opening.resource.meta
-        return ConfigMapRows(opening.config_maps, meta, spec, fields_of(asked), deduped=asked.dedupe == "Exact")
+        deduped, of_set = asked.dedupe == "Exact", asked.category_set_ref is not None
+        return ConfigMapRows(opening.config_maps, meta, spec, fields_of(asked), deduped=deduped, of_set=of_set)

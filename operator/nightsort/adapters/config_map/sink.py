@@ -56,11 +56,13 @@ class ConfigMapRows:
         fields: Sequence[AskedField] = (),
         *,
         deduped: bool = False,
+        of_set: bool = False,
     ) -> None:
+        """`deduped`: rows say whose copies they are. `of_set`: they have the hash of a CategorySet."""
         self._config_maps = config_maps
         self._owner = owner
         self._name = results.name or f"{owner.name}-results"
-        self._form = form_of(results.format, fields, Beside(deduped=deduped))
+        self._form = form_of(results.format, fields, Beside(deduped=deduped, of_set=of_set))
 
     async def check(self, rehearsal: Rehearsal) -> None:
         if len(self._name) > MOST_NAME_CHARS:

@@ -35,7 +35,8 @@ class RowFileKind:
         store = opening.config_maps
         assert isinstance(store, FileConfigMaps)  # noqa: S101 - the ConfigMaps of local mode
         asked, meta = opening.resource.spec, opening.resource.meta
-        return RowFile(store, meta, spec, fields_of(asked), deduped=asked.dedupe == "Exact")
+        deduped, of_set = asked.dedupe == "Exact", asked.category_set_ref is not None
+        return RowFile(store, meta, spec, fields_of(asked), deduped=deduped, of_set=of_set)
 
 
 class RowFile:
@@ -49,10 +50,12 @@ class RowFile:
         fields: Sequence[AskedField] = (),
         *,
         deduped: bool = False,
+        of_set: bool = False,
     ) -> None:
+        """`deduped`: rows say whose copies they are. `of_set`: they have the hash of a CategorySet."""
         self._store, self._owner = store, owner
         self._name = results.name or f"{owner.name}-results"
-        self._form = form_of(results.format, fields, Beside(deduped=deduped))
+        self._form = form_of(results.format, fields, Beside(deduped=deduped, of_set=of_set))
         self._folder = store.folder_of(owner.namespace, self._name)
 
     async def check(self, rehearsal: Rehearsal) -> None:

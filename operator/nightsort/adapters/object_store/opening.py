@@ -30,6 +30,7 @@ class ObjectStoreKind:
             fields_of(asked),
             reuses=asked.reuse == "Unchanged",
             deduped=asked.dedupe == "Exact",
+            of_set=asked.category_set_ref is not None,
             in_thread=in_thread,
         )
 

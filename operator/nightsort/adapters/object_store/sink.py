@@ -93,10 +93,11 @@ class ObjectRows:
         *,
         reuses: bool = False,
         deduped: bool = False,
+        of_set: bool = False,
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
         """`reuses`: rows are stored with their hashes, and count in later runs below the same URL. `deduped`: they say
-        whose copies they are.
+        whose copies they are. `of_set`: they have the hash of a CategorySet.
 
         Raises Stalled or Rejected when the policy does not allow the URL; connects to nothing yet."""
         self._url = f"{results.url.rstrip('/')}/{owner.name}/"
@@ -104,7 +105,7 @@ class ObjectRows:
         self._owner = FolderOwner(self._folder, owner)
         self._in_thread = in_thread
         self.reuses = reuses
-        self._form = form_of(results.format, fields, Beside(hashed=reuses, deduped=deduped))
+        self._form = form_of(results.format, fields, Beside(hashed=reuses, deduped=deduped, of_set=of_set))
         self._before = EarlierRows(results.url, options, policy)
         self._prefix = prefix_of(owner)
         self._unsent = self._name_of(None)

@@ -27,6 +27,12 @@ Refusal = Callable[[str, Reason], Stalled]
 """Makes an error from a message and a reason."""
 
 
+KEPT_IN = {
+    "hash": "reuse keeps what an answer depends on",
+    "category_set": "a row says which CategorySet its category is of",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The resource's words: a table, the columns that are the ticket's id, and the column of each other field."""
@@ -38,8 +44,8 @@ class Wanted:
     overwrite: bool
     kinds: Mapping[str, TypeOf] = field(default_factory=dict)
     """The types of columns for the spec's own fields, if they are made."""
-    added: str | None = None
-    """The field whose column is added to a table that lacks it."""
+    added: tuple[str, ...] = ()
+    """The fields whose columns are added to a table that lacks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
         table = table_of(session, wanted.table)
     if table is None:
         raise stalled(f"there is no table {wanted.table!r}", Reason.TABLE_MISSING)
-    table = with_added(session, table, wanted, stalled)
+    for added in wanted.added:
+        table = with_added(session, table, added, wanted.fields[added], stalled)
     names = (*wanted.key, *wanted.fields.values())
     found = {name: resolve(name, table.columns) for name in names}
     if missing := [name for name, column in found.items() if column is None]:
@@ -96,20 +103,19 @@ def layout_of(session: Session, wanted: Wanted, stalled: Refusal) -> Layout:
     return layout
 
 
-def with_added(session: Session, table: Table, wanted: Wanted, stalled: Refusal) -> Table:
-    """The table with the column that an Upsert adds to it: rows from before have nothing there, and are not reused.
+def with_added(session: Session, table: Table, field: str, name: str, stalled: Refusal) -> Table:
+    """The table with a column that an Upsert adds to it: rows from before have nothing there, and are not reused.
 
     Raises:
         Stalled: the URL's user may not add it; the message has the statement.
     """
-    name = wanted.fields.get(wanted.added or "")
-    if wanted.added is None or name is None or resolve(name, table.columns) is not None:
+    if resolve(name, table.columns) is not None:
         return table
-    statement = addition(session, table.name, wanted.added, name)
+    statement = addition(session, table.name, field, name)
     if not may_alter(session, table.name):
         raise stalled(
-            f"table {table.name!r} has no column {name!r}, in which reuse keeps what an answer depends on, and the "
-            f"URL's user, who does not own the table, may not add it. Its owner does so with: {statement}",
+            f"table {table.name!r} has no column {name!r}, in which {KEPT_IN[field]}, and the URL's user, who does not "
+            f"own the table, may not add it. Its owner does so with: {statement}",
             Reason.COLUMN_MISSING,
         )
     session.run(statement)

@@ -39,6 +39,7 @@ class DatabaseKind:
             policy_of(opening),
             overwrite=spec.overwrite,
             reuses=opening.resource.spec.reuse == "Unchanged",
+            of_set=opening.resource.spec.category_set_ref is not None,
             claims=self._claims,
             run=opening.resource.meta.uid,
             asked=fields_of(opening.resource.spec),

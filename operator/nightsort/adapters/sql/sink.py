@@ -33,11 +33,11 @@ TRANSACTION_ROWS = {"postgresql": 20_000, "mysql": 10_000, "sqlite": 100_000}
 RIGHTS = {
     "Update": "SELECT and UPDATE on the columns, and the right to create temporary tables",
     "Upsert": "SELECT, INSERT and UPDATE on the table, the right to create temporary tables, and CREATE where the "
-    "table is to be made; its owner's rights where reuse adds the column of hashes",
+    "table is to be made; its owner's rights where a column of hashes is added",
 }
 EXAMPLES = 3
-HASH = "hash"
-"""The column of hashes in a table of results, where the resource names none."""
+ADDED = ("category_set", "hash")
+"""The columns of hashes in a table of results, by their fields, where the resource names none."""
 
 
 class DatabaseSink:
@@ -61,12 +61,14 @@ class DatabaseSink:
         overwrite: bool = False,
         transaction_rows: int | None = None,
         reuses: bool = False,
+        of_set: bool = False,
         claims: Claims | None = None,
         run: str = "",
         asked: Sequence[AskedField] = (),
         in_thread: InThread = asyncio.to_thread,
     ) -> None:
         """`reuses`: hashes are kept and compared; an Upsert has a column for them, which it adds if it is missing.
+        `of_set`: rows have the hash of a CategorySet, for which an Upsert has a column in the same way.
 
         Raises Stalled when the policy does not allow the URL; connects to nothing yet.
         """
@@ -77,12 +79,13 @@ class DatabaseSink:
         fields: dict[str, str] = {field: name for field, name in named.items() if name is not None}
         fields |= {f"{OWN}{place}": (columns.fields or {}).get(one.name, one.name) for place, one in enumerate(asked)}
         kinds = {f"{OWN}{place}": type_of_field(one) for place, one in enumerate(asked)}
-        if reuses and mode == "Upsert":
-            fields.setdefault("hash", HASH)
+        if mode == "Upsert":
+            wanted = [name for name, needed in zip(ADDED, (of_set, reuses), strict=True) if needed]
+            fields |= {name: fields.get(name, name) for name in wanted}
         self.reuses = "hash" in fields
-        added = "hash" if mode == "Upsert" and self.reuses else None
+        added = [name for name in ADDED if mode == "Upsert" and name in fields]
         self._where = {"table": table}
-        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite, kinds, added)
+        self._wanted = Wanted(table, mode, columns.key or (columns.id,), fields, overwrite, kinds, tuple(added))
         self._claim = partial((claims or Claims()).claim, f"{run}/{table}")
 
     async def check(self, rehearsal: Rehearsal) -> None:

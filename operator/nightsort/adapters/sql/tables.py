@@ -22,6 +22,7 @@ TYPES = {
     "batch_id": {"mysql": "VARCHAR(255)"},
     "classified_at": {"postgresql": "timestamp with time zone", "mysql": "DATETIME"},
     "input_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
+    "category_set": {"mysql": "VARCHAR(64)"},
     "hash": {"mysql": "VARCHAR(64)"},
     "output_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
 }

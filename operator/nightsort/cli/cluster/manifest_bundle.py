@@ -87,7 +87,7 @@ def refuse_another(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> Non
     Raises:
         Stalled: the resource of the name is another one.
     """
-    wanted, there = Resource.of(manifest).spec, parsed(found).spec
+    wanted, there = Resource.of(manifest).spec, parsed(found).spec.as_written
     differing = [wire(name) for name in deciding() if getattr(wanted, name) != getattr(there, name)]
     if differing:
         raise taken_by_another(there_name(found), f"with another spec ({', '.join(differing)})")

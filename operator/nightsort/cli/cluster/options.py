@@ -101,10 +101,11 @@ def parsed(manifest: Mapping[str, Any]) -> Resource:
         Stalled: this program does not know one of its fields.
     """
     from nightsort.api.resource import InvalidResource, Resource
+    from nightsort.domain.category_set import with_categories
     from nightsort.domain.errors import Stalled
 
     try:
-        return Resource.served(manifest)
+        return with_categories(Resource.served(manifest))
     except InvalidResource as invalid:
         name = manifest.get("metadata", {}).get("name")
         raise Stalled(f"cannot read {name}: {invalid}. This nightsort may be older than the cluster's") from None

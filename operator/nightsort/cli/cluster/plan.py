@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Resource
+from nightsort.domain.category_set import with_categories
 from nightsort.domain.errors import Interruption
 from nightsort.domain.reasons import Reason
 
@@ -31,8 +32,16 @@ async def plan_of(order: ManifestBundle, cluster: Cluster) -> Sequence[tuple[str
     resource = Resource.of(order.manifest)
     if not can_be_estimated(resource):
         return [("price", ELSEWHERE)]
+    ref = resource.spec.category_set_ref
     try:
+        if ref is not None:
+            found = await cluster.category_sets.read(resource.meta.namespace, ref.name)
+            if found is None:
+                return [("price", f"not known: CategorySet {ref.name} does not exist")]
+            resource = with_categories(resource, found.spec)
         price, day = await estimate_of(resource, settings_of(), cluster.config_maps, order.tickets)
+    except ValueError as error:
+        return [("price", f"not known: CategorySet {ref.name if ref else ''}: {error}")]
     except Interruption as interruption:
         missing = interruption.reason is Reason.CREDENTIALS_MISSING
         return [("price", NO_KEY if missing else f"not known: {interruption.message}")]

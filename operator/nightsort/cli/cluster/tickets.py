@@ -31,6 +31,7 @@ class Wishes:
     categories: Sequence[str] = ()
     template: str | None = None
     max_cost: str | None = None
+    category_set: str | None = None
 
     @property
     def given(self) -> list[str]:
@@ -38,6 +39,7 @@ class Wishes:
         flags = {
             "--model": self.model,
             "--categories": self.categories,
+            "--category-set": self.category_set,
             "--template": self.template,
             "--max-cost": self.max_cost,
         }
@@ -65,6 +67,8 @@ def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
     }
     if names := category_names(wishes.categories):
         spec["categories"] = [{"name": name} for name in names]
+    if wishes.category_set is not None:
+        spec["categorySetRef"] = {"name": wishes.category_set}
     if wishes.template is not None:
         spec["prompt"] = {"template": wishes.template}
     if wishes.max_cost is not None:

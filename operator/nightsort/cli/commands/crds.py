@@ -1,16 +1,24 @@
-"""`nightsort crds`: prints the CustomResourceDefinition, for `kubectl apply -f -`."""
+"""`nightsort crds`: prints the CustomResourceDefinitions, for `kubectl apply -f -`."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import typer
+
+Kind = Literal["classificationbatches", "categorysets"]
 
 
 def add_to(app: typer.Typer) -> None:
     app.command("crds")(crds)
 
 
-def crds() -> None:
-    """Print the CustomResourceDefinition of ClassificationBatch."""
+def crds(
+    kind: Annotated[
+        Kind | None, typer.Argument(help="Only this one's, such as categorysets.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the CustomResourceDefinitions of ClassificationBatch and CategorySet."""
     from nightsort.api.crd import render
 
-    typer.echo(render(), nl=False)
+    typer.echo(render(kind), nl=False)

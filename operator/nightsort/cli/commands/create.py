@@ -67,6 +67,12 @@ OutputForm = Annotated[
 ]
 
 
+CategorySetName = Annotated[
+    str | None,
+    typer.Option(help="With tickets: the CategorySet of the namespace instead of categories.", metavar="NAME"),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     app.command("create")(with_ticket_flags(create, without=["strip_quotes"]))
 
@@ -78,6 +84,7 @@ def create(
     namespace: OwnNamespace = None,
     model: Model = None,
     categories: Categories = None,
+    category_set: CategorySetName = None,
     template: Template = None,
     max_cost: MaxCost = None,
     tickets: TicketOptions = NOTHING_SAID,
@@ -98,7 +105,7 @@ def create(
     """
     from nightsort.cli.cluster.tickets import Wishes
 
-    wishes = Wishes(model, tuple(categories or ()), template, max_cost)
+    wishes = Wishes(model, tuple(categories or ()), template, max_cost, category_set)
     moment = scheduled_or_stop(job_name, time_zone)
     options = ClusterOptions(namespace, context, kubeconfig)
 

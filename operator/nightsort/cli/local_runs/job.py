@@ -85,6 +85,7 @@ async def run_all(job: Job) -> bool:
                 given.secrets,
                 job.state,
                 str(job.file),
+                category_sets=given.category_sets,
                 anew=job.simulated is not None,
             ) as services,
         ):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
+from nightsort.domain.category_set import hash_in_rows
 from nightsort.domain.conditions import COMPLETE, is_true
 from nightsort.domain.dependence import settings_of
 from nightsort.domain.drift import MOST_NIGHTS, Drift, drift_of
@@ -33,16 +34,21 @@ async def shift_of(run: Run, status: Status) -> Drift | None:
 
 def before(resource: Resource, ended: Sequence[Resource]) -> list[Resource]:
     """The newest of the older runs over the same source that asked the same question and are Complete."""
-    asked = settings_of(resource.spec)
+    asked = question_of(resource)
     alike = [
         each
         for each in ended
         if is_older(each, resource)
         and is_true(each.status, COMPLETE)
         and is_same(each.spec.source, resource.spec.source)
-        and settings_of(each.spec) == asked
+        and question_of(each) == asked
     ]
     return sorted(alike, key=age_key, reverse=True)[:MOST_NIGHTS]
+
+
+def question_of(resource: Resource) -> object:
+    """What a run has asked. The categories of a set are known by its hash: only a run's own set is at hand."""
+    return settings_of(resource.spec.as_written), hash_in_rows(resource)
 
 
 def counts_of(status: Status) -> Mapping[str, int]:

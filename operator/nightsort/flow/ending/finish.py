@@ -61,6 +61,7 @@ def summary_of(run: Run, status: Status) -> Summary:
         verdicts={"labeled": told.tickets.labeled, "unknown": told.tickets.unknown, "failed": told.tickets.failed},
         actual_usd=told.cost.actual_usd,
         standard_usd=told.cost.standard_usd,
+        category_set=told.category_set,
     )
 
 

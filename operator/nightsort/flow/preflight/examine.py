@@ -80,9 +80,9 @@ def hold_record(spec: Spec, stored_bytes: int | None) -> None:
     if stored_bytes is None or bytes_beside(spec, stored_bytes) >= LEAST_RECORD_BYTES:
         return
     raise Rejected(
-        f"the spec takes {spec_bytes(spec):,} bytes of the {stored_bytes:,} that Kubernetes stores of a resource, and "
-        "leaves no room for the record of what is bought: name a ConfigMap, a database or a bucket as the source, or "
-        "split the tickets among several resources",
+        f"the spec takes {spec_bytes(spec.as_written):,} bytes of the {stored_bytes:,} that Kubernetes stores of a "
+        "resource, and leaves no room for the record of what is bought: name a ConfigMap, a database or a bucket as "
+        "the source, or split the tickets among several resources",
         reason=Reason.SPEC_TOO_LARGE,
     )
 

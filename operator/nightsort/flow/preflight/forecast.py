@@ -14,6 +14,7 @@ from nightsort.domain.request import Encoder
 from nightsort.flow.preflight.estimate import Estimate, estimate, on_the_same_text
 from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
 from nightsort.flow.preflight.reuse import deduplicated, reused, without_unchanged
+from nightsort.flow.run.category_set import read_set
 from nightsort.flow.run.run import Run
 
 
@@ -44,6 +45,7 @@ async def forecast_of(run: Run) -> Forecast:
     Raises:
         Waiting, Stalled, Rejected: the message names the obstacle.
     """
+    await read_set(run)
     spec, services = run.spec, run.services
     hold_record(spec, services.stored_bytes)
     seen = await examine(run, Encoder(spec, disable_thinking=False))

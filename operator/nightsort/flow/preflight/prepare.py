@@ -30,6 +30,7 @@ from nightsort.flow.preflight.repeats import bought_again
 from nightsort.flow.preflight.reuse import Choice, deduplicated, reused, reuses, without_unchanged
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
+from nightsort.flow.run.category_set import keep_set, read_set
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.examples import Pool, remark_on
 from nightsort.flow.tickets.places import with_places
@@ -47,6 +48,7 @@ async def prepare(run: Run) -> None:
     Raises:
         Waiting, Stalled, Rejected: the message names the obstacle.
     """
+    given = await read_set(run)
     encoder = Encoder(run.spec, disable_thinking=False)
     hold_record(run.spec, run.services.stored_bytes)
     await let_others_go_first_at_once(run)
@@ -84,7 +86,12 @@ async def prepare(run: Run) -> None:
         *description_of(source),
     ]
     summary = ConditionSummary.working(Reason.SUBMITTING, "; ".join(words))
-    begun = {"plan": plan, "cost": cost_of(run, amount), "evaluation": None if known is None else EvaluationStatus()}
+    begun = {
+        "plan": plan,
+        "cost": cost_of(run, amount),
+        "evaluation": None if known is None else EvaluationStatus(),
+        "category_set": await keep_set(run, given),
+    }
     await run.save(run.status.model_copy(update=begun), summary)
     await hold_plan(run)
     if message := remark_on(run, there.pool):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from nightsort.api.batch_record import BatchRecord
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.domain.answer import Row
+from nightsort.domain.category_set import hash_in_rows
 from nightsort.domain.evaluation import Pair
 from nightsort.domain.matrix import with_pairs
 from nightsort.domain.reasons import Reason
@@ -31,12 +35,18 @@ async def store(run: Run, rows: RowSpool) -> Status:
     await run.ensure_newest()
     for sink in sinks:
         with run.services.traces.call("write rows"):
-            stored = await sink.write(rows.chunks())
+            stored = await sink.write(of_set(rows.chunks(), hash_in_rows(run.resource)))
         status = with_stored(status, stored)
         if stored.collision:
             await run.warn(Reason.IDS_COLLIDE, stored.collision)
     run.found += rows.verdicts
     return status
+
+
+async def of_set(pages: AsyncIterator[Sequence[Row]], hash_of_set: str | None) -> AsyncIterator[Sequence[Row]]:
+    """The rows with the hash of the CategorySet that the run works by."""
+    async for page in pages:
+        yield page if hash_of_set is None else [replace(row, category_set=hash_of_set) for row in page]
 
 
 def with_stored(status: Status, stored: Stored) -> Status:

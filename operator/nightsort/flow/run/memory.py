@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NewType
 
 from nightsort.api.batch_record import BatchRecord
+from nightsort.api.category_set import CategorySetSpec
 from nightsort.api.status import Status
 from nightsort.domain.batch import Batch
 from nightsort.domain.candidate import Totals, Watch
@@ -242,6 +243,8 @@ class RunMemory:
     next_poll_line: tuple[float, float] | None = None
     known_tickets: tuple[str, KnownTickets] | None = None
     """The known tickets by the tag under which they are kept: after a restart they are read again."""
+    category_set: tuple[str, CategorySetSpec] | None = None
+    """The run's categories by the tag under which they are kept: after a restart they are read again."""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import logging
 
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
+from nightsort.domain.category_set import with_categories
 from nightsort.domain.completeness import completed
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
@@ -111,7 +112,7 @@ async def complete(run: Run, base: Status, kept: Status | None) -> None:
     whole = completed(newest.status, base)
     if whole is newest.status or is_finished(newest.status):
         raise Conflict(run.resource.meta.key)
-    run.resource = newest
+    run.resource = newest = with_categories(newest, run.given)
     try:
         await run.services.ledger.ensure_recordable(newest.meta, rewriting=True)
         await run.save(whole, progress(whole))

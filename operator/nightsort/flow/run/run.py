@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from nightsort.api.category_set import CategorySetSpec
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.api.waiting import Wait
 from nightsort.domain.answer import Verdict
+from nightsort.domain.category_set import with_categories
 from nightsort.domain.completeness import completed
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption, Stalled
@@ -50,6 +52,22 @@ class Run:
     doubt: Interruption | Conflict | None = None
     stored: Status | None = None
     waited: Wait | None = None
+    given: CategorySetSpec | None = None
+    """The categories of the set that the resource names, once this pass knows them."""
+
+    def __post_init__(self) -> None:
+        kept, use = self.memory.category_set, self.status.category_set
+        if kept is not None and use is not None and kept[0] == use.kept:
+            self.given = kept[1]
+        self.resource = with_categories(self.resource, self.given)
+
+    def wear(self, given: CategorySetSpec) -> None:
+        """Works by these categories from now on.
+
+        Raises:
+            ValueError: they do not go with the resource.
+        """
+        self.resource, self.given = with_categories(self.resource, given), given
 
     @property
     def spec(self) -> Spec:
@@ -79,7 +97,7 @@ class Run:
             Conflict, Gone, Waiting: see Ledger.save. Conflict also where the newest version is a finished run,
                 which is never written again.
         """
-        await self._save(status, summary, lambda newest: newest.spec == self.spec)
+        await self._save(status, summary, lambda newest: newest.spec.as_written == self.spec.as_written)
 
     async def save_results(self, status: Status, summary: ConditionSummary) -> None:
         """Writes figures of answers that are stored: they hold even if the spec has changed meanwhile."""
@@ -259,6 +277,7 @@ class Run:
         newest = await self.services.ledger.load(self.resource.meta)
         if newest is None:
             raise Gone(self.resource.meta.key)
+        newest = with_categories(newest, self.given)
         if self.stored is None:
             return newest
         self.stored = newest.status

@@ -13,8 +13,9 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.room import MOST_BATCHES, STORED_BYTES
 from nightsort.flow.run.disk import SCRATCH, Scratch
 from nightsort.flow.run.measure import NullMetrics
+from nightsort.flow.run.no_sets import NoCategorySets
 from nightsort.flow.run.trace import NullTraces
-from nightsort.ports import Clock, Connections, Events, Indexer, Ledger, Metrics, Traces
+from nightsort.ports import CategorySets, Clock, Connections, Events, Indexer, Ledger, Metrics, Traces
 
 
 async def not_installed(examples: Sequence[Example], /) -> Nearest:
@@ -53,3 +54,4 @@ class Services:
     stored_bytes: int | None = STORED_BYTES
     simulated: bool = False
     index: Indexer = not_installed
+    category_sets: CategorySets = field(default_factory=NoCategorySets)

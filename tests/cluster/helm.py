@@ -16,6 +16,7 @@ from tests.cluster.controlplane.plane import TOP, ControlPlane, program
 
 CHART = TOP / "charts" / "nightsort"
 CRD_NAME = "classificationbatches.nightsort.dev"
+CRD_NAMES = (CRD_NAME, "categorysets.nightsort.dev")
 Document = dict[str, Any]
 
 

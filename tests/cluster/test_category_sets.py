@@ -11,7 +11,7 @@ from tests.cluster.bench import User, batch, condition, inline
 from tests.cluster.controlplane.plane import KubectlFailed
 from tests.cluster.restarts import Pod
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 NAMES = ("billing", "technical", "other")
 ANOTHER = ("spam", "ham")

@@ -24,7 +24,7 @@ from nightsort.cli.commands.create import scheduled
 from tests.cluster.audit import Audit, granted
 from tests.cluster.bench import NIGHTSORT, SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane, program
-from tests.cluster.helm import CRD_NAME, HelmFailed, Release, columns, one, with_another_crd
+from tests.cluster.helm import CRD_NAME, CRD_NAMES, HelmFailed, Release, columns, one, with_another_crd
 from tests.support.manifests import manifest
 from tests.support.processes import Server
 from tests.support.tutorial import IN_A_CLUSTER, steps, with_examples
@@ -76,7 +76,7 @@ def remove(plane: ControlPlane, *namespaces: str) -> None:
             metadata = resource["metadata"]
             where = ("-n", metadata["namespace"], metadata["name"])
             plane.kubectl("patch", "cb", *where, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
-    plane.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found", "--timeout=60s")
+    plane.kubectl("delete", "crd", *CRD_NAMES, "--ignore-not-found", "--timeout=60s")
     if namespaces:
         plane.kubectl("delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=60s")
 
@@ -319,8 +319,19 @@ def live(user: User) -> None:
     )
     credentials = {"secretRef": {"name": "anthropic", "key": "api-key"}}
     user.apply(
+        {
+            "apiVersion": "nightsort.dev/v1alpha1",
+            "kind": "CategorySet",
+            "metadata": {"name": "desk"},
+            "spec": {"categories": [{"name": "billing"}, {"name": "other"}]},
+        },
         batch("from-text", inline("I was charged twice"), ttlSecondsAfterFinished=2),
-        batch("from-map", {"configMap": {"name": "tickets", "key": "tickets.csv"}}, credentials=credentials),
+        batch(
+            "from-map",
+            {"configMap": {"name": "tickets", "key": "tickets.csv"}},
+            credentials=credentials,
+            categorySetRef={"name": "desk"},
+        ),
         batch("deleted", inline("The app crashes"), pollIntervalSeconds=600),
     )
     user.told("deleted", lambda status: bool(status.get("batches")))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.bench import SimulatedApi, User
-from tests.cluster.helm import CHART, CRD_NAME, Release
+from tests.cluster.helm import CHART, CRD_NAMES, Release
 from tests.cluster.restarts import Table
 from tests.node.node import IMAGE, TAG, Node
 from tests.support.waiting import eventually
@@ -82,11 +82,11 @@ class Installation:
         sys.stdout.write(self.node.logs(self.namespace)[-20_000:])
         if "nightsort" in self.release.helm("list", "--short"):
             self.release.helm("uninstall", "nightsort")
-        self.node.plane.kubectl("delete", "crd", CRD_NAME, "--ignore-not-found", "--wait=false")
+        self.node.plane.kubectl("delete", "crd", *CRD_NAMES, "--ignore-not-found", "--wait=false")
         for resource in self.user.kubectl("get", "cb", "-o", "name", check=False).split():
             self.user.kubectl("patch", resource, "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False)
         self.node.plane.kubectl("delete", "namespace", self.namespace, "--wait=false")
-        eventually(lambda: not self.node.plane.kubectl("get", "crd", CRD_NAME, "--ignore-not-found"))
+        eventually(lambda: not self.node.plane.kubectl("get", "crd", *CRD_NAMES, "--ignore-not-found"))
 
     def pods(self, selector: str = OPERATOR) -> list[Any]:
         """Those that are not on their way out."""

@@ -157,32 +157,23 @@ class Scenario:
 
 
 def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
-    """What draws a seed's life."""
-    if is_of_twins(seed):
-        return drawn_twins
-    if is_of_nights(seed):
-        return drawn_nights
-    if is_query(seed):
-        return drawn_query
-    if is_clumsy(seed):
-        return drawn_clumsy
-    if is_blind(seed):
-        return drawn_blind
-    if is_outdated(seed):
-        return drawn_outdated
-    if is_named(seed):
-        return drawn_named
-    if is_narrow(seed):
-        return drawn_narrow
-    if is_evaluated(seed):
-        return drawn_evaluated
-    if is_structured(seed):
-        return drawn_structured
-    if is_shown(seed):
-        return drawn_shown
-    if is_of_sets(seed):
-        return drawn_sets
-    return drawn_crowded if is_crowded(seed) else drawn
+    """What draws a seed's life: the first kind that it is of."""
+    kinds: Sequence[tuple[Callable[[int], bool], Callable[[random.Random], Scenario]]] = (
+        (is_of_twins, drawn_twins),
+        (is_of_nights, drawn_nights),
+        (is_query, drawn_query),
+        (is_clumsy, drawn_clumsy),
+        (is_blind, drawn_blind),
+        (is_outdated, drawn_outdated),
+        (is_named, drawn_named),
+        (is_narrow, drawn_narrow),
+        (is_evaluated, drawn_evaluated),
+        (is_structured, drawn_structured),
+        (is_shown, drawn_shown),
+        (is_of_sets, drawn_sets),
+        (is_crowded, drawn_crowded),
+    )
+    return next((draw for is_of, draw in kinds if is_of(seed)), drawn)
 
 
 def is_of_nights(seed: int) -> bool:

@@ -24,6 +24,7 @@ TYPES = {
     "input_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
     "category_set": {"mysql": "VARCHAR(64)"},
     "hash": {"mysql": "VARCHAR(64)"},
+    "same_as": {"mysql": f"VARCHAR({MOST_ID_CHARS})"},
     "output_tokens": {"postgresql": "bigint", "mysql": "BIGINT", "sqlite": "INTEGER"},
 }
 TypeOf = Mapping[str, str]

@@ -154,16 +154,19 @@ class TicketText:
 
     def rendered(self, ticket: Ticket) -> Rendered | None:
         """The message, and whether the ticket has more text than is sent."""
-        most, cut = self._max_body_chars, False
+        most, cut, telling = self._max_body_chars, False, False
         values = {}
         for name in self._names:
             given = ticket.fields.get(name, "")
             text = plain_text(given, most).strip()
-            cut = cut or len(text) > most or (len(given) > MOST_HTML_CHARS and len(text) < len(given.strip()))
-            values[name] = text[:most]
-        if not any(values[name] for name in self._telling):
-            return None
-        return Rendered(self._format % tuple(values[name] for name in self._order), cut)
+            if len(text) > most:
+                cut, text = True, text[:most]
+            elif len(given) > MOST_HTML_CHARS and len(text) < len(given.strip()):
+                cut = True
+            values[name] = text
+            if text and name in self._telling:
+                telling = True
+        return Rendered(self._format % tuple([values[name] for name in self._order]), cut) if telling else None
 
 
 def as_format(template: str) -> tuple[str, tuple[str, ...]]:

@@ -121,8 +121,15 @@ class Count:
             return
         cells = row.cells
         self.tickets += 1
-        self.without_text += not any(cells[place].strip() for place in self._places)
-        self.html += any("<" in cells[place] and is_html(cells[place]) for place in self._columns.text)
+        for place in self._places:  # loops and no generators: they would take a third of a pass over a large file
+            if (text := cells[place]) and not text.isspace():
+                break
+        else:
+            self.without_text += 1
+        for place in self._columns.text:
+            if "<" in cells[place] and is_html(cells[place]):
+                self.html += 1
+                break
         if self._columns.id is not None:
             self._add_id(row.number, cells[self._columns.id].strip())
 

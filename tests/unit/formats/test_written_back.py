@@ -414,3 +414,25 @@ def complaint_of(path: Path) -> str | None:
 )
 def test_the_labelled_copy_stands_beside_the_file(name: str, beside: str) -> None:
     assert labeled_path(Path("/exports") / name) == Path("/exports") / beside
+
+
+PLAIN_CELL = st.text(st.characters(codec="utf-8", exclude_characters='\0"\r\n'), max_size=6)
+QUOTED_CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6).map(
+    lambda text: '"' + text.replace('"', '""') + '"'
+)
+LINE = st.lists(st.one_of(PLAIN_CELL.map(lambda text: text.replace(",", "")), QUOTED_CELL), min_size=2, max_size=2)
+
+
+@settings(max_examples=200)
+@given(st.lists(LINE, max_size=8), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
+def test_records_are_those_of_the_module_csv_whether_a_quote_stands_in_them_or_not(
+    lines: list[list[str]], end: str, ends: bool
+) -> None:
+    content = end.join(["id,body", *map(",".join, lines), "last,one"]) + (end if ends else "")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tickets.csv"
+        path.write_text(content, encoding="utf-8", newline="")
+        found = [list(row.cells) for row in open_table(path, Options(delimiter=",")).records()]
+
+    [header, *expected] = csv.reader(io.StringIO(content, newline=""), strict=True)
+    assert found == [cells for cells in expected if cells != header], header

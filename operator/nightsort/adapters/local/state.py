@@ -23,6 +23,9 @@ from nightsort.system.locks import locked, working
 
 VERSION = 1
 """Version of the tables. A later version reads the files of earlier ones, and not the other way round."""
+CACHE_KIB = 16 * 1024
+"""Memory for pages of the state, and as much for temporary tables. In SQLite's 2,000 KiB, the index of 100,000 tickets
+does not fit, and its pages are written and read again and again."""
 BUSY_SECONDS = 10.0
 """Seconds to wait for a program that has the file open, such as a database browser."""
 IGNORED = "# What nightsort remembers; it belongs to this folder and not into a repository.\n*\n"
@@ -153,6 +156,8 @@ def opened(path: Path, work: str) -> Iterator[State]:
             refuse_newer(connection, path)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            connection.execute(f"PRAGMA temp.cache_size=-{CACHE_KIB}")
             state = State(connection, path)
             lay_out(state)
             yield state

@@ -24,18 +24,22 @@ from nightsort.domain.fields import Value
 
 CHUNK = 1000
 NOBODYS: Mapping[str, str] = {}
-INSERT = "INSERT INTO temp.present (position, id, text, fields, corrected) VALUES (?, ?, ?, ?, ?)"
+INSERT = "INSERT INTO temp.present (position, id, text, corrected) VALUES (?, ?, ?, ?)"
+INSERT_FIELDS = "INSERT INTO temp.present_fields VALUES (?, ?)"
 PRESENT = """
 CREATE TEMP TABLE IF NOT EXISTS present (
     position INTEGER PRIMARY KEY,
     id TEXT NOT NULL,
     text BLOB NOT NULL,
-    fields BLOB NOT NULL,
     corrected TEXT,
     standing TEXT,
     fresh INTEGER
 )
 """
+PRESENT_FIELDS = """
+CREATE TEMP TABLE IF NOT EXISTS present_fields (position INTEGER PRIMARY KEY, fields BLOB NOT NULL)
+"""
+"""A table of its own, so that the changes of a ticket's standing do not write its text again."""
 # The first that applies. What a person has said counts whatever the text and the settings are. A canceled
 # ticket has no answer, and was not paid: it needs no retry. An answer counts only
 # for the same ticket, the same text and the same settings, from whatever file; changes are only reported for the same
@@ -68,7 +72,13 @@ UPDATE temp.present SET fresh = 0, standing = 'later'
 WHERE fresh AND standing NOT IN (SELECT value FROM json_each(:kept))
 """
 TICKETS = """
-INSERT INTO run_tickets SELECT :run, position, id, text, :settings, fields FROM temp.present WHERE fresh
+INSERT INTO run_tickets SELECT :run, position, id, text, :settings, fields
+FROM temp.present JOIN temp.present_fields USING (position) WHERE fresh ORDER BY position
+"""
+# The first ticket that is found is enough: a run mostly has all of them.
+HAS_SOME = """
+SELECT 1 FROM temp.present p CROSS JOIN run_tickets t INDEXED BY run_tickets_by_id
+WHERE t.id = p.id AND t.run = :run AND t.text = p.text AND t.settings = :settings LIMIT 1
 """
 LABELS = """
 SELECT p.position, p.id, l.category, l.verdict, l.reason, l.model, l.batch_id, l.classified_at,
@@ -87,8 +97,7 @@ def labels_of(state: State) -> str:
     return LABELS.format(answers="v.answers" if has else "NULL", values=VALUES if has else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(msgspec.Struct, frozen=True, gc=False):
     """A ticket of the file: a digest of its text as it is sent, and the fields of which it is made."""
 
     id: str
@@ -129,8 +138,7 @@ class Counts:
         return self.fresh + self.answered + self.corrected + self.under_way + self.later
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(msgspec.Struct, frozen=True, gc=False):
     """The outcome of a ticket of the file; without a verdict it was not sent."""
 
     id: str
@@ -165,16 +173,16 @@ class Comparison:
         `corrected` are the categories that people have given, by ticket: nothing is asked about these.
         """
         self._state.rows(PRESENT)
-        encode = msgspec.json.Encoder().encode
-        rows = (
-            (place, each.id, each.text, encode(dict(each.fields)), corrected.get(each.id))
-            for place, each in enumerate(tickets)
-        )
+        self._state.rows(PRESENT_FIELDS)
+        encode, numbered = msgspec.json.Encoder().encode, enumerate(tickets)
         known = {"settings": self._settings, "file": self._file, "simulated": self._simulated}
         with self._state.transaction() as connection:
             connection.execute("DELETE FROM temp.present")
-            while chunk := list(islice(rows, CHUNK)):
-                connection.executemany(INSERT, chunk)
+            connection.execute("DELETE FROM temp.present_fields")
+            while chunk := list(islice(numbered, CHUNK)):
+                rows = [(place, each.id, each.text, corrected.get(each.id)) for place, each in chunk]
+                connection.executemany(INSERT, rows)
+                connection.executemany(INSERT_FIELDS, [(place, encode(dict(each.fields))) for place, each in chunk])
             verdicts = json.dumps(sorted(choice.verdicts))
             connection.execute(STANDING, {**known, "retry": choice.retry, "verdicts": verdicts})
             connection.execute(FRESH)
@@ -199,13 +207,10 @@ class Comparison:
 
     def under_way(self) -> list[Resource]:
         """The unfinished runs with some of the file's tickets."""
-        found = self._state.rows(
-            "SELECT DISTINCT t.run FROM temp.present p JOIN run_tickets t ON t.id = p.id AND t.text = p.text "
-            "WHERE t.settings = :settings",
-            {"settings": self._settings},
-        )
-        runs = {run for (run,) in found}
-        return [each for each in StateLedger(self._state).all_unfinished() if each.meta.uid in runs]
+        unfinished = StateLedger(self._state).all_unfinished()
+        return [
+            run for run in unfinished if self._state.rows(HAS_SOME, {"run": run.meta.uid, "settings": self._settings})
+        ]
 
     def labels(self) -> Iterator[Label]:
         """One for each ticket of the file, in its order."""

@@ -30,11 +30,12 @@ SELECT p.id, l.verdict, l.reason {KNOWN} WHERE l.verdict IS NOT NULL AND l.categ
 AND p.corrected IS NULL AND NOT {FLYING} ORDER BY p.position LIMIT :most
 """
 FIRST = f"""
-SELECT o.given, p.position, p.id, p.fields FROM (
+SELECT o.given, p.position, p.id, f.fields FROM (
     SELECT coalesce(p.corrected, l.category) AS given, p.position,
            row_number() OVER (PARTITION BY coalesce(p.corrected, l.category) ORDER BY p.position) AS place
     {KNOWN} WHERE coalesce(p.corrected, l.category) IS NOT NULL
-) o JOIN temp.present p ON p.position = o.position WHERE o.place <= :most ORDER BY p.position
+) o JOIN temp.present p ON p.position = o.position JOIN temp.present_fields f ON f.position = o.position
+WHERE o.place <= :most ORDER BY p.position
 """  # noqa: S608 - constants of ours
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,9 @@ from nightsort.domain.recovery import Kept, may_replace
 from nightsort.formats.record_copies import decoded, decoded_ids, encoded, encoded_ids
 
 NAMESPACE = "default"
+FORGET = "DELETE FROM run_tickets WHERE run = :run"
+FORGET_ALL = "DELETE FROM run_tickets"
+"""Ten times as fast: SQLite does not look at the rows."""
 RUNS = "SELECT uid, name, began_at, spec, version, status FROM runs"
 
 
@@ -208,5 +212,13 @@ def ended(state: State, run: Resource) -> None:
     """Forgets the tickets of a run that has ended."""
     if run.status.completion_time is not None:
         with state.transaction() as connection:
-            connection.execute("DELETE FROM run_tickets WHERE run = ?", (run.meta.uid,))
+            connection.execute(FORGET if has_others(connection, run.meta.uid) else FORGET_ALL, {"run": run.meta.uid})
             connection.execute("DELETE FROM long_ids WHERE run = ?", (run.meta.uid,))
+
+
+def has_others(connection: sqlite3.Connection, run: str) -> bool:
+    """Whether other runs have tickets here; two questions, each of which the index answers."""
+    return any(
+        connection.execute(f"SELECT 1 FROM run_tickets WHERE run {sign} ? LIMIT 1", (run,)).fetchone()  # noqa: S608
+        for sign in "<>"
+    )

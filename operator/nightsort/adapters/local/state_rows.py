@@ -16,15 +16,16 @@ from nightsort.domain.stored import Rehearsal, Stored, Summary
 # all tickets of the run for each row.
 PUT = """
 INSERT INTO labels
-SELECT t.id, t.text, t.settings, r.file, :category, :verdict, :reason, :model, :batch_id, :classified_at,
+SELECT t.id, t.text, t.settings, :file, :category, :verdict, :reason, :model, :batch_id, :classified_at,
        :input_tokens, :output_tokens
-FROM run_tickets t INDEXED BY run_tickets_by_id JOIN runs r ON r.uid = t.run WHERE t.run = :run AND t.id = :id
+FROM run_tickets t INDEXED BY run_tickets_by_id WHERE t.run = :run AND t.id = :id
 ON CONFLICT DO UPDATE SET
     file = excluded.file, category = excluded.category, verdict = excluded.verdict, reason = excluded.reason,
     model = excluded.model, batch_id = excluded.batch_id, classified_at = excluded.classified_at,
     input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens
 WHERE labels.category IS NULL OR excluded.category IS NOT NULL
 """
+FILE = "SELECT file FROM runs WHERE uid = ?"
 
 # The answers to further fields stand in a table of their own, which only states have whose files ask for any.
 VALUES_TABLE = """
@@ -66,7 +67,8 @@ class StateRows:
 
     def _write(self, chunk: Sequence[Row]) -> None:
         with self._state.transaction() as connection:
-            connection.executemany(PUT, values_of(self._run, chunk))
+            [[file]] = connection.execute(FILE, (self._run,)).fetchall() or [[""]]
+            connection.executemany(PUT, values_of(self._run, file, chunk))
             if any(row.values for row in chunk):
                 connection.execute(VALUES_TABLE)
                 connection.executemany(PUT_VALUES, answers_of(self._run, chunk))
@@ -79,10 +81,11 @@ def answers_of(run: str, chunk: Sequence[Row]) -> Iterator[dict[str, object]]:
             yield {"run": run, "id": row.id, "category": row.category, "answers": answers}
 
 
-def values_of(run: str, chunk: Sequence[Row]) -> Iterator[dict[str, object]]:
+def values_of(run: str, file: str, chunk: Sequence[Row]) -> Iterator[dict[str, object]]:
     for row in chunk:
         yield {
             "run": run,
+            "file": file,
             "id": row.id,
             "category": row.category,
             "verdict": row.verdict.value,

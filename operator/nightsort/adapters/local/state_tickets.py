@@ -34,7 +34,7 @@ class StateTickets:
     @classmethod
     def to_be_asked(cls, state: State) -> StateTickets:
         """Tickets that a comparison has found to be neither answered nor in progress."""
-        return cls(state, "temp.present WHERE fresh AND :run = ''")
+        return cls(state, "temp.present JOIN temp.present_fields USING (position) WHERE fresh AND :run = ''")
 
     async def check(self) -> Sequence[str]:
         return ()

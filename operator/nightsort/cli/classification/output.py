@@ -94,6 +94,8 @@ class Output:
 
 def cells_of(label: Label, fields: int, corrections: Corrections) -> tuple[str | None, ...]:
     """The cells of a ticket; with two more for the model's category and the reviewer where there are corrections."""
+    if not fields and not corrections:
+        return label.category, label.verdict, label.reason
     values = map(as_text, padded(label.values, fields))
     cells = (label.verdict, label.reason, *(None if value is None else str(value) for value in values))
     if not corrections:

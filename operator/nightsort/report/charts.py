@@ -1,8 +1,7 @@
 """Bars as inline SVG.
 
 Written by hand and not by a charting library: a bar is one or two rectangles, with its figures beside it as text, and
-takes its colours from the page's style in the light, in the dark and on paper. Charting libraries draw axes, legends
-and fonts of their own, which would have to be taken out again.
+takes its colours from the page's style in the light, in the dark and on paper (docs/decisions/0009).
 """
 
 from __future__ import annotations

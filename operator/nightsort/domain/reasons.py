@@ -225,8 +225,8 @@ class Reason(StrEnum):
         "LIMIT inside of it, an id such as `gen_random_uuid()`"), ("put the LIMIT at the query's end (`ORDER BY "
         "random() LIMIT 100` chooses once), or choose into a table; take the id from a column"))
     TOO_MANY_ROWS = ("TooManyRows", SOURCE, FINAL,
-        "a query with a LIMIT gives more than 200,000 rows, the most whose ids are kept",
-        "lower the LIMIT, or leave it out")
+        ("a query with a LIMIT, or a run that leaves out unchanged tickets (`reuse`), has more than 200,000 tickets to "
+        "buy, the most whose ids are kept"), "lower the LIMIT, or leave it out; split the source among resources")
     INVALID_SOURCE = ("InvalidSource", SOURCE, (YOU, FINAL.when("for inline tickets")),
         "a line or ticket cannot be read, or an id is empty, too long or used twice; the message has the place",
         "mend the file")

@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_not_negative(cls, value: dict[str, Price]) -> dict[str, Price]:
         for model, price in value.items():
-            if min(price.input, price.output, price.cache_write, price.cache_read) < 0:
+            if min(price.input, price.output, price.cache_write, price.cache_read, price.hour_write) < 0:
                 raise ValueError(f"the prices of {model!r} must not be negative")
             if price.agreed_on is not None:
                 date.fromisoformat(price.agreed_on)

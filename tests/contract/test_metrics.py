@@ -61,6 +61,10 @@ class Reader(ABC):
         """Known tickets with an answer, by whether it was right or wrong."""
 
     @abstractmethod
+    def cache(self, namespace: str, model: str) -> dict[str, float]:
+        """Tokens of prompts in the API's cache, by their use."""
+
+    @abstractmethod
     def accuracy(self, namespace: str, model: str) -> tuple[float, float] | None:
         """The newest accuracy, and the lower end of its interval."""
 
@@ -109,6 +113,10 @@ class Memory(Reader):
     def known(self, namespace: str, model: str) -> dict[str, float]:
         known = self.metrics.known.items()
         return {answer: float(count) for (of, each, answer), count in known if (of, each) == (namespace, model)}
+
+    def cache(self, namespace: str, model: str) -> dict[str, float]:
+        known = self.metrics.cache.items()
+        return {use: float(tokens) for (of, each, use), tokens in known if (of, each) == (namespace, model)}
 
     def accuracy(self, namespace: str, model: str) -> tuple[float, float] | None:
         return self.metrics.accuracy.get((namespace, model))
@@ -164,6 +172,10 @@ class Page(Reader):
     def shifts(self, namespace: str, model: str) -> float | None:
         return self.series("shifted_runs_total").get((model, namespace))
 
+    def cache(self, namespace: str, model: str) -> dict[str, float]:
+        found = self.series("cache_tokens_total").items()
+        return {use: value for (model_of, of, use), value in found if (of, model_of) == (namespace, model)}
+
     def known(self, namespace: str, model: str) -> dict[str, float]:
         found = self.series("known_tickets_total").items()
         return {answer: value for (answer, each, of), value in found if (of, each) == (namespace, model)}
@@ -194,6 +206,15 @@ def test_answers_to_known_tickets_add_up_and_the_newest_accuracy_counts(reader: 
     assert reader.known(*RUN) == {"right": 9, "wrong": 2}
     assert reader.accuracy(*RUN) == (0.8, 0.6)
     assert (reader.known(*OTHER), reader.accuracy(*OTHER)) == ({}, None)
+
+
+def test_tokens_of_the_prompts_cache_add_up_by_their_use(reader: Reader) -> None:
+    reader.metrics.cached(*RUN, "written-hour", 4200)
+    reader.metrics.cached(*RUN, "read", 4200)
+    reader.metrics.cached(*RUN, "read", 8400)
+
+    assert reader.cache(*RUN) == {"written-hour": 4200, "read": 12600}
+    assert reader.cache(*OTHER) == {}
 
 
 def test_what_is_expected_begins_at_zero_and_nothing_else_is_there(reader: Reader) -> None:

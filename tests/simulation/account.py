@@ -19,6 +19,7 @@ from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
 from nightsort.testing.batch_api import MODEL, MODELS, FakeBatchApi, Held, read_requests, tokens
+from nightsort.testing.prompt_cache import FakePromptCache, prompt_of
 from tests.simulation.ailing import NOT_TAKEN
 from tests.simulation.apart import Counts
 from tests.simulation.wire import Wire
@@ -44,6 +45,8 @@ OBJECTS = 0.8
 NO_SCHEMA = "output_config.format.schema: the compiled grammar is too large"
 PASSING = ("api_error", "overloaded_error")
 CANCEL_SECONDS = 30.0
+LONG_PROMPT = 5_000
+"""Tokens that prompts have beside their own, where they are cached: nobody has to send them."""
 ACCIDENTS = 0.4
 """How many batches are such whose results end in an accident, in lives in which there are any."""
 NOTHING_SOLD: tuple[Interruption, ...] = (
@@ -84,6 +87,9 @@ class Account(FakeBatchApi):
         self.page: tuple[datetime, datetime] | None = None
         self.accident: tuple[datetime, datetime] | None = None
         self.structured = self.schema_refused = False
+        self.cache: FakePromptCache | None = None
+        self.marked: dict[str, bool] = {}
+        """Batches with a mark for the cache, by id: whether the prompt was there when they were bought."""
         self.wire = Wire()
         self.systems: dict[str, set[str]] = {}
         """The system prompts of a batch, by its id."""
@@ -158,9 +164,17 @@ class Account(FakeBatchApi):
                 greedy = answer.stop_reason == "max_tokens" or self._rng.random() < self.greed
                 held.answers[number] = replace(
                     answer,
-                    input_tokens=tokens(asked["system"]) + len(asked["messages"][-1]["content"]) // 4,
+                    input_tokens=tokens(prompt_of(asked["system"])[0]) + len(asked["messages"][-1]["content"]) // 4,
                     output_tokens=asked["max_tokens"] if greedy else min(answer.output_tokens, asked["max_tokens"]),
                 )
+        if self.cache is not None:
+            text, is_marked = prompt_of(next(iter(params.values()))["system"])
+            if is_marked:
+                self.marked[held.id] = self.cache.has(text, held.created_at)
+            held.answers = self.cache.charged(held.answers, params, held.created_at, lambda: held.ends_at, LONG_PROMPT)
+
+    async def count_tokens(self, model: str, system: str, text: str) -> int:
+        return await super().count_tokens(model, system, text) + (LONG_PROMPT if self.cache is not None else 0)
 
     async def recent(self, since: datetime) -> Sequence[Batch]:
         """The list lags, within the grace, but whatever it has shown it goes on showing."""

@@ -74,14 +74,14 @@ def always_priced(answer: Answer) -> bool:
     return True
 
 
-def without_intents(status: Status, *about: Any) -> Any:
+def without_intents(status: Status, *about: Any, **more: Any) -> Any:
     known = [record for record in status.batches if record.state is not BatchState.INTENDED]
-    return COMMITTED(status.model_copy(update={"batches": tuple(known)}), *about)
+    return COMMITTED(status.model_copy(update={"batches": tuple(known)}), *about, **more)
 
 
-def without_flying(status: Status, *about: Any) -> Any:
+def without_flying(status: Status, *about: Any, **more: Any) -> Any:
     known = [record for record in status.batches if record.state is not BatchState.SUBMITTED]
-    return COMMITTED(status.model_copy(update={"batches": tuple(known)}), *about)
+    return COMMITTED(status.model_copy(update={"batches": tuple(known)}), *about, **more)
 
 
 def lost_answers(rng: random.Random) -> Chaos:

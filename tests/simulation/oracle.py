@@ -23,7 +23,7 @@ from nightsort.testing.batch_api import Held
 from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES, ticket_of
 from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
-from tests.simulation.scenario import LONG_CHARS, SHOWN
+from tests.simulation.scenario import CACHED, LONG_CHARS, SHOWN
 from tests.simulation.sets import SetOracle, named
 from tests.simulation.truth import source_name
 from tests.simulation.waits import complaint
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NAMES = {"billing", "technical", "account", "account access", "other"}
 FREE = Decimal(0)
+LEAST_SHARE = 0.5
+"""Of prompts that are read: with fewer a cache is not worth it."""
 SAID = {Verdict.LABELED, Verdict.UNKNOWN, Verdict.REFUSED, Verdict.TRUNCATED}
 Z_SQUARED = 1.959963984540054**2
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
@@ -111,6 +113,7 @@ class Oracle:
             self.demand(open_yet, f"I1: {held.id} was bought under a settled intent")
             self._check_name(resource, held)
             self._check_probe(resource, held, len(tickets))
+        self._check_cache(intent.resource, held)
         if resource is not None:
             self._check_gate(resource, held, tickets.values())
         self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
@@ -231,6 +234,34 @@ class Oracle:
         seen = any(one.answer.outcome == "succeeded" and one.held.ends_at <= self._world.clock.now() for one in before)
         alone = tickets == 1 or seen or max(shards, default=0) >= MOST_PROBES
         return self.demand(alone, f"P1: {name} bought {tickets} tickets with a schema that nobody has tried")
+
+    def _check_cache(self, meta: Meta, bought: Held) -> None:
+        """A prompt that is not in the cache is written there by one ticket; what is not read is not written again."""
+        share = self._world.scenario.cached
+        accounts = self._world.accounts.values()
+        marked = {batch: there for account in accounts for batch, there in account.marked.items()}
+        if share is None or bought.id not in marked:
+            return
+        alone = len(bought.answers) == 1
+        self.demand(alone or marked[bought.id], f"P2: {bought.id} writes the prompt with {len(bought.answers)} tickets")
+        own = [held for tag, held in self.by_tag.items() if self.intents[tag].resource.uid == meta.uid]
+        many = sum(len(held.answers) for held in own if held.id in marked and len(held.answers) > 1)
+        least = CACHED.probe if share < LEAST_SHARE else many
+        self.demand(many <= least, f"P2: {meta.name} writes {many} prompts that nobody reads")
+
+    def _check_bill(self, resource: Resource) -> None:
+        """Where every answer came as it was, the status has used what the account charges for, to the token."""
+        scenario, uid = self._world.scenario, resource.meta.uid
+        unknown = any(record.unpriced or record.unnamed for record in resource.status.batches)
+        spoilt = scenario.losses or scenario.odd or scenario.noise or scenario.strays or self._world.is_narrow
+        if scenario.cached is None or unknown or spoilt or uid in self.wiped or self._untold(resource):
+            return
+        held = [held for tag, held in self.by_tag.items() if self.intents[tag].resource.uid == uid]
+        paid = [answer for one in held for answer in one.answers if is_paid(answer)]
+        told = [record.usage for record in resource.status.batches]
+        for name in ("input_tokens", "output_tokens", "cache_write_hour_tokens", "cache_read_tokens"):
+            charged, known = (sum(getattr(each, name) for each in some) for some in (paid, told))
+            self.demand(charged == known, f"I14: {resource.meta.name} tells {known} {name}, and {charged} are charged")
 
     def _is_wiped_away(self, resource: Resource, tag: str) -> bool:
         """Whether an intent is missing in a wiped status alone: it is open in the copy, and nobody has released it.
@@ -477,6 +508,7 @@ class Oracle:
         if status.stop and all(record.canary for record in status.batches):
             promised = False
         self._check_figures(resource)
+        self._check_bill(resource)
         ids = {record.id for record in status.batches}
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
@@ -633,7 +665,9 @@ def asked_as(ticket: Ticket) -> str:
 def price_of(held: Held) -> Decimal:
     """At the prices of claude-haiku-4-5 in a batch: $0.50 and $2.50 for a million tokens."""
     paid = [answer for answer in held.answers if is_paid(answer)]
-    return Decimal(sum(answer.input_tokens + 5 * answer.output_tokens for answer in paid)) / 2_000_000
+    whole = sum(answer.input_tokens + 5 * answer.output_tokens for answer in paid)
+    cache = sum(20 * answer.cache_write_hour_tokens + answer.cache_read_tokens for answer in paid)
+    return Decimal(10 * whole + cache) / 20_000_000
 
 
 def is_paid(answer: Answer) -> bool:

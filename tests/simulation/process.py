@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from nightsort.api.resource import Meta
 from nightsort.api.status import Status
+from nightsort.domain.caching_plan import RULES
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Conflict, Gone, Interruption
 from nightsort.flow.ending.cancel import Finalizer
@@ -17,6 +18,7 @@ from nightsort.flow.run.services import Services
 from nightsort.testing.nearest import indexed
 from tests.simulation.chaos import WELL, Blow, Fault, Killed
 from tests.simulation.faulty_ports import Connections, EventsDoor, LedgerDoor, ScratchDoor
+from tests.simulation.scenario import CACHED
 from tests.simulation.sets import SetsDoor
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Process:
             places=world.scenario.places,
             index=indexed,
             category_sets=SetsDoor(self),
+            caching=RULES if world.scenario.cached is None else CACHED,
         )
         self.blows = 0
         self.disk_faults = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace as replace_struct
@@ -19,6 +20,7 @@ from nightsort.api.prompt import Prompt
 from nightsort.api.results import ConfigMapResults, DatabaseResults, Results
 from nightsort.api.source import ConfigMapSource, Source
 from nightsort.api.spec import Shards, Spec
+from nightsort.domain.caching_plan import CachingRules
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.ticket import Ticket
 from nightsort.testing.batch_api import MODEL
@@ -44,6 +46,10 @@ MOST_TICKETS = 100_000
 LONG_CHARS = 2_100
 """A body that is cut."""
 LONG = "ticket/" + "x" * 70
+CACHED = CachingRules(least_requests=3, least_saved_usd=Decimal("0.0001"), probe=2)
+SHARES_OF_HITS = (0.0, 0.3, 0.9, 1.0)
+TIMES_DEARER = 12
+"""A long prompt against a short one."""
 DOLLARS_A_TICKET = (0.00003, 0.0006)
 
 
@@ -127,6 +133,8 @@ class Scenario:
     """Whether every resource asks for a field beside the category, of a model that takes schemas."""
     schema_refused: bool = False
     """Whether the API answers each request with a schema that it does not take it."""
+    cached: float | None = None
+    """How many requests read the prompt from the cache, where it is long and runs of a few tickets use one."""
     accuracy: float = 0.0
     """How often the answer to a known ticket is right."""
 
@@ -171,6 +179,7 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         (is_structured, drawn_structured),
         (is_shown, drawn_shown),
         (is_of_sets, drawn_sets),
+        (is_cached, drawn_cached),
         (is_crowded, drawn_crowded),
     )
     return next((draw for is_of, draw in kinds if is_of(seed)), drawn)
@@ -368,6 +377,27 @@ def evaluated(rng: random.Random, plan: Plan) -> Plan:
     )
     word = Deed(rng.choice((100.0, 30_000.0, 150_000.0)) * (0.5 + rng.random()), rng.choice(("release", "delete")))
     return replace(plan, spec=plan.spec.model_copy(update={"evaluation": evaluation}), deeds=[*plan.deeds, word])
+
+
+def is_cached(seed: int) -> bool:
+    return random.Random(f"cached {seed}").random() < 0.1
+
+
+def drawn_cached(rng: random.Random) -> Scenario:
+    """Any life with a long prompt, which one ticket puts into the cache before others read it, or do not.
+
+    Its accounts are one each, by one clock: another account has another cache.
+    """
+    scenario = (drawn_evaluated if rng.random() < 0.2 else drawn)(rng)
+    plans = [replace(plan, spec=for_a_long_prompt(plan.spec)) for plan in scenario.plans]
+    return replace(scenario, plans=plans, cached=rng.choice(SHARES_OF_HITS), clocks=0.0, switches=0.0, rotations=0)
+
+
+def for_a_long_prompt(spec: Spec) -> Spec:
+    """With a limit that is as near to the cost as it was."""
+    if spec.max_cost_usd is None:
+        return spec
+    return spec.model_copy(update={"max_cost_usd": str(Decimal(spec.max_cost_usd) * TIMES_DEARER)})
 
 
 def is_crowded(seed: int) -> bool:

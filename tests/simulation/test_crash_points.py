@@ -131,6 +131,29 @@ def probed_life(script: Script) -> World:
     return world
 
 
+def cached_life(script: Script) -> World:
+    """Nine tickets with a long prompt, of which one and then two go ahead."""
+    spec = spec_of("tickets", shards=Shards(max_requests=6))
+    tickets = [Ticket(str(number), {"body": text_of(str(number))}, "") for number in range(9)]
+    world = World(7, Scenario([Plan("run", 0.0, spec)], {"tickets": tickets}, sinks=1, cached=1.0), script)
+    world.accounts["first"].longest = 60.0
+    world.accounts["first"]._respond = lambda text: "billing"
+    world.live()
+    return world
+
+
+def test_one_ticket_goes_ahead_for_the_prompts_cache_though_the_process_ends_at_any_call() -> None:
+    script = Script()
+    world = cached_life(script)
+    assert world.oracle.broken is None, world.oracle.broken
+    assert [len(held.answers) for held in world.accounts["first"].held.values()] == [1, 2, 6]
+    for number in range(1, script.calls + 1):
+        world = cached_life(Script(number, FAULTS[number % len(FAULTS)]))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        sizes = sorted(len(held.answers) for held in world.accounts["first"].held.values())
+        assert sum(sizes) == 9, f"call {number}: {sizes}"
+
+
 def calls_of_a_probed_life() -> int:
     script = Script()
     world = probed_life(script)

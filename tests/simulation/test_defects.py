@@ -10,6 +10,7 @@ from nightsort.flow.ending import cancel
 from tests.simulation.defect import CAME_THROUGH, Defect
 from tests.simulation.defects import DEFECTS
 from tests.simulation.defects_adopt import DEFECTS as OF_ADOPTING
+from tests.simulation.defects_cache import DEFECTS as OF_THE_CACHE
 from tests.simulation.defects_duplicates import DEFECTS as OF_DUPLICATES
 from tests.simulation.defects_known import DEFECTS as OF_KNOWN_TICKETS
 from tests.simulation.defects_labels import DEFECTS as OF_LABELS
@@ -54,6 +55,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_POOLS,
         *OF_WAITS,
         *OF_SETS,
+        *OF_THE_CACHE,
     ],
     ids=lambda defect: defect.name,
 )

@@ -104,7 +104,13 @@ def line_of(answer: Answer, more: Mapping[str, Any] | None = None) -> bytes:
             "role": "assistant",
             "content": [{"type": "text", "text": answer.text}],
             "stop_reason": answer.stop_reason,
-            "usage": {"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens},
+            "usage": {
+                "input_tokens": answer.input_tokens,
+                "output_tokens": answer.output_tokens,
+                "cache_creation_input_tokens": answer.cache_write_hour_tokens,
+                "cache_read_input_tokens": answer.cache_read_tokens,
+                "cache_creation": {"ephemeral_1h_input_tokens": answer.cache_write_hour_tokens},
+            },
         } | dict(more or {})
     if answer.outcome == "errored":
         result["error"] = {"type": "error", "error": {"type": answer.error_type, "message": answer.error_message}}

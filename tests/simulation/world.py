@@ -21,6 +21,7 @@ from nightsort.flow.preflight.admit import ASK_SECONDS
 from nightsort.flow.run.services import Services
 from nightsort.testing.batch_api import Held
 from nightsort.testing.category_sets import MemoryCategorySets
+from nightsort.testing.prompt_cache import FakePromptCache
 from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.simulation import sets
 from tests.simulation.account import Account, text_of
@@ -179,6 +180,8 @@ class World:
         account.refuses, account.tried = set(scenario.refused), self.oracle.tried_in_vain
         if scenario.structured:
             account.take_schemas(refused=scenario.schema_refused)
+        if scenario.cached is not None:
+            account.cache = FakePromptCache(scenario.cached)
         if scenario.crowded:
             account.crowd()
         if scenario.ails:

@@ -61,6 +61,18 @@ class BatchState(StrEnum):
                 assert_never(self)
 
 
+class CacheUse(StrEnum):
+    """Why the requests of a batch carry a mark for the prompt's cache.
+
+    Prime: one ticket, which writes the prompt into the cache. Probe: some, which show how many read it from there.
+    Read: the others, once that has turned out to pay.
+    """
+
+    PRIME = "Prime"
+    PROBE = "Probe"
+    READ = "Read"
+
+
 class Usage(StatusModel):
     """Tokens of a batch's answers, as the API counted them."""
 
@@ -69,7 +81,9 @@ class Usage(StatusModel):
     output_tokens: int = 0
     """Tokens that were written."""
     cache_write_tokens: int = 0
-    """Tokens that were read and put into the cache."""
+    """Tokens that were read and put into the cache for five minutes."""
+    cache_write_hour_tokens: int = 0
+    """Tokens that were read and put into the cache for an hour."""
     cache_read_tokens: int = 0
     """Tokens that were read from the cache."""
 
@@ -165,6 +179,8 @@ class BatchRecord(StatusModel):
     answer: Annotated[str, StringConstraints(max_length=128)] | None = None
     """The code and type of the API's last answer to its create, as long as that was not accepted."""
     usage: Usage = Usage()
+    cache: CacheUse | None = None
+    """Whether its requests carry a mark for the prompt's cache, and why: Prime, Probe or Read."""
     canary: bool = False
     """Whether its tickets are known ones, which are only compared: they get no rows and count elsewhere."""
     rules: int = FIRST_RULES

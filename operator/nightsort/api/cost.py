@@ -22,6 +22,8 @@ class Cost(StatusModel):
     """What the same usage costs at the standard price, one call for each ticket."""
     saved_usd: Usd | None = Field(default=None, alias="savedUSD")
     """The difference of the two."""
+    cache_saved_usd: Usd | None = Field(default=None, alias="cacheSavedUSD")
+    """What the prompt's cache has saved, as a batch; below zero where too little was read from it."""
     prices_of: Annotated[str, StringConstraints(max_length=32)] | None = None
     """The date of the prices by which this is reckoned."""
     unpriced: int | None = None

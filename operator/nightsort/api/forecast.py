@@ -40,11 +40,16 @@ class Forecast(StatusModel):
     """The upper end of that range."""
     most_usd: Usd | None = Field(default=None, alias="mostUSD")
     """The cost if every answer used all the tokens that it may."""
+    cached_usd: Usd | None = Field(default=None, alias="cachedUSD")
+    """The expected cost if every request but the first reads the prompt from the API's cache; absent where none is
+    used. The other amounts are without it, but for the range, which holds both."""
     standard_usd: Usd | None = Field(default=None, alias="standardUSD")
     """The expected cost of the same requests at the standard price, one call for each ticket."""
     month_usd: Usd | None = Field(default=None, alias="monthUSD")
     """The expected cost of thirty such runs."""
     prices_of: Annotated[str, StringConstraints(max_length=32)] | None = None
     """The date of the prices."""
+    caching: Line | None = None
+    """Whether a cache for the prompt can pay, in a sentence."""
     remarks: Line | None = None
     """What pre-flight found that stops nothing."""

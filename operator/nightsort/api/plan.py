@@ -34,6 +34,19 @@ class PlannedExamples(StatusModel):
     """The tag under which their ids are kept."""
 
 
+class PlannedCaching(StatusModel):
+    """How the prompt's cache is used, where it can pay."""
+
+    tokens: int
+    """Of the prompt that all requests share, as far as it is cached."""
+    least_hits: int
+    """Percent of these tokens that must be read from the cache for it to pay."""
+    probe: int
+    """How many tickets show what is read, before the others go."""
+    given_up: bool = False
+    """Whether spec.maxCostUSD has no room for what writing into the cache may cost."""
+
+
 class Plan(StatusModel):
     """What pre-flight found out: with it a run is decided, without it nothing was bought."""
 
@@ -58,6 +71,8 @@ class Plan(StatusModel):
     """Marks of the table that rows go to."""
     max_tokens: int | None = None
     """Of a request, as it is sent; without it as `spec.prompt` says."""
+    caching: PlannedCaching | None = None
+    """How the prompt's cache is used; absent where it cannot pay, or spec.prompt.caching is Off."""
     evaluation: PlannedEvaluation | None = None
     """The known tickets that are bought first."""
     examples: PlannedExamples | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from string import Template
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -11,6 +11,7 @@ from nightsort.api.examples import ExamplesFrom
 from nightsort.api.model import Model
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
+Caching = Literal["Auto", "Off"]
 
 
 class TicketTemplate(Template):
@@ -35,3 +36,6 @@ class Prompt(Model):
     examples_from: ExamplesFrom | None = None
     """Labelled tickets: those that resemble a ticket most are put in front of its text, with their categories. What all
     requests share stays the same."""
+    caching: Caching = "Auto"
+    """Auto: where it can pay, one ticket goes ahead so that others read the prompt from the API's cache, and what a
+    hundred of them have read decides whether the rest does. Off: never."""

@@ -29,6 +29,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     input_tokens: int = 0
     output_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_hour_tokens: int = 0
     cache_read_tokens: int = 0
     usage_known: bool = True
     error_message: str = ""

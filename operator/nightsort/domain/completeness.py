@@ -20,8 +20,8 @@ SIMPLE = ("plan", "cursor", "source_exhausted", "schema_taken", "stop", "refusal
 MAY_GO = frozenset({"retryable", "duplicates", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
 """Fields that an entry may lose in the same state; no other field returns to its default."""
 
-OF_IDENTITY = frozenset({"id", "submitted_at", "turn"})
-OF_PURCHASE = frozenset({"id", "submitted_at", "turn", "text_bytes", "cut", "spared", "long_ids", "ids_digest"})
+OF_IDENTITY = frozenset({"id", "submitted_at", "turn", "cache"})
+OF_PURCHASE = OF_IDENTITY | {"text_bytes", "cut", "spared", "long_ids", "ids_digest"}
 
 
 def completed(status: Status, kept: Status) -> Status:

@@ -53,6 +53,7 @@ def standard_price(usage: Usage, price: Price) -> Decimal:
         usage.input_tokens * price.input
         + usage.output_tokens * price.output
         + usage.cache_write_tokens * price.cache_write
+        + usage.cache_write_hour_tokens * price.hour_write
         + usage.cache_read_tokens * price.cache_read
     ) / MILLION
 
@@ -77,6 +78,7 @@ def total(usages: Iterable[Usage]) -> Usage:
         input_tokens=sum(usage.input_tokens for usage in parts),
         output_tokens=sum(usage.output_tokens for usage in parts),
         cache_write_tokens=sum(usage.cache_write_tokens for usage in parts),
+        cache_write_hour_tokens=sum(usage.cache_write_hour_tokens for usage in parts),
         cache_read_tokens=sum(usage.cache_read_tokens for usage in parts),
     )
 
@@ -89,10 +91,17 @@ def answer_tokens(spec: Spec, model: ModelFacts) -> int:
     return min(round(sum(names) / len(names)) + END_TOKENS, spec.prompt.max_tokens)
 
 
-def expected(tokens: Tokens, requests: int, text_bytes: int) -> Usage:
-    """The expected usage of this many requests, whose tickets' texts have this many bytes."""
-    of_texts = -(-text_bytes * tokens.sample // tokens.sample_bytes)
-    return Usage(input_tokens=requests * tokens.prompt + of_texts, output_tokens=requests * tokens.answer)
+def expected(tokens: Tokens, requests: int, text_bytes: int, *, written: bool = False) -> Usage:
+    """The expected usage of this many requests, whose tickets' texts have this many bytes.
+
+    written: each of them writes its prompt into the cache, for an hour: the most that it may cost where it is marked.
+    """
+    of_texts, prompts = -(-text_bytes * tokens.sample // tokens.sample_bytes), requests * tokens.prompt
+    return Usage(
+        input_tokens=of_texts if written else prompts + of_texts,
+        cache_write_hour_tokens=prompts if written else 0,
+        output_tokens=requests * tokens.answer,
+    )
 
 
 def at_most(tokens: Tokens, status: Status, max_tokens: int) -> Tokens:
@@ -116,36 +125,45 @@ def measured_inputs(tokens: Tokens, status: Status) -> Iterator[tuple[int, int]]
 
 
 def inputs_of(usage: Usage) -> int:
-    return usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens
+    return usage.input_tokens + usage.cache_write_tokens + usage.cache_write_hour_tokens + usage.cache_read_tokens
 
 
-def committed(status: Status, price: Price, tokens: Tokens) -> Decimal:
+def committed(status: Status, price: Price, tokens: Tokens, *, dearest: bool = False) -> Decimal:
     """The money paid, and the money for batches that were or may have been bought and have no known cost, in USD.
 
-    `tokens` are the tokens of a request whose usage is not known: the expected or the highest possible ones.
+    `tokens` are the tokens of a request whose usage is not known: the expected or the highest possible ones. `dearest`:
+    where requests are marked for the prompt's cache, none of them reads it from there.
     """
-    return sum((committed_to(record, price, tokens) for record in status.batches), Decimal(0))
+    return sum((committed_to(record, price, tokens, dearest=dearest) for record in status.batches), Decimal(0))
 
 
-def committed_to(record: BatchRecord, price: Price, tokens: Tokens) -> Decimal:
+def committed_to(record: BatchRecord, price: Price, tokens: Tokens, *, dearest: bool = False) -> Decimal:
     """The same for one batch. A lost batch has no usage and no end, and may be paid all the same."""
-    paid = batch_price(record.usage, price)
+    paid, written = batch_price(record.usage, price), dearest and record.cache is not None
     if not record.state.may_be_bought:
         return paid
     if record.state.is_open or record.ended_at is None:
-        return max(paid, batch_price(expected(tokens, record.requests, record.text_bytes), price))
-    return paid + (batch_price(unpriced(record, tokens), price) if record.unpriced else 0)
+        whole = expected(tokens, record.requests, record.text_bytes, written=written)
+        return max(paid, batch_price(whole, price))
+    return paid + (batch_price(unpriced(record, tokens, written=written), price) if record.unpriced else 0)
 
 
-def unpriced(record: BatchRecord, tokens: Tokens) -> Usage:
+def unpriced(record: BatchRecord, tokens: Tokens, *, written: bool = False) -> Usage:
     """The tokens that answers with unreported usage may have used.
 
     The length of their texts is not known, so they count as all that the other answers left, and at least their share.
     """
     whole = expected(tokens, record.requests, record.text_bytes)
-    share = expected(tokens, record.unpriced, -(-record.text_bytes * record.unpriced // max(record.requests, 1)))
-    left = inputs_of(whole) - inputs_of(record.usage)
-    return share.model_copy(update={"input_tokens": max(share.input_tokens, left)})
+    text_bytes = -(-record.text_bytes * record.unpriced // max(record.requests, 1))
+    share = expected(tokens, record.unpriced, text_bytes, written=written)
+    more = max(inputs_of(whole) - inputs_of(record.usage) - inputs_of(share), 0)
+    dearest = "cache_write_hour_tokens" if written else "input_tokens"
+    return share.model_copy(update={dearest: getattr(share, dearest) + more})
+
+
+def uncached(usage: Usage) -> Usage:
+    """The same tokens as they are used without a cache."""
+    return Usage(input_tokens=inputs_of(usage), output_tokens=usage.output_tokens)
 
 
 def settled(before: Cost, usage: Usage, model: str, table: PriceTable, prompt: int = 0) -> Cost:
@@ -166,6 +184,15 @@ def settled(before: Cost, usage: Usage, model: str, table: PriceTable, prompt: i
             "actual_usd": actual,
             "standard_usd": standard,
             "saved_usd": money(Decimal(standard) - Decimal(actual), beside=paid),
+            "cache_saved_usd": saved_by_cache(usage, price),
             "prices_of": table.day_of(model),
         }
     )
+
+
+def saved_by_cache(usage: Usage, price: Price) -> str | None:
+    """USD that the cache has saved in a batch, below zero where too little was read; None where none was used."""
+    if not (usage.cache_read_tokens or usage.cache_write_tokens or usage.cache_write_hour_tokens):
+        return None
+    saved = batch_price(uncached(usage), price) - batch_price(usage, price)
+    return money(saved, beside=abs(saved))

@@ -12,6 +12,8 @@ from nightsort.api.spec import Spec
 
 DIGEST_BYTES = 16
 BESIDE = {"fields", "categories_per_ticket", "confidence", "rationale"}
+NO_MATTER = {"caching"}
+"""Fields that change what an answer costs, and not the answer."""
 UNSENDABLE = b""
 """The digest of a ticket without any text."""
 
@@ -24,7 +26,7 @@ def settings_of(spec: Spec, *, simulated: bool | Mapping[str, Any] = False) -> d
     """
 
     def written(part: Model) -> dict[str, Any]:
-        return part.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return part.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=NO_MATTER)
 
     return {
         **({"simulated": simulated} if simulated else {}),

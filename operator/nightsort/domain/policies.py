@@ -33,6 +33,7 @@ from nightsort.domain.actions import (
     deadline_seconds,
     poll_pause,
 )
+from nightsort.domain.caching import again_with_cache, with_cache
 from nightsort.domain.candidate import ALL_OVER
 from nightsort.domain.conditions import SUSPENDED, is_finished
 from nightsort.domain.gate import is_open, may_be_sent
@@ -232,16 +233,18 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
     """
     status, held = resource.status, held_back(resource.status, now)
     if again := released_submission(status, held):
-        return again if may_be_sent(resource, again) else None
+        return again_with_cache(resource, again, now) if may_be_sent(resource, again) else None
     if holds_all(status, held):
         return None
     rest, room = rest_of_source(status), Room.beside(resource.spec, places)
     if rest is not None and not may_be_sent(resource, rest):
         rest = None
     rest = rest and as_probe(status, rest)
+    rest = rest and with_cache(resource, rest, now)
     if rest is not None and is_short(status, room) and has_place(status, room):
         return rest
-    return due_retry(status, resource.spec, room) or rest
+    retry = due_retry(status, resource.spec, room)
+    return again_with_cache(resource, retry, now) if retry is not None else rest
 
 
 def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Action | None:

@@ -16,6 +16,8 @@ _DATE_SUFFIX = re.compile(r"-\d{8}$")
 class Price:
     """USD per million tokens at the standard rate; `cache_write` is the 5-minute write.
 
+    `cache_write_hour` is the write for an hour: without it twice the input, as for all of the vendor's models.
+
     A request whose prompt has more than `long_from` tokens costs `long_factor` times as much, in every column.
     `agreed_on` is the day (YYYY-MM-DD) of a price of the user's own.
     """
@@ -27,6 +29,11 @@ class Price:
     long_from: int | None = None
     long_factor: int = 1
     agreed_on: str | None = None
+    cache_write_hour: Decimal | None = None
+
+    @property
+    def hour_write(self) -> Decimal:
+        return 2 * self.input if self.cache_write_hour is None else self.cache_write_hour
 
     def at(self, prompt: int) -> Price:
         """The price of requests whose prompts have this many tokens."""
@@ -39,6 +46,7 @@ class Price:
             output=self.output * factor,
             cache_write=self.cache_write * factor,
             cache_read=self.cache_read * factor,
+            cache_write_hour=self.hour_write * factor,
             long_from=None,
         )
 
@@ -69,7 +77,17 @@ class PriceTable:
         return self.prices[known].agreed_on or OWN if known in self.own else self.day
 
     def _id(self, model: str) -> str:
-        return model if model in self.prices else _DATE_SUFFIX.sub("", model)
+        return model if model in self.prices else without_date(model)
+
+
+def without_date(model: str) -> str:
+    """A model's id without the date of its version."""
+    return _DATE_SUFFIX.sub("", model)
+
+
+def least_prefix_of(model: str) -> int | None:
+    """From how many tokens on the API caches a prompt for this model; None where that is not known."""
+    return LEAST_PREFIXES.get(without_date(model))
 
 
 _PRICES = {
@@ -92,4 +110,12 @@ _PRICES = {
     "claude-fable-5": Price.of("10", "50", "12.50", "1"),
     "claude-mythos-5": Price.of("10", "50", "12.50", "1"),
 }
+LEAST_PREFIXES = {
+    **dict.fromkeys(("claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5", "claude-opus-5"), 512),
+    **dict.fromkeys(("claude-fable-5-1", "claude-mythos-5-1", "claude-fable-5", "claude-mythos-5"), 512),
+    **dict.fromkeys(("claude-sonnet-5", "claude-sonnet-4-6", "claude-sonnet-4-5", "claude-opus-4-8"), 1024),
+    "claude-opus-4-7": 2048,
+    **dict.fromkeys(("claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-5"), 4096),
+}
+"""Tokens. A shorter prompt is not cached, and the API does not say so (vendor's documentation, 2026-11-22)."""
 PRICE_TABLE = PriceTable(_PRICES, PRICES_OF)

@@ -99,6 +99,10 @@ class Reason(StrEnum):
         "read some tickets of the categories that grew: something has happened, or the model reads otherwise")
     HOLD_RELEASED = "HoldReleased", RUN, EVENT, "a person has released a held run, which goes on"
     SUBMITTED = "Submitted", RUN, EVENT, "a batch is bought; the event has its id"
+    CACHE_PRIMING = ("CachePriming", RUN, ITSELF,
+        ("a few tickets go ahead, so that the others can read the prompt from the API's cache "
+        "([scaling](scaling.md#the-prompts-cache)); for each of the two batches at most half an hour"),
+        "`prompt.caching: Off` in the next resource sends all tickets at once")
     COLLECTED = "Collected", RUN, EVENT, "the answers of a batch are stored"
     CANCELED = ("Canceled", RUN, (DONE.when("for a run"), EVENT.when("for a batch")), ("somebody has cancelled the run "
         "(`activeDeadlineSeconds: 0`): what came in time is stored, and no alert fires. As an event, the API was asked "
@@ -135,6 +139,9 @@ class Reason(StrEnum):
     MODEL_RETIRES_SOON = ("ModelRetiresSoon", RUN, EVENT,
         "the model is served for at most 60 days more; the alert NightsortModelRetires sees it, too",
         "name its successor in the next resource, and in the nightly's spec")
+    PROMPT_NEARLY_CACHED = ("PromptNearlyCached", RUN, EVENT,
+        "the prompt is a little shorter than the API caches for this model; the message says what more would save",
+        "give categories more examples and descriptions, which make labels better, too")
     PRICES_OLD = ("PricesOld", RUN, EVENT, "the prices by which costs are reckoned are older than 90 days",
         "compare them with the vendor's; upgrade the operator, or set `NIGHTSORT_PRICES`")
     QUEUE_TOO_SMALL = ("QueueTooSmall", RUN, EVENT,

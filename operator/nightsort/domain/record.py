@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from nightsort.api.batch_record import BatchRecord, BatchState, Usage
+from nightsort.api.batch_record import BatchRecord, BatchState, CacheUse, Usage
 from nightsort.api.categories import Category
 from nightsort.api.counts import CategoryCount, FieldCounts, TicketCounts
 from nightsort.api.status import Status
@@ -19,7 +19,8 @@ class Submission:
     """The tickets to send next: a range of the source, or tickets that earlier attempts (parents) left for a retry.
 
     `after` and `through` are cursors of the source, exclusive and inclusive; without `through`, as far as a shard goes.
-    `most` is the greatest number of requests, where that is another than the spec's.
+    `most` is the greatest number of requests, where that is another than the spec's. With `cache`, they carry a mark
+    for the prompt's cache.
     """
 
     shard: int
@@ -28,6 +29,7 @@ class Submission:
     through: str | None = None
     parents: tuple[BatchRecord, ...] = ()
     most: int | None = None
+    cache: CacheUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

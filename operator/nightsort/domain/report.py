@@ -145,12 +145,13 @@ def foreseen(forecast: Forecast | None) -> str:
     if forecast.obstacle is not None:
         return f"; what it would cost is not known: {forecast.obstacle}"
     remarks = f"; {forecast.remarks}" if forecast.remarks else ""
+    cached = f"; ${forecast.cached_usd} if all of the prompt is read from the cache" if forecast.cached_usd else ""
     what = f"{plural(forecast.requests, 'request')} in {plural(forecast.batches, 'batch', 'batches')}"
     if forecast.batch_usd is None:
         return f"; it would send {what}, and no price of the model is known{remarks}"
     return (
         f"; it would send {what} for about ${forecast.batch_usd} (${forecast.low_usd} to ${forecast.high_usd}; "
-        f"${forecast.standard_usd} at the standard price; thirty such runs ${forecast.month_usd}){remarks}"
+        f"${forecast.standard_usd} at the standard price; thirty such runs ${forecast.month_usd}{cached}){remarks}"
     )
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nightsort.api.batch_record import BatchRecord, Usage
+from nightsort.api.batch_record import BatchRecord, CacheUse, Usage
 from nightsort.api.evaluated import MOST_CONFUSIONS
 from nightsort.api.spec import Shards, Spec
 from nightsort.api.status import MAX_BATCHES, Status
@@ -87,6 +87,8 @@ NOT_SUMMED: dict[str, object] = {
     "most": None,
 }
 """Fields that say how to go on, which ended entries do not need."""
+TOLD_FIRST = (CacheUse.READ, CacheUse.PROBE, CacheUse.PRIME)
+"""What several batches together say of the prompt's cache: what was read of it, rather than that it was written."""
 MOST_PARENTS = 100
 """The results of each are read before a retry is sent."""
 
@@ -231,6 +233,7 @@ def sum_of(records: Sequence[BatchRecord]) -> BatchRecord:
     figures["turn"] = max(record.turn for record in records)
     figures["summed_up"] = sum(record.summed_up for record in records) + len(records) - 1
     figures["cut"] = sum(record.cut for record in records if record.attempt == 0)  # retries have the same tickets
+    figures["cache"] = next((use for use in TOLD_FIRST if any(record.cache is use for record in records)), None)
     figures["usage"] = Usage.model_validate(usage)
     figures["ended_at"] = max((record.ended_at for record in records if record.ended_at), default=None)
     return records[0].model_copy(update={**NOT_SUMMED, **figures})

@@ -63,7 +63,8 @@ def has_price(answer: Answer) -> bool:
     """
     match answer.outcome:
         case "succeeded":
-            used = answer.input_tokens + answer.cache_write_tokens + answer.cache_read_tokens
+            used = answer.input_tokens + answer.cache_read_tokens
+            used += answer.cache_write_tokens + answer.cache_write_hour_tokens
             return answer.usage_known and (used > 0 or not is_billed(answer))
         case "errored":
             return answer.error_type != UNREADABLE

@@ -32,6 +32,7 @@ from nightsort.domain.actions import (
     Submit,
     name_of,
 )
+from nightsort.domain.caching import awaited
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, Stalled, Waiting
 from nightsort.domain.policies import next_action, urgent_action
 from nightsort.domain.reasons import Reason
@@ -135,6 +136,7 @@ class Reconciler:
     async def _advance(self, run: Run, stopped: Callable[[], bool]) -> float | None:
         trouble: Interruption | None = None
         await recover(run)
+        run.waited = run.status.waiting  # it may have been read anew
         while not stopped():
             step = self._urgent(run)
             if step is None:
@@ -201,6 +203,8 @@ class Reconciler:
                 found = obstacle_of(run, Stalled(summary.message, reason=summary.reason))
                 summary = replace(summary, wait=found.wait)
             log_poll(run.resource, run.memory, now, run.passed())
+            if summary.reason is Reason.PROCESSING and (ahead := awaited(run.resource, now)):
+                raise Waiting(ahead, reason=Reason.CACHE_PRIMING, every=requeue.after)
             # The earlier obstacle is gone; nothing is written when the status says so already.
             before = run.status.message
             await run.save(run.status, summary)

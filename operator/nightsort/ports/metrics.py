@@ -38,6 +38,11 @@ class Metrics(Protocol):
         """USD paid for answers, and the difference to the standard price."""
         ...
 
+    def cached(self, namespace: str, model: str, use: str, tokens: int) -> None:
+        """This many more tokens of prompts were read from the API's cache or written there: `read`, `written` for five
+        minutes, `written-hour`."""
+        ...
+
     def shifted(self, namespace: str, model: str) -> None:
         """One more run has ended whose categories differ from those of the runs before."""
         ...

@@ -14,6 +14,7 @@ from nightsort.simulator.billing import BatchBill, in_usd
 from nightsort.simulator.faults import Fault, FaultBook
 from nightsort.simulator.items import Respondent
 from nightsort.simulator.options import SimulatorOptions
+from nightsort.simulator.prompt_cache import BatchCache, PromptCache
 from nightsort.simulator.spool import Requests, Results, Stopped
 from nightsort.simulator.wire import ApiFailure, MessageBatch, RequestCounts, new_id
 
@@ -21,7 +22,10 @@ from nightsort.simulator.wire import ApiFailure, MessageBatch, RequestCounts, ne
 class Batch:
     """One batch: its answers are written while it is `in_progress`, and seen only once it has ended."""
 
-    def __init__(self, workspace: str, count: int, options: SimulatorOptions, listed_after: float) -> None:
+    def __init__(
+        self, workspace: str, count: int, options: SimulatorOptions, listed_after: float, cache: PromptCache
+    ) -> None:
+        self._prompts = cache
         self.id = new_id("msgbatch")
         self.workspace = workspace
         self.count = count
@@ -96,24 +100,29 @@ class Batch:
 
     def _answer(self, requests: Requests, results: Results, faults: tuple[Fault, ...], seed: str) -> None:
         chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        self._cache = BatchCache(self._prompts, self.workspace, self._options.cache_hits, seed)
         order = list(range(self.count))
         chance.shuffle(order)
         if order == sorted(order):
             order.reverse()  # a client that takes results by position must never be right by luck
         try:
-            results.write(requests, order, Respondent(self._options, faults, chance).answer, self.stop)
+            respondent = Respondent(self._options, faults, chance, self._cache)
+            results.write(requests, order, respondent.answer, self.stop)
         finally:
             requests.close()
 
     def _finish(self, results: Results) -> None:
         if self._share < 1.0:
             results.cut(self._share, self._rest)
+        self._cache.end()
         totals = results.totals()
         self.counts = totals.counts
         self.bill.ended = True
         self.bill.succeeded = totals.counts.succeeded
         self.bill.paid = totals.paid
         self.bill.input_tokens, self.bill.output_tokens = totals.input_tokens, totals.output_tokens
+        self.bill.cache_write_tokens = totals.cache_write_tokens
+        self.bill.cache_read_tokens = totals.cache_read_tokens
         self.bill.usd = in_usd(totals.cost)
 
 
@@ -126,6 +135,7 @@ class Shelf:
         self._batches: dict[str, Batch] = {}
         self._lives: set[asyncio.Task[None]] = set()
         self.bills: list[BatchBill] = []
+        self._prompts = PromptCache()
 
     def enqueued(self) -> int:
         """Requests in batches that have not ended."""
@@ -141,7 +151,7 @@ class Shelf:
         if limit is not None and self.enqueued() + count > limit:
             raise ApiFailure(429, f"This request would exceed the limit of {limit} enqueued requests.", retry_after=5)
         lag = faults.take(["list-lag"])
-        batch = Batch(workspace, count, self._options, lag.seconds if lag else 0.0)
+        batch = Batch(workspace, count, self._options, lag.seconds if lag else 0.0, self._prompts)
         self._batches[batch.id] = batch
         self.bills.append(batch.bill)
         seed = f"{self._options.seed}:{len(self.bills)}"

@@ -25,6 +25,8 @@ class BatchBill(msgspec.Struct, kw_only=True):
     paid: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
     usd: Decimal = Decimal(0)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from nightsort.simulator.prompt_cache import HOUR, Use
+
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
@@ -17,6 +19,10 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     input_price: Decimal
     output_price: Decimal
+    read_price: Decimal | None = None
+    """Of tokens that are read from the cache; by default a tenth of the input price."""
+    least_prefix: int | None = 512
+    """Tokens from which on a prompt is cached; None: never."""
     thinks_by_default: bool = False
     can_disable_thinking: bool = True
     thinking_budget: bool = False
@@ -48,6 +54,13 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """The cost of this many tokens at the standard rate, in units of 1e-8 USD."""
         return int(self.input_price * 100) * input_tokens + int(self.output_price * 100) * output_tokens
+
+    def cache_cost(self, use: Use) -> int:
+        """The cost of what was written into the cache (2 times the input for an hour, 1.25 times for five minutes) and
+        read from it, in the same units."""
+        read = self.input_price / 10 if self.read_price is None else self.read_price
+        write = self.input_price * (2 if use.ttl == HOUR else Decimal("1.25"))
+        return int(100 * (read * use.read + write * use.written))
 
     def info(self) -> dict[str, Any]:
         """The model as the API shows it."""
@@ -98,8 +111,19 @@ def _support(supported: bool) -> dict[str, bool]:
     return {"supported": supported}
 
 
+_READ_PRICES = {
+    "claude-sonnet-5-5": Decimal("0.10"),
+    "claude-opus-5-5": Decimal("0.20"),
+    "claude-fable-5-2": Decimal("0.20"),
+    "claude-mythos-5-2": Decimal("0.20"),
+    "claude-fable-5-1": Decimal("0.25"),
+    "claude-mythos-5-1": Decimal("0.25"),
+}
+"""Of models that ask for less than a tenth of the input price."""
+
+
 def _thinker(id: str, input_price: str, output_price: str, **more: Any) -> Model:
-    more = {"thinks_by_default": True} | more
+    more = {"thinks_by_default": True, "read_price": _READ_PRICES.get(id)} | more
     return Model(id=id, input_price=Decimal(input_price), output_price=Decimal(output_price), **more)
 
 
@@ -115,25 +139,25 @@ def _earlier(id: str, input_price: str, output_price: str, **more: Any) -> Model
 CATALOGUE: dict[str, Model] = {
     model.id: model
     for model in (
-        _thinker("claude-fable-5-2", "8", "40", can_disable_thinking=False),
-        _thinker("claude-mythos-5-2", "8", "40", can_disable_thinking=False),
+        _thinker("claude-fable-5-2", "8", "40", can_disable_thinking=False, least_prefix=None),
+        _thinker("claude-mythos-5-2", "8", "40", can_disable_thinking=False, least_prefix=None),
         _thinker("claude-haiku-5-5", "0.10", "0.50"),
         _thinker("claude-sonnet-5-5", "2", "10"),
         _thinker("claude-opus-5-5", "4", "20", can_disable_thinking=False),
         _thinker("claude-fable-5-1", "10", "50", can_disable_thinking=False),
         _thinker("claude-mythos-5-1", "10", "50", can_disable_thinking=False),
-        _thinker("claude-sonnet-5", "2", "10"),
+        _thinker("claude-sonnet-5", "2", "10", least_prefix=1024),
         _thinker("claude-fable-5", "10", "50", can_disable_thinking=False),
         _thinker("claude-mythos-5", "10", "50", can_disable_thinking=False),
         _thinker("claude-opus-5", "5", "25"),
-        _earlier("claude-opus-4-8", "5", "25"),
-        _earlier("claude-opus-4-7", "5", "25"),
-        _earlier("claude-opus-4-6", "5", "25"),
-        _earlier("claude-sonnet-4-6", "3", "15"),
-        _earlier("claude-haiku-4-5", "1", "5"),
-        _earlier("claude-haiku-4-5-20251001", "1", "5"),
-        _earlier("claude-opus-4-5", "5", "25"),
-        _earlier("claude-sonnet-4-5", "3", "15", retires_at=datetime(2027, 3, 1, tzinfo=UTC)),
+        _earlier("claude-opus-4-8", "5", "25", least_prefix=1024),
+        _earlier("claude-opus-4-7", "5", "25", least_prefix=2048),
+        _earlier("claude-opus-4-6", "5", "25", least_prefix=4096),
+        _earlier("claude-sonnet-4-6", "3", "15", least_prefix=1024),
+        _earlier("claude-haiku-4-5", "1", "5", least_prefix=4096),
+        _earlier("claude-haiku-4-5-20251001", "1", "5", least_prefix=4096),
+        _earlier("claude-opus-4-5", "5", "25", least_prefix=4096),
+        _earlier("claude-sonnet-4-5", "3", "15", least_prefix=1024, retires_at=datetime(2027, 3, 1, tzinfo=UTC)),
         _earlier(
             "claude-3-haiku-20240307",
             "0.25",

@@ -21,11 +21,14 @@ from nightsort.simulator.params import (
     Refused,
     asked_tokens,
     checked,
+    marked_part,
     system_text,
     tokens,
 )
+from nightsort.simulator.prompt_cache import HOUR, NO_USE, BatchCache, Marked, Use
 from nightsort.simulator.wire import (
     ALPHABET,
+    CacheCreation,
     Canceled,
     ErrorBody,
     Errored,
@@ -57,6 +60,8 @@ class Prompt(msgspec.Struct, frozen=True):
     classifier: Classifier
     members: tuple[Member, ...] = ()
     """Those of the JSON object that it asks for."""
+    marked: Marked | None = None
+    """Its part for the cache."""
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -68,12 +73,21 @@ class Answered(msgspec.Struct, frozen=True):
     cost: int = 0
     """In units of 1e-8 USD, at the standard price."""
     paid: bool = False
+    use: Use = NO_USE
+    """Tokens beside the input tokens: those of the cache."""
 
 
 class Respondent:
     """Answers the requests of one batch; the same seed and order give the same answers."""
 
-    def __init__(self, options: SimulatorOptions, faults: tuple[Fault, ...], chance: random.Random) -> None:
+    def __init__(
+        self,
+        options: SimulatorOptions,
+        faults: tuple[Fault, ...],
+        chance: random.Random,
+        cache: BatchCache | None = None,
+    ) -> None:
+        self._cache = cache
         self._rates: list[tuple[float, Outcome]] = [
             (options.error_rate, "errored"),
             (options.expire_rate, "expired"),
@@ -147,7 +161,8 @@ class Respondent:
             if len(self._prompts) > 64:
                 self._prompts.clear()
             text = system_text(key)
-            self._prompts[key] = Prompt(len(text), Classifier(read_categories(text)), tuple(members_of(text)))
+            members = tuple(members_of(text))
+            self._prompts[key] = Prompt(len(text), Classifier(read_categories(text)), members, marked_part(key))
         return self._prompts[key]
 
     def _succeed(self, params: Params, model: Model, prompt: Prompt, text: str, outcome: Outcome | None) -> Answered:
@@ -161,7 +176,15 @@ class Respondent:
         answer = self._wording(self._read(model, prompt.classifier, text), outcome)
         if outcome != "no-json":
             answer = _as_json(params.output_config, prompt.members, answer, text)
-        return self._write(params, model, answer, text, asked, cut=outcome == "truncation")
+        use = self._cached(model, prompt.marked)
+        return self._write(params, model, answer, text, asked, use, cut=outcome == "truncation")
+
+    def _cached(self, model: Model, marked: Marked | None) -> Use:
+        """The prompt's tokens that are written or read; none where it is not marked, or too short for the model."""
+        if self._cache is None or marked is None or model.least_prefix is None:
+            return NO_USE
+        prefix = tokens(len(marked.text))
+        return self._cache.use(model.id, marked, prefix) if prefix >= model.least_prefix else NO_USE
 
     def _read(self, model: Model, classifier: Classifier, text: str) -> Category | None:
         """What the model takes the ticket for; None is something else than the categories."""
@@ -180,7 +203,9 @@ class Respondent:
             return self._chance.choice(category.aliases)
         return name
 
-    def _write(self, params: Params, model: Model, answer: str, text: str, asked: int, *, cut: bool) -> Answered:
+    def _write(
+        self, params: Params, model: Model, answer: str, text: str, asked: int, use: Use, *, cut: bool
+    ) -> Answered:
         """The answer, after the thinking that precedes it, within max_tokens."""
         content: list[TextBlock | ThinkingBlock] = []
         thought, room = 0, params.max_tokens or 0
@@ -194,10 +219,12 @@ class Respondent:
         whole = shown == answer
         written = thought + length if whole else room
         details = OutputDetails(thought) if thought else None
-        usage = Usage(input_tokens=asked, output_tokens=written, output_tokens_details=details)
+        plain = asked - use.written - use.read
+        usage = usage_of(plain, written, use, details)
         stop = "end_turn" if whole else "max_tokens"
         result = Succeeded(self._message(model, content, stop, usage))
-        return Answered(result, asked, written, model.cost(asked, written), paid=True)
+        cost = model.cost(plain, written) + (model.cache_cost(use) if use is not NO_USE else 0)
+        return Answered(result, plain, written, cost, paid=True, use=use)
 
     def _message(
         self,
@@ -221,6 +248,19 @@ class Respondent:
 def without_examples(text: str) -> str:
     """What is to be classified, of a message that shows labelled tickets before it."""
     return text.rpartition(TICKET)[2]
+
+
+def usage_of(plain: int, written: int, use: Use, details: OutputDetails | None) -> Usage:
+    """The usage as the API tells it; `plain` are input tokens beside those of the cache."""
+    for_an_hour = use.written if use.ttl == HOUR else 0
+    return Usage(
+        input_tokens=plain,
+        output_tokens=written,
+        output_tokens_details=details,
+        cache_creation_input_tokens=use.written,
+        cache_read_input_tokens=use.read,
+        cache_creation=CacheCreation(use.written - for_an_hour, for_an_hour),
+    )
 
 
 def thinking_tokens(params: Params, text: str) -> int:

@@ -32,6 +32,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How often the models are wrong; without any, every answer is the true category."""
     truths: Truths = msgspec.field(default_factory=Truths)
     """The true categories that are known; other tickets belong to the category whose words they have."""
+    cache_hits: float = 1.0
+    """The share of requests that read a marked prompt from the cache, once an earlier batch has written it."""
     seed: int = 0
     """Fixes the order of the results and the requests that the rates hit."""
     max_requests: int = 100_000

@@ -8,6 +8,7 @@ import msgspec
 
 from nightsort.simulator.catalogue import CATALOGUE, Model
 from nightsort.simulator.json_answers import refusal_of
+from nightsort.simulator.prompt_cache import SECONDS, Marked
 
 CHARS_PER_TOKEN = 4
 MESSAGE_OVERHEAD = 8
@@ -175,6 +176,25 @@ def system_text(system: bytes | msgspec.Raw) -> str:
         return plain_text(SYSTEM.decode(system))
     except msgspec.DecodeError as error:
         raise Refused(f"system: {error}") from None
+
+
+def marked_part(system: bytes | msgspec.Raw) -> Marked | None:
+    """The system prompt up to its last mark for the cache; None without a mark.
+
+    Raises:
+        Refused: a mark is none that the API knows.
+    """
+    blocks = SYSTEM.decode(system)
+    if isinstance(blocks, str):
+        return None
+    last = max((place for place, block in enumerate(blocks) if block.get("cache_control")), default=None)
+    if last is None:
+        return None
+    mark = blocks[last]["cache_control"]
+    kept = mark.get("ttl", "5m") if isinstance(mark, dict) else None
+    if kept not in SECONDS or mark.get("type") != "ephemeral":
+        raise Refused(f"system.{last}.cache_control: Input should be ephemeral, with a ttl of 5m or 1h")
+    return Marked(plain_text(blocks[: last + 1]), kept)
 
 
 def asked_tokens(system_length: int, params: Params) -> int:

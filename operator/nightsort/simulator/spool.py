@@ -89,6 +89,8 @@ class Totals(msgspec.Struct, frozen=True):
     paid: int
     input_tokens: int
     output_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
     cost: int
     """In units of 1e-8 USD, at the standard price."""
 
@@ -103,6 +105,8 @@ class Results:
         self._paid = bytearray()
         self._input = array("Q")
         self._output = array("Q")
+        self._written = array("Q")
+        self._read = array("Q")
         self._cost = array("Q")
 
     def __len__(self) -> int:
@@ -136,6 +140,8 @@ class Results:
         self._paid.append(answered.paid)
         self._input.append(answered.input_tokens)
         self._output.append(answered.output_tokens)
+        self._written.append(answered.use.written)
+        self._read.append(answered.use.read)
         self._cost.append(answered.cost)
 
     def cut(self, share: float, kind: Literal["canceled", "expired"]) -> None:
@@ -144,7 +150,7 @@ class Results:
         result: Result = Canceled() if kind == "canceled" else Expired()
         names = [line[ID_START : line.index(b'"', ID_START)].decode() for line in self.lines(first=kept)]
         del self._ends[kept + 1 :], self._kinds[kept:], self._paid[kept:]
-        del self._input[kept:], self._output[kept:], self._cost[kept:]
+        del self._input[kept:], self._output[kept:], self._cost[kept:], self._written[kept:], self._read[kept:]
         with self.path.open("r+b", buffering=CHUNK) as file:
             file.truncate(self._ends[-1])
             file.seek(self._ends[-1])
@@ -162,6 +168,8 @@ class Results:
             len(paid),
             sum(self._input[position] for position in paid),
             sum(self._output[position] for position in paid),
+            sum(self._written[position] for position in paid),
+            sum(self._read[position] for position in paid),
             sum(self._cost[position] for position in paid),
         )
 

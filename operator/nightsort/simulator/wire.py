@@ -123,7 +123,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 
 class CacheCreation(msgspec.Struct, frozen=True):
-    """Tokens written to the cache; the simulator has none."""
+    """Tokens that were written into the cache, by how long they stay there."""
 
     ephemeral_5m_input_tokens: int = 0
     ephemeral_1h_input_tokens: int = 0

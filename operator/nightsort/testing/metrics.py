@@ -24,6 +24,7 @@ class MemoryMetrics:
         self.actual: Counter[tuple[str, str]] = Counter()
         self.saved: Counter[tuple[str, str]] = Counter()
         self.known: Counter[tuple[str, str, str]] = Counter()
+        self.cache: Counter[tuple[str, str, str]] = Counter()
         self.accuracy: dict[tuple[str, str], tuple[float, float]] = {}
         self.durations: list[timedelta] = []
         self.calls: Counter[tuple[str, str]] = Counter()
@@ -68,6 +69,10 @@ class MemoryMetrics:
         assert actual > 0, "counters only rise"
         self.actual[namespace, model] += actual  # type: ignore[assignment]
         self.saved[namespace, model] += saved  # type: ignore[assignment]
+
+    def cached(self, namespace: str, model: str, use: str, tokens: int) -> None:
+        assert tokens > 0, "counters only rise"
+        self.cache[namespace, model, use] += tokens
 
     def compared(self, namespace: str, model: str, right: int, wrong: int) -> None:
         self.known[namespace, model, "right"] += right

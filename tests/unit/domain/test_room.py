@@ -177,7 +177,7 @@ def test_every_field_of_an_entry_is_summed_up_dropped_or_the_first_ones() -> Non
         "rules",
         "canary",
     }
-    own = {"summed_up", "usage", "ended_at", "cut", "turn"}
+    own = {"summed_up", "usage", "ended_at", "cut", "turn", "cache"}
 
     assert {*SUMMED, *NOT_SUMMED, *first, *own} == set(BatchRecord.model_fields)
 

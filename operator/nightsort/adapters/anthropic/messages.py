@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Raw, Struct
 
 from nightsort.adapters.anthropic.models import Size
-from nightsort.adapters.anthropic.wire import NULL, ODD, NotUnderstood, decoded, part
+from nightsort.adapters.anthropic.wire import NULL, ODD, NotUnderstood, decoded, part, written_of
 from nightsort.api.batch_record import Usage
 from nightsort.domain.suggestion import Reply
 
@@ -22,6 +22,7 @@ class WireUsage(Struct, frozen=True):
     output_tokens: Size = 0
     cache_creation_input_tokens: Raw = NULL
     cache_read_input_tokens: Raw = NULL
+    cache_creation: Raw = NULL
 
 
 class WireMessage(Struct, frozen=True):
@@ -47,9 +48,11 @@ def reply_of(content: bytes) -> Reply:
 def usage_of(wire: WireUsage | None) -> Usage:
     if wire is None:
         return Usage()
+    brief, for_an_hour = written_of(part(wire.cache_creation_input_tokens, Size) or 0, wire.cache_creation)
     return Usage(
         input_tokens=wire.input_tokens,
         output_tokens=wire.output_tokens,
-        cache_write_tokens=part(wire.cache_creation_input_tokens, Size) or 0,
+        cache_write_tokens=brief,
+        cache_write_hour_tokens=for_an_hour,
         cache_read_tokens=part(wire.cache_read_input_tokens, Size) or 0,
     )

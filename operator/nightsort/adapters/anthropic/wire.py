@@ -186,6 +186,24 @@ class Usage(Struct, frozen=True, gc=False):
     output_tokens: Tokens
     cache_creation_input_tokens: Tokens | None = 0
     cache_read_input_tokens: Tokens | None = 0
+    cache_creation: Raw = NULL
+
+    def written(self) -> tuple[int, int]:
+        """Tokens that were written into the cache: for five minutes, and for an hour."""
+        return written_of(self.cache_creation_input_tokens or 0, self.cache_creation)
+
+
+class Creation(Struct, frozen=True, gc=False):
+    ephemeral_1h_input_tokens: Tokens | None = 0
+
+
+def written_of(tokens: int, creation: Raw) -> tuple[int, int]:
+    """Tokens that were written, apart by how long they stay; what is not said to be for an hour is not."""
+    if not tokens:
+        return 0, 0
+    known = part(creation, Creation)
+    for_an_hour = min((known.ephemeral_1h_input_tokens if known else 0) or 0, tokens)
+    return tokens - for_an_hour, for_an_hour
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -219,6 +237,7 @@ class Line(Struct, frozen=True, gc=False):
         if message is None:
             return self._without_words()
         usage = message.usage
+        brief, for_an_hour = usage.written() if usage else (0, 0)
         return Answer(
             custom_id=self.custom_id,
             outcome=outcome,
@@ -226,7 +245,8 @@ class Line(Struct, frozen=True, gc=False):
             stop_reason=message.stop_reason or "",
             input_tokens=usage.input_tokens if usage else 0,
             output_tokens=usage.output_tokens if usage else 0,
-            cache_write_tokens=(usage.cache_creation_input_tokens or 0) if usage else 0,
+            cache_write_tokens=brief,
+            cache_write_hour_tokens=for_an_hour,
             cache_read_tokens=(usage.cache_read_input_tokens or 0) if usage else 0,
             usage_known=usage is not None,
         )

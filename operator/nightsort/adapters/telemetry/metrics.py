@@ -43,6 +43,7 @@ class PrometheusMetrics:
         self._runs = self._counter("runs_ended", "Runs that have ended, by outcome.", *run, "outcome")
         self._shifts = self._counter("shifted_runs", "Runs whose categories differ from those before.", *run)
         self._cost = self._counter("cost_usd", "US dollars paid for answers.", *run)
+        self._cached = self._counter("cache_tokens", "Tokens of prompts in the API's cache, by use.", *run, "use")
         self._known = self._counter("known_tickets", "Known tickets with an answer: right or wrong.", *run, "answer")
         self._accuracy = self._gauge("accuracy", "Accuracy on known tickets in the newest evaluation.", *run)
         self._accuracy_low = self._gauge("accuracy_low", "The lower end of that accuracy's 95 % interval.", *run)
@@ -125,6 +126,9 @@ class PrometheusMetrics:
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None:
         self._cost.labels(namespace, model).inc(max(float(actual), 0.0))
         self._saved.labels(namespace, model).inc(max(float(saved), 0.0))
+
+    def cached(self, namespace: str, model: str, use: str, tokens: int) -> None:
+        self._cached.labels(namespace, model, use).inc(max(tokens, 0))
 
     def compared(self, namespace: str, model: str, right: int, wrong: int) -> None:
         for answer, tickets in (("right", right), ("wrong", wrong)):

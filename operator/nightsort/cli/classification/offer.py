@@ -26,6 +26,8 @@ def show(console: Console, order: Order, spec: Spec, price: Estimate, prices_of:
     show_figures(console, figures(spec, price, prices_of))
     if same := on_the_same_text(price, "--dedupe"):
         console.print(f"\n  {same}", soft_wrap=True)
+    if price.cache.told and order.estimate:
+        console.print(f"\n  {price.cache.nearly or price.cache.told}", soft_wrap=True)
     if price.example is not None:
         console.print("\n  a prompt, as the model reads it:")
         show_text(console, system_prompt(spec), whole=order.estimate)
@@ -49,9 +51,11 @@ def figures(spec: Spec, price: Estimate, prices_of: str) -> list[tuple[str, str]
     if price.batch is None or price.standard is None:
         return [*told, ("price", f"not known for {spec.model} (NIGHTSORT_PRICES can tell it)")]
     least = price.batch
+    cached = price.cached
     return [
         *told,
         ("price as a batch", f"${money(price.batch)}"),
+        *([("with the prompt's cache, at best", f"${money(cached)}")] if cached is not None else []),
         ("standard price", f"${money(price.standard, beside=least)}"),
         (f"{NIGHTS_OF_A_MONTH} such nights, as batches", f"${money(price.batch * NIGHTS_OF_A_MONTH)}"),
         ("prices of", prices_of),

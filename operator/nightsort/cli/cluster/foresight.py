@@ -112,6 +112,8 @@ async def awaited(cluster: Cluster, meta: Meta) -> Forecast:
 def show(console: Console, forecast: Forecast) -> None:
     """The figures, in the words of `classify --estimate`."""
     show_figures(console, figures(forecast))
+    if forecast.caching:
+        console.print(f"\n  {printable(forecast.caching)}", soft_wrap=True)
     if forecast.remarks:
         console.print(f"\n  {printable(forecast.remarks)}", soft_wrap=True)
     console.print("\n  nothing was bought")
@@ -132,6 +134,7 @@ def figures(forecast: Forecast) -> list[tuple[str, str]]:
         *told,
         ("price as a batch", f"${forecast.batch_usd}"),
         ("probably between", f"${forecast.low_usd} and ${forecast.high_usd}"),
+        *([("with the prompt's cache, at best", f"${forecast.cached_usd}")] if forecast.cached_usd else []),
         ("at most", f"${forecast.most_usd}"),
         ("standard price", f"${forecast.standard_usd}"),
         (f"{NIGHTS_OF_A_MONTH} such nights, as batches", f"${forecast.month_usd}"),

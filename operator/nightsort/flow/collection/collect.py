@@ -11,12 +11,13 @@ from nightsort.api.batch_record import RULES, BatchRecord, Usage
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Figure, Verdict
 from nightsort.domain.batch import Batch
+from nightsort.domain.caching import shown
 from nightsort.domain.errors import Waiting
 from nightsort.domain.field_counts import counted_values
 from nightsort.domain.fields import fields_of
 from nightsort.domain.probe import is_taken, tried
 from nightsort.domain.reasons import Reason
-from nightsort.domain.record import Tally, collected
+from nightsort.domain.record import Tally, collected, find
 from nightsort.domain.report import plural
 from nightsort.domain.verdict import INVALID, has_price, is_asked_again, is_billed
 from nightsort.flow.results.answers import judged_answers
@@ -47,6 +48,7 @@ class Count:
     input_tokens: int = 0
     output_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_hour_tokens: int = 0
     cache_read_tokens: int = 0
     unpriced: int = 0
     values: Counter[tuple[str, str | None]] = field(default_factory=Counter)
@@ -65,6 +67,7 @@ class Count:
         self.input_tokens += answer.input_tokens
         self.output_tokens += answer.output_tokens
         self.cache_write_tokens += answer.cache_write_tokens
+        self.cache_write_hour_tokens += answer.cache_write_hour_tokens
         self.cache_read_tokens += answer.cache_read_tokens
 
     def tally(self, record: BatchRecord) -> Tally:
@@ -87,6 +90,7 @@ class Count:
                 input_tokens=self.input_tokens,
                 output_tokens=self.output_tokens,
                 cache_write_tokens=self.cache_write_tokens,
+                cache_write_hour_tokens=self.cache_write_hour_tokens,
                 cache_read_tokens=self.cache_read_tokens,
             ),
         )
@@ -132,7 +136,9 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
     status = tried(status, taken=count.taken, refusal=count.refusal)
     again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
     told = plural(rows.rows, "known ticket" if record.canary else "row")
-    return Collected(status, f"batch {batch.id}: {told}{again}", list(odd_lines(batch, reading)))
+    done = find(status, record.shard, record.attempt)
+    cached = shown(status, done) if done is not None else ""
+    return Collected(status, f"batch {batch.id}: {told}{again}{cached}", list(odd_lines(batch, reading)))
 
 
 async def read_through(

@@ -32,10 +32,13 @@ def price_for(run: Run, prompt: int) -> Price | None:
         return None
 
 
-def estimated(run: Run, tokens: Tokens, requests: int, text_bytes: int) -> Decimal | None:
-    """The expected cost of this many requests, in USD and unrounded; None where the model's price is not known."""
+def estimated(run: Run, tokens: Tokens, requests: int, text_bytes: int, *, written: bool = False) -> Decimal | None:
+    """The expected cost of this many requests, in USD and unrounded; None where the model's price is not known.
+
+    written: each of them writes its prompt into the cache.
+    """
     price = price_for(run, tokens.prompt)
-    return batch_price(expected(tokens, requests, text_bytes), price) if price else None
+    return batch_price(expected(tokens, requests, text_bytes, written=written), price) if price else None
 
 
 def most_tokens(run: Run, status: Status) -> Tokens | None:
@@ -84,7 +87,7 @@ async def count_texts(run: Run, texts: Spread) -> None:
 
 
 def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int) -> None:
-    """Checks a batch of known size against what the limit leaves.
+    """Checks a batch of known size against what the limit leaves, if no request reads its prompt from the cache.
 
     Raises:
         Stalled: the cost would be above the limit. Waiting: the same, but those in flight may cost less.
@@ -92,7 +95,7 @@ def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int
     tokens = most_tokens(run, run.status)
     if tokens is None or not requests:
         return
-    amount = estimated(run, tokens, requests, text_bytes)
+    amount = estimated(run, tokens, requests, text_bytes, written=submission.cache is not None)
     try:
         refuse_above_limit(run, amount)
     except Interruption:
@@ -117,7 +120,7 @@ def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
     price = price_for(run, tokens.prompt) if tokens else None
     if limit is None or amount is None or price is None or tokens is None:
         return
-    before = committed(run.status, price, tokens)
+    before = committed(run.status, price, tokens, dearest=True)
     if before + amount <= limit:
         return
     most = f"${money(before + amount, ROUND_UP)}, above maxCostUSD {limit}"

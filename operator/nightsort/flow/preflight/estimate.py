@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
+from nightsort.domain.caching_plan import NO_CACHE, RULES, CachingRules, Outlook, outlook
 from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, money, price_of, standard_price
 from nightsort.domain.dependence import digest_of_text
 from nightsort.domain.duplicates import Finder
@@ -54,9 +55,19 @@ class Estimate:
             return None
         return self.batch * self.alike / self.looked * self.tickets / max(self.requests, 1)
 
+    cache: Outlook = NO_CACHE
+    """What the prompt's cache can do. `batch` and `most` are without it: nobody can say how much is read from it."""
+
     def range(self) -> tuple[Decimal, Decimal] | None:
-        """The lowest and the highest price that are expected, as a batch."""
-        return None if self.batch is None else (self.batch * (1 - MARGIN), self.batch * (1 + MARGIN))
+        """The lowest and the highest price that are expected, as a batch: with all or nothing read from a cache."""
+        if self.batch is None:
+            return None
+        return (self.batch - self.cache.saved) * (1 - MARGIN), self.batch * (1 + MARGIN) + self.cache.at_risk
+
+    @property
+    def cached(self) -> Decimal | None:
+        """The price as a batch if every request but the first reads the prompt from the cache; None without one."""
+        return None if self.batch is None or self.cache.plan is None else self.batch - self.cache.saved
 
 
 def on_the_same_text(found: Estimate, word: str = "dedupe: Exact") -> str:
@@ -92,6 +103,7 @@ async def estimate(
     prices: PriceTable,
     tickets: int | None = None,
     nearest: Nearest | None = None,
+    rules: CachingRules = RULES,
 ) -> Estimate:
     """Estimates by the API's token counts of some of the tickets; counting is free.
 
@@ -130,4 +142,5 @@ async def estimate(
         duplicates=duplicates,
         alike=seen.alike if spec.dedupe == "Off" else 0,
         looked=seen.looked,
+        cache=outlook(spec.model, spec.prompt.caching, tokens, requests, price, rules),
     )

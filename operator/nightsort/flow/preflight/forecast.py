@@ -52,20 +52,35 @@ async def forecast_of(run: Run) -> Forecast:
     choice, bought = seen.choice, seen.bought
     nearest = seen.pool.nearest if seen.pool else None
     source = without_unchanged(seen.source, choice)
-    found = await estimate(spec, source, seen.api, services.prices, sum(bought), nearest)
-    said = (limit_of(spec, found), *deduplicated(choice), on_the_same_text(found), *reused(choice), seen.remarks)
+    found = await estimate(
+        spec, source, seen.api, services.prices, sum(bought), nearest=nearest, rules=services.caching
+    )
+    said = (
+        limit_of(spec, found),
+        *deduplicated(choice),
+        on_the_same_text(found),
+        *reused(choice),
+        found.cache.nearly,
+        seen.remarks,
+    )
     return Forecast(
         planned_time=run.now(),
         tickets=choice.tickets + len(choice.duplicates),
         requests=found.requests,
         duplicates=len(choice.duplicates),
-        batches=sum(-(-each // spec.shards.max_requests) for each in bought),
+        batches=sum(-(-each // spec.shards.max_requests) for each in bought) + ahead(found),
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,
         shared_tokens=found.shared_tokens,
+        caching=found.cache.told[:MOST_REMARK_CHARS] or None,
         remarks="; ".join(filter(None, said))[:MOST_REMARK_CHARS] or None,
         **amounts(found, services.prices.day_of(spec.model) if found.batch is not None else ""),
     )
+
+
+def ahead(found: Estimate) -> int:
+    """Batches that go ahead for the prompt's cache."""
+    return 0 if found.cache.plan is None else 2
 
 
 def limit_of(spec: Spec, found: Estimate) -> str:
@@ -94,6 +109,7 @@ def amounts(found: Estimate, day: str) -> dict[str, str]:
         "high_usd": high,
         "most_usd": found.most,
         "standard_usd": found.standard,
+        **({"cached_usd": found.cached} if found.cached is not None else {}),
         "month_usd": found.batch * NIGHTS_OF_A_MONTH,
     }
     return {name: money(amount, beside=low) for name, amount in named.items()} | {"prices_of": day}

@@ -10,6 +10,7 @@ from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.plan import Plan, Tokens
 from nightsort.api.resource import Resource
 from nightsort.domain.batch import ModelFacts
+from nightsort.domain.caching_plan import Outlook, outlook
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money
 from nightsort.domain.errors import Stalled, Waiting
@@ -22,14 +23,14 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.run_state import ConditionSummary
-from nightsort.flow.money.budget import check_estimate, estimated, warn_near_limit
+from nightsort.flow.money.budget import check_estimate, estimated, price_for, warn_near_limit
 from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
 from nightsort.flow.preflight.known import Known
 from nightsort.flow.preflight.models import usable_model
 from nightsort.flow.preflight.repeats import bought_again
 from nightsort.flow.preflight.reuse import Choice, deduplicated, reused, reuses, without_unchanged
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
-from nightsort.flow.preflight.warnings import warnings_of
+from nightsort.flow.preflight.warnings import too_short, warnings_of
 from nightsort.flow.run.category_set import keep_set, read_set
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.examples import Pool, remark_on
@@ -64,16 +65,18 @@ async def prepare(run: Run) -> None:
     refuse_too_long(model, tokens, requests, text_bytes)
     amount = estimated(run, tokens, requests, text_bytes)
     check_estimate(run, amount)
+    price, rules = price_for(run, tokens.prompt), run.services.caching
+    cache = outlook(run.spec.model, run.spec.prompt.caching, tokens, requests, price, rules)
     again = await bought_again(run, source, sinks, snapshot)
     await let_others_go_first(run)  # once more: a run that came meanwhile may not have seen that this one has begun
     await leave_rows_to_others(run, source)
     await claim_results(sinks)
-    plan = plan_of(run, model, tokens, max_tokens, choice, remarks)
+    plan = plan_of(run, model, tokens, max_tokens, choice, remarks, cache)
     chosen = choice.ids if choice.leaves_out else None
     plan = await keep(run, snapshot, await with_places(plan, source, sinks), chosen, choice.duplicates)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
     plan = plan if there.pool is None else await there.pool.plan(run, plan)
-    warnings = (*again.items(), *warnings_of(run, model, choice.tickets))
+    warnings = (*again.items(), *warnings_of(run, model, choice.tickets), *too_short(cache))
     words = [
         f"{plural(choice.tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
@@ -107,7 +110,9 @@ async def prepare(run: Run) -> None:
     await warn_near_limit(run, requests, text_bytes)
 
 
-def plan_of(run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice: Choice, remarks: str) -> Plan:
+def plan_of(
+    run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice: Choice, remarks: str, cache: Outlook
+) -> Plan:
     """Of how many tickets the run is, and how its requests are made."""
     return Plan(
         tickets=choice.tickets,
@@ -117,6 +122,7 @@ def plan_of(run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice
         low_effort=model.always_thinks and model.low_effort,
         tokens=tokens,
         max_tokens=max_tokens,
+        caching=cache.plan,
         structured=model.structured_outputs and bool(fields_of(run.spec)),
         remark=remarks or None,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from nightsort.domain.batch import ModelFacts
+from nightsort.domain.caching_plan import Outlook
 from nightsort.domain.cost import UnknownPrice, price_of
 from nightsort.domain.prices import OWN, PriceTable
 from nightsort.domain.reasons import Reason
@@ -53,6 +54,11 @@ def age_of_prices(model: str, prices: PriceTable, now: datetime) -> Warned | Non
         Reason.PRICES_OLD,
         f"the prices of {model} are {age.days} days old: compare them with the vendor's, or set NIGHTSORT_PRICES",
     )
+
+
+def too_short(cache: Outlook) -> Sequence[Warned]:
+    """Of a prompt that lacks little for a cache that would pay."""
+    return [(Reason.PROMPT_NEARLY_CACHED, cache.nearly)] if cache.nearly else []
 
 
 def queue(tickets: int, of_a_batch: int, limit: int) -> Warned | None:

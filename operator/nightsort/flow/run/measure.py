@@ -23,6 +23,11 @@ from nightsort.ports import Metrics
 
 NO_MODEL = "unknown"
 NO_TIME = timedelta(0)
+CACHE_USES = {
+    "read": "cache_read_tokens",
+    "written": "cache_write_tokens",
+    "written-hour": "cache_write_hour_tokens",
+}
 NO_EVALUATION = EvaluationStatus()
 
 
@@ -40,6 +45,8 @@ class NullMetrics:
     def run_ended(self, namespace: str, model: str, outcome: Outcome) -> None: ...
 
     def spent(self, namespace: str, model: str, actual: Decimal, saved: Decimal) -> None: ...
+
+    def cached(self, namespace: str, model: str, use: str, tokens: int) -> None: ...
 
     def shifted(self, namespace: str, model: str) -> None: ...
 
@@ -89,10 +96,19 @@ def measure(
         if record.id is not None and record.ended_at is not None:
             metrics.batch_ended(max(record.ended_at - record.intended_at, NO_TIME))
     measure_evaluation(metrics, before, after)
+    measure_cache(metrics, before, after)
     money = spent(before, prices), spent(after, prices)
     if money[0] != money[1]:
         # A batch pays half the standard price, so that the same amount is saved.
         metrics.spent(namespace, model, money[1] - money[0], money[1] - money[0])
+
+
+def measure_cache(metrics: Metrics, before: Resource, after: Resource) -> None:
+    """Counts tokens of the prompt's cache."""
+    old, new = (total(record.usage for record in each.status.batches) for each in (before, after))
+    for use, name in CACHE_USES.items():
+        if (more := getattr(new, name) - getattr(old, name)) > 0:
+            metrics.cached(after.meta.namespace, model_of(after), use, more)
 
 
 def measure_evaluation(metrics: Metrics, before: Resource, after: Resource) -> None:

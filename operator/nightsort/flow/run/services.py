@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from nightsort.domain.caching_plan import RULES, CachingRules
 from nightsort.domain.errors import Stalled
 from nightsort.domain.examples import Example, Nearest
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
@@ -34,6 +35,7 @@ class Services:
         patience: how long time may take to cure what it should, until somebody is asked to look.
         places: how many batches of a source a record may hold.
         stored_bytes: how large a resource may be where it is stored; None where nothing limits it.
+        caching: from where on the prompt's cache is worth its wait.
         simulated: whether answers are simulated, which stand for no real ones.
         index: prepares a pool of examples for being searched.
     """
@@ -52,6 +54,7 @@ class Services:
     patience: timedelta = timedelta(minutes=15)
     places: int = MOST_BATCHES
     stored_bytes: int | None = STORED_BYTES
+    caching: CachingRules = RULES
     simulated: bool = False
     index: Indexer = not_installed
     category_sets: CategorySets = field(default_factory=NoCategorySets)

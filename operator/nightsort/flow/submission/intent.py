@@ -77,6 +77,7 @@ async def intend(
         through=None if submission.parents else shard.cursor,
         intended_at=run.now(),
         turn=next_turn(run.status),
+        cache=submission.cache,
         canary=is_canary(run.status, submission),
         seen=seen,
     )

@@ -88,6 +88,7 @@ async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shar
         structured=plan is not None and plan.structured,
         low_effort=plan is not None and plan.low_effort,
         nearest=await nearest_of(run),
+        cached=submission.cache is not None,
     )
     earlier = find(run.status, submission.shard, submission.attempt)
     builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else submission.most)

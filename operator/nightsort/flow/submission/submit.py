@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.record import Submission, find
 from nightsort.domain.report import progress
 from nightsort.domain.room import Room, with_room
@@ -28,7 +29,13 @@ async def submit(run: Run, submission: Submission) -> None:
     with BodySpool(scratch) as spool, RowSpool(scratch) as unsendable:
         shard = await fill(run, submission, tag, Shard(spool, unsendable))
         await count_texts(run, shard.some_texts)
-        check_batch(run, submission, spool.requests, shard.text_bytes)
+        try:
+            check_batch(run, submission, spool.requests, shard.text_bytes)
+        except (Waiting, Stalled):
+            if submission.cache is None:
+                raise
+            await do_without_cache(run)
+            return
         await spool.seal()
         await unsendable.seal()
         api = await run.services.connections.api(run.resource)
@@ -36,6 +43,16 @@ async def submit(run: Run, submission: Submission) -> None:
         record = await intend(run, submission, shard, tag, seen)
         if record is not None:
             await carry_out(run, api, record, shard)
+
+
+async def do_without_cache(run: Run) -> None:
+    """Notes that maxCostUSD leaves no room for what writing into the cache may cost: the same tickets go without."""
+    run.memory.too_dear = None
+    plan = run.status.plan
+    if plan is not None and plan.caching is not None:
+        caching = plan.caching.model_copy(update={"given_up": True})
+        status = run.status.model_copy(update={"plan": plan.model_copy(update={"caching": caching})})
+        await run.save(status, progress(status))
 
 
 async def make_room(run: Run, submission: Submission) -> None:

@@ -104,7 +104,7 @@ def as_object(members: Sequence[Member], label: str, text: str) -> str:
 
 def value_of(member: Member, label: str, text: str) -> Any:
     chance = zlib.crc32(f"{member.name} {text}".encode())
-    if member.name in LABELS:
+    if member.name in LABELS or (member.name == "label" and not member.values):
         return [label] if member.several else label
     if member.values:
         return chosen(member, text, chance)

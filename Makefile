@@ -124,8 +124,9 @@ sizes: setup ## Show the sizes of functions and modules beside their aims
 
 .PHONY: bench
 SIZE ?= usual
-bench: setup-dev $(if $(filter full,$(SIZE)),control-plane) ## Measure beside the floor and a naive script, into docs/performance.md (SIZE=quick, usual or full)
+bench: setup-dev $(if $(filter full,$(SIZE)),control-plane) ## Measure beside the floor and a naive script, into docs/performance.md and docs/costs.md (SIZE=quick, usual or full)
 	$(BIN)/python -m benchmarks $(SIZE)
+	$(BIN)/python -m benchmarks.costs
 
 .PHONY: check-locks
 check-locks: ## Ask the pip of Debian 12, the newest pip and uv whether they take the locks (needs an index)

@@ -44,9 +44,15 @@ async def main() -> None:
                 watch.waited += pause
                 await asyncio.sleep(pause)
     counts = resource.status.tickets
-    if counts.labeled != counts.total or not counts.total:
+    if counts.labeled + counts.unknown != counts.total or not counts.total:
         raise SystemExit(f"not labelled: {resource.status.message}")
-    watch.report(imports=round(imports, 3), **told(lag), tickets=counts.labeled, stages=stages)
+    watch.report(
+        imports=round(imports, 3),
+        **told(lag),
+        tickets=counts.labeled,
+        stages=stages,
+        usd=resource.status.cost.actual_usd,
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -58,10 +60,12 @@ def fill_postgres(url: str, count: int) -> str:
 def resource(name: str, source: dict[str, object], results: dict[str, object] | None = None) -> dict[str, Any]:
     """A manifest over them, with an identity."""
     spec: dict[str, object] = {
-        "model": "claude-haiku-4-5",
+        "model": os.environ.get("BENCH_MODEL", "claude-haiku-4-5"),
         "source": source,
-        "categories": [{"name": name, "description": text} for name, text in CATEGORIES.items()],
+        "categories": [{"name": name} for name in os.environ.get("BENCH_CATEGORIES", "").split(",") if name]
+        or [{"name": name, "description": text} for name, text in CATEGORIES.items()],
         "pollIntervalSeconds": 1,
+        **json.loads(os.environ.get("BENCH_SPEC", "{}")),
     }
     if results:
         spec["results"] = results

@@ -157,7 +157,7 @@ class Account(FakeBatchApi):
     def _charge(self, held: Held, sent: bytes) -> None:
         """Says what each answer has used: prompt and text, and of greedy ones all the tokens that they may."""
         params = {each["custom_id"]: each["params"] for each in json.loads(sent)["requests"]}
-        self.systems[held.id] = {each["system"] for each in params.values()}
+        self.systems[held.id] = {prompt_of(each["system"])[0] for each in params.values()}
         for number, answer in enumerate(held.answers):
             asked = params[answer.custom_id]
             if answer.outcome == "succeeded":

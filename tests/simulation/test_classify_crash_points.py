@@ -61,3 +61,29 @@ def test_a_file_that_grows_is_asked_about_what_is_new_wherever_the_process_ends(
         life.until_the_end()
         assert life.labels() == {**FOUND, "6": "technical"}, number
         assert life.paid() == Counter({"1": 1, "2": 1, "3": 1, "4": 1, "6": 1}), number
+
+
+TWINS = {"1": "billing", "2": "late", "3": "late", "4": "billing", "5": ""}
+
+
+def lived_with_twins(folder: Path, script: Script) -> Life:
+    folder.mkdir()
+    FragileState.script = script
+    life = Life(folder, script)
+    life.write(TWINS)
+    life.until_the_end(dedupe=True)
+    return life
+
+
+def test_the_same_text_is_asked_about_once_wherever_the_process_ends(tmp_path: Path) -> None:
+    script = Script()
+    lived_with_twins(tmp_path / "well", script)
+    assert script.passed > 30
+    faults = (Fault.BEFORE, Fault.AFTER, Fault.LOST)
+    for number in range(1, script.passed + 1, 2):  # at each another fault than at the one before
+        life = lived_with_twins(tmp_path / str(number), Script(number, faults[number % 3]))
+        assert life.labels() == {"1": "billing", "2": "other", "3": "other", "4": "billing", "5": ""}, number
+        assert life.paid() == Counter({"1": 1, "2": 1}), number
+        before = life.account.calls["create"]
+        life.command(dedupe=True)
+        assert life.account.calls["create"] == before, "and the same file again buys nothing"

@@ -189,6 +189,7 @@ def twins_life(script: Script) -> World:
         return Answer("", "errored", error_type="overloaded_error") if fails else "billing"
 
     world.accounts["first"]._respond = respond
+    world.accounts["first"].longest = 60.0
     world.live()
     return world
 

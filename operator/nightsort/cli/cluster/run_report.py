@@ -165,7 +165,9 @@ def from_status(night: Night, unread: str = "") -> Figures:
 
 
 def remarks(night: Night) -> Iterator[str]:
-    """What a reader must know: runs that are under way or have failed."""
+    """What a reader must know: runs that are under way or have failed, and rows that are copies."""
+    if same := night.run.status.tickets.duplicates:
+        yield f"{plural(same, 'ticket')} with the text of another one, whose row is theirs: asked about once."
     for one in night.all:
         status = one.status
         if not is_finished(status) or not is_true(status, COMPLETE):

@@ -124,7 +124,7 @@ class Oracle:
                 self._check_again(resource or self._gone[uid][0], ticket, earlier)
             self.purchases[uid][ticket].append(Purchase(held, custom_id))
         if self._world.scenario.nights and resource is not None:
-            self.reuse.bought(resource, held, set(tickets.values()))
+            self.reuse.bought(resource, held, set(tickets.values()) - self.truths(resource).keys())
         if resource is not None and resource.spec.max_cost_usd:
             bill = self.bill(uid)
             fits = bill <= Decimal(resource.spec.max_cost_usd)
@@ -196,8 +196,12 @@ class Oracle:
         self.demand(enough, f"I11: {name} is held with {len(bought)} of {sample} known tickets")
 
     def _check_unpublished(self, resource: Resource) -> None:
+        nights = self._world.scenario.nights
         rows = {
-            ticket for shelf in self._world.shelves[resource.meta.uid] for ticket, rows in shelf.rows.items() if rows
+            ticket
+            for shelf in self._world.shelves[resource.meta.uid]
+            for ticket, rows in (shelf.writers[resource.meta.uid] if nights else shelf.rows).items()
+            if rows
         }
         self.demand(
             not rows, f"I11: {resource.meta.name} has not passed its evaluation, and has rows of {sorted(rows)}"

@@ -180,6 +180,7 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         (is_shown, drawn_shown),
         (is_of_sets, drawn_sets),
         (is_cached, drawn_cached),
+        (is_measured, drawn_measured),
         (is_crowded, drawn_crowded),
     )
     return next((draw for is_of, draw in kinds if is_of(seed)), drawn)
@@ -366,8 +367,8 @@ def with_known(rng: random.Random, tickets: Sequence[Ticket]) -> list[Ticket]:
     return mixed
 
 
-def evaluated(rng: random.Random, plan: Plan) -> Plan:
-    apart = rng.random() < 0.3
+def evaluated(rng: random.Random, plan: Plan, *, apart: bool = False) -> Plan:
+    apart = apart or rng.random() < 0.3
     own_set = ConfigMapSource(name=KNOWN, key="known.csv") if apart else None
     evaluation = Evaluation(
         truth=Truth(column=TRUTH, config_map=own_set),
@@ -398,6 +399,20 @@ def for_a_long_prompt(spec: Spec) -> Spec:
     if spec.max_cost_usd is None:
         return spec
     return spec.model_copy(update={"max_cost_usd": str(Decimal(spec.max_cost_usd) * TIMES_DEARER)})
+
+
+def is_measured(seed: int) -> bool:
+    return random.Random(f"measured {seed}").random() < 0.05
+
+
+def drawn_measured(rng: random.Random) -> Scenario:
+    """Runs over one source that leave out what stands, and measure known tickets of a set before they buy the rest."""
+    scenario = drawn_nights(rng)
+    known = [replace_struct(each, id=f"known-{each.id}") for each in with_known(rng, [])]
+    known = [replace_struct(each, fields={**each.fields, "body": text_of(each.id)}) for each in known]
+    plans = [evaluated(rng, plan, apart=True) for plan in scenario.plans]
+    sources = {**scenario.sources, KNOWN: known}
+    return replace(scenario, plans=plans, sources=sources, accuracy=rng.choice((0.3, 0.7, 0.9, 1.0)))
 
 
 def is_crowded(seed: int) -> bool:

@@ -12,7 +12,6 @@ NOTHING_TO_REUSE = (
     "Unchanged needs results that keep rows from run to run: database with mode Upsert or with columns.hash, or "
     "objectStore"
 )
-NOT_EVALUATED = "reuse: Unchanged and evaluation do not go together: evaluate in a resource with reuse Never"
 FINDS_ROWS = (
     "self.reuse != 'Unchanged' || has(self.results.objectStore) || (has(self.results.database) && "
     "(self.results.database.mode == 'Upsert' || has(self.results.database.columns.hash)))"

@@ -21,7 +21,7 @@ from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
 from nightsort.api.prompt import Prompt, TicketTemplate
 from nightsort.api.results import Results
-from nightsort.api.reuse import FINDS_ROWS, NOT_EVALUATED, NOTHING_TO_REUSE, Dedupe, Reuse, finds_rows
+from nightsort.api.reuse import FINDS_ROWS, NOTHING_TO_REUSE, Dedupe, Reuse, finds_rows
 from nightsort.api.source import Source
 
 NAMES_SUBJECT = re.compile(r"(^|[^$])([$][$])*[$](subject([^_a-zA-Z0-9]|$)|[{]subject[}])")
@@ -213,8 +213,6 @@ class Spec(Model):
     def _reuse_finds_rows(self) -> Spec:
         if self.reuse == "Unchanged" and not finds_rows(self.results):
             raise ValueError(f"reuse: {NOTHING_TO_REUSE}")
-        if self.reuse == "Unchanged" and self.evaluation is not None:
-            raise ValueError(NOT_EVALUATED)
         return self
 
     _as_written: Spec | None = PrivateAttr(default=None)
@@ -259,7 +257,6 @@ class Spec(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (FINDS_ROWS, f"reuse: {NOTHING_TO_REUSE}"),
-            ("self.reuse != 'Unchanged' || !has(self.evaluation)", NOT_EVALUATED),
             (
                 (
                     f"!({has_no_subject('configMap')} || {has_no_subject('objectStore')}) || "

@@ -128,6 +128,8 @@ def in_words(evaluation: EvaluationStatus) -> str:
 
     The lower end is rounded down, as where it is decided by: 89.96 % is not shown as the 90 % that it misses.
     """
+    if not evaluation.sample:
+        return "known tickets are not measured, since there is no other ticket to buy"
     if evaluation.accuracy is None or evaluation.interval is None:
         return f"none of {evaluation.sample:,} known tickets has an answer"
     low, high = percent(evaluation.interval.low, ROUND_FLOOR), percent(evaluation.interval.high)

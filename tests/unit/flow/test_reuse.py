@@ -18,7 +18,7 @@ from nightsort.domain.ticket import Ticket
 from nightsort.flow.preflight import reuse
 from nightsort.flow.results import hashes
 from nightsort.testing.sinks import MemorySink
-from nightsort.testing.sources import MemoryQuery
+from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.support.world import EXPIRED, Killed, World
 
 TABLE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "labels", "mode": "Upsert"}}
@@ -337,3 +337,55 @@ async def test_a_forecast_counts_the_batches_of_what_is_left_to_buy(nights: Nigh
     assert status.stop is None
     assert status.forecast is not None
     assert (status.forecast.tickets, status.forecast.batches) == (1, 1)
+
+
+MEASURED: dict[str, Any] = {
+    "truth": {"configMap": {"name": "known", "key": "known.csv"}},
+    "minAccuracy": "0.80",
+}
+
+
+def know(world: World, right: int) -> None:
+    """Forty known tickets in a set of their own; the answers of the first ones are right."""
+    answers = ["billing" if number < right else "other" for number in range(40)]
+    known = [Ticket(f"k{place}", {"body": answer, "category": "billing"}, "") for place, answer in enumerate(answers)]
+    world.connections.sources["known"] = MemorySource(known)
+
+
+async def test_each_night_measures_known_tickets_before_it_buys_what_is_new(nights: Nights) -> None:
+    know(nights.world, right=40)
+    await nights.night(1, "billing", "account", evaluation=MEASURED)
+    assert nights.bought() == 42
+    second = await nights.night(2, "billing", "account", "other", evaluation=MEASURED)
+
+    paid = nights.world.paid()
+    assert {paid[name] for name in ("0", "1", "2")} == {1}
+    assert {paid[f"k{place}"] for place in range(40)} == {2}, "the model of tonight is the one that is measured"
+    told = second.status.evaluation
+    assert told is not None
+    assert (told.outcome, told.known) == ("Passed", 40)
+    assert (second.status.tickets.labeled, second.status.tickets.reused) == (1, 2)
+    assert set(nights.table.rows) == {"0", "1", "2"}, "known tickets get no row"
+
+
+async def test_a_night_without_anything_new_measures_nothing(nights: Nights) -> None:
+    know(nights.world, right=40)
+    await nights.night(1, "billing", "account", evaluation=MEASURED)
+    second = await nights.night(2, "billing", "account", evaluation=MEASURED)
+
+    assert nights.bought() == 42
+    assert is_true(second.status, COMPLETE)
+    unmeasured = "known tickets are not measured, since there is no other ticket to buy"
+    assert second.status.message == f"2 tickets: 2 reused; {unmeasured}"
+
+
+async def test_a_night_that_is_not_good_enough_leaves_the_rows_of_earlier_ones_alone(nights: Nights) -> None:
+    know(nights.world, right=40)
+    await nights.night(1, "billing", "account", evaluation=MEASURED)
+    rows = dict(nights.table.rows)
+    know(nights.world, right=20)
+    ended = await nights.night(2, "account", "account", "other", evaluation={**MEASURED, "onFailure": "Fail"})
+
+    assert is_true(ended.status, FAILED)
+    assert nights.table.rows == rows
+    assert nights.bought() == 42 + 40

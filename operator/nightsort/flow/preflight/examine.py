@@ -66,7 +66,9 @@ async def examine(run: Run, encoder: Encoder) -> Examined:
     choice = Choice(tickets)
     if compares(spec):
         choice = await compare(run, source, sinks, snapshot, pool.nearest if pool else None)
-        bought = (bought[0], choice.tickets)
+        if known is not None and not choice.tickets:
+            known = known.without_any()  # nothing would be published by what they show
+        bought = (len(known.tickets.ids) if known is not None else 0, choice.tickets)
         refuse_too_many_batches(spec.shards.max_requests, *bought)
     return Examined(api, source, sinks, snapshot, known, choice, bought, remarks, pool)
 

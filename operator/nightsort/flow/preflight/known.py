@@ -38,6 +38,10 @@ class Known:
     apart: bool = False
     """Whether they are none of the source's tickets."""
 
+    def without_any(self) -> Known:
+        """The same where no other ticket is to be bought."""
+        return Known(KnownTickets(), self.available, apart=self.apart)
+
     async def plan(self, run: Run) -> PlannedEvaluation:
         """Keeps the choice."""
         tag = await keep_known(run, self.tickets) if self.tickets.ids else ""

@@ -25,12 +25,13 @@ def cached(rng: random.Random) -> Scenario:
 
 
 def limited(rng: random.Random) -> Scenario:
-    """The same with a limit somewhere between the cost with and without the writes."""
+    """The same with a limit that is lowered meanwhile: it has room for two more tickets that write nothing."""
     scenario = cached(rng)
     [plan] = scenario.plans
-    spec = plan.spec.model_copy(update={"max_cost_usd": str(Decimal(str(round(rng.uniform(0.003, 0.05), 4))))})
+    spec = plan.spec.model_copy(update={"max_cost_usd": "1000"})
+    lowered = Deed(rng.uniform(1.0, 4.0), "edit", {"max_cost_usd": "0.0125"})
     raised = Deed(80_000.0, "edit", {"max_cost_usd": "1000"})
-    return dataclasses.replace(scenario, plans=[dataclasses.replace(plan, spec=spec, deeds=[raised])])
+    return dataclasses.replace(scenario, plans=[dataclasses.replace(plan, spec=spec, deeds=[lowered, raised])])
 
 
 def nothing(*about: Any) -> None:

@@ -297,6 +297,72 @@ def test_watch_outlives_an_api_server_that_is_away(shell: Shell) -> None:
         assert watching.process.wait(90) == 0, watching.tail()
 
 
+def test_rows_in_a_table_are_read_with_a_persons_own_url_and_those_of_other_runs_are_not(
+    shell: Shell, postgres_database: str
+) -> None:
+    shell.user.secret("db", url=postgres_database)
+    secret = {"name": "db", "key": "url"}
+    columns = {"verdict": "verdict", "batchId": "batch"}
+    table = {"urlSecretRef": secret, "table": "labels", "mode": "Upsert", "columns": columns}
+    for name, text in (("first", "Refund my invoice"), ("second", "The app crashes")):
+        tickets = {"inline": {"tickets": [{"id": f"{name}-1", "body": text}]}}
+        shell.user.apply(batch(name, tickets, results={"database": table}))
+        assert shell.nightsort("watch", name).code == 0
+
+    by_secret = shell.nightsort("results", "second", "-o", "jsonl")
+    by_url = shell.nightsort("results", "second", "-o", "jsonl", "--url-env", "MINE", MINE=postgres_database)
+    unset = shell.nightsort("results", "second", "--url-env", "MINE")
+    page = shell.nightsort("report", "second")
+
+    assert (by_secret.code, by_secret.err) == (0, "")
+    assert [json.loads(line)["id"] for line in by_secret.out.splitlines()] == ["second-1"]
+    assert by_url.out == by_secret.out
+    assert (unset.code, unset.err) == (2, "--url-env: the environment has no variable MINE\n")
+    assert (page.code, page.err) == (0, "")
+    assert "are not read" not in (shell.folder / "second.report.html").read_text()
+
+
+# --- doctor -----------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_looks_at_an_installation_and_a_run_and_shows_no_secret(
+    shell: Shell, api: SimulatedApi, postgres_database: str
+) -> None:
+    shell.user.secret("db", url=postgres_database)
+    shell.user.secret("anthropic", **{"api-key": "sk-secret"})
+    source = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT id, body FROM nowhere"}}
+    credentials = {"secretRef": {"name": "anthropic", "key": "api-key"}}
+    shell.user.apply(batch("night", source, credentials=credentials, suspend=True))
+    shell.user.told("night", lambda status: status.get("phase"))
+
+    ended = shell.nightsort("doctor", "night", "--json", "--api-url", api.url)
+
+    checks = json.loads(ended.out)["checks"]
+    results = {one["check"]: one["result"] for one in checks}
+    told = {one["check"]: one["message"] for one in checks}
+    assert results["CRD"] == results["cluster"] == results["you may"] == results["key"] == "ok", told
+    assert told["key"].startswith(f"the key of Secret {shell.user.namespace}/anthropic is accepted")
+    assert results["operator"] == "warning", "it has no Deployment here, and has looked at the run"
+    assert results["source"] == "failed"
+    assert "nowhere" in told["source"]
+    assert ended.code == 1
+    for secret in ("sk-secret", postgres_database.split("@")[0]):
+        assert secret not in ended.told
+
+
+def test_doctor_tells_a_person_what_they_may_not_do(shell: Shell) -> None:
+    shell.run("create", "serviceaccount", "nobody")
+    shell.kubeconfig(source=shell.user.plane.kubeconfig_of(shell.user.namespace, "nobody"))
+
+    account = f"{shell.user.namespace}/nobody"
+    ended = shell.nightsort("doctor", "--service-account", account, ANTHROPIC_API_KEY="")
+
+    assert ended.code == 1
+    assert "failed   you may not        list classificationbatches" in ended.out
+    assert "you may not ask for the permissions of others" in ended.out
+    assert "ok       CRD" in ended.out
+
+
 # --- report -----------------------------------------------------------------------------------------------------------
 
 

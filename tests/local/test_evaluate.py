@@ -83,6 +83,19 @@ def test_the_figures_are_those_of_scikit_learn_from_the_labels_of_classify_which
     assert measuring.bill()["accepted"] == 60, "and nothing was bought for that"
 
 
+def test_a_pipeline_sees_by_the_exit_code_that_labels_are_not_good_enough(measuring: Measuring) -> None:
+    measuring.write(60, wrong=(0, 1, 3, 4, 5, 9), unknown=(10, 11))
+
+    low = measuring.evaluate("--yes", "--min-accuracy", "0.9")
+    enough = measuring.evaluate("--yes", "--min-accuracy", "0.7")
+
+    assert low.code == 1
+    assert low.err == "below --min-accuracy 0.9, by the lower end of the interval: claude-haiku-5-5 (79.2%)\n"
+    assert "89.7%" in low.out, "the figures are shown all the same"
+    assert enough.code == 0, enough.told
+    assert measuring.bill()["accepted"] == 58
+
+
 def test_a_sample_is_even_and_the_same_command_buys_nothing_again(measuring: Measuring) -> None:
     measuring.write(60)
     first = measuring.evaluate("--yes", "--sample", "31")

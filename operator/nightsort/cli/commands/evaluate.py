@@ -49,6 +49,15 @@ Prompts = Annotated[
     list[str] | None,
     typer.Option(help="Files of categories (and instructions) to compare, with commas in between."),
 ]
+MinAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        help="Ends with 1 where the lower end of a reader's interval is below, such as 0.9.",
+        min=0,
+        max=0.9999,
+        metavar="SHARE",
+    ),
+]
 Retry = Annotated[bool, typer.Option("--retry", help="Ask again about tickets that got no category.")]
 Form = Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="The form of the figures.")]
 
@@ -61,6 +70,7 @@ def evaluate(
     file: TicketFile,
     truth: Truth,
     sample: Sample = 300,
+    min_accuracy: MinAccuracy = None,
     models: Models = None,
     prompts: Prompts = None,
     categories: Categories = None,
@@ -87,7 +97,8 @@ def evaluate(
     is better, what each costs, and whether the sample is large enough to tell. The price is shown before anything is
     bought, and what was bought is not bought again, by classify neither.
 
-    Exit codes: 0 done, 1 not complete or not bought, 2 bad input, 124 timed out, 130 interrupted.
+    Exit codes: 0 done, 1 not complete, not bought, or below --min-accuracy, 2 bad input, 124 timed out,
+    130 interrupted.
     """
     refuse_two_apis(simulate=simulate, api_url=api_url)
     if sum(map(bool, (categories, categories_file, prompts))) > 1:
@@ -106,4 +117,4 @@ def evaluate(
     usual = replace(usual, yes=yes, max_cost=max_cost, estimate=estimate, retry=retry, timeout=timeout)
     usual = replace(usual, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
     prompt_files = tuple(map(Path, names(prompts)))
-    carry_out(EvaluationOrder(usual, truth, sample, names(models), prompt_files, output, report))
+    carry_out(EvaluationOrder(usual, truth, sample, names(models), prompt_files, output, report, min_accuracy))

@@ -26,6 +26,8 @@ class EvaluationOrder:
     prompts: tuple[Path, ...] = ()
     form: Literal["table", "json"] = "table"
     report: Path | None = None
+    min_accuracy: float | None = None
+    """What the lower end of each reader's interval must reach."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
+from math import floor
 
 import typer
 from rich.console import Console
@@ -199,6 +200,7 @@ class Evaluating:
         self.say(*tables.next_steps(self.order, self.sample, found))
         if not all(is_true(run.status, COMPLETE) for run in runs):
             fail("not complete", NOT_COMPLETE)
+        refuse_too_low(found, self.order.min_accuracy)
 
     def report(self, found: Sequence[Measured], advice: Recommendation) -> None:
         path, usual = self.order.report, self.order.usual
@@ -212,6 +214,14 @@ class Evaluating:
     def say(self, *lines: str) -> None:
         for line in lines:
             self.out.print(printable(line), soft_wrap=True)
+
+
+def refuse_too_low(found: Sequence[Measured], least: float | None) -> None:
+    """Ends the command where a reader's interval begins below what was asked for."""
+    low = [each.reader for each in found if least is not None and each.reader.evaluation.interval.low < least]
+    if low:
+        names = ", ".join(f"{each.name} ({floor(each.evaluation.interval.low * 1000) / 10:.1f}%)" for each in low)
+        fail(f"below --min-accuracy {least}, by the lower end of the interval: {names}", NOT_COMPLETE)
 
 
 def total(prices: Sequence[Estimate]) -> Estimate:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import subprocess
-import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -14,6 +14,7 @@ from nightsort.adapters.config_map.source import ConfigMapTickets
 from nightsort.adapters.local.corrections import FileCorrections
 from nightsort.api.evaluation import Truth
 from nightsort.domain.config_map import ConfigMap
+from nightsort.domain.correction import Correction, Corrections
 from nightsort.domain.errors import Stalled
 from nightsort.formats import corrections as form
 from nightsort.ports import CorrectionStore
@@ -78,23 +79,20 @@ class TestFile(CorrectionStoreContract):
 
         assert self.path.read_bytes() == content
 
-    def test_many_people_at_the_same_moment_lose_nothing(self) -> None:
-        """Each process decides on eight tickets of its own."""
-        script = (
-            "import asyncio, sys; from pathlib import Path\n"
-            "from nightsort.adapters.local.corrections import FileCorrections\n"
-            "from nightsort.testing.corrections import correction\n"
-            "async def work(who):\n"
-            "    store = FileCorrections(Path(sys.argv[1]))\n"
-            "    for number in range(8):\n"
-            "        name = f'{who}-{number}'\n"
-            "        await store.change(lambda now: {name: correction(name, by=who)})\n"
-            "asyncio.run(work(sys.argv[2]))\n"
-        )
-        people = [subprocess.Popen([sys.executable, "-c", script, str(self.path), who]) for who in ("anna", "ben")]
-        assert [person.wait(60) for person in people] == [0, 0]
+    async def test_who_comes_while_somebody_writes_waits_and_nothing_is_lost(self) -> None:
+        """Another one writes while the first one is between reading and writing."""
+        ben = self.open_store().change(lambda now: {"T-2": correction("T-2", by="ben")})
+        other = Thread(target=asyncio.run, args=(ben,))
 
-        assert len(form.parsed(self.path.read_text(encoding="utf-8"))) == 16
+        def edit(now: Corrections) -> dict[str, Correction | None]:
+            other.start()
+            other.join(0.2)  # it does not end before this one has written
+            return {"T-1": correction("T-1")}
+
+        await self.open_store().change(edit)
+        await asyncio.to_thread(other.join)
+
+        assert {one.by for one in (await self.open_store().read()).values()} == {"anna", "ben"}
 
 
 class TestConfigMap(CorrectionStoreContract):

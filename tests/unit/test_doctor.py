@@ -17,12 +17,12 @@ from nightsort.adapters.kubernetes.inspection import operator_of
 from nightsort.api.crd import crd
 from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Resource
-from nightsort.cli.doctor import in_cluster
-from nightsort.cli.doctor.account import clock, model
-from nightsort.cli.doctor.findings import Finding, Level, as_json, of, verdict_of
-from nightsort.cli.doctor.in_cluster import Examination
-from nightsort.cli.doctor.permissions import OPERATOR, READ_SECRETS, of_operator, secrets_of
-from nightsort.cli.doctor.schema import missing
+from nightsort.cli.examinations import in_cluster
+from nightsort.cli.examinations.account import clock, model
+from nightsort.cli.examinations.findings import Finding, Level, as_json, of, verdict_of
+from nightsort.cli.examinations.in_cluster import Examination
+from nightsort.cli.examinations.permissions import OPERATOR, READ_SECRETS, of_operator, secrets_of
+from nightsort.cli.examinations.schema import missing
 from nightsort.domain.batch import Catalogue, ModelFacts
 from nightsort.domain.errors import Stalled, Waiting
 from nightsort.domain.installation import Operator, Permission

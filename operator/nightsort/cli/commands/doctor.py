@@ -14,7 +14,7 @@ from nightsort.cli.output.exit_codes import BAD_INPUT, INTERRUPTED, NOT_COMPLETE
 
 if TYPE_CHECKING:
     from nightsort.api.resource import Resource
-    from nightsort.cli.doctor.findings import Finding, Findings
+    from nightsort.cli.examinations.findings import Finding, Findings
     from nightsort.cli.manifests import Manifests
     from nightsort.settings import Settings
 
@@ -69,7 +69,7 @@ def doctor(
     here = World(state, flags).is_here(None) and name is None
     manifests = manifests_in(filename)
     if here:
-        from nightsort.cli.doctor.here import examined
+        from nightsort.cli.examinations.here import examined
         from nightsort.cli.state_folder import state_folder
 
         findings = examined(settings, state_folder(state), manifests)
@@ -110,8 +110,8 @@ async def in_cluster(
     url: str,
 ) -> Findings:
     """The findings of a cluster, and of a resource in it or the first of a manifest."""
-    from nightsort.cli.doctor.findings import of
-    from nightsort.cli.doctor.in_cluster import Examination
+    from nightsort.cli.examinations.findings import of
+    from nightsort.cli.examinations.in_cluster import Examination
     from nightsort.domain.errors import Interruption
     from nightsort.wiring.doctor import inspected
 
@@ -151,7 +151,7 @@ async def told(findings: Findings, *, as_document: bool) -> list[Finding]:
 
 def end(found: list[Finding], *, as_document: bool) -> None:
     from nightsort import __version__
-    from nightsort.cli.doctor.findings import Level, as_json, verdict_of
+    from nightsort.cli.examinations.findings import Level, as_json, verdict_of
 
     typer.echo(as_json(__version__, found) if as_document else verdict_of(found))
     if any(one.level is Level.FAILED for one in found):

@@ -13,10 +13,10 @@ from nightsort import __version__
 from nightsort.api.crd import crd
 from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Resource
-from nightsort.cli.doctor import account, permissions, places
-from nightsort.cli.doctor.account import WHOLE_SECOND, Key
-from nightsort.cli.doctor.findings import Finding, Findings, Level, failed, of, ok, warning
-from nightsort.cli.doctor.schema import missing
+from nightsort.cli.examinations import account, permissions, places
+from nightsort.cli.examinations.account import WHOLE_SECOND, Key
+from nightsort.cli.examinations.findings import Finding, Findings, Level, failed, of, ok, warning
+from nightsort.cli.examinations.schema import missing
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Interruption, Stalled
 from nightsort.domain.installation import Operator

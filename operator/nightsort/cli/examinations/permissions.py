@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nightsort.api.model import GROUP, PLURAL
 from nightsort.api.resource import Resource
-from nightsort.cli.doctor.findings import Finding, Findings, Level, failed, of, ok, warning
+from nightsort.cli.examinations.findings import Finding, Findings, Level, failed, of, ok, warning
 from nightsort.domain.errors import Interruption
 from nightsort.domain.installation import Permission
 from nightsort.ports.inspection import Inspection

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from nightsort.cli.doctor.findings import Finding, Level, failed, of, ok, warning
+from nightsort.cli.examinations.findings import Finding, Level, failed, of, ok, warning
 from nightsort.domain.batch import Catalogue
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.model_choice import choices, priced

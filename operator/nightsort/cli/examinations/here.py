@@ -9,9 +9,9 @@ from pathlib import Path
 
 from nightsort import __version__
 from nightsort.api.resource import Resource
-from nightsort.cli.doctor import account, places
-from nightsort.cli.doctor.account import Answered, Key
-from nightsort.cli.doctor.findings import Finding, Findings, failed, of, ok
+from nightsort.cli.examinations import account, places
+from nightsort.cli.examinations.account import Answered, Key
+from nightsort.cli.examinations.findings import Finding, Findings, failed, of, ok
 from nightsort.cli.manifests import Manifests
 from nightsort.domain.errors import Interruption
 from nightsort.domain.prices import PRICE_TABLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from nightsort.api.resource import Resource
-from nightsort.cli.doctor.findings import Finding, Findings, Level, of, ok
+from nightsort.cli.examinations.findings import Finding, Findings, Level, of, ok
 from nightsort.domain.errors import Interruption, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural

@@ -209,7 +209,7 @@ async def test_an_upsert_makes_its_table_with_all_columns(database: TestDatabase
 
     first, second = database.rows("SELECT * FROM tickets ORDER BY id")
     assert first[:6] == ("1", "billing", "Labeled", None, "claude-haiku-4-5", "msgbatch_01")
-    assert first[7:] == (120, 5, None)
+    assert first[7:] == (120, 5, None, None, None)
     assert second[:4] == ("2", None, "Errored", "api_error")
     when = datetime.fromisoformat(first[6]) if isinstance(first[6], str) else first[6]
     assert when.replace(tzinfo=when.tzinfo or CLASSIFIED.tzinfo) == CLASSIFIED

@@ -208,7 +208,7 @@ def test_the_tutorial_goes_on_in_a_cluster_to_the_report_of_a_night(
                 create(release, "nightsort-nightly", container, tmp_path, namespace="support")
 
     page = (place / "night.html").read_text()
-    assert "The rows are in table tickets, and are not read." in page
+    assert "The rows are in table tickets, and are not read: " in page
     assert ">100</td>" in page
     with psycopg.connect(postgres_database) as connection:
         assert connection.execute("SELECT count(*) FROM tickets WHERE category IS NULL").fetchone() == (0,)

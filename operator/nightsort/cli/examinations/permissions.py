@@ -37,6 +37,7 @@ PEOPLE = (
 OPERATOR = (
     *(Permission(verb, PLURAL, GROUP) for verb in ("get", "list", "watch", "patch", "delete")),
     Permission("patch", f"{PLURAL}/status", GROUP),
+    Permission("get", "categorysets", GROUP),
     *(Permission(verb, "configmaps") for verb in ("get", "create", "update")),
     Permission("create", "events", "events.k8s.io"),
 )

@@ -16,11 +16,12 @@ from nightsort.api.examples import ExamplesFrom
 from nightsort.api.fields import AnswerField
 from nightsort.api.prompt import Prompt
 from nightsort.api.results import ConfigMapResults, DatabaseResults, Results
+from nightsort.api.review import Kind, Review
 from nightsort.api.source import ConfigMapSource, Source
 from nightsort.api.spec import Shards, Spec
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.ticket import Ticket
-from nightsort.testing.batch_api import MODEL
+from nightsort.testing.batch_api import MODEL, SECOND_MODEL
 from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.simulation.account import text_of
 
@@ -167,6 +168,8 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         return drawn_structured
     if is_shown(seed):
         return drawn_shown
+    if is_reviewed(seed):
+        return drawn_reviewed
     return drawn_crowded if is_crowded(seed) else drawn
 
 
@@ -320,6 +323,28 @@ def evaluated(rng: random.Random, plan: Plan) -> Plan:
     )
     word = Deed(rng.choice((100.0, 30_000.0, 150_000.0)) * (0.5 + rng.random()), rng.choice(("release", "delete")))
     return replace(plan, spec=plan.spec.model_copy(update={"evaluation": evaluation}), deeds=[*plan.deeds, word])
+
+
+def is_reviewed(seed: int) -> bool:
+    return random.Random(f"reviewed {seed}").random() < 0.12
+
+
+def drawn_reviewed(rng: random.Random) -> Scenario:
+    """Any life, in which a second model reads some tickets after the first one."""
+    scenario = (drawn_evaluated if rng.random() < 0.2 else drawn)(rng)
+    plans = [reviewed(rng, plan) if rng.random() < 0.9 else plan for plan in scenario.plans]
+    return replace(scenario, plans=plans)
+
+
+def reviewed(rng: random.Random, plan: Plan) -> Plan:
+    of: tuple[Kind, ...] = rng.choice((("Unknown",), ("Sample",), ("Unknown", "Sample")))
+    review = Review(
+        model=SECOND_MODEL,
+        of=of,
+        sample=rng.choice(("30%", "100%")) if "Sample" in of else None,
+        on_disagreement=rng.choice(("Keep", "Replace", "NeedsReview")),
+    )
+    return replace(plan, spec=plan.spec.model_copy(update={"review": review}))
 
 
 def is_crowded(seed: int) -> bool:

@@ -8,11 +8,13 @@ import pytest
 
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.evaluation import Evaluation, Truth
+from nightsort.api.review import Review
 from nightsort.api.spec import Shards
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
-from tests.simulation.account import text_of
+from nightsort.testing.batch_api import SECOND_MODEL
+from tests.simulation.account import text_of, ticket_of
 from tests.simulation.chaos import Fault, Script
 from tests.simulation.scenario import FIELDS, LONG, TRUTH, Deed, Plan, Scenario, named_alike, spec_of
 from tests.simulation.world import World
@@ -148,3 +150,41 @@ def test_a_schema_is_tried_by_one_ticket_though_the_process_ends_at_any_call() -
         assert resource is not None
         assert is_finished(resource.status)
         assert resource.status.fields[0].values[0].tickets == 3
+
+
+def reviewed_life(script: Script) -> World:
+    """Three tickets in two shards, all of which a second model reads: it agrees, disagrees, and gives no answer."""
+    review = Review(model=SECOND_MODEL, of=("Sample",), sample="100%", on_disagreement="Replace")
+    spec = spec_of("tickets", shards=Shards(max_requests=2), review=review)
+    tickets = [Ticket(str(number), {"body": text_of(str(number))}, "") for number in range(3)]
+    world = World(7, Scenario([Plan("run", 0.0, spec)], {"tickets": tickets}, sinks=1), script)
+
+    def second(text: str) -> str | Answer:
+        said: dict[str, str | Answer] = {"0": "billing", "1": "account", "2": Answer("", "expired")}
+        return said[ticket_of(text)]
+
+    account = world.accounts["first"]
+    account._respond, account.others[SECOND_MODEL] = (lambda text: "billing"), second
+    account.longest = 60.0
+    world.live()
+    return world
+
+
+def calls_of_a_reviewed_life() -> int:
+    script = Script()
+    assert reviewed_life(script).oracle.broken is None
+    assert script.calls > 40
+    return script.calls
+
+
+def test_a_second_model_reads_each_ticket_once_though_the_process_ends_at_any_call() -> None:
+    for number in range(1, calls_of_a_reviewed_life() + 1):
+        world = reviewed_life(Script(number, FAULTS[number % len(FAULTS)]))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        resource = world.truth.now(world.created[0])
+        assert resource is not None
+        told = resource.status.review
+        assert told is not None
+        assert (told.read, told.agreed, told.replaced, told.unread) == (2, 1, 1, 1)
+        paid = [len(bought) for bought in world.oracle.purchases["uid-run"].values()]
+        assert paid == [2, 2, 2], "each model was asked once about each ticket"

@@ -16,6 +16,7 @@ from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_names import DEFECTS as OF_NAMES
 from tests.simulation.defects_record import DEFECTS as OF_RECORDS
 from tests.simulation.defects_reuse import DEFECTS as OF_REUSE
+from tests.simulation.defects_review import DEFECTS as OF_REVIEWS
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
 from tests.simulation.defects_sources import DEFECTS as OF_SOURCES
@@ -47,6 +48,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_NAMES,
         *OF_KNOWN_TICKETS,
         *OF_REUSE,
+        *OF_REVIEWS,
         *OF_WAITS,
     ],
     ids=lambda defect: defect.name,

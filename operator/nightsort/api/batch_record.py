@@ -162,6 +162,14 @@ class BatchRecord(StatusModel):
     answer: Annotated[str, StringConstraints(max_length=128)] | None = None
     """The code and type of the API's last answer to its create, as long as that was not accepted."""
     usage: Usage = Usage()
+    second: bool = False
+    """Whether the second model reads its tickets; their rows count in the batches that have the first answers."""
+    review: int = 0
+    """Tickets whose first answer is there, and whose rows wait for that of the second model."""
+    reviewed: int = 0
+    """What was `review`, once they have their rows."""
+    reviewed_in: int | None = None
+    """The shard in which the second model reads them."""
     canary: bool = False
     """Whether its tickets are known ones, which are only compared: they get no rows and count elsewhere."""
     rules: int = FIRST_RULES

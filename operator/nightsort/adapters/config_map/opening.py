@@ -6,7 +6,7 @@ from nightsort.adapters.config_map.sink import ConfigMapRows
 from nightsort.adapters.config_map.source import ConfigMapTickets
 from nightsort.api.results import ConfigMapResults
 from nightsort.api.source import ConfigMapSource
-from nightsort.domain.fields import fields_of
+from nightsort.domain.second import columns_of
 from nightsort.system.opening import Opening
 
 
@@ -15,5 +15,5 @@ class ConfigMapKind:
         return ConfigMapTickets(opening.config_maps, opening.resource.meta.namespace, spec, opening.fields)
 
     async def sink(self, opening: Opening, spec: ConfigMapResults) -> ConfigMapRows:
-        fields = fields_of(opening.resource.spec)
+        fields = columns_of(opening.resource.spec)
         return ConfigMapRows(opening.config_maps, opening.resource.meta, spec, fields)

@@ -14,8 +14,9 @@ from nightsort.api.resource import Meta
 from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
-from nightsort.domain.fields import AskedField, fields_of
+from nightsort.domain.fields import AskedField
 from nightsort.domain.reasons import Reason
+from nightsort.domain.second import columns_of
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
@@ -34,7 +35,7 @@ class RowFileKind:
     async def sink(self, opening: Opening, spec: ConfigMapResults) -> RowFile:
         store = opening.config_maps
         assert isinstance(store, FileConfigMaps)  # noqa: S101 - the ConfigMaps of local mode
-        return RowFile(store, opening.resource.meta, spec, fields_of(opening.resource.spec))
+        return RowFile(store, opening.resource.meta, spec, columns_of(opening.resource.spec))
 
 
 class RowFile:

@@ -8,7 +8,7 @@ from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.sink import ObjectRows
 from nightsort.adapters.object_store.source import ObjectTickets
 from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
-from nightsort.domain.fields import fields_of
+from nightsort.domain.second import columns_of
 from nightsort.system.opening import Opening
 
 
@@ -22,7 +22,7 @@ class ObjectStoreKind:
         options = await options_of(opening, spec.secret_ref)
         in_thread = opening.share(spec.url, options)
         resource = opening.resource
-        fields, reuses = fields_of(resource.spec), resource.spec.reuse == "Unchanged"
+        fields, reuses = columns_of(resource.spec), resource.spec.reuse == "Unchanged"
         policy = policy_of(opening)
         return ObjectRows(spec, options, policy, resource.meta, fields, reuses=reuses, in_thread=in_thread)
 

@@ -11,7 +11,7 @@ from nightsort.adapters.sql.source import DatabaseSource as DatabaseTickets
 from nightsort.adapters.sql.unlabeled import labels_of
 from nightsort.api.results import DatabaseResults
 from nightsort.api.source import DatabaseSource
-from nightsort.domain.fields import fields_of
+from nightsort.domain.second import columns_of
 from nightsort.system.opening import Opening
 
 
@@ -41,7 +41,7 @@ class DatabaseKind:
             reuses=opening.resource.spec.reuse == "Unchanged",
             claims=self._claims,
             run=opening.resource.meta.uid,
-            asked=fields_of(opening.resource.spec),
+            asked=columns_of(opening.resource.spec),
             in_thread=opening.share(url),
         )
 

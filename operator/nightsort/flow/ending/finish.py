@@ -15,6 +15,7 @@ from nightsort.domain.matrix import in_words
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
+from nightsort.domain.reviewed import in_words as agreement_in_words
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.domain.stored import Summary
 from nightsort.flow.ending.compare import shift_of
@@ -80,7 +81,8 @@ def outcome(status: Status, spec: Spec, remarks: Sequence[str] = ()) -> Conditio
         "reused": counts.reused,
     }
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
-    said = (accuracy_of(status), unmatched_of(status), strays_of(status), *remarks, cut_of(counts, spec))
+    labels = accuracy_of(status), agreement_of(status, spec)
+    said = (*labels, unmatched_of(status), strays_of(status), *remarks, cut_of(counts, spec))
     notes = [note for note in said if note]
     message = "; ".join([f"{plural(counts.total, 'ticket')}: {split}{money_of(status)}", *notes]) + remark_of(status)
     if counts.failed and counts.failed == counts.total - counts.reused:
@@ -101,6 +103,10 @@ def cut_of(counts: TicketCounts, spec: Spec) -> str:
 
 def accuracy_of(status: Status) -> str:
     return in_words(status.evaluation) if status.evaluation is not None else ""
+
+
+def agreement_of(status: Status, spec: Spec) -> str:
+    return agreement_in_words(status.review, spec.review.model) if status.review and spec.review else ""
 
 
 def remark_of(status: Status) -> str:

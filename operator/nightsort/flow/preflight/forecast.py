@@ -51,7 +51,7 @@ async def forecast_of(run: Run) -> Forecast:
     nearest = seen.pool.nearest if seen.pool else None
     source = without_unchanged(seen.source, choice)
     found = await estimate(spec, source, seen.api, services.prices, sum(bought), nearest)
-    said = (limit_of(spec, found), *reused(choice), seen.remarks)
+    said = (found.second, limit_of(spec, found), *reused(choice), seen.remarks)
     return Forecast(
         planned_time=run.now(),
         tickets=choice.tickets,

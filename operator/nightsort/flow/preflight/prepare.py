@@ -9,6 +9,7 @@ from nightsort.api.cost import Cost
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.plan import Plan, Tokens
 from nightsort.api.resource import Resource
+from nightsort.api.reviewed import ReviewStatus
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.conditions import STALLED, is_true
 from nightsort.domain.cost import money
@@ -28,6 +29,7 @@ from nightsort.flow.preflight.known import Known
 from nightsort.flow.preflight.models import usable_model
 from nightsort.flow.preflight.repeats import bought_again
 from nightsort.flow.preflight.reuse import Choice, reused, reuses, without_unchanged
+from nightsort.flow.preflight.second import SecondReader, second_reader, whole, words_of
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import warnings_of
 from nightsort.flow.run.run import Run
@@ -60,13 +62,15 @@ async def prepare(run: Run) -> None:
     tokens = await counted(run.spec, model, api, seen.sampled)
     requests, text_bytes = seen.of_all(sum(bought))
     refuse_too_long(model, tokens, requests, text_bytes)
-    amount = estimated(run, tokens, requests, text_bytes)
+    reader = await second_reader(run.spec, api, run.services.prices, seen, *seen.of_all(bought[1]))
+    second = estimated_of_second(run, reader)
+    amount = whole(estimated(run, tokens, requests, text_bytes), second, reader)
     check_estimate(run, amount)
     again = await bought_again(run, source, sinks, snapshot)
     await let_others_go_first(run)  # once more: a run that came meanwhile may not have seen that this one has begun
     await leave_rows_to_others(run, source)
     await claim_results(sinks)
-    plan = plan_of(run, model, tokens, max_tokens, choice, remarks)
+    plan = plan_of(run, model, tokens, max_tokens, choice, remarks, reader)
     plan = await keep(run, snapshot, await with_places(plan, source, sinks), choice.ids if choice.reused else None)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
     plan = plan if there.pool is None else await there.pool.plan(run, plan)
@@ -74,6 +78,7 @@ async def prepare(run: Run) -> None:
     words = [
         f"{plural(choice.tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
+        *words_of(run.spec, reader, None if second is None else money(second)),
         *[message for _, message in few_known(known)],
         *reused(choice),
         *shown_beside(run, there.pool),
@@ -82,8 +87,7 @@ async def prepare(run: Run) -> None:
         *description_of(source),
     ]
     summary = ConditionSummary.working(Reason.SUBMITTING, "; ".join(words))
-    begun = {"plan": plan, "cost": cost_of(run, amount), "evaluation": None if known is None else EvaluationStatus()}
-    await run.save(run.status.model_copy(update=begun), summary)
+    await run.save(run.status.model_copy(update=begun_by(run, plan, amount)), summary)
     await hold_plan(run)
     if message := remark_on(run, there.pool):
         await run.warn(Reason.NO_EXAMPLES, message)
@@ -96,7 +100,30 @@ async def prepare(run: Run) -> None:
     await warn_near_limit(run, requests, text_bytes)
 
 
-def plan_of(run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice: Choice, remarks: str) -> Plan:
+def begun_by(run: Run, plan: Plan, amount: Decimal | None) -> dict[str, object]:
+    """What the status has from the plan on."""
+    return {
+        "plan": plan,
+        "cost": cost_of(run, amount),
+        "evaluation": None if plan.evaluation is None else EvaluationStatus(),
+        "review": None if plan.review is None else ReviewStatus(),
+    }
+
+
+def estimated_of_second(run: Run, reader: SecondReader | None) -> Decimal | None:
+    """The expected cost of the second reader, in USD."""
+    return None if reader is None else estimated(run, reader.tokens, reader.requests, reader.text_bytes, second=True)
+
+
+def plan_of(
+    run: Run,
+    model: ModelFacts,
+    tokens: Tokens,
+    max_tokens: int,
+    choice: Choice,
+    remarks: str,
+    reader: SecondReader | None,
+) -> Plan:
     """Of how many tickets the run is, and how its requests are made."""
     return Plan(
         tickets=choice.tickets,
@@ -107,6 +134,7 @@ def plan_of(run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice
         max_tokens=max_tokens,
         structured=model.structured_outputs and bool(fields_of(run.spec)),
         remark=remarks or None,
+        review=None if reader is None else reader.plan,
     )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from nightsort.api.categories import Category, refuse_repeated
 from nightsort.api.evaluation import ONE_SET, Truth
-from nightsort.api.model import API_VERSION, Model, Name, keyed, rules
+from nightsort.api.model import Model, Name, keyed, rules
 from nightsort.api.prompt import Text
-from nightsort.api.reading import InvalidResource, describe
+from nightsort.api.reading import parse_spec
 
 SET_KIND = "CategorySet"
 SET_PLURAL = "categorysets"
@@ -82,11 +82,6 @@ class CategorySet:
         Raises:
             InvalidResource: with one line for each wrong field.
         """
-        if (manifest.get("apiVersion"), manifest.get("kind")) != (API_VERSION, SET_KIND):
-            raise InvalidResource(f"expected apiVersion {API_VERSION} and kind {SET_KIND}")
-        try:
-            spec = CategorySetSpec.model_validate(dict(manifest.get("spec") or {}), extra=unknown)
-        except ValidationError as error:
-            raise InvalidResource(describe(error)) from None
+        spec = parse_spec(manifest, SET_KIND, CategorySetSpec, unknown)
         metadata = manifest.get("metadata") or {}
         return cls(metadata.get("name", ""), metadata.get("generation", 1), spec)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import islice
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
+from nightsort.api.model import API_VERSION, Model
 from nightsort.api.patterns import in_words
 
+M = TypeVar("M", bound=Model)
 MOST_MISTAKES = 10
 
 
 class InvalidResource(ValueError):
     """The manifest is none of a resource that could ever work; the message names each field."""
+
+
+def parse_spec(manifest: Mapping[str, Any], kind: str, model: type[M], unknown: Literal["forbid", "ignore"]) -> M:
+    """The spec of a manifest or an API object; `unknown` decides about fields that the model does not have.
+
+    Raises:
+        InvalidResource: it is of another kind, or a line for each wrong field.
+    """
+    if (manifest.get("apiVersion"), manifest.get("kind")) != (API_VERSION, kind):
+        raise InvalidResource(f"expected apiVersion {API_VERSION} and kind {kind}")
+    try:
+        return model.model_validate(dict(manifest.get("spec") or {}), extra=unknown)
+    except ValidationError as error:
+        raise InvalidResource(describe(error)) from None
 
 
 def describe(error: ValidationError) -> str:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
-from nightsort.api.model import API_VERSION, GROUP, KIND
+from nightsort.api.model import GROUP, KIND
 from nightsort.api.reading import InvalidResource as InvalidResource
-from nightsort.api.reading import describe
+from nightsort.api.reading import parse_spec
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 
@@ -71,13 +69,7 @@ class Resource:
         Raises:
             InvalidResource: with one line for each wrong field.
         """
-        if (manifest.get("apiVersion"), manifest.get("kind")) != (API_VERSION, KIND):
-            raise InvalidResource(f"expected apiVersion {API_VERSION} and kind {KIND}")
-        try:
-            spec = Spec.model_validate(dict(manifest.get("spec") or {}), extra=unknown)
-        except ValidationError as error:
-            raise InvalidResource(describe(error)) from None
-        return cls(Meta.of(manifest), spec, parse_status(manifest))
+        return cls(Meta.of(manifest), parse_spec(manifest, KIND, Spec, unknown), parse_status(manifest))
 
     @classmethod
     def served(cls, found: Mapping[str, Any]) -> Resource:

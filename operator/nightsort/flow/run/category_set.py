@@ -31,7 +31,7 @@ async def read_set(run: Run) -> CategorySet | None:
     if found is None:
         raise Waiting(f"CategorySet {ref.name} does not exist; it may come later", reason=Reason.CATEGORY_SET_MISSING)
     try:
-        run.wear(found.spec)
+        run.use_category_set(found.spec)
     except ValueError as error:
         raise Stalled(f"CategorySet {ref.name}: {error}", reason=Reason.CATEGORY_SET_INVALID) from None
     return found
@@ -60,7 +60,7 @@ async def hold_set(run: Run) -> None:
         Conflict: nothing was bought yet, and the run begins with the set of now.
     """
     status = run.status
-    if run.spec.category_set_ref is None or status.plan is None or run.given is not None:
+    if run.spec.category_set_ref is None or status.plan is None or run.category_set is not None:
         return
     if is_finished(status) or run.resource.meta.deletion_timestamp is not None:
         return
@@ -73,7 +73,7 @@ async def hold_set(run: Run) -> None:
         given = await the_same(run, use)
         await keep_copy(run, use.kept, given)
     run.memory.category_set = (use.kept, given)
-    run.wear(given)
+    run.use_category_set(given)
 
 
 async def kept_copy(run: Run, use: CategorySetUse) -> CategorySetSpec | None:

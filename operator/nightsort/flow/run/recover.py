@@ -112,7 +112,7 @@ async def complete(run: Run, base: Status, kept: Status | None) -> None:
     whole = completed(newest.status, base)
     if whole is newest.status or is_finished(newest.status):
         raise Conflict(run.resource.meta.key)
-    run.resource = newest = with_categories(newest, run.given)
+    run.resource = newest = with_categories(newest, run.category_set)
     try:
         await run.services.ledger.ensure_recordable(newest.meta, rewriting=True)
         await run.save(whole, progress(whole))

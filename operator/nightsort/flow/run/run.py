@@ -52,22 +52,23 @@ class Run:
     doubt: Interruption | Conflict | None = None
     stored: Status | None = None
     waited: Wait | None = None
-    given: CategorySetSpec | None = None
+    category_set: CategorySetSpec | None = None
     """The categories of the set that the resource names, once this pass knows them."""
 
     def __post_init__(self) -> None:
         kept, use = self.memory.category_set, self.status.category_set
         if kept is not None and use is not None and kept[0] == use.kept:
-            self.given = kept[1]
-        self.resource = with_categories(self.resource, self.given)
+            self.category_set = kept[1]
+        self.resource = with_categories(self.resource, self.category_set)
 
-    def wear(self, given: CategorySetSpec) -> None:
+    def use_category_set(self, category_set: CategorySetSpec) -> None:
         """Works by these categories from now on.
 
         Raises:
             ValueError: they do not go with the resource.
         """
-        self.resource, self.given = with_categories(self.resource, given), given
+        self.resource = with_categories(self.resource, category_set)
+        self.category_set = category_set
 
     @property
     def spec(self) -> Spec:
@@ -277,7 +278,7 @@ class Run:
         newest = await self.services.ledger.load(self.resource.meta)
         if newest is None:
             raise Gone(self.resource.meta.key)
-        newest = with_categories(newest, self.given)
+        newest = with_categories(newest, self.category_set)
         if self.stored is None:
             return newest
         self.stored = newest.status

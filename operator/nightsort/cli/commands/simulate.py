@@ -20,6 +20,11 @@ Accuracy = Annotated[
     ),
 ]
 
+CacheHits = Annotated[
+    float,
+    typer.Option(min=0.0, max=1.0, help="Share of requests that read a prompt which an earlier batch has cached."),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     app.command("simulate")(simulate)
@@ -34,10 +39,7 @@ def simulate(
     unknown_rate: Rate = 0.0,
     truncation_rate: Rate = 0.0,
     expire_rate: Rate = 0.0,
-    cache_hits: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help="Share of requests that read a prompt which an earlier batch has cached."),
-    ] = 1.0,
+    cache_hits: CacheHits = 1.0,
     enqueue_limit: Annotated[int | None, typer.Option(help="Requests in unfinished batches before 429.")] = None,
     fixed_answer: Annotated[
         str | None, typer.Option(help="Answer everything with these words, unread: a large batch then ends in time.")

@@ -174,6 +174,26 @@ class World:
         await self.run_all(resource, max_looks=max_looks)
         return self.ledger.current(resource.meta)
 
+    async def run_killed_at_each(self, resource: Resource, call: str, when: str) -> Resource:
+        """The process ends at the first of these calls of the ledger, the next one at its second, and so on, until one
+        comes to the end. `when` is "before" or "after" the call."""
+        for most in count(1):
+            calls = count(1)
+
+            async def kill(operation: str, *about: Any, most: int = most, calls: count[int] = calls) -> None:
+                if operation == call and next(calls) == most:
+                    raise Killed
+
+            before = getattr(self.ledger, when)
+            setattr(self.ledger, when, kill)
+            try:
+                return await self.run_until_finished(resource)
+            except Killed:
+                self.restart()
+            finally:
+                setattr(self.ledger, when, before)
+        raise AssertionError("a count has no end")
+
     async def run_all(self, *resources: Resource, max_looks: int = 200) -> None:
         """Several resources beside each other, each looked at when it is due."""
         due = {resource.meta.key: (self.clock.now().timestamp(), resource) for resource in resources}

@@ -19,7 +19,7 @@ from nightsort.flow.preflight import reuse
 from nightsort.flow.results import hashes
 from nightsort.testing.sinks import MemorySink
 from nightsort.testing.sources import MemoryQuery, MemorySource
-from tests.support.world import EXPIRED, Killed, World
+from tests.support.world import EXPIRED, World
 
 TABLE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "labels", "mode": "Upsert"}}
 FIVE = ("billing", "account", "gibberish", "refuse", "")
@@ -168,32 +168,9 @@ async def test_a_crash_at_any_write_of_pre_flight_loses_no_ticket_and_buys_none_
     world = nights.world
     await nights.night(1, "billing", "account")
     resource = nights.begin(2, "billing", "account", "other")
-    for place in range(20):
-        calls = 0
-
-        async def kill(operation: str, *about: Any, place: int = place) -> None:
-            nonlocal calls
-            calls += operation == call
-            if operation == call and calls == place + 1:
-                raise Killed
-
-        setattr(world.ledger, when, kill)
-        try:
-            await world.run_until_finished(resource)
-        except Killed:
-            world.restart()
-            continue
-        finally:
-            setattr(world.ledger, when, nothing)
-        break
-
-    ended = world.ledger.current(resource.meta)
+    ended = await world.run_killed_at_each(resource, call, when)
     assert world.paid() == {"0": 1, "1": 1, "2": 1}
     assert (ended.status.tickets.reused, ended.status.tickets.labeled) == (2, 1)
-
-
-async def nothing(operation: str, *about: Any) -> None:
-    pass
 
 
 async def test_a_query_whose_tickets_slide_buys_those_that_were_counted_without_a_row(nights: Nights) -> None:

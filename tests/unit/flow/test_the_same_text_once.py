@@ -17,7 +17,7 @@ from nightsort.flow.preflight import reuse
 from nightsort.flow.tickets import duplicates
 from nightsort.testing.sinks import MemorySink
 from nightsort.testing.sources import MemoryQuery
-from tests.support.world import EXPIRED, PRIVATE, Killed, World
+from tests.support.world import EXPIRED, PRIVATE, World
 
 TABLE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "labels", "mode": "Upsert"}}
 
@@ -223,32 +223,9 @@ async def test_a_crash_at_any_write_loses_no_ticket_and_buys_none_twice(world: W
     answers: Iterator[str | Answer] = iter([EXPIRED, *["billing"] * 9])
     world.respond = lambda text: next(answers)
     resource = begin(world, "billing", "billing", "other", "billing", shards={"maxRequests": 1})
-    for place in range(30):
-        calls = 0
-
-        async def kill(operation: str, *about: Any, place: int = place) -> None:
-            nonlocal calls
-            calls += operation == call
-            if operation == call and calls == place + 1:
-                raise Killed
-
-        setattr(world.ledger, when, kill)
-        try:
-            await world.run_until_finished(resource)
-        except Killed:
-            world.restart()
-            continue
-        finally:
-            setattr(world.ledger, when, nothing)
-        break
-
-    ended = world.ledger.current(resource.meta)
+    ended = await world.run_killed_at_each(resource, call, when)
     assert world.paid() == {"0": 1, "2": 1}, "one of them expired first, which costs nothing"
     assert (ended.status.tickets.labeled, len(world.rows)) == (4, 4)
-
-
-async def nothing(operation: str, *about: Any) -> None:
-    pass
 
 
 async def test_the_next_night_reuses_the_rows_of_duplicates(world: World) -> None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import blake2b
 from heapq import heappush, heappushpop
+from itertools import islice
 
 from nightsort.api.categories import Category, spelled
+from nightsort.domain.printable import printable
 
 SHOWN_STRANGERS = 5
+SHOWN_VALUE_CHARS = 64
 MOST_STRANGERS = 500
 """Values that are kept: a column of something else has another one for each ticket."""
+
+
+def first_in_words(values: Collection[str]) -> str:
+    """The first of some foreign values for a message, each cut and in quotes."""
+    shown = (repr(printable(value[:SHOWN_VALUE_CHARS])) for value in islice(values, SHOWN_STRANGERS))
+    return ", ".join(shown) + ", …" * (len(values) > SHOWN_STRANGERS)
 
 
 class Truths:

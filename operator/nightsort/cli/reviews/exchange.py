@@ -11,7 +11,7 @@ from nightsort.cli.reviews.order import InvalidWish, Reviewed, Wish, nothing_to_
 from nightsort.cli.reviews.run import say
 from nightsort.domain.correction import newer
 from nightsort.domain.report import plural
-from nightsort.domain.truth import SHOWN_STRANGERS
+from nightsort.domain.truth import first_in_words
 from nightsort.formats.label_studio import Answers, InvalidTasks, answers, interface, tasks
 from nightsort.system.files import read_if_there, write_new
 
@@ -59,7 +59,7 @@ async def take_in(found: Reviewed, path: Path) -> int:
     except InvalidTasks as invalid:
         raise InvalidWish(f"{path}: {invalid}") from None
     if said.strangers:
-        shown = ", ".join(repr(value) for value in list(said.strangers)[:SHOWN_STRANGERS])
+        shown = first_in_words(said.strangers)
         raise InvalidWish(f"{path}: answers that are no category of {found.name}: {shown}; nothing was taken in")
     before = await found.store.read()
     await found.store.change(newer(said.corrections))

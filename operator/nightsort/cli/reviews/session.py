@@ -9,7 +9,7 @@ from datetime import datetime
 from nightsort.api.categories import spelled
 from nightsort.cli.reviews import keys
 from nightsort.domain.case import Case
-from nightsort.domain.correction import Correction, Corrections
+from nightsort.domain.correction import Correction, Corrections, Edit
 from nightsort.domain.errors import Interruption
 from nightsort.ports import CorrectionStore
 
@@ -128,7 +128,7 @@ class Session:
             self.told = f"{case.id}: {category}"
             self._go_on(made)
 
-    async def _kept(self, edit: Callable[[Corrections], Mapping[str, Correction | None]]) -> bool:
+    async def _kept(self, edit: Edit) -> bool:
         try:
             await self.store.change(edit)
         except Interruption as interruption:

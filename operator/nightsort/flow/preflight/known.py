@@ -12,20 +12,18 @@ from nightsort.api.evaluation import Evaluation
 from nightsort.domain.errors import Stalled
 from nightsort.domain.evaluation import FEW
 from nightsort.domain.known_tickets import KnownSample, KnownTickets, least_for
-from nightsort.domain.printable import printable
 from nightsort.domain.prompt import placeholders
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.snapshot import Snapshot
 from nightsort.domain.ticket import Ticket
-from nightsort.domain.truth import SHOWN_STRANGERS, Truths
+from nightsort.domain.truth import Truths, first_in_words
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.known import IDS_PER_READ, KnownFirst, column_of, keep_known, set_of, truth_of
 from nightsort.ports import Source
 
 SHOWN_CATEGORIES = 10
-SHOWN_VALUE_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +132,10 @@ async def refuse_shared_ids(source: Source, ids: Sequence[str]) -> None:
         for ticket in await source.by_ids(ids[start : start + IDS_PER_READ])
     ]
     if shared:
-        shown = ", ".join(repr(printable(each[:SHOWN_VALUE_CHARS])) for each in shared[:SHOWN_STRANGERS])
         raise Stalled(
             f"evaluation.truth: {plural(len(shared), 'known ticket')} of the set have ids of the source's tickets, "
-            f"such as {shown}. Give them other ids, or name the source's own column; nothing was bought",
+            f"such as {first_in_words(shared)}. Give them other ids, or name the source's own column; nothing was "
+            "bought",
             reason=Reason.KNOWN_IDS_TAKEN,
         )
 
@@ -161,13 +159,10 @@ async def counted_tickets(
 def refuse_strangers(truths: Truths, where: str) -> None:
     """Raises Stalled where a known value is neither a category's name nor an alias."""
     if truths.strange:
-        first = list(truths.strangers)[:SHOWN_STRANGERS]
-        shown = ", ".join(repr(printable(value[:SHOWN_VALUE_CHARS])) for value in first)
-        more = ", …" if len(truths.strangers) > len(first) else ""
         raise Stalled(
             f"{where}: {plural(truths.strange, 'known ticket')} {'has' if truths.strange == 1 else 'have'} a value "
-            f"that is no category: {shown}{more}. Mend them, or declare them as categories or aliases in a new "
-            "resource; nothing was bought",
+            f"that is no category: {first_in_words(truths.strangers)}. Mend them, or declare them as categories or "
+            "aliases in a new resource; nothing was bought",
             reason=Reason.TRUTH_NO_CATEGORY,
         )
 

@@ -8,7 +8,7 @@ is gone is refused before anything more is bought with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from nightsort.api.examples import ExamplesFrom
@@ -17,12 +17,11 @@ from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.domain.errors import Stalled
 from nightsort.domain.examples import Example, Nearest, digest_of
-from nightsort.domain.printable import printable
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.ticket import Ticket
-from nightsort.domain.truth import SHOWN_STRANGERS, Truths
+from nightsort.domain.truth import Truths, first_in_words
 from nightsort.flow.run.run import Run
 from nightsort.ports import Connections, Indexer, Source
 
@@ -30,7 +29,6 @@ MOST_EXAMPLES = 20_000
 """Labelled tickets of a pool. With their index, 10,000 short ones take about 15 MB of memory."""
 MOST_EXAMPLE_CHARS = 8_000_000
 """Characters of all their texts."""
-SHOWN_VALUE_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +149,11 @@ def refuse_too_many(examples: int, chars: int) -> None:
 def refuse_strangers(categories: Truths, column: str) -> None:
     if not categories.strange:
         return
-    first: Iterable[str] = list(categories.strangers)[:SHOWN_STRANGERS]
-    shown = ", ".join(repr(printable(value[:SHOWN_VALUE_CHARS])) for value in first)
-    more = ", …" if len(categories.strangers) > SHOWN_STRANGERS else ""
     have = "has" if categories.strange == 1 else "have"
     raise Stalled(
         f"prompt.examplesFrom: {plural(categories.strange, 'ticket')} {have} a value in column {column!r} that is no "
-        f"category: {shown}{more}. Mend them, or declare them as categories or aliases in a new resource; nothing more "
-        "is bought",
+        f"category: {first_in_words(categories.strangers)}. Mend them, or declare them as categories or aliases in a "
+        "new resource; nothing more is bought",
         reason=Reason.EXAMPLES_NO_CATEGORY,
     )
 

@@ -15,7 +15,7 @@ from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Resource
 from nightsort.cli.examinations import account, permissions, places
 from nightsort.cli.examinations.account import WHOLE_SECOND, Key
-from nightsort.cli.examinations.findings import Finding, Findings, Level, failed, of, ok, warning
+from nightsort.cli.examinations.findings import Finding, Findings, failed, of, ok, warning
 from nightsort.cli.examinations.schema import missing
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.errors import Interruption, Stalled
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
 
 CRDS = "nightsort crds | kubectl apply --server-side -f -"
+NO_CRD = failed("CRD", "the cluster knows no ClassificationBatch", f"{CRDS}, and install the operator")
 MOST_FIELDS = 5
 URL = ("NIGHTSORT_ANTHROPIC_BASE_URL", "ANTHROPIC_BASE_URL")
 
@@ -62,7 +63,7 @@ class Examination:
         yield ok("cluster", f"{self.inspection.address}, Kubernetes {version or 'of an unknown version'}")
         known = await self._crd()
         yield known
-        if known.level is Level.FAILED and "no ClassificationBatch" in known.message:
+        if known == NO_CRD:
             return
         async for one in self._operator():
             yield one
@@ -87,7 +88,7 @@ class Examination:
         except Interruption as interruption:
             return of("CRD", interruption)
         if schema is None:
-            return failed("CRD", "the cluster knows no ClassificationBatch", f"{CRDS}, and install the operator")
+            return NO_CRD
         ours: Mapping[str, Any] = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         if lacking := missing(ours, schema):
             return failed(

@@ -48,15 +48,14 @@ class Estimate:
     alike: int = 0
     looked: int = 0
     """Tickets with the text of an earlier one that would be bought all the same, of so many that were looked at."""
+    cache: Outlook = NO_CACHE
+    """What the prompt's cache can do. `batch` and `most` are without it: nobody can say how much is read from it."""
 
     def would_save(self) -> Decimal | None:
         """What `dedupe: Exact` would save, by the tickets that were looked at; None where there is nothing to save."""
         if not self.alike or self.batch is None:
             return None
         return self.batch * self.alike / self.looked * self.tickets / max(self.requests, 1)
-
-    cache: Outlook = NO_CACHE
-    """What the prompt's cache can do. `batch` and `most` are without it: nobody can say how much is read from it."""
 
     def range(self) -> tuple[Decimal, Decimal] | None:
         """The lowest and the highest price that are expected, as a batch: with all or nothing read from a cache."""

@@ -6,7 +6,6 @@ pytest.register_assert_rewrite("nightsort.testing", "tests.support")
 
 pytest_plugins = [
     "tests.support.endings",
-    "tests.support.workers",
     "tests.cluster.fixtures",
     "tests.cluster.operator_fixtures",
     "tests.cluster.restart_fixtures",

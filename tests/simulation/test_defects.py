@@ -27,8 +27,6 @@ from tests.simulation.defects_waits import DEFECTS as OF_WAITS
 from tests.simulation.defects_wire import DEFECTS as OF_THE_WIRE
 
 SEEDS = range(400)
-pytestmark = pytest.mark.no_cover
-"""Spoiled code says nothing about what is covered, and lives take twice as long while each line is counted."""
 
 
 @pytest.fixture(autouse=True)

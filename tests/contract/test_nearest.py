@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from nightsort.adapters.full_text import nearest
 from nightsort.domain.errors import Stalled
-from nightsort.domain.examples import Example
+from nightsort.domain.examples import Example, Nearest
 from nightsort.domain.reasons import Reason
-from nightsort.ports import Indexer
+from nightsort.system.threads import InThread, ThreadPools
 from nightsort.testing.nearest import indexed
+from nightsort.wiring import services
 from tests.support import banking77
 
+Index = Callable[[Sequence[Example]], Awaitable[Nearest]]
 POOL = (
     Example("a", "my card was charged twice", "billing"),
     Example("b", "the app crashes when i log in", "technical"),
@@ -24,8 +26,8 @@ POOL = (
 
 
 @pytest.fixture(params=[nearest.indexed, indexed], ids=["tantivy", "memory"])
-def index(request: pytest.FixtureRequest) -> Indexer:
-    made: Indexer = request.param
+def index(request: pytest.FixtureRequest) -> Index:
+    made: Index = request.param
     return made
 
 
@@ -33,44 +35,44 @@ def ids(found: Sequence[Example]) -> list[str]:
     return [one.id for one in found]
 
 
-async def test_the_nearest_come_first_and_those_that_share_no_word_not_at_all(index: Indexer) -> None:
+async def test_the_nearest_come_first_and_those_that_share_no_word_not_at_all(index: Index) -> None:
     found = (await index(POOL)).of("new", "i was charged twice on my card", 3)
 
     assert set(ids(found[:2])) == {"a", "c"}
     assert "d" not in ids(found)
 
 
-async def test_no_more_come_than_are_wanted(index: Indexer) -> None:
+async def test_no_more_come_than_are_wanted(index: Index) -> None:
     assert len((await index(POOL)).of("new", "my card was charged twice", 1)) == 1
 
 
-async def test_a_ticket_is_never_its_own_example(index: Indexer) -> None:
+async def test_a_ticket_is_never_its_own_example(index: Index) -> None:
     found = (await index(POOL)).of("a", "my card was charged twice", 2)
 
     assert "a" not in ids(found)
     assert ids(found)[0] == "c"
 
 
-async def test_the_same_text_under_another_id_is_an_example(index: Indexer) -> None:
+async def test_the_same_text_under_another_id_is_an_example(index: Index) -> None:
     assert ids((await index(POOL)).of("new", "my card was charged twice", 1)) == ["a"]
 
 
-async def test_equally_near_ones_come_in_the_order_of_their_ids(index: Indexer) -> None:
+async def test_equally_near_ones_come_in_the_order_of_their_ids(index: Index) -> None:
     alike = [Example(f"{number:02}", "charged twice", "billing") for number in range(12)]
 
     assert ids((await index(alike)).of("05", "charged twice", 5)) == ["00", "01", "02", "03", "04"]
 
 
 @pytest.mark.parametrize("text", ["", "?! …", "zebra"])
-async def test_a_text_that_nothing_resembles_has_no_examples(index: Indexer, text: str) -> None:
+async def test_a_text_that_nothing_resembles_has_no_examples(index: Index, text: str) -> None:
     assert ids((await index(POOL)).of("new", text, 5)) == []
 
 
-async def test_an_empty_pool_has_no_examples(index: Indexer) -> None:
+async def test_an_empty_pool_has_no_examples(index: Index) -> None:
     assert ids((await index(())).of("new", "charged twice", 5)) == []
 
 
-async def test_words_have_no_grammar_that_could_go_wrong(index: Indexer) -> None:
+async def test_words_have_no_grammar_that_could_go_wrong(index: Index) -> None:
     text = 'charged) OR "twice* AND NOT (body:~ \\ ' + "x" * 100_000
 
     assert set(ids((await index(POOL)).of("new", text, 5))) <= {"a", "c"}
@@ -101,6 +103,25 @@ async def test_no_question_of_the_pool_is_its_own_neighbour() -> None:
     search = await nearest.indexed(pool)
 
     assert not [one.id for one in pool if one.id in ids(search.of(one.id, one.text, 10))]
+
+
+class Watched(ThreadPools):
+    """Notes whose threads are asked for."""
+
+    asked: str | None = None
+
+    def share(self, namespace: str, server: str) -> InThread:
+        self.asked = namespace
+        return super().share(namespace, server)
+
+
+async def test_an_index_is_built_in_the_threads_of_the_namespace_that_wants_it() -> None:
+    pools = Watched()
+
+    search = await services.indexed(pools, POOL, "support")
+
+    assert pools.asked == "support"
+    assert ids(search.of("new", "hello", 1)) == ["d"]
 
 
 async def test_without_tantivy_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,6 @@ class NearestByCount:
         return [each for _, example_id, each in sorted(found, key=lambda one: one[:2]) if example_id != ticket_id][:k]
 
 
-async def indexed(examples: Sequence[Example]) -> NearestByCount:
+async def indexed(examples: Sequence[Example], namespace: str = "", /) -> NearestByCount:
     """Implements `ports.Indexer`."""
     return NearestByCount(examples)

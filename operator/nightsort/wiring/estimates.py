@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.api.resource import Meta, Resource
@@ -56,5 +57,5 @@ async def estimate_of(
         connector = Connector(settings, EnvSecrets((), {}), WithOne(config_maps, new), closing, local=True)
         source = await connector.source(own)
         await source.check()
-        nearest = await nearest_now(connector, own, indexed)
+        nearest = await nearest_now(connector, own, partial(indexed, connector.threads))
         return await estimate(own.spec, source, await connector.api(own), prices, nearest=nearest), prices.day

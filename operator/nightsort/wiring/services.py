@@ -165,12 +165,12 @@ def services_of(settings: Settings, connector: Connector, ledger: Ledger, events
         grace=timedelta(seconds=settings.adoption_grace_seconds),
         enqueued_requests=settings.enqueued_requests,
         patience=timedelta(seconds=settings.patience_seconds),
-        index=indexed,
+        index=partial(indexed, connector.threads),
     )
 
 
-async def indexed(examples: Sequence[Example], /) -> Nearest:
-    """Imported on demand: the library takes 17 MB."""
+async def indexed(threads: ThreadPools, examples: Sequence[Example], namespace: str, /) -> Nearest:
+    """An index that is built in the namespace's threads. Imported on demand: the library takes 17 MB."""
     from nightsort.adapters.full_text import nearest
 
-    return await nearest.indexed(examples)
+    return await nearest.indexed(examples, threads.share(namespace, "examples"))

@@ -240,7 +240,7 @@ def test_a_server_is_told_by_its_url_without_who_goes_there(url: str, server: st
 
 
 def test_no_call_to_a_tenants_server_is_made_in_the_operators_own_threads() -> None:
-    """Those of local mode are files of the user's own; an index of examples is built in memory and waits for nobody."""
+    """Those of local mode are files of the user's own."""
     package = Path(threads.__file__).parents[1]
     calls = [
         path.relative_to(package).as_posix()
@@ -248,4 +248,4 @@ def test_no_call_to_a_tenants_server_is_made_in_the_operators_own_threads() -> N
         if re.search(r"to_thread\(|run_in_executor", path.read_text())
     ]
 
-    assert [path for path in calls if not path.startswith(("adapters/local/", "adapters/full_text/"))] == []
+    assert [path for path in calls if not path.startswith("adapters/local/")] == []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from nightsort.domain.errors import Stalled
 from nightsort.domain.examples import Example
 from nightsort.domain.reasons import Reason
+from nightsort.system.threads import InThread
 
 if TYPE_CHECKING:
     import tantivy
@@ -35,13 +36,13 @@ def words_of(text: str) -> list[str]:
     return [word[:LONGEST_WORD] for word in WORD.findall(text.lower())]
 
 
-async def indexed(examples: Sequence[Example]) -> NearestByWords:
+async def indexed(examples: Sequence[Example], in_thread: InThread = asyncio.to_thread) -> NearestByWords:
     """An index of the examples, made in a thread: 10,000 take about half a second.
 
     Raises:
         Stalled: tantivy is not installed.
     """
-    return await asyncio.to_thread(index_of, examples)
+    return await in_thread(index_of, examples)
 
 
 def index_of(examples: Sequence[Example]) -> NearestByWords:

@@ -19,7 +19,7 @@ from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import CategorySets, Clock, Connections, Events, Indexer, Ledger, Metrics, Traces
 
 
-async def not_installed(examples: Sequence[Example], /) -> Nearest:
+async def not_installed(examples: Sequence[Example], namespace: str, /) -> Nearest:
     """Stands where nothing can search a pool of examples."""
     raise Stalled("prompt.examplesFrom cannot be used here", reason=Reason.EXAMPLES_NOT_INSTALLED)
 

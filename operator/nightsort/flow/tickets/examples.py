@@ -83,7 +83,7 @@ async def indexed(run: Run, examples: list[Example]) -> Pool:
     known, pools = digest_of(examples), run.memory.search.pools
     nearest = pools.of(known)
     if nearest is None:
-        nearest = await run.services.index(examples)
+        nearest = await run.services.index(examples, run.resource.meta.namespace)
         pools.remember(known, nearest)
     return Pool(nearest, tuple(one.id for one in examples), known)
 
@@ -95,7 +95,7 @@ async def nearest_now(connections: Connections, resource: Resource, index: Index
         Waiting, Stalled, Rejected: see `pool_of`.
     """
     pool = resource.spec.prompt.examples_from
-    return None if pool is None else await index(await read(connections, resource, pool))
+    return None if pool is None else await index(await read(connections, resource, pool), resource.meta.namespace)
 
 
 async def read(

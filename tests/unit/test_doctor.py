@@ -14,7 +14,8 @@ import yaml
 
 from nightsort import __version__
 from nightsort.adapters.kubernetes.inspection import operator_of
-from nightsort.api.crd import crd
+from nightsort.api.category_set import SET_KIND
+from nightsort.api.crd import crd, crd_of_sets
 from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Resource
 from nightsort.cli.examinations import in_cluster
@@ -35,6 +36,7 @@ from tests.support.manifests import manifest
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 SCHEMA: dict[str, Any] = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+SET_SCHEMA: dict[str, Any] = crd_of_sets()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 OURS = Operator("nightsort", "nightsort", __version__, 1, 1, "nightsort", {}, SecretRef(name="own", key="api-key"))
 
 
@@ -43,6 +45,7 @@ class Installation:
     """Implements `ports.inspection.Inspection` as far as a test says."""
 
     known: Mapping[str, Any] | None = field(default_factory=lambda: SCHEMA)
+    sets: Mapping[str, Any] | None = field(default_factory=lambda: SET_SCHEMA)
     there: Sequence[Operator] = (OURS,)
     forbidden: Sequence[str] = ()
     lacking: Sequence[str] = ()
@@ -52,8 +55,8 @@ class Installation:
     async def server(self) -> tuple[str, datetime | None]:
         return "v1.37.2", datetime.now(UTC).replace(microsecond=0)
 
-    async def schema(self) -> Mapping[str, Any] | None:
-        return self.known
+    async def schema(self, kind: str) -> Mapping[str, Any] | None:
+        return self.sets if kind == SET_KIND else self.known
 
     async def operators(self, namespace: str | None = None) -> Sequence[Operator]:
         self._refuse("deployments")
@@ -75,15 +78,19 @@ class Installation:
             raise Stalled(f"cannot read {what}: forbidden", reason=Reason.FORBIDDEN)
 
     async def findings(self) -> dict[str, Finding]:
-        """The worst finding of each subject. No key is asked for anywhere."""
-        resources = type("Resources", (), {"there": staticmethod(self.there_in)})()
-        cluster = Cluster(resources, cast(Any, None), "support", cast(Any, None))
-        made = Examination(self, cluster, "support", Settings(anthropic_api_key=None, anthropic_api_key_file=None))
+        """The worst finding of each subject."""
         found: dict[str, Finding] = {}
-        async for one in made.findings():
+        for one in await self.all_findings():
             if one.subject not in found or one.level is Level.FAILED:
                 found[one.subject] = one
         return found
+
+    async def all_findings(self) -> list[Finding]:
+        """No key is asked for anywhere."""
+        resources = type("Resources", (), {"there": staticmethod(self.there_in)})()
+        cluster = Cluster(resources, cast(Any, None), "support", cast(Any, None))
+        made = Examination(self, cluster, "support", Settings(anthropic_api_key=None, anthropic_api_key_file=None))
+        return [one async for one in made.findings()]
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +131,33 @@ async def test_a_crd_of_another_version_is_named_by_the_fields_that_differ(
     found = await Installation(known=theirs).findings()
 
     assert (found["CRD"].level, found["CRD"].message.endswith(told)) == (level, True)
+
+
+async def test_a_cluster_without_category_sets_is_told_and_everything_else_is_looked_at() -> None:
+    account = "nightsort:nightsort"
+    found = await Installation(sets=None).all_findings()
+
+    [told] = [one for one in found if "CategorySet" in one.message]
+    assert (told.level, told.subject) == (Level.WARNING, "CRD")
+    assert "nightsort crds | kubectl apply" in told.remedy
+    assert any(account in one.message for one in found)
+
+
+async def test_a_category_set_of_an_older_version_is_named_by_what_it_lacks() -> None:
+    theirs = json.loads(json.dumps(SET_SCHEMA))
+    del theirs["properties"]["spec"]["properties"]["instructions"]
+
+    found = await Installation(sets=theirs).findings()
+
+    assert found["CRD"].level is Level.FAILED
+    assert found["CRD"].message == "CategorySet is older than this nightsort: the cluster's lacks spec.instructions"
+
+
+async def test_who_may_not_write_config_maps_is_told_that_review_needs_it() -> None:
+    found = await Installation(lacking=["/patch configmaps"]).findings()
+
+    assert found["you may not"].level is Level.WARNING
+    assert "patch configmaps in namespace support, which is needed for review" in found["you may not"].message
 
 
 async def test_an_operator_that_does_not_watch_the_namespace_or_is_down_has_failed() -> None:

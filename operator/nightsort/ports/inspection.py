@@ -22,8 +22,8 @@ class Inspection(Protocol):
         """The API server's version, and its time."""
         ...
 
-    async def schema(self) -> Mapping[str, Any] | None:
-        """The schema of a ClassificationBatch that the API server has; None where it knows no such kind."""
+    async def schema(self, kind: str) -> Mapping[str, Any] | None:
+        """The schema of one of our kinds that the API server has; None where it knows no such kind."""
         ...
 
     async def operators(self, namespace: str | None = None) -> Sequence[Operator]:

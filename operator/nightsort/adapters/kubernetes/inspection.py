@@ -11,7 +11,7 @@ from kubernetes.aio.client import ApiClient
 
 from nightsort.adapters.kubernetes.client import TIMEOUT, translated
 from nightsort.api.credentials import SecretRef
-from nightsort.api.model import API_VERSION, KIND
+from nightsort.api.model import API_VERSION
 from nightsort.domain.errors import Gone
 from nightsort.domain.installation import Operator, Permission
 from nightsort.formats.http_date import date_of
@@ -42,14 +42,14 @@ class KubeInspection:
         told, headers = await self._ask("GET", "/version", "ask the API server for its version")
         return str(told.get("gitVersion", "")), date_of(headers.get("date"))
 
-    async def schema(self) -> Json | None:
-        """The schema of a ClassificationBatch that the API server has; None where it knows no such kind."""
+    async def schema(self, kind: str) -> Json | None:
+        """The schema of one of our kinds that the API server has; None where it knows no such kind."""
         try:
             told, _ = await self._ask("GET", f"/openapi/v3/apis/{API_VERSION}", "read the API server's schemas")
         except Gone:
             return None
         schemas = told.get("components", {}).get("schemas", {})
-        return next((one for name, one in schemas.items() if name.rpartition(".")[2] == KIND), None)
+        return next((one for name, one in schemas.items() if name.rpartition(".")[2] == kind), None)
 
     async def operators(self, namespace: str | None = None) -> Sequence[Operator]:
         """The operators that can be seen: those of the chart and of our manifests.

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nightsort import __version__
-from nightsort.api.crd import crd
+from nightsort.api.category_set import SET_KIND
+from nightsort.api.crd import crd, crd_of_sets
 from nightsort.api.credentials import SecretRef
+from nightsort.api.model import KIND
 from nightsort.api.resource import Resource
 from nightsort.cli.examinations import account, permissions, places
 from nightsort.cli.examinations.account import WHOLE_SECOND, Key
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
 
 CRDS = "nightsort crds | kubectl apply --server-side -f -"
 NO_CRD = failed("CRD", "the cluster knows no ClassificationBatch", f"{CRDS}, and install the operator")
+NO_SETS = warning(
+    "CRD",
+    "the cluster knows no CategorySet, which spec.categorySetRef needs",
+    f"{CRDS}: helm upgrade leaves CRDs as they are",
+)
 MOST_FIELDS = 5
 URL = ("NIGHTSORT_ANTHROPIC_BASE_URL", "ANTHROPIC_BASE_URL")
 
@@ -61,10 +68,11 @@ class Examination:
             return
         told = datetime.now(UTC)
         yield ok("cluster", f"{self.inspection.address}, Kubernetes {version or 'of an unknown version'}")
-        known = await self._crd()
+        known = await self._crd(KIND, crd(), NO_CRD)
         yield known
         if known == NO_CRD:
             return
+        yield await self._crd(SET_KIND, crd_of_sets(), NO_SETS)
         async for one in self._operator():
             yield one
         async for one in permissions.of_person(self.inspection, self.namespace):
@@ -82,23 +90,28 @@ class Examination:
     def _accounts(self) -> list[str]:
         return [self.account] if self.account else [f"{one.namespace}:{one.account}" for one in self.operators[:1]]
 
-    async def _crd(self) -> Finding:
+    async def _crd(self, kind: str, rendered: Mapping[str, Any], unknown: Finding) -> Finding:
+        """The cluster's definition of a kind against the rendered one; `unknown` is what its absence means."""
         try:
-            schema = await self.inspection.schema()
+            schema = await self.inspection.schema(kind)
         except Interruption as interruption:
             return of("CRD", interruption)
         if schema is None:
-            return NO_CRD
-        ours: Mapping[str, Any] = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+            return unknown
+        ours: Mapping[str, Any] = rendered["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         if lacking := missing(ours, schema):
             return failed(
-                "CRD", f"older than this nightsort: the cluster's lacks {shown(lacking)}", f"upgrade it: {CRDS}"
+                "CRD",
+                f"{kind} is older than this nightsort: the cluster's lacks {shown(lacking)}",
+                f"upgrade it: {CRDS}",
             )
         if more := missing(schema, ours):
             return warning(
-                "CRD", f"newer than this nightsort, which does not know {shown(more)}", "upgrade nightsort here"
+                "CRD",
+                f"{kind} is newer than this nightsort, which does not know {shown(more)}",
+                "upgrade nightsort here",
             )
-        return ok("CRD", "classificationbatches.nightsort.dev, as of this nightsort")
+        return ok("CRD", f"{rendered['metadata']['name']}, as of this nightsort")
 
     async def _operator(self) -> Findings:
         try:

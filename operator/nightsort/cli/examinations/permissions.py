@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nightsort.api.category_set import SET_PLURAL
 from nightsort.api.model import GROUP, PLURAL
 from nightsort.api.resource import Resource
 from nightsort.cli.examinations.findings import Finding, Findings, Level, failed, of, ok, warning
@@ -32,12 +33,13 @@ PEOPLE = (
     Need(Permission("patch", PLURAL, GROUP), "cancel, suspend and resume"),
     Need(Permission("delete", PLURAL, GROUP), "estimate, which deletes its copy again"),
     Need(Permission("get", "configmaps"), "results and report"),
-    Need(Permission("create", "configmaps"), "create and retry with a file of tickets"),
+    Need(Permission("create", "configmaps"), "create and retry with a file of tickets, and review"),
+    Need(Permission("patch", "configmaps"), "review, which keeps corrections there"),
 )
 OPERATOR = (
     *(Permission(verb, PLURAL, GROUP) for verb in ("get", "list", "watch", "patch", "delete")),
     Permission("patch", f"{PLURAL}/status", GROUP),
-    Permission("get", "categorysets", GROUP),
+    Permission("get", SET_PLURAL, GROUP),
     *(Permission(verb, "configmaps") for verb in ("get", "create", "update")),
     Permission("create", "events", "events.k8s.io"),
 )

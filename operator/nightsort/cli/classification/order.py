@@ -97,24 +97,16 @@ def wanted(order: Order, template: str) -> Wanted:
         InvalidOrder: with the flag or the place in a file.
     """
     given, source, told = categories_of(order)
-    prompt: dict[str, Any] = {"template": template}
-    if instructions := order.instructions or given.get("instructions"):
-        prompt["instructions"] = instructions
+    asked = asked_for(given, order.instructions, order.further)
     spec: dict[str, Any] = {
         "model": order.model,
         "source": {"inline": {"tickets": []}},  # the tickets themselves are in the state
-        "categories": given["categories"],
-        "prompt": prompt,
         "pollIntervalSeconds": 1 if order.is_simulated else 60,
+        **asked,
+        "prompt": {"template": template, **asked.get("prompt", {})},
     }
-    try:
-        spec |= {name: given[name] for name in BESIDE if name in given} | order.further.as_spec()
-    except ValueError as error:
-        raise InvalidOrder(str(error)) from None
     if order.dedupe:
         spec["dedupe"] = "Exact"
-    if "unknownLabel" in given:
-        spec["unknownLabel"] = given["unknownLabel"]
     if order.max_cost is not None:
         spec["maxCostUSD"] = order.max_cost
     try:
@@ -123,8 +115,23 @@ def wanted(order: Order, template: str) -> Wanted:
         raise InvalidOrder(in_flags(str(error), source)) from None
     names = ", ".join(category.name for category in made.categories)
     columns = field_names(made)
-    asked = f"; and further columns: {', '.join(columns)}" if columns else ""
-    return Wanted(made, f"categories{told}: {names}{asked}")
+    beside = f"; and further columns: {', '.join(columns)}" if columns else ""
+    return Wanted(made, f"categories{told}: {names}{beside}")
+
+
+def asked_for(given: Mapping[str, Any], instructions: str | None, further: FurtherAnswers) -> dict[str, Any]:
+    """The parts of a spec that a file of categories says, and the flags beside it, which come first.
+
+    Raises:
+        InvalidOrder: a flag is in no form that is known.
+    """
+    parts = {name: given[name] for name in ("categories", "unknownLabel", *BESIDE) if name in given}
+    if said := instructions or given.get("instructions"):
+        parts["prompt"] = {"instructions": said}
+    try:
+        return parts | further.as_spec()
+    except ValueError as error:
+        raise InvalidOrder(str(error)) from None
 
 
 def categories_of(order: Order) -> tuple[Mapping[str, Any], str, str]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
+from nightsort.cli.classification.further import NOTHING_MORE, FurtherAnswers
+from nightsort.cli.classification.order import InvalidOrder, asked_for, file_of_categories, in_flags
 from nightsort.cli.cluster.exported import Exported, exported, is_export
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest, category_names, name_of_file, refuse_bad_name, text_of
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected
-from nightsort.domain.prompt import placeholders
+from nightsort.domain.model_choice import choices
+from nightsort.domain.prices import PRICE_TABLE, Price
+from nightsort.domain.prompt import TicketText, placeholders
+from nightsort.domain.ticket import Ticket
 from nightsort.wiring.cluster import tickets_in, tickets_of
 
 MOST_BYTES = 1024 * 1024
@@ -32,6 +37,10 @@ class Wishes:
     template: str | None = None
     max_cost: str | None = None
     category_set: str | None = None
+    categories_file: Path | None = None
+    fallback: str | None = None
+    instructions: str | None = None
+    further: FurtherAnswers = NOTHING_MORE
 
     @property
     def given(self) -> list[str]:
@@ -39,11 +48,41 @@ class Wishes:
         flags = {
             "--model": self.model,
             "--categories": self.categories,
+            "--categories-file": self.categories_file,
             "--category-set": self.category_set,
+            "--fallback": self.fallback,
+            "--instructions": self.instructions,
             "--template": self.template,
             "--max-cost": self.max_cost,
         }
-        return [flag for flag, value in flags.items() if value]
+        return [*(flag for flag, value in flags.items() if value), *self.further.words]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The parts of the spec that say what is asked, as `classify` reads them.
+
+        Raises:
+            InvalidManifest: the file of categories or a flag cannot be used, or two flags say the same.
+        """
+        places = {
+            "--categories": self.categories,
+            "--categories-file": self.categories_file,
+            "--category-set": self.category_set,
+        }
+        if len(named := [flag for flag, value in places.items() if value]) > 1:
+            raise InvalidManifest(f"{' and '.join(named)} both say what the categories are: give one of them")
+        try:
+            given = file_of_categories(self.categories_file) if self.categories_file is not None else {}
+            parts = asked_for(given, self.instructions, self.further)
+        except InvalidOrder as error:
+            raise InvalidManifest(str(error)) from None
+        if names := category_names(self.categories):
+            parts["categories"] = [{"name": name} for name in names]
+        if self.category_set is not None:
+            parts["categorySetRef"] = {"name": self.category_set}
+        if self.fallback is not None:
+            parts["unknownLabel"] = {"action": "Fallback", "category": self.fallback}
+        return parts
 
 
 def is_tickets(path: Path) -> bool:
@@ -53,27 +92,44 @@ def is_tickets(path: Path) -> bool:
     return text_of(path).lstrip("\ufeff \t\r\n").startswith("[")
 
 
-def manifest_of(path: Path, wishes: Wishes) -> dict[str, Any]:
+def manifest_of(path: Path, wishes: Wishes, own_prices: Mapping[str, Price] | None = None) -> dict[str, Any]:
     """A resource for the tickets of a file, under the file's name.
 
     Raises:
-        InvalidManifest: no model was given.
+        InvalidManifest: no model was given or it is not known, or a flag cannot be used.
     """
     if wishes.model is None:
         raise InvalidManifest(f"{path} has tickets and no model: give --model, such as --model claude-haiku-5-5")
+    refuse_unknown(wishes.model, own_prices or {})
     spec: dict[str, Any] = {
         "model": wishes.model,
         "source": {"configMap": {"name": "tickets", "key": "tickets.csv"}},
+        **wishes.asked,
     }
-    if names := category_names(wishes.categories):
-        spec["categories"] = [{"name": name} for name in names]
-    if wishes.category_set is not None:
-        spec["categorySetRef"] = {"name": wishes.category_set}
     if wishes.template is not None:
-        spec["prompt"] = {"template": wishes.template}
+        spec["prompt"] = {"template": wishes.template, **spec.get("prompt", {})}
     if wishes.max_cost is not None:
         spec["maxCostUSD"] = wishes.max_cost
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name_of_file(path)}, "spec": spec}
+    made = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name_of_file(path)}, "spec": spec}
+    try:
+        Resource.of(made)
+    except InvalidResource as error:
+        said = str(error).replace("spec: unknownLabel.category", "--fallback") if wishes.fallback else str(error)
+        raise InvalidManifest(in_flags(said, str(wishes.categories_file or "--categories"))) from None
+    return made
+
+
+def refuse_unknown(model: str, own_prices: Mapping[str, Price]) -> None:
+    """
+    Raises:
+        InvalidManifest: no price of the model is known, neither the vendor's nor one of the user's own.
+    """
+    prices = PRICE_TABLE.with_own(own_prices)
+    if prices.of(model) is None:
+        raise InvalidManifest(
+            f"--model: {model!r} is not known. {choices(model, prices.prices, prices)}. For another model give its "
+            "price (NIGHTSORT_PRICES), or write a manifest, which the operator checks against the API's own list"
+        )
 
 
 def with_tickets(manifest: dict[str, Any], path: Path, options: TicketOptions) -> ManifestBundle:
@@ -94,8 +150,9 @@ def with_tickets(manifest: dict[str, Any], path: Path, options: TicketOptions) -
             "object storage or a database, and write a manifest with source.objectStore or source.database"
         )
     manifest["spec"]["source"]["configMap"] = {"name": name, "key": key, **(found.source or {})}
-    if found.template is not None and "prompt" not in manifest["spec"]:
-        manifest["spec"]["prompt"] = {"template": found.template}
+    prompt = manifest["spec"].get("prompt", {})
+    if found.template is not None and "template" not in prompt:
+        manifest["spec"]["prompt"] = {"template": found.template, **prompt}
     bundle = ManifestBundle(manifest, ConfigMap(name, {key: found.text}))
     refuse_unread(bundle, path)
     return bundle
@@ -121,19 +178,34 @@ def refuse_unread(bundle: ManifestBundle, path: Path) -> None:
     """Reads the ConfigMap as the operator will.
 
     Raises:
-        InvalidManifest: with the place of the fault.
+        InvalidManifest: with the place of the fault, or no ticket has a text.
     """
     try:
         resource = Resource.of(bundle.manifest)
         source = resource.spec.source.config_map
         assert source is not None  # noqa: S101 - it was made here
-        tickets_in(bundle.tickets, source, placeholders(resource.spec.prompt))
+        found = tickets_in(bundle.tickets, source, placeholders(resource.spec.prompt))
     except InvalidResource as error:
         raise InvalidManifest(str(error)) from None
     except Rejected as error:
         fault = error.message.partition(", key ")[2].partition(", ")[2]
         hint = " (--template, such as '$body')" if "prompt.template names" in fault else ""
         raise InvalidManifest(f"{path}: {fault}{hint}") from None
+    refuse_empty(path, resource, found[0] if found is not None else ())
+
+
+def refuse_empty(path: Path, resource: Resource, tickets: Sequence[Mapping[str, str]]) -> None:
+    """
+    Raises:
+        InvalidManifest: no ticket has a text that could be sent.
+    """
+    text = TicketText(resource.spec.prompt)
+    if not any(text.of(Ticket(each.get("id", ""), each, cursor="")) for each in tickets):
+        what = f"no ticket of {len(tickets):,} has a text" if tickets else "it has no tickets"
+        raise InvalidManifest(
+            f"{path}: {what}, and nothing was made (--body or --text name the columns with the texts, --template what "
+            "is sent of them)"
+        )
 
 
 def refuse_unusable(manifest: dict[str, Any], path: Path, text: str, kind: Format) -> None:

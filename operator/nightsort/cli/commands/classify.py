@@ -36,8 +36,8 @@ Categories = Annotated[
 CategoriesFile = Annotated[
     Path | None,
     typer.Option(
-        help="A YAML file of categories with descriptions, aliases and examples; by default categories.yaml "
-        "beside the file, if it is there.",
+        help="A YAML file of categories with descriptions, aliases and examples; classify, estimate and "
+        "evaluate take categories.yaml beside the tickets, if it is there.",
     ),
 ]
 Instructions = Annotated[

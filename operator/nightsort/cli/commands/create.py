@@ -14,6 +14,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from nightsort.cli.cluster.options import ClusterOptions, Context, Kubeconfig, announce
+from nightsort.cli.commands.classify import (
+    Categories,
+    CategoriesFile,
+    Confidence,
+    Fields,
+    Instructions,
+    PerTicket,
+    Rationale,
+)
 from nightsort.cli.flags import NOTHING_SAID, TicketOptions, with_ticket_flags
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
@@ -48,8 +57,9 @@ OwnNamespace = Annotated[
     str | None, typer.Option("--namespace", "-n", help="Default: the manifest's, else the context's.")
 ]
 Model = Annotated[str | None, typer.Option(help="For tickets: the model that reads them.")]
-Categories = Annotated[
-    list[str] | None, typer.Option(help="For tickets: billing,technical,other. By default the five of the CRD.")
+Fallback = Annotated[
+    str | None,
+    typer.Option(help="For tickets: the category of those whose answer is none of the categories.", metavar="CATEGORY"),
 ]
 Template = Annotated[str | None, typer.Option(help="For tickets: prompt.template, such as '$body'.")]
 MaxCost = Annotated[str | None, typer.Option(help="For tickets: maxCostUSD, such as 5.00.")]
@@ -84,7 +94,14 @@ def create(
     namespace: OwnNamespace = None,
     model: Model = None,
     categories: Categories = None,
+    categories_file: CategoriesFile = None,
     category_set: CategorySetName = None,
+    fallback: Fallback = None,
+    instructions: Instructions = None,
+    field: Fields = None,
+    categories_per_ticket: PerTicket = None,
+    confidence: Confidence = False,
+    rationale: Rationale = False,
     template: Template = None,
     max_cost: MaxCost = None,
     tickets: TicketOptions = NOTHING_SAID,
@@ -97,15 +114,28 @@ def create(
     """Create a run from a manifest or from tickets.
 
     A file of tickets is put into a ConfigMap that belongs to the resource; it may have 1 MiB. The flags about columns,
-    separators, encodings and sheets are for such files. If the same resource
+    separators, encodings, sheets and categories are for such files. A model without a known price, and a file in which
+    no ticket has a text, are refused. If the same resource
     is there already, nothing happens, and that is a success; if the name is that
     of another one, with other tickets or categories, it says so and ends with 2.
 
     With --dry-run=client -o yaml it prints what it would make, to be kept in Git.
     """
+    from nightsort.cli.classification.further import FurtherAnswers
     from nightsort.cli.cluster.tickets import Wishes
 
-    wishes = Wishes(model, tuple(categories or ()), template, max_cost, category_set)
+    further = FurtherAnswers(tuple(field or ()), categories_per_ticket, confidence, rationale)
+    wishes = Wishes(
+        model,
+        tuple(categories or ()),
+        template,
+        max_cost,
+        category_set,
+        categories_file,
+        fallback,
+        instructions,
+        further,
+    )
     moment = scheduled_or_stop(job_name, time_zone)
     options = ClusterOptions(namespace, context, kubeconfig)
 
@@ -174,10 +204,11 @@ def order_of(
     """
     from nightsort.cli.cluster.manifest_bundle import ManifestBundle
     from nightsort.cli.cluster.tickets import is_tickets, manifest_of, with_tickets
+    from nightsort.cli.configuration import settings_of
     from nightsort.cli.manifests import InvalidManifest
 
     if is_tickets(path) or tickets.format is not None:
-        made = with_name(manifest_of(path, wishes), template, moment, namespace or fallback)
+        made = with_name(manifest_of(path, wishes, settings_of().prices), template, moment, namespace or fallback)
         order = with_tickets(made, path, tickets)
     else:
         if given := [*wishes.given, *tickets.words]:

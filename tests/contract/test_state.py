@@ -11,6 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from nightsort.adapters.local import state as states
 from nightsort.adapters.local.state import State, opened
@@ -194,6 +195,20 @@ async def test_labels_stand_in_the_order_of_the_file(state: State) -> None:
 
 
 # --- what former processes have left ----------------------------------------------------------------------------------
+
+
+async def test_a_label_names_the_ticket_that_was_asked_about_until_its_own_is_asked(state: State) -> None:
+    comparison, tickets = Comparison(state, SETTINGS, NAME), {"1": "a", "2": "a", "3": "a"}
+    await answered(state, tickets, labeled("1"), replace(failed("2"), same_as="1"), replace(labeled("3"), same_as="1"))
+    comparison.take(present(tickets))
+
+    assert [label.same_as for label in comparison.labels()] == [None, "1", "1"]
+
+    comparison.take(present(tickets), Choice(retry=True))
+    run = comparison.begin("again", SPEC)
+    await StateRows(state, run.meta.uid).write(chunks(labeled("2")))
+
+    assert [label.same_as for label in comparison.labels()] == [None, None, "1"]
 
 
 async def test_a_run_that_has_bought_nothing_is_forgotten_and_one_that_may_have_is_not(state: State) -> None:

@@ -107,6 +107,7 @@ def test_the_same_text_is_asked_about_once_on_demand_and_told_without(office: Of
     assert figures(outcome.out) == {"billing": 2, "technical": 1, "total": 3}
     assert office.categories() == {"1": "billing", "2": "technical", "3": "billing"}
     assert office.bill()["accepted"] == 2
+    assert {row["id"]: row["sameAs"] for row in office.rows()} == {"1": "", "2": "", "3": "1"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import msgspec
 
 from nightsort.adapters.local.state import State, now
 from nightsort.adapters.local.state_ledger import NAMESPACE, StateLedger
-from nightsort.adapters.local.state_rows import HAS_VALUES
+from nightsort.adapters.local.state_rows import HAS_SAME, HAS_VALUES
 from nightsort.adapters.local.state_tickets import StateTickets
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.spec import Spec
@@ -82,19 +82,25 @@ WHERE t.id = p.id AND t.run = :run AND t.text = p.text AND t.settings = :setting
 """
 LABELS = """
 SELECT p.position, p.id, l.category, l.verdict, l.reason, l.model, l.batch_id, l.classified_at,
-       l.input_tokens, l.output_tokens, {answers}
-FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings {values}
+       l.input_tokens, l.output_tokens, {answers}, {same_as}
+FROM temp.present p LEFT JOIN labels l ON l.id = p.id AND l.text = p.text AND l.settings = :settings {values} {same}
 WHERE p.position > :done ORDER BY p.position LIMIT :most
 """
 
 
 VALUES = "LEFT JOIN label_values v ON v.id = l.id AND v.text = l.text AND v.settings = l.settings"
+SAME = "LEFT JOIN label_same_as s ON s.id = l.id AND s.text = l.text AND s.settings = l.settings"
 
 
 def labels_of(state: State) -> str:
-    """The statement that reads labels, with the answers to fields where the state has any."""
-    has = state.rows(HAS_VALUES)
-    return LABELS.format(answers="v.answers" if has else "NULL", values=VALUES if has else "")
+    """The statement that reads labels, with answers to fields and tickets of the same text where the state has any."""
+    has, same = state.rows(HAS_VALUES), state.rows(HAS_SAME)
+    return LABELS.format(
+        answers="v.answers" if has else "NULL",
+        values=VALUES if has else "",
+        same_as="s.same_as" if same else "NULL",
+        same=SAME if same else "",
+    )
 
 
 class Present(msgspec.Struct, frozen=True, gc=False):
@@ -152,6 +158,8 @@ class Label(msgspec.Struct, frozen=True, gc=False):
     output_tokens: int
     values: tuple[Value, ...] = ()
     """The answers to the fields of the spec, in their order."""
+    same_as: str | None = None
+    """The ticket that was asked about, where this one has the same text."""
 
 
 class Comparison:
@@ -216,9 +224,9 @@ class Comparison:
         """One for each ticket of the file, in its order."""
         done, statement = -1, labels_of(self._state)
         while chunk := self._state.rows(statement, {"settings": self._settings, "done": done, "most": CHUNK}):
-            for _, ticket_id, category, verdict, reason, model, batch_id, at, inputs, outputs, answers in chunk:
+            for _, ticket_id, category, verdict, reason, model, batch_id, at, inputs, outputs, answers, same in chunk:
                 said = (reason or "", model or "", batch_id, at, inputs or 0, outputs or 0)
-                yield Label(ticket_id, category, verdict, *said, tuple(json.loads(answers)) if answers else ())
+                yield Label(ticket_id, category, verdict, *said, tuple(json.loads(answers)) if answers else (), same)
             done = chunk[-1][0]
 
     def former_settings(self) -> Mapping[str, object] | None:

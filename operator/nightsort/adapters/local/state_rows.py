@@ -47,6 +47,35 @@ ON CONFLICT DO UPDATE SET answers = excluded.answers
 """
 HAS_VALUES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'label_values'"
 
+# Which ticket was asked about in the place of one with the same text, in states of files that were asked about so.
+SAME_TABLE = """
+CREATE TABLE IF NOT EXISTS label_same_as (
+    id TEXT NOT NULL,
+    text BLOB NOT NULL,
+    settings BLOB NOT NULL,
+    same_as TEXT NOT NULL,
+    PRIMARY KEY (id, text, settings)
+) WITHOUT ROWID
+"""
+PUT_SAME = """
+INSERT INTO label_same_as
+SELECT t.id, t.text, t.settings, :same_as
+FROM run_tickets t INDEXED BY run_tickets_by_id
+JOIN labels l ON l.id = t.id AND l.text = t.text AND l.settings = t.settings
+WHERE t.run = :run AND t.id = :id AND l.category IS :category
+ON CONFLICT DO UPDATE SET same_as = excluded.same_as
+"""
+# A ticket that was asked about itself later has its label from no other one.
+NOT_SAME = """
+DELETE FROM label_same_as WHERE (id, text, settings) IN (
+    SELECT t.id, t.text, t.settings
+    FROM run_tickets t INDEXED BY run_tickets_by_id
+    JOIN labels l ON l.id = t.id AND l.text = t.text AND l.settings = t.settings
+    WHERE t.run = :run AND t.id = :id AND l.category IS :category
+)
+"""
+HAS_SAME = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'label_same_as'"
+
 
 class StateRows:
     """Implements `ports.Sink`."""
@@ -72,6 +101,19 @@ class StateRows:
             if any(row.values for row in chunk):
                 connection.execute(VALUES_TABLE)
                 connection.executemany(PUT_VALUES, answers_of(self._run, chunk))
+            same = any(row.same_as is not None for row in chunk)
+            if same:
+                connection.execute(SAME_TABLE)
+            if same or connection.execute(HAS_SAME).fetchone():
+                connection.executemany(PUT_SAME, same_of(self._run, chunk, of_others=True))
+                connection.executemany(NOT_SAME, same_of(self._run, chunk, of_others=False))
+
+
+def same_of(run: str, chunk: Sequence[Row], *, of_others: bool) -> Iterator[dict[str, object]]:
+    """The rows that are copies of other tickets' rows, or those that are not."""
+    for row in chunk:
+        if (row.same_as is not None) == of_others:
+            yield {"run": run, "id": row.id, "category": row.category, "same_as": row.same_as}
 
 
 def answers_of(run: str, chunk: Sequence[Row]) -> Iterator[dict[str, object]]:

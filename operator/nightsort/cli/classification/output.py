@@ -14,6 +14,7 @@ from nightsort.cli.classification.reading import TicketFile
 from nightsort.domain.correction import COLUMNS as CORRECTED
 from nightsort.domain.correction import Corrections
 from nightsort.domain.fields import as_text, padded
+from nightsort.formats.rows import SAME_AS
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring.classify import Comparison, Label, State, StateOutput
 
@@ -54,11 +55,11 @@ class Output:
             InvalidOrder: it cannot be written, or the input has changed since it was read.
         """
 
-        fields = field_names(spec)
-        further = [column.name for column in CORRECTED] if corrections else []
+        fields, deduped = field_names(spec), spec.dedupe == "Exact"
+        further = [*([SAME_AS] if deduped else []), *([column.name for column in CORRECTED] if corrections else [])]
 
         def labels() -> Iterator[tuple[str, tuple[str | None, ...]]]:
-            return ((one.id, cells_of(one, len(fields), corrections)) for one in comparison.labels())
+            return ((one.id, cells_of(one, len(fields), corrections, deduped=deduped)) for one in comparison.labels())
 
         self.clear_away()
         try:
@@ -92,12 +93,16 @@ class Output:
             raise InvalidOrder(f"{self.path} cannot be read: {error.strerror}") from None
 
 
-def cells_of(label: Label, fields: int, corrections: Corrections) -> tuple[str | None, ...]:
-    """The cells of a ticket; with two more for the model's category and the reviewer where there are corrections."""
-    if not fields and not corrections:
+def cells_of(label: Label, fields: int, corrections: Corrections, *, deduped: bool = False) -> tuple[str | None, ...]:
+    """The cells of a ticket; with two more for the model's category and the reviewer where there are corrections.
+
+    deduped: one more names the ticket that was asked about in its place.
+    """
+    if not fields and not corrections and not deduped:
         return label.category, label.verdict, label.reason
     values = map(as_text, padded(label.values, fields))
     cells = (label.verdict, label.reason, *(None if value is None else str(value) for value in values))
+    cells += (label.same_as,) if deduped else ()
     if not corrections:
         return label.category, *cells
     found = corrections.get(label.id)

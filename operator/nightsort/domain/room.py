@@ -23,6 +23,7 @@ from nightsort.domain.record import (
     by_place,
     child_of,
     is_in_flight,
+    parents_of,
     put,
     waiting_for_retry,
 )
@@ -196,13 +197,17 @@ def summed_up(status: Status, room: Room) -> Status:
     places = by_place(status)
     newest = max(places)
     over = [record for record in status.batches if (record.shard, record.attempt) != newest and is_over(places, record)]
-    over.sort(key=lambda record: record.intended_at)
+    # First attempts go first, whatever the clocks said: the tickets of a parent without its retry are bought again.
+    over.sort(key=lambda record: (record.attempt, record.intended_at))
     most = len(status.batches) - room.places + 1
     spare = sum(map(size_of, status.batches)) - room.bytes
     taken: list[BatchRecord] = []
     for record in over:
         if len(taken) >= most and spare <= 0:
             break
+        parents = parents_of(status, record) if record.attempt else ()
+        if any(parent.left and parent not in taken for parent in parents):
+            continue
         taken.append(record)
         spare -= size_of(record)
     # Known tickets are not counted with the others.

@@ -41,6 +41,7 @@ from nightsort.domain.room import (
     is_over,
     size_of,
     spec_bytes,
+    summed_up,
     together,
     with_room,
 )
@@ -191,6 +192,23 @@ def test_what_was_cut_is_counted_once_though_its_retries_are_summed_up_too() -> 
 
     assert ticket_counts(smaller) == ticket_counts(status)
     assert ticket_counts(smaller).cut == 6
+
+
+@pytest.mark.parametrize("later", [timedelta(hours=-1), timedelta(), timedelta(hours=1)])
+@pytest.mark.parametrize("lost", [False, True])
+def test_no_retry_is_summed_up_before_its_parent_whose_tickets_would_be_bought_again(
+    later: timedelta, lost: bool
+) -> None:
+    """The clock may have been set back between the two intents, and a lost parent keeps its entry."""
+    first = [entry(shard, retryable=1, intended_at=NOW + later) for shard in range(4)]
+    first = [one.model_copy(update={"ended_at": None}) for one in first] if lost else first
+    retries = [entry(shard, 1) for shard in range(4)]
+    plain = [entry(shard) for shard in range(5, 9)]
+    status = Status(batches=(*first, *retries, *plain, entry(9)), source_exhausted=True)
+    assert waiting_for_retry(status) == []
+
+    for places in range(2, len(status.batches)):
+        assert waiting_for_retry(summed_up(status, Room(places=places))) == []
 
 
 NEEDED = {

@@ -20,6 +20,7 @@ from nightsort.domain.probe import MOST_PROBES
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import UNDECIDED
 from nightsort.testing.batch_api import Held
+from tests.simulation import haste
 from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES, ticket_of
 from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
@@ -488,6 +489,15 @@ class Oracle:
             else:
                 self._world.look_into_drawers(resource)
                 self._check_finished(resource)
+        self._check_haste()
+
+    def _check_haste(self) -> None:
+        scenario, resources = self._world.scenario, [self._world.truth.now(meta) for meta in self._world.created]
+        if not scenario.haste:
+            return
+        there = [resource for resource in resources if resource is not None]
+        if slow := haste.complaint(scenario.haste, scenario.room, list(self.by_tag.values()), there):
+            self.fail(slow)
 
     def _check_gone(self, meta: Meta) -> None:
         resource, at = self._gone[meta.uid]

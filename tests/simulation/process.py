@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
@@ -55,7 +57,8 @@ class Process:
         self.blows = 0
         self.disk_faults = 0
         self.services = world.spoil(self.services)
-        self.reconciler = Reconciler(self.services, jitter=world.rng.random)
+        self.bells: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.reconciler = Reconciler(self.services, jitter=world.rng.random, call=lambda uid: self.bells[uid].set())
         self.finalizer = Finalizer(self.services, self.reconciler.memory, timedelta(seconds=FAREWELL_SECONDS))
 
     def start(self) -> None:
@@ -69,10 +72,12 @@ class Process:
         """What kopf's timer and the desk do: looks at a resource when it is due, until it is finished or gone."""
         try:
             while not self.dead:
+                self.bells[meta.uid].clear()
                 seconds = await self._look(meta)
                 if seconds is None:
                     return
-                await asyncio.sleep(seconds)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.bells[meta.uid].wait(), seconds)
         except Killed:
             pass
 

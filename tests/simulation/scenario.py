@@ -144,6 +144,8 @@ class Scenario:
 
     sets: bool = False
     """Whether resources name a CategorySet, which changes and vanishes meanwhile."""
+    haste: float = 0.0
+    """In how many times what its batches alone take, in the room that there is, a world must come to its end."""
     nights: bool = False
     """Whether runs over one source write to one table, and leave out what stands there."""
 

@@ -17,6 +17,7 @@ from tests.simulation.defects_labels import DEFECTS as OF_LABELS
 from tests.simulation.defects_money import DEFECTS as OF_MONEY
 from tests.simulation.defects_names import DEFECTS as OF_NAMES
 from tests.simulation.defects_pools import DEFECTS as OF_POOLS
+from tests.simulation.defects_queue import DEFECTS as OF_THE_QUEUE
 from tests.simulation.defects_record import DEFECTS as OF_RECORDS
 from tests.simulation.defects_reuse import DEFECTS as OF_REUSE
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
@@ -54,6 +55,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_WAITS,
         *OF_SETS,
         *OF_THE_CACHE,
+        *OF_THE_QUEUE,
     ],
     ids=lambda defect: defect.name,
 )

@@ -23,7 +23,7 @@ from nightsort.testing.batch_api import Held
 from nightsort.testing.category_sets import MemoryCategorySets
 from nightsort.testing.prompt_cache import FakePromptCache
 from nightsort.testing.sources import MemoryQuery, MemorySource
-from tests.simulation import sets
+from tests.simulation import haste, sets
 from tests.simulation.account import Account, text_of
 from tests.simulation.apart import UNTOLD, ApartClock
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet
@@ -196,6 +196,8 @@ class World:
             account.accident = self._from(scenario.accidents)
         if scenario.drought:
             account.drought = self._from(scenario.drought)
+        if scenario.haste:
+            haste.hurry(account)
         if scenario.room < CROWDED:
             account.longest = min(account.longest, 600.0)
 

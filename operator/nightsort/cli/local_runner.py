@@ -30,7 +30,8 @@ class LocalRunner:
     def __init__(self, services: Services, progress: Teller) -> None:
         self._services = services
         self._progress = progress
-        self._reconciler = Reconciler(services)
+        self._bells: dict[str, asyncio.Event] = {}
+        self._reconciler = Reconciler(services, call=lambda uid: self._bells[uid].set())
         self._running: set[str] = set()
         self._waiting: set[str] = set()
         self._blocked = False
@@ -50,7 +51,9 @@ class LocalRunner:
     async def _run(self, resource: Resource) -> Resource:
         newest = await self._load(resource)
         self._progress.begin(newest)
+        bell = self._bells[newest.meta.uid] = asyncio.Event()
         while True:
+            bell.clear()
             seconds = await self._reconciler.reconcile(newest)
             newest = await self._load(newest)
             missing = seconds is not None and self._waits_in_vain(newest)
@@ -59,7 +62,16 @@ class LocalRunner:
                 self._running.discard(newest.meta.key)
                 self._blocked = self._blocked or missing
                 return newest
-            await self._services.clock.sleep(seconds)
+            await self._rest(seconds, bell)
+
+    async def _rest(self, seconds: float, bell: asyncio.Event) -> None:
+        """Rests for so many seconds, or until the bell rings."""
+        ends = [asyncio.ensure_future(self._services.clock.sleep(seconds)), asyncio.ensure_future(bell.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
 
     async def _load(self, resource: Resource) -> Resource:
         return await self._services.ledger.load(resource.meta) or resource

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 
@@ -64,17 +64,16 @@ def has_room(requests: int, loads: Iterable[Load], limit: int) -> bool:
     return there + requests <= limit or there == 0
 
 
-def may_go(mine: Place, first: Sequence[Place], loads: Iterable[Load], limit: int) -> bool:
-    """Whether a queued resource goes now: there is room for it and for those before it.
+def going(first: Sequence[Place], loads: Iterable[Load], limit: int) -> Iterator[Place]:
+    """The places that may go now: there is room for each of them and for those before it.
 
-    It does not wait for those before it, which may be busy with something else.
+    None of them waits for those before it, which may be busy with something else.
     """
     there = sum(load.requests for load in loads)
     for place in first:
-        if place.uid == mine.uid:
-            return has_room(mine.requests, [Load(mine.namespace, there)], limit)
+        if has_room(place.requests, [Load(place.namespace, there)], limit):
+            yield place
         there += place.requests
-    return False
 
 
 def in_words(place: Place, first: Sequence[Place]) -> str:

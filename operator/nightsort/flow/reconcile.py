@@ -47,7 +47,7 @@ from nightsort.flow.ending.finish import finish
 from nightsort.flow.ending.give_up import lose
 from nightsort.flow.evaluation.evaluate import evaluate, resume
 from nightsort.flow.gather import Gatherer
-from nightsort.flow.preflight.admit import Admission
+from nightsort.flow.preflight.admit import Admission, nobody
 from nightsort.flow.preflight.forecast import foresee
 from nightsort.flow.preflight.prepare import prepare
 from nightsort.flow.purchases.confirm import confirm, disown_what_came_too_late
@@ -76,12 +76,17 @@ class Reconciler:
     """Level-triggered: every pass starts from the record and the world, and any pass may be the last of its process."""
 
     def __init__(
-        self, services: Services, jitter: Callable[[], float] = random.random, memory: Memory | None = None
+        self,
+        services: Services,
+        jitter: Callable[[], float] = random.random,
+        memory: Memory | None = None,
+        call: Callable[[str], None] = nobody,
     ) -> None:
+        """`call` is told the uids of resources whose next pass should not wait until it is due."""
         self._services = services
         self._jitter = jitter
         self.memory = memory or Memory()
-        self._admission = Admission(services)
+        self._admission = Admission(services, call)
         self._failures: dict[str, int] = {}
         self._accidents = Accidents()
         self._gatherer = Gatherer(services, self._accidents)

@@ -38,7 +38,7 @@ class ResourceScheduler:
 
     def __init__(self, services: Services, finalizer_timeout: timedelta) -> None:
         self._services = services
-        self._reconciler = Reconciler(services)
+        self._reconciler = Reconciler(services, call=self._call)
         self._finalizer_timeout = finalizer_timeout
         self._expiry = Expiry(services)
         self._gauges = ResourceGauges()
@@ -50,6 +50,8 @@ class ResourceScheduler:
         self._under_way: set[str] = set()
         """Resources whose pass is running, or waits for a place."""
         self._bells: dict[str, asyncio.Event] = {}
+        self._called: set[str] = set()
+        """Resources that were called during their pass: the next one follows at once."""
         self._turns: dict[str, float] = {}
         """By namespace, the time of its next resource's first turn; only namespaces with turns still to come."""
         self._background: set[asyncio.Task[None]] = set()
@@ -88,6 +90,7 @@ class ResourceScheduler:
     async def _look_alone(self, meta: Meta, body: Mapping[str, Any], stopped: Callable[[], bool]) -> None:
         """One pass at a time for each resource; each resource has a lock of its own."""
         async with self._locks[meta.uid]:
+            self._called.discard(meta.uid)
             work = self._work[meta.uid] = asyncio.create_task(self._look(meta, body, stopped))
             try:
                 await asyncio.wait({work})
@@ -96,6 +99,8 @@ class ResourceScheduler:
             if work.cancelled():
                 return
             seconds = work.result()
+            if seconds is not None and meta.uid in self._called:
+                seconds = 0.0
             next_due = None if seconds is None else self._passed() + seconds
             self._due[meta.uid] = (meta.generation, next_due)
 
@@ -174,6 +179,16 @@ class ResourceScheduler:
         if known != generation and uid in self._bells:
             self._bells[uid].set()
 
+    def _call(self, uid: str) -> None:
+        """Makes a resource due that waits for nothing but its time."""
+        generation, due = self._due.get(uid, (0, None))
+        if uid in self._work:
+            self._called.add(uid)
+        if due is not None:
+            self._due[uid] = (generation, min(due, self._passed()))
+        if uid in self._bells:
+            self._bells[uid].set()
+
     def problems(self) -> list[str]:
         """For the liveness probe: a timer that has died, which kopf itself does not notice."""
         silent = self.silent()
@@ -190,4 +205,5 @@ class ResourceScheduler:
         self._reconciler.forget(uid)
         self._ticks.pop(uid, None)
         self._due.pop(uid, None)
+        self._called.discard(uid)
         self._locks.pop(uid, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightsort.domain.queue import Load, Place, front, has_room, in_words, may_go
+from nightsort.domain.queue import Load, Place, front, going, has_room, in_words
 
 NOW = 0.0
 
@@ -53,19 +53,18 @@ def test_there_is_room_up_to_the_limit_and_for_one_that_is_larger_when_alone() -
     assert not has_room(500, [Load("a", 1)], 100)
 
 
+def uids(first: list[Place], *loads: Load) -> list[str]:
+    return [one.uid for one in going(first, loads, 100)]
+
+
 def test_who_stands_behind_others_goes_where_there_is_room_for_them_as_well() -> None:
     first = [place("a1", requests=30), place("b1", "b", requests=30), place("c1", "c", requests=40)]
-    assert [may_go(each, first, [], 100) for each in first] == [True, True, True]
-    assert [may_go(each, first, [Load("d", 20)], 100) for each in first] == [True, True, False]
-    assert [may_go(each, first, [Load("d", 50)], 100) for each in first] == [True, False, False]
+    assert uids(first) == ["a1", "b1", "c1"]
+    assert uids(first, Load("d", 20)) == ["a1", "b1"]
+    assert uids(first, Load("d", 50)) == ["a1"]
 
 
 def test_what_is_larger_than_the_limit_goes_first_and_alone() -> None:
     first = [place("a1", requests=500), place("b1", "b")]
-    assert may_go(first[0], first, [], 100)
-    assert not may_go(first[1], first, [], 100), "it would keep the first one waiting for longer"
-    assert not may_go(first[0], first, [Load("b", 1)], 100)
-
-
-def test_who_is_not_among_the_first_waits() -> None:
-    assert not may_go(place("z"), [place("a")], [], 100)
+    assert uids(first) == ["a1"], "the other would keep it waiting for longer"
+    assert uids(first, Load("b", 1)) == []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from nightsort.api.resource import Resource
 from nightsort.domain.errors import Stalled
 from nightsort.domain.queue import SHOWN_PLACES
 from nightsort.domain.reasons import Reason
-from nightsort.flow.preflight.admit import ASK_SECONDS, FAR_SECONDS
+from nightsort.flow.preflight.admit import ASK_SECONDS
+from nightsort.flow.reconcile import Reconciler
 from nightsort.ports import BatchApi, Sink, Source
 from nightsort.testing.batch_api import FakeBatchApi
 from tests.support.world import EXPIRED, World, first_word
@@ -26,6 +29,72 @@ def reason(world: World, resource: Resource) -> str:
 
 def phase(world: World, resource: Resource) -> str | None:
     return world.ledger.current(resource.meta).status.phase
+
+
+@pytest.fixture
+def called(world: World) -> list[str]:
+    """The uids of those who were told that they may go, in this order."""
+    return []
+
+
+def listening(world: World, called: list[str], requests: int) -> None:
+    limited(world, requests)
+    world.reconciler = Reconciler(world.services, jitter=lambda: 0.0, call=called.append)
+
+
+async def test_room_that_becomes_free_calls_those_that_fit_in_their_order(world: World, called: list[str]) -> None:
+    listening(world, called, 3)
+    running = world.apply("a", "b", "c", name="running")
+    small, large, last = world.apply("a", name="small"), world.apply("a", "b", "c", name="large"), world.apply("a")
+    for resource in (running, small, large, last):
+        await world.look(resource)
+    assert called == []
+
+    world.clock.advance(60)
+    await world.look(running)
+
+    assert called == [small.meta.uid], "the large one is next, and nobody overtakes it"
+    await world.look(small)
+    for resource in (large, last):
+        await world.look(resource)
+    world.clock.advance(60)
+    await world.look(small)
+    assert called == [small.meta.uid, large.meta.uid]
+
+
+@pytest.mark.parametrize("end", ["deleted", "cancelled"])
+async def test_room_of_what_is_deleted_or_cancelled_calls_the_next(world: World, called: list[str], end: str) -> None:
+    listening(world, called, 2)
+    running, waiting = world.apply("a", "b", name="running"), world.apply("a", name="waiting")
+    await world.look(running)
+    await world.look(waiting)
+
+    if end == "deleted":
+        world.ledger.lose(running.meta)
+        world.reconciler.forget(running.meta.uid)
+    else:
+        world.ledger.touch(running.meta, active_deadline_seconds=0)
+        await world.look(running)
+        assert called == [], "what is being cancelled still takes its room"
+        world.clock.advance(60)
+        await world.look(running)
+
+    assert called == [waiting.meta.uid]
+
+
+async def test_who_was_called_and_is_busy_is_not_called_for_all_that_becomes_free(
+    world: World, called: list[str]
+) -> None:
+    listening(world, called, 2)
+    first, second = world.apply("a", name="first"), world.apply("a", name="second")
+    waiting = world.apply("a", name="waiting")
+    for resource in (first, second, waiting):
+        await world.look(resource)
+
+    for resource in (first, second):
+        world.reconciler.forget(resource.meta.uid)
+
+    assert called == [waiting.meta.uid]
 
 
 async def test_a_shard_that_does_not_fit_waits_with_its_place_and_goes_when_there_is_room(world: World) -> None:
@@ -127,7 +196,7 @@ async def test_a_resource_that_is_gone_gives_its_room_back(world: World) -> None
     assert (await world.run_until_finished(second)).status.phase == "Complete"
 
 
-async def test_who_waits_asks_for_no_key_and_further_back_less_often(world: World) -> None:
+async def test_who_waits_asks_for_no_key(world: World) -> None:
     limited(world, 1)
     for number in range(SHOWN_PLACES + 2):
         world.apply("billing", name=f"run-{number:02}")
@@ -139,7 +208,7 @@ async def test_who_waits_asks_for_no_key_and_further_back_less_often(world: Worl
     pauses = [await world.look(resource) for resource in resources[1:]]
 
     assert {reason(world, resource) for resource in resources[1:]} == {"Queued"}
-    assert pauses == [ASK_SECONDS] * SHOWN_PLACES + [FAR_SECONDS]
+    assert pauses == [ASK_SECONDS] * (SHOWN_PLACES + 1)
     world.connections.error = None
     await world.run_all(*resources, max_looks=2_000)
     assert {phase(world, resource) for resource in resources} == {"Complete"}

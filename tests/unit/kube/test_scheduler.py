@@ -349,6 +349,42 @@ async def test_what_another_leader_has_ended_takes_no_room_any_more(world: World
     assert world.api.calls["create"] == 2
 
 
+async def test_room_that_becomes_free_ends_the_rest_of_who_waits_for_it(world: World) -> None:
+    world.enqueued_requests = 1
+    world.restart()
+    scheduler = ResourceScheduler(world.services, DEADLINE)
+    running, waiting = body(world, "running"), body(world, "waiting")
+    await scheduler.reconcile(running)
+    await scheduler.reconcile(waiting)
+    rest = asyncio.create_task(scheduler.rest(waiting["metadata"]["uid"], 1.0, asyncio.Event().wait))
+    await settled()
+    assert not rest.done()
+
+    scheduler.see("DELETED", running)
+    await rest
+    await scheduler.reconcile(seen_again(world, waiting))
+
+    assert world.api.calls["create"] == 2, "without a step of the clock"
+
+
+async def test_room_that_becomes_free_during_a_pass_makes_the_next_one_due_at_once(world: World) -> None:
+    world.enqueued_requests = 1
+    world.restart()
+    scheduler = ResourceScheduler(world.services, DEADLINE)
+    running, waiting = body(world, "running"), body(world, "waiting")
+    await scheduler.reconcile(running)
+
+    async def end(operation: str, *about: Any) -> None:
+        if operation == "save" and about[1].conditions[0].reason == "Queued":
+            scheduler.see("DELETED", running)
+
+    world.ledger.before = end
+    await scheduler.reconcile(waiting)
+    await scheduler.reconcile(seen_again(world, waiting))
+
+    assert world.api.calls["create"] == 2, "without a step of the clock"
+
+
 def seen_again(world: World, seen: dict[str, Any]) -> dict[str, Any]:
     """The newest version, as the watch shows it."""
     resource = world.ledger.current(Meta.of(seen))

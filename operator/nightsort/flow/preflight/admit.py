@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
@@ -10,25 +11,33 @@ from weakref import WeakKeyDictionary
 
 from nightsort.domain.canary import is_canary, next_place, sample_of
 from nightsort.domain.errors import Interruption, Waiting
-from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, in_words, may_go
+from nightsort.domain.queue import SHOWN_PLACES, Load, Place, enqueued, front, going, in_words
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, unseen_tickets
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.services import Services
 from nightsort.ports import BatchApi
 
-ASK_SECONDS = 5.0
-FAR_SECONDS = 30.0
-"""Seconds between tries of a resource that is among the first in the queue, and of one behind them."""
+ASK_SECONDS = 30.0
+"""Seconds between tries of a queued resource, which keep its place; room that becomes free calls it at once."""
 FORGOTTEN = 60.0
+
+
+def nobody(uid: str) -> None:
+    """Calls nobody: each resource finds the room at its own next try."""
 
 
 @dataclass(slots=True)
 class Account:
-    """Loads by uid, and by namespace the waiting resources in the order in which they came."""
+    """Loads by uid, and by namespace the waiting resources in the order in which they came.
+
+    `called` holds the uids of those that were told that they may go. Those that are busy with something else are not
+    called again before they have asked in vain.
+    """
 
     loads: dict[str, Load] = field(default_factory=dict)
     lines: dict[str, dict[str, Place]] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
 
     def has_in_line(self, run: Run) -> bool:
         meta = run.resource.meta
@@ -37,6 +46,7 @@ class Account:
     def leave(self, place: Place) -> None:
         line = self.lines.get(place.namespace, {})
         line.pop(place.uid, None)
+        self.called.discard(place.uid)
         if not line:
             self.lines.pop(place.namespace, None)
 
@@ -52,10 +62,14 @@ class Account:
 
 
 class Admission:
-    """Keeps count by account. After a restart the statuses are counted before anything is admitted."""
+    """Keeps count by account. After a restart the statuses are counted before anything is admitted.
 
-    def __init__(self, services: Services) -> None:
+    `call` is told the uid of each queued resource that may go by now, so that it is looked at without delay.
+    """
+
+    def __init__(self, services: Services, call: Callable[[str], None] = nobody) -> None:
         self._services = services
+        self._call = call
         self._limit = services.enqueued_requests
         self._accounts: WeakKeyDictionary[BatchApi, Account] = WeakKeyDictionary()
         self._counted = False
@@ -81,6 +95,7 @@ class Admission:
         self._services.metrics.admitted(timedelta(seconds=run.passed() - mine.since))
         there = account.loads.get(mine.uid, Load(mine.namespace, 0))
         account.loads[mine.uid] = replace(there, requests=there.requests + mine.requests)
+        self._call_the_next()
 
     def _take_turn(self, run: Run, account: Account, requests: int) -> Place:
         """The resource's place, if there is room for it and for those before it.
@@ -90,29 +105,49 @@ class Admission:
         """
         mine = stand_in_line(account, run, requests)
         first = account.front(run.passed())
-        if not may_go(mine, first, account.loads.values(), self._limit):
+        if mine not in going(first, account.loads.values(), self._limit):
+            account.called.discard(mine.uid)
             raise Waiting(
                 f"{in_words(mine, first)} in the queue for this API key: at most {self._limit:,} requests at once",
                 reason=Reason.QUEUED,
-                every=ASK_SECONDS if mine in first else FAR_SECONDS,
+                every=ASK_SECONDS,
             )
+        account.called.add(mine.uid)
         return mine
+
+    def _call_the_next(self) -> None:
+        """Calls those that may go by now, and do not know it yet."""
+        for account in self._accounts.values():
+            if not account.lines:
+                continue
+            first = account.front(self._services.clock.monotonic())
+            for place in list(going(first, account.loads.values(), self._limit)):
+                if place.uid not in account.called:
+                    account.called.add(place.uid)
+                    self._call(place.uid)
 
     def count(self, run: Run) -> None:
         """Counts what a resource has enqueued now, in the account to which it was admitted."""
-        requests = enqueued(run.status)
-        self._hear(run.resource.meta.uid, requests)
+        meta, load = run.resource.meta, Load(run.resource.meta.namespace, enqueued(run.status))
+        self._hear(meta.uid, load.requests)
+        changed = False
         for account in self._accounts.values():
-            if run.resource.meta.uid in account.loads:
-                account.loads[run.resource.meta.uid] = Load(run.resource.meta.namespace, requests)
+            if account.loads.get(meta.uid, load) != load:
+                account.loads[meta.uid], changed = load, True
+        if changed:
+            self._call_the_next()
 
     def forget(self, uid: str) -> None:
         """Removes a resource that is gone or has ended: nobody waits behind it."""
         self._hear(uid, 0)
+        changed = False
         for account in self._accounts.values():
-            account.loads.pop(uid, None)
-            for place in [line[uid] for line in account.lines.values() if uid in line]:
+            places = [line[uid] for line in account.lines.values() if uid in line]
+            changed = bool(account.loads.pop(uid, None) or places) or changed
+            for place in places:
                 account.leave(place)
+        if changed:
+            self._call_the_next()
 
     def _hear(self, uid: str, requests: int) -> None:
         """Notes what is known better than from the list that is being counted."""

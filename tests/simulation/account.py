@@ -18,7 +18,7 @@ from nightsort.domain.custom_id import tag_of
 from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
-from nightsort.testing.batch_api import MODEL, MODELS, FakeBatchApi, Held, read_requests, tokens
+from nightsort.testing.batch_api import MODELS, FakeBatchApi, Held, read_requests, tokens
 from nightsort.testing.prompt_cache import FakePromptCache, prompt_of
 from tests.simulation.ailing import NOT_TAKEN
 from tests.simulation.apart import Counts
@@ -106,7 +106,7 @@ class Account(FakeBatchApi):
     def take_schemas(self, *, refused: bool) -> None:
         """From now on models answer with objects, or the API takes no schema."""
         self.structured, self.schema_refused = True, refused
-        self.models = {MODEL: dataclasses.replace(MODELS[MODEL], structured_outputs=True)}
+        self.models = {name: dataclasses.replace(each, structured_outputs=True) for name, each in MODELS.items()}
 
     def respond(self, text: str) -> str | Answer:
         if self.schema_refused:

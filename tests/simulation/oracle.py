@@ -19,11 +19,12 @@ from nightsort.domain.custom_id import tag_of
 from nightsort.domain.probe import MOST_PROBES
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import UNDECIDED
-from nightsort.testing.batch_api import Held
+from nightsort.testing.batch_api import MODEL, Held
 from tests.simulation import haste
 from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES, ticket_of
 from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
+from tests.simulation.reviews import ReviewOracle, of_first
 from tests.simulation.scenario import CACHED, LONG_CHARS, SHOWN
 from tests.simulation.sets import SetOracle, named
 from tests.simulation.truth import source_name
@@ -84,6 +85,7 @@ class Oracle:
         self._gone: dict[str, tuple[Resource, datetime]] = {}
         self.reuse = ReuseOracle(self, world)
         self.sets = SetOracle(self)
+        self.review = ReviewOracle(self, world)
 
     def fail(self, message: str) -> None:
         if self.broken is None:
@@ -121,7 +123,9 @@ class Oracle:
         elsewhere = self._world.labeled_elsewhere(resource) if resource and self._world.scenario.lag else set()
         for custom_id, ticket in tickets.items():
             self.demand(ticket not in elsewhere, f"Q3: {held.id} has {ticket!r}, which another run has labeled before")
-            for earlier in self.purchases[uid][ticket]:
+            if held.model != MODEL:
+                self.review.bought(resource or self._gone[uid][0], held, ticket)
+            for earlier in self.purchases[uid][ticket] if held.model == MODEL else ():
                 self._check_again(resource or self._gone[uid][0], ticket, earlier)
             self.purchases[uid][ticket].append(Purchase(held, custom_id))
         if self._world.scenario.nights and resource is not None:
@@ -178,8 +182,8 @@ class Oracle:
         """Known tickets with an answer, and right ones, by what the account has said last of each."""
         answered = right = 0
         for ticket, truth in self.truths(resource).items():
-            paid = self.purchases[resource.meta.uid][ticket]
-            if paid and not self._is_withheld(paid[-1]):
+            paid = of_first(self.purchases[resource.meta.uid][ticket])
+            if paid and not self.is_withheld(paid[-1]):
                 verdict, category = expected(resource, paid[-1].answer)
                 answered += verdict in SAID
                 right += verdict in SAID and category == truth.lower()
@@ -259,7 +263,7 @@ class Oracle:
         scenario, uid = self._world.scenario, resource.meta.uid
         unknown = any(record.unpriced or record.unnamed for record in resource.status.batches)
         spoilt = scenario.losses or scenario.odd or scenario.noise or scenario.strays or self._world.is_narrow
-        if scenario.cached is None or unknown or spoilt or uid in self.wiped or self._untold(resource):
+        if scenario.cached is None or unknown or spoilt or uid in self.wiped or self.untold(resource):
             return
         held = [held for tag, held in self.by_tag.items() if self.intents[tag].resource.uid == uid]
         paid = [answer for one in held for answer in one.answers if is_paid(answer)]
@@ -526,7 +530,7 @@ class Oracle:
         ids = {record.id for record in status.batches}
         for tag, held in self.by_tag.items():
             if self.intents[tag].resource.uid == resource.meta.uid:
-                known = held.id in ids | self.summed_up or tag in self._untold(resource)
+                known = held.id in ids | self.summed_up or tag in self.untold(resource)
                 known = known or (self._world.is_narrow and tag in self._world.truth.copied)
                 self.demand(known, f"I2: {name} has finished and does not know {held.id}")
         self._check_strays(resource)
@@ -545,7 +549,7 @@ class Oracle:
         dropped, told = sum(len(shelf.dropped) for shelf in shelves), status.results.unmatched
         self.demand(told == dropped, f"I3: {name} tells of {told} labels that are not in the sinks, of {dropped}")
 
-    def _untold(self, resource: Resource) -> str:
+    def untold(self, resource: Resource) -> str:
         """Where no list leads to a batch, a run that was stopped ends without it. What names those by their tags."""
         stopped = bool(resource.status.stop) and self._world.scenario.crowded
         return self._lost[resource.meta.uid] if stopped else ""
@@ -576,7 +580,7 @@ class Oracle:
             row = rows.get(ticket_id)
             if row is None:
                 gone = resource.spec.dedupe == "Exact" and ticket_id not in self.planned.get(resource.meta.uid, ())
-                nameless = left and (gone or all(self._is_withheld(paid) for paid in purchases[asked]))
+                nameless = left and (gone or all(self.is_withheld(paid) for paid in purchases[asked]))
                 self.demand(nameless, f"I4: {resource.meta.name} has no row for {ticket_id!r}")
             elif left and resource.spec.dedupe == "Off" and not purchases[asked] and row.verdict in unsent:
                 del rows[ticket_id]  # it left between its row and the write that would have counted it
@@ -587,6 +591,7 @@ class Oracle:
         told = resource.status.tickets.cut
         self.demand(told == len(cut), f"I14: {resource.meta.name} says {told} cut tickets, and {len(cut)} were cut")
         self._check_twins(resource, tickets, rows)
+        self.review.ended(resource, tickets, rows)
         return self._check_totals(resource.meta.name, resource.status, rows)
 
     def _check_chosen(self, resource: Resource, rows: dict[str, Row]) -> None:
@@ -629,11 +634,13 @@ class Oracle:
             refused = asked_as(ticket) in self._world.scenario.refused
             wanted |= {Verdict.MISSING} if left and self._world.scenario.twins else set()
             wanted |= {Verdict.UNSENDABLE} if refused or not ticket.fields else set()
-            wanted |= {Verdict.MISSING} if row.reason == UNDECIDED.reason and self._untold(resource) else set()
+            wanted |= {Verdict.MISSING} if row.reason == UNDECIDED.reason and self.untold(resource) else set()
             return self.demand(row.verdict in wanted, f"I4: {name} was never sent and has {row}")
+        if resource.spec.review is not None:
+            row, paid = self.review.first_of(resource, row, paid)
         last = paid[-1]
         judged = expected(resource, last.answer)
-        if self._is_withheld(last) or tag_of(last.custom_id) in self._untold(resource):
+        if self.is_withheld(last) or tag_of(last.custom_id) in self.untold(resource):
             return self.demand(row.verdict is Verdict.MISSING, f"I4: {name} has {row}")
         if not resource.status.stop and not last.held.canceling and may_be_bought_again(resource, last):
             tries = sum(not one.held.canceling for one in paid)
@@ -649,7 +656,7 @@ class Oracle:
             f"I3: {name} has {row}, but {last.held.id} answered {judged}",
         )
 
-    def _is_withheld(self, purchase: Purchase) -> bool:
+    def is_withheld(self, purchase: Purchase) -> bool:
         return any(purchase.custom_id in account.withheld for account in self._world.accounts.values())
 
     def _check_totals(self, name: str, status: Status, rows: dict[str, Row]) -> None:
@@ -665,7 +672,7 @@ class Oracle:
         categories = Counter(row.category for row in rows.values() if row.category)
         told = {count.name: count.tickets for count in status.categories}
         self.demand(told == dict(categories), f"{name}: categories {told} but rows {dict(categories)}")
-        values = Counter[object](value for row in rows.values() for value in row.values)
+        values = Counter[object](value for row in rows.values() for value in self.review.plain(row))
         counted = Counter[object]({each.name: each.tickets for field in status.fields for each in field.values})
         counted += Counter({None: sum(field.unknown for field in status.fields)})
         self.demand(counted == values, f"I14: {name} counts values {counted}, and rows have {values}")
@@ -677,11 +684,15 @@ def asked_as(ticket: Ticket) -> str:
 
 
 def price_of(held: Held) -> Decimal:
-    """At the prices of claude-haiku-4-5 in a batch: $0.50 and $2.50 for a million tokens."""
+    """At the prices of claude-haiku-4-5 in a batch: $0.50 and $2.50 for a million tokens.
+
+    The second model takes twice as much.
+    """
     paid = [answer for answer in held.answers if is_paid(answer)]
     whole = sum(answer.input_tokens + 5 * answer.output_tokens for answer in paid)
     cache = sum(20 * answer.cache_write_hour_tokens + answer.cache_read_tokens for answer in paid)
-    return Decimal(10 * whole + cache) / 20_000_000
+    times = 1 if held.model == MODEL else 2
+    return times * Decimal(10 * whole + cache) / 20_000_000
 
 
 def is_paid(answer: Answer) -> bool:

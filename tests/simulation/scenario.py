@@ -18,12 +18,13 @@ from nightsort.api.examples import ExamplesFrom
 from nightsort.api.fields import AnswerField
 from nightsort.api.prompt import Prompt
 from nightsort.api.results import ConfigMapResults, DatabaseResults, Results
+from nightsort.api.review import Kind, Review
 from nightsort.api.source import ConfigMapSource, Source
 from nightsort.api.spec import Shards, Spec
 from nightsort.domain.caching_plan import CachingRules
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.ticket import Ticket
-from nightsort.testing.batch_api import MODEL
+from nightsort.testing.batch_api import MODEL, SECOND_MODEL
 from nightsort.testing.sources import MemoryQuery, MemorySource
 from tests.simulation.account import text_of
 
@@ -181,6 +182,7 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         (is_structured, drawn_structured),
         (is_shown, drawn_shown),
         (is_of_sets, drawn_sets),
+        (is_reviewed, drawn_reviewed),
         (is_cached, drawn_cached),
         (is_measured, drawn_measured),
         (is_crowded, drawn_crowded),
@@ -231,7 +233,8 @@ def is_of_twins(seed: int) -> bool:
 
 def drawn_twins(rng: random.Random) -> Scenario:
     """Any life, also with queries, known tickets or fields, in which many tickets have the same text."""
-    scenario = rng.choice((drawn, drawn, drawn_query, drawn_evaluated, drawn_structured, drawn_narrow))(rng)
+    kinds = (drawn, drawn, drawn_query, drawn_evaluated, drawn_structured, drawn_narrow, drawn_reviewed, drawn_reviewed)
+    scenario = rng.choice(kinds)(rng)
     plans = [replace(plan, spec=plan.spec.model_copy(update={"dedupe": "Exact"})) for plan in scenario.plans]
     sources = {
         name: tickets if name == KNOWN else with_twins(rng, tickets) for name, tickets in scenario.sources.items()
@@ -391,7 +394,7 @@ def drawn_cached(rng: random.Random) -> Scenario:
 
     Its accounts are one each, by one clock: another account has another cache.
     """
-    scenario = (drawn_evaluated if rng.random() < 0.2 else drawn)(rng)
+    scenario = rng.choice((drawn, drawn, drawn_evaluated, drawn_reviewed, drawn_twins))(rng)
     plans = [replace(plan, spec=for_a_long_prompt(plan.spec)) for plan in scenario.plans]
     return replace(scenario, plans=plans, cached=rng.choice(SHARES_OF_HITS), clocks=0.0, switches=0.0, rotations=0)
 
@@ -413,8 +416,31 @@ def drawn_measured(rng: random.Random) -> Scenario:
     known = [replace_struct(each, id=f"known-{each.id}") for each in with_known(rng, [])]
     known = [replace_struct(each, fields={**each.fields, "body": text_of(each.id)}) for each in known]
     plans = [evaluated(rng, plan, apart=True) for plan in scenario.plans]
+    plans = [reviewed(rng, plan) if rng.random() < 0.3 else plan for plan in plans]
     sources = {**scenario.sources, KNOWN: known}
     return replace(scenario, plans=plans, sources=sources, accuracy=rng.choice((0.3, 0.7, 0.9, 1.0)))
+
+
+def is_reviewed(seed: int) -> bool:
+    return random.Random(f"reviewed {seed}").random() < 0.12
+
+
+def drawn_reviewed(rng: random.Random) -> Scenario:
+    """Any life, in which a second model reads some tickets after the first one."""
+    scenario = (drawn_evaluated if rng.random() < 0.2 else drawn)(rng)
+    plans = [reviewed(rng, plan) if rng.random() < 0.9 else plan for plan in scenario.plans]
+    return replace(scenario, plans=plans)
+
+
+def reviewed(rng: random.Random, plan: Plan) -> Plan:
+    of: tuple[Kind, ...] = rng.choice((("Unknown",), ("Sample",), ("Unknown", "Sample")))
+    review = Review(
+        model=SECOND_MODEL,
+        of=of,
+        sample=rng.choice(("30%", "100%")) if "Sample" in of else None,
+        on_disagreement=rng.choice(("Keep", "Replace", "NeedsReview")),
+    )
+    return replace(plan, spec=plan.spec.model_copy(update={"review": review}))
 
 
 def is_crowded(seed: int) -> bool:

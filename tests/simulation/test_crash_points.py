@@ -8,11 +8,13 @@ import pytest
 
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.evaluation import Evaluation, Truth
+from nightsort.api.review import Review
 from nightsort.api.spec import Shards
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.ticket import Ticket
-from tests.simulation.account import text_of
+from nightsort.testing.batch_api import SECOND_MODEL
+from tests.simulation.account import text_of, ticket_of
 from tests.simulation.chaos import Fault, Script
 from tests.simulation.scenario import FIELDS, LONG, TRUTH, Deed, Plan, Scenario, named_alike, spec_of
 from tests.simulation.world import World
@@ -194,6 +196,28 @@ def twins_life(script: Script) -> World:
     return world
 
 
+def reviewed_life(script: Script) -> World:
+    """Three tickets in two shards, all of which a second model reads: it agrees, disagrees, and gives no answer.
+
+    The second one, which gets its label, has a duplicate.
+    """
+    review = Review(model=SECOND_MODEL, of=("Sample",), sample="100%", on_disagreement="Replace")
+    spec = spec_of("tickets", shards=Shards(max_requests=2), review=review, dedupe="Exact")
+    tickets = [Ticket(str(number), {"body": text_of(str(number))}, "") for number in range(3)]
+    tickets.append(Ticket("twin of 1", tickets[1].fields, ""))
+    world = World(7, Scenario([Plan("run", 0.0, spec)], {"tickets": tickets}, sinks=1, twins=True), script)
+
+    def second(text: str) -> str | Answer:
+        said: dict[str, str | Answer] = {"0": "billing", "1": "account", "2": Answer("", "expired")}
+        return said[ticket_of(text)]
+
+    account = world.accounts["first"]
+    account._respond, account.others[SECOND_MODEL] = (lambda text: "billing"), second
+    account.longest = 60.0
+    world.live()
+    return world
+
+
 def calls_of_a_twins_life() -> int:
     script = Script()
     world = twins_life(script)
@@ -212,3 +236,25 @@ def test_duplicates_have_their_rows_though_the_process_ends_at_any_call() -> Non
         counts = resource.status.tickets
         assert (counts.labeled, counts.duplicates, counts.total) == (6, 2, 6)
         assert sum(len(bought) for bought in world.oracle.purchases["uid-run"].values()) == 4 + 1
+
+
+def calls_of_a_reviewed_life() -> int:
+    script = Script()
+    assert reviewed_life(script).oracle.broken is None
+    assert script.calls > 40
+    return script.calls
+
+
+def test_a_second_model_reads_each_ticket_once_though_the_process_ends_at_any_call() -> None:
+    for number in range(1, calls_of_a_reviewed_life() + 1):
+        world = reviewed_life(Script(number, FAULTS[number % len(FAULTS)]))
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        resource = world.truth.now(world.created[0])
+        assert resource is not None
+        told = resource.status.review
+        assert told is not None
+        assert (told.read, told.agreed, told.replaced, told.unread) == (2, 1, 1, 1)
+        assert {one.name: one.tickets for one in resource.status.categories} == {"account": 2, "billing": 2}
+        assert (resource.status.tickets.labeled, resource.status.tickets.duplicates) == (4, 1)
+        paid = [len(bought) for bought in world.oracle.purchases["uid-run"].values()]
+        assert paid == [2, 2, 2], "each model was asked once about each ticket"

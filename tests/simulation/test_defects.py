@@ -20,6 +20,7 @@ from tests.simulation.defects_pools import DEFECTS as OF_POOLS
 from tests.simulation.defects_queue import DEFECTS as OF_THE_QUEUE
 from tests.simulation.defects_record import DEFECTS as OF_RECORDS
 from tests.simulation.defects_reuse import DEFECTS as OF_REUSE
+from tests.simulation.defects_review import DEFECTS as OF_REVIEWS
 from tests.simulation.defects_send import DEFECTS as OF_SENDING
 from tests.simulation.defects_sets import DEFECTS as OF_SETS
 from tests.simulation.defects_sinks import DEFECTS as OF_SINKS
@@ -52,6 +53,7 @@ def silence(caplog: pytest.LogCaptureFixture) -> None:
         *OF_REUSE,
         *OF_DUPLICATES,
         *OF_POOLS,
+        *OF_REVIEWS,
         *OF_WAITS,
         *OF_SETS,
         *OF_THE_CACHE,

@@ -42,7 +42,38 @@ DATABASE = {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FRO
 
 # Refused by the models and by the API server alike: what is wrong, the spec's fields, where, and in which words
 # (capitals do not count).
+REVIEW = {"model": "claude-sonnet-5-5", "of": ["Sample"], "sample": "5%"}
 REFUSED: dict[str, tuple[Manifest, str, str]] = {
+    "a second reader without a model": ({"review": {"of": ["Unknown"]}}, "spec.review.model", "required"),
+    "a second reader of nothing": ({"review": REVIEW | {"of": []}}, "spec.review.of", "at least 1 item"),
+    "a second reader that is the first": (
+        {"review": REVIEW | {"model": "claude-haiku-4-5"}},
+        "spec",
+        "must be another model than spec.model",
+    ),
+    "a sample above all": ({"review": REVIEW | {"sample": "101%"}}, "spec.review.sample", "should match"),
+    "a sample of none": ({"review": REVIEW | {"sample": "0.0%"}}, "spec.review.sample", "must be above 0%"),
+    "a sample without a share": (
+        {"review": {"model": "claude-sonnet-5-5", "of": ["Sample"]}},
+        "spec.review",
+        "of: Sample needs sample",
+    ),
+    "a share of no sample": ({"review": REVIEW | {"of": ["Unknown"]}}, "spec.review", "sample is for of: Sample"),
+    "a kind of tickets that is named twice": (
+        {"review": REVIEW | {"of": ["Sample", "Sample"]}},
+        "spec.review",
+        "each kind of ticket is named once",
+    ),
+    "unsure tickets of a model that is not asked": (
+        {"review": {"model": "claude-sonnet-5-5", "of": ["LowConfidence"]}},
+        "spec",
+        "LowConfidence needs confidence: true",
+    ),
+    "a field named like the second reader's column": (
+        {"review": REVIEW, "fields": [{"name": "review", "maxLength": 5}]},
+        "spec",
+        "are columns of spec.review",
+    ),
     "an accuracy of more than all": (
         {"source": {"configMap": CONFIG_MAP}, "evaluation": {"truth": {"column": "agent"}, "minAccuracy": "1.5"}},
         "spec.evaluation.minAccuracy",
@@ -317,6 +348,10 @@ REFUSED: dict[str, tuple[Manifest, str, str]] = {
 
 # Accepted by both.
 ACCEPTED: dict[str, Manifest] = {
+    "a second reader": {
+        "confidence": True,
+        "review": REVIEW | {"of": ["Unknown", "LowConfidence", "Sample"], "sample": "0.5%"},
+    },
     "an evaluation": {"source": {"configMap": CONFIG_MAP}, "evaluation": {"truth": {"column": "agent"}}},
     "an evaluation by a set of its own": {
         "evaluation": {"truth": {"configMap": {"name": "known", "key": "known.csv"}}}

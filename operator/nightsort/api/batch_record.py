@@ -181,6 +181,16 @@ class BatchRecord(StatusModel):
     usage: Usage = Usage()
     cache: CacheUse | None = None
     """Whether its requests carry a mark for the prompt's cache, and why: Prime, Probe or Read."""
+    second: bool = False
+    """Whether the second model reads its tickets; their rows count in the batches that have the first answers."""
+    review: int = 0
+    """Tickets whose first answer is there, and whose rows wait for that of the second model."""
+    held_duplicates: int = 0
+    """Tickets with the text of one of these, which wait with it."""
+    reviewed: int = 0
+    """What was `review`, once they have their rows."""
+    reviewed_in: int | None = None
+    """The shard in which the second model reads them."""
     canary: bool = False
     """Whether its tickets are known ones, which are only compared: they get no rows and count elsewhere."""
     rules: int = FIRST_RULES

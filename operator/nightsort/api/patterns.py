@@ -12,6 +12,7 @@ from nightsort.api.model import DataKey, Name
 from nightsort.api.money import Money
 from nightsort.api.object_store import Folder, Objects
 from nightsort.api.results import Table
+from nightsort.api.review import Percentage
 
 DEMANDS: tuple[tuple[Any, str], ...] = (
     (CategoryName, "a category's name may have no comma, no line break, and no space at its ends"),
@@ -21,6 +22,7 @@ DEMANDS: tuple[tuple[Any, str], ...] = (
     (Table, "a table is its name, or schema.name"),
     (Money, 'money is text with up to six decimals, such as "5.00"'),
     (Share, 'a share is text between 0 and 1 with up to four decimals, such as "0.90"'),
+    (Percentage, 'a sample is a percentage up to 100% with up to two decimals, such as "5%" or "0.5%"'),
     (
         Delimiter,
         "a delimiter is one sign that is no letter, digit, quote or line break, or tab, comma, semicolon or bar",

@@ -47,6 +47,22 @@ class PlannedCaching(StatusModel):
     """Whether spec.maxCostUSD has no room for what writing into the cache may cost."""
 
 
+class PlannedReview(StatusModel):
+    """What pre-flight found out about the second model, and how its requests are made."""
+
+    tickets: int
+    """How many tickets it is expected to read."""
+    disable_thinking: bool = False
+    """Whether requests tell the model not to think."""
+    low_effort: bool = False
+    """Whether requests tell the model to think little, where thinking cannot be switched off."""
+    tokens: Tokens | None = None
+    max_tokens: int | None = None
+    """Of a request, as it is sent."""
+    structured: bool = False
+    """Whether requests carry the JSON schema of the fields."""
+
+
 class Plan(StatusModel):
     """What pre-flight found out: with it a run is decided, without it nothing was bought."""
 
@@ -77,6 +93,8 @@ class Plan(StatusModel):
     """The known tickets that are bought first."""
     examples: PlannedExamples | None = None
     """The labelled tickets of which each request shows some; no others are shown."""
+    review: PlannedReview | None = None
+    """The second model that reads some of them."""
     structured: bool = False
     """Whether requests carry the JSON schema of the fields. Else the prompt alone says how to answer."""
     remark: Line | None = None

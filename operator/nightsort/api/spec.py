@@ -5,6 +5,7 @@ Some rules are needed twice: as CEL for the API server (`rules(...)`) and as val
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ from nightsort.api.money import Money
 from nightsort.api.prompt import Prompt, TicketTemplate
 from nightsort.api.results import Results
 from nightsort.api.reuse import FINDS_ROWS, NOTHING_TO_REUSE, Dedupe, Reuse, finds_rows
+from nightsort.api.review import FIELD_TAKEN, NO_CONFIDENCE, REVIEW_COLUMNS, SAME_MODEL, UNCHANGEABLE, Review
 from nightsort.api.source import Source
 
 NAMES_SUBJECT = re.compile(r"(^|[^$])([$][$])*[$](subject([^_a-zA-Z0-9]|$)|[{]subject[}])")
@@ -110,6 +112,7 @@ def field_names(spec: Spec) -> list[str]:
         *several,
         *(field.name for field in spec.fields),
         *(name for name in ("confidence", "rationale") if getattr(spec, name)),
+        *(REVIEW_COLUMNS if spec.review is not None else ()),
     ]
 
 
@@ -144,6 +147,8 @@ class Spec(Model):
     prompt: Prompt = immutable(default=Prompt())
     evaluation: Evaluation | None = None
     """A comparison with known categories, before anything is published."""
+    review: Review | None = immutable(default=None)
+    """A second model that reads some tickets once more: those that are not sure, and a sample to tell the accuracy."""
     shards: Shards = immutable(default=Shards())
     reuse: Reuse = immutable(default="Never")
     """Unchanged leaves out tickets whose row of an earlier run stands in the results already, whatever its verdict, as
@@ -188,6 +193,18 @@ class Spec(Model):
     def _columns_are_distinct(self) -> Spec:
         if self.results.database is not None:
             refuse_shared_columns(self, self.results.database.columns)
+        return self
+
+    @model_validator(mode="after")
+    def _second_reader_has_work(self) -> Spec:
+        if self.review is None:
+            return self
+        if self.review.model == self.model:
+            raise ValueError(SAME_MODEL)
+        if "LowConfidence" in self.review.of and not self.confidence:
+            raise ValueError(NO_CONFIDENCE)
+        if any(field.name in REVIEW_COLUMNS for field in self.fields):
+            raise ValueError(FIELD_TAKEN)
         return self
 
     @model_validator(mode="after")
@@ -304,6 +321,22 @@ class Spec(Model):
             (
                 f"!has(self.fields) || self.fields.map(f, has(f.values) ? f.values.size() : 0).sum() <= {MOST_VALUES}",
                 f"fields: more than {MOST_VALUES} values in all",
+            ),
+            ("has(self.review) == has(oldSelf.review)", UNCHANGEABLE),
+            ("!has(self.review) || self.review.model != self.model", SAME_MODEL),
+            (
+                (
+                    "!has(self.review) || !('LowConfidence' in self.review.of) || "
+                    "(has(self.confidence) && self.confidence)"
+                ),
+                NO_CONFIDENCE,
+            ),
+            (
+                (
+                    "!has(self.review) || !has(self.fields) || "
+                    f"!self.fields.exists(f, f.name in {json.dumps(REVIEW_COLUMNS)})"
+                ),
+                FIELD_TAKEN,
             ),
             ("has(self.fields) == has(oldSelf.fields)", f"fields {ANOTHER}"),
             ("has(self.credentials) == has(oldSelf.credentials)", f"credentials {ANOTHER}"),

@@ -19,6 +19,7 @@ from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.forecast import Forecast
 from nightsort.api.model import keyed
 from nightsort.api.plan import Plan
+from nightsort.api.reviewed import ReviewStatus
 from nightsort.api.status_model import Line, StatusModel
 from nightsort.api.stored_results import StoredResults
 from nightsort.api.times import Time
@@ -75,6 +76,7 @@ class Status(StatusModel):
     ] = ()
     """The batches, which are the run's memory: each attempt of each shard."""
     evaluation: EvaluationStatus | None = None
+    review: ReviewStatus | None = None
     cost: Cost = Cost()
     results: StoredResults = StoredResults()
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=keyed("type"))] = ()

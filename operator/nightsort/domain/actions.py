@@ -158,6 +158,13 @@ class SkipRemaining:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishFirst:
+    """Store the first answers of tickets that the second reader will not read."""
+
+    records: tuple[BatchRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluate:
     """Decide by the answers to the known tickets whether the labels are good enough."""
 
@@ -191,13 +198,21 @@ Step = (
     | Cancel
     | CloseRetries
     | SkipRemaining
+    | PublishFirst
     | Evaluate
     | Resume
     | Finish
 )
 """An action that changes something."""
 Action = Step | Requeue
-NAMES = {EstimateRun: "estimate", MarkLost: "lose", CloseRetries: "conclude", SkipRemaining: "abandon", Requeue: "rest"}
+NAMES = {
+    EstimateRun: "estimate",
+    MarkLost: "lose",
+    CloseRetries: "conclude",
+    SkipRemaining: "abandon",
+    PublishFirst: "publish",
+    Requeue: "rest",
+}
 """Users see these names in traces and messages, so they stay when a class is renamed."""
 Policy = Callable[[Resource, Facts, datetime], Action | None]
 

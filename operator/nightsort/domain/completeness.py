@@ -14,10 +14,15 @@ from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.status import Status
 
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
-COUNTED = ("categories", "fields", "results", "evaluation")
+COUNTED = ("categories", "fields", "results", "evaluation", "review")
 """Figures that change with the entries of collected batches."""
 SIMPLE = ("plan", "cursor", "source_exhausted", "schema_taken", "stop", "refusals", "cost")
-MAY_GO = frozenset({"retryable", "duplicates", "passed_on", "retried_in", "answer", "seen", "most", "rounds"})
+MAY_GO = frozenset(
+    {
+        *("retryable", "duplicates", "passed_on", "retried_in", "review", "held_duplicates", "reviewed_in"),
+        *("answer", "seen", "most", "rounds"),
+    }
+)
 """Fields that an entry may lose in the same state; no other field returns to its default."""
 
 OF_IDENTITY = frozenset({"id", "submitted_at", "turn", "cache"})
@@ -76,7 +81,8 @@ def has_further(kept: Status, status: Status) -> bool:
 
 
 def is_further(record: BatchRecord, than: BatchRecord) -> bool:
-    return AHEAD[record.state] > AHEAD[than.state]
+    """Whether an entry is in a later state, or its tickets have got their rows since."""
+    return AHEAD[record.state] > AHEAD[than.state] or (record.state is than.state and record.reviewed > than.reviewed)
 
 
 def lacks(record: BatchRecord, whole: BatchRecord) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from math import ceil
@@ -24,6 +25,15 @@ NIGHTS_OF_A_MONTH = 30
 CHARS_PER_TOKEN = 4
 END_TOKENS = 1
 """Tokens of an answer beside those of its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the answers of a model have used; `prompt` are the tokens of a request without its ticket's text."""
+
+    usage: Usage
+    model: str
+    prompt: int = 0
 
 
 class UnknownPrice(LookupError):
@@ -171,28 +181,36 @@ def settled(before: Cost, usage: Usage, model: str, table: PriceTable, prompt: i
 
     The shown figures add up: saved is the difference of the two rounded ones.
     """
-    if usage == Usage():
-        return before
+    return settled_for(before, [Used(usage, model, prompt)], table)
+
+
+def settled_for(before: Cost, used: Sequence[Used], table: PriceTable) -> Cost:
+    """The same for the answers of several models; where one of these has no price, no sum is shown."""
+    parts = [part for part in used if part.usage != Usage()]
     try:
-        price = price_of(model, table, prompt)
+        prices = [price_of(part.model, table, part.prompt) for part in parts]
     except UnknownPrice:
         return before
-    paid = batch_price(usage, price)
-    actual, standard = money(paid), money(standard_price(usage, price), beside=paid)
+    if not parts:
+        return before
+    model = parts[0].model
+    paid = sum((batch_price(part.usage, price) for part, price in zip(parts, prices, strict=True)), Decimal(0))
+    at_once = sum((standard_price(part.usage, price) for part, price in zip(parts, prices, strict=True)), Decimal(0))
+    actual, standard = money(paid), money(at_once, beside=paid)
     return before.model_copy(
         update={
             "actual_usd": actual,
             "standard_usd": standard,
             "saved_usd": money(Decimal(standard) - Decimal(actual), beside=paid),
-            "cache_saved_usd": saved_by_cache(usage, price),
+            "cache_saved_usd": saved_by_cache([(part.usage, price) for part, price in zip(parts, prices, strict=True)]),
             "prices_of": table.day_of(model),
         }
     )
 
 
-def saved_by_cache(usage: Usage, price: Price) -> str | None:
-    """USD that the cache has saved in a batch, below zero where too little was read; None where none was used."""
-    if not (usage.cache_read_tokens or usage.cache_write_tokens or usage.cache_write_hour_tokens):
+def saved_by_cache(used: Sequence[tuple[Usage, Price]]) -> str | None:
+    """USD that the cache has saved in batches, below zero where too little was read; None where none was used."""
+    if not any(each.cache_read_tokens or each.cache_write_tokens or each.cache_write_hour_tokens for each, _ in used):
         return None
-    saved = batch_price(uncached(usage), price) - batch_price(usage, price)
+    saved = sum((batch_price(uncached(each), price) - batch_price(each, price) for each, price in used), Decimal(0))
     return money(saved, beside=abs(saved))

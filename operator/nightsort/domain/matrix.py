@@ -17,7 +17,7 @@ from nightsort.api.evaluated import (
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.cost import UnknownPrice, batch_price, money, price_of, prompt_of, total
-from nightsort.domain.evaluation import Evaluation, Pair, evaluate
+from nightsort.domain.evaluation import Evaluation, Interval, Pair, evaluate
 from nightsort.domain.prices import PriceTable
 
 NO_LABEL = "-"
@@ -114,9 +114,12 @@ def cost_of(status: Status, spec: Spec, prices: PriceTable) -> str | None:
 
 
 def interval_of(figures: Evaluation) -> ShareInterval:
+    return interval_text(figures.interval)
+
+
+def interval_text(interval: Interval) -> ShareInterval:
     """Rounded outwards: what is told to reach a threshold has reached it."""
-    low, high = figures.interval.low, figures.interval.high
-    return ShareInterval(low=rounded(low, ROUND_FLOOR), high=rounded(high, ROUND_CEILING))
+    return ShareInterval(low=rounded(interval.low, ROUND_FLOOR), high=rounded(interval.high, ROUND_CEILING))
 
 
 def rounded(share: float, rounding: str = ROUND_HALF_EVEN) -> str:

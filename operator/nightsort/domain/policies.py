@@ -25,6 +25,7 @@ from nightsort.domain.actions import (
     MarkLost,
     Policy,
     Prepare,
+    PublishFirst,
     Release,
     Requeue,
     SkipRemaining,
@@ -49,6 +50,7 @@ from nightsort.domain.record import (
     rest_of_source,
     waiting_for_retry,
 )
+from nightsort.domain.review_policies import due_review, publish_what_nobody_reads
 from nightsort.domain.room import Room, due_retry, has_place, is_short
 from nightsort.domain.rounds import due_at, held_back, holds_all
 
@@ -243,8 +245,10 @@ def due_submission(resource: Resource, places: int, now: datetime) -> Submission
     rest = rest and with_cache(resource, rest, now)
     if rest is not None and is_short(status, room) and has_place(status, room):
         return rest
-    retry = due_retry(status, resource.spec, room)
-    return again_with_cache(resource, retry, now) if retry is not None else rest
+    again, review = due_retry(status, resource.spec, room), due_review(status, resource.spec, room)
+    if again is not None:
+        return again_with_cache(resource, again, now)
+    return (review if is_short(status, room) else None) or rest or review
 
 
 def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Action | None:
@@ -259,6 +263,8 @@ def give_up_the_rest(resource: Resource, facts: Facts, now: datetime) -> Action 
     for record in waiting_for_retry(status):
         return CloseRetries(record)
     submission = next_submission(status)
+    if submission is not None and submission.second and released_submission(status) is None:
+        return PublishFirst(submission.parents)
     return SkipRemaining(submission) if submission else None
 
 
@@ -275,6 +281,7 @@ POLICIES: tuple[Policy, ...] = (
     collect_what_ended,
     lose_what_is_gone,
     cancel_what_must_not_run,
+    publish_what_nobody_reads,
     estimate_while_suspended,
     hold_while_suspended,
     hold_under_another_account,

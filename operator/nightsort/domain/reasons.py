@@ -197,6 +197,9 @@ class Reason(StrEnum):
     TICKET_REFUSED = ("TicketRefused", RESOURCE, EVENT,
         "this ticket's request is refused alone: its row says Unsendable, and the others are sent",
         "look at the ticket")
+    REVIEW_LEFT_OUT = ("ReviewLeftOut", RESOURCE, EVENT, ("some tickets that the second model was to read are "
+        "published with their first answers alone; the message says why"), ("look at `status.review`: a higher "
+        "`maxCostUSD`, or a second model that the account may use, helps the next run"))
     IDS_TOO_LONG = ("IdsTooLong", RESOURCE, FINAL, "the ids of one batch are too long to be kept",
         "lower `shards.maxRequests`, or use shorter ids")
     FIELDS_TOO_LONG = ("FieldsTooLong", RESOURCE, FINAL,

@@ -18,6 +18,8 @@ from nightsort.domain.answer import NO_USAGE
 class Submission:
     """The tickets to send next: a range of the source, or tickets that earlier attempts (parents) left for a retry.
 
+    For the `second` reader, parents are the attempts with the first answers.
+
     `after` and `through` are cursors of the source, exclusive and inclusive; without `through`, as far as a shard goes.
     `most` is the greatest number of requests, where that is another than the spec's. With `cache`, they carry a mark
     for the prompt's cache.
@@ -30,6 +32,7 @@ class Submission:
     parents: tuple[BatchRecord, ...] = ()
     most: int | None = None
     cache: CacheUse | None = None
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Tally:
     unpriced: int = 0
     values: Mapping[tuple[str, str | None], int] | None = None
     duplicates: int = 0
+    review: int = 0
+    held_duplicates: int = 0
 
 
 def in_state(status: Status, state: BatchState) -> list[BatchRecord]:
@@ -68,12 +73,15 @@ def batch_ids(status: Status) -> set[str]:
 
 
 def next_submission(status: Status) -> Submission | None:
-    """The tickets left to send, or None: first released ranges, then retries, then the source's rest."""
+    """The tickets left to send, or None: released ranges, then retries, the source's rest, and the second reader's."""
     if again := released_submission(status):
         return again
     for record in waiting_for_retry(status):
         return Submission(record.shard, record.attempt + 1, parents=(record,))
-    return rest_of_source(status)
+    if rest := rest_of_source(status):
+        return rest
+    waiting = waiting_for_review(status)
+    return Submission(next_shard(status), 0, parents=tuple(waiting), second=True) if waiting else None
 
 
 def released_submission(status: Status, held: Collection[BatchRecord] = ()) -> Submission | None:
@@ -81,7 +89,8 @@ def released_submission(status: Status, held: Collection[BatchRecord] = ()) -> S
     for record in in_state(status, BatchState.RELEASED):
         if record in held:
             continue
-        return Submission(record.shard, record.attempt, record.after, record.through, parents_of(status, record))
+        parents = parents_of(status, record)
+        return Submission(record.shard, record.attempt, record.after, record.through, parents, second=record.second)
     return None
 
 
@@ -119,7 +128,9 @@ def child_of(places: Places, record: BatchRecord) -> BatchRecord | None:
 
 
 def parents_of(status: Status, record: BatchRecord) -> tuple[BatchRecord, ...]:
-    """The attempts whose tickets this one retries. Their results name these; no range of a source does."""
+    """The attempts whose tickets this one asks about again. Their results name these; no range of a source does."""
+    if record.second:
+        return tuple(each for each in status.batches if each.review and each.reviewed_in == record.shard)
     return tuple(
         each
         for each in status.batches
@@ -138,7 +149,9 @@ def put(status: Status, record: BatchRecord) -> Status:
 def put_retry(status: Status, record: BatchRecord, parents: Iterable[BatchRecord]) -> Status:
     """The status with an attempt that retries the tickets of these. Parents in its own shard need no note of it."""
     for parent in parents:
-        if parent.shard != record.shard:
+        if record.second:
+            status = put(status, parent.model_copy(update={"reviewed_in": record.shard}))
+        elif parent.shard != record.shard:
             passed_on = {"retryable": 0, "passed_on": parent.left, "retried_in": record.shard}
             status = put(status, parent.model_copy(update=passed_on))
     return put(status, record)
@@ -148,7 +161,7 @@ def without_retry(status: Status, record: BatchRecord) -> Status:
     """The status without an attempt that was never bought: its tickets go back to its parents."""
     for parent in parents_of(status, record):
         taken_back = {"retryable": parent.left, "passed_on": 0, "retried_in": None}
-        status = put(status, parent.model_copy(update=taken_back))
+        status = put(status, parent.model_copy(update={"reviewed_in": None} if record.second else taken_back))
     return status.model_copy(update={"batches": tuple(one for one in status.batches if one != record)})
 
 
@@ -182,16 +195,22 @@ def collected(status: Status, record: BatchRecord, tally: Tally, ended_at: datet
             "failed": record.failed + tally.failed,
             "retryable": tally.retryable,
             "duplicates": tally.duplicates,
+            "review": tally.review,
+            "held_duplicates": tally.held_duplicates,
             "unnamed": record.unnamed + tally.unnamed,
             "unpriced": tally.unpriced,
             "usage": tally.usage,
         }
     )
+    return put(with_counts(status, tally.categories or {}, tally.values or {}), done)
+
+
+def with_counts(status: Status, categories: Mapping[str, int], values: Mapping[tuple[str, str | None], int]) -> Status:
+    """The status with these tickets added to its counts by category and by values of fields."""
     counts = Counter({count.name: count.tickets for count in status.categories})
-    counts.update(tally.categories or {})
-    categories = tuple(CategoryCount(name=name, tickets=tickets) for name, tickets in counts.items())
-    fields = with_values(status.fields, tally.values or {})
-    return put(status.model_copy(update={"categories": categories, "fields": fields}), done)
+    counts.update(categories)
+    named = tuple(CategoryCount(name=name, tickets=tickets) for name, tickets in counts.items())
+    return status.model_copy(update={"categories": named, "fields": with_values(status.fields, values)})
 
 
 def with_values(fields: Iterable[FieldCounts], more: Mapping[tuple[str, str | None], int]) -> tuple[FieldCounts, ...]:
@@ -229,7 +248,10 @@ def ticket_counts(status: Status) -> TicketCounts:
     labeled = sum(record.labeled for record in counted)
     unknown = sum(record.unknown for record in counted)
     failed = sum(record.failed for record in counted)
-    in_flight = sum(record.requests + record.duplicates for record in counted if record.state.is_open)
+    in_flight = sum(
+        record.requests + record.duplicates for record in counted if record.state.is_open and not record.second
+    )
+    in_flight += sum(record.review + record.held_duplicates for record in counted)
     in_flight += sum(each.retryable + each.duplicates for each in waiting_for_retry(status) if not each.canary)
     seen = labeled + unknown + failed + in_flight
     plan = status.plan
@@ -249,8 +271,8 @@ def ticket_counts(status: Status) -> TicketCounts:
 
 def cut_tickets(status: Status) -> int:
     """Tickets whose text was cut; retried tickets were counted the first time."""
-    first = (one for one in status.batches if one.attempt == 0 and one.state.may_be_bought and not one.canary)
-    return sum(record.cut for record in first)
+    first = (one for one in status.batches if one.attempt == 0 and one.state.may_be_bought)
+    return sum(record.cut for record in first if not record.canary and not record.second)
 
 
 def unseen_tickets(status: Status) -> int:
@@ -267,3 +289,22 @@ def waiting_for_retry(status: Status) -> list[BatchRecord]:
         for record in in_state(status, BatchState.COLLECTED)
         if record.retryable and child_of(places, record) is None
     ]
+
+
+def waiting_for_review(status: Status) -> list[BatchRecord]:
+    """Batches with tickets for the second reader that are in none of its batches yet."""
+    under_way = {record.shard for record in status.batches if record.second}
+    return [record for record in status.batches if record.review and record.reviewed_in not in under_way]
+
+
+def unread_for_good(status: Status) -> list[BatchRecord]:
+    """Batches with tickets that the second reader was to read, and whose batch is over without their rows."""
+    over = {record.shard for record in in_state(status, BatchState.COLLECTED) if record.second}
+    return [record for record in status.batches if record.review and record.reviewed_in in over]
+
+
+def with_outcome(record: BatchRecord, figures: Mapping[str, int]) -> BatchRecord:
+    """A batch whose tickets have their rows; `figures` are added to its own."""
+    added = {name: getattr(record, name) + more for name, more in figures.items()}
+    moved = {"review": 0, "held_duplicates": 0, "reviewed": record.reviewed + record.review, "reviewed_in": None}
+    return record.model_copy(update=added | moved)

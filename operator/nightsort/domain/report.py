@@ -11,7 +11,7 @@ from nightsort.api.resource import BUY_AGAIN, Meta, Resource
 from nightsort.api.status import Status
 from nightsort.api.times import rfc3339
 from nightsort.domain.conditions import conditions_of
-from nightsort.domain.cost import prompt_of, settled, total
+from nightsort.domain.cost import settled_for
 from nightsort.domain.field_counts import groups_of, in_order
 from nightsort.domain.fields import fields_of
 from nightsort.domain.gate import is_held
@@ -19,8 +19,10 @@ from nightsort.domain.matrix import described, in_words
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import by_declaration, in_state, is_in_flight, next_submission, ticket_counts
+from nightsort.domain.reviewed import described as reviewed
 from nightsort.domain.rounds import summary_of_held
 from nightsort.domain.run_state import ConditionSummary, RunState
+from nightsort.domain.second import used
 
 
 def report(resource: Resource, status: Status, summary: ConditionSummary, prices: PriceTable, now: datetime) -> Status:
@@ -28,14 +30,11 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
 
     Times are cut to seconds, which is what Kubernetes stores.
     """
-    usage = total(record.usage for record in status.batches)
     tickets = ticket_counts(status)
     unnamed = sum(record.unnamed for record in status.batches if not record.canary)
     rows = tickets.labeled + tickets.unknown + tickets.failed - unnamed
     unpriced = sum(record.unpriced for record in status.batches) or None
-    cost = settled(status.cost, usage, resource.spec.model, prices, prompt_of(status)).model_copy(
-        update={"unpriced": unpriced}
-    )
+    cost = settled_for(status.cost, used(resource.spec, status), prices).model_copy(update={"unpriced": unpriced})
     told = summarized(status, resource.meta, summary, now)
     return told.model_copy(
         update={
@@ -49,6 +48,7 @@ def report(resource: Resource, status: Status, summary: ConditionSummary, prices
             "fields": in_order(status.fields, fields_of(resource.spec)),
             "cost": cost,
             "evaluation": described(status, resource.spec, prices),
+            "review": reviewed(status, resource.spec, prices),
         }
     )
 

@@ -71,6 +71,7 @@ SUMMED = (
     "unpriced",
     "strays",
     "differing",
+    "reviewed",
 )
 """Fields that are added up; a test makes sure that each field is here or in NOT_SUMMED, or has a rule of its own."""
 NOT_SUMMED: dict[str, object] = {
@@ -78,6 +79,9 @@ NOT_SUMMED: dict[str, object] = {
     "duplicates": 0,
     "passed_on": 0,
     "retried_in": None,
+    "review": 0,
+    "held_duplicates": 0,
+    "reviewed_in": None,
     "long_ids": 0,
     "after": None,
     "through": None,
@@ -164,6 +168,8 @@ def is_over(places: Places, record: BatchRecord) -> bool:
     if record.state.is_open or (record.requests and record.ended_at is None):
         return False
     child = child_of(places, record)
+    if record.review:
+        return False
     return not child.state.is_open if child else not record.left
 
 
@@ -210,9 +216,10 @@ def summed_up(status: Status, room: Room) -> Status:
             continue
         taken.append(record)
         spare -= size_of(record)
-    # Known tickets are not counted with the others.
-    for group in ([one for one in taken if one.canary], [one for one in taken if not one.canary]):
-        status = with_sum_of(status, group)
+    # Known tickets are not counted with the others, and the second reader has another price.
+    kinds = {(one.canary, one.second) for one in taken}
+    for kind in sorted(kinds, reverse=True):
+        status = with_sum_of(status, [one for one in taken if (one.canary, one.second) == kind])
     return status
 
 

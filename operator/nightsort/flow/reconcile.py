@@ -24,6 +24,7 @@ from nightsort.domain.actions import (
     Halt,
     MarkLost,
     Prepare,
+    PublishFirst,
     Release,
     Requeue,
     Resume,
@@ -41,6 +42,7 @@ from nightsort.domain.retention import urged
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.domain.waits import is_turn
 from nightsort.flow.collection.collect import Collected, collect
+from nightsort.flow.collection.second import collect_second
 from nightsort.flow.ending.cancel import cancel
 from nightsort.flow.ending.close import close
 from nightsort.flow.ending.finish import finish
@@ -68,7 +70,7 @@ from nightsort.flow.submission.submit import submit
 
 logger = logging.getLogger(__name__)
 SOON_SECONDS = 1.0
-OTHER_WAYS = (Halt, Cancel, CloseRetries, MarkLost, SkipRemaining, EstimateRun)
+OTHER_WAYS = (Halt, Cancel, CloseRetries, MarkLost, SkipRemaining, PublishFirst, EstimateRun)
 """Steps that give something up or go around it: none of them shows that what was waited for is there."""
 
 
@@ -236,7 +238,7 @@ class Reconciler:
             case Collect(record, batch):
                 run.memory.collecting[batch.id] += 1
                 with about_batch(batch.id):
-                    await self._record(run, await collect(run, record, batch))
+                    await self._record(run, await (collect_second if record.second else collect)(run, record, batch))
                 del run.memory.collecting[batch.id]
             case MarkLost(record, unreadable):
                 with about_batch(record.id):
@@ -248,7 +250,7 @@ class Reconciler:
                     await cancel(run, record)
             case Evaluate() | Resume():
                 await (evaluate(run) if isinstance(action, Evaluate) else resume(run))
-            case CloseRetries() | SkipRemaining() | Finish():
+            case CloseRetries() | SkipRemaining() | PublishFirst() | Finish():
                 await close(run, action)
             case _:
                 assert_never(action)

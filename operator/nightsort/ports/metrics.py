@@ -55,6 +55,10 @@ class Metrics(Protocol):
         """The newest evaluation's accuracy and the lower end of its interval, between 0 and 1."""
         ...
 
+    def reviewed(self, namespace: str, model: str, agreed: int, disagreed: int) -> None:
+        """This many more tickets have two models' answers that are the same, or differ."""
+        ...
+
     def batch_ended(self, took: timedelta) -> None:
         """One more batch has ended, this long after its create."""
         ...

@@ -25,7 +25,11 @@ Hook = Callable[..., Awaitable[None]]
 """Gets the operation's name (create, retrieve, recent, results, cancel, model, count_tokens) and its subject."""
 
 MODEL = "claude-haiku-4-5"
-MODELS = {MODEL: ModelFacts(MODEL, can_disable_thinking=True, thinks=True, max_input_tokens=200_000)}
+SECOND_MODEL = "claude-sonnet-5-5"
+MODELS = {
+    name: ModelFacts(name, can_disable_thinking=True, thinks=True, max_input_tokens=200_000)
+    for name in (MODEL, SECOND_MODEL)
+}
 CANCEL_SECONDS = 1.0
 
 
@@ -40,6 +44,7 @@ class Held:
     answers: list[Answer]
     canceling: bool = False
     expires_at: datetime | None = None
+    model: str = MODEL
 
 
 async def nothing(operation: str, *about: Any) -> None:
@@ -47,7 +52,8 @@ async def nothing(operation: str, *about: Any) -> None:
 
 
 class FakeBatchApi:
-    """Requests are answered by `respond`; a batch ends `duration` seconds after it was created.
+    """Requests are answered by `respond`, or as `others` has it by model; a batch ends `duration` seconds after it
+    was created.
 
     `before` runs when a call arrives, `after` when it has taken effect: an `after` that raises on create is a lost
     answer. `shorten` may leave answers out of a results stream. `hidden` batches are not found for now.
@@ -78,6 +84,7 @@ class FakeBatchApi:
         self.held: dict[str, Held] = {}
         self.clock = clock
         self._respond = respond
+        self.others: dict[str, Respond] = {}
         self.duration = timedelta(seconds=duration)
         self.listed_after = timedelta(seconds=listed_after)
         self.models = models
@@ -102,8 +109,10 @@ class FakeBatchApi:
         assert len(sent) == size, "the announced size is the size of the body"
         requests = read_requests(sent)
         number, now = len(self.held) + 1, self.clock.now()
-        answers = [self._answer(custom_id, text) for custom_id, text in requests.items()]
-        held = Held(f"{self._prefix}{number:04d}", tag, now, now + self.duration, answers)
+        model = model_of(sent)
+        respond = self.others.get(model, self._respond)
+        answers = [answered(respond, custom_id, text) for custom_id, text in requests.items()]
+        held = Held(f"{self._prefix}{number:04d}", tag, now, now + self.duration, answers, model=model)
         self.held[held.id] = held
         await self.after("create", self._shown(held))
         return self._shown(held)
@@ -199,11 +208,17 @@ class FakeBatchApi:
             results_url=f"memory://account/{held.id}/results" if ended else None,
         )
 
-    def _answer(self, custom_id: str, text: str) -> Answer:
-        said = self._respond(text)
-        if isinstance(said, Answer):
-            return replace(said, custom_id=custom_id)
-        return Answer(custom_id, "succeeded", said, "end_turn", input_tokens=tokens(text), output_tokens=tokens(said))
+
+def answered(respond: Respond, custom_id: str, text: str) -> Answer:
+    said = respond(text)
+    if isinstance(said, Answer):
+        return replace(said, custom_id=custom_id)
+    return Answer(custom_id, "succeeded", said, "end_turn", input_tokens=tokens(text), output_tokens=tokens(said))
+
+
+def model_of(body: bytes) -> str:
+    """The model of a batch's requests: all of them have the same."""
+    return str(json.loads(body)["requests"][0]["params"]["model"])
 
 
 def read_requests(body: bytes) -> dict[str, str]:

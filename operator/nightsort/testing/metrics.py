@@ -25,6 +25,7 @@ class MemoryMetrics:
         self.saved: Counter[tuple[str, str]] = Counter()
         self.known: Counter[tuple[str, str, str]] = Counter()
         self.cache: Counter[tuple[str, str, str]] = Counter()
+        self.reviews: Counter[tuple[str, str, str]] = Counter()
         self.accuracy: dict[tuple[str, str], tuple[float, float]] = {}
         self.durations: list[timedelta] = []
         self.calls: Counter[tuple[str, str]] = Counter()
@@ -80,6 +81,10 @@ class MemoryMetrics:
 
     def evaluated(self, namespace: str, model: str, accuracy: float, low: float) -> None:
         self.accuracy[namespace, model] = (accuracy, low)
+
+    def reviewed(self, namespace: str, model: str, agreed: int, disagreed: int) -> None:
+        self.reviews[namespace, model, "agreed"] += agreed
+        self.reviews[namespace, model, "disagreed"] += disagreed
 
     def batch_ended(self, took: timedelta) -> None:
         self.durations.append(took)

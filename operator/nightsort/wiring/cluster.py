@@ -68,7 +68,7 @@ class Cluster:
             Stalled: there is no URL, the database refuses, or the table has other content. Waiting: it does not answer.
         """
         from nightsort.adapters.sql.stored_rows import StoredRows
-        from nightsort.domain.fields import fields_of
+        from nightsort.domain.second import columns_of
         from nightsort.wiring.table_urls import url_for
 
         spec = run.spec.results.database
@@ -76,7 +76,7 @@ class Cluster:
             raise Rejected(f"{run.meta.name} has no spec.results.database")
         url = await url_for(run, spec.url_secret_ref, self.secrets, os.environ, self.url_env)
         batches = [batch.id for batch in run.status.batches if batch.id]
-        pages = StoredRows(url, spec, fields_of(run.spec), batches).pages()
+        pages = StoredRows(url, spec, columns_of(run.spec), batches).pages()
         while (page := await asyncio.to_thread(next, pages, None)) is not None:
             yield page
 

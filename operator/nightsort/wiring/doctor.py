@@ -16,7 +16,7 @@ from nightsort.adapters.local.secrets import key_in
 from nightsort.api.credentials import SecretRef
 from nightsort.api.resource import Resource
 from nightsort.domain.batch import Catalogue
-from nightsort.domain.fields import fields_of
+from nightsort.domain.second import columns_of
 from nightsort.ports import ConfigMaps, Secrets
 from nightsort.ports.inspection import Inspection
 from nightsort.settings import Settings
@@ -118,7 +118,7 @@ class Places:
         assert spec is not None  # noqa: S101 - the caller has looked
         url = await self.secrets.read(resource.meta.namespace, spec.url_secret_ref)
         policy = DatabasePolicy(POLICY.schemes | {"sqlite"}, ("*",), own=True) if self.local else POLICY
-        rows = StoredRows(url, spec, fields_of(resource.spec), (), policy)
+        rows = StoredRows(url, spec, columns_of(resource.spec), (), policy)
         await asyncio.to_thread(rows.check)
 
     async def store(self, resource: Resource) -> None:

@@ -177,6 +177,7 @@ def test_every_field_of_an_entry_is_summed_up_dropped_or_the_first_ones() -> Non
         "submitted_at",
         "rules",
         "canary",
+        "second",
     }
     own = {"summed_up", "usage", "ended_at", "cut", "turn", "cache"}
 

@@ -14,8 +14,9 @@ from nightsort.api.resource import Meta
 from nightsort.api.results import ConfigMapResults
 from nightsort.domain.answer import Row
 from nightsort.domain.errors import Stalled
-from nightsort.domain.fields import AskedField, fields_of
+from nightsort.domain.fields import AskedField
 from nightsort.domain.reasons import Reason
+from nightsort.domain.second import columns_of
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
@@ -36,7 +37,7 @@ class RowFileKind:
         assert isinstance(store, FileConfigMaps)  # noqa: S101 - the ConfigMaps of local mode
         asked, meta = opening.resource.spec, opening.resource.meta
         deduped, of_set = asked.dedupe == "Exact", asked.category_set_ref is not None
-        return RowFile(store, meta, spec, fields_of(asked), deduped=deduped, of_set=of_set)
+        return RowFile(store, meta, spec, columns_of(asked), deduped=deduped, of_set=of_set)
 
 
 class RowFile:

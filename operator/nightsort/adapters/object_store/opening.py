@@ -8,7 +8,7 @@ from nightsort.adapters.object_store.options import StorePolicy
 from nightsort.adapters.object_store.sink import ObjectRows
 from nightsort.adapters.object_store.source import ObjectTickets
 from nightsort.api.object_store import LocalObjectReference, ObjectStoreResults, ObjectStoreSource
-from nightsort.domain.fields import fields_of
+from nightsort.domain.second import columns_of
 from nightsort.system.opening import Opening
 
 
@@ -27,7 +27,7 @@ class ObjectStoreKind:
             options,
             policy_of(opening),
             opening.resource.meta,
-            fields_of(asked),
+            columns_of(asked),
             reuses=asked.reuse == "Unchanged",
             deduped=asked.dedupe == "Exact",
             of_set=asked.category_set_ref is not None,

@@ -11,7 +11,7 @@ from nightsort.adapters.sql.source import DatabaseSource as DatabaseTickets
 from nightsort.adapters.sql.unlabeled import labels_of
 from nightsort.api.results import DatabaseResults
 from nightsort.api.source import DatabaseSource
-from nightsort.domain.fields import fields_of
+from nightsort.domain.second import columns_of
 from nightsort.system.opening import Opening
 
 
@@ -42,7 +42,7 @@ class DatabaseKind:
             of_set=opening.resource.spec.category_set_ref is not None,
             claims=self._claims,
             run=opening.resource.meta.uid,
-            asked=fields_of(opening.resource.spec),
+            asked=columns_of(opening.resource.spec),
             in_thread=opening.share(url),
         )
 

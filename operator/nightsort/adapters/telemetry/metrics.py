@@ -45,6 +45,7 @@ class PrometheusMetrics:
         self._cost = self._counter("cost_usd", "US dollars paid for answers.", *run)
         self._cached = self._counter("cache_tokens", "Tokens of prompts in the API's cache, by use.", *run, "use")
         self._known = self._counter("known_tickets", "Known tickets with an answer: right or wrong.", *run, "answer")
+        self._reviewed = self._counter("reviewed_tickets", "Tickets that two models read.", *run, "outcome")
         self._accuracy = self._gauge("accuracy", "Accuracy on known tickets in the newest evaluation.", *run)
         self._accuracy_low = self._gauge("accuracy_low", "The lower end of that accuracy's 95 % interval.", *run)
         self._saved = self._counter("saved_usd", "US dollars more that the answers would have cost at once.", *run)
@@ -137,6 +138,10 @@ class PrometheusMetrics:
     def evaluated(self, namespace: str, model: str, accuracy: float, low: float) -> None:
         self._accuracy.labels(namespace, model).set(accuracy)
         self._accuracy_low.labels(namespace, model).set(low)
+
+    def reviewed(self, namespace: str, model: str, agreed: int, disagreed: int) -> None:
+        for outcome, tickets in (("agreed", agreed), ("disagreed", disagreed)):
+            self._reviewed.labels(namespace, model, outcome).inc(max(tickets, 0))
 
     def batch_ended(self, took: timedelta) -> None:
         self._durations.observe(took.total_seconds())

@@ -16,6 +16,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.cli.output.display import Display, console
 from nightsort.cli.output.evaluations import evaluation_lines
+from nightsort.cli.output.reviews import review_lines
 from nightsort.domain.breakdown import breakdown
 from nightsort.domain.conditions import is_finished
 from nightsort.domain.printable import printable
@@ -76,7 +77,7 @@ class Progress(Display):
         tickets = status.tickets
         if tickets.labeled or tickets.unknown or tickets.failed or tickets.reused:
             self._out.print(table_of(self.name_of(resource), status, lines=self._out.is_terminal))
-        for what, told in evaluation_lines(status):
+        for what, told in (*evaluation_lines(status), *review_lines(status)):
             self.line(f"{what}  {printable(told)}")
         if status.cost.actual_usd:
             without = (

@@ -56,11 +56,11 @@ class Printer:
 
     def about(self, spec: Spec, corrections: Corrections = NONE) -> None:
         """The rows that follow have the columns of this spec's fields, and two more if any ticket was corrected."""
-        from nightsort.domain.fields import fields_of
+        from nightsort.domain.second import columns_of
 
-        self._own = len(fields_of(spec))
+        self._own = len(columns_of(spec))
         self._corrections = corrections
-        self._fields, self._deduped = fields_of(spec), spec.dedupe == "Exact"
+        self._fields, self._deduped = columns_of(spec), spec.dedupe == "Exact"
         if corrections:
             from nightsort.domain.correction import COLUMNS
 

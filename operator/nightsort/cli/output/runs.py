@@ -13,6 +13,7 @@ from rich.table import Table
 from nightsort.api.batch_record import BatchState
 from nightsort.api.status import Status
 from nightsort.cli.output.evaluations import evaluation_lines
+from nightsort.cli.output.reviews import review_lines
 from nightsort.domain.cost import money
 from nightsort.domain.fields import CONFIDENCE
 from nightsort.domain.printable import printable
@@ -75,6 +76,7 @@ def story_of(status: Status, began: datetime | None, now: datetime) -> Iterator[
     yield from field_lines(status)
     yield from (("batch", text) for text in batches_of(status, now))
     yield from evaluation_lines(status)
+    yield from review_lines(status)
     yield "cost", cost_of(status)
 
 

@@ -10,7 +10,7 @@ from nightsort.cli.cluster.options import parsed
 from nightsort.cli.output.rows import elsewhere
 from nightsort.cli.reviews.order import Reviewed, Wish, selection_of, with_texts
 from nightsort.domain.errors import Rejected, Stalled
-from nightsort.domain.fields import fields_of
+from nightsort.domain.second import columns_of
 
 if TYPE_CHECKING:
     from nightsort.domain.correction import Corrections
@@ -31,7 +31,7 @@ async def reviewed(cluster: Cluster, namespace: str, name: str, wish: Wish, conf
         raise Rejected(elsewhere(run))
     source = await cluster.source(run)
     runs, _ = await runs_in(cluster, namespace)
-    selection = selection_of(wish, fields_of(run.spec))
+    selection = selection_of(wish, columns_of(run.spec))
     async for rows in pages_of(cluster, runs.night(run)):
         for row in rows:
             selection.see(row)

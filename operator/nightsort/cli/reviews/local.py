@@ -15,8 +15,8 @@ from nightsort.cli.reviews.exchange import exchange
 from nightsort.cli.reviews.order import InvalidWish, Reviewed, Wish, selection_of, with_texts
 from nightsort.cli.reviews.run import refuse_no_terminal, review, say
 from nightsort.domain.errors import Interruption
-from nightsort.domain.fields import fields_of
 from nightsort.domain.prompt import placeholders
+from nightsort.domain.second import columns_of
 from nightsort.formats.kinds import corrections_path
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
@@ -44,7 +44,7 @@ def reviewed(folder: Path, file: Path, wish: Wish) -> Reviewed:
     """Raises InvalidOrder, InvalidFile, Interruption: the file was not classified, or cannot be read."""
     with wiring.reading(folder / STATE_FILE) as state:
         found = known(state, file, folder)
-        selection = selection_of(wish, fields_of(found.spec))
+        selection = selection_of(wish, columns_of(found.spec))
         for row in found.rows():
             selection.see(row)
     chosen = selection.cases()

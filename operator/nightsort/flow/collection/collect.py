@@ -19,6 +19,7 @@ from nightsort.domain.probe import is_taken, tried
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Tally, collected, find
 from nightsort.domain.report import plural
+from nightsort.domain.second import Chooser
 from nightsort.domain.verdict import INVALID, has_price, is_asked_again, is_billed
 from nightsort.flow.results.answers import judged_answers
 from nightsort.flow.results.hashes import hashes_of
@@ -45,6 +46,9 @@ class Count:
     retryable: int = 0
     duplicates: int = 0
     """Tickets with the text of a retryable one."""
+    review: int = 0
+    held_duplicates: int = 0
+    """Tickets with the text of one that the second model reads."""
     input_tokens: int = 0
     output_tokens: int = 0
     cache_write_tokens: int = 0
@@ -73,26 +77,36 @@ class Count:
     def tally(self, record: BatchRecord) -> Tally:
         """The sums. Tickets that cannot be named any more (they left the source unanswered) count as failed too."""
         labeled, unknown = self._counted(Figure.LABELED), self._counted(Figure.UNKNOWN)
-        named = self.verdicts.total() - self.copied.total() + self.retryable
-        copied = self.copied.total() + self.duplicates
-        tickets = record.requests + record.duplicates - self.retryable - self.duplicates
+        named = self.verdicts.total() - self.copied.total() + self.retryable + self.review
+        copied = self.copied.total() + self.duplicates + self.held_duplicates
+        later = self.retryable + self.duplicates + self.review + self.held_duplicates
+        tickets = record.requests + record.duplicates - later
         return Tally(
             labeled=labeled,
             unknown=unknown,
             failed=max(tickets - labeled - unknown, 0),
             retryable=self.retryable,
             duplicates=self.duplicates,
+            review=self.review,
+            held_duplicates=self.held_duplicates,
             unnamed=max(record.requests - named, 0) + max(record.duplicates - copied, 0),
             unpriced=min(self.unpriced + max(record.requests - named, 0), record.requests),
             categories=self.categories,
             values=self.values,
-            usage=Usage(
-                input_tokens=self.input_tokens,
-                output_tokens=self.output_tokens,
-                cache_write_tokens=self.cache_write_tokens,
-                cache_write_hour_tokens=self.cache_write_hour_tokens,
-                cache_read_tokens=self.cache_read_tokens,
-            ),
+            usage=self._usage(),
+        )
+
+    def tally_of_second(self, record: BatchRecord) -> Tally:
+        """The sums of the second reader: tokens alone, since its tickets count where their first answers do."""
+        return Tally(unpriced=min(self.unpriced, record.requests), usage=self._usage())
+
+    def _usage(self) -> Usage:
+        return Usage(
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            cache_write_tokens=self.cache_write_tokens,
+            cache_write_hour_tokens=self.cache_write_hour_tokens,
+            cache_read_tokens=self.cache_read_tokens,
         )
 
     def _counted(self, figure: Figure) -> int:
@@ -135,6 +149,7 @@ async def collect(run: Run, record: BatchRecord, batch: Batch) -> Collected:
     )
     status = tried(status, taken=count.taken, refusal=count.refusal)
     again = f", {plural(count.retryable, 'ticket')} to be asked again" if count.retryable else ""
+    again += f", {plural(count.review, 'ticket')} to be read by a second model" if count.review else ""
     told = plural(rows.rows, "known ticket" if record.canary else "row")
     done = find(status, record.shard, record.attempt)
     cached = shown(status, done) if done is not None else ""
@@ -149,16 +164,21 @@ async def read_through(
     Raises:
         Waiting: the results were cut, or differ at each reading.
     """
-    may_retry, reading, fields = run.status.stop is None, Reading(), fields_of(run.spec)
+    goes_on, reading, fields = run.status.stop is None, Reading(), fields_of(run.spec)
+    chooser = Chooser(run.spec, run.resource.meta.uid)
     hashes, duplicates = await hashes_of(run, record), await duplicates_of(run)
     for _ in range(MOST_READINGS):
         rows.clear()
         count = Count(rows.verdicts, rows.copied)
         async for judged in judged_answers(run, api, record, batch, reading):
             count.add(judged.answer or NO_ANSWER)
-            if may_retry and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
+            if goes_on and is_asked_again(judged.judgement, record, run.spec.backoff_limit):
                 count.retryable += 1
                 count.duplicates += duplicates.count(judged.id)
+                continue
+            if goes_on and not record.canary and chooser.takes(judged.judgement, judged.id):
+                count.review += 1
+                count.held_duplicates += duplicates.count(judged.id)
                 continue
             for row in duplicates.rows(row_of(run, batch.id, batch.ended_at, judged, hashes)):
                 if row.category and not record.canary:

@@ -15,6 +15,7 @@ from nightsort.domain.matrix import in_words
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import ticket_counts
 from nightsort.domain.report import plural, progress
+from nightsort.domain.reviewed import in_words as agreement_in_words
 from nightsort.domain.run_state import ConditionSummary, RunState
 from nightsort.domain.stored import Summary
 from nightsort.flow.ending.compare import shift_of
@@ -83,6 +84,7 @@ def outcome(status: Status, spec: Spec, remarks: Sequence[str] = ()) -> Conditio
     split = ", ".join(f"{count:,} {word}" for word, count in parts.items() if count)
     said = (
         accuracy_of(status),
+        agreement_of(status, spec),
         unmatched_of(status),
         strays_of(status),
         *remarks,
@@ -116,6 +118,10 @@ def cut_of(counts: TicketCounts, spec: Spec) -> str:
 
 def accuracy_of(status: Status) -> str:
     return in_words(status.evaluation) if status.evaluation is not None else ""
+
+
+def agreement_of(status: Status, spec: Spec) -> str:
+    return agreement_in_words(status.review, spec.review.model) if status.review and spec.review else ""
 
 
 def remark_of(status: Status) -> str:

@@ -9,6 +9,7 @@ from nightsort.domain.errors import Interruption, SourceChanged
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find, next_turn, put, unseen_tickets, without_retry
 from nightsort.domain.report import plural, progress
+from nightsort.domain.reviewed import with_message
 from nightsort.domain.verdict import Judgement
 from nightsort.flow.results.answers import GONE, asked_ids
 from nightsort.flow.results.hashes import hash_beside, hashes_of
@@ -29,6 +30,12 @@ async def conclude(run: Run, record: BatchRecord) -> None:
 
 async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     """Ends the tickets of a batch that the API does not show any more, as far as the source can still name them."""
+    await (lose_second if record.second else lose_first)(run, record, why)
+    which = f"batch {record.id}" if record.id else f"a batch whose custom_ids begin with {record.tag}, if there is one"
+    await run.warn(Reason.BATCH_LOST, f"{plural(record.requests, 'request')} of {which}: {why.reason}")
+
+
+async def lose_first(run: Run, record: BatchRecord, why: Judgement) -> None:
     api = await run.services.connections.api(run.resource)
     hashes, duplicates = await hashes_of(run, record), await duplicates_of(run)
     with RowSpool(run.services.scratch) as rows:
@@ -43,14 +50,19 @@ async def lose(run: Run, record: BatchRecord, why: Judgement = GONE) -> None:
     lost = {"failed": record.failed + tickets, "unnamed": unnamed, "duplicates": 0}
     status = put(status, record.model_copy(update={"state": BatchState.COLLECTED, **lost}))
     await run.save_results(status, progress(status))
-    which = f"batch {record.id}" if record.id else f"a batch whose custom_ids begin with {record.tag}, if there is one"
-    await run.warn(Reason.BATCH_LOST, f"{plural(record.requests, 'request')} of {which}: {why.reason}")
+
+
+async def lose_second(run: Run, record: BatchRecord, why: Judgement) -> None:
+    """Ends a batch of the second reader: its tickets have their first answers, which are published next."""
+    lost = put(run.status, record.model_copy(update={"state": BatchState.COLLECTED}))
+    status = with_message(lost, why.reason)
+    await run.save_results(status, progress(status))
 
 
 async def abandon(run: Run, submission: Submission) -> None:
     """Ends a range of the source that is not bought any more: each of its tickets gets a row that says why."""
     released = find(run.status, submission.shard, submission.attempt)
-    if submission.parents and released is not None:
+    if (submission.parents or submission.second) and released is not None:
         status = without_retry(run.status, released)
         return await run.save_results(status, progress(status))
     with RowSpool(run.services.scratch) as rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_UP, Decimal
 
-from nightsort.api.plan import Tokens
+from nightsort.api.plan import Plan, Tokens
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of, prompt_of
@@ -14,6 +14,7 @@ from nightsort.domain.prompt import system_prompt
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, is_in_flight
 from nightsort.domain.report import progress
+from nightsort.domain.second import of_reader, reader_of, readers
 from nightsort.flow.run.memory import TooDear
 from nightsort.flow.run.run import Run
 from nightsort.flow.tickets.sample import Spread, recounted
@@ -24,30 +25,33 @@ MEASURED_AGAIN = 600.0
 """Seconds. A batch that is too dear is not read from the source again in each pass, only to find the same."""
 
 
-def price_for(run: Run, prompt: int) -> Price | None:
-    """The price of requests whose prompts have this many tokens."""
+def price_for(run: Run, prompt: int, *, second: bool = False) -> Price | None:
+    """The price of a reader's requests whose prompts have this many tokens."""
+    spec, _ = reader_of(run.spec, None, second=second)
     try:
-        return price_of(run.spec.model, run.services.prices, prompt)
+        return price_of(spec.model, run.services.prices, prompt)
     except UnknownPrice:
         return None
 
 
-def estimated(run: Run, tokens: Tokens, requests: int, text_bytes: int, *, written: bool = False) -> Decimal | None:
+def estimated(
+    run: Run, tokens: Tokens, requests: int, text_bytes: int, *, written: bool = False, second: bool = False
+) -> Decimal | None:
     """The expected cost of this many requests, in USD and unrounded; None where the model's price is not known.
 
     written: each of them writes its prompt into the cache.
     """
-    price = price_for(run, tokens.prompt)
+    price = price_for(run, tokens.prompt, second=second)
     return batch_price(expected(tokens, requests, text_bytes, written=written), price) if price else None
 
 
-def most_tokens(run: Run, status: Status) -> Tokens | None:
-    """The highest possible cost of a request of this run, in USD; None where its plan has no counts."""
-    plan = status.plan
+def most_tokens(run: Run, status: Status, *, second: bool = False) -> Tokens | None:
+    """The most tokens that a reader's request of this run can use; None where its plan has no counts."""
+    spec, plan = reader_of(run.spec, status.plan, second=second)
     if plan is None:
         return None
-    tokens = plan.tokens or uncounted(run.spec)
-    return at_most(tokens, status, plan.max_tokens or run.spec.prompt.max_tokens)
+    tokens = plan.tokens or uncounted(spec)
+    return at_most(tokens, of_reader(status, second=second), plan.max_tokens or spec.prompt.max_tokens)
 
 
 def uncounted(spec: Spec) -> Tokens:
@@ -70,20 +74,26 @@ def check_estimate(run: Run, amount: Decimal | None) -> None:
         )
 
 
-async def count_texts(run: Run, texts: Spread) -> None:
+async def count_texts(run: Run, texts: Spread, *, second: bool = False) -> None:
     """Lets the API count the tokens of some of a batch's own texts where there is a limit: counting is free.
 
     Pre-flight may have seen texts of another language, with fewer tokens for each byte.
     The plan keeps what is learned, so that it holds for everything in flight.
     """
-    plan = run.status.plan
+    spec, plan = reader_of(run.spec, run.status.plan, second=second)
     if limit_of(run) is None or plan is None or plan.tokens is None or texts.few():
         return
     api = await run.services.connections.api(run.resource)
-    tokens = await recounted(run.spec, api, plan.tokens, texts)
-    if tokens != plan.tokens:
-        status = run.status.model_copy(update={"plan": plan.model_copy(update={"tokens": tokens})})
+    tokens = await recounted(spec, api, plan.tokens, texts)
+    if tokens != plan.tokens and run.status.plan is not None:
+        status = run.status.model_copy(update={"plan": with_tokens(run.status.plan, tokens, second=second)})
         await run.save(status, progress(status))
+
+
+def with_tokens(plan: Plan, tokens: Tokens, *, second: bool) -> Plan:
+    if not second or plan.review is None:
+        return plan.model_copy(update={"tokens": tokens})
+    return plan.model_copy(update={"review": plan.review.model_copy(update={"tokens": tokens})})
 
 
 def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int) -> None:
@@ -92,10 +102,11 @@ def check_batch(run: Run, submission: Submission, requests: int, text_bytes: int
     Raises:
         Stalled: the cost would be above the limit. Waiting: the same, but those in flight may cost less.
     """
-    tokens = most_tokens(run, run.status)
+    tokens = most_tokens(run, run.status, second=submission.second)
     if tokens is None or not requests:
         return
-    amount = estimated(run, tokens, requests, text_bytes, written=submission.cache is not None)
+    written = submission.cache is not None
+    amount = estimated(run, tokens, requests, text_bytes, written=written, second=submission.second)
     try:
         refuse_above_limit(run, amount)
     except Interruption:
@@ -116,11 +127,9 @@ def check_what_is_known(run: Run, submission: Submission) -> None:
 
 def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
     """Checks what the run has or may have cost, and this much more, against the limit; a limit is never passed."""
-    limit, tokens = limit_of(run), most_tokens(run, run.status)
-    price = price_for(run, tokens.prompt) if tokens else None
-    if limit is None or amount is None or price is None or tokens is None:
+    limit, before = limit_of(run), committed_at_most(run)
+    if limit is None or amount is None or before is None:
         return
-    before = committed(run.status, price, tokens, dearest=True)
     if before + amount <= limit:
         return
     most = f"${money(before + amount, ROUND_UP)}, above maxCostUSD {limit}"
@@ -133,6 +142,18 @@ def refuse_above_limit(run: Run, amount: Decimal | None) -> None:
         every = run.spec.poll_interval_seconds
         raise Waiting(f"{said}; what is in flight may cost less", reason=Reason.COST_LIMIT_NEAR, every=every)
     raise Stalled(f"{said}; it is not bought{as_estimated(run)}", reason=Reason.COST_LIMIT_EXCEEDED)
+
+
+def committed_at_most(run: Run) -> Decimal | None:
+    """What was paid, or may have to be, by all readers; None where it cannot be known."""
+    parts = []
+    for second in readers(run.spec):
+        tokens = most_tokens(run, run.status, second=second)
+        price = price_for(run, tokens.prompt, second=second) if tokens else None
+        if tokens is None or price is None:
+            return None
+        parts.append(committed(of_reader(run.status, second=second), price, tokens, dearest=True))
+    return sum(parts, Decimal(0))
 
 
 def as_estimated(run: Run) -> str:
@@ -165,9 +186,11 @@ def limit_of(run: Run) -> Decimal | None:
     """
     if run.spec.max_cost_usd is None:
         return None
-    if price_for(run, 0) is None:
+    unpriced = [second for second in readers(run.spec) if price_for(run, 0, second=second) is None]
+    if unpriced:
+        model = reader_of(run.spec, None, second=unpriced[0])[0].model
         raise Stalled(
-            f"no price of {run.spec.model!r} is known, so maxCostUSD cannot be held; "
+            f"no price of {model!r} is known, so maxCostUSD cannot be held; "
             "remove it, or give the operator a price (NIGHTSORT_PRICES)",
             reason=Reason.PRICE_UNKNOWN,
         )
@@ -176,11 +199,16 @@ def limit_of(run: Run) -> Decimal | None:
 
 def with_what_is_known(run: Run, status: Status) -> Status:
     """The status with an estimate that is not below what was measured since then."""
-    price, before = price_for(run, prompt_of(status)), status.cost.estimated_usd
-    tokens = status.plan.tokens if status.plan else None
-    if price is None or before is None or tokens is None:
+    before, parts = status.cost.estimated_usd, []
+    for second in readers(run.spec):
+        theirs = of_reader(status, second=second)
+        price, tokens = price_for(run, prompt_of(theirs), second=second), theirs.plan.tokens if theirs.plan else None
+        if price is None or before is None or tokens is None:
+            return status
+        parts.append(committed(theirs, price, tokens))
+    amount = money(sum(parts, Decimal(0)))
+    if before is None:
         return status
-    amount = money(committed(status, price, tokens))
     if Decimal(amount) <= Decimal(before):
         return status
     return status.model_copy(update={"cost": status.cost.model_copy(update={"estimated_usd": amount})})

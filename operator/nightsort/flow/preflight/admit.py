@@ -194,6 +194,8 @@ def stand_in_line(account: Account, run: Run, requests: int) -> Place:
 
 def expected_requests(run: Run, submission: Submission) -> int:
     """The largest number of requests that the shard can have, as far as that is known before it is filled."""
+    if submission.second:
+        return max(1, sum(parent.review for parent in submission.parents))
     if submission.parents:
         return sum(parent.left for parent in submission.parents)
     status, sample = run.status, sample_of(run.status)

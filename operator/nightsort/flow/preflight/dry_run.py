@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from nightsort.api.spec import Spec
-from nightsort.domain.fields import fields_of, specimens
+from nightsort.domain.fields import specimens
+from nightsort.domain.second import columns_of
 from nightsort.domain.stored import Rehearsal
 from nightsort.ports import KeyedSink, Sink, Source
 
@@ -25,7 +26,7 @@ async def rehearse(
     if tickets and any(isinstance(sink, KeyedSink) and sink.tries_ids for sink in sinks):
         ids = await first_ids(source) if known is None else tuple(known[:SOME_IDS])
     categories = tuple(category.name for category in spec.categories)
-    values = tuple(specimens(fields_of(spec)))
+    values = tuple(specimens(columns_of(spec)))
     rehearsal = Rehearsal(tickets, categories, ids, spec.model, partial(all_ids, source, known), values)
     for sink in sinks:
         await sink.check(rehearsal)

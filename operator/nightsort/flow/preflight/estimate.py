@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
+from nightsort.api.plan import Tokens
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.caching_plan import NO_CACHE, RULES, CachingRules, Outlook, outlook
@@ -13,10 +14,12 @@ from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, 
 from nightsort.domain.dependence import digest_of_text
 from nightsort.domain.duplicates import Finder
 from nightsort.domain.examples import Nearest
-from nightsort.domain.prices import PriceTable
+from nightsort.domain.prices import Price, PriceTable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.request import Encoder
+from nightsort.domain.second import greatest
 from nightsort.flow.preflight.models import usable_model
+from nightsort.flow.preflight.second import SecondReader, second_reader, words_of
 from nightsort.flow.tickets.chosen import Chosen
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
 from nightsort.ports import BatchApi, Source
@@ -56,6 +59,9 @@ class Estimate:
         if not self.alike or self.batch is None:
             return None
         return self.batch * self.alike / self.looked * self.tickets / max(self.requests, 1)
+
+    second: str = ""
+    """What a second model is expected to read, in words; the prices have it in them, and the tokens do not."""
 
     def range(self) -> tuple[Decimal, Decimal] | None:
         """The lowest and the highest price that are expected, as a batch: with all or nothing read from a cache."""
@@ -124,22 +130,54 @@ async def estimate(
     refuse_too_long(model, tokens, requests, text_bytes)
     usage = expected(tokens, requests, text_bytes)
     highest = expected(at_most(tokens, Status(), most_answer_tokens(spec, model)), requests, text_bytes)
-    try:
-        price = price_of(spec.model, prices, tokens.prompt)
-    except UnknownPrice:
+    reader = await second_reader(spec, api, prices, seen, requests, text_bytes)
+    price, second = known_price(spec.model, prices, tokens), second_amounts(spec, reader, prices, requests, text_bytes)
+    if reader is not None and second is None:
         price = None
+    more = second or Amounts()
     return Estimate(
         tickets=tickets,
         requests=requests,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        batch=batch_price(usage, price) if price else None,
-        standard=standard_price(usage, price) if price else None,
-        most=batch_price(highest, price) if price else None,
+        batch=batch_price(usage, price) + more.batch if price else None,
+        standard=standard_price(usage, price) + more.standard if price else None,
+        most=batch_price(highest, price) + more.most if price else None,
         shared_tokens=tokens.prompt,
         example=seen.sampled[0] if seen.sampled else None,
         duplicates=duplicates,
         alike=seen.alike if spec.dedupe == "Off" else 0,
         looked=seen.looked,
         cache=outlook(spec.model, spec.prompt.caching, tokens, requests, price, rules),
+        second="; ".join(words_of(spec, reader, money(second.batch) if second is not None else None)),
     )
+
+
+def known_price(model: str, prices: PriceTable, tokens: Tokens) -> Price | None:
+    try:
+        return price_of(model, prices, tokens.prompt)
+    except UnknownPrice:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """USD as a batch, at the standard price, and as a batch at the most."""
+
+    batch: Decimal = Decimal(0)
+    standard: Decimal = Decimal(0)
+    most: Decimal = Decimal(0)
+
+
+def second_amounts(
+    spec: Spec, reader: SecondReader | None, prices: PriceTable, requests: int, text_bytes: int
+) -> Amounts | None:
+    """What the second reader adds; at the most it reads all tickets that it may. None where no price is known."""
+    if reader is None or spec.review is None:
+        return None
+    price = known_price(reader.spec.model, prices, reader.tokens)
+    if price is None:
+        return None
+    usage, read = expected(reader.tokens, reader.requests, reader.text_bytes), greatest(spec.review, requests)
+    highest = expected(at_most(reader.tokens, Status(), reader.max_tokens), read, text_bytes * read // max(requests, 1))
+    return Amounts(batch_price(usage, price), standard_price(usage, price), batch_price(highest, price))

@@ -56,6 +56,7 @@ async def forecast_of(run: Run) -> Forecast:
         spec, source, seen.api, services.prices, sum(bought), nearest=nearest, rules=services.caching
     )
     said = (
+        found.second,
         limit_of(spec, found),
         *deduplicated(choice),
         on_the_same_text(found),

@@ -10,7 +10,7 @@ from nightsort.domain.reasons import Reason
 from nightsort.ports import BatchApi
 
 
-async def usable_model(name: str, api: BatchApi, prices: PriceTable) -> ModelFacts:
+async def usable_model(name: str, api: BatchApi, prices: PriceTable, where: str = "spec.model") -> ModelFacts:
     """The model, if batches can be run on it.
 
     Raises:
@@ -18,7 +18,7 @@ async def usable_model(name: str, api: BatchApi, prices: PriceTable) -> ModelFac
     """
     model = await api.model(name)
     try:
-        return usable(name, model)
+        return usable(name, model, where)
     except Rejected as refused:
         others = choices(name, await offered(api, prices), prices)
         raise Rejected(f"{refused.message}. {others}" if others else refused.message, reason=refused.reason) from None
@@ -33,15 +33,15 @@ async def offered(api: BatchApi, prices: PriceTable) -> list[str]:
     return [model.id for model in catalogue.models if model.batch and not model.retired]
 
 
-def usable(name: str, model: ModelFacts | None) -> ModelFacts:
+def usable(name: str, model: ModelFacts | None, where: str = "spec.model") -> ModelFacts:
     """
     Raises:
         Rejected: it is unknown, retired or not for batches.
     """
     if model is None:
-        raise Rejected(f"spec.model: the API knows no model {name!r}", reason=Reason.UNKNOWN_MODEL)
+        raise Rejected(f"{where}: the API knows no model {name!r}", reason=Reason.UNKNOWN_MODEL)
     if model.retired:
-        raise Rejected(f"spec.model: {name!r} is retired", reason=Reason.MODEL_RETIRED)
+        raise Rejected(f"{where}: {name!r} is retired", reason=Reason.MODEL_RETIRED)
     if not model.batch:
-        raise Rejected(f"spec.model: {name!r} cannot be used in batches", reason=Reason.MODEL_WITHOUT_BATCHES)
+        raise Rejected(f"{where}: {name!r} cannot be used in batches", reason=Reason.MODEL_WITHOUT_BATCHES)
     return model

@@ -9,6 +9,7 @@ from nightsort.api.cost import Cost
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.plan import Plan, Tokens
 from nightsort.api.resource import Resource
+from nightsort.api.reviewed import ReviewStatus
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.caching_plan import Outlook, outlook
 from nightsort.domain.conditions import STALLED, is_true
@@ -29,6 +30,7 @@ from nightsort.flow.preflight.known import Known
 from nightsort.flow.preflight.models import usable_model
 from nightsort.flow.preflight.repeats import bought_again
 from nightsort.flow.preflight.reuse import Choice, deduplicated, reused, reuses, without_unchanged
+from nightsort.flow.preflight.second import SecondReader, second_reader, whole, words_of
 from nightsort.flow.preflight.shared_table import leave_rows_to_others
 from nightsort.flow.preflight.warnings import too_short, warnings_of
 from nightsort.flow.run.category_set import keep_set, read_set
@@ -63,7 +65,9 @@ async def prepare(run: Run) -> None:
     tokens = await counted(run.spec, model, api, seen.sampled)
     requests, text_bytes = seen.of_all(sum(bought))
     refuse_too_long(model, tokens, requests, text_bytes)
-    amount = estimated(run, tokens, requests, text_bytes)
+    reader = await second_reader(run.spec, api, run.services.prices, seen, *seen.of_all(bought[1]))
+    second = estimated_of_second(run, reader)
+    amount = whole(estimated(run, tokens, requests, text_bytes), second, reader)
     check_estimate(run, amount)
     price, rules = price_for(run, tokens.prompt), run.services.caching
     cache = outlook(run.spec.model, run.spec.prompt.caching, tokens, requests, price, rules)
@@ -71,7 +75,7 @@ async def prepare(run: Run) -> None:
     await let_others_go_first(run)  # once more: a run that came meanwhile may not have seen that this one has begun
     await leave_rows_to_others(run, source)
     await claim_results(sinks)
-    plan = plan_of(run, model, tokens, max_tokens, choice, remarks, cache)
+    plan = plan_of(run, model, tokens, max_tokens, choice, remarks, cache, reader)
     chosen = choice.ids if choice.leaves_out else None
     plan = await keep(run, snapshot, await with_places(plan, source, sinks), chosen, choice.duplicates)
     plan = plan if known is None else plan.model_copy(update={"evaluation": await known.plan(run)})
@@ -80,6 +84,7 @@ async def prepare(run: Run) -> None:
     words = [
         f"{plural(choice.tickets, 'ticket')} to submit",
         *([f"{plural(bought[0], 'known ticket')} first"] if known is not None else []),
+        *words_of(run.spec, reader, None if second is None else money(second)),
         *[message for _, message in few_known(known)],
         *deduplicated(choice),
         *reused(choice),
@@ -89,12 +94,7 @@ async def prepare(run: Run) -> None:
         *description_of(source),
     ]
     summary = ConditionSummary.working(Reason.SUBMITTING, "; ".join(words))
-    begun = {
-        "plan": plan,
-        "cost": cost_of(run, amount),
-        "evaluation": None if known is None else EvaluationStatus(),
-        "category_set": await keep_set(run, given),
-    }
+    begun = {**begun_by(run, plan, amount), "category_set": await keep_set(run, given)}
     await run.save(run.status.model_copy(update=begun), summary)
     await hold_plan(run)
     if message := remark_on(run, there.pool):
@@ -110,8 +110,30 @@ async def prepare(run: Run) -> None:
     await warn_near_limit(run, requests, text_bytes)
 
 
+def begun_by(run: Run, plan: Plan, amount: Decimal | None) -> dict[str, object]:
+    """What the status has from the plan on."""
+    return {
+        "plan": plan,
+        "cost": cost_of(run, amount),
+        "evaluation": None if plan.evaluation is None else EvaluationStatus(),
+        "review": None if plan.review is None else ReviewStatus(),
+    }
+
+
+def estimated_of_second(run: Run, reader: SecondReader | None) -> Decimal | None:
+    """The expected cost of the second reader, in USD."""
+    return None if reader is None else estimated(run, reader.tokens, reader.requests, reader.text_bytes, second=True)
+
+
 def plan_of(
-    run: Run, model: ModelFacts, tokens: Tokens, max_tokens: int, choice: Choice, remarks: str, cache: Outlook
+    run: Run,
+    model: ModelFacts,
+    tokens: Tokens,
+    max_tokens: int,
+    choice: Choice,
+    remarks: str,
+    cache: Outlook,
+    reader: SecondReader | None,
 ) -> Plan:
     """Of how many tickets the run is, and how its requests are made."""
     return Plan(
@@ -125,6 +147,7 @@ def plan_of(
         caching=cache.plan,
         structured=model.structured_outputs and bool(fields_of(run.spec)),
         remark=remarks or None,
+        review=None if reader is None else reader.plan,
     )
 
 

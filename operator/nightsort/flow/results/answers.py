@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 
 import msgspec
 
-from nightsort.api.batch_record import BatchRecord
+from nightsort.api.batch_record import RULES, BatchRecord
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.asked import asked_of
@@ -19,6 +19,7 @@ from nightsort.domain.prompt import TicketText
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import parents_of
 from nightsort.domain.request import as_sent
+from nightsort.domain.second import Chooser, reader_of
 from nightsort.domain.verdict import Judge, Judgement, is_asked_again
 from nightsort.flow.results.reading import Reading
 from nightsort.flow.run.run import Run
@@ -59,7 +60,7 @@ async def judged_answers(
     Missing lines make it raise Waiting for an hour: a stream can be cut silently. If they stay missing, their tickets
     are derived from the source and judged Missing. They are not sent again: they may well be paid for.
     """
-    judge = Judge(as_sent(run.spec, run.status.plan))
+    judge = judge_of(run, record)
     async for ticket_id, answer in own_answers(run, api, record, batch, reading):
         judgement = judge.of(answer)
         if reading.takes(ticket_id, judgement):
@@ -79,6 +80,11 @@ async def judged_answers(
     if not reading.unclear:
         for ticket_id in sorted(reading.asked - seen):
             yield Judged(ticket_id, MISSING)
+
+
+def judge_of(run: Run, record: BatchRecord, rules: int = RULES) -> Judge:
+    """The judge of a batch's answers, by what its reader was asked."""
+    return Judge(as_sent(*reader_of(run.spec, run.status.plan, second=record.second)), rules)
 
 
 async def asked_ids(run: Run, api: BatchApi, record: BatchRecord, seen: AbstractSet[str] = NOBODY) -> AbstractSet[str]:
@@ -174,6 +180,11 @@ async def find_batch(run: Run, api: BatchApi, record: BatchRecord, patience: tim
 
 async def sent_ids(run: Run, api: BatchApi, record: BatchRecord) -> AsyncIterator[str]:
     """The ids that a batch asked about, as far as they can be derived: from the source, or the attempt before."""
+    if record.second:
+        for parent in parents_of(run.status, record):
+            async for judged in held_for_review(run, api, parent):
+                yield judged.id
+        return
     source = await source_of(run)
     if record.attempt:  # no range of the source names these: once the earlier attempts are summed up, nothing does
         for parent in parents_of(run.status, record):
@@ -212,24 +223,50 @@ async def to_ask_again(
             async for ticket_id in sent_ids(run, api, parent):
                 yield Judged(ticket_id, GONE)
         return
-    again = await left_to_ask(run, api, parent, batch)
+    limit = run.spec.backoff_limit
+    again = await chosen(run, api, parent, batch, parent.left, lambda one, _: is_asked_again(one, parent, limit))
     for judged in again:
         yield judged
     if len(again) < parent.left:
         wait_for_the_rest(run, batch, len(again), parent.left, "tickets to be asked again", LONG_PATIENCE)
 
 
-async def left_to_ask(run: Run, api: BatchApi, parent: BatchRecord, batch: Batch) -> Collection[Judged]:
-    """The retryable tickets in a batch's results; of several lines for a ticket the best counts, as in collection."""
-    judge = Judge(as_sent(run.spec, run.status.plan), parent.rules)
-    reading, again = Reading(), dict[str, Judged]()
+async def held_for_review(
+    run: Run, api: BatchApi, parent: BatchRecord, patience: timedelta = LONG_PATIENCE
+) -> AsyncIterator[Judged]:
+    """The tickets of a batch whose first answers wait for the second reader's, with these answers.
+
+    Raises:
+        Waiting: for the first day in which the results have fewer of them than when they were collected.
+    """
+    batch = await find_batch(run, api, parent, patience)
+    if batch is None or not parent.review:
+        return
+    limit, chooser = run.spec.backoff_limit, Chooser(run.spec, run.resource.meta.uid)
+
+    def is_held(judgement: Judgement, ticket_id: str) -> bool:
+        return not is_asked_again(judgement, parent, limit) and chooser.takes(judgement, ticket_id)
+
+    held = await chosen(run, api, parent, batch, parent.review, is_held)
+    for judged in held:
+        yield judged
+    if len(held) < parent.review:
+        wait_for_the_rest(run, batch, len(held), parent.review, "first answers", LONG_PATIENCE)
+
+
+async def chosen(
+    run: Run, api: BatchApi, parent: BatchRecord, batch: Batch, most: int, takes: Callable[[Judgement, str], bool]
+) -> Collection[Judged]:
+    """Some tickets in a batch's results; of several lines for a ticket the best counts, as in collection."""
+    judge = judge_of(run, parent, parent.rules)
+    reading, found = Reading(), dict[str, Judged]()
     async for ticket_id, answer in own_answers(run, api, parent, batch, reading):
         judgement = judge.of(answer)
         if reading.prefers(ticket_id, judgement):
-            again.pop(ticket_id, None)
-            if is_asked_again(judgement, parent, run.spec.backoff_limit):
-                again[ticket_id] = Judged(ticket_id, judgement, msgspec.structs.replace(answer, text=""))
-    if len(again) > parent.left:  # one of them was never sent
+            found.pop(ticket_id, None)
+            if takes(judgement, ticket_id):
+                found[ticket_id] = Judged(ticket_id, judgement, msgspec.structs.replace(answer, text=""))
+    if len(found) > most:  # one of them was never sent
         asked = await asked_ids(run, api, parent, reading.seen.keys())
-        return [judged for judged in again.values() if judged.id in asked]
-    return again.values()
+        return [judged for judged in found.values() if judged.id in asked]
+    return found.values()

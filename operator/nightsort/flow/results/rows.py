@@ -25,13 +25,20 @@ NO_ANSWER = Answer("", "missing")
 
 def row_of(run: Run, batch_id: str | None, ended_at: datetime | None, judged: Judged, hashes: Mapping[str, str]) -> Row:
     """`hashes` are those of the batch, by ticket id."""
+    return row_by(run.spec.model, batch_id, ended_at, judged, hashes)
+
+
+def row_by(
+    model: str, batch_id: str | None, ended_at: datetime | None, judged: Judged, hashes: Mapping[str, str]
+) -> Row:
+    """The row of an answer of this model."""
     answer, judgement = judged.answer or NO_ANSWER, judged.judgement
     return Row(
         id=judged.id,
         category=judgement.category,
         verdict=judgement.verdict,
         reason=judgement.reason,
-        model=run.spec.model,
+        model=model,
         batch_id=batch_id,
         classified_at=ended_at,
         input_tokens=answer.input_tokens,

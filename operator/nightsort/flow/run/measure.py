@@ -10,15 +10,17 @@ from decimal import Decimal
 from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.evaluated import EvaluationStatus
 from nightsort.api.resource import Resource
+from nightsort.api.reviewed import ReviewStatus
 from nightsort.api.status import Status
-from nightsort.domain.answer import Figure, Verdict
+from nightsort.domain.answer import NO_USAGE, Figure, Verdict
 from nightsort.domain.conditions import FAILED, is_finished, is_true
-from nightsort.domain.cost import UnknownPrice, batch_price, price_of, prompt_of, total
+from nightsort.domain.cost import UnknownPrice, batch_price, price_of, total
 from nightsort.domain.prices import PriceTable
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import in_state
 from nightsort.domain.resource_stats import ResourceStats
 from nightsort.domain.run_state import Outcome
+from nightsort.domain.second import used
 from nightsort.ports import Metrics
 
 NO_MODEL = "unknown"
@@ -29,6 +31,7 @@ CACHE_USES = {
     "written-hour": "cache_write_hour_tokens",
 }
 NO_EVALUATION = EvaluationStatus()
+NO_REVIEW = ReviewStatus()
 
 
 class NullMetrics:
@@ -53,6 +56,8 @@ class NullMetrics:
     def compared(self, namespace: str, model: str, right: int, wrong: int) -> None: ...
 
     def evaluated(self, namespace: str, model: str, accuracy: float, low: float) -> None: ...
+
+    def reviewed(self, namespace: str, model: str, agreed: int, disagreed: int) -> None: ...
 
     def batch_ended(self, took: timedelta) -> None: ...
 
@@ -97,6 +102,7 @@ def measure(
             metrics.batch_ended(max(record.ended_at - record.intended_at, NO_TIME))
     measure_evaluation(metrics, before, after)
     measure_cache(metrics, before, after)
+    measure_review(metrics, before, after)
     money = spent(before, prices), spent(after, prices)
     if money[0] != money[1]:
         # A batch pays half the standard price, so that the same amount is saved.
@@ -120,6 +126,14 @@ def measure_evaluation(metrics: Metrics, before: Resource, after: Resource) -> N
         metrics.compared(namespace, model, max(right, 0), max(wrong, 0))
     if new.outcome is not None and old.outcome is None and new.accuracy is not None and new.interval is not None:
         metrics.evaluated(namespace, model, float(new.accuracy), float(new.interval.low))
+
+
+def measure_review(metrics: Metrics, before: Resource, after: Resource) -> None:
+    """Counts the tickets that a second model has read."""
+    old, new = before.status.review or NO_REVIEW, after.status.review or NO_REVIEW
+    agreed, disagreed = new.agreed - old.agreed, new.disagreed - old.disagreed
+    if agreed > 0 or disagreed > 0:
+        metrics.reviewed(after.meta.namespace, model_of(after), max(agreed, 0), max(disagreed, 0))
 
 
 def verdicts(before: Status, after: Status, found: Mapping[Verdict, int]) -> Counter[Verdict]:
@@ -167,8 +181,9 @@ def newly_collected(before: Status, after: Status) -> list[BatchRecord]:
 
 def spent(resource: Resource, prices: PriceTable) -> Decimal:
     """USD for all answers; nothing for a model without a price, rather than a wrong figure."""
+    parts = [part for part in used(resource.spec, resource.status) if part.usage != NO_USAGE]
     try:
-        price = price_of(resource.spec.model, prices, prompt_of(resource.status))
+        paid = [batch_price(part.usage, price_of(part.model, prices, part.prompt)) for part in parts]
     except UnknownPrice:
         return Decimal(0)
-    return batch_price(total(record.usage for record in resource.status.batches), price)
+    return sum(paid, Decimal(0))

@@ -19,6 +19,7 @@ from nightsort.flow.results.rows import final_rows
 from nightsort.flow.results.store import compared, deliver
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import RowSpool
+from nightsort.flow.submission.second import leave_out_refused
 from nightsort.flow.submission.shard import Shard
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ async def halve(run: Run, record: BatchRecord, shard: Shard, refusal: RefusedBat
         raise Rejected(
             f"{refusal.message}, {run.status.refusals:,} create calls so far", reason=refusal.reason
         ) from refusal
+    if record.second:
+        return await leave_out_refused(run, record, refusal)
     if record.attempt:
         return await halve_retry(run, record, refusal)
     if record.requests == 1:

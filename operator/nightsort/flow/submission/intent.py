@@ -43,7 +43,7 @@ async def intend(
     run: Run, submission: Submission, shard: Shard, tag: str, seen: Seen | None = None
 ) -> BatchRecord | None:
     """Writes the intent, durable before anything is bought; None where nothing is left to send."""
-    if not shard.tickets and not submission.parents:
+    if not shard.tickets and not submission.parents and not submission.second:
         await run.save(without_tickets(run.status, submission), progress(run.status))
         return None
     if shard.long_ids:
@@ -53,9 +53,11 @@ async def intend(
         await let_go_of_hashes(run, [earlier])
     await keep_hashes(run, tag, shard.hashes)
     # A previous attempt's tickets, whose results are gone by now.
-    lost = max(sum(parent.left for parent in submission.parents) - shard.tickets, 0)
+    left = 0 if submission.second else sum(parent.left for parent in submission.parents)
+    lost = max(left - shard.tickets, 0)
     there = shard.copies + shard.unsendable.copied.total()
-    lost += max(sum(parent.duplicates for parent in submission.parents) - there, 0)
+    copies = 0 if submission.second else sum(parent.duplicates for parent in submission.parents)
+    lost += max(copies - there, 0)
     record = BatchRecord(
         shard=submission.shard,
         attempt=submission.attempt,
@@ -67,7 +69,7 @@ async def intend(
         most=earlier.most if earlier else None,
         rounds=earlier.rounds if earlier else 0,
         answer=earlier.answer if earlier else None,
-        spared=max((parent.spared + parent.canceled for parent in submission.parents), default=0),
+        spared=0 if submission.second else max((one.spared + one.canceled for one in submission.parents), default=0),
         failed=shard.unsendable.rows + lost,
         unnamed=lost,
         duplicates=shard.copies,
@@ -78,7 +80,8 @@ async def intend(
         intended_at=run.now(),
         turn=next_turn(run.status),
         cache=submission.cache,
-        canary=is_canary(run.status, submission),
+        canary=not submission.second and is_canary(run.status, submission),
+        second=submission.second,
         seen=seen,
     )
     watch = Watch(run.services.clock.monotonic())
@@ -94,7 +97,7 @@ def advanced(before: Status, status: Status, submission: Submission, shard: Shar
 
     `before` is the status without this record.
     """
-    if submission.parents:
+    if submission.parents or submission.second:
         return status
     if submission.through is None:
         return status.model_copy(update={"cursor": shard.cursor, "source_exhausted": not shard.full})

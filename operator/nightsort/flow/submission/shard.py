@@ -18,8 +18,9 @@ from nightsort.domain.errors import Rejected
 from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find
 from nightsort.domain.request import Encoder, bytes_of
+from nightsort.domain.second import reader_of
 from nightsort.domain.ticket import Ticket
-from nightsort.flow.results.answers import to_ask_again
+from nightsort.flow.results.answers import held_for_review, to_ask_again
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.tickets.duplicates import duplicates_of
@@ -79,10 +80,11 @@ async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shar
     """Encodes tickets into the spool until it is full or there are no more."""
     source = await source_of(run)
     await hold_results(run, await run.services.connections.sinks(run.resource))
-    shard.duplicates = await duplicates_of(run)
-    plan = run.status.plan
+    if not submission.second:  # copies of what it reads come with their first answers
+        shard.duplicates = await duplicates_of(run)
+    spec, plan = reader_of(run.spec, run.status.plan, second=submission.second)
     encoder = Encoder(
-        run.spec,
+        spec,
         disable_thinking=plan is not None and plan.disable_thinking,
         max_tokens=plan.max_tokens if plan else None,
         structured=plan is not None and plan.structured,
@@ -91,8 +93,11 @@ async def fill(run: Run, submission: Submission, tag: str, shard: Shard) -> Shar
         cached=submission.cache is not None,
     )
     earlier = find(run.status, submission.shard, submission.attempt)
-    builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else submission.most)
-    if submission.parents:
+    hashed = run.spec.keeps_hashes and not submission.second  # the first answer's hash stands beside the row
+    builder = ShardBuilder(run, encoder, tag, shard, earlier.most if earlier else submission.most, hashed=hashed)
+    if submission.second:
+        await builder.take_held(source, submission.parents)
+    elif submission.parents:
         await builder.take_again(source, submission.parents)
     else:
         await builder.take_range(source, submission)
@@ -108,12 +113,14 @@ def batched(ids: Iterable[str], size: int) -> Iterator[list[str]]:
 class ShardBuilder:
     """Puts tickets into a shard."""
 
-    def __init__(self, run: Run, encoder: Encoder, tag: str, shard: Shard, most: int | None = None) -> None:
+    def __init__(
+        self, run: Run, encoder: Encoder, tag: str, shard: Shard, most: int | None = None, *, hashed: bool = False
+    ) -> None:
         self._run, self._encoder, self._tag, self._shard = run, encoder, tag, shard
         self._shards = run.spec.shards
         self._most = most or self._shards.max_requests
         self._ids: set[str] = set()
-        self._hashes = Hashes(run.spec, simulated=run.services.simulated) if run.spec.keeps_hashes else None
+        self._hashes = Hashes(run.spec, simulated=run.services.simulated) if hashed else None
 
     async def take_range(self, source: Source, submission: Submission) -> None:
         """Takes tickets up to the shard's limits. Known tickets travel in batches of their own."""
@@ -141,6 +148,20 @@ class ShardBuilder:
                     self._shard.refuse(ticket_id, Verdict.MISSING, self._why_gone(ticket_id, LEFT))
                 elif not self.take(found[ticket_id]):
                     self._shard.refuse(ticket_id, Verdict.UNSENDABLE, GROWN)
+
+    async def take_held(self, source: Source, parents: Sequence[BatchRecord]) -> None:
+        """Takes tickets for the second reader; those that cannot be sent to it have their first answers."""
+        api = await self._run.services.connections.api(self._run.resource)
+        wanted: dict[str, None] = {}
+        for parent in parents:
+            async for judged in held_for_review(self._run, api, parent):
+                wanted[judged.id] = None
+        for ids in batched(wanted, IDS_PER_READ):
+            found = {ticket.id: ticket for ticket in await source.by_ids(ids)}
+            for ticket_id in ids:
+                if ticket_id in found:
+                    self.take(found[ticket_id])
+        self._shard.unsendable.clear()
 
     def take(self, ticket: Ticket) -> bool:
         """Whether there was room for the ticket.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nightsort.domain.errors import Stalled, Waiting
+from nightsort.domain.errors import Rejected, Stalled, Waiting
+from nightsort.domain.reasons import Reason
 from nightsort.domain.record import Submission, find
 from nightsort.domain.report import progress
 from nightsort.domain.room import Room, with_room
@@ -10,6 +11,7 @@ from nightsort.flow.money.budget import check_batch, check_what_is_known, count_
 from nightsort.flow.run.run import Run
 from nightsort.flow.run.spool import BodySpool, RowSpool
 from nightsort.flow.submission.intent import intend, seen_of
+from nightsort.flow.submission.second import NOTHING_TO_READ, give_up_review
 from nightsort.flow.submission.send import carry_out
 from nightsort.flow.submission.shard import Shard, fill
 
@@ -20,6 +22,32 @@ async def submit(run: Run, submission: Submission) -> None:
     Raises:
         Waiting, Stalled, Rejected: nothing was bought; the shard is released and will be sent again.
     """
+    if submission.second:
+        return await submit_to_second(run, submission)
+    await buy(run, submission)
+    return None
+
+
+async def submit_to_second(run: Run, submission: Submission) -> None:
+    """Sends what the second reader is to read. What cannot be bought is published with its first answers.
+
+    Raises:
+        Waiting, Stalled: nothing was bought, and it is tried again.
+    """
+    try:
+        why = await buy(run, submission)
+    except Rejected as rejected:
+        why = rejected.message
+    except Stalled as stalled:
+        if stalled.reason != Reason.COST_LIMIT_EXCEEDED:
+            raise
+        why = stalled.message
+    if why:
+        await give_up_review(run, submission, why)
+
+
+async def buy(run: Run, submission: Submission) -> str:
+    """Buys a shard; returns why there is nothing to buy for the second reader."""
     run.demand_no_doubt()
     await run.services.ledger.ensure_recordable(run.resource.meta)
     check_what_is_known(run, submission)
@@ -28,14 +56,16 @@ async def submit(run: Run, submission: Submission) -> None:
     scratch = run.services.scratch
     with BodySpool(scratch) as spool, RowSpool(scratch) as unsendable:
         shard = await fill(run, submission, tag, Shard(spool, unsendable))
-        await count_texts(run, shard.some_texts)
+        await count_texts(run, shard.some_texts, second=submission.second)
+        if submission.second and not spool.requests:
+            return NOTHING_TO_READ
         try:
             check_batch(run, submission, spool.requests, shard.text_bytes)
         except (Waiting, Stalled):
             if submission.cache is None:
                 raise
             await do_without_cache(run)
-            return
+            return ""
         await spool.seal()
         await unsendable.seal()
         api = await run.services.connections.api(run.resource)
@@ -43,6 +73,7 @@ async def submit(run: Run, submission: Submission) -> None:
         record = await intend(run, submission, shard, tag, seen)
         if record is not None:
             await carry_out(run, api, record, shard)
+    return ""
 
 
 async def do_without_cache(run: Run) -> None:

@@ -218,7 +218,7 @@ def answered(respond: Respond, custom_id: str, text: str) -> Answer:
 
 def model_of(body: bytes) -> str:
     """The model of a batch's requests: all of them have the same."""
-    return str(json.loads(body)["requests"][0]["params"]["model"])
+    return str(json.loads(body)["requests"][0]["params"].get("model", MODEL))
 
 
 def read_requests(body: bytes) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -148,7 +149,10 @@ class Run:
                 raise
             self.services.metrics.unrecorded(refused.reason)
         # The copy must not have an intent before the record, nor a doubtful record in the place of a whole one.
-        if intends(self.status, told) or not self.is_whole():
+        if not self.is_whole():
+            raise too_large(meta)
+        if intends(self.status, told):
+            await self._make_room()
             raise too_large(meta)
         smaller = smallest(told)
         try:
@@ -161,6 +165,15 @@ class Run:
                 await self.keep_if_possible(told)
                 self.memory.known = None  # the next pass goes on from the copy
             raise (too_large(meta) if refused.reason == Reason.TOO_LARGE else refused) from refused
+
+    async def _make_room(self) -> None:
+        """Sums up all ended batches, so that the next pass finds a place for the intent that this one did not."""
+        smaller = smallest(self.status)
+        if smaller == self.status:
+            return
+        await self.keep(smaller, removing=True)
+        with suppress(Stalled):  # what is there may be too large by itself: then the next pass is told the same
+            self._saved(await write_status(self.services, self.resource.meta, smaller), smaller)
 
     async def say(self, summary: ConditionSummary) -> None:
         """Writes the run's state and nothing else: into the stored status, where that has less than the record.

@@ -153,6 +153,7 @@ OF_OUR_OWN = {
     "MOST_CONTROL",  # a share
     "MOST_PATH_CHARS",
     "MOST_NUMBER",
+    "MOST_KEPT",  # numbers, and facts of models
     "MOST_PRIMES",  # of our own batches
     "MOST_NUMBERS",  # that are asked for
     "MOST_RETRY_AFTER",

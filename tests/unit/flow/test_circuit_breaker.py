@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from nightsort.api.resource import Resource
-from nightsort.domain.batch import Batch
+from nightsort.domain.batch import Batch, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.flow.ending.cancel import Finalizer
 from nightsort.flow.run.circuit_breaker import CircuitBreakerApi
+from nightsort.flow.run.kept_answers import MOST_KEPT
 from nightsort.testing.batch_api import MODEL, FakeBatchApi
 from nightsort.testing.clock import NIGHT, VirtualClock
 from tests.support.faults import Hook, raising
 from tests.support.world import World
 
+TEXTS = count()
 BODY = b'{"requests":[{"custom_id":"t00000-0","params":{"messages":[{"content":"x"}]}}]}'
 Call = Callable[[CircuitBreakerApi], Coroutine[Any, Any, object]]
 STALLED = Stalled("the account's spend limit is reached", reason=Reason.SPEND_LIMIT_REACHED)
@@ -82,11 +86,11 @@ async def list_them(api: CircuitBreakerApi) -> object:
 
 
 async def ask_model(api: CircuitBreakerApi) -> object:
-    return await api.model(MODEL)
+    return await api.model("claude-tomorrow")  # what is not there is asked for each time
 
 
 async def estimate(api: CircuitBreakerApi) -> object:
-    return await api.count_tokens(MODEL, "system", "text")
+    return await api.count_tokens(MODEL, "system", str(next(TEXTS)))
 
 
 async def results(api: CircuitBreakerApi, batch_id: str) -> list[object]:
@@ -355,3 +359,48 @@ async def test_a_delete_while_creates_are_refused_cancels_at_once(world: World) 
 
     assert world.api.calls["cancel"] == 1
     assert not [told for told in world.events.told if "CancelFailed" in told]
+
+
+async def test_the_facts_of_a_model_and_the_tokens_of_a_prompt_are_asked_once_for_all(account: Account) -> None:
+    asked = [account.paced.model(MODEL) for _ in range(20)]
+    counted = [account.paced.count_tokens(MODEL, "Sort.", text) for text in ("x", "y") for _ in range(20)]
+    await asyncio.gather(*asked, *counted)
+
+    assert account.api.calls == {"model": 1, "count_tokens": 2}
+
+
+async def test_facts_and_tokens_are_asked_again_when_they_are_old(account: Account) -> None:
+    for _ in range(2):
+        await account.paced.model(MODEL)
+        await account.paced.count_tokens(MODEL, "Sort.", "x")
+        account.clock.advance(3600)
+
+    assert account.api.calls == {"model": 2, "count_tokens": 2}
+
+
+@pytest.mark.parametrize("call", ["model", "count_tokens"])
+async def test_an_error_is_not_kept(account: Account, call: str) -> None:
+    def ask() -> Coroutine[Any, Any, object]:
+        return account.paced.model(MODEL) if call == "model" else account.paced.count_tokens(MODEL, "Sort.", "x")
+
+    account.api.before = raising(Rejected("not now", reason=Reason.PROMPT_REFUSED), call)
+    with pytest.raises(Rejected):
+        await ask()
+    account.api.before = nothing
+
+    assert await ask()
+    assert account.api.calls == {call: 2}
+
+
+async def test_a_model_that_is_not_there_is_asked_for_again(account: Account) -> None:
+    assert await account.paced.model("claude-tomorrow") is None
+    account.api.models = {"claude-tomorrow": ModelFacts("claude-tomorrow")}
+
+    assert await account.paced.model("claude-tomorrow") is not None
+
+
+async def test_no_more_answers_are_kept_than_a_thousand(account: Account) -> None:
+    for number in [*range(MOST_KEPT + 1), MOST_KEPT, 0]:
+        await account.paced.count_tokens(MODEL, "Sort.", str(number))
+
+    assert account.api.calls["count_tokens"] == MOST_KEPT + 2, "the oldest alone was asked for again"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from hashlib import sha256
 from typing import BinaryIO
 
 from nightsort.domain.account import Account
@@ -13,12 +15,16 @@ from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 from nightsort.domain.errors import Interruption, OutcomeUnknown, Rejected, Stalled, Waiting
 from nightsort.domain.reasons import Reason
+from nightsort.flow.run.kept_answers import KeptAnswers
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.trace import NullTraces
 from nightsort.ports import BatchApi, Clock, Metrics, Traces
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
+MODEL_SECONDS = 600.0
+TOKENS_SECONDS = 3600.0
+"""How long the facts of a model hold, and the tokens of a text for a model."""
 MOST_DOUBLINGS = 10  # the result would be cut anyway, and a float overflows after about a thousand
 STALLED_SECONDS = 20.0
 ABOUT_ONE_CALL = frozenset(
@@ -48,7 +54,7 @@ class CircuitBreakerApi:
     back creates only. Calls that are made before a purchase have limits of their own, and a breaker of their own. A
     failed read holds back everything: it needs only the API and the key, and a read finds out whether either is down.
     A cancel always goes out: it ends what costs money, this may be the last moment for it, and its caller has a pace
-    of its own.
+    of its own. The facts of a model and the tokens of a text are the same for all resources, and asked for once.
     """
 
     def __init__(
@@ -65,6 +71,8 @@ class CircuitBreakerApi:
         self._everything = CircuitBreaker(clock, jitter)
         self._buying = CircuitBreaker(clock, jitter)
         self._asking_before = CircuitBreaker(clock, jitter)
+        self._models = KeptAnswers[ModelFacts | None](clock, MODEL_SECONDS)
+        self._tokens = KeptAnswers[int](clock, TOKENS_SECONDS)
 
     async def create(self, body: BinaryIO, size: int, tag: str) -> Batch:
         with self._call("create", self._everything, self._buying):
@@ -99,16 +107,25 @@ class CircuitBreakerApi:
             await self._api.cancel(batch_id)
 
     async def model(self, model: str) -> ModelFacts | None:
-        with self._call("model", self._everything, self._asking_before):
-            return await self._api.model(model)
+        async def ask() -> ModelFacts | None:
+            with self._call("model", self._everything, self._asking_before):
+                return await self._api.model(model)
+
+        facts = await self._models.get(model, ask)
+        if facts is None:  # it may be there soon
+            self._models.forget(model)
+        return facts
 
     async def catalogue(self) -> Catalogue:
         with self._call("catalogue", self._everything, self._asking_before):
             return await self._api.catalogue()
 
     async def count_tokens(self, model: str, system: str, text: str) -> int:
-        with self._call("count_tokens", self._everything, self._asking_before):
-            return await self._api.count_tokens(model, system, text)
+        async def ask() -> int:
+            with self._call("count_tokens", self._everything, self._asking_before):
+                return await self._api.count_tokens(model, system, text)
+
+        return await self._tokens.get(digest_of(model, system, text), ask)
 
     @contextmanager
     def _call(self, operation: str, *breakers: CircuitBreaker) -> Iterator[None]:
@@ -183,6 +200,11 @@ class CircuitBreaker:
             pause = max(doubled, interruption.retry_after or 0.0)
         self._cause = interruption
         self._until = self._clock.monotonic() + pause * (1 + self._jitter() / 2)
+
+
+def digest_of(*texts: str) -> bytes:
+    """Texts in a few bytes; others have another digest, also where they are cut elsewhere."""
+    return sha256(json.dumps(texts).encode()).digest()
 
 
 def concerns_others(interruption: Interruption) -> bool:

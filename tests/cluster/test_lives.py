@@ -39,6 +39,19 @@ def test_inline_tickets_end_as_rows_of_a_config_map(user: User, api: SimulatedAp
     assert float(status["cost"]["actualUSD"]) == pytest.approx(float(bought["usd"]), abs=1e-4)
 
 
+def test_tickets_of_the_same_text_are_bought_once_and_each_has_its_row(user: User, api: SimulatedApi) -> None:
+    asked, other = "I was charged twice on my invoice", "The app crashes with an error"
+    user.apply(batch("twins", inline(asked, other, asked), dedupe="Exact"))
+
+    status = user.finished("twins")["status"]
+
+    rows = user.rows("twins-results")
+    assert {key: row["category"] for key, row in rows.items()} == {"1": "billing", "2": "technical", "3": "billing"}
+    assert {key: row.get("sameAs") for key, row in rows.items()} == {"1": None, "2": None, "3": "1"}
+    assert sum(one["paid"] for one in api.batches({one["id"] for one in status["batches"]})) == 2
+    assert (status["tickets"]["labeled"], status["tickets"]["duplicates"]) == (3, 1)
+
+
 def test_the_quickstart_works_as_it_stands(user: User) -> None:
     user.kubectl("apply", "-f", str(EXAMPLES / "quickstart.yaml"))
     user.kubectl("wait", "--for=condition=Complete", "--timeout=60s", "cb/quickstart")

@@ -19,7 +19,13 @@ def obstacle_of(run: Run, interruption: Interruption) -> Obstacle:
 
 
 async def goes_on(run: Run, *, told: bool) -> None:
-    """Ends the wait that the pass has found; a later one begins anew."""
+    """Ends the wait that the pass has found; a later one begins anew.
+
+    A step that another process had done meanwhile ends nothing: the record still tells of the wait.
+    """
+    if run.status.waiting is not None:
+        run.waited = run.status.waiting
+        return
     wait, run.waited, run.memory.tries = run.waited, None, 0
     if told and wait is not None and was_told(wait):
         await run.note(Reason.WAIT_OVER, ended(wait, run.now()))

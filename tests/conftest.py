@@ -1,5 +1,8 @@
 """What every test may ask for."""
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 
 pytest.register_assert_rewrite("nightsort.testing", "tests.support")
@@ -11,3 +14,11 @@ pytest_plugins = [
     "tests.cluster.restart_fixtures",
     "tests.servers.fixtures",
 ]
+
+
+@pytest.fixture(autouse=True)
+def log_records_as_before() -> Iterator[None]:
+    """A command that a test calls in this process makes log records of its own kind from then on."""
+    factory = logging.getLogRecordFactory()
+    yield
+    logging.setLogRecordFactory(factory)

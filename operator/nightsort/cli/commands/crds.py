@@ -18,7 +18,7 @@ def crds(
         Kind | None, typer.Argument(help="Only this one's, such as categorysets.", show_default=False)
     ] = None,
 ) -> None:
-    """Print the CustomResourceDefinitions of ClassificationBatch and CategorySet."""
+    """Print the CustomResourceDefinitions."""
     from nightsort.api.crd import render
 
     typer.echo(render(kind), nl=False)

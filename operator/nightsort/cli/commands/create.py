@@ -9,7 +9,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
@@ -228,6 +227,8 @@ def scheduled(job_name: str, time_zone: str, now: datetime | None = None) -> dat
     Raises:
         InvalidManifest: there is no such time zone.
     """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     from nightsort.cli.manifests import InvalidManifest
 
     try:

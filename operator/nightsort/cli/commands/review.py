@@ -50,7 +50,7 @@ def review(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Decide on tickets whose label is doubtful, one after the other.
+    """Decide on tickets whose label is doubtful.
 
     Shows each ticket with the model's label: those that two models read differently, those without a category, those
     of which the model says that it is not sure, failed ones, and with --sample some by chance. A figure or a part of a

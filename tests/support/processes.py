@@ -129,7 +129,7 @@ class Server:
             self.stop()  # whoever waits has no block around it yet
             raise
 
-    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 10) -> None:
+    def stop(self, how: signal.Signals = signal.SIGTERM, seconds: float = 30) -> None:
         """End the process: ask with `how`, insist with SIGKILL. Nothing happens when it has ended already."""
         if self.process.poll() is None:
             self.process.send_signal(how)

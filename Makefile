@@ -16,7 +16,8 @@ CODE := operator/nightsort tests tools $(wildcard examples benchmarks)
 FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire tests/local)
 # These are measured for coverage. The others are not: lives take more than twice as long while each line is counted, and
 # what runs in processes of its own is not seen.
-COVERED := $(wildcard tests/local tests/contract tests/servers tests/unit tests/wire tests/web)
+COVERED := $(wildcard tests/contract tests/unit tests/wire)
+UNCOVERED := $(wildcard tests/simulation tests/local tests/servers tests/web)
 # Processes of pytest where nothing waits for the control plane, which has the machine for itself.
 WORKERS ?= 2
 # Branch coverage of the two rooms where a missed branch is a lost ticket or a batch bought twice.
@@ -40,7 +41,7 @@ local: setup ## Label 100 real tickets without a cluster, against the simulator,
 	@$(BIN)/nightsort local examples/local.yaml --simulate
 
 test: setup-dev control-plane ## Run all tests that need no root, with the coverage of domain and flow
-	$(BIN)/python -m pytest tests/simulation -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(UNCOVERED) -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 	$(BIN)/python -m pytest tests/cluster $(PYTEST_ARGS)
 	$(BIN)/python -m pytest $(COVERED) -n $(WORKERS) --dist loadfile $(COVERAGE) $(PYTEST_ARGS)
 

@@ -34,6 +34,7 @@ def test_inline_tickets_end_as_rows_of_a_config_map(user: User, api: SimulatedAp
         "failed": 0,
         "inFlight": 0,
         "reused": 0,
+        "duplicates": 0,
         "cut": 0,
     }
     assert float(status["cost"]["actualUSD"]) == pytest.approx(float(bought["usd"]), abs=1e-4)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane
-from tests.cluster.helm import CRD_NAME, Release, one
+from tests.cluster.helm import CRD_NAME, CRD_NAMES, Release, one
 from tests.support.processes import Server, free_ports
 from tests.support.waiting import eventually
 
@@ -94,7 +94,7 @@ def test_the_crd_may_come_after_the_operator_and_go_and_come_back(bare: ControlP
     assert completes(user, "second")
     assert second.process.poll() is None
     assert "Traceback" not in operator.said()
-    bare.kubectl("delete", "crd", CRD_NAME, "--timeout=60s")
+    bare.kubectl("delete", "crd", *CRD_NAMES, "--timeout=60s")
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def release(bare: ControlPlane) -> Iterator[Release]:
     bare.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD_NAME}")
     yield release
     release.helm("uninstall", "nightsort")
-    bare.kubectl("delete", "crd", CRD_NAME, "--timeout=60s")
+    bare.kubectl("delete", "crd", *CRD_NAMES, "--timeout=60s")
     bare.kubectl("delete", "namespace", "nightsort", *TEAMS, "--ignore-not-found", "--timeout=60s")
 
 

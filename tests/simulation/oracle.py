@@ -613,7 +613,8 @@ class Oracle:
         """D1: of tickets with the same text one was asked about, and the others have a copy of its row."""
         by_text: defaultdict[str, list[Row]] = defaultdict(list)
         for ticket_id, row in rows.items():
-            by_text[asked_as(tickets[ticket_id])].append(row)
+            if ticket_id in tickets:  # rows of others were complained of before
+                by_text[asked_as(tickets[ticket_id])].append(row)
         for text, alike in by_text.items():
             name = f"{resource.meta.name} {text!r}"
             if resource.spec.dedupe == "Off":

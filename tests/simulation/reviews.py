@@ -109,8 +109,8 @@ class ReviewOracle:
         says = (told.read, told.agreed, told.replaced, told.needs_review, told.unread)
         self._judge.demand(says == found, f"I14: {resource.meta.name} tells {says} of its second model, rows {found}")
         if not resource.status.stop:
-            for ticket, row in rows.items():
-                asked = oracle.asked_as(tickets[ticket])
+            for ticket in rows.keys() & tickets.keys():
+                asked, row = oracle.asked_as(tickets[ticket]), rows[ticket]
                 first = of_first(self._judge.purchases[resource.meta.uid][asked])
                 lost = not first or self._judge.is_withheld(first[-1]) or row.verdict not in READ
                 lacks = not lost and self.is_chosen(resource, first[-1]) and not row.values

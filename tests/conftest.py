@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,10 @@ pytest_plugins = [
     "tests.cluster.restart_fixtures",
     "tests.servers.fixtures",
 ]
+
+# A shell lets what it starts in the background ignore Ctrl-C, and children inherit that: those of tests are to hear it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,19 @@ def test_a_server_that_ends_early_is_not_waited_for_and_shows_its_log(tmp_path: 
 
     with pytest.raises(DidNotStart, match=r"(?s)ended with code 1.*no licence"):
         server.wait_until(lambda: False)
+
+
+def test_a_server_hears_ctrl_c_though_the_tests_run_in_the_background(tmp_path: Path) -> None:
+    """A shell starts what runs in the background with this signal ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Server.start(SLEEPER, tmp_path / "log") as server:
+            server.wait_until(lambda: "here" in server.tail())
+            server.stop(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert server.process.returncode == -signal.SIGINT
 
 
 def test_a_server_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from typing import ClassVar, Self
 # rather than preexec_fn, which Python 3.12 warns about in a process with threads. Linux only; no effect elsewhere.
 # It changes the account itself, last of all: another account may not be able to read this Python.
 DIE_WITH_PARENT = """
-import ctypes, os, sys
+import ctypes, os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell lets what it starts in the background ignore it
 parent, death, user, group, *command = sys.argv[1:]
 if user:
     os.setgroups([])

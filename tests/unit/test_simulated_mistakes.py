@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from nightsort.api.spec import Spec
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.simulated_accuracy import InvalidMistakes, by_model, confusions_of, mistakes_of, truths_of
 from nightsort.domain.evaluation import Evaluation, evaluate
 from nightsort.domain.mcnemar import difference
+from nightsort.domain.request import request_params
 from nightsort.domain.truth import EvenSample
+from nightsort.simulator import SimulatorOptions
 from nightsort.simulator.answers import Category, Classifier
+from nightsort.simulator.items import Respondent
 from nightsort.simulator.mistakes import Mistakes, Truths
+from nightsort.simulator.wire import Succeeded
 from tests.support.banking77 import FILE, categories, questions
+from tests.support.manifests import manifest
 
 MODEL, OTHER = "claude-haiku-5-5", "claude-sonnet-5-5"
 KNOWN = [Category(name) for name in categories()]
@@ -94,6 +102,39 @@ def test_a_confusion_matrix_says_which_categories_are_taken_for_which() -> None:
 def test_a_single_category_cannot_be_mistaken() -> None:
     only = [Category("billing")]
     assert Mistakes(accuracy={"": 0.0}).read(MODEL, only[0], "text", only) == only[0]
+
+
+def stated(confidence: float, structured: bool) -> Counter[tuple[bool, str]]:
+    """How often each confidence is stated by answers that are right, and by those that are wrong."""
+    given = {"model": MODEL, "categories": [{"name": name} for name in categories()], "confidence": True}
+    spec = Spec.model_validate(manifest(**given, prompt={"template": "$body"})["spec"])
+    truths = dict(questions())
+    mistakes = Mistakes(accuracy={"": 0.8}, confidence=confidence)
+    respondent = Respondent(SimulatorOptions(mistakes=mistakes, truths=Truths(truths)), (), random.Random(1))
+    found = Counter[tuple[bool, str]]()
+    for text, truth in truths.items():
+        params = request_params(spec, text, disable_thinking=True, max_tokens=200, structured=structured)
+        result = respondent.answer(msgspec.json.encode(params)).result
+        assert isinstance(result, Succeeded)
+        answer = msgspec.json.decode("".join(getattr(block, "text", "") for block in result.message.content))
+        found[answer["category"] == truth, answer["confidence"]] += 1
+    return found
+
+
+@pytest.mark.parametrize("structured", [True, False], ids=["by a schema", "by the prompt"])
+def test_confidence_goes_with_being_right_as_often_as_it_is_asked_to(structured: bool) -> None:
+    found = stated(0.9, structured)
+    right, wrong = (sum(count for (is_right, _), count in found.items() if is_right is each) for each in (True, False))
+    # One of ten says nothing: a third of these states the same by chance.
+    assert found[True, "high"] / right == pytest.approx(0.9 + 0.1 / 3, abs=0.03)
+    assert found[False, "low"] / wrong == pytest.approx(0.9 + 0.1 / 3, abs=0.04)
+
+
+def test_without_it_confidence_says_nothing() -> None:
+    found = stated(0.0, structured=True)
+    right, wrong = (sum(count for (is_right, _), count in found.items() if is_right is each) for each in (True, False))
+    assert found[True, "high"] / right == pytest.approx(1 / 3, abs=0.04)
+    assert found[False, "high"] / wrong == pytest.approx(1 / 3, abs=0.07)
 
 
 # --- what is true ---------------------------------------------------------------------------------------------------

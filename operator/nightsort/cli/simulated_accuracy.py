@@ -74,12 +74,12 @@ def confusions_of(path: Path) -> dict[str, dict[str, float]]:
     return found
 
 
-def mistakes_of(accuracy: Sequence[str], confusions: Path | None, seed: int) -> Mistakes:
+def mistakes_of(accuracy: Sequence[str], confusions: Path | None, seed: int, confidence: float = 0.0) -> Mistakes:
     """Raises InvalidMistakes: as above."""
     from nightsort.simulator import Mistakes
 
     rows = {} if confusions is None else confusions_of(confusions)
-    return Mistakes(accuracy=by_model(accuracy), confusions=rows, seed=seed)
+    return Mistakes(accuracy=by_model(accuracy), confusions=rows, confidence=confidence, seed=seed)
 
 
 def truths_of(file: Path | None, column: str, options: TicketOptions) -> Truths:

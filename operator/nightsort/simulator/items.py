@@ -173,9 +173,12 @@ class Respondent:
         if outcome == "refusal":
             usage = Usage(input_tokens=asked, output_tokens=0)
             return Answered(Succeeded(self._message(model, [], "refusal", usage, StopDetails())), asked)
-        answer = self._wording(self._read(model, prompt.classifier, text), outcome)
+        truth = self._truths.of(text, prompt.classifier)
+        read = self._read(model, truth, prompt.classifier, text)
+        answer = self._wording(read, outcome)
         if outcome != "no-json":
-            answer = _as_json(params.output_config, prompt.members, answer, text)
+            confidence = self._mistakes.stated(model.id, text, right=read == truth)
+            answer = _as_json(params.output_config, prompt.members, answer, text, confidence)
         use = self._cached(model, prompt.marked)
         return self._write(params, model, answer, text, asked, use, cut=outcome == "truncation")
 
@@ -186,9 +189,8 @@ class Respondent:
         prefix = tokens(len(marked.text))
         return self._cache.use(model.id, marked, prefix) if prefix >= model.least_prefix else NO_USE
 
-    def _read(self, model: Model, classifier: Classifier, text: str) -> Category | None:
+    def _read(self, model: Model, truth: Category, classifier: Classifier, text: str) -> Category | None:
         """What the model takes the ticket for; None is something else than the categories."""
-        truth = self._truths.of(text, classifier)
         if not self._mistakes.are_asked_for(model.id):
             return truth
         return self._mistakes.read(model.id, truth, text, classifier.categories)
@@ -275,12 +277,14 @@ def _thinks(params: Params, model: Model) -> bool:
     return params.thinking.type in ("enabled", "adaptive")
 
 
-def _as_json(wanted: OutputConfig | None, asked: Sequence[Member], answer: str, text: str) -> str:
+def _as_json(
+    wanted: OutputConfig | None, asked: Sequence[Member], answer: str, text: str, confidence: str | None
+) -> str:
     """The answer as the JSON object of the requested schema, or of the prompt; as it is where neither asks for one."""
     members = asked
     if wanted is not None and wanted.format is not None and wanted.format.type == "json_schema":
         members = members_of_schema(wanted.format.schema, asked)
-    return as_object(members, answer, text) if members else answer
+    return as_object(members, answer, text, confidence) if members else answer
 
 
 def _errored(type: str, message: str) -> Answered:

@@ -16,6 +16,7 @@ RANGE = re.compile(r"a whole number from (-?\d+) to (-?\d+)")
 LENGTH = re.compile(r"a text of at most (\d+) characters")
 COUNT = re.compile(r"at most (\d+)")
 LABELS = ("category", "categories")
+CONFIDENCE = "confidence"
 UNSUPPORTED = frozenset(
     ("minLength", "maxLength", "minimum", "maximum", "multipleOf", "minItems", "maxItems", "uniqueItems")
 )
@@ -97,9 +98,14 @@ def members_of_schema(schema: Mapping[str, Any], asked: Sequence[Member]) -> lis
     return found
 
 
-def as_object(members: Sequence[Member], label: str, text: str) -> str:
-    """The answer with this category. Every other member follows from the ticket's text, always in the same way."""
-    return msgspec.json.encode({member.name: value_of(member, label, text) for member in members}).decode()
+def as_object(members: Sequence[Member], label: str, text: str, confidence: str | None = None) -> str:
+    """The answer with this category and this confidence.
+
+    Every other member follows from the ticket's text, always in the same way; so does the confidence without one.
+    """
+    found = {member.name: value_of(member, label, text) for member in members}
+    stated = [each for each in members if each.name == CONFIDENCE and confidence in each.values]
+    return msgspec.json.encode(found | {each.name: confidence for each in stated}).decode()
 
 
 def value_of(member: Member, label: str, text: str) -> Any:

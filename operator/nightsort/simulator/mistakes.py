@@ -16,6 +16,8 @@ MOST_LINES = 40
 FAVOURITE = 0.5
 """The share of a category's mistakes that go to one other category, as real models have their favourite confusions."""
 HALF_RANGE = 1 << 64
+LOW, HIGH = "low", "high"
+"""The ends of a scale of confidence."""
 
 Confusions = Mapping[str, Mapping[str, float]]
 """By true category: the shares of its tickets that get another answer, by that answer's category; the rest is right.
@@ -31,6 +33,11 @@ class Mistakes(msgspec.Struct, frozen=True, kw_only=True):
     """The share of tickets that a model reads rightly, by model; `ANY_MODEL` holds for the others."""
     confusions: Confusions = msgspec.field(default_factory=dict)
     """For tickets of these categories in the place of `accuracy`."""
+    confidence: float = 0.0
+    """The share of answers whose stated confidence goes with being right: high where it is, low where it is not.
+
+    The others state any of the three, as the ticket's text has it: with 0, confidence says nothing.
+    """
     seed: int = 0
 
     def are_asked_for(self, model: str) -> bool:
@@ -49,6 +56,11 @@ class Mistakes(msgspec.Struct, frozen=True, kw_only=True):
             place, _ = draws(str(self.seed), model, truth.name)
             return others[int(place * len(others))]
         return others[int((which - FAVOURITE) / (1 - FAVOURITE) * len(others))]
+
+    def stated(self, model: str, text: str, *, right: bool) -> str | None:
+        """The confidence that the model states; None where it does not go with being right."""
+        drawn, _ = draws(str(self.seed), model, text, "confidence")
+        return (HIGH if right else LOW) if drawn < self.confidence else None
 
     def _accuracy(self, model: str) -> float | None:
         return self.accuracy.get(model, self.accuracy.get(ANY_MODEL))

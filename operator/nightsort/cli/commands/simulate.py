@@ -49,6 +49,10 @@ def simulate(
         Path | None,
         typer.Option(help='A JSON file of mistakes by category, such as {"billing": {"account": 0.2, "": 0.05}}.'),
     ] = None,
+    confidence: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of answers that are sure where right and unsure where wrong."),
+    ] = 0.0,
     truth_file: Annotated[Path | None, typer.Option(help="A file of tickets whose categories are known.")] = None,
     truth: Annotated[str, typer.Option(help="The column of that file with the categories.")] = "category",
     subject: SubjectColumn = None,
@@ -67,7 +71,7 @@ def simulate(
     from nightsort.simulator import SimulatorOptions, run
 
     try:
-        mistakes = mistakes_of(accuracy or (), confusions, seed)
+        mistakes = mistakes_of(accuracy or (), confusions, seed, confidence)
         truths = truths_of(truth_file, truth, TicketOptions(subject=subject, body=body))
     except (InvalidMistakes, InvalidFile) as error:
         fail(str(error), BAD_INPUT)

@@ -63,6 +63,16 @@ def test_a_classified_file_becomes_a_page_whose_figures_are_those_of_the_file(of
     assert office.bill()["created"] == 1, "a report buys nothing"
 
 
+def test_answers_to_further_fields_are_counted_by_value(office: Office) -> None:
+    office.write({"1": "billing low", "2": "technical high", "3": "billing high"})
+    assert office.classify("--yes", "--field", "urgency=low,high").code == 0
+
+    assert reported(office, str(office.file)).code == 0
+
+    found = counts(page_of(office))
+    assert found[found.index(("low", 1)) :][:3] == [("low", 1), ("high", 2), ("total", 3)]
+
+
 def test_words_of_tickets_stand_on_the_page_with_with_text_alone(office: Office) -> None:
     office.write({"1": "a <b>billing</b> question & 4711", "2": "technical 4712"})
     office.api.ask("faults", [{"kind": "items", "outcome": "unknown", "match": "4712"}])

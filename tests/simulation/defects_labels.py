@@ -10,7 +10,6 @@ from nightsort.api.categories import UnknownLabel
 from nightsort.api.spec import Shards
 from nightsort.api.status import Status
 from nightsort.domain import policies, record, verdict
-from nightsort.domain.answer import Row
 from nightsort.domain.first_rules import FirstLabels
 from nightsort.domain.label import Labels
 from nightsort.domain.record import Submission
@@ -49,7 +48,7 @@ def go_on_whatever_is_refused(status: Status, *, taken: bool, refusal: str | Non
     return status.model_copy(update={"schema_taken": taken or status.schema_taken})
 
 
-def keep_no_values(fields: object, row: Row) -> Iterator[tuple[str, str | None]]:
+def keep_no_values(fields: object, values: object) -> Iterator[tuple[str, str | None]]:
     yield from ()
 
 

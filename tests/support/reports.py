@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from nightsort.api.cost import Cost
 from nightsort.api.evaluated import CategoryAccuracy, ConfusionCount, EvaluationStatus, ShareInterval
+from nightsort.api.reviewed import ReviewStatus
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Verdict
 from nightsort.report.figures import MOST_UNUSABLE, Report, Run, Sample, Unusable
@@ -88,7 +89,10 @@ def crowded_report() -> Report:
                 CategoryAccuracy(name=name, precision="0.9", recall="0.9", f1="0.9", support=10) for name in names
             ),
             confusions=(ConfusionCount(truth=names[0], label=names[1], tickets=3),),
+            matrix=" ".join(f"{place}:{place}=9 {place}:-=1" for place in range(len(names))),
         ),
+        review=ReviewStatus(read=40, agreed=30, disagreed=10, unread=2, message=HOSTILE, cost_usd="0.0100"),
+        fields={f"{'a_field' * 9}": {**{f"{'value' * 12}{number}": 3 for number in range(20)}, HOSTILE: 4}},
         notes=["a-run is Processing: waiting for 1 batch of 3 requests.", HOSTILE],
         about=[("tickets from", f"s3://{'bucket' * 20}/")],
     )

@@ -14,10 +14,11 @@ from nightsort.adapters.kubernetes.resources import KubeResources
 from nightsort.adapters.local.environment_secrets import EnvSecrets
 from nightsort.api.condition import Condition
 from nightsort.api.cost import Cost
-from nightsort.api.counts import CategoryCount, TicketCounts
+from nightsort.api.counts import CategoryCount, FieldCounts, TicketCounts
 from nightsort.api.evaluated import CategoryAccuracy, ConfusionCount, EvaluationStatus, Outcome, ShareInterval
-from nightsort.api.resource import Meta
+from nightsort.api.resource import Meta, Resource
 from nightsort.api.results import ConfigMapResults
+from nightsort.api.reviewed import Agreement, ReviewStatus
 from nightsort.api.status import Status
 from nightsort.api.stored_results import StoredResults
 from nightsort.cli.cluster.run_report import Wanted, labels_of, report_of
@@ -26,11 +27,13 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.breakdown import REUSED
 from nightsort.domain.config_map import ConfigMap
 from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.fields import AskedField, fields_of
 from nightsort.report.figures import Report, Sample, spent
 from nightsort.report.page import page_of
 from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.wiring.cluster import Cluster
 from tests.support.manifests import manifest
+from tests.support.pages import Parsed
 from tests.support.reports import NIGHT
 
 CATEGORIES = [{"name": "billing"}, {"name": "technical"}]
@@ -61,7 +64,7 @@ class Namespace:
         self, name: str, rows: Sequence[Row] = (), *, cost: str | None = None, source: Any = None, **more: Any
     ) -> None:
         """A finished run with its rows in a ConfigMap; `more` are fields of its status, labels, a table."""
-        made = manifest(name, source=source or FILE, categories=CATEGORIES)
+        made = manifest(name, source=source or FILE, categories=CATEGORIES, **more.pop("spec", {}))
         day = len(self.manifests) + 1
         if table := more.pop("table", None):
             made["spec"]["results"] = {"database": table}
@@ -81,16 +84,16 @@ class Namespace:
             **more,
         }
         if rows:
-            await self._store(Meta.of(made), rows)
+            await self._store(Meta.of(made), rows, fields_of(Resource.served(made).spec))
             status["results"] = StoredResults(config_maps=(f"{name}-results",), rows=len(rows))
         made["status"] = Status(**status).model_dump(mode="json", by_alias=True, exclude_none=True)
         self.manifests.append(made)
 
-    async def _store(self, owner: Meta, rows: Sequence[Row]) -> None:
+    async def _store(self, owner: Meta, rows: Sequence[Row], fields: Sequence[AskedField]) -> None:
         async def pages() -> AsyncIterator[Sequence[Row]]:
             yield rows
 
-        await ConfigMapRows(self.config_maps, owner, ConfigMapResults()).write(pages())
+        await ConfigMapRows(self.config_maps, owner, ConfigMapResults(), fields).write(pages())
 
     async def report(self, name: str, *, with_text: bool = False, selector: str = "") -> Report:
         cluster = Cluster(cast(KubeResources, self), self.config_maps, "support", EnvSecrets((), {}))
@@ -255,6 +258,7 @@ async def test_an_evaluation_is_shown_with_its_interval_its_categories_and_its_c
             CategoryAccuracy(name="technical", precision="0.11", recall="0.11", f1="0.11", support=9),
         ),
         confusions=(ConfusionCount(truth="billing", tickets=3),),
+        matrix="0:0=28 0:-=3 1:0=7 1:1=2",
     )
     held: Any = {"phase": "Held", "message": "accuracy 0.75", "conditions": (), "tickets": TicketCounts(total=90)}
     await namespace.add("night", evaluation=told, **held)
@@ -267,10 +271,81 @@ async def test_an_evaluation_is_shown_with_its_interval_its_categories_and_its_c
     for words in ("That is not enough for the run.", "cost $0.0012", "85.0%", "(no label)"):
         assert words in page
     assert "11.0%" not in page, "nine known tickets say nothing"
+    matrix = next(table for table in Parsed(page).tables if table[0][0] == "known category" and "sum" in table[0])
+    assert matrix == [
+        ["known category", "1", "2", "none", "sum"],
+        ["1 billing", "28", "", "3", "31"],
+        ["2 technical", "7", "2", "", "9"],
+        ["sum", "35", "2", "3", "40"],
+    ]
     released = page_of(replace(made, evaluation=told.model_copy(update={"released": True})))
     assert "A person has released the run all the same." in released
     asked = page_of(replace(made, evaluation=EvaluationStatus(sample=40)))
     assert "None of 40 known tickets has an answer." in asked
+
+
+async def test_the_word_of_a_second_model_is_shown_with_its_interval_and_its_cost() -> None:
+    namespace = Namespace()
+    told = ReviewStatus(
+        read=50,
+        agreed=40,
+        disagreed=10,
+        sample=Agreement(read=30, agreed=27, agreement="0.9000", interval=ShareInterval(low="0.7438", high="0.9654")),
+        needs_review=10,
+        unread=2,
+        message="its batch expired",
+        cost_usd="0.0100",
+    )
+    review = {"model": "claude-sonnet-5-5", "of": ["Unknown", "Sample"], "sample": "5%"}
+    await namespace.add("night", [labeled("1")], review=told, spec={"review": review})
+
+    page = page_of(await namespace.report("night"))
+
+    assert "Claude-sonnet-5-5" not in page, "a name is not a word at the beginning of a sentence"
+    assert "claude-sonnet-5-5 agrees on 27 of 30 tickets drawn by chance (90.0 %, 74.4 to 96.5 %)" in page
+    for words in (
+        "10 to be looked at, 2 not read.",
+        "stand for the whole run",
+        "Not read: its batch expired",
+        "$0.0100",
+    ):
+        assert words in page
+
+
+async def test_the_values_of_further_fields_are_counted_from_the_rows_or_else_from_the_status(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    namespace = Namespace()
+    fields = [
+        {"name": "urgency", "values": ["low", "high"]},
+        {"name": "topics", "values": ["card", "fee", "rate"], "multiple": True},
+        {"name": "summary", "maxLength": 80},
+    ]
+    rows = [
+        Row("1", "billing", Verdict.LABELED, values=("low", ["card", "fee"], "in words")),
+        Row("2", "billing", Verdict.LABELED, values=(None, ["card"], "in words")),
+        Row("3", None, Verdict.REFUSED),
+    ]
+    await namespace.add("night", rows, spec={"fields": fields})
+    urgency = FieldCounts(name="urgency", values=(CategoryCount(name="high", tickets=5),), unknown=1)
+    unreadable = StoredResults(object_store="s3://support/results/night/", rows=6)
+    await namespace.add("elsewhere", spec={"fields": fields}, fields=(urgency,), results=unreadable)
+
+    made = await namespace.report("night")
+    [table] = [table for table in Parsed(page_of(made)).tables if table[1][0] == "low"]
+
+    assert made.fields == {
+        "urgency": {"low": 1, "high": 0, "(none of them)": 1},
+        "topics": {"card": 2, "fee": 1, "rate": 0},
+    }
+    assert [row[:3] for row in table[1:]] == [
+        ["low", "1", "50.0%"],
+        ["high", "0", "0.0%"],
+        ["(none of them)", "1", "50.0%"],
+        ["total", "2", "100.0%"],
+    ]
+    assert (await namespace.report("elsewhere")).fields == {"urgency": {"high": 5, "(none of them)": 1}}
 
 
 async def test_texts_are_shown_as_the_model_reads_them_and_only_when_asked_for() -> None:

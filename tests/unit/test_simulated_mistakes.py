@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -106,7 +107,11 @@ def test_a_single_category_cannot_be_mistaken() -> None:
 
 def stated(confidence: float, structured: bool) -> Counter[tuple[bool, str]]:
     """How often each confidence is stated by answers that are right, and by those that are wrong."""
-    given = {"model": MODEL, "categories": [{"name": name} for name in categories()], "confidence": True}
+    given: dict[str, Any] = {
+        "model": MODEL,
+        "categories": [{"name": name} for name in categories()],
+        "confidence": True,
+    }
     spec = Spec.model_validate(manifest(**given, prompt={"template": "$body"})["spec"])
     truths = dict(questions())
     mistakes = Mistakes(accuracy={"": 0.8}, confidence=confidence)

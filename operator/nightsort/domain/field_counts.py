@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nightsort.api.counts import CategoryCount, FieldCounts
-from nightsort.domain.answer import Row
-from nightsort.domain.fields import AskedField
+from nightsort.domain.fields import AskedField, Value
 
 BRANCH = "/"
 
 
-def counted_values(fields: Sequence[AskedField], row: Row) -> Iterator[tuple[str, str | None]]:
+def counted_values(fields: Sequence[AskedField], values: Sequence[Value]) -> Iterator[tuple[str, str | None]]:
     """The fields with values that an answer has, each with its value, or with each of several; None: Unknown."""
-    for field, value in zip(fields, row.values, strict=False):
+    for field, value in zip(fields, values, strict=False):
         if not field.is_counted:
             continue
         if value is None:

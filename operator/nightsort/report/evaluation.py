@@ -13,11 +13,10 @@ from nightsort.domain.recommendation import Reader, Recommendation, percent
 from nightsort.domain.report import minute, plural
 from nightsort.report.document import document
 from nightsort.report.markup import Markup, tag
+from nightsort.report.matrix import matrix_of, scrolled
 from nightsort.report.tables import body_of, confusion_row, confusions_head, heading_row, name_cell, number_cell
 
 NOT_KNOWN = "not known"
-MOST_ON_PAPER = 20
-"""Categories up to which a matrix fits a sheet; a larger one is on the screen alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def reader_section(reader: Reader) -> Markup:
         tag("h3", "Largest confusions"),
         confusions_table(reader.evaluation),
         tag("h3", "Known categories by label"),
-        matrix_of(reader),
+        matrix_of(reader.evaluation, reader.name),
     )
 
 
@@ -116,33 +115,3 @@ def confusions_table(found: Evaluation) -> Markup:
         rows.append(tag("tr", name_cell("(others)"), tag("td"), number_cell(f"{rest:,}")))
     total = tag("tr", name_cell("total"), tag("td"), number_cell(f"{missed:,}"))
     return body_of(confusions_head(), rows, total)
-
-
-def matrix_of(reader: Reader) -> Markup:
-    """Columns are numbered as the rows are, since names would not fit; the last two are no label and the sum."""
-    found = reader.evaluation
-    numbers = [str(place + 1) for place in range(len(found.categories))]
-    head = heading_row("known category", *numbers, "none", "sum")
-    rows = [
-        tag(
-            "tr",
-            name_cell(f"{place + 1} {category.name}"),
-            *(counted(count, right=column == place) for column, count in enumerate(row)),
-            number_cell(f"{category.support:,}"),
-        )
-        for place, (category, row) in enumerate(zip(found.categories, found.matrix, strict=True))
-    ]
-    sums = [sum(column) for column in zip(*found.matrix, strict=True)]
-    total = tag("tr", name_cell("sum"), *(number_cell(f"{count:,}") for count in (*sums, found.known)))
-    kind = "matrix" if len(numbers) <= MOST_ON_PAPER else "matrix large"
-    return scrolled(f"Known categories by label of {reader.name}", body_of(head, rows, total, kind))
-
-
-def counted(count: int, *, right: bool) -> Markup:
-    kind = "right" if right else "wrong" if count else "nothing"
-    return tag("td", f"{count:,}" if count else "", class_=f"number {kind}")
-
-
-def scrolled(label: str, table: Markup) -> Markup:
-    """A table that may be wider than the page: it is moved inside its frame, by keys too."""
-    return tag("section", table, class_="scroll", tabindex="0", aria_label=label)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
 from nightsort.api.cost import Cost
+from nightsort.api.counts import FieldCounts
 from nightsort.api.evaluated import EvaluationStatus
+from nightsort.api.reviewed import ReviewStatus
 from nightsort.api.spec import Spec
 from nightsort.domain.answer import Verdict
+from nightsort.domain.field_counts import counted_values
+from nightsort.domain.fields import Value, fields_of
 
 MOST_UNUSABLE = 200
 """Tickets without a category that a page lists; the others are counted."""
@@ -21,6 +26,8 @@ MOST_SAMPLE_CHARS = 1000
 MOST_RUNS = 31
 """Runs that a page shows one by one: a month of nights. Earlier ones are added up in one row."""
 THOUSAND_TICKETS = 1000
+NO_VALUE = "(none of them)"
+"""Answers to a field that are none of its values."""
 OTHER_VERDICTS = "any other"
 """The verdicts of failed tickets whose rows are not at hand, in one word."""
 
@@ -102,6 +109,9 @@ class Report:
     runs: Sequence[Run]
     with_text: bool = False
     evaluation: EvaluationStatus | None = None
+    review: ReviewStatus | None = None
+    fields: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
+    """Answered tickets by the value of each further field that has values; a ticket with several counts for each."""
     notes: Sequence[str] = ()
     """What a reader must know before the figures."""
     about: Sequence[tuple[str, str]] = ()
@@ -125,6 +135,33 @@ def spent(runs: Sequence[Run]) -> Spent:
         sum((actual for _, actual, _ in paid), Decimal(0)),
         sum((standard for _, _, standard in paid), Decimal(0)),
     )
+
+
+def values_of(spec: Spec, answers: Iterable[Sequence[Value]]) -> dict[str, dict[str, int]]:
+    """Tickets by the value of each field that has values, in the order of the spec; none of them last."""
+    fields = fields_of(spec)
+    counts = {field.name: dict.fromkeys((*field.values, NO_VALUE), 0) for field in fields if field.is_counted}
+    for values in answers:
+        for name, value in counted_values(fields, values):
+            named = NO_VALUE if value is None else value
+            counts[name][named] = counts[name].get(named, 0) + 1
+    return without_empty(counts)
+
+
+def values_of_status(counts: Iterable[FieldCounts]) -> dict[str, dict[str, int]]:
+    """The same as the status of a run has it."""
+    return without_empty(
+        {one.name: {**{each.name: each.tickets for each in one.values}, NO_VALUE: one.unknown} for one in counts}
+    )
+
+
+def without_empty(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Without fields that nobody has answered, and without a line for what nobody has answered wrongly."""
+    return {
+        name: {value: tickets for value, tickets in values.items() if tickets or value != NO_VALUE}
+        for name, values in counts.items()
+        if any(values.values())
+    }
 
 
 def meaning(verdict: Verdict) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from nightsort.domain.answer import Verdict
 from nightsort.domain.breakdown import REUSED, parts_of
@@ -10,9 +10,9 @@ from nightsort.domain.field_counts import by_branch
 from nightsort.domain.prompt import system_prompt
 from nightsort.domain.report import minute, plural
 from nightsort.report.charts import bar
-from nightsort.report.checked import evaluation_section
+from nightsort.report.checked import evaluation_section, review_section
 from nightsort.report.document import document
-from nightsort.report.figures import OTHER_VERDICTS, Report, meaning, reason_of
+from nightsort.report.figures import NO_VALUE, OTHER_VERDICTS, Report, meaning, reason_of
 from nightsort.report.markup import Markup, tag, together
 from nightsort.report.money import money_section
 from nightsort.report.tables import body_of, heading_row, name_cell, number_cell, numbers_row
@@ -26,8 +26,10 @@ def page_of(report: Report) -> str:
     sections = (
         categories_section(report),
         *branches_section(report),
+        *(field_section(name, values) for name, values in report.fields.items()),
         verdicts_section(report),
-        *([evaluation_section(report.evaluation)] if report.evaluation is not None else []),
+        *([evaluation_section(report.evaluation, report.spec)] if report.evaluation is not None else []),
+        *review_sections(report),
         money_section(report.runs),
         unusable_section(report),
         samples_section(report),
@@ -75,6 +77,28 @@ def branches_section(report: Report) -> Sequence[Markup]:
         rows.append(tag("tr", name_cell(name), number_cell(f"{tickets:,}"), number_cell(part.share)))
     head = heading_row("with all below it", "tickets", "share")
     return [section("Branches", body_of(head, rows, None))] if rows else []
+
+
+def field_section(name: str, values: Mapping[str, int]) -> Markup:
+    """The values of a further field; shares are of the answers, of which a ticket may have several."""
+    most = max(values.values())
+    rows = [
+        tag(
+            "tr",
+            name_cell(part.name),
+            number_cell(f"{part.tickets:,}"),
+            number_cell(part.share),
+            tag("td", bar(part.tickets, most, odd=part.name == NO_VALUE), class_="chart"),
+        )
+        for part in parts_of(list(values.items()))
+    ]
+    total = numbers_row("total", tickets=f"{sum(values.values()):,}", share="100.0%")
+    return section(f"Field {name}", body_of(heading_row("value", "answers", "share", "chart"), rows, total))
+
+
+def review_sections(report: Report) -> Sequence[Markup]:
+    told, asked = report.review, report.spec.review
+    return [review_section(told, asked.model)] if told is not None and asked is not None else []
 
 
 def verdicts_section(report: Report) -> Markup:

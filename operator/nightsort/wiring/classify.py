@@ -14,6 +14,7 @@ from nightsort.adapters.local.events import LogEvents
 from nightsort.adapters.local.state import State, opened, reading
 from nightsort.adapters.local.state_comparison import Asked, Comparison, Counts, Label, Present
 from nightsort.adapters.local.state_figures import (
+    answers_to_fields,
     first_of_each_category,
     last_asked,
     outcome,
@@ -41,6 +42,7 @@ __all__ = [
     "Present",
     "State",
     "StateOutput",
+    "answers_to_fields",
     "cancel_file",
     "ended",
     "file_of",

@@ -338,7 +338,7 @@ def test_a_status_counts_each_value_in_the_order_of_the_spec() -> None:
     counts = with_values((), tally.values or {})
     for row in rows:
         found: dict[tuple[str, str | None], int] = {}
-        for each in counted_values(fields, row):
+        for each in counted_values(fields, row.values):
             found[each] = found.get(each, 0) + 1
         counts = with_values(counts, found)
 

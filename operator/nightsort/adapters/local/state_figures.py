@@ -8,7 +8,9 @@ from typing import Any
 
 from nightsort.adapters.local.state import State
 from nightsort.adapters.local.state_comparison import Asked
+from nightsort.adapters.local.state_rows import HAS_VALUES
 from nightsort.adapters.local.state_tickets import FIELDS
+from nightsort.domain.fields import Value
 from nightsort.domain.ticket import Ticket
 
 LAST = """
@@ -38,6 +40,11 @@ SELECT o.given, p.position, p.id, f.fields FROM (
 WHERE o.place <= :most ORDER BY p.position
 """  # noqa: S608 - constants of ours
 
+ANSWERS = f"""
+SELECT v.answers {KNOWN} JOIN label_values v ON v.id = l.id AND v.text = l.text AND v.settings = l.settings
+WHERE l.verdict IS NOT NULL
+"""
+
 
 def last_asked(state: State, file: str | None = None) -> tuple[Asked, Mapping[str, Any]] | None:
     """The last question about this file, or about any, and its settings in words; None where there was none."""
@@ -50,6 +57,13 @@ def outcome(state: State, asked: Asked) -> list[tuple[str | None, str | None, bo
     """Category, verdict, whether an answer is still to come, and the number of the file's tickets with these."""
     found = state.rows(OUTCOME, {"settings": asked.settings})
     return [(category, verdict, bool(flying), count) for category, verdict, flying, count in found]
+
+
+def answers_to_fields(state: State, asked: Asked) -> Iterator[Sequence[Value]]:
+    """The answers to further fields, in the order of the fields, of each ticket that has any."""
+    if state.rows(HAS_VALUES):
+        for (answers,) in state.rows(ANSWERS, {"settings": asked.settings}):
+            yield json.loads(answers)
 
 
 def without_category(state: State, asked: Asked, most: int) -> Sequence[tuple[str, str, str]]:

@@ -17,7 +17,16 @@ from nightsort.cli.classification.order import InvalidOrder
 from nightsort.domain.answer import Verdict
 from nightsort.domain.prompt import TicketText
 from nightsort.report.document import MARK
-from nightsort.report.figures import MOST_SAMPLE_CHARS, MOST_SAMPLES, MOST_UNUSABLE, Report, Run, Sample, Unusable
+from nightsort.report.figures import (
+    MOST_SAMPLE_CHARS,
+    MOST_SAMPLES,
+    MOST_UNUSABLE,
+    Report,
+    Run,
+    Sample,
+    Unusable,
+    values_of,
+)
 from nightsort.report.page import page_of
 from nightsort.system.files import write_whole
 from nightsort.wiring import classify as wiring
@@ -73,6 +82,7 @@ def report_of(state: wiring.State, asked: wiring.Asked, spec: Spec, file: Path, 
         samples=samples_of(state, asked, spec, with_text=with_text),
         runs=[run_of(run) for run in wiring.runs_of(state, asked)],
         with_text=with_text,
+        fields=values_of(spec, wiring.answers_to_fields(state, asked)),
     )
 
 

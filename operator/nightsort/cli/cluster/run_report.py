@@ -18,12 +18,25 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.breakdown import FAILED, NOT_ANSWERED, REUSED, UNKNOWN
 from nightsort.domain.conditions import COMPLETE, is_finished, is_true
 from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.fields import Value
 from nightsort.domain.prompt import TicketText
 from nightsort.domain.report import plural
-from nightsort.report.figures import MOST_SAMPLES, MOST_UNUSABLE, OTHER_VERDICTS, Report, Run, Sample, Unusable
+from nightsort.report.figures import (
+    MOST_SAMPLES,
+    MOST_UNUSABLE,
+    OTHER_VERDICTS,
+    Report,
+    Run,
+    Sample,
+    Unusable,
+    values_of,
+    values_of_status,
+)
 
 if TYPE_CHECKING:
     from nightsort.wiring.cluster import Cluster
+
+ANSWERED = frozenset({Verdict.LABELED, Verdict.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,8 @@ async def report_of(cluster: Cluster, namespace: str, wanted: Wanted) -> Report:
         runs=[run_of(one) for one in nights if one.cost.actual_usd is not None or one.cost.unpriced],
         with_text=wanted.with_text,
         evaluation=run.status.evaluation,
+        review=run.status.review,
+        fields=values_of_status(run.status.fields) if rows is None else values_of(run.spec, answers_of(rows.values())),
         notes=[*figures.notes, *([f"Retries and the runs before are left out: {unlisted}."] if unlisted else [])],
         about=settings_of(night),
         whole=f"`kubectl nightsort results {wanted.name}` prints all rows"
@@ -123,6 +138,11 @@ def from_rows(night: Night, rows: Mapping[str, Row]) -> Figures:
         all_unusable=len(unusable),
         notes=list(remarks(night)),
     )
+
+
+def answers_of(rows: Iterable[Row]) -> Iterator[Sequence[Value]]:
+    """The answers to further fields; a row without an answer has them empty, as one has whose answers are no values."""
+    return (row.values for row in rows if row.verdict in ANSWERED)
 
 
 async def rows_or_cause(cluster: Cluster, night: Night) -> tuple[Mapping[str, Row] | None, str]:

@@ -184,7 +184,7 @@ async def read_through(
                 if row.category and not record.canary:
                     count.categories[row.category] += 1
                 if not record.canary:
-                    count.values.update(counted_values(fields, row))
+                    count.values.update(counted_values(fields, row.values))
                 rows.add(row)
         if not reading.unclear:
             return count, reading

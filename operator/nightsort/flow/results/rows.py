@@ -62,7 +62,7 @@ async def final_rows(run: Run, record: BatchRecord) -> tuple[Delivered, Mapping[
             for row in duplicates.rows(row_of(run, record.id, record.ended_at, judged, hashes)):
                 unknown += row.verdict.figure is Figure.UNKNOWN
                 if not record.canary:
-                    values.update(counted_values(fields, row))
+                    values.update(counted_values(fields, row.values))
                 rows.add(row)
         delivered = await deliver(run, record, rows)
     counted, left = with_values(delivered.status.fields, values), record.left + record.duplicates

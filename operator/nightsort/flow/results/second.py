@@ -76,7 +76,7 @@ async def rows_of(run: Run, records: Iterable[BatchRecord], answers: Mapping[str
             for row in duplicates.rows(settled_row):
                 rows.add(row)
                 figures[row.verdict.figure] += 1
-                found.values.update(counted_values(fields, row))
+                found.values.update(counted_values(fields, row.values))
                 if row.category:
                     found.categories[row.category] += 1
         found.figures[record.shard, record.attempt] = figures_of(record, figures)

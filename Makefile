@@ -16,8 +16,8 @@ CODE := operator/nightsort tests tools $(wildcard examples benchmarks)
 FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire tests/local)
 # These are measured for coverage. The others are not: lives take more than twice as long while each line is counted, and
 # what runs in processes of its own is not seen.
-COVERED := $(wildcard tests/contract tests/unit tests/wire)
-UNCOVERED := $(wildcard tests/simulation tests/local tests/servers tests/web)
+COVERED := tests/unit/domain tests/unit/flow tests/contract tests/wire
+UNCOVERED := tests/simulation tests/local tests/servers tests/web tests/unit $(COVERED:%=--ignore=%)
 # Processes of pytest where nothing waits for the control plane, which has the machine for itself.
 WORKERS ?= 2
 # Branch coverage of the two rooms where a missed branch is a lost ticket or a batch bought twice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,19 @@ def test_what_is_checked_before_a_commit_is_what_make_verify_checks() -> None:
 
     assert repo["repo"] == "local"
     assert sorted(hook["entry"] for hook in repo["hooks"]) == sorted(f"make {target}" for target in checks.split())
+
+
+def test_make_test_runs_every_test_but_those_of_the_node_and_each_once() -> None:
+    told = subprocess.run(["make", "-n", "test"], cwd=TOP, capture_output=True, text=True, check=True).stdout
+    runs = [line.split() for line in told.splitlines() if " -m pytest " in line]
+    assert len(runs) == 3
+    for path in (TOP / "tests").rglob("test_*.py"):
+        folders = [str(each.relative_to(TOP)) for each in path.parents if TOP in each.parents]
+        times = [
+            any(each in words for each in folders) and not any(f"--ignore={each}" in words for each in folders)
+            for words in runs
+        ]
+        assert sum(times) == (0 if "tests/node" in folders else 1), path
 
 
 def test_the_workflow_does_what_ci_does_anywhere_and_nothing_else() -> None:

@@ -20,7 +20,7 @@ from nightsort.flow.collection import collect
 from nightsort.flow.preflight import prepare
 from nightsort.flow.results import rows
 from nightsort.flow.run.run import Run
-from nightsort.flow.tickets.snapshot import keep, source_of
+from nightsort.flow.tickets.snapshot import NO_DUPLICATES, keep, source_of
 from tests.simulation.chaos import quiet
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import Deed, Scenario, drawn_nights
@@ -41,7 +41,13 @@ async def present_hashes(run: Run, record: BatchRecord) -> Mapping[str, str]:
     return {each.id: hashes.of(encoder.text(each)) async for page in source.tickets() for each in page}
 
 
-async def keep_all(run: Run, snapshot: Snapshot | None, plan: Plan, chosen: Sequence[str] | None = None) -> Plan:
+async def keep_all(
+    run: Run,
+    snapshot: Snapshot | None,
+    plan: Plan,
+    chosen: Sequence[str] | None = None,
+    duplicates: Mapping[str, str] = NO_DUPLICATES,
+) -> Plan:
     """Keeps the ids of all tickets, and buys them."""
     return await keep(run, snapshot, plan)
 

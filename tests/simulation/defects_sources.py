@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nightsort.api.plan import Plan
 from nightsort.domain.snapshot import Snapshot
-from nightsort.flow.preflight import prepare
+from nightsort.flow.preflight import examine, prepare
 from nightsort.flow.results import answers, store
 from nightsort.flow.run.run import Run
 from nightsort.flow.submission import shard
 from nightsort.flow.tickets import snapshot
+from nightsort.flow.tickets.snapshot import NO_DUPLICATES
 from nightsort.ports import Sink, Source
 from tests.simulation.defect import Defect
 from tests.simulation.scenario import drawn_query
@@ -21,7 +22,13 @@ async def as_it_is(run: Run) -> Source:
     return await run.services.connections.source(run.resource)
 
 
-async def forget(run: Run, kept: Snapshot | None, plan: Plan, chosen: Sequence[str] | None = None) -> Plan:
+async def forget(
+    run: Run,
+    kept: Snapshot | None,
+    plan: Plan,
+    chosen: Sequence[str] | None = None,
+    duplicates: Mapping[str, str] = NO_DUPLICATES,
+) -> Plan:
     """Counts, and keeps no ids."""
     return plan
 
@@ -50,7 +57,7 @@ DEFECTS = (
     Defect(
         "a source that lags is bought again",
         r"Q3: \S+ has '\d+', which another run has labeled before",
-        [(prepare, "wait_until_seen", see_no_lag)],
+        [(examine, "wait_until_seen", see_no_lag)],
         scenario=drawn_query,
     ),
     Defect(

@@ -135,7 +135,9 @@ async def see_seldom(
     return await SEE(self, api, since, now, min(newer_than, now - 3600.0))
 
 
-async def ask_all_again(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
+async def ask_all_again(
+    run: Run, api: BatchApi, parent: BatchRecord, patience: timedelta = answers.LONG_PATIENCE
+) -> AsyncIterator[Judged]:
     batch = await api.retrieve(parent.id or "")
     judge = Judge(run.spec)
     if batch is not None:
@@ -151,7 +153,9 @@ def even_if_missing(judgement: Judgement, record: BatchRecord, backoff_limit: in
     return missing or is_asked_again(judgement, record, backoff_limit)
 
 
-async def ask_the_missing_too(run: Run, api: BatchApi, parent: BatchRecord) -> AsyncIterator[Judged]:
+async def ask_the_missing_too(
+    run: Run, api: BatchApi, parent: BatchRecord, patience: timedelta = answers.LONG_PATIENCE
+) -> AsyncIterator[Judged]:
     batch = await api.retrieve(parent.id or "")
     if batch is not None:
         async for judged in answers.judged_answers(run, api, parent, batch, Reading()):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -22,6 +25,23 @@ def test_the_oracle_catches(defect: Defect) -> None:
     caught, others = defect.caught(likeliest_first(defect))
 
     assert caught, f"{len(SEEDS)} seeds did not show it, but {others.most_common(3)}"
+
+
+@pytest.mark.parametrize("defect", EVERY, ids=lambda defect: defect.name)
+def test_a_defect_takes_every_argument_of_the_function_in_whose_place_it_stands(defect: Defect) -> None:
+    """Else it shows a TypeError, and not what the flow would be without its precaution."""
+    for place, name, value in defect.instead:
+        original = getattr(place, name)
+        if inspect.isroutine(original):
+            positional, named = arguments_of(original)
+            inspect.signature(value).bind(*positional, **named)
+
+
+def arguments_of(function: Callable[..., Any]) -> tuple[list[str], dict[str, str]]:
+    """As many as it takes, by place where it takes them so."""
+    parameters = inspect.signature(function).parameters.values()
+    by_name = {each.name: each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
+    return [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD], by_name
 
 
 async def say_wrongly(self: object) -> None:

@@ -16,12 +16,14 @@ STEP = timedelta(minutes=4)
 
 
 class ApartClock(LoopClock):
-    """A process's own clock: so many seconds ahead of the API's. Somebody may set it."""
+    """A process's own clock: so many seconds ahead of the API's. Somebody may set it. `read` hears of each reading."""
 
-    def __init__(self, ahead: float = 0.0) -> None:
+    def __init__(self, ahead: float, read: Callable[[], None]) -> None:
         self.ahead = ahead
+        self._read = read
 
     def now(self) -> datetime:
+        self._read()
         return super().now() + timedelta(seconds=self.ahead)
 
 

@@ -126,6 +126,7 @@ class Process:
             Killed: the process ends here, or has ended already.
         """
         self.check()
+        self.world.limits.count()
         blow = self.world.chaos.blow(operation, more)
         self.blows += blow.fault is not Fault.NONE
         self.world.trace(self.number, operation, about, blow)

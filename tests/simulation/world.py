@@ -28,6 +28,7 @@ from tests.simulation.account import Account, text_of
 from tests.simulation.apart import UNTOLD, ApartClock
 from tests.simulation.chaos import Blow, Chaos, Fault, Killed, LostAnswer, quiet
 from tests.simulation.chaos import drawn as troubles
+from tests.simulation.limits import CallLimits
 from tests.simulation.names import Cabinet, Drawer
 from tests.simulation.oracle import Oracle
 from tests.simulation.pools import Pools
@@ -76,6 +77,7 @@ class World:
         self.spoil = spoil
         self.clock = LoopClock()
         self.oracle = Oracle(self)
+        self.limits = CallLimits(self._end)
         self.sets = MemoryCategorySets()
         self.truth = Truth(self.clock, self._witness)
         self.accounts = {name: Account(self.clock, self.rng, name, self.bought) for name in (*ACCOUNTS, AWAY)}
@@ -97,6 +99,7 @@ class World:
         self.looks = 0
         self._shelf = shelf
         self._tasks: set[asyncio.Task[None]] = set()
+        self._interruption: BaseException | None = None
         self._applied = 0
         self.changes = 0
 
@@ -114,7 +117,10 @@ class World:
 
     def live(self) -> Oracle:
         """The whole life, in virtual time; the oracle says whether all was well."""
-        run(self._live())
+        try:
+            run(self._live())
+        except RuntimeError as stopped:
+            raise self._interruption or stopped from None
         return self.oracle
 
     async def _live(self) -> None:
@@ -242,6 +248,12 @@ class World:
             self.spawn(self._succeed(self.rng.uniform(0, 30)))
             self.spawn(self._depose(process, seconds + self.rng.uniform(1, 600)))
 
+    def _end(self, complaint: str) -> None:
+        """The life has no end of its own, and no process lives on."""
+        self.oracle.fail(complaint)
+        for process in self.processes:
+            process.dead = True
+
     def is_alone(self, process: Process) -> bool:
         return all(each.dead for each in self.processes if each is not process)
 
@@ -264,8 +276,14 @@ class World:
             await coroutine
         except Killed:
             pass
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
         except Exception:  # noqa: BLE001 - whatever the flow lets through is a finding
             self.oracle.fail(f"an error came through:\n{traceback.format_exc()}")
+        except BaseException as interruption:  # a test's timeout ends the life: a task would keep it to itself
+            self._interruption = interruption
+            asyncio.get_running_loop().stop()
+            raise
 
     # --- what users and tenants do ---
 
@@ -512,7 +530,7 @@ class World:
 
     def new_clock(self) -> ApartClock:
         """Of a process that begins; now and then somebody sets it later on."""
-        clock = ApartClock(self.rng.uniform(-1, 1) * self.scenario.clocks)
+        clock = ApartClock(self.rng.uniform(-1, 1) * self.scenario.clocks, self.limits.count)
         if self.scenario.clocks and self.rng.random() < 0.3:
             self.spawn(self._set(clock))
         return clock

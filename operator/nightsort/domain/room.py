@@ -205,22 +205,32 @@ def summed_up(status: Status, room: Room) -> Status:
     over = [record for record in status.batches if (record.shard, record.attempt) != newest and is_over(places, record)]
     # First attempts go first, whatever the clocks said: the tickets of a parent without its retry are bought again.
     over.sort(key=lambda record: (record.attempt, record.intended_at))
-    most = len(status.batches) - room.places + 1
+    entries = len(status.batches) - room.places
     spare = sum(map(size_of, status.batches)) - room.bytes
     taken: list[BatchRecord] = []
+    cursors: dict[tuple[bool, bool], int] = {}  # bytes by kind, of the entry that stays as its sum
     for record in over:
-        if len(taken) >= most and spare <= 0:
+        if entries <= 0 and spare <= 0:
             break
         parents = parents_of(status, record) if record.attempt else ()
         if any(parent.left and parent not in taken for parent in parents):
             continue
         taken.append(record)
-        spare -= size_of(record)
-    # Known tickets are not counted with the others, and the second reader has another price.
-    kinds = {(one.canary, one.second) for one in taken}
-    for kind in sorted(kinds, reverse=True):
-        status = with_sum_of(status, [one for one in taken if (one.canary, one.second) == kind])
+        kind = kind_of(record)
+        if kind not in cursors:  # alone it frees nothing
+            cursors[kind] = size_of(record) - RECORD_BYTES
+            continue
+        entries -= 1
+        spare -= size_of(record) + cursors[kind]
+        cursors[kind] = 0
+    for kind in sorted(cursors, reverse=True):
+        status = with_sum_of(status, [one for one in taken if kind_of(one) == kind])
     return status
+
+
+def kind_of(record: BatchRecord) -> tuple[bool, bool]:
+    """Only batches of one kind are summed up: known tickets count apart, and the second reader has another price."""
+    return record.canary, record.second
 
 
 def with_sum_of(status: Status, taken: Sequence[BatchRecord]) -> Status:

@@ -163,6 +163,18 @@ def test_what_is_over_is_summed_up_and_every_figure_stays() -> None:
     assert smaller.batches[-1] == status.batches[-1], "the newest shard's number says which is the next"
 
 
+def test_the_first_ended_batch_of_each_kind_makes_no_room_and_further_ones_are_taken() -> None:
+    """Known tickets, the first reader and the second one have a sum each, and the oldest may be one of each kind."""
+    known, second = entry(0, canary=True, summed_up=11), (entry(2, second=True), entry(3, second=True))
+    status = Status(batches=(known, entry(1), *second, entry(4), entry(5)), source_exhausted=True)
+
+    smaller = with_room(status, Room(places=6))
+
+    assert len(smaller.batches) < 6
+    assert ticket_counts(smaller) == ticket_counts(status)
+    assert smaller.batches[0] == known
+
+
 def test_every_field_of_an_entry_is_summed_up_dropped_or_the_first_ones() -> None:
     """Whoever adds a field says what becomes of it."""
     first = {

@@ -51,7 +51,7 @@ from nightsort.domain.record import (
     waiting_for_retry,
 )
 from nightsort.domain.review_policies import due_review, publish_what_nobody_reads
-from nightsort.domain.room import Room, due_retry, has_place, is_short
+from nightsort.domain.room import Room, due_retry, has_its_place, has_place, is_short
 from nightsort.domain.rounds import due_at, held_back, holds_all
 
 LONGEST_UNESTIMATED = timedelta(minutes=15)
@@ -231,14 +231,20 @@ def hold_what_was_not_taken(resource: Resource, facts: Facts, now: datetime) -> 
 def due_submission(resource: Resource, places: int, now: datetime) -> Submission | None:
     """The next tickets to send, or None: released ranges, then retries, then the rest of the source.
 
-    Where room in the record is short, the source goes before its retries, as long as it has a place.
+    Where room in the record is short, the source goes before its retries, as long as it has a place. The parts of a
+    refused range go after retries and second readings, which make room, as soon as they have none.
     """
     status, held = resource.status, held_back(resource.status, now)
-    if again := released_submission(status, held):
-        return again_with_cache(resource, again, now) if may_be_sent(resource, again) else None
+    rest, room = rest_of_source(status), Room.beside(resource.spec, places)
+    if part := released_submission(status, held):
+        if not may_be_sent(resource, part):
+            return None
+        full = not has_its_place(status, part, room)
+        if full and (again := due_retry(status, resource.spec, room)):
+            return again_with_cache(resource, again, now)
+        return (full and due_review(status, resource.spec, room)) or again_with_cache(resource, part, now)
     if holds_all(status, held):
         return None
-    rest, room = rest_of_source(status), Room.beside(resource.spec, places)
     if rest is not None and not may_be_sent(resource, rest):
         rest = None
     rest = rest and as_probe(status, rest)

@@ -22,6 +22,7 @@ from nightsort.domain.record import (
     Submission,
     by_place,
     child_of,
+    find,
     is_in_flight,
     parents_of,
     put,
@@ -100,18 +101,24 @@ MOST_PARENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """The number of entries that a record may have, and of their bytes."""
+    """The number of entries that a record may have, and of their bytes.
+
+    `sums` is how many of them may hold what others were summed up to: batches of one kind are in one entry.
+    """
 
     places: int = MOST_BATCHES
     bytes: int = MOST_RECORD_BYTES
+    sums: int = 1
 
     @classmethod
     def beside(cls, spec: Spec, places: int = MOST_BATCHES) -> Room:
         """The room that a spec leaves. The floor is for runs that an earlier version began, and for local mode."""
-        return cls(places, min(MOST_RECORD_BYTES, max(bytes_beside(spec, STORED_BYTES), LEAST_RECORD_BYTES)))
+        sums = 1 + (spec.evaluation is not None) + (spec.review is not None)
+        return cls(places, min(MOST_RECORD_BYTES, max(bytes_beside(spec, STORED_BYTES), LEAST_RECORD_BYTES)), sums)
 
     def for_retries(self) -> Room:
-        return Room(self.places + max(self.places // RETRIES_ABOVE, LEAST_FOR_RETRIES), self.bytes + RETRIES_BYTES)
+        places = self.places + max(self.places // RETRIES_ABOVE, LEAST_FOR_RETRIES)
+        return Room(places, self.bytes + RETRIES_BYTES, self.sums)
 
     def holds(self, batches: Sequence[BatchRecord], more: int) -> bool:
         """Whether there is room for this many more entries, however long their cursors are."""
@@ -270,12 +277,19 @@ def needed(status: Status) -> list[BatchRecord]:
 def is_short(status: Status, room: Room) -> bool:
     """Whether room is so short that a further entry must be worth its place."""
     there = needed(status)
-    return len(there) > room.places // 2 or sum(map(size_of, there)) > room.bytes // 2
+    half = len(there) > room.places // 2 or sum(map(size_of, there)) > room.bytes // 2
+    return half or not has_place(status, room)
 
 
 def has_place(status: Status, room: Room) -> bool:
-    """Whether the source may have another entry: beside the sum of the others, and the newest shard's."""
-    return room.holds(needed(status), 3)
+    """Whether the source may have another entry: beside the sums of the others, and the newest shard's."""
+    return room.holds(needed(status), 2 + room.sums)
+
+
+def has_its_place(status: Status, submission: Submission, room: Room) -> bool:
+    """Whether a released range has its entry already, or room for that of its rest, where it is sent in parts."""
+    there = find(status, submission.shard, submission.attempt)
+    return there is None or there.most is None or room.holds(smallest(status).batches, 1)
 
 
 def together(waiting: Sequence[BatchRecord], spec: Spec) -> tuple[BatchRecord, ...]:

@@ -270,6 +270,36 @@ def deadline(status: Status, seconds: int, facts: Facts | None = None) -> Action
     return action(status, facts, NOW + timedelta(seconds=seconds), activeDeadlineSeconds=100)
 
 
+REVIEW = {"model": "claude-sonnet-5-5", "of": ["Sample"], "sample": "100%"}
+SIX = Facts(places=6)
+
+
+def over(shard: int, **more: Any) -> BatchRecord:
+    return record(BatchState.COLLECTED, shard, ended_at=NOW, **more)
+
+
+def test_what_waits_for_a_second_reading_goes_before_a_source_that_has_no_place() -> None:
+    """Both readers have a sum in the record: with the newest entry and three that wait, six places are taken."""
+    waiting = tuple(over(shard, review=2) for shard in (1, 2, 3))
+    status = run(over(0), *waiting, over(4, second=True), over(5), exhausted=False, cursor="9")
+
+    assert action(status, SIX, review=REVIEW) == Submit(Submission(6, 0, parents=waiting, second=True))
+
+
+@pytest.mark.parametrize("waits", ["retryable", "review"])
+def test_a_part_of_a_refused_range_goes_after_what_makes_room_when_it_has_no_place(waits: str) -> None:
+    waiting = tuple(over(shard, text_bytes=10, **{waits: 2}) for shard in range(4))
+    part = record(BatchState.RELEASED, 4, most=1)
+    again = {
+        "retryable": Submission(0, 1, parents=waiting),
+        "review": Submission(6, 0, parents=waiting, second=True),
+    }
+
+    assert action(run(*waiting, part, over(5)), SIX, review=REVIEW) == Submit(again[waits])
+    assert action(run(*waiting, part), SIX, review=REVIEW) == Submit(Submission(4, 0, through="1"))
+    assert action(run(part, *map(over, range(5, 15))), SIX, review=REVIEW) == Submit(Submission(4, 0, through="1"))
+
+
 def test_a_run_stops_at_its_deadline() -> None:
     assert deadline(run(SUBMITTED), 99, seen(batch())) == Requeue(1), "it is looked at in time"
     assert deadline(run(SUBMITTED), 10, seen(batch())) == Requeue(60)

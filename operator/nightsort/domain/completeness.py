@@ -50,7 +50,7 @@ def completed(status: Status, kept: Status) -> Status:
 def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool, sums: bool) -> BatchRecord:
     """An entry with what only its copy has.
 
-    outcomes: also its collection, whose sums are in other fields.
+    outcomes: also its collection, whose sums are in other fields. One that bought nothing has no sums and is taken.
     sums: also what others were summed up into it; else the status still has their own entries.
     """
     if whole is None or record == whole:
@@ -58,7 +58,8 @@ def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool, su
     if whole.summed_up != record.summed_up and not sums:
         return filled(record, whole, OF_IDENTITY)
     if is_further(whole, record):
-        return whole if outcomes or whole.state is not BatchState.COLLECTED else filled(record, whole, OF_PURCHASE)
+        takes = outcomes or whole.state is not BatchState.COLLECTED or not whole.requests
+        return whole if takes else filled(record, whole, OF_PURCHASE)
     if is_further(record, whole):  # what it had before, such as its requests, it may have given up since
         return filled(record, whole, OF_IDENTITY)
     return whole if lacks(record, whole) else filled(record, whole, BatchRecord.model_fields.keys() - MAY_GO)

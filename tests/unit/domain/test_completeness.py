@@ -53,6 +53,16 @@ def test_an_entry_does_not_take_back_the_text_of_a_request_that_was_refused_alon
     assert completed(Status(batches=(REFUSED,)), Status(batches=(intent,))).batches == (REFUSED,)
 
 
+def test_a_copy_tells_of_a_request_that_was_refused_alone_though_further_intents_stand_beside_it() -> None:
+    """Nothing was bought, so that no sum lacks anything; without it no copy could be kept before the next purchase."""
+    intent, next_intent = record(1, BatchState.INTENDED), record(2, BatchState.RELEASED)
+
+    whole = completed(Status(batches=(intent, next_intent)), Status(batches=(REFUSED,)))
+
+    assert whole.batches == (REFUSED, next_intent)
+    assert ticket_counts(whole).failed == 1
+
+
 def test_a_dropped_id_is_taken_from_the_copy_of_an_earlier_state() -> None:
     submitted = record(0, BatchState.SUBMITTED, id="batch-0")
     without_id = COLLECTED.model_copy(update={"id": None})

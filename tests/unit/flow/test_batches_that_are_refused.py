@@ -9,12 +9,14 @@ from typing import Any, BinaryIO
 import pytest
 
 from nightsort.adapters.anthropic.errors import Failure, refused_create
-from nightsort.api.batch_record import BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.domain import custom_id
 from nightsort.domain.answer import Answer, Verdict
 from nightsort.domain.conditions import is_true
-from nightsort.domain.errors import RefusedBatch, Rejected, Stalled, Waiting
+from nightsort.domain.errors import OutcomeUnknown, RefusedBatch, Rejected, Stalled, Waiting
+from nightsort.domain.recovery import Kept
 from nightsort.flow.submission.halve import MOST_WITHOUT_A_SALE
+from tests.support.faults import raising
 from tests.support.world import World, first_word
 
 INVALID = "invalid_request_error"
@@ -132,6 +134,53 @@ async def test_a_batch_that_is_too_large_is_sent_in_parts_and_nobody_is_left_out
 
     assert resource.status.tickets.labeled == 11
     assert labeled_but(world, 11)
+
+
+async def test_a_refusal_that_only_the_copy_has_is_taken_from_there_and_the_others_are_bought(world: World) -> None:
+    """The copy is written first. A process that goes on without it could keep no further copy, and buy nothing."""
+    sizes = refusing(world, any_of("0"))
+    resource, failed = world.apply(*["billing"] * 3, shards={"maxRequests": 1}), list[str]()
+
+    async def unreachable(operation: str, *about: Any) -> None:
+        settled = operation == "save" and any(not one.requests for one in about[1].batches)
+        if settled and not failed:
+            failed.append(operation)
+            raise Waiting("the store cannot be reached")
+
+    world.ledger.before = unreachable
+    resource = await world.run_until_finished(resource)
+
+    assert failed
+    assert sizes == [1, 1, 1], "nothing is sent again to find out what became of it"
+    assert unsendable(world) == {"0"}
+    assert labeled_but(world, 3, "0")
+    assert resource.status.tickets.failed == 1
+    assert [one.turn for one in resource.status.batches] == [1, 2, 3], "each intent is the first of its shard"
+
+
+async def test_a_refusal_that_another_process_has_copied_is_taken_from_there(world: World) -> None:
+    """It was paused before it could write the record, which has had a further intent since."""
+    resource, copied = world.apply(*["billing"] * 3, shards={"maxRequests": 1}), list[BatchRecord]()
+    world.api.before = raising(OutcomeUnknown("no answer"), "create")
+
+    async def meanwhile(operation: str, *about: Any) -> None:
+        if operation == "save" and len(about[1].batches) == 2 and not copied:
+            refused = (
+                about[1]
+                .batches[0]
+                .model_copy(update={"state": BatchState.COLLECTED, "requests": 0, "failed": 1, "seen": None})
+            )
+            copied.append(refused)
+            world.ledger.kept[resource.meta.key].copy = Kept(about[1].model_copy(update={"batches": (refused,)}))
+
+    world.ledger.before = meanwhile
+    resource = await world.run_until_finished(resource)
+
+    assert copied
+    assert world.api.calls["create"] == 3
+    assert labeled_but(world, 3, "0")
+    assert resource.status.tickets.failed == 1
+    assert len(world.writes(resource)) < 20, "no intent after the other is written and let go"
 
 
 async def test_a_run_whose_only_ticket_is_refused_ends_with_its_row(world: World) -> None:

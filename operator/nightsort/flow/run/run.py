@@ -112,9 +112,15 @@ class Run:
             told = self.render_status(status, summary)
             if told == self.status:
                 break
+            copied = self._goes_first_into_the_copy(told)
             try:
-                await self._keep_before(told)
+                if copied:
+                    await self._keep_before(told)
                 told, meta = await self._write(told)
+            except Interruption as interruption:
+                if copied:  # the copy may have what the record lacks now: nothing is bought before it is read
+                    self.doubt, self.memory.known = interruption, None
+                raise
             except Conflict:
                 newest = await self._newest()
                 if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
@@ -125,14 +131,19 @@ class Run:
                 self._saved(meta, told)
                 break
 
-    async def _keep_before(self, told: Status) -> None:
-        """Writes the copy first where it must not restore removed batches, or is the only other place.
+    def _goes_first_into_the_copy(self, told: Status) -> bool:
+        """Whether the copy must not restore removed batches, or is the only other place.
 
         Collected batches are not retrieved again: figures that a store drops afterwards would be lost.
         """
+        if removes(self.status, told) or has_settled(self.status, told):
+            return True
+        return self.stored is not None and not intends(self.status, told)
+
+    async def _keep_before(self, told: Status) -> None:
         if removes(self.status, told):
             await self.keep(told, removing=True)
-        elif has_settled(self.status, told) or (self.stored is not None and not intends(self.status, told)):
+        else:
             await self.keep_if_possible(told)
 
     async def _write(self, told: Status) -> tuple[Status, Meta]:
@@ -238,8 +249,8 @@ class Run:
         """
         try:
             await self.services.ledger.keep_record(self.resource.meta, status, removing=removing)
-        except Conflict:
-            self.memory.known = None  # the next pass reads the copy
+        except Conflict as conflict:
+            self.doubt, self.memory.known = conflict, None  # the next pass reads the copy
             raise
         except Stalled as stalled:
             if stalled.reason != Reason.TOO_LARGE:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from nightsort.adapters.kubernetes.client import connected
+from nightsort.adapters.kubernetes.copies import ENTRY_BYTES, LastSeen, Seen, name_of
 from nightsort.adapters.kubernetes.id_parts import MAX_PARTS, PART_BYTES
 from nightsort.adapters.kubernetes.ledger import KubeLedger
 from nightsort.adapters.local.ledger import FileLedger, opened
@@ -379,6 +380,55 @@ async def test_long_ids_do_not_make_the_record_conflict(place: Place) -> None:
 async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     async with kube(request) as place:
         yield place
+
+
+@pytest.mark.cluster
+async def test_a_copy_that_another_process_has_written_since_is_read_before_it_is_replaced(
+    plane: ControlPlane, cluster: Place
+) -> None:
+    meta = cluster.add("tickets")
+    await cluster.ledger.keep_record(meta, Status(cursor="1"))
+    async with connected(str(plane.kubeconfig)) as client:
+        await KubeLedger(client).keep_record(meta, full_status())
+
+    with pytest.raises(Conflict):
+        await cluster.ledger.keep_record(meta, Status(cursor="2"))
+
+    assert await cluster.ledger.kept_record(meta) == Kept(worth_keeping(full_status()))
+
+
+@pytest.mark.cluster
+async def test_a_copy_that_another_process_has_made_smaller_is_no_obstacle(plane: ControlPlane, cluster: Place) -> None:
+    meta = cluster.add("tickets")
+    await cluster.ledger.keep_record(meta, full_status())
+    async with connected(str(plane.kubeconfig)) as client:
+        await KubeLedger(client).forget_record(meta, "2026-11-28")
+
+    await cluster.ledger.keep_record(meta, Status(cursor="2"))
+
+    assert await cluster.ledger.kept_record(meta) == Kept(Status(cursor="2"), "2026-11-28")
+
+
+@pytest.mark.cluster
+async def test_a_copy_that_was_deleted_is_made_again(plane: ControlPlane, namespace: str, cluster: Place) -> None:
+    meta = cluster.add("tickets")
+    await cluster.ledger.keep_record(meta, full_status())
+    plane.kubectl("delete", "configmap", "-n", namespace, name_of(meta))
+
+    await cluster.ledger.keep_record(meta, full_status())
+
+    assert await cluster.ledger.kept_record(meta) == Kept(worth_keeping(full_status()))
+
+
+def test_what_is_remembered_of_copies_has_a_bound() -> None:
+    last = LastSeen(most_bytes=3 * (ENTRY_BYTES + 1000))
+    for number in range(5):
+        last.remember(f"{number}", Seen("1", b"x" * 1000))
+    last.remember("4", Seen("2", b"x" * 1000))
+
+    assert [last.of(f"{number}") is not None for number in range(5)] == [False, False, True, True, True]
+    last.remember("large", Seen("1", b"x" * 10_000))
+    assert last.of("large") is None
 
 
 def incompressible(megabytes: int) -> dict[str, str]:

@@ -123,6 +123,18 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     return made
 
 
+class ReadMaps(MemoryConfigMaps):
+    """Keeps the names that were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_names: list[str] = []
+
+    async def read(self, namespace: str, name: str) -> ConfigMap | None:
+        self.read_names.append(name)
+        return await super().read(namespace, name)
+
+
 class TestSinksAtHand(SinkContract):
     @pytest.fixture
     def store(self, bench: Bench) -> Bench:
@@ -260,12 +272,36 @@ def parsed_ids(config_map: ConfigMap) -> list[str]:
     return [one["id"] for one in from_json_lines(config_map.data["results.jsonl"])]
 
 
+def without_plan(maps: MemoryConfigMaps) -> None:
+    """The index as earlier versions wrote it."""
+    first = maps.kept["support", NAME]
+    index = {name: value for name, value in json.loads(first.data["index.json"]).items() if name != "plannedParts"}
+    maps.kept["support", NAME] = replace(first, data={**first.data, "index.json": json.dumps(index)})
+
+
+async def test_further_parts_are_looked_for_only_where_there_may_be_some() -> None:
+    maps = ReadMaps()
+    sink = ConfigMapRows(maps, OWNER, ConfigMapResults())
+    await sink.claim()
+    maps.read_names.clear()
+    await sink.write(pages([row(1)]))
+    await sink.finish(SUMMARY)
+    assert maps.read_names == [NAME, NAME]
+
+    without_plan(maps)
+    await sink.write(pages([row(2)]))
+    assert maps.read_names[2:] == [NAME, f"{NAME}-1", f"{NAME}-2"]
+
+
+@pytest.mark.parametrize("of_earlier_version", [False, True])
 @pytest.mark.parametrize("writes", range(5))
 async def test_a_crash_between_any_two_writes_loses_nothing_and_misleads_nobody(
-    maps: MemoryConfigMaps, sink: ConfigMapRows, writes: int
+    maps: MemoryConfigMaps, sink: ConfigMapRows, writes: int, of_earlier_version: bool
 ) -> None:
     earlier, later = many(PER_PART - 10), many(2 * PER_PART, PER_PART - 10)
     await sink.write(pages(earlier))
+    if of_earlier_version:
+        without_plan(maps)
 
     def crash(config_map: ConfigMap) -> None:
         if len(maps.written) == 1 + writes:
@@ -279,6 +315,8 @@ async def test_a_crash_between_any_two_writes_loses_nothing_and_misleads_nobody(
     index = json.loads(maps.kept["support", NAME].data["index.json"])
     assert {part["configMap"] for part in index["parts"]} <= {name for _, name in maps.kept}
     assert len(parsed_ids(maps.kept["support", NAME])) >= len(earlier)
+    if of_earlier_version:
+        without_plan(maps)
 
     await sink.write(pages(later))
     assert sorted(one["id"] for one in records(maps)) == sorted(one.id for one in earlier + later)

@@ -84,9 +84,9 @@ def test_a_copy_of_the_record_is_read_or_stalls(content: bytes) -> None:
     with suppress(Stalled):
         decoded(content, "here")
     with suppress(Stalled):
-        copies.kept_in(META, config_map(copies.KEY, content))
+        copies.kept_in(META, copies.content(config_map(copies.KEY, content)))
     with suppress(Stalled):
-        copies.kept_in(META, config_map(copies.KEY, gzip.compress(content)))
+        copies.kept_in(META, copies.content(config_map(copies.KEY, gzip.compress(content))))
 
 
 @given(ANY)
@@ -105,7 +105,7 @@ def test_a_copy_of_the_record_that_unpacks_to_more_than_a_record_stalls_in_littl
         memory_below(MOST_MEMORY),
         pytest.raises(Stalled, match="ConfigMap support/tonight-record-uid-1 is not a copy") as told,
     ):
-        copies.kept_in(META, config_map(copies.KEY, bomb))
+        copies.kept_in(META, copies.content(config_map(copies.KEY, bomb)))
     assert told.value.reason == "RecordUnreadable"
 
 

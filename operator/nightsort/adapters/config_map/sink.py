@@ -17,6 +17,7 @@ from nightsort.domain.errors import Conflict, Rejected, Stalled, Waiting
 from nightsort.domain.fields import AskedField
 from nightsort.domain.reasons import Reason
 from nightsort.domain.stored import EvaluationReport, Rehearsal, Stored, Summary
+from nightsort.formats import bounded_json
 from nightsort.formats.evaluations import FILE as EVALUATION
 from nightsort.formats.evaluations import evaluation_of
 from nightsort.formats.rows import (
@@ -43,6 +44,8 @@ MOST_NAME_CHARS = 250
 MOST_REPORT_CHARS = 240
 TRIES = 5
 INDEX, SUMMARY = "index.json", "summary.json"
+PLANNED = "plannedParts"
+"""In the index: how many parts there will be once a write is whole."""
 
 
 class ConfigMapRows:
@@ -153,12 +156,16 @@ class ConfigMapRows:
     async def _load(self) -> list[ConfigMap]:
         """The parts, at least the first; a part that does not exist, or was deleted, has no version.
 
-        Numbers whose ConfigMap belongs to another owner are left out: the index names the parts.
+        Numbers whose ConfigMap belongs to another owner are left out: the index names the parts. Further parts are
+        looked for unless the index says that there is none: a process may have ended before it could list them.
         """
+        first = await self._read(0)
+        if first is not None and planned_of(first.data.get(INDEX, "")) in (0, 1):
+            return [first]
         found: list[ConfigMap] = []
         missing = number = 0
         while missing < 2 and len(found) < MOST_PARTS and number < MOST_NUMBERS:
-            config_map = await (self._find(number) if number else self._read(0))
+            config_map = await self._find(number) if number else first
             if not number or config_map is None or self._is_own(config_map):
                 missing = 0 if config_map else missing + 1
                 found.append(config_map or self._blank(number))
@@ -218,13 +225,23 @@ class ConfigMapRows:
             {"configMap": names[number], "key": self._form.key, "rows": len(parts[number].records)}
             for number in sorted(numbers)
         ]
-        return readable({"rows": sum(len(parts[number].records) for number in numbers), "parts": listed})
+        rows = sum(len(parts[number].records) for number in numbers)
+        return readable({"rows": rows, PLANNED: len(parts), "parts": listed})
 
     def _blank(self, number: int) -> ConfigMap:
         return ConfigMap(self._name_of(number), {})
 
     def _name_of(self, number: int) -> str:
         return f"{self._name}-{number}" if number else self._name
+
+
+def planned_of(index: str) -> int | None:
+    """How many parts there are once a write is whole; None in an index of an earlier version, or a damaged one."""
+    try:
+        planned = bounded_json.parsed(index).get(PLANNED)
+    except (ValueError, AttributeError):
+        return None
+    return planned if isinstance(planned, int) else None
 
 
 def bare(ticket_id: str) -> Row:

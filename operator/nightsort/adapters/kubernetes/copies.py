@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+from collections import OrderedDict
+from dataclasses import dataclass
 
 from kubernetes.aio.client import V1ConfigMap
 
@@ -20,56 +22,111 @@ from nightsort.formats.record_copies import MOST_COPY_BYTES, decoded, encoded
 KEY = "record.json.gz"
 TRIES = 5
 MOST_NAME_CHARS = 200
+MOST_REMEMBERED_BYTES = 8 * 1024 * 1024
+ENTRY_BYTES = 500
+"""An entry of the memory beside its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The copy as it was last read or written; neither version nor content where there was none."""
+
+    version: str | None = None
+    content: bytes | None = None
+
+    @classmethod
+    def of(cls, found: V1ConfigMap) -> Seen:
+        return cls(found.metadata.resource_version if found.metadata else None, content(found))
+
+
+class LastSeen:
+    """The copies that were used last, by uid. Who writes over one that has changed since is refused by its version."""
+
+    def __init__(self, most_bytes: int = MOST_REMEMBERED_BYTES) -> None:
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
+        self._most_bytes, self._bytes = most_bytes, 0
+
+    def of(self, uid: str) -> Seen | None:
+        return self._seen.get(uid)
+
+    def remember(self, uid: str, seen: Seen) -> None:
+        self.forget(uid)
+        self._seen[uid] = seen
+        self._bytes += cost_of(seen)
+        while self._bytes > self._most_bytes:
+            self.forget(next(iter(self._seen)))
+
+    def forget(self, uid: str) -> None:
+        if (seen := self._seen.pop(uid, None)) is not None:
+            self._bytes -= cost_of(seen)
 
 
 class KubeCopies:
     def __init__(self, core: CoreObjects) -> None:
         self._core = core
+        self._last = LastSeen()
 
     async def keep(self, meta: Meta, status: Status, *, removing: bool) -> None:
         await self._write(meta, status, None, removing=removing)
 
     async def kept(self, meta: Meta) -> Kept:
-        return kept_in(meta, await self._read(meta))
+        return kept_in(meta, (await self._read(meta)).content)
 
     async def forget(self, meta: Meta, anew: str) -> None:
         await self._write(meta, None, anew)
 
     async def _write(self, meta: Meta, status: Status | None, anew: str | None, *, removing: bool = False) -> None:
-        """Writes the copy, guarded by the version that was read; without a new word the former one stays.
+        """Writes the copy, guarded by the version that was seen last; without a new word the former one stays.
 
         Raises:
             Conflict: the copy has batches that the status lacks, and `removing` is not set.
         """
         name = name_of(meta)
         for _ in range(TRIES):
-            found = await self._read(meta)
-            version = found.metadata.resource_version if found is not None and found.metadata else None
-            kept = kept_in(meta, found)
+            known = self._last.of(meta.uid)
+            seen = known or await self._read(meta)
+            kept = kept_in(meta, seen.content)
             if status is not None and not may_replace(status, kept, removing=removing):
+                if known is not None:  # another process may have written since
+                    self._last.forget(meta.uid)
+                    continue
                 raise Conflict(meta.key)
             word = kept.anew if anew is None else anew
             whole = None if status is None else to_keep(status, kept, removing=removing)
-            data = base64.b64encode(gzip.compress(encoded(whole, word), mtime=0)).decode()
-            body = V1ConfigMap(metadata=owned(meta, name, version), binary_data={KEY: data})
+            data = gzip.compress(encoded(whole, word), mtime=0)
+            body = V1ConfigMap(
+                metadata=owned(meta, name, seen.version), binary_data={KEY: base64.b64encode(data).decode()}
+            )
             try:
                 with translated(f"keep a copy of the record of {meta.key} in ConfigMap {name}"):
-                    if found is None:
-                        await self._core.create_namespaced_config_map(meta.namespace, body)
-                    else:
-                        await self._core.replace_namespaced_config_map(name, meta.namespace, body)
-            except (Conflict, Gone):  # a concurrent write or deletion since it was read
+                    written = await (
+                        self._core.create_namespaced_config_map(meta.namespace, body)
+                        if seen.version is None
+                        else self._core.replace_namespaced_config_map(name, meta.namespace, body)
+                    )
+            except (Conflict, Gone):  # a concurrent write or deletion since it was seen
+                self._last.forget(meta.uid)
                 continue
+            except BaseException:  # nobody knows whether it was written
+                self._last.forget(meta.uid)
+                raise
+            self._last.remember(meta.uid, Seen.of(written))
             return
         raise Waiting(f"ConfigMap {meta.namespace}/{name} is written by somebody else", reason=Reason.RECORD_CONFLICT)
 
-    async def _read(self, meta: Meta) -> V1ConfigMap | None:
+    async def _read(self, meta: Meta) -> Seen:
         name = name_of(meta)
         try:
             with translated(f"read ConfigMap {meta.namespace}/{name}"):
-                return await self._core.read_namespaced_config_map(name, meta.namespace)
+                seen = Seen.of(await self._core.read_namespaced_config_map(name, meta.namespace))
         except Gone:
-            return None
+            seen = Seen()
+        self._last.remember(meta.uid, seen)
+        return seen
+
+
+def cost_of(seen: Seen) -> int:
+    return ENTRY_BYTES + len(seen.content or b"")
 
 
 def name_of(meta: Meta) -> str:
@@ -77,13 +134,21 @@ def name_of(meta: Meta) -> str:
     return f"{meta.name[:MOST_NAME_CHARS]}-record-{meta.uid[:8]}"
 
 
-def kept_in(meta: Meta, found: V1ConfigMap | None) -> Kept:
-    return decoded(None if found is None else content(found), f"ConfigMap {meta.namespace}/{name_of(meta)}")
+def kept_in(meta: Meta, content: bytes | None) -> Kept:
+    return decoded(None if content is None else unpacked(content), f"ConfigMap {meta.namespace}/{name_of(meta)}")
 
 
 def content(found: V1ConfigMap) -> bytes:
-    """The kept bytes; empty, and so unreadable, where the value is not in the written form."""
+    """The kept bytes, compressed; empty, and so unreadable, where the value is not in the written form."""
     try:
-        return gunzipped(base64.b64decode((found.binary_data or {}).get(KEY, "")), MOST_COPY_BYTES)
+        return base64.b64decode((found.binary_data or {}).get(KEY, ""))
+    except ValueError:
+        return b""
+
+
+def unpacked(content: bytes) -> bytes:
+    """Empty, and so unreadable, where it is no compressed copy."""
+    try:
+        return gunzipped(content, MOST_COPY_BYTES)
     except ValueError:
         return b""

@@ -26,17 +26,29 @@ from typing import Any
 from benchmarks.page import replace, table
 from benchmarks.tickets import fill_sqlite
 from tests.cluster.controlplane.plane import TOP
-from tests.support.banking77 import categories
+from tests.support.banking77 import categories, pool
 from tests.support.processes import Server
 
 RESULTS, PAGE = TOP / "benchmarks" / "costs.json", TOP / "docs" / "costs.md"
 SIZES = (3_000, 100_000)
 MODELS = ("claude-haiku-5-5", "claude-sonnet-5-5")
 NINE = ("billing", "refund", "technical", "account", "login", "delivery", "cancellation", "feedback", "other")
-CATEGORIES = {9: NINE, 77: categories()}
-VARIANTS: dict[str, dict[str, Any]] = {"": {}}
+CATEGORIES = {"9": NINE, "77": categories()}
+WITH_EXAMPLES = "77, two examples each"
+"""The prompt of 77 categories as its users have it; the script has none like it."""
+EXAMPLES = 2
+NEITHER, BOTH = "Nightsort, with neither", "Nightsort, with both"
+UNCACHED = {"prompt": {"caching": "Off"}}
+VARIANTS: dict[str, dict[str, Any]] = {
+    NEITHER: UNCACHED,
+    "Nightsort, prompt cached": {},
+    "Nightsort, same text once": {**UNCACHED, "dedupe": "Exact"},
+    BOTH: {"dedupe": "Exact"},
+}
 """Further fields of the spec, by what they switch on; a field that saves money gets its line here and in the page."""
-SCRIPT, OURS = "the article's script", "Nightsort"
+REPEATED = 0.1
+"""The share of tickets with the text of an earlier one: automatic mails and those that were sent twice. Made up."""
+SCRIPT = "the article's script"
 
 
 @dataclass(frozen=True)
@@ -48,11 +60,12 @@ class Cost:
 
     buyer: str
     tickets: int
-    categories: int
+    categories: str
     model: str
     usd: str
     input_tokens: int
     output_tokens: int
+    cached_tokens: int
     answered: int
     scaled: bool = False
 
@@ -66,6 +79,7 @@ class Cost:
             str(Decimal(self.usd) * tickets / self.tickets),
             self.input_tokens * tickets // self.tickets,
             self.output_tokens * tickets // self.tickets,
+            self.cached_tokens * tickets // self.tickets,
             self.answered * tickets // self.tickets,
             scaled=True,
         )
@@ -101,7 +115,15 @@ def bill_of(api: str) -> dict[str, Any]:
     return bill
 
 
-def measured(api: str, folder: Path, buyer: str, tickets: int, count: int, model: str, extra: dict[str, Any]) -> Cost:
+def spec_of(prompt: str, extra: dict[str, Any]) -> dict[str, Any]:
+    """Further fields of the spec; the pool's first tickets of a category are its examples."""
+    if prompt != WITH_EXAMPLES:
+        return extra
+    examples = {name: [text for text, category in pool() if category == name][:EXAMPLES] for name in categories()}
+    return {**extra, "categories": [{"name": name, "examples": texts} for name, texts in examples.items()]}
+
+
+def measured(api: str, folder: Path, buyer: str, tickets: int, prompt: str, model: str, extra: dict[str, Any]) -> Cost:
     """
     Raises:
         SystemExit: the status tells another amount than the bill.
@@ -111,25 +133,29 @@ def measured(api: str, folder: Path, buyer: str, tickets: int, count: int, model
     shutil.rmtree(state, ignore_errors=True)
     environment = {
         "BENCH_API": api, "BENCH_FILE": str(file), "BENCH_URL": f"sqlite:///{file}", "BENCH_STATE": str(state),
-        "BENCH_MODEL": model, "BENCH_CATEGORIES": ",".join(CATEGORIES[count]), "BENCH_SPEC": json.dumps(extra),
+        "BENCH_MODEL": model, "BENCH_CATEGORIES": ",".join(CATEGORIES.get(prompt, ())),
+        "BENCH_SPEC": json.dumps(spec_of(prompt, extra)),
     }  # fmt: skip
     told = run("naive" if buyer == SCRIPT else "local", environment)
     bill = bill_of(api)
     said = told.get("usd")
     if said is not None and Decimal(said) != Decimal(str(bill["usd"])).quantize(Decimal(said)):
         raise SystemExit(f"the status says ${said}, the bill ${bill['usd']}")
-    read, written = (sum(batch[name] for batch in bill["batches"]) for name in ("input_tokens", "output_tokens"))
-    return Cost(buyer, tickets, count, model, str(bill["usd"]), read, written, told["tickets"])
+    kinds = ("input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
+    plain, cache_written, cached, written = (sum(batch[kind] for batch in bill["batches"]) for kind in kinds)
+    read = plain + cache_written + cached
+    return Cost(buyer, tickets, prompt, model, str(bill["usd"]), read, written, cached, told["tickets"])
 
 
 def costs(api: str, folder: Path, sizes: list[int]) -> Iterator[Cost]:
     for tickets in sizes:
-        fill_sqlite(folder / f"{tickets}.db", tickets)
-        for count in CATEGORIES:
+        fill_sqlite(folder / f"{tickets}.db", tickets, repeated=REPEATED)
+        for prompt in (*CATEGORIES, WITH_EXAMPLES):
             for model in MODELS:
-                yield measured(api, folder, SCRIPT, tickets, count, model, {})
+                if prompt in CATEGORIES:
+                    yield measured(api, folder, SCRIPT, tickets, prompt, model, {})
                 for name, extra in VARIANTS.items():
-                    yield measured(api, folder, f"{OURS}{name}", tickets, count, model, extra)
+                    yield measured(api, folder, name, tickets, prompt, model, extra)
 
 
 def with_scaled(found: list[Cost]) -> list[Cost]:
@@ -142,22 +168,40 @@ def with_scaled(found: list[Cost]) -> list[Cost]:
 
 
 def rendered(found: list[Cost]) -> str:
+    """A row for each number of tickets, prompt and model; the buyers side by side."""
+    nights: dict[tuple[int, str, str], dict[str, Cost]] = {}
+    for one in found:
+        nights.setdefault((one.tickets, one.categories, one.model), {})[one.buyer] = one
+    buyers = [SCRIPT, *VARIANTS]
+    rows = [
+        [f"{tickets:,}", prompt, model, *(amount(bought[buyer]) if buyer in bought else "" for buyer in buyers)]
+        for (tickets, prompt, model), bought in nights.items()
+    ]
+    return table(["tickets", "categories", "model", *buyers], rows)
+
+
+def amount(one: Cost) -> str:
+    """The bill, and the share of the tickets that got a category where that is not all of them."""
+    labeled = f" ({one.answered / one.tickets:.0%} labeled)" if one.answered < one.tickets else ""
+    return f"{'about ' if one.scaled else ''}${Decimal(one.usd):.4f}{labeled}"
+
+
+def tokens(found: list[Cost]) -> str:
+    """What the requests of the measured runs had, by prompt: the same for both models but for the cache."""
+    measured = [one for one in found if not one.scaled and one.buyer != SCRIPT]
     rows = [
         [
-            f"{one.tickets:,}",
-            str(one.categories),
+            one.categories,
             one.model,
             one.buyer,
             f"{one.input_tokens / one.tickets:,.0f}",
+            f"{one.cached_tokens / one.input_tokens:.0%}",
             f"{one.output_tokens / one.tickets:,.1f}",
-            f"{one.answered / one.tickets:.1%}",
-            f"{'about ' if one.scaled else ''}${Decimal(one.usd):.4f}",
         ]
-        for one in found
+        for one in measured
+        if one.tickets == min(each.tickets for each in measured) and one.buyer in (NEITHER, BOTH)
     ]
-    return table(
-        ["tickets", "categories", "model", "bought by", "tokens read, each", "written, each", "labeled", "bill"], rows
-    )
+    return table(["categories", "model", "bought by", "tokens read, each ticket", "of these cached", "written"], rows)
 
 
 def main() -> None:
@@ -175,7 +219,9 @@ def main() -> None:
 
 def write() -> None:
     """The page's table from benchmarks/costs.json."""
-    replace(PAGE, "costs", rendered([Cost(**one) for one in json.loads(RESULTS.read_text())]))
+    found = [Cost(**one) for one in json.loads(RESULTS.read_text())]
+    replace(PAGE, "costs", rendered(found))
+    replace(PAGE, "tokens", tokens(found))
 
 
 if __name__ == "__main__":

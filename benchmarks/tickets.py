@@ -1,4 +1,4 @@
-"""Tables of made-up tickets: the same for every contender, about 700 characters each, all different."""
+"""Tables of made-up tickets, the same for every contender: some 700 characters each, and all different if not asked."""
 
 from __future__ import annotations
 
@@ -28,18 +28,26 @@ CATEGORIES = {
 }
 
 
-def tickets(count: int) -> Iterator[tuple[int, str, str]]:
-    chance = random.Random(count)
+def tickets(count: int, repeated: float = 0.0) -> Iterator[tuple[int, str, str]]:
+    """Id, subject and body; `repeated` is the share of tickets with the text of an earlier one."""
+    chance, again = random.Random(count), random.Random(count)
+    former: list[tuple[str, str]] = []
     for number in range(1, count + 1):
+        if former and again.random() < repeated:
+            yield number, *again.choice(former)
+            continue
         words = chance.choices(WORDS, k=chance.randint(TYPICAL_WORDS // 2, TYPICAL_WORDS * 3 // 2))
-        yield number, " ".join(words[:6]), f"Ticket {number}: {' '.join(words)}."
+        text = " ".join(words[:6]), f"Ticket {number}: {' '.join(words)}."
+        if repeated:
+            former.append(text)
+        yield number, *text
 
 
-def fill_sqlite(path: Path, count: int) -> str:
+def fill_sqlite(path: Path, count: int, *, repeated: float = 0.0) -> str:
     """The URL of a new database file with these tickets."""
     with sqlite3.connect(path) as connection:
         connection.execute(TABLE)
-        connection.executemany("INSERT INTO tickets (id, subject, body) VALUES (?, ?, ?)", tickets(count))
+        connection.executemany("INSERT INTO tickets (id, subject, body) VALUES (?, ?, ?)", tickets(count, repeated))
     connection.close()
     return f"sqlite:///{path}"
 

@@ -19,16 +19,17 @@ def test_the_page_of_costs_has_the_measured_figures() -> None:
     found = [Cost(**one) for one in json.loads(costs.RESULTS.read_text())]
 
     assert rendered(found) in costs.PAGE.read_text(), "run `python -m benchmarks.costs`"
+    assert costs.tokens(found) in costs.PAGE.read_text(), "run `python -m benchmarks.costs`"
     assert {one.tickets for one in found} >= set(costs.SIZES)
 
 
 def test_what_is_scaled_says_so() -> None:
-    one = Cost("Nightsort", 3_000, 9, "claude-haiku-5-5", "0.09", 30_000, 300, 2_999)
+    one = Cost(costs.BOTH, 3_000, "9", "claude-haiku-5-5", "0.09", 30_000, 300, 15_000, 2_999)
 
     scaled = with_scaled([one])[1:]
 
     assert [(each.tickets, Decimal(each.usd), each.scaled) for each in scaled] == [(100_000, Decimal(3), True)]
-    assert "| about $3.0000 |" in rendered(scaled)
+    assert "| about $3.0000 (100% labeled) |" in rendered(scaled)
 
 
 def test_the_arithmetic_of_batch_or_real_time_is_that_of_the_price_table() -> None:

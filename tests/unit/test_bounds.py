@@ -166,6 +166,7 @@ OF_OUR_OWN = {
     "MOST_CHAR_BYTES",  # of UTF-8
     "MOST_FOUND",
     "MOST_WORDS",  # that are looked for
+    "MOST_REMEMBERED_BYTES",  # of what we have written ourselves
 }
 """Constants that bound what is said or asked, not what comes in."""
 

@@ -112,15 +112,9 @@ class Run:
             told = self.render_status(status, summary)
             if told == self.status:
                 break
-            copied = self._goes_first_into_the_copy(told)
             try:
-                if copied:
-                    await self._keep_before(told)
+                await self._keep_before(told)
                 told, meta = await self._write(told)
-            except Interruption as interruption:
-                if copied:  # the copy may have what the record lacks now: nothing is bought before it is read
-                    self.doubt, self.memory.known = interruption, None
-                raise
             except Conflict:
                 newest = await self._newest()
                 if attempt == CONFIRM_TRIES - 1 or not (self._has_the_record_of(newest) and holds(newest)):
@@ -131,19 +125,14 @@ class Run:
                 self._saved(meta, told)
                 break
 
-    def _goes_first_into_the_copy(self, told: Status) -> bool:
-        """Whether the copy must not restore removed batches, or is the only other place.
+    async def _keep_before(self, told: Status) -> None:
+        """Writes the copy first where it must not restore removed batches, or is the only other place.
 
         Collected batches are not retrieved again: figures that a store drops afterwards would be lost.
         """
-        if removes(self.status, told) or has_settled(self.status, told):
-            return True
-        return self.stored is not None and not intends(self.status, told)
-
-    async def _keep_before(self, told: Status) -> None:
         if removes(self.status, told):
             await self.keep(told, removing=True)
-        else:
+        elif has_settled(self.status, told) or (self.stored is not None and not intends(self.status, told)):
             await self.keep_if_possible(told)
 
     async def _write(self, told: Status) -> tuple[Status, Meta]:

@@ -316,3 +316,21 @@ async def test_a_prompt_beyond_the_models_window_is_errored_and_costs_nothing(be
     assert "prompt is too long" in error.message
     assert "> 200000 maximum" in error.message
     assert bench.simulator.bill().paid == 1
+
+
+async def test_the_usage_says_where_a_request_ran(start: Start) -> None:
+    bench = await start(inference_geo="us")
+    asked = [
+        item("default", "x", model="claude-haiku-5-5"),
+        item("asked", "x", model="claude-haiku-5-5", inference_geo="global"),
+        item("elder", "x", model="claude-haiku-4-5"),
+        item("refused", "x", model="claude-haiku-4-5", inference_geo="global"),
+    ]
+
+    results = await bench.run(asked)
+
+    places = {
+        name: result.message.usage.inference_geo for name, result in results.items() if result.type == "succeeded"
+    }
+    assert places == {"ticket-default": "us", "ticket-asked": "global", "ticket-elder": "not_available"}
+    assert results["ticket-refused"].error.error.type == "invalid_request_error"

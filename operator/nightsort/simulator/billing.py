@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-UNITS_PER_USD = 100_000_000
+UNITS_PER_USD = 10_000_000_000
 BATCH_DISCOUNT = Decimal("0.5")
 
 
@@ -55,5 +55,5 @@ def total(batches: list[BatchBill]) -> Bill:
 
 
 def in_usd(cost: int) -> Decimal:
-    """The amount to pay in a batch, in USD, for a cost in units of 1e-8 USD at the standard price."""
+    """The amount to pay in a batch, in USD, for a cost in units of 1e-10 USD at the standard price."""
     return Decimal(cost) / UNITS_PER_USD * BATCH_DISCOUNT

@@ -8,8 +8,13 @@ from typing import Any
 
 import msgspec
 
-from nightsort.simulator.prompt_cache import HOUR, Use
+from nightsort.simulator.billing import UNITS_PER_USD
+from nightsort.simulator.prompt_cache import HOUR, NO_USE, Use
 
+US, GLOBAL, NOT_AVAILABLE = "us", "global", "not_available"
+US_FACTOR = Decimal("1.1")
+UNITS_PER_TOKEN_PRICE = UNITS_PER_USD // 1_000_000
+"""Prices are for a million tokens."""
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 
 
@@ -30,6 +35,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     structured_outputs: bool = True
     max_input_tokens: int = 1_000_000
     max_tokens: int = 64_000
+    takes_geo: bool = True
+    """Whether requests may say where they run; otherwise `inference_geo` is refused."""
     created_at: datetime = datetime(2026, 5, 1, tzinfo=UTC)
     retires_at: datetime | None = None
     retired: bool = False
@@ -51,16 +58,22 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         families = ("haiku", "sonnet", "opus", "fable", "mythos")
         return next((family for family in families if family in self.id), None)
 
-    def cost(self, input_tokens: int, output_tokens: int) -> int:
-        """The cost of this many tokens at the standard rate, in units of 1e-8 USD."""
-        return int(self.input_price * 100) * input_tokens + int(self.output_price * 100) * output_tokens
+    def cost(self, input_tokens: int, output_tokens: int, use: Use = NO_USE, geo: str = GLOBAL) -> int:
+        """The cost of this many tokens at the standard rate, in units of 1e-10 USD: a tenth more in the US.
 
-    def cache_cost(self, use: Use) -> int:
-        """The cost of what was written into the cache (2 times the input for an hour, 1.25 times for five minutes) and
-        read from it, in the same units."""
-        read = self.input_price / 10 if self.read_price is None else self.read_price
-        write = self.input_price * (2 if use.ttl == HOUR else Decimal("1.25"))
-        return int(100 * (read * use.read + write * use.written))
+        Beside them, those that were written into the cache (2 times the input for an hour, 1.25 times for five
+        minutes) and read from it.
+        """
+        cost = self.input_price * input_tokens + self.output_price * output_tokens
+        if use is not NO_USE:
+            read = self.input_price / 10 if self.read_price is None else self.read_price
+            write = self.input_price * (2 if use.ttl == HOUR else Decimal("1.25"))
+            cost += read * use.read + write * use.written
+        return int(cost * UNITS_PER_TOKEN_PRICE * (US_FACTOR if geo == US else 1))
+
+    def geo(self, asked: str | None, default: str) -> str:
+        """Where a request runs, as its usage tells it; `default` is the workspace's."""
+        return (asked or default) if self.takes_geo else NOT_AVAILABLE
 
     def info(self) -> dict[str, Any]:
         """The model as the API shows it."""
@@ -154,15 +167,23 @@ CATALOGUE: dict[str, Model] = {
         _earlier("claude-opus-4-7", "5", "25", least_prefix=2048),
         _earlier("claude-opus-4-6", "5", "25", least_prefix=4096),
         _earlier("claude-sonnet-4-6", "3", "15", least_prefix=1024),
-        _earlier("claude-haiku-4-5", "1", "5", least_prefix=4096),
-        _earlier("claude-haiku-4-5-20251001", "1", "5", least_prefix=4096),
-        _earlier("claude-opus-4-5", "5", "25", least_prefix=4096),
-        _earlier("claude-sonnet-4-5", "3", "15", least_prefix=1024, retires_at=datetime(2027, 3, 1, tzinfo=UTC)),
+        _earlier("claude-haiku-4-5", "1", "5", least_prefix=4096, takes_geo=False),
+        _earlier("claude-haiku-4-5-20251001", "1", "5", least_prefix=4096, takes_geo=False),
+        _earlier("claude-opus-4-5", "5", "25", least_prefix=4096, takes_geo=False),
+        _earlier(
+            "claude-sonnet-4-5",
+            "3",
+            "15",
+            least_prefix=1024,
+            takes_geo=False,
+            retires_at=datetime(2027, 3, 1, tzinfo=UTC),
+        ),
         _earlier(
             "claude-3-haiku-20240307",
             "0.25",
             "1.25",
             thinking_budget=False,
+            takes_geo=False,
             structured_outputs=False,
             max_tokens=4096,
             created_at=datetime(2024, 3, 7, tzinfo=UTC),

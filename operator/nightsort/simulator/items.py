@@ -71,7 +71,7 @@ class Answered(msgspec.Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cost: int = 0
-    """In units of 1e-8 USD, at the standard price."""
+    """In units of 1e-10 USD, at the standard price."""
     paid: bool = False
     use: Use = NO_USE
     """Tokens beside the input tokens: those of the cache."""
@@ -96,7 +96,7 @@ class Respondent:
             (options.unknown_rate, "unknown"),
         ]
         self._rates = [(rate, outcome) for rate, outcome in self._rates if rate > 0]
-        self._fixed = options.fixed_answer
+        self._fixed, self.geo = options.fixed_answer, options.inference_geo
         self._mistakes, self._truths = options.mistakes, options.truths
         self._faults = faults
         self._left = [fault.count for fault in faults]
@@ -171,7 +171,7 @@ class Respondent:
             message = f"prompt is too long: {asked} tokens > {model.max_input_tokens} maximum"
             return _errored("invalid_request_error", message)
         if outcome == "refusal":
-            usage = Usage(input_tokens=asked, output_tokens=0)
+            usage = Usage(input_tokens=asked, output_tokens=0, inference_geo=model.geo(params.inference_geo, self.geo))
             return Answered(Succeeded(self._message(model, [], "refusal", usage, StopDetails())), asked)
         truth = self._truths.of(text, prompt.classifier)
         read = self._read(model, truth, prompt.classifier, text)
@@ -222,11 +222,11 @@ class Respondent:
         written = thought + length if whole else room
         details = OutputDetails(thought) if thought else None
         plain = asked - use.written - use.read
-        usage = usage_of(plain, written, use, details)
+        geo = model.geo(params.inference_geo, self.geo)
+        usage = usage_of(plain, written, use, details, geo)
         stop = "end_turn" if whole else "max_tokens"
         result = Succeeded(self._message(model, content, stop, usage))
-        cost = model.cost(plain, written) + (model.cache_cost(use) if use is not NO_USE else 0)
-        return Answered(result, plain, written, cost, paid=True, use=use)
+        return Answered(result, plain, written, model.cost(plain, written, use, geo), paid=True, use=use)
 
     def _message(
         self,
@@ -252,7 +252,7 @@ def without_examples(text: str) -> str:
     return text.rpartition(TICKET)[2]
 
 
-def usage_of(plain: int, written: int, use: Use, details: OutputDetails | None) -> Usage:
+def usage_of(plain: int, written: int, use: Use, details: OutputDetails | None, geo: str) -> Usage:
     """The usage as the API tells it; `plain` are input tokens beside those of the cache."""
     for_an_hour = use.written if use.ttl == HOUR else 0
     return Usage(
@@ -262,6 +262,7 @@ def usage_of(plain: int, written: int, use: Use, details: OutputDetails | None) 
         cache_creation_input_tokens=use.written,
         cache_read_input_tokens=use.read,
         cache_creation=CacheCreation(use.written - for_an_hour, for_an_hour),
+        inference_geo=geo,
     )
 
 

@@ -43,13 +43,14 @@ def answer(body: bytes, respondent: Respondent, bill: MessagesBill) -> Message:
     room = (params.max_tokens or 0) * 4
     text = whole[:room]
     written = tokens(len(text))
-    pay(bill, model.cost(asked, written))
+    geo = model.geo(params.inference_geo, respondent.geo)
+    pay(bill, model.cost(asked, written, geo=geo))
     return Message(
         id=new_id("msg"),
         model=model.id,
         content=[TextBlock(text)],
         stop_reason="end_turn" if text == whole else "max_tokens",
-        usage=Usage(input_tokens=asked, output_tokens=written, service_tier="standard"),
+        usage=Usage(input_tokens=asked, output_tokens=written, service_tier="standard", inference_geo=geo),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -34,6 +35,8 @@ class SimulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The true categories that are known; other tickets belong to the category whose words they have."""
     cache_hits: float = 1.0
     """The share of requests that read a marked prompt from the cache, once an earlier batch has written it."""
+    inference_geo: Literal["global", "us"] = "global"
+    """Where requests run that do not say it: the default of every workspace."""
     seed: int = 0
     """Fixes the order of the results and the requests that the rates hit."""
     max_requests: int = 100_000

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nightsort.simulator.catalogue import CATALOGUE, Model
+from nightsort.simulator.catalogue import CATALOGUE, GLOBAL, US, Model
 from nightsort.simulator.json_answers import refusal_of
 from nightsort.simulator.prompt_cache import SECONDS, Marked
 
@@ -67,7 +67,7 @@ class Params(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tool_choice: Any = None
     cache_control: Any = None
     container: Any = None
-    inference_geo: Any = None
+    inference_geo: str | None = None
 
     @property
     def effort(self) -> str | None:
@@ -118,7 +118,8 @@ def check_prompt(params: Params) -> Model:
     """The model of valid parameters.
 
     Raises:
-        Refused: an unknown or retired model, a sampling parameter, thinking that the model lacks, an empty message.
+        Refused: an unknown or retired model, a sampling parameter, thinking that the model lacks, a place that it does
+            not take, an empty message.
     """
     for name in ("temperature", "top_p", "top_k"):
         if getattr(params, name) is not None:
@@ -127,6 +128,7 @@ def check_prompt(params: Params) -> Model:
     if model is None or model.retired:
         raise Refused(f"model: {params.model}")
     _check_thinking(params, model)
+    _check_geo(params, model)
     form = params.output_config.format if params.output_config else None
     if form and not model.structured_outputs:
         raise Refused(f"output_config.format: not supported by {model.id}")
@@ -150,6 +152,14 @@ def _check_thinking(params: Params, model: Model) -> None:
         raise Refused(f"thinking.type: {wanted} is not supported by {model.id}")
 
 
+def _check_geo(params: Params, model: Model) -> None:
+    geo = params.inference_geo
+    if geo is not None and geo not in (US, GLOBAL):
+        raise Refused("inference_geo: Input should be 'us' or 'global'")
+    if geo is not None and not model.takes_geo:
+        raise Refused(f"inference_geo: not supported by {model.id}")
+
+
 def count_tokens(raw: bytes) -> int:
     """The tokens of a count_tokens request.
 
@@ -162,6 +172,8 @@ def count_tokens(raw: bytes) -> int:
         raise Refused(str(error)) from None
     if params.max_tokens is not None or params.stream is not None:
         raise Refused("max_tokens: Extra inputs are not permitted")
+    if params.inference_geo is not None:
+        raise Refused("inference_geo: Extra inputs are not permitted")
     check_prompt(params)
     return asked_tokens(len(system_text(params.system)), params)
 

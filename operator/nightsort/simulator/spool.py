@@ -92,7 +92,7 @@ class Totals(msgspec.Struct, frozen=True):
     cache_write_tokens: int
     cache_read_tokens: int
     cost: int
-    """In units of 1e-8 USD, at the standard price."""
+    """In units of 1e-10 USD, at the standard price."""
 
 
 class Results:

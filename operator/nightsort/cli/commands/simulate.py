@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,11 @@ CacheHits = Annotated[
     typer.Option(min=0.0, max=1.0, help="Share of requests that read a prompt which an earlier batch has cached."),
 ]
 
+DefaultGeo = Annotated[
+    Literal["global", "us"],
+    typer.Option(help="Where requests run that do not say it; us costs a tenth more."),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     app.command("simulate")(simulate)
@@ -40,6 +45,7 @@ def simulate(
     truncation_rate: Rate = 0.0,
     expire_rate: Rate = 0.0,
     cache_hits: CacheHits = 1.0,
+    inference_geo: DefaultGeo = "global",
     enqueue_limit: Annotated[int | None, typer.Option(help="Requests in unfinished batches before 429.")] = None,
     fixed_answer: Annotated[
         str | None, typer.Option(help="Answer everything with these words, unread: a large batch then ends in time.")
@@ -87,6 +93,7 @@ def simulate(
         mistakes=mistakes,
         truths=truths,
         cache_hits=cache_hits,
+        inference_geo=inference_geo,
         seed=seed,
     )
 

@@ -90,6 +90,7 @@ OTHER_INLINE = {"inline": {"tickets": [{"id": "2"}]}}
         ("fields", [{"name": "urgency", "values": ["low", "high"]}]),
         ("confidence", True),
         ("categoriesPerTicket", 2),
+        ("inferenceGeo", "us"),
         ("shards", {"maxRequests": 10}),
         ("backoffLimit", 0),
         ("overlapPolicy", "Allow"),

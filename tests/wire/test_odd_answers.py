@@ -396,3 +396,27 @@ def test_the_words_of_an_items_error_are_bounded() -> None:
     [answer] = [each for page in pages for each in page]
 
     assert answer.error_message == "a" * 300
+
+
+# --- where it ran ---
+
+
+@pytest.mark.parametrize(
+    ("geo", "in_us"),
+    [
+        ({"inference_geo": "us"}, True),
+        ({"inference_geo": "global"}, False),
+        ({"inference_geo": "not_available"}, False),
+        ({"inference_geo": None}, None),
+        ({"inference_geo": 7}, None),
+        ({"inference_geo": ["us"]}, None),
+        ({}, None),
+    ],
+)
+async def test_where_an_answer_was_made_is_told_and_odd_words_take_no_usage_with_them(
+    geo: dict[str, Any], in_us: bool | None
+) -> None:
+    [answer] = await results(line(usage={"input_tokens": 400, "output_tokens": 5} | geo))
+
+    assert answer.in_us is in_us
+    assert (answer.usage_known, answer.input_tokens, answer.output_tokens) == (True, 400, 5)

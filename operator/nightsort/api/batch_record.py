@@ -73,8 +73,8 @@ class CacheUse(StrEnum):
     READ = "Read"
 
 
-class Usage(StatusModel):
-    """Tokens of a batch's answers, as the API counted them."""
+class TokenCounts(StatusModel):
+    """Tokens as the API counts them, by what they cost."""
 
     input_tokens: int = 0
     """Tokens that were read, but for those of the cache."""
@@ -86,6 +86,13 @@ class Usage(StatusModel):
     """Tokens that were read and put into the cache for an hour."""
     cache_read_tokens: int = 0
     """Tokens that were read from the cache."""
+
+
+class Usage(TokenCounts):
+    """Tokens of a batch's answers, as the API counted them."""
+
+    us: TokenCounts | None = None
+    """Of these tokens, those of answers that were made in the US, which cost a tenth more."""
 
 
 class Seen(StatusModel):

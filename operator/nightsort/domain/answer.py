@@ -18,7 +18,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """`outcome` is the API's result type: succeeded, errored, canceled or expired.
 
     `error_message` are the API's own words for an invalid request, cut.
-    Without `usage_known` the API gave no readable token counts; they are all 0 then.
+    Without `usage_known` the API gave no readable token counts; they are all 0 then. `in_us` is whether it was made in
+    the US; None where the API does not say.
     """
 
     custom_id: str
@@ -33,6 +34,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     cache_read_tokens: int = 0
     usage_known: bool = True
     error_message: str = ""
+    in_us: bool | None = None
 
 
 class Figure(StrEnum):

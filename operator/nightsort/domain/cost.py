@@ -8,13 +8,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from math import ceil
 
-from nightsort.api.batch_record import BatchRecord, Usage
+from nightsort.api.batch_record import BatchRecord, TokenCounts, Usage
 from nightsort.api.cost import Cost
 from nightsort.api.plan import Tokens
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.batch import ModelFacts
-from nightsort.domain.prices import Price, PriceTable
+from nightsort.domain.prices import US_SURCHARGE, Price, PriceTable
 from nightsort.domain.prompt import most_answer_tokens
 
 MILLION = Decimal(1_000_000)
@@ -58,7 +58,13 @@ def prompt_of(status: Status) -> int:
 
 
 def standard_price(usage: Usage, price: Price) -> Decimal:
-    """The cost of plain calls with this usage, in USD."""
+    """The cost of plain calls with this usage, in USD; those that ran in the US cost more."""
+    whole = tokens_price(usage, price)
+    return whole if usage.us is None else whole + US_SURCHARGE * tokens_price(usage.us, price)
+
+
+def tokens_price(usage: TokenCounts, price: Price) -> Decimal:
+    """The cost of these tokens in USD, wherever they were used."""
     return (
         usage.input_tokens * price.input
         + usage.output_tokens * price.output
@@ -84,13 +90,22 @@ def money(amount: Decimal, rounding: str = ROUND_HALF_EVEN, *, beside: Decimal |
 
 def total(usages: Iterable[Usage]) -> Usage:
     parts = list(usages)
-    return Usage(
-        input_tokens=sum(usage.input_tokens for usage in parts),
-        output_tokens=sum(usage.output_tokens for usage in parts),
-        cache_write_tokens=sum(usage.cache_write_tokens for usage in parts),
-        cache_write_hour_tokens=sum(usage.cache_write_hour_tokens for usage in parts),
-        cache_read_tokens=sum(usage.cache_read_tokens for usage in parts),
-    )
+    us = [usage.us for usage in parts if usage.us is not None]
+    return Usage(**sums(parts), us=TokenCounts(**sums(us)) if us else None)
+
+
+def sums(parts: Sequence[TokenCounts]) -> dict[str, int]:
+    return {name: sum(getattr(part, name) for part in parts) for name in TokenCounts.model_fields}
+
+
+def counts_in_us(spec: Spec, status: Status) -> bool:
+    """Whether answers that are not there yet count as made in the US: asked for, or shown by those that are there.
+
+    The account's default decides where nothing is asked for, and nobody but an answer tells it.
+    """
+    if spec.inference_geo is not None:
+        return spec.inference_geo == "us"
+    return any(record.usage.us is not None for record in status.batches)
 
 
 def answer_tokens(spec: Spec, model: ModelFacts) -> int:
@@ -134,28 +149,36 @@ def measured_inputs(tokens: Tokens, status: Status) -> Iterator[tuple[int, int]]
             yield inputs_of(record.usage), max(inputs_of(expected(tokens, record.requests, record.text_bytes)), 1)
 
 
-def inputs_of(usage: Usage) -> int:
+def inputs_of(usage: TokenCounts) -> int:
     return usage.input_tokens + usage.cache_write_tokens + usage.cache_write_hour_tokens + usage.cache_read_tokens
 
 
-def committed(status: Status, price: Price, tokens: Tokens, *, dearest: bool = False) -> Decimal:
+def committed(status: Status, price: Price, tokens: Tokens, *, dearest: bool = False, in_us: bool = False) -> Decimal:
     """The money paid, and the money for batches that were or may have been bought and have no known cost, in USD.
 
     `tokens` are the tokens of a request whose usage is not known: the expected or the highest possible ones. `dearest`:
-    where requests are marked for the prompt's cache, none of them reads it from there.
+    where requests are marked for the prompt's cache, none of them reads it from there. `in_us`: those without a known
+    cost run in the US; what was paid says so itself.
     """
-    return sum((committed_to(record, price, tokens, dearest=dearest) for record in status.batches), Decimal(0))
+    expect = price.in_us() if in_us else price
+    return sum((committed_to(record, price, tokens, expect, dearest=dearest) for record in status.batches), Decimal(0))
 
 
-def committed_to(record: BatchRecord, price: Price, tokens: Tokens, *, dearest: bool = False) -> Decimal:
-    """The same for one batch. A lost batch has no usage and no end, and may be paid all the same."""
+def committed_to(
+    record: BatchRecord, price: Price, tokens: Tokens, expect: Price | None = None, *, dearest: bool = False
+) -> Decimal:
+    """The same for one batch; `expect` is the price of what has no known cost, where that is another one.
+
+    A lost batch has no usage and no end, and may be paid all the same.
+    """
+    expect = expect or price
     paid, written = batch_price(record.usage, price), dearest and record.cache is not None
     if not record.state.may_be_bought:
         return paid
     if record.state.is_open or record.ended_at is None:
         whole = expected(tokens, record.requests, record.text_bytes, written=written)
-        return max(paid, batch_price(whole, price))
-    return paid + (batch_price(unpriced(record, tokens, written=written), price) if record.unpriced else 0)
+        return max(paid, batch_price(whole, expect))
+    return paid + (batch_price(unpriced(record, tokens, written=written), expect) if record.unpriced else 0)
 
 
 def unpriced(record: BatchRecord, tokens: Tokens, *, written: bool = False) -> Usage:
@@ -173,7 +196,8 @@ def unpriced(record: BatchRecord, tokens: Tokens, *, written: bool = False) -> U
 
 def uncached(usage: Usage) -> Usage:
     """The same tokens as they are used without a cache."""
-    return Usage(input_tokens=inputs_of(usage), output_tokens=usage.output_tokens)
+    us = usage.us and TokenCounts(input_tokens=inputs_of(usage.us), output_tokens=usage.us.output_tokens)
+    return Usage(input_tokens=inputs_of(usage), output_tokens=usage.output_tokens, us=us)
 
 
 def settled(before: Cost, usage: Usage, model: str, table: PriceTable, prompt: int = 0) -> Cost:

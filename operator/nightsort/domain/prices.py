@@ -9,6 +9,8 @@ from decimal import Decimal
 
 PRICES_OF = "2026-11-22"
 OWN = "NIGHTSORT_PRICES"
+US_SURCHARGE = Decimal("0.1")
+"""Share of the price, in every column, by which requests are dearer that run in the US alone (vendor's price page)."""
 _DATE_SUFFIX = re.compile(r"-\d{8}$")
 
 
@@ -39,7 +41,14 @@ class Price:
         """The price of requests whose prompts have this many tokens."""
         if self.long_from is None or prompt <= self.long_from:
             return self
-        factor = self.long_factor
+        return replace(self.times(self.long_factor), long_from=None)
+
+    def in_us(self) -> Price:
+        """The price of requests that run in the US alone."""
+        return self.times(1 + US_SURCHARGE)
+
+    def times(self, factor: Decimal | int) -> Price:
+        """So many times the price, in every column."""
         return replace(
             self,
             input=self.input * factor,
@@ -47,7 +56,6 @@ class Price:
             cache_write=self.cache_write * factor,
             cache_read=self.cache_read * factor,
             cache_write_hour=self.hour_write * factor,
-            long_from=None,
         )
 
     @classmethod
@@ -90,6 +98,11 @@ def least_prefix_of(model: str) -> int | None:
     return LEAST_PREFIXES.get(without_date(model))
 
 
+def takes_geo(model: str) -> bool:
+    """Whether requests for this model may say where it runs; models that are not known may."""
+    return without_date(model) not in WITHOUT_GEO
+
+
 _PRICES = {
     "claude-haiku-5-5": replace(Price.of("0.10", "0.50", "0.125", "0.01"), long_from=100_000, long_factor=5),
     "claude-haiku-4-5": Price.of("1", "5", "1.25", "0.10"),
@@ -118,4 +131,6 @@ LEAST_PREFIXES = {
     **dict.fromkeys(("claude-haiku-4-5", "claude-opus-4-6", "claude-opus-4-5"), 4096),
 }
 """Tokens. A shorter prompt is not cached, and the API does not say so (vendor's documentation, 2026-11-22)."""
+WITHOUT_GEO = frozenset(("claude-haiku-4-5", "claude-sonnet-4-5", "claude-opus-4-5"))
+"""Models that refuse `inference_geo` (400), as all before 4.6 do (vendor's documentation, 2026-11-22)."""
 PRICE_TABLE = PriceTable(_PRICES, PRICES_OF)

@@ -167,6 +167,9 @@ class Reason(StrEnum):
         "mend the template; `$$` is a dollar sign")
     UNKNOWN_MODEL = "UnknownModel", RESOURCE, FINAL, "the API knows no such model", "mend `spec.model`"
     MODEL_RETIRED = "ModelRetired", RESOURCE, FINAL, "the model is not served any more", "name its successor"
+    MODEL_WITHOUT_GEO = ("ModelWithoutGeo", RESOURCE, FINAL,
+        "`inferenceGeo` is set, and the model cannot be told where to run",
+        "leave `inferenceGeo` out, or name a model of 4.6 or later")
     MODEL_WITHOUT_BATCHES = ("ModelWithoutBatches", RESOURCE, FINAL, "the model cannot be used in batches",
         "name another one")
     PROMPT_TOO_LONG = ("PromptTooLong", RESOURCE, FINAL, "an average request is longer than the model reads",

@@ -39,8 +39,10 @@ def request_params(
     thinking = {"thinking": {"type": "disabled"}} if disable_thinking else {}
     form = {"format": {"type": "json_schema", "schema": schema_of(spec)}} if structured else {}
     config = form | ({"effort": "low"} if low_effort else {})
+    geo = {} if spec.inference_geo is None else {"inference_geo": spec.inference_geo}
     return {
         "model": spec.model,
+        **geo,
         "max_tokens": max_tokens or spec.prompt.max_tokens,
         **thinking,
         **({"output_config": config} if config else {}),

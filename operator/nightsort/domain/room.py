@@ -9,10 +9,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nightsort.api.batch_record import BatchRecord, CacheUse, Usage
+from nightsort.api.batch_record import BatchRecord, CacheUse
 from nightsort.api.evaluated import MOST_CONFUSIONS
 from nightsort.api.spec import Shards, Spec
 from nightsort.api.status import MAX_BATCHES, Status
+from nightsort.domain.cost import total
 from nightsort.domain.errors import Rejected, Waiting
 from nightsort.domain.fields import fields_of
 from nightsort.domain.prompt import system_prompt
@@ -40,6 +41,8 @@ RECORD_BYTES = 1_400
 """Bytes of an entry without its cursors, with Kubernetes' notes about the ownership of its fields."""
 SEEN_BYTES = 700
 """Bytes of the note about the account before a purchase, which is kept while that is in flight."""
+US_BYTES = 300
+"""Bytes of the tokens that were used in the US. They come when the note about the account goes, which has more."""
 LARGEST_CURSOR_BYTES = 6 * 1024
 STORED_BYTES = 1_500_000
 """etcd takes 1.5 MiB by default for the whole object: the spec, an annotation that repeats it, and the status."""
@@ -156,7 +159,12 @@ def spec_bytes(spec: Spec) -> int:
 
 def size_of(record: BatchRecord) -> int:
     """Bytes that an entry takes in the stored object, rounded up."""
-    return RECORD_BYTES + SEEN_BYTES * bool(record.seen) + stored_bytes(record.after) + stored_bytes(record.through)
+    parts = SEEN_BYTES * bool(record.seen) + us_bytes(record)
+    return RECORD_BYTES + parts + stored_bytes(record.after) + stored_bytes(record.through)
+
+
+def us_bytes(record: BatchRecord) -> int:
+    return 0 if record.usage.us is None else US_BYTES
 
 
 def stored_bytes(text: str | None) -> int:
@@ -223,12 +231,12 @@ def summed_up(status: Status, room: Room) -> Status:
         if any(parent.left and parent not in taken for parent in parents):
             continue
         taken.append(record)
-        kind = kind_of(record)
+        kind, freed = kind_of(record), size_of(record) - us_bytes(record)  # the sum has what was used in the US, too
         if kind not in cursors:  # alone it frees nothing
-            cursors[kind] = size_of(record) - RECORD_BYTES
+            cursors[kind] = freed - RECORD_BYTES
             continue
         entries -= 1
-        spare -= size_of(record) + cursors[kind]
+        spare -= freed + cursors[kind]
         cursors[kind] = 0
     for kind in sorted(cursors, reverse=True):
         status = with_sum_of(status, [one for one in taken if kind_of(one) == kind])
@@ -258,12 +266,11 @@ def smallest(status: Status) -> Status:
 def sum_of(records: Sequence[BatchRecord]) -> BatchRecord:
     """One entry for several ended ones. Its id and times are the first one's."""
     figures: dict[str, object] = {name: sum(getattr(record, name) for record in records) for name in SUMMED}
-    usage = {name: sum(getattr(record.usage, name) for record in records) for name in Usage.model_fields}
     figures["turn"] = max(record.turn for record in records)
     figures["summed_up"] = sum(record.summed_up for record in records) + len(records) - 1
     figures["cut"] = sum(record.cut for record in records if record.attempt == 0)  # retries have the same tickets
     figures["cache"] = next((use for use in TOLD_FIRST if any(record.cache is use for record in records)), None)
-    figures["usage"] = Usage.model_validate(usage)
+    figures["usage"] = total(record.usage for record in records)
     figures["ended_at"] = max((record.ended_at for record in records if record.ended_at), default=None)
     return records[0].model_copy(update={**NOT_SUMMED, **figures})
 

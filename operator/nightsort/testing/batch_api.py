@@ -16,6 +16,7 @@ from nightsort.domain.account import Account
 from nightsort.domain.answer import Answer
 from nightsort.domain.batch import Batch, Catalogue, ModelFacts
 from nightsort.domain.errors import OutcomeUnknown, Rejected, Waiting
+from nightsort.domain.prices import takes_geo
 from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
 
@@ -59,7 +60,8 @@ class FakeBatchApi:
     answer. `shorten` may leave answers out of a results stream. `hidden` batches are not found for now.
     `total` is the number of requests that the account gives for a batch.
     `names` are those of organization and workspace, empty where answers have none; `key` is the key of the calls.
-    `prefix` begins the ids: no two accounts have a batch of the same id.
+    `prefix` begins the ids: no two accounts have a batch of the same id. `geo` is where requests run that do not say
+    it, such as `us`; by default answers say nothing of it.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class FakeBatchApi:
         self.clock = clock
         self._respond = respond
         self.others: dict[str, Respond] = {}
+        self.geo: str | None = None
         self.duration = timedelta(seconds=duration)
         self.listed_after = timedelta(seconds=listed_after)
         self.models = models
@@ -109,9 +112,11 @@ class FakeBatchApi:
         assert len(sent) == size, "the announced size is the size of the body"
         requests = read_requests(sent)
         number, now = len(self.held) + 1, self.clock.now()
-        model = model_of(sent)
+        model, geo = model_of(sent), geo_of(sent) or self.geo
         respond = self.others.get(model, self._respond)
         answers = [answered(respond, custom_id, text) for custom_id, text in requests.items()]
+        if geo is not None and takes_geo(model):
+            answers = [replace(answer, in_us=geo == "us") for answer in answers]
         held = Held(f"{self._prefix}{number:04d}", tag, now, now + self.duration, answers, model=model)
         self.held[held.id] = held
         await self.after("create", self._shown(held))
@@ -219,6 +224,14 @@ def answered(respond: Respond, custom_id: str, text: str) -> Answer:
 def model_of(body: bytes) -> str:
     """The model of a batch's requests: all of them have the same."""
     return str(json.loads(body)["requests"][0]["params"].get("model", MODEL))
+
+
+def geo_of(body: bytes) -> str | None:
+    """Where a batch's requests are to run, as far as they say it: all of them say the same."""
+    places = {request["params"].get("inference_geo") for request in json.loads(body)["requests"]}
+    assert len(places) == 1, places
+    [place] = places
+    return None if place is None else str(place)
 
 
 def read_requests(body: bytes) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.batch_record import BatchRecord, BatchState, Usage
+from nightsort.api.batch_record import BatchRecord, BatchState, TokenCounts, Usage
 from nightsort.api.cost import Cost
 from nightsort.api.plan import Tokens
 from nightsort.api.spec import Spec
@@ -22,15 +23,17 @@ from nightsort.domain.cost import (
     at_most,
     batch_price,
     committed,
+    counts_in_us,
     expected,
     money,
     price_of,
     settled,
     standard_price,
     total,
+    uncached,
     unpriced,
 )
-from nightsort.domain.prices import PRICE_TABLE, Price
+from nightsort.domain.prices import PRICE_TABLE, Price, takes_geo
 from nightsort.testing.clock import NIGHT
 from tests.support.manifests import manifest
 
@@ -240,3 +243,88 @@ def test_what_a_run_with_a_long_prompt_cost_is_told_at_its_price() -> None:
 
     assert settled(Cost(), usage, "claude-haiku-5-5", PRICE_TABLE, 100_001).actual_usd == "0.2500"
     assert settled(Cost(), usage, "claude-haiku-5-5", PRICE_TABLE, 90_000).actual_usd == "0.0500"
+
+
+# --- where requests run -----------------------------------------------------------------------------------------------
+
+ALL_COLUMNS: dict[str, Any] = {
+    "input_tokens": 7,
+    "output_tokens": 3,
+    "cache_write_tokens": 11,
+    "cache_write_hour_tokens": 13,
+    "cache_read_tokens": 17,
+}
+
+
+@pytest.mark.parametrize("model", sorted(PRICE_TABLE.prices))
+@pytest.mark.parametrize("prompt", [0, 200_000])
+def test_the_us_is_a_tenth_dearer_in_every_column(model: str, prompt: int) -> None:
+    price = price_of(model, PRICE_TABLE, prompt)
+    for name, tokens in ALL_COLUMNS.items():
+        used = {name: tokens}
+        elsewhere, in_us = Usage(**used), Usage(**used, us=TokenCounts(**used))
+
+        assert batch_price(in_us, price) == batch_price(elsewhere, price) * Decimal("1.1")
+        assert batch_price(elsewhere, price.in_us()) == batch_price(in_us, price)
+
+
+def test_a_surcharge_before_a_long_prompt_is_the_same_as_after_it() -> None:
+    price = price_of("claude-haiku-5-5", PRICE_TABLE)
+
+    assert price.in_us().at(100_001) == price.at(100_001).in_us()
+    assert price.in_us().at(100_000) == price.in_us()
+
+
+def test_what_ran_in_the_us_stays_a_part_of_sums_and_of_what_a_cache_is_compared_with() -> None:
+    there = Usage(**ALL_COLUMNS, us=TokenCounts(**ALL_COLUMNS))
+    whole = total([Usage(**ALL_COLUMNS), there, Usage()])
+
+    assert whole.input_tokens == 14
+    assert whole.us == TokenCounts(**ALL_COLUMNS)
+    assert total([Usage(**ALL_COLUMNS)]).us is None
+    assert uncached(whole).us == TokenCounts(input_tokens=7 + 11 + 13 + 17, output_tokens=3)
+    assert uncached(Usage(**ALL_COLUMNS)).us is None
+
+
+def geo(place: str | None) -> Spec:
+    return Spec.model_validate(manifest(**({} if place is None else {"inferenceGeo": place}))["spec"])
+
+
+def test_where_answers_count_as_made_is_what_was_asked_for_or_else_what_they_show() -> None:
+    shown = ENDED.model_copy(update={"usage": Usage(input_tokens=5, us=TokenCounts(input_tokens=5))})
+    elsewhere = ENDED.model_copy(update={"usage": Usage(input_tokens=5), "attempt": 1})
+
+    for batches, learned in (((), False), ((elsewhere,), False), ((elsewhere, shown), True)):
+        status = Status(batches=batches)
+        assert counts_in_us(geo("us"), status)
+        assert not counts_in_us(geo("global"), status)
+        assert counts_in_us(geo(None), status) is learned
+
+
+def test_what_has_no_known_cost_counts_a_tenth_more_in_the_us_and_what_was_paid_once() -> None:
+    paid = ENDED.model_copy(update={"usage": Usage(input_tokens=MILLION, us=TokenCounts(input_tokens=MILLION))})
+    open_one = ENDED.model_copy(update={"attempt": 1, "state": BatchState.SUBMITTED, "ended_at": None})
+    lost = ENDED.model_copy(update={"attempt": 2, "unpriced": 1_000})
+    whole = batch_price(expected(COUNTED, 1_000, 400_000), HAIKU)
+
+    status = Status(batches=(paid, open_one, lost))
+
+    assert committed(status, HAIKU, COUNTED, in_us=True) == Decimal("0.55") + 2 * whole * Decimal("1.1")
+    assert committed(status, HAIKU, COUNTED) == Decimal("0.55") + 2 * whole
+
+
+@pytest.mark.parametrize(
+    ("model", "takes"),
+    [
+        ("claude-haiku-4-5", False),
+        ("claude-haiku-4-5-20251001", False),
+        ("claude-opus-4-5", False),
+        ("claude-sonnet-4-5", False),
+        ("claude-sonnet-4-6", True),
+        ("claude-opus-4-6", True),
+        ("claude-haiku-5-5", True),
+        ("a-model-of-tomorrow", True),
+    ],
+)
+def test_models_of_4_6_and_later_take_a_place(model: str, takes: bool) -> None:
+    assert takes_geo(model) is takes

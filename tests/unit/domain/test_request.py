@@ -99,3 +99,13 @@ def test_an_id_that_does_not_fit_is_encoded() -> None:
 
 def test_a_ticket_without_text_is_no_request() -> None:
     assert Encoder(BODY_ONLY, disable_thinking=False).text(ticket("  ")) is None
+
+
+@pytest.mark.parametrize("place", ["us", "global"])
+def test_a_request_says_where_it_runs_if_the_spec_does(place: str) -> None:
+    plain = encoded(BODY_ONLY, "hello")
+
+    asked = encoded(spec(prompt={"template": "$body"}, inferenceGeo=place), "hello")
+
+    assert asked["params"].pop("inference_geo") == place
+    assert asked == plain, "and nothing else of it is another one"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightsort.api.batch_record import BatchRecord, BatchState, Seen, Usage
+from nightsort.api.batch_record import BatchRecord, BatchState, Seen, TokenCounts, Usage
 from nightsort.api.spec import Shards, Spec
 from nightsort.api.status import MAX_BATCHES, Status
 from nightsort.domain.cost import total
@@ -82,8 +82,10 @@ def test_an_entry_takes_no_more_than_is_counted_for_it() -> None:
     full = full.model_copy(
         update={"seen": seen, "retried_in": 499, "after": CHINESE, "through": CHINESE, "text_bytes": 256_000_000}
     )
+    tokens = dict.fromkeys(TokenCounts.model_fields, 10_000_000)
+    full = full.model_copy(update={"usage": Usage(**tokens, us=TokenCounts(**tokens))})
     stored = full.model_dump(mode="json", by_alias=True, exclude_none=True)
-    fields = [*stored, *stored["usage"], *stored["seen"]]
+    fields = [*stored, *stored["usage"], *stored["usage"]["us"], *stored["seen"]]
     noted = sum(len(f'"f:{name}":{{}},') for name in fields) + len('"k:{\\"attempt\\":10,\\"shard\\":99999}":{".":{}},')
 
     assert len(json.dumps(stored, ensure_ascii=False).encode()) + noted <= size_of(full)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Raw, Struct
 
 from nightsort.adapters.anthropic.models import Size
-from nightsort.adapters.anthropic.wire import NULL, ODD, NotUnderstood, decoded, part, written_of
-from nightsort.api.batch_record import Usage
+from nightsort.adapters.anthropic.wire import NULL, ODD, NotUnderstood, decoded, is_us, part, written_of
+from nightsort.api.batch_record import TokenCounts, Usage
 from nightsort.domain.suggestion import Reply
 
 MOST_TEXT_CHARS = 200_000
@@ -23,6 +23,7 @@ class WireUsage(Struct, frozen=True):
     cache_creation_input_tokens: Raw = NULL
     cache_read_input_tokens: Raw = NULL
     cache_creation: Raw = NULL
+    inference_geo: Raw = NULL
 
 
 class WireMessage(Struct, frozen=True):
@@ -49,10 +50,11 @@ def usage_of(wire: WireUsage | None) -> Usage:
     if wire is None:
         return Usage()
     brief, for_an_hour = written_of(part(wire.cache_creation_input_tokens, Size) or 0, wire.cache_creation)
-    return Usage(
-        input_tokens=wire.input_tokens,
-        output_tokens=wire.output_tokens,
-        cache_write_tokens=brief,
-        cache_write_hour_tokens=for_an_hour,
-        cache_read_tokens=part(wire.cache_read_input_tokens, Size) or 0,
-    )
+    used = {
+        "input_tokens": wire.input_tokens,
+        "output_tokens": wire.output_tokens,
+        "cache_write_tokens": brief,
+        "cache_write_hour_tokens": for_an_hour,
+        "cache_read_tokens": part(wire.cache_read_input_tokens, Size) or 0,
+    }
+    return Usage(**used, us=TokenCounts(**used) if is_us(wire.inference_geo) else None)

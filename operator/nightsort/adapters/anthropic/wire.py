@@ -31,6 +31,7 @@ LIFETIME = timedelta(hours=24)
 YEARS = range(2000, 9000)
 """Years of plausible times: calculations with others would overflow."""
 NULL = Raw(b"null")
+US = "us"
 NOT_DECODED = (MsgspecError, ValueError, RecursionError)
 """Exceptions of decoding for bytes that are no JSON or no UTF-8, are nested too deep, or have another form."""
 
@@ -187,6 +188,7 @@ class Usage(Struct, frozen=True, gc=False):
     cache_creation_input_tokens: Tokens | None = 0
     cache_read_input_tokens: Tokens | None = 0
     cache_creation: Raw = NULL
+    inference_geo: Raw = NULL
 
     def written(self) -> tuple[int, int]:
         """Tokens that were written into the cache: for five minutes, and for an hour."""
@@ -204,6 +206,12 @@ def written_of(tokens: int, creation: Raw) -> tuple[int, int]:
     known = part(creation, Creation)
     for_an_hour = min((known.ephemeral_1h_input_tokens if known else 0) or 0, tokens)
     return tokens - for_an_hour, for_an_hour
+
+
+def is_us(geo: Raw) -> bool | None:
+    """Whether a request ran in the US, by the usage of its answer; None where that does not say."""
+    told = part(geo, str)
+    return None if told is None else told == US
 
 
 class Message(Struct, frozen=True, gc=False):
@@ -249,6 +257,7 @@ class Line(Struct, frozen=True, gc=False):
             cache_write_hour_tokens=for_an_hour,
             cache_read_tokens=(usage.cache_read_input_tokens or 0) if usage else 0,
             usage_known=usage is not None,
+            in_us=is_us(usage.inference_geo) if usage else None,
         )
 
     def _without_words(self) -> Answer:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from nightsort.api.batch_record import RULES, BatchRecord, Usage
+from nightsort.api.batch_record import RULES, BatchRecord, TokenCounts, Usage
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Figure, Verdict
 from nightsort.domain.batch import Batch
@@ -36,12 +36,37 @@ MOST_READINGS = 4
 
 
 @dataclass(slots=True)
+class TokenSum:
+    """Adds up the tokens of answers."""
+
+    answers: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_hour_tokens: int = 0
+    cache_read_tokens: int = 0
+
+    def add(self, answer: Answer) -> None:
+        self.answers += 1
+        self.input_tokens += answer.input_tokens
+        self.output_tokens += answer.output_tokens
+        self.cache_write_tokens += answer.cache_write_tokens
+        self.cache_write_hour_tokens += answer.cache_write_hour_tokens
+        self.cache_read_tokens += answer.cache_read_tokens
+
+    def counts(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in TokenCounts.model_fields}
+
+
+@dataclass(slots=True)
 class Count:
     """Adds up the verdicts and tokens of a batch's answers."""
 
     verdicts: Counter[Verdict]
     copied: Counter[Verdict]
     """Of these, those of tickets that nobody was asked about, since another one has their text."""
+    asked_us: bool = False
+    """Whether the requests ask for the US: so does an answer that does not say where it was made count."""
     categories: Counter[str] = field(default_factory=Counter)
     retryable: int = 0
     duplicates: int = 0
@@ -49,11 +74,9 @@ class Count:
     review: int = 0
     held_duplicates: int = 0
     """Tickets with the text of one that the second model reads."""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_write_hour_tokens: int = 0
-    cache_read_tokens: int = 0
+    used: TokenSum = field(default_factory=TokenSum)
+    in_us: TokenSum = field(default_factory=TokenSum)
+    """Of these, the tokens of answers that were made in the US."""
     unpriced: int = 0
     values: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     taken: bool = False
@@ -68,11 +91,9 @@ class Count:
         self.unpriced += not has_price(answer)
         if not is_billed(answer):
             return
-        self.input_tokens += answer.input_tokens
-        self.output_tokens += answer.output_tokens
-        self.cache_write_tokens += answer.cache_write_tokens
-        self.cache_write_hour_tokens += answer.cache_write_hour_tokens
-        self.cache_read_tokens += answer.cache_read_tokens
+        self.used.add(answer)
+        if self.asked_us if answer.in_us is None else answer.in_us:
+            self.in_us.add(answer)
 
     def tally(self, record: BatchRecord) -> Tally:
         """The sums. Tickets that cannot be named any more (they left the source unanswered) count as failed too."""
@@ -93,21 +114,17 @@ class Count:
             unpriced=min(self.unpriced + max(record.requests - named, 0), record.requests),
             categories=self.categories,
             values=self.values,
-            usage=self._usage(),
+            usage=self.usage,
         )
 
     def tally_of_second(self, record: BatchRecord) -> Tally:
         """The sums of the second reader: tokens alone, since its tickets count where their first answers do."""
-        return Tally(unpriced=min(self.unpriced, record.requests), usage=self._usage())
+        return Tally(unpriced=min(self.unpriced, record.requests), usage=self.usage)
 
-    def _usage(self) -> Usage:
-        return Usage(
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            cache_write_tokens=self.cache_write_tokens,
-            cache_write_hour_tokens=self.cache_write_hour_tokens,
-            cache_read_tokens=self.cache_read_tokens,
-        )
+    @property
+    def usage(self) -> Usage:
+        us = TokenCounts(**self.in_us.counts()) if self.in_us.answers else None
+        return Usage(**self.used.counts(), us=us)
 
     def _counted(self, figure: Figure) -> int:
         return sum(tickets for verdict, tickets in self.verdicts.items() if verdict.figure is figure)
@@ -169,7 +186,7 @@ async def read_through(
     hashes, duplicates = await hashes_of(run, record), await duplicates_of(run)
     for _ in range(MOST_READINGS):
         rows.clear()
-        count = Count(rows.verdicts, rows.copied)
+        count = Count(rows.verdicts, rows.copied, asked_us=run.spec.inference_geo == "us")
         async for judged in judged_answers(run, api, record, batch, reading):
             count.add(judged.answer or NO_ANSWER)
             if goes_on and is_asked_again(judged.judgement, record, run.spec.backoff_limit):

@@ -52,7 +52,7 @@ async def read_through(
     spec, _ = reader_of(run.spec, None, second=True)
     reading = Reading()
     for _ in range(MOST_READINGS):
-        answers, count = dict[str, Row](), Count(Counter(), Counter())
+        answers, count = dict[str, Row](), Count(Counter(), Counter(), asked_us=spec.inference_geo == "us")
         async for judged in judged_answers(run, api, record, batch, reading):
             count.add(judged.answer or NO_ANSWER)
             answers[judged.id] = row_by(spec.model, batch.id, batch.ended_at, judged, {})

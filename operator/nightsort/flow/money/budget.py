@@ -7,7 +7,17 @@ from decimal import ROUND_UP, Decimal
 from nightsort.api.plan import Plan, Tokens
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
-from nightsort.domain.cost import UnknownPrice, at_most, batch_price, committed, expected, money, price_of, prompt_of
+from nightsort.domain.cost import (
+    UnknownPrice,
+    at_most,
+    batch_price,
+    committed,
+    counts_in_us,
+    expected,
+    money,
+    price_of,
+    prompt_of,
+)
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.domain.prices import Price
 from nightsort.domain.prompt import system_prompt
@@ -26,12 +36,18 @@ MEASURED_AGAIN = 600.0
 
 
 def price_for(run: Run, prompt: int, *, second: bool = False) -> Price | None:
-    """The price of a reader's requests whose prompts have this many tokens."""
+    """The price of a reader's requests whose prompts have this many tokens, where they do not run in the US alone."""
     spec, _ = reader_of(run.spec, None, second=second)
     try:
         return price_of(spec.model, run.services.prices, prompt)
     except UnknownPrice:
         return None
+
+
+def price_to_expect(run: Run, prompt: int, *, second: bool = False) -> Price | None:
+    """The price of requests that are yet to be bought, by where they run as far as that is known."""
+    price = price_for(run, prompt, second=second)
+    return price.in_us() if price and counts_in_us(run.spec, of_reader(run.status, second=second)) else price
 
 
 def estimated(
@@ -41,7 +57,7 @@ def estimated(
 
     written: each of them writes its prompt into the cache.
     """
-    price = price_for(run, tokens.prompt, second=second)
+    price = price_to_expect(run, tokens.prompt, second=second)
     return batch_price(expected(tokens, requests, text_bytes, written=written), price) if price else None
 
 
@@ -152,7 +168,9 @@ def committed_at_most(run: Run) -> Decimal | None:
         price = price_for(run, tokens.prompt, second=second) if tokens else None
         if tokens is None or price is None:
             return None
-        parts.append(committed(of_reader(run.status, second=second), price, tokens, dearest=True))
+        theirs = of_reader(run.status, second=second)
+        in_us = counts_in_us(run.spec, theirs)
+        parts.append(committed(theirs, price, tokens, dearest=True, in_us=in_us))
     return sum(parts, Decimal(0))
 
 
@@ -205,7 +223,7 @@ def with_what_is_known(run: Run, status: Status) -> Status:
         price, tokens = price_for(run, prompt_of(theirs), second=second), theirs.plan.tokens if theirs.plan else None
         if price is None or before is None or tokens is None:
             return status
-        parts.append(committed(theirs, price, tokens))
+        parts.append(committed(theirs, price, tokens, in_us=counts_in_us(run.spec, theirs)))
     amount = money(sum(parts, Decimal(0)))
     if before is None:
         return status

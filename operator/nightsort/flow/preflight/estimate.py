@@ -10,7 +10,16 @@ from nightsort.api.plan import Tokens
 from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.domain.caching_plan import NO_CACHE, RULES, CachingRules, Outlook, outlook
-from nightsort.domain.cost import UnknownPrice, at_most, batch_price, expected, money, price_of, standard_price
+from nightsort.domain.cost import (
+    UnknownPrice,
+    at_most,
+    batch_price,
+    counts_in_us,
+    expected,
+    money,
+    price_of,
+    standard_price,
+)
 from nightsort.domain.dependence import digest_of_text
 from nightsort.domain.duplicates import Finder
 from nightsort.domain.examples import Nearest
@@ -18,7 +27,7 @@ from nightsort.domain.prices import Price, PriceTable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.request import Encoder
 from nightsort.domain.second import greatest
-from nightsort.flow.preflight.models import usable_model
+from nightsort.flow.preflight.models import model_of
 from nightsort.flow.preflight.second import SecondReader, second_reader, words_of
 from nightsort.flow.tickets.chosen import Chosen
 from nightsort.flow.tickets.sample import counted, refuse_too_long, sample
@@ -122,7 +131,7 @@ async def estimate(
     if tickets is None and spec.dedupe == "Exact":
         source, duplicates = await once_per_text(source, encoder)
     tickets = await source.count() if tickets is None else tickets
-    model = await usable_model(spec.model, api, prices)
+    model = await model_of(spec, api, prices)
     most_answer_tokens(spec, model)  # refuses what the fields leave no room for
     seen = await sample(source, encoder, tickets)
     tokens = await counted(spec, model, api, seen.sampled)
@@ -131,7 +140,7 @@ async def estimate(
     usage = expected(tokens, requests, text_bytes)
     highest = expected(at_most(tokens, Status(), most_answer_tokens(spec, model)), requests, text_bytes)
     reader = await second_reader(spec, api, prices, seen, requests, text_bytes)
-    price, second = known_price(spec.model, prices, tokens), second_amounts(spec, reader, prices, requests, text_bytes)
+    price, second = known_price(spec, prices, tokens), second_amounts(spec, reader, prices, requests, text_bytes)
     if reader is not None and second is None:
         price = None
     more = second or Amounts()
@@ -153,11 +162,12 @@ async def estimate(
     )
 
 
-def known_price(model: str, prices: PriceTable, tokens: Tokens) -> Price | None:
+def known_price(spec: Spec, prices: PriceTable, tokens: Tokens) -> Price | None:
     try:
-        return price_of(model, prices, tokens.prompt)
+        price = price_of(spec.model, prices, tokens.prompt)
     except UnknownPrice:
         return None
+    return price.in_us() if counts_in_us(spec, Status()) else price
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +185,7 @@ def second_amounts(
     """What the second reader adds; at the most it reads all tickets that it may. None where no price is known."""
     if reader is None or spec.review is None:
         return None
-    price = known_price(reader.spec.model, prices, reader.tokens)
+    price = known_price(reader.spec, prices, reader.tokens)
     if price is None:
         return None
     usage, read = expected(reader.tokens, reader.requests, reader.text_bytes), greatest(spec.review, requests)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from nightsort.api.spec import Spec
 from nightsort.domain.batch import ModelFacts
 from nightsort.domain.errors import Interruption, Rejected
 from nightsort.domain.model_choice import choices
-from nightsort.domain.prices import PriceTable
+from nightsort.domain.prices import PriceTable, takes_geo
 from nightsort.domain.reasons import Reason
 from nightsort.ports import BatchApi
+
+
+async def model_of(spec: Spec, api: BatchApi, prices: PriceTable, where: str = "spec.model") -> ModelFacts:
+    """The spec's model, if batches can be run on it, where the spec asks for it.
+
+    Raises:
+        Rejected: it is unknown, retired, not for batches, or takes no place. Waiting, Stalled: the API cannot be asked.
+    """
+    if spec.inference_geo is not None and not takes_geo(spec.model):
+        raise Rejected(
+            f"spec.inferenceGeo: {spec.model!r} ({where}) cannot be told where to run, and the API would refuse every "
+            "request: leave inferenceGeo out, or name a model of 4.6 or later",
+            reason=Reason.MODEL_WITHOUT_GEO,
+        )
+    return await usable_model(spec.model, api, prices, where)
 
 
 async def usable_model(name: str, api: BatchApi, prices: PriceTable, where: str = "spec.model") -> ModelFacts:

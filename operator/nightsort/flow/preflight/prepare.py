@@ -24,10 +24,10 @@ from nightsort.domain.reasons import Reason
 from nightsort.domain.report import plural
 from nightsort.domain.request import Encoder
 from nightsort.domain.run_state import ConditionSummary
-from nightsort.flow.money.budget import check_estimate, estimated, price_for, warn_near_limit
+from nightsort.flow.money.budget import check_estimate, estimated, price_to_expect, warn_near_limit
 from nightsort.flow.preflight.examine import MOST_REMARK_CHARS, examine, hold_record
 from nightsort.flow.preflight.known import Known
-from nightsort.flow.preflight.models import usable_model
+from nightsort.flow.preflight.models import model_of
 from nightsort.flow.preflight.repeats import bought_again
 from nightsort.flow.preflight.reuse import Choice, deduplicated, reused, reuses, without_unchanged
 from nightsort.flow.preflight.second import SecondReader, second_reader, whole, words_of
@@ -59,7 +59,7 @@ async def prepare(run: Run) -> None:
     encoder = Encoder(run.spec, disable_thinking=False, nearest=there.pool.nearest if there.pool else None)
     api, source, sinks, snapshot, known = there.api, there.source, there.sinks, there.snapshot, there.known
     choice, bought, remarks = there.choice, there.bought, there.remarks
-    model = await usable_model(run.spec.model, api, run.services.prices)
+    model = await model_of(run.spec, api, run.services.prices)
     max_tokens = most_answer_tokens(run.spec, model)
     seen = await sample(without_unchanged(source, choice), encoder, sum(bought))
     tokens = await counted(run.spec, model, api, seen.sampled)
@@ -69,7 +69,7 @@ async def prepare(run: Run) -> None:
     second = estimated_of_second(run, reader)
     amount = whole(estimated(run, tokens, requests, text_bytes), second, reader)
     check_estimate(run, amount)
-    price, rules = price_for(run, tokens.prompt), run.services.caching
+    price, rules = price_to_expect(run, tokens.prompt), run.services.caching
     cache = outlook(run.spec.model, run.spec.prompt.caching, tokens, requests, price, rules)
     again = await bought_again(run, source, sinks, snapshot)
     await let_others_go_first(run)  # once more: a run that came meanwhile may not have seen that this one has begun

@@ -15,7 +15,7 @@ from nightsort.domain.prices import PriceTable
 from nightsort.domain.prompt import most_answer_tokens
 from nightsort.domain.report import plural
 from nightsort.domain.second import LIKELY_SHARE, likely, reader_of
-from nightsort.flow.preflight.models import usable_model
+from nightsort.flow.preflight.models import model_of
 from nightsort.flow.tickets.sample import Sample, counted, refuse_too_long
 from nightsort.ports import BatchApi
 
@@ -56,7 +56,7 @@ async def second_reader(
     if spec.review is None:
         return None
     theirs, _ = reader_of(spec, None, second=True)
-    model = await usable_model(theirs.model, api, prices, REVIEW_MODEL)
+    model = await model_of(theirs, api, prices, REVIEW_MODEL)
     most = most_answer_tokens(theirs, model)
     tokens = await counted(theirs, model, api, seen.sampled)
     read = likely(spec.review, requests)

@@ -10,9 +10,11 @@ import sqlite3
 import subprocess
 from collections.abc import Mapping
 from contextlib import closing
+from decimal import Decimal
 
 import pytest
 
+from nightsort.domain.cost import money
 from tests.cluster.bench import NIGHTSORT
 from tests.local.office import CATEGORIES, Office, figures
 from tests.local.shell import KEY, read_until
@@ -110,6 +112,20 @@ def test_the_same_text_is_asked_about_once_on_demand_and_told_without(office: Of
     assert {row["id"]: row["sameAs"] for row in office.rows()} == {"1": "", "2": "", "3": "1"}
 
 
+def test_in_the_us_the_bill_is_a_tenth_higher_and_so_is_what_is_told(office: Office) -> None:
+    office.write({"1": "A billing question", "2": "A technical problem"})
+
+    estimate = office.classify("--estimate", "--inference-geo", "us").out
+    outcome = office.classify("--yes", "--inference-geo", "us")
+
+    assert re.search(r"where it runs +us\n", estimate)
+    assert outcome.code == 0, outcome.told
+    [batch] = office.bill()["batches"]
+    elsewhere = (batch["input_tokens"] * Decimal("0.10") + batch["output_tokens"] * Decimal("0.50")) / 2_000_000
+    assert Decimal(str(batch["usd"])) == elsewhere * Decimal("1.1")
+    assert f"${money(elsewhere * Decimal('1.1'))}" in outcome.out
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -117,6 +133,7 @@ def test_the_same_text_is_asked_about_once_on_demand_and_told_without(office: Of
         (("--max-cost", "0.000001"), "above --max-cost 0.000001"),
         (("--max-cost", "-1"), "--max-cost"),
         (("--model", "claude-imaginary-1", "--yes"), "the API knows no model 'claude-imaginary-1'"),
+        (("--model", "claude-haiku-4-5", "--inference-geo", "us", "--yes"), "cannot be told where to run"),
         (("--categories", "a,a", "--yes"), "--categories: categories: 'a' is named twice"),
         (("--categories", "a", "--categories-file", "b.yaml", "--yes"), "give one of them"),
         (("--categories-file", "none.yaml", "--yes"), "none.yaml: no such file"),

@@ -64,6 +64,18 @@ def test_flags_for_fallback_instructions_and_further_answers_become_parts_of_the
     assert spec["prompt"] == {"template": "$body", "instructions": "Be brief"}, "an export's template stays"
 
 
+def test_where_the_model_runs_becomes_a_part_of_the_spec_and_is_not_written_where_nobody_says_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tickets.csv").write_text("id,subject,body\n1,a,b\n")
+
+    asked = bundle(tmp_path / "tickets.csv", Wishes(model="claude-haiku-5-5", inference_geo="us"))
+    plain = bundle(tmp_path / "tickets.csv", WISHES)
+
+    assert asked.manifest["spec"]["inferenceGeo"] == "us"
+    assert "inferenceGeo" not in plain.manifest["spec"]
+
+
 @pytest.mark.parametrize(
     ("wishes", "told"),
     [

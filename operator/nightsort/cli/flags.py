@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 MODEL = "claude-haiku-5-5"
 
 Model = Annotated[str, typer.Option(help="The model that reads the tickets.")]
+InferenceGeo = Annotated[
+    Literal["us", "global"] | None,
+    typer.Option(help="Where the model runs; us is a tenth dearer. Default: as the account has it."),
+]
 IdColumn = Annotated[str | None, typer.Option(help="The column of ids; by default what its name tells.")]
 SubjectColumn = Annotated[str | None, typer.Option(help="The column of subjects.")]
 BodyColumn = Annotated[str | None, typer.Option(help="The column of texts.")]

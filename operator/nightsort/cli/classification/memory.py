@@ -25,6 +25,7 @@ def keep(state: wiring.State, order: Order) -> None:
         "model": order.model,
         "instructions": order.instructions,
         "further": order.further.to_keep(),
+        "inferenceGeo": order.inference_geo,
         "output": absolute(order.output),
         "tickets": asdict(order.tickets),
     }
@@ -49,6 +50,7 @@ def parsed(words: Mapping[str, Any], file: Path, folder: Path, *, simulated: boo
         model=words["model"],
         instructions=words["instructions"],
         further=FurtherAnswers.kept(words["further"]) if "further" in words else NOTHING_MORE,
+        inference_geo=words.get("inferenceGeo"),
         output=path_of(words["output"]),
         simulated=1.0 if simulated else None,
         state=folder,
@@ -72,6 +74,7 @@ def command_of(order: Order) -> str:
         "--categories-file": shown(order.categories_file) if order.categories_file else "",
         "--model": order.model if order.model != MODEL else "",
         "--instructions": order.instructions or "",
+        "--inference-geo": order.inference_geo or "",
         "--output": shown(order.output) if order.output else "",
     }
     words = [word for flag, value in values.items() if value for word in (flag, value)]

@@ -45,6 +45,7 @@ def figures(spec: Spec, price: Estimate, prices_of: str) -> list[tuple[str, str]
         told.append(("of them without any text, and free", f"{unsent:,}"))
     told += [
         ("model", spec.model),
+        *([("where it runs", spec.inference_geo)] if spec.inference_geo is not None else []),
         ("input tokens, about", f"{price.input_tokens:,}"),
         ("output tokens, about", f"{price.output_tokens:,}"),
     ]

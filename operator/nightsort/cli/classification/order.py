@@ -14,7 +14,7 @@ import yaml
 from nightsort.api.categories import DEFAULT_CATEGORIES
 from nightsort.api.model import API_VERSION, KIND
 from nightsort.api.resource import InvalidResource, Resource
-from nightsort.api.spec import Spec, field_names
+from nightsort.api.spec import InferenceGeo, Spec, field_names
 from nightsort.cli.classification.further import BESIDE, NOTHING_MORE, FurtherAnswers
 from nightsort.cli.flags import TicketOptions
 from nightsort.cli.manifests import InvalidManifest, category_names, text_of
@@ -46,6 +46,7 @@ class Order:
     model: str = ""
     instructions: str | None = None
     further: FurtherAnswers = NOTHING_MORE
+    inference_geo: InferenceGeo | None = None
     yes: bool = False
     max_cost: str | None = None
     estimate: bool = False
@@ -107,6 +108,8 @@ def wanted(order: Order, template: str) -> Wanted:
     }
     if order.dedupe:
         spec["dedupe"] = "Exact"
+    if order.inference_geo is not None:
+        spec["inferenceGeo"] = order.inference_geo
     if order.max_cost is not None:
         spec["maxCostUSD"] = order.max_cost
     try:
@@ -176,6 +179,7 @@ def in_flags(message: str, source: str) -> str:
     words = {
         "spec.maxCostUSD": "--max-cost",
         "spec.model": "--model",
+        "spec.inferenceGeo": "--inference-geo",
         "spec.prompt.instructions": "--instructions",
         "spec.categories": f"{source}: categories",
         "spec.fields": "--field" if source == "--categories" else f"{source}: fields",

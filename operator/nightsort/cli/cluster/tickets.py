@@ -9,6 +9,7 @@ from typing import Any
 
 from nightsort.api.model import API_VERSION, KIND, Format
 from nightsort.api.resource import InvalidResource, Resource
+from nightsort.api.spec import InferenceGeo
 from nightsort.cli.classification.further import NOTHING_MORE, FurtherAnswers
 from nightsort.cli.classification.order import InvalidOrder, asked_for, file_of_categories, in_flags
 from nightsort.cli.cluster.exported import Exported, exported, is_export
@@ -41,6 +42,7 @@ class Wishes:
     fallback: str | None = None
     instructions: str | None = None
     further: FurtherAnswers = NOTHING_MORE
+    inference_geo: InferenceGeo | None = None
 
     @property
     def given(self) -> list[str]:
@@ -54,6 +56,7 @@ class Wishes:
             "--instructions": self.instructions,
             "--template": self.template,
             "--max-cost": self.max_cost,
+            "--inference-geo": self.inference_geo,
         }
         return [*(flag for flag, value in flags.items() if value), *self.further.words]
 
@@ -110,6 +113,8 @@ def manifest_of(path: Path, wishes: Wishes, own_prices: Mapping[str, Price] | No
         spec["prompt"] = {"template": wishes.template, **spec.get("prompt", {})}
     if wishes.max_cost is not None:
         spec["maxCostUSD"] = wishes.max_cost
+    if wishes.inference_geo is not None:
+        spec["inferenceGeo"] = wishes.inference_geo
     made = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name_of_file(path)}, "spec": spec}
     try:
         Resource.of(made)

@@ -14,6 +14,7 @@ from nightsort.cli.flags import (
     NOTHING_SAID,
     ApiUrl,
     BatchSeconds,
+    InferenceGeo,
     MaxCost,
     Model,
     Simulate,
@@ -87,6 +88,7 @@ def classify(
     categories_per_ticket: PerTicket = None,
     confidence: Confidence = False,
     rationale: Rationale = False,
+    inference_geo: InferenceGeo = None,
     tickets: TicketOptions = NOTHING_SAID,
     yes: Yes = False,
     max_cost: MaxCost = None,
@@ -126,6 +128,6 @@ def classify(
     order = replace(
         order, yes=yes, max_cost=max_cost, estimate=estimate, limit=limit, retry=retry, timeout=timeout, dedupe=dedupe
     )
-    order = replace(order, dedupe=dedupe, output=output, report=report, state=state_folder(state))
+    order = replace(order, inference_geo=inference_geo, output=output, report=report, state=state_folder(state))
     order = replace(order, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
     carry_out(order)

@@ -22,7 +22,7 @@ from nightsort.cli.commands.classify import (
     PerTicket,
     Rationale,
 )
-from nightsort.cli.flags import NOTHING_SAID, TicketOptions, with_ticket_flags
+from nightsort.cli.flags import NOTHING_SAID, InferenceGeo, TicketOptions, with_ticket_flags
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def create(
     categories_per_ticket: PerTicket = None,
     confidence: Confidence = False,
     rationale: Rationale = False,
+    inference_geo: InferenceGeo = None,
     template: Template = None,
     max_cost: MaxCost = None,
     tickets: TicketOptions = NOTHING_SAID,
@@ -134,6 +135,7 @@ def create(
         fallback,
         instructions,
         further,
+        inference_geo,
     )
     moment = scheduled_or_stop(job_name, time_zone)
     options = ClusterOptions(namespace, context, kubeconfig)

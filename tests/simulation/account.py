@@ -18,7 +18,7 @@ from nightsort.domain.custom_id import tag_of
 from nightsort.domain.errors import Interruption, RefusedBatch, Stalled, Waiting
 from nightsort.domain.reasons import Reason
 from nightsort.ports import Clock
-from nightsort.testing.batch_api import MODELS, FakeBatchApi, Held, read_requests, tokens
+from nightsort.testing.batch_api import MODEL, MODELS, FakeBatchApi, Held, read_requests, tokens
 from nightsort.testing.prompt_cache import FakePromptCache, prompt_of
 from tests.simulation.ailing import NOT_TAKEN
 from tests.simulation.apart import Counts
@@ -44,6 +44,9 @@ OBJECTS = 0.8
 """How many labels come in an object where one was asked for."""
 NO_SCHEMA = "output_config.format.schema: the compiled grammar is too large"
 PASSING = ("api_error", "overloaded_error")
+PLACED_MODEL = "claude-sonnet-4-6"
+"""It takes a place, and costs three times as much as the other first model."""
+ALL_MODELS = MODELS | {PLACED_MODEL: dataclasses.replace(MODELS[MODEL], id=PLACED_MODEL)}
 CANCEL_SECONDS = 30.0
 LONG_PROMPT = 5_000
 """Tokens that prompts have beside their own, where they are cached: nobody has to send them."""
@@ -70,7 +73,7 @@ class Account(FakeBatchApi):
 
     def __init__(self, clock: Clock, rng: random.Random, name: str, bought: Bought) -> None:
         lag = rng.choice((0.0, 0.0, 5.0, 240.0))
-        super().__init__(clock, self.respond, listed_after=lag, prefix=f"msgbatch_{name}_")
+        super().__init__(clock, self.respond, listed_after=lag, prefix=f"msgbatch_{name}_", models=ALL_MODELS)
         self._rng = rng
         self._bought = bought
         self._mood = rng.choice((0.0, 0.1, 0.4))
@@ -106,7 +109,7 @@ class Account(FakeBatchApi):
     def take_schemas(self, *, refused: bool) -> None:
         """From now on models answer with objects, or the API takes no schema."""
         self.structured, self.schema_refused = True, refused
-        self.models = {name: dataclasses.replace(each, structured_outputs=True) for name, each in MODELS.items()}
+        self.models = {name: dataclasses.replace(each, structured_outputs=True) for name, each in self.models.items()}
 
     def respond(self, text: str) -> str | Answer:
         if self.schema_refused:

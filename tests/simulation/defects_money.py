@@ -6,7 +6,7 @@ import dataclasses
 import random
 from typing import Any
 
-from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState, Usage
 from nightsort.api.plan import Tokens
 from nightsort.api.resource import Resource
 from nightsort.api.spec import Shards
@@ -22,7 +22,7 @@ from nightsort.flow.results import answers
 from nightsort.flow.run.run import Run
 from tests.simulation.chaos import Chaos, LostAnswer, quiet
 from tests.simulation.defect import Defect
-from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, drawn_blind, limited, spec_of
+from tests.simulation.scenario import Deed, Plan, Scenario, draw_ticket, drawn, drawn_blind, limited, placed, spec_of
 
 COMMITTED = cost.committed
 PASSED = r"I12: \S+ was to cost "
@@ -63,6 +63,23 @@ def suspended_often(rng: random.Random) -> Scenario:
 
 def restless(rng: random.Random) -> Scenario:
     return dataclasses.replace(drawn(rng), restless=True)
+
+
+def in_the_us(rng: random.Random) -> Scenario:
+    """The same, where the run asks for the US."""
+    scenario = tight(rng)
+    plans = [dataclasses.replace(plan, spec=placed(plan.spec, "us")) for plan in scenario.plans]
+    return dataclasses.replace(scenario, plans=plans, geo="global")
+
+
+def elsewhere(*about: Any) -> bool:
+    """Nothing is made in the US."""
+    return False
+
+
+def anywhere(self: collect.Count) -> Usage:
+    """What was used, without where."""
+    return Usage(**self.used.counts(), us=None)
 
 
 def as_expected(tokens: Tokens, status: Status, max_tokens: int) -> Tokens:
@@ -119,6 +136,20 @@ DEFECTS = (
         chaos=LostAnswer,
     ),
     Defect("an answer is held for what is expected of it", PASSED, [(afford, "at_most", as_expected)], scenario=greedy),
+    Defect(
+        "what the US costs more is not held against the limit",
+        PASSED,
+        [(afford, "counts_in_us", elsewhere)],
+        scenario=in_the_us,
+        chaos=quiet,
+    ),
+    Defect(
+        "what was made in the US is told as what was made elsewhere",
+        r"I14: \S+ in the US tells 0 input_tokens",
+        [(collect.Count, "usage", property(anywhere))],
+        scenario=in_the_us,
+        chaos=quiet,
+    ),
     Defect(
         "answers that never come count as nothing",
         PASSED,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nightsort.api.batch_record import BatchRecord, BatchState
+from nightsort.api.batch_record import BatchRecord, BatchState, TokenCounts
 from nightsort.api.resource import Meta, Resource
 from nightsort.api.status import Status
 from nightsort.domain.answer import Answer, Row, Verdict
@@ -19,9 +19,9 @@ from nightsort.domain.custom_id import tag_of
 from nightsort.domain.probe import MOST_PROBES
 from nightsort.domain.ticket import Ticket
 from nightsort.flow.results.answers import UNDECIDED
-from nightsort.testing.batch_api import MODEL, Held
+from nightsort.testing.batch_api import MODEL, SECOND_MODEL, Held
 from tests.simulation import haste
-from tests.simulation.account import FORMS, MARK, PASSING, URGENCIES, ticket_of
+from tests.simulation.account import FORMS, MARK, PASSING, PLACED_MODEL, URGENCIES, ticket_of
 from tests.simulation.ailing import most_tries
 from tests.simulation.nights import ReuseOracle
 from tests.simulation.reviews import ReviewOracle, of_first
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 NAMES = {"billing", "technical", "account", "account access", "other"}
 FREE = Decimal(0)
+TIMES = {MODEL: 1, SECOND_MODEL: 2, PLACED_MODEL: 3}
+IN_THE_US = Decimal("1.1")
 LEAST_SHARE = 0.5
 """Of prompts that are read: with fewer a cache is not worth it."""
 SAID = {Verdict.LABELED, Verdict.UNKNOWN, Verdict.REFUSED, Verdict.TRUNCATED}
@@ -123,16 +125,18 @@ class Oracle:
         elsewhere = self._world.labeled_elsewhere(resource) if resource and self._world.scenario.lag else set()
         for custom_id, ticket in tickets.items():
             self.demand(ticket not in elsewhere, f"Q3: {held.id} has {ticket!r}, which another run has labeled before")
-            if held.model != MODEL:
+            if held.model == SECOND_MODEL:
                 self.review.bought(resource or self._gone[uid][0], held, ticket)
-            for earlier in self.purchases[uid][ticket] if held.model == MODEL else ():
+            for earlier in self.purchases[uid][ticket] if held.model != SECOND_MODEL else ():
                 self._check_again(resource or self._gone[uid][0], ticket, earlier)
             self.purchases[uid][ticket].append(Purchase(held, custom_id))
         if self._world.scenario.nights and resource is not None:
             self.reuse.bought(resource, held, set(tickets.values()) - self.truths(resource).keys())
         if resource is not None and resource.spec.max_cost_usd:
-            bill = self.bill(uid)
-            fits = bill <= Decimal(resource.spec.max_cost_usd)
+            bill, limit = self.bill(uid), Decimal(resource.spec.max_cost_usd)
+            # An account's default is known from the first answer on, when other batches may be under way.
+            learned = resource.spec.inference_geo is None and self._world.scenario.geo == "us"
+            fits = bill <= limit * (IN_THE_US if learned else 1)
             self.demand(fits, f"I12: {resource.meta.name} was to cost {resource.spec.max_cost_usd} and costs {bill}")
         counted, bought_now = self.counted.get(uid, 0), len(self.purchases[uid])
         self.demand(
@@ -263,14 +267,20 @@ class Oracle:
         scenario, uid = self._world.scenario, resource.meta.uid
         unknown = any(record.unpriced or record.unnamed for record in resource.status.batches)
         spoilt = scenario.losses or scenario.odd or scenario.noise or scenario.strays or self._world.is_narrow
-        if scenario.cached is None or unknown or spoilt or uid in self.wiped or self.untold(resource):
+        exact = scenario.cached is not None or scenario.geo is not None
+        if not exact or unknown or spoilt or uid in self.wiped or self.untold(resource):
             return
         held = [held for tag, held in self.by_tag.items() if self.intents[tag].resource.uid == uid]
         paid = [answer for one in held for answer in one.answers if is_paid(answer)]
         told = [record.usage for record in resource.status.batches]
-        for name in ("input_tokens", "output_tokens", "cache_write_hour_tokens", "cache_read_tokens"):
-            charged, known = (sum(getattr(each, name) for each in some) for some in (paid, told))
-            self.demand(charged == known, f"I14: {resource.meta.name} tells {known} {name}, and {charged} are charged")
+        self._compare_bill(resource.meta.name, paid, told)
+        dearer = [answer for answer in paid if answer.in_us]
+        self._compare_bill(f"{resource.meta.name} in the US", dearer, [each.us for each in told if each.us is not None])
+
+    def _compare_bill(self, name: str, paid: Sequence[Answer], told: Sequence[TokenCounts]) -> None:
+        for kind in ("input_tokens", "output_tokens", "cache_write_hour_tokens", "cache_read_tokens"):
+            charged, known = sum(getattr(each, kind) for each in paid), sum(getattr(each, kind) for each in told)
+            self.demand(charged == known, f"I14: {name} tells {known} {kind}, and {charged} are charged")
 
     def _is_wiped_away(self, resource: Resource, tag: str) -> bool:
         """Whether an intent is missing in a wiped status alone: it is open in the copy, and nobody has released it.
@@ -687,18 +697,23 @@ def asked_as(ticket: Ticket) -> str:
 def price_of(held: Held) -> Decimal:
     """At the prices of claude-haiku-4-5 in a batch: $0.50 and $2.50 for a million tokens.
 
-    The second model takes twice as much.
+    The second model takes twice as much, the one that takes a place three times, and each a tenth more in the US.
     """
     paid = [answer for answer in held.answers if is_paid(answer)]
-    whole = sum(answer.input_tokens + 5 * answer.output_tokens for answer in paid)
-    cache = sum(20 * answer.cache_write_hour_tokens + answer.cache_read_tokens for answer in paid)
-    times = 1 if held.model == MODEL else 2
-    return times * Decimal(10 * whole + cache) / 20_000_000
+    return TIMES[held.model] * sum(map(price_of_answer, paid), FREE)
+
+
+def price_of_answer(answer: Answer) -> Decimal:
+    whole = answer.input_tokens + 5 * answer.output_tokens
+    cache = 20 * answer.cache_write_hour_tokens + answer.cache_read_tokens
+    return Decimal(10 * whole + cache) / 20_000_000 * (IN_THE_US if answer.in_us else 1)
 
 
 def is_paid(answer: Answer) -> bool:
-    """A line that cannot be read was an answer, too."""
-    return (answer.outcome == "succeeded" and answer.stop_reason != "refusal") or answer.error_type == UNREADABLE
+    """A line that cannot be read was an answer, too. A refusal is paid for if something was written before it."""
+    if answer.stop_reason == "refusal":
+        return answer.output_tokens > 0
+    return answer.outcome == "succeeded" or answer.error_type == UNREADABLE
 
 
 def is_long(ticket: Ticket) -> bool:

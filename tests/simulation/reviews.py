@@ -11,7 +11,7 @@ from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.custom_id import TAG_LENGTH, encode, tag_of
 from nightsort.domain.second import is_drawn
 from nightsort.domain.ticket import Ticket
-from nightsort.testing.batch_api import MODEL, Held
+from nightsort.testing.batch_api import SECOND_MODEL, Held
 from tests.simulation import oracle
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class ReviewOracle:
         name, demand = resource.meta.name, self._judge.demand
         demand(resource.spec.review is not None, f"R1: {name} has no second model, and bought {held.id} of one")
         paid = self._judge.purchases[resource.meta.uid][ticket]
-        twice = [each.held.id for each in paid if each.held.model != MODEL]
+        twice = [each.held.id for each in paid if each.held.model == SECOND_MODEL]
         demand(not twice, f"R1: the second model has read {ticket!r} of {name} before, in {twice}")
         answered = [each for each in of_first(paid) if each.held.ends_at <= self._world.clock.now()]
         demand(bool(answered), f"R1: {ticket!r} of {name} is read again before it has an answer")
@@ -59,7 +59,7 @@ class ReviewOracle:
     def first_of(self, resource: Resource, row: Row, paid: Sequence[Purchase]) -> tuple[Row, list[Purchase]]:
         """The row as its first answer alone would have made it, and the first purchases; the second ones are judged."""
         first = of_first(paid)
-        seconds = [each for each in paid if each.held.model != MODEL]
+        seconds = [each for each in paid if each.held.model == SECOND_MODEL]
         name, verdict, category = f"{resource.meta.name} {row.id!r}", *oracle.expected(resource, first[-1].answer)
         word, theirs = row.values[-2:] if row.values[-2:-1] and row.values[-2] in WORDS else (None, None)
         plain = Row(row.id, row.category, row.verdict, row.reason, row.model, row.batch_id, values=self.plain(row))
@@ -123,4 +123,4 @@ class ReviewOracle:
 
 
 def of_first(paid: Sequence[Purchase]) -> list[Purchase]:
-    return [each for each in paid if each.held.model == MODEL]
+    return [each for each in paid if each.held.model != SECOND_MODEL]

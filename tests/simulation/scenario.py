@@ -20,13 +20,13 @@ from nightsort.api.prompt import Prompt
 from nightsort.api.results import ConfigMapResults, DatabaseResults, Results
 from nightsort.api.review import Kind, Review
 from nightsort.api.source import ConfigMapSource, Source
-from nightsort.api.spec import Shards, Spec
+from nightsort.api.spec import InferenceGeo, Shards, Spec
 from nightsort.domain.caching_plan import CachingRules
 from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.ticket import Ticket
 from nightsort.testing.batch_api import MODEL, SECOND_MODEL
 from nightsort.testing.sources import MemoryQuery, MemorySource
-from tests.simulation.account import text_of
+from tests.simulation.account import PLACED_MODEL, text_of
 
 CATEGORIES = tuple(Category(name=name) for name in ("billing", "technical", "account", "account access", "other"))
 FIELDS = (AnswerField(name="urgency", values=("low", "high")),)
@@ -136,6 +136,8 @@ class Scenario:
     """Whether the API answers each request with a schema that it does not take it."""
     cached: float | None = None
     """How many requests read the prompt from the cache, where it is long and runs of a few tickets use one."""
+    geo: str | None = None
+    """Where requests run that do not say it; None where answers do not say it either."""
     accuracy: float = 0.0
     """How often the answer to a known ticket is right."""
 
@@ -186,6 +188,7 @@ def scenario_of(seed: int) -> Callable[[random.Random], Scenario]:
         (is_cached, drawn_cached),
         (is_measured, drawn_measured),
         (is_crowded, drawn_crowded),
+        (is_placed, drawn_placed),
     )
     return next((draw for is_of, draw in kinds if is_of(seed)), drawn)
 
@@ -441,6 +444,26 @@ def reviewed(rng: random.Random, plan: Plan) -> Plan:
         on_disagreement=rng.choice(("Keep", "Replace", "NeedsReview")),
     )
     return replace(plan, spec=plan.spec.model_copy(update={"review": review}))
+
+
+def is_placed(seed: int) -> bool:
+    return random.Random(f"placed {seed}").random() < 0.08
+
+
+def drawn_placed(rng: random.Random) -> Scenario:
+    """Any life with a model that takes a place, in accounts of one default; some resources say where they run.
+
+    Its accounts are one each, by one clock: what another account is paid for nobody can tell.
+    """
+    scenario = rng.choice((drawn, drawn, drawn_reviewed))(rng)
+    plans = [replace(plan, spec=placed(plan.spec, rng.choice(("us", "us", "global", None)))) for plan in scenario.plans]
+    return replace(scenario, plans=plans, geo=rng.choice(("us", "global")), clocks=0.0, switches=0.0, rotations=0)
+
+
+def placed(spec: Spec, place: InferenceGeo | None) -> Spec:
+    """With a limit that is as near to the cost as it was, if not in the US."""
+    limit = None if spec.max_cost_usd is None else f"{3 * Decimal(spec.max_cost_usd):.6f}"
+    return spec.model_copy(update={"model": PLACED_MODEL, "inference_geo": place, "max_cost_usd": limit})
 
 
 def is_crowded(seed: int) -> bool:

@@ -182,6 +182,7 @@ class World:
         """What goes wrong with an account, as the scenario has it."""
         scenario = self.scenario
         account.noise, account.losses, account.greed = scenario.noise, scenario.losses, scenario.greed
+        account.geo = scenario.geo
         account.accuracy, account.knows = scenario.accuracy, self._all_truths()
         account.refuses, account.tried = set(scenario.refused), self.oracle.tried_in_vain
         if scenario.structured:

@@ -18,7 +18,7 @@ FAST := $(wildcard tests/unit tests/contract tests/simulation tests/wire tests/l
 # what runs in processes of its own is not seen.
 COVERED := tests/unit/domain tests/unit/flow tests/contract tests/wire
 UNCOVERED := tests/simulation tests/local tests/servers tests/web tests/unit $(COVERED:%=--ignore=%)
-# Processes of pytest where nothing waits for the control plane, which has the machine for itself.
+# Processes of pytest, each with servers of its own. A file stays in its process: its tests share these servers.
 WORKERS ?= 2
 # Branch coverage of the two rooms where a missed branch is a lost ticket or a batch bought twice.
 COVERAGE := --cov=nightsort.domain --cov=nightsort.flow --cov-branch --cov-report=term --cov-fail-under=95
@@ -42,7 +42,7 @@ local: setup ## Label 100 real tickets without a cluster, against the simulator,
 
 test: setup-dev control-plane ## Run all tests that need no root, with the coverage of domain and flow
 	$(BIN)/python -m pytest $(UNCOVERED) -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/cluster $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/cluster -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 	$(BIN)/python -m pytest $(COVERED) -n $(WORKERS) --dist loadfile $(COVERAGE) $(PYTEST_ARGS)
 
 test-node: setup-dev control-plane node ## Run the image and the chart on a real node of this machine (needs root; see CONTRIBUTING.md)

@@ -132,7 +132,7 @@ def test_in_the_us_the_bill_is_a_tenth_higher_and_so_is_what_is_told(office: Off
         ((), "there is no terminal to ask at. Give --yes, or the most that it may cost"),
         (("--max-cost", "0.000001"), "above --max-cost 0.000001"),
         (("--max-cost", "-1"), "--max-cost"),
-        (("--model", "claude-imaginary-1", "--yes"), "the API knows no model 'claude-imaginary-1'"),
+        (("--model", "claude-imaginary-1", "--yes"), "--model: the API knows no model 'claude-imaginary-1'"),
         (("--model", "claude-haiku-4-5", "--inference-geo", "us", "--yes"), "cannot be told where to run"),
         (("--categories", "a,a", "--yes"), "--categories: categories: 'a' is named twice"),
         (("--categories", "a", "--categories-file", "b.yaml", "--yes"), "give one of them"),

@@ -15,7 +15,7 @@ from nightsort.api.resource import Resource
 from nightsort.cli.classification import ending, memory, offer
 from nightsort.cli.classification.engine import Engine
 from nightsort.cli.classification.further import BESIDE
-from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, same_command, wanted
+from nightsort.cli.classification.order import InvalidOrder, Order, Wanted, in_flags, same_command, wanted
 from nightsort.cli.classification.output import Output
 from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.reporting import refuse_strange, report_of, write
@@ -53,7 +53,7 @@ def carry_out(order: Order) -> None:
     except (InvalidOrder, InvalidFile) as error:
         fail(str(error), BAD_INPUT)
     except Interruption as interruption:
-        fail(interruption.message, BAD_INPUT)
+        fail(in_flags(interruption.message, str(order.categories_file or "--categories")), BAD_INPUT)
     except KeyboardInterrupt:
         fail(f"interrupted: {come_back(order)}", INTERRUPTED)
 

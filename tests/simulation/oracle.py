@@ -85,6 +85,7 @@ class Oracle:
         self._uncancelled: defaultdict[str, str] = defaultdict(str)
         self._lost: defaultdict[str, str] = defaultdict(str)
         self._gone: dict[str, tuple[Resource, datetime]] = {}
+        self._gone_by_force: set[str] = set()
         self.reuse = ReuseOracle(self, world)
         self.sets = SetOracle(self)
         self.review = ReviewOracle(self, world)
@@ -484,10 +485,13 @@ class Oracle:
         """As it is, or was when it went."""
         return self._world.truth.now(meta) or self._gone[meta.uid][0]
 
-    def gone(self, meta: Meta) -> None:
+    def gone(self, meta: Meta, *, by_force: bool) -> None:
+        """`by_force`: somebody has taken its finalizer away, also where a deletion was asked for a moment before."""
         resource = self._world.truth.now(meta)
         if resource is not None:
             self._gone[meta.uid] = (resource, self._world.clock.now())
+            if by_force:
+                self._gone_by_force.add(meta.uid)
 
     def finalizer_took(self, meta: Meta, seconds: float) -> None:
         """I9: the deadline, and what the calls that were under way may add to it."""
@@ -517,8 +521,8 @@ class Oracle:
         resource, at = self._gone[meta.uid]
         if is_finished(resource.status):
             return self._check_finished(resource)
-        if resource.meta.deletion_timestamp is None:
-            return None  # it vanished without its finalizer
+        if meta.uid in self._gone_by_force:
+            return None  # nobody could say farewell
         for tag, held in self.by_tag.items():
             ours = self.intents[tag].resource.uid == meta.uid
             named = tag in self._uncancelled[meta.uid] or held.id in self._uncancelled[meta.uid]

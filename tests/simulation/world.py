@@ -331,7 +331,7 @@ class World:
             case "delete":
                 self.truth.delete(meta)
             case "vanish":
-                self.lose(meta)
+                self.lose(meta, by_force=True)
             case "move":
                 self.moved = resource.status.plan is not None  # before it has a place, any is its own
             case "move back":
@@ -394,12 +394,12 @@ class World:
         shelves = [shelf for meta in metas for shelf in self.shelves[meta.uid]]
         return {name for shelf in shelves for name, rows in shelf.rows.items() if any(row.category for row in rows)}
 
-    def lose(self, meta: Meta) -> None:
+    def lose(self, meta: Meta, *, by_force: bool = False) -> None:
         """The resource is gone from the store."""
         resource = self.truth.now(meta)
         if resource is not None:
             self.look_into_drawers(resource)
-            self.oracle.gone(meta)
+            self.oracle.gone(meta, by_force=by_force)
             self.truth.lose(meta)
             self.cabinet.remove_in_a_while(meta)
 

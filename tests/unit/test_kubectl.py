@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -388,14 +388,19 @@ def ended(total: int = 3, failed: int = 1, **more: Any) -> Status:
 
 
 async def retried(
-    status: Status, config_maps: MemoryConfigMaps | None = None, *, everything: bool = False, **spec: Any
+    status: Status,
+    config_maps: MemoryConfigMaps | None = None,
+    *,
+    everything: bool = False,
+    corrected: Collection[str] = (),
+    **spec: Any,
 ) -> RetryPlan:
     written = stored_manifest("tickets")
     written["metadata"]["uid"] = OWNER.uid
     written["spec"] |= spec
     resource = Resource.of(written).with_status(status)
     cluster: Any = Cluster(None, config_maps or MemoryConfigMaps(), "support", EnvSecrets((), {}))  # type: ignore[arg-type]
-    return await again(cluster, resource, written, None, (), everything=everything)
+    return await again(cluster, resource, written, None, (), everything=everything, corrected=corrected)
 
 
 def inline_of(*ids: str) -> dict[str, Any]:
@@ -411,6 +416,24 @@ async def test_a_retry_of_an_inline_list_has_the_failed_tickets_alone_and_says_w
     assert made.order is not None
     assert made.order.manifest["spec"]["source"] == inline_of("2")
     assert made.notes[0] == "1 ticket of 3 sent again (1 Errored), for about $0.0100"
+
+
+async def test_a_ticket_that_a_person_has_given_a_category_is_not_sent_again() -> None:
+    status = ended(failed=2, results=StoredResults(config_maps=("tickets-results",)))
+    rows = [ROWS[0], Row("2", None, Verdict.ERRORED, "api_error"), Row("3", None, Verdict.UNKNOWN, "none")]
+    maps = await stored("jsonl", rows)
+
+    made = await retried(status, maps, corrected={"1", "3"}, source=inline_of("1", "2", "3"))
+    none = await retried(status, maps, corrected={"2", "3"}, source=inline_of("1", "2", "3"))
+
+    assert made.order is not None
+    assert made.order.manifest["spec"]["source"] == inline_of("2")
+    assert made.notes[:2] == (
+        "1 ticket of 3 sent again (1 Errored)",
+        "a person has given 1 ticket a category: not sent again",
+    )
+    assert none.order is None
+    assert none.notes[1] == "a person has given 2 tickets a category: not sent again"
 
 
 DATABASE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FROM tickets"}}

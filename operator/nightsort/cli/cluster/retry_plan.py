@@ -54,13 +54,31 @@ class RetryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A run's tickets without a category, by id, and the count of each verdict."""
+    """A run's tickets without a category, by id, and the count of each verdict.
+
+    `answered` counts those that a person has given a category meanwhile: they are not among them.
+    """
 
     ids: Collection[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    answered: int = 0
 
     def __str__(self) -> str:
         return ", ".join(f"{count:,} {verdict}" for verdict, count in self.counts.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which tickets without a category are sent again: those with these verdicts, or with any."""
+
+    verdicts: Collection[str]
+    corrected: Collection[str] = frozenset()
+    """Tickets that a person has given a category: nobody needs to be asked about them."""
+
+    def has(self, row: Row) -> bool:
+        if row.category is not None or not row.verdict.is_worth_another_run:
+            return False
+        return not self.verdicts or row.verdict in self.verdicts
 
 
 async def again(
@@ -71,8 +89,9 @@ async def again(
     wanted: Collection[str],
     *,
     everything: bool,
+    corrected: Collection[str] = frozenset(),
 ) -> RetryPlan:
-    """The retry's resources, and the notes about them.
+    """The retry's resources, and the notes about them. `corrected` are tickets that a person has given a category.
 
     Raises:
         Rejected: the run is unfinished, or it is not known what failed.
@@ -90,18 +109,17 @@ async def again(
         count = without_category(resource)
         note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
         return RetryPlan(name, bundle(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
-    return await of_the_failed(kept, resource, name, spec, wanted)
+    return await of_the_failed(kept, resource, name, spec, Chosen(wanted, corrected))
 
 
-async def of_the_failed(
-    kept: Kept, resource: Resource, name: str, spec: dict[str, Any], wanted: Collection[str]
-) -> RetryPlan:
-    failed = await failed_tickets(kept, resource, wanted)
+async def of_the_failed(kept: Kept, resource: Resource, name: str, spec: dict[str, Any], chosen: Chosen) -> RetryPlan:
+    failed, wanted = await failed_tickets(kept, resource, chosen), chosen.verdicts
+    said = f"a person has given {plural(failed.answered, 'ticket')} a category: not sent again"
+    answered = [said] if failed.answered else []
     if not failed.ids:
         kinds = f" with the verdict {' or '.join(sorted(wanted))}" if wanted else " that has any text"
-        return RetryPlan(
-            name, notes=(f"nothing to retry: no ticket of {resource.meta.name} without a category{kinds}",)
-        )
+        nothing = f"nothing to retry: no ticket of {resource.meta.name} without a category{kinds}"
+        return RetryPlan(name, notes=(nothing, *answered))
     if resource.spec.source.inline is not None:
         left = [ticket for ticket in spec["source"]["inline"]["tickets"] if ticket["id"] in failed.ids]
         count, made = len(left), bundle(resource, name, {**spec, "source": {"inline": {"tickets": left}}})
@@ -113,6 +131,7 @@ async def of_the_failed(
     total = resource.status.tickets.total
     notes = [f"{plural(count, 'ticket')} of {total:,} sent again ({failed}){cost_of(resource, count)}"]
     notes += [f"{plural(gone, 'ticket')} more not in the source any more"] if gone else []
+    notes += answered
     return RetryPlan(name, made, (*notes, *places(name, spec)))
 
 
@@ -150,7 +169,7 @@ def leaves_out_labeled(resource: Resource) -> bool:
     return finds_unlabeled_again(resource.spec)
 
 
-async def failed_tickets(kept: Kept, resource: Resource, wanted: Collection[str]) -> Failed:
+async def failed_tickets(kept: Kept, resource: Resource, chosen: Chosen) -> Failed:
     """The rows without a category; a ticket without any text would have none again."""
     name, source, stored = resource.meta.name, resource.spec.source, resource.status.results.config_maps
     if source.database is not None:
@@ -162,13 +181,15 @@ async def failed_tickets(kept: Kept, resource: Resource, wanted: Collection[str]
         raise Rejected(f"the source of {name} does not tell which tickets have their category: {ALL}")
     if not stored:
         raise Rejected(f"the rows of {name} are in no ConfigMap, so that it cannot be told what failed: {ALL}")
-    ids, counts = set(), Counter[str]()
+    ids, counts, answered = set(), Counter[str](), 0
     async for rows in kept.rows(resource.meta, stored[0]):
-        for row in rows:
-            if row.category is None and row.verdict.is_worth_another_run and (not wanted or row.verdict in wanted):
-                ids.add(row.id)
-                counts[row.verdict.value] += 1
-    return Failed(ids, dict(counts.most_common()))
+        for row in filter(chosen.has, rows):
+            if row.id in chosen.corrected:
+                answered += 1
+                continue
+            ids.add(row.id)
+            counts[row.verdict.value] += 1
+    return Failed(ids, dict(counts.most_common()), answered)
 
 
 async def tickets_of_run(kept: Kept, resource: Resource) -> tuple[Sequence[Mapping[str, str]], Format]:

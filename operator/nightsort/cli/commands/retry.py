@@ -51,7 +51,8 @@ def retry(
 
     For a ClassificationBatch of a cluster: makes a resource NAME-retry with the same spec, for the tickets of a
     finished run that got no category. Those of inline lists and ConfigMaps are picked by the rows of the run; a
-    database's by its own query, if that asks for rows whose category is NULL. Where it cannot be told what failed,
+    database's by its own query, if that asks for rows whose category is NULL. Tickets that a person has given a
+    category (ConfigMap NAME-corrections) are left out. Where it cannot be told what failed,
     nothing is made without --all. A second retry of the same run is refused: retry its retry.
     """
     wanted = chosen(verdict or ())
@@ -72,9 +73,14 @@ def retry(
 
     async def work(cluster: Cluster, namespace: str) -> RetryPlan:
         from nightsort.cli.cluster.retry_plan import again
+        from nightsort.cli.reviews.cluster import corrections_at_hand
 
         manifest = await cluster.resources.read(namespace, name)
-        made = await again(cluster, parsed(manifest), manifest, new_name, wanted, everything=everything)
+        said, unread = await corrections_at_hand(cluster, namespace, name, None)
+        if unread:
+            typer.echo(printable(unread), err=True)
+        run = parsed(manifest)
+        made = await again(cluster, run, manifest, new_name, wanted, everything=everything, corrected=said)
         if made.order is not None and dry_run != "client":
             is_new = await made.order.deliver(cluster, dry_run=dry_run == "server")
             if not is_new:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Resource
 from nightsort.domain.answer import Row, Verdict
-from nightsort.domain.custom_id import TAG_LENGTH, encode, tag_of
+from nightsort.domain.custom_id import decode, digest, tag_of
 from nightsort.domain.second import is_drawn
 from nightsort.domain.ticket import Ticket
 from nightsort.testing.batch_api import SECOND_MODEL, Held
@@ -25,7 +25,7 @@ WORDS = {"Agreed", "Kept", "Replaced", "NeedsReview", "Unread"}
 class ReviewOracle:
     def __init__(self, judge: Oracle, world: World) -> None:
         self._judge, self._world = judge, world
-        self._ids: dict[str, str] = {}
+        self._long_ids: dict[str, str] = {}
 
     def bought(self, resource: Resource, held: Held, ticket: str) -> None:
         """R1: by the second model once, and not before the first one has answered."""
@@ -51,10 +51,13 @@ class ReviewOracle:
         return drawn or ("Unknown" in review.of and verdict is Verdict.UNKNOWN)
 
     def _id_of(self, last: Purchase) -> str:
-        if not self._ids:
+        """Those of tickets that have come since the beginning are short, so that the custom_id tells them."""
+        if not self._long_ids:
             tickets = [ticket for tickets in self._world.scenario.sources.values() for ticket in tickets]
-            self._ids = {encode("", ticket.id): ticket.id for ticket in tickets}
-        return self._ids[last.custom_id[TAG_LENGTH:]]
+            self._long_ids = {digest(ticket.id): ticket.id for ticket in tickets}
+        found = decode(last.custom_id, tag_of(last.custom_id), self._long_ids)
+        assert found is not None, last.custom_id
+        return found
 
     def first_of(self, resource: Resource, row: Row, paid: Sequence[Purchase]) -> tuple[Row, list[Purchase]]:
         """The row as its first answer alone would have made it, and the first purchases; the second ones are judged."""

@@ -115,10 +115,13 @@ def is_later(record: BatchRecord, other: BatchRecord) -> bool:
 
 
 def best(kept: Status | None, remembered: Status | None) -> Status | None:
-    """The status to restore from: the process's memory (it knows more outcomes) if it has all batches of the copy."""
+    """The status to restore from: the process's memory (it knows more outcomes) if it has all batches of the copy.
+
+    Where the copy has more of one of them, such as the id that the status did not take, that counts.
+    """
     if kept is None or remembered is None:
         return kept or remembered
-    return kept if lost(remembered, kept) else remembered
+    return kept if lost(remembered, kept) else completed(remembered, kept)
 
 
 def has_lost_its_beginning(status: Status) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.plan import Plan
 from nightsort.api.status import Status
-from nightsort.domain.recovery import has_lost_its_beginning, is_later, restored
+from nightsort.domain.recovery import best, has_lost_its_beginning, is_later, restored
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -47,6 +47,20 @@ def test_how_an_intent_came_out_is_not_forgotten_and_what_was_collected_is_colle
     [there] = restored(Status(batches=(collected,)), Status(batches=(kept,))).batches
 
     assert (there.state, there.id, there.labeled) == (BatchState.SUBMITTED, "msgbatch_1", 0)
+
+
+def test_what_only_the_copy_has_of_a_batch_is_not_lost_beside_what_only_the_memory_has() -> None:
+    """An older schema has dropped the id from the status, and the process remembers the intent as it was before."""
+    bought = record("a", BatchState.SUBMITTED, turn=1, id="msgbatch_1", submitted_at=NOW)
+    other = record("b", BatchState.SUBMITTED, turn=2, id="msgbatch_2", submitted_at=NOW, shard=1)
+    collected = other.model_copy(update={"state": BatchState.COLLECTED, "labeled": 2})
+    kept = Status(batches=(bought, other))
+    remembered = Status(batches=(record("a", BatchState.INTENDED, turn=1), collected))
+
+    there = best(kept, remembered)
+
+    assert there is not None
+    assert there.batches == (bought, collected)
 
 
 def test_a_record_without_batches_has_lost_its_beginning_where_something_was_read() -> None:

@@ -34,6 +34,8 @@ class Begun:
     stood: dict[str, Asked] = field(default_factory=dict)
     unclear: set[str] = field(default_factory=set)
     """Tickets with a row of which the oracle cannot tell what was asked: nobody did."""
+    asked_at: dict[str, datetime] = field(default_factory=dict)
+    """Of each ticket whose row stood, when that was bought."""
     there: dict[str, str] = field(default_factory=dict)
     """The text of each ticket, as the source had it."""
 
@@ -43,6 +45,8 @@ class ReuseOracle:
         self._oracle, self._world = oracle, world
         self._begun: dict[str, tuple[str | None, Begun]] = {}
         self._changed_at: dict[str, datetime] = {}
+        self._pool_moved_at: datetime | None = None
+        self._bought_at: dict[str, datetime] = {}
         self._rules: dict[str, UnknownLabel] = {}
         """Of each batch, the rule of the run that bought it."""
         self._bought: defaultdict[str, set[str]] = defaultdict(set)
@@ -50,6 +54,10 @@ class ReuseOracle:
     def changed(self, ticket_id: str) -> None:
         """The ticket has another text from now on, or has come."""
         self._changed_at[ticket_id] = self._world.clock.now()
+
+    def pool_moved(self) -> None:
+        """Any ticket may be shown with other examples from now on."""
+        self._pool_moved_at = self._world.clock.now()
 
     def planned(self, resource: Resource, status: Status) -> None:
         """A run writes its plan, for the first time or anew after a wipe."""
@@ -72,6 +80,7 @@ class ReuseOracle:
             begun.unclear.add(ticket_id)
         else:
             begun.stood[ticket_id] = text, self._rules[row.batch_id]
+            begun.asked_at[ticket_id] = self._bought_at[row.batch_id]
 
     def text(self, batch_id: str, ticket_id: str) -> str | None:
         found = (account.texts.get((batch_id, ticket_id)) for account in self._world.accounts.values())
@@ -80,6 +89,7 @@ class ReuseOracle:
     def bought(self, resource: Resource, held: Held, tickets: set[str]) -> None:
         """R1: what is bought did not stand when the run began."""
         self._rules[held.id] = resource.spec.unknown_label
+        self._bought_at[held.id] = self._world.clock.now()
         self._bought[resource.meta.uid] |= tickets
         _, begun = self._begun.get(resource.meta.uid, (None, None))
         if begun is None or resource.spec.overlap_policy != "Wait":
@@ -100,6 +110,7 @@ class ReuseOracle:
         for ticket_id, body in begun.there.items():
             stood = begun.stood.get(ticket_id)
             moved = created is None or self._changed_at.get(ticket_id, created) > created
+            moved = moved or self._may_be_shown_with_others(begun.asked_at.get(ticket_id))
             if moved or ticket_id in begun.unclear or not body:
                 known += 1
             elif stood is not None and is_text_of(stood[0], body) and stood[1] == rule:
@@ -115,6 +126,9 @@ class ReuseOracle:
         self._oracle.demand(fits, f"R3: {name} tells of {told} reused tickets, of {surely} to {surely + known}")
         whole = resource.status.plan is None or told == resource.status.plan.reused
         self._oracle.demand(whole, f"I14: {name} says {told} reused, and its plan another number")
+
+    def _may_be_shown_with_others(self, asked_at: datetime | None) -> bool:
+        return asked_at is not None and self._pool_moved_at is not None and asked_at <= self._pool_moved_at
 
 
 def is_text_of(sent: str, body: str) -> bool:

@@ -39,6 +39,8 @@ class Pools:
 
     def _note(self) -> None:
         self._versions[digest(self.source.kept)] = tuple(self.source.kept)
+        if self._moves:
+            self._world.oracle.reuse.pool_moved()
         for source in self._world.scenario.sources.values():
             for ticket in source if self._moves else ():
                 self._world.oracle.reuse.changed(ticket.id)  # it may be shown with others

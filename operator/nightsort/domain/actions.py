@@ -235,11 +235,12 @@ def deadline_seconds(resource: Resource, now: datetime) -> float:
 def poll_pause(resource: Resource, now: datetime) -> float:
     """Seconds until batches in flight are polled next: half of a batch's age, so that small ones are not kept waiting.
 
-    At most pollIntervalSeconds, and at least FIRST_POLL_SECONDS where that is less.
+    At most pollIntervalSeconds, and at least FIRST_POLL_SECONDS where that is less. A batch of the future was written
+    by a process whose clock is ahead: it is as old as it is young, and not asked about every two seconds until then.
     """
     longest = float(resource.spec.poll_interval_seconds)
     flying = in_state(resource.status, BatchState.SUBMITTED)
     if not flying:
         return longest
-    age = (now - max(record.intended_at for record in flying)).total_seconds()
+    age = abs((now - max(record.intended_at for record in flying)).total_seconds())
     return min(longest, max(FIRST_POLL_SECONDS, age / 2))

@@ -127,6 +127,10 @@ CASES: dict[str, tuple[Callable[[], Action], Action]] = {
         Requeue(15),
     ),
     "and at most what the resource says": (lambda: action(run(SUBMITTED), seen(batch()), now=LATE), Requeue(60)),
+    "a batch of the future, by a clock that is ahead, is not asked about every two seconds until then": (
+        lambda: action(run(FRESH), seen(batch()), now=NOW - timedelta(hours=3)),
+        Requeue(60),
+    ),
     "which may be less": (lambda: action(run(SUBMITTED), seen(batch()), pollIntervalSeconds=1), Requeue(1)),
     "an ended batch is collected": (lambda: action(run(SUBMITTED), seen(OWN)), Collect(SUBMITTED, OWN)),
     "a batch that the API does not show is waited for": (lambda: action(run(SUBMITTED), seen(), now=LATE), Requeue(60)),

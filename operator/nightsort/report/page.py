@@ -54,9 +54,15 @@ def footer(report: Report) -> Markup:
 
 def categories_section(report: Report) -> Markup:
     named = sorted(report.categories.items(), key=lambda one: -one[1])
-    parts = parts_of([*named, *report.without.items()])
+    rows = rows_with_bars(named, list(report.without.items()))
+    return section("Categories", body_of(heading_row("category", "tickets", "share", "chart"), rows, total_row(report)))
+
+
+def rows_with_bars(named: Sequence[tuple[str, int]], without: Sequence[tuple[str, int]]) -> list[Markup]:
+    """A row for each name with its tickets; the bars of those without a name of the user's have another colour."""
+    parts = parts_of([*named, *without])
     most = max((part.tickets for part in parts), default=0)
-    rows = [
+    return [
         tag(
             "tr",
             name_cell(part.name),
@@ -66,7 +72,6 @@ def categories_section(report: Report) -> Markup:
         )
         for place, part in enumerate(parts)
     ]
-    return section("Categories", body_of(heading_row("category", "tickets", "share", "chart"), rows, total_row(report)))
 
 
 def branches_section(report: Report) -> Sequence[Markup]:
@@ -81,17 +86,8 @@ def branches_section(report: Report) -> Sequence[Markup]:
 
 def field_section(name: str, values: Mapping[str, int]) -> Markup:
     """The values of a further field; shares are of the answers, of which a ticket may have several."""
-    most = max(values.values())
-    rows = [
-        tag(
-            "tr",
-            name_cell(part.name),
-            number_cell(f"{part.tickets:,}"),
-            number_cell(part.share),
-            tag("td", bar(part.tickets, most, odd=part.name == NO_VALUE), class_="chart"),
-        )
-        for part in parts_of(list(values.items()))
-    ]
+    named = [(value, tickets) for value, tickets in values.items() if value != NO_VALUE]
+    rows = rows_with_bars(named, [(NO_VALUE, values[NO_VALUE])] if NO_VALUE in values else [])
     total = numbers_row("total", tickets=f"{sum(values.values()):,}", share="100.0%")
     return section(f"Field {name}", body_of(heading_row("value", "answers", "share", "chart"), rows, total))
 

@@ -1,8 +1,8 @@
 """Results as files in ConfigMaps that belong to the resource: NAME, and NAME-1, NAME-2 … for what does not fit.
 
 NAME also holds `index.json`, which names the parts, and at the end `summary.json`. A crash between two writes loses no
-row: rows stay in their part, parts are found by their names, and the index names only existing ones. A number that
-another owner has taken since the run began is skipped.
+row: rows stay in their part, the index names only existing parts, and the others are found by their names where it
+says that there will be several. A number that another owner has taken since the run began is skipped.
 """
 
 from __future__ import annotations

@@ -97,6 +97,7 @@ class KubeCopies:
             body = V1ConfigMap(
                 metadata=owned(meta, name, seen.version), binary_data={KEY: base64.b64encode(data).decode()}
             )
+            self._last.forget(meta.uid)  # until it is known what becomes of the write
             try:
                 with translated(f"keep a copy of the record of {meta.key} in ConfigMap {name}"):
                     written = await (
@@ -105,11 +106,7 @@ class KubeCopies:
                         else self._core.replace_namespaced_config_map(name, meta.namespace, body)
                     )
             except (Conflict, Gone):  # a concurrent write or deletion since it was seen
-                self._last.forget(meta.uid)
                 continue
-            except BaseException:  # nobody knows whether it was written
-                self._last.forget(meta.uid)
-                raise
             self._last.remember(meta.uid, Seen.of(written))
             return
         raise Waiting(f"ConfigMap {meta.namespace}/{name} is written by somebody else", reason=Reason.RECORD_CONFLICT)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from nightsort.cli.flags import BodyColumn, SubjectColumn, TicketOptions
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
+
+if TYPE_CHECKING:
+    from nightsort.simulator import SimulatorOptions
 
 Rate = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the requests of a batch, from 0 to 1.")]
 
@@ -74,7 +77,7 @@ def simulate(
     """
     from nightsort.cli.simulated_accuracy import InvalidMistakes, mistakes_of, truths_of
     from nightsort.formats.tickets import InvalidFile
-    from nightsort.simulator import SimulatorOptions, run
+    from nightsort.simulator import SimulatorOptions
 
     try:
         mistakes = mistakes_of(accuracy or (), confusions, seed, confidence)
@@ -96,6 +99,12 @@ def simulate(
         inference_geo=inference_geo,
         seed=seed,
     )
+
+    serve(options, host, port, until_input_ends=until_input_ends)
+
+
+def serve(options: SimulatorOptions, host: str, port: int, *, until_input_ends: bool) -> None:
+    from nightsort.simulator import run
 
     def ready(url: str) -> None:
         typer.echo(f"simulating the Message Batches API at {url}")

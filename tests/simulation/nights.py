@@ -34,8 +34,8 @@ class Begun:
     stood: dict[str, Asked] = field(default_factory=dict)
     unclear: set[str] = field(default_factory=set)
     """Tickets with a row of which the oracle cannot tell what was asked: nobody did."""
-    asked_at: dict[str, datetime] = field(default_factory=dict)
-    """Of each ticket whose row stood, when that was bought."""
+    shown_as_of: dict[str, datetime] = field(default_factory=dict)
+    """Of each ticket whose row stood, of when the examples were that it was sent with."""
     there: dict[str, str] = field(default_factory=dict)
     """The text of each ticket, as the source had it."""
 
@@ -46,7 +46,8 @@ class ReuseOracle:
         self._begun: dict[str, tuple[str | None, Begun]] = {}
         self._changed_at: dict[str, datetime] = {}
         self._pool_moved_at: datetime | None = None
-        self._bought_at: dict[str, datetime] = {}
+        self._shown_as_of: dict[str, datetime] = {}
+        """Of each batch, when its run wrote its plan: it shows the examples of that moment."""
         self._rules: dict[str, UnknownLabel] = {}
         """Of each batch, the rule of the run that bought it."""
         self._bought: defaultdict[str, set[str]] = defaultdict(set)
@@ -80,7 +81,7 @@ class ReuseOracle:
             begun.unclear.add(ticket_id)
         else:
             begun.stood[ticket_id] = text, self._rules[row.batch_id]
-            begun.asked_at[ticket_id] = self._bought_at[row.batch_id]
+            begun.shown_as_of[ticket_id] = self._shown_as_of[row.batch_id]
 
     def text(self, batch_id: str, ticket_id: str) -> str | None:
         found = (account.texts.get((batch_id, ticket_id)) for account in self._world.accounts.values())
@@ -89,9 +90,9 @@ class ReuseOracle:
     def bought(self, resource: Resource, held: Held, tickets: set[str]) -> None:
         """R1: what is bought did not stand when the run began."""
         self._rules[held.id] = resource.spec.unknown_label
-        self._bought_at[held.id] = self._world.clock.now()
         self._bought[resource.meta.uid] |= tickets
         _, begun = self._begun.get(resource.meta.uid, (None, None))
+        self._shown_as_of[held.id] = begun.at if begun is not None else self._world.clock.now()
         if begun is None or resource.spec.overlap_policy != "Wait":
             return
         for ticket_id in tickets:
@@ -110,7 +111,7 @@ class ReuseOracle:
         for ticket_id, body in begun.there.items():
             stood = begun.stood.get(ticket_id)
             moved = created is None or self._changed_at.get(ticket_id, created) > created
-            moved = moved or self._may_be_shown_with_others(begun.asked_at.get(ticket_id))
+            moved = moved or self._may_be_shown_with_others(begun.shown_as_of.get(ticket_id))
             if moved or ticket_id in begun.unclear or not body:
                 known += 1
             elif stood is not None and is_text_of(stood[0], body) and stood[1] == rule:
@@ -127,8 +128,8 @@ class ReuseOracle:
         whole = resource.status.plan is None or told == resource.status.plan.reused
         self._oracle.demand(whole, f"I14: {name} says {told} reused, and its plan another number")
 
-    def _may_be_shown_with_others(self, asked_at: datetime | None) -> bool:
-        return asked_at is not None and self._pool_moved_at is not None and asked_at <= self._pool_moved_at
+    def _may_be_shown_with_others(self, shown_as_of: datetime | None) -> bool:
+        return shown_as_of is not None and self._pool_moved_at is not None and shown_as_of <= self._pool_moved_at
 
 
 def is_text_of(sent: str, body: str) -> bool:

@@ -33,12 +33,16 @@ class Pools:
         self._world = world
         self.source = MemorySource(world.scenario.pool, page=WHOLE)
         self._versions: dict[str, Sequence[Ticket | None]] = {}
+        self._order: list[str] = []
         self._planned: dict[str, str] = {}
+        self._shown: dict[tuple[str, str, str], str] = {}
+        """What was sent of a ticket with a text, by the digest of the pool: examples and all."""
         self._moves = 0
         self._note()
 
     def _note(self) -> None:
-        self._versions[digest(self.source.kept)] = tuple(self.source.kept)
+        self._order.append(digest(self.source.kept))
+        self._versions[self._order[-1]] = tuple(self.source.kept)
         if self._moves:
             self._world.oracle.reuse.pool_moved()
         for source in self._world.scenario.sources.values():
@@ -78,6 +82,7 @@ class Pools:
             if not stalled:
                 continue
             meta = rng.choice(stalled)
+            self._judge_stalled(meta)
             if rng.random() < 0.7 and meta.uid in self._planned:
                 self._world.trace(0, "brings the pool back", meta.name)
                 self.source.kept = list(self._versions[self._planned[meta.uid]])
@@ -93,6 +98,15 @@ class Pools:
         found = (one for one in resource.status.conditions if one.type == STALLED and one.status == "True")
         return any(one.reason == Reason.EXAMPLES_CHANGED for one in found)
 
+    def _judge_stalled(self, meta: Meta) -> None:
+        """E5: rows that were added stop nobody."""
+        planned = self._planned.get(meta.uid, "")
+        if planned not in self._order:
+            return
+        since = self._order[self._order.index(planned) :]
+        lacks = any(entries(self._versions[planned]) - entries(self._versions[one]) for one in since)
+        self._world.oracle.demand(lacks, f"E5: {meta.name} is stalled, and its examples have been there all the time")
+
     # --- what is shown ---
 
     def planned(self, meta: Meta, status: Status) -> None:
@@ -100,7 +114,10 @@ class Pools:
             self._planned[meta.uid] = status.plan.examples.hash
 
     def bought(self, held: Held, tickets: dict[str, str]) -> None:
-        """E1 to E3: the examples are those of the pool that the plan names, never the ticket itself, and all."""
+        """E1 to E3: the examples are those of the pool that the plan names, never the ticket itself, and all.
+
+        E4: a run that asks again, or asks its second model, sends the same, whatever happened meanwhile.
+        """
         intent = self._world.oracle.intents.get(held.tag)
         if intent is None or not self._world.scenario.pool:
             return
@@ -115,6 +132,8 @@ class Pools:
             before, _, own = text.rpartition(f"{CLOSING}\n\n")
             found = [line for line in before.splitlines() if line.startswith(SHOWN)]
             self._judge(held, ticket_id, found, own, there, shown.k)
+            same = self._shown.setdefault((self._planned[intent.resource.uid], ticket_id, own), text) == text
+            self._world.oracle.demand(same, f"E4: {held.id} shows {ticket_id!r} with other examples than before")
 
     def _judge(
         self, held: Held, ticket_id: str, found: Sequence[str], own: str, there: Sequence[Ticket], k: int
@@ -127,6 +146,10 @@ class Pools:
         alike = [each for each in there if each.id != ticket_id and set(each.fields["body"].split()) & set(own.split())]
         wanted = min(k, len(alike))
         demand(len(found) == wanted, f"E3: {held.id} shows {ticket_id!r} with {len(found)} examples, of {wanted}")
+
+
+def entries(kept: Sequence[Ticket | None]) -> set[tuple[str, str, str]]:
+    return {(each.id, each.fields["body"], each.fields[TRUTH]) for each in kept if each is not None}
 
 
 def digest(kept: Sequence[Ticket | None]) -> str:

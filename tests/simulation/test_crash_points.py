@@ -8,7 +8,9 @@ import pytest
 
 from nightsort.api.categories import UnknownLabel
 from nightsort.api.evaluation import Evaluation, Truth
+from nightsort.api.examples import ExamplesFrom
 from nightsort.api.review import Review
+from nightsort.api.source import ConfigMapSource
 from nightsort.api.spec import Shards
 from nightsort.domain.answer import Answer
 from nightsort.domain.conditions import is_finished
@@ -16,10 +18,11 @@ from nightsort.domain.ticket import Ticket
 from nightsort.testing.batch_api import SECOND_MODEL
 from tests.simulation.account import text_of, ticket_of
 from tests.simulation.chaos import Fault, Script
-from tests.simulation.scenario import FIELDS, LONG, TRUTH, Deed, Plan, Scenario, named_alike, spec_of
+from tests.simulation.scenario import FIELDS, LONG, SHOWN, TABLE, TRUTH, Deed, Plan, Scenario, named_alike, spec_of
 from tests.simulation.world import World
 
-FAULTS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.AFTER)
+KILLS = (Fault.KILL_BEFORE, Fault.KILL_AFTER)
+FAULTS = (*KILLS, Fault.AFTER)
 TICKETS = (*(Ticket(name, {"body": text_of(name)}, "") for name in ("1", "2", LONG, "3")), Ticket("empty", {}, ""))
 
 
@@ -258,3 +261,68 @@ def test_a_second_model_reads_each_ticket_once_though_the_process_ends_at_any_ca
         assert (resource.status.tickets.labeled, resource.status.tickets.duplicates) == (4, 1)
         paid = [len(bought) for bought in world.oracle.purchases["uid-run"].values()]
         assert paid == [2, 2, 2], "each model was asked once about each ticket"
+
+
+MOVES = ("", "pool grows", "pool hides", "pool alters", "pool shrinks")
+POOL = [
+    Ticket(name, {"body": f"{SHOWN} {words} v0", TRUTH: "billing"}, "")
+    for name, words in (("p0", "0 1"), ("p1", "1 2"), ("1", "1 0"), ("p3", "nothing"))
+]
+
+
+def shown_life(script: Script, what: str = "") -> World:
+    """Two nights over three tickets that are sent with examples of a pool; `what` happens to it at a crash.
+
+    A second model reads all of them after the first one, which has to ask again about one. The second night leaves
+    out whatever would be asked in the same words.
+    """
+    pool = ExamplesFrom(config_map=ConfigMapSource(name="pool", key="pool.csv"), column=TRUTH, k=2)
+    spec = spec_of(
+        "tickets-0",
+        shards=Shards(max_requests=2),
+        review=Review(model=SECOND_MODEL, of=("Sample",), sample="100%", on_disagreement="Replace"),
+        reuse="Unchanged",
+        results=TABLE,
+        poll_interval_seconds=600,
+    )
+    spec = spec.model_copy(update={"prompt": spec.prompt.model_copy(update={"examples_from": pool})})
+    tickets = [Ticket(str(number), {"body": text_of(str(number))}, "") for number in range(3)]
+    plans = [Plan("monday", 0.0, spec), Plan("tuesday", 20_000.0, spec)]
+    world = World(7, Scenario(plans, {"tickets-0": tickets}, sinks=1, nights=True, pool=POOL), script)
+    asked: set[str] = set()
+
+    def first(text: str) -> str | Answer:
+        fails = ticket_of(text) == "1" and "1" not in asked
+        asked.add(ticket_of(text))
+        return Answer("", "errored", error_type="overloaded_error") if fails else "billing"
+
+    account = world.accounts["first"]
+    account._respond, account.others[SECOND_MODEL] = first, lambda text: "account"
+    account.longest = 60.0
+    if what:
+        world.at_death = lambda world: world.pools.move(what)
+    world.live()
+    return world
+
+
+@pytest.mark.parametrize("what", MOVES)
+def test_each_ticket_is_shown_with_the_same_examples_though_the_process_ends_and_the_pool_changes(what: str) -> None:
+    """Rows that are added, and a pool that is away for a while, stop nobody; others wait for a person's word."""
+    script = Script()
+    world = shown_life(script)
+    assert world.oracle.broken is None, world.oracle.broken
+    assert script.calls > 200
+    for number in range(1 + MOVES.index(what) % 3, script.calls + 1, 3):
+        world = shown_life(Script(number, KILLS[number // 3 % len(KILLS)]), what)
+        assert world.oracle.broken is None, f"call {number}: {world.oracle.broken}\n{world.story()}"
+        nights = [resource for meta in world.created if (resource := world.truth.now(meta)) is not None]
+        stopped = [night.meta.name for night in nights if night.status.stop]
+        assert what in ("pool alters", "pool shrinks") or not stopped, f"call {number}: {stopped} was cancelled"
+        assert len(nights) == 2
+        for night in nights:
+            counts = night.status.tickets
+            assert is_finished(night.status)
+            assert night.status.stop or counts.labeled + counts.reused == 3, f"call {number}: {night.meta.name}"
+        if not what:
+            paid = {uid: sorted(map(len, bought.values())) for uid, bought in world.oracle.purchases.items() if bought}
+            assert paid == {"uid-monday": [2, 2, 3]}, f"call {number}: {paid}"

@@ -58,6 +58,10 @@ def honest(services: Services) -> Services:
     return services
 
 
+def nothing(world: World) -> None:
+    pass
+
+
 class World:
     def __init__(
         self,
@@ -97,6 +101,8 @@ class World:
         self.processes: list[Process] = []
         self.lines: list[tuple[float, int, str, str, Blow]] = []
         self.looks = 0
+        self.at_death: Callable[[World], None] = nothing
+        """What happens between the end of a process and the beginning of the next one."""
         self._shelf = shelf
         self._tasks: set[asyncio.Task[None]] = set()
         self._interruption: BaseException | None = None
@@ -240,6 +246,7 @@ class World:
         process.start()
 
     def died(self, process: Process) -> None:
+        self.at_death(self)
         if all(each.dead for each in self.processes):
             self.spawn(self._succeed(self.rng.uniform(1, 120)))
 

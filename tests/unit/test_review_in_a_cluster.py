@@ -20,7 +20,7 @@ from nightsort.cli.reviews.cluster import corrections_at_hand, reviewed
 from nightsort.cli.reviews.order import Reviewed, wish_of
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
-from nightsort.domain.errors import Rejected
+from nightsort.domain.errors import Stalled
 from nightsort.testing.config_maps import MemoryConfigMaps
 from nightsort.testing.corrections import correction
 from nightsort.wiring.cluster import Cluster
@@ -125,8 +125,9 @@ async def test_results_show_what_the_person_and_the_model_have_said(
     assert unread == ""
 
 
-async def test_tickets_of_a_database_are_told_to_be_out_of_reach(namespace: Namespace) -> None:
+async def test_tickets_of_a_database_need_a_url(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     await namespace.add("night", ROWS, source=DATABASE)
 
-    with pytest.raises(Rejected, match="in a database, where only the operator's Secrets lead"):
+    with pytest.raises(Stalled, match="to read the tickets of night, set DATABASE_URL to the URL of a user who may"):
         await namespace.review()

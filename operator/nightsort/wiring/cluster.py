@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from nightsort.formats.rows import FileFormat
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTickets:
+    """How a person reads the tickets of a database: the variable with its URL, and a query, where they give any."""
+
+    url_env: str = ""
+    query: str = ""
+
+
 class ClusterConfigMaps(ConfigMaps, SharedConfigMaps, Protocol):
     """Those that belong to runs, and those that belong to nobody."""
 
@@ -41,6 +49,7 @@ class Cluster:
     """The Secrets that this person may read."""
     url_env: str = ""
     """The variable of the environment that has a database's URL; empty for the usual one."""
+    tickets: OwnTickets = field(default_factory=OwnTickets)
     category_sets: CategorySets = field(default_factory=NoCategorySets)
 
     def rows(self, owner: Meta, config_map: str) -> AsyncIterator[Sequence[Row]]:
@@ -81,10 +90,12 @@ class Cluster:
             yield page
 
     async def source(self, run: Resource) -> Source:
-        """The tickets of a run from the resource itself, a ConfigMap, or object storage with one's own credentials.
+        """The tickets of a run; those of object storage and databases with this person's own credentials.
+
+        A database gives those that have their label by now, too, where its query says so by `category IS NULL`.
 
         Raises:
-            Rejected: they are elsewhere, where only the operator's Secrets lead.
+            Stalled: there are no credentials. Rejected: the store is none of a cluster's.
         """
         from nightsort.adapters.config_map.source import ConfigMapTickets
         from nightsort.adapters.inline.source import InlineTickets
@@ -96,10 +107,16 @@ class Cluster:
         if source.config_map is not None:
             return ConfigMapTickets(self.config_maps, run.meta.namespace, source.config_map, fields)
         if source.object_store is not None:
-            from nightsort.adapters.object_store.stored_rows import tickets_of_person
+            from nightsort.adapters.object_store.stored_rows import tickets_of_person as in_store
 
-            return tickets_of_person(source.object_store, fields, os.environ)
-        raise Rejected(f"the tickets of {run.meta.name} are in a database, where only the operator's Secrets lead")
+            return in_store(source.object_store, fields, os.environ)
+        from nightsort.adapters.sql.tickets_of_person import tickets_of_person
+        from nightsort.wiring.table_urls import url_of_tickets
+
+        assert source.database is not None  # noqa: S101 - one of the four
+        ref, own = source.database.url_secret_ref, self.tickets
+        url = await url_of_tickets(run, ref, self.secrets, os.environ, self.url_env, own.url_env)
+        return await asyncio.to_thread(tickets_of_person, url, run.spec, fields, own.query)
 
     def corrections(self, namespace: str, name: str) -> CorrectionStore:
         """What people have said about a run's tickets, in the ConfigMap of this name."""
@@ -110,7 +127,7 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    kubeconfig: str | None = None, context: str | None = None, url_env: str = ""
+    kubeconfig: str | None = None, context: str | None = None, url_env: str = "", tickets: OwnTickets | None = None
 ) -> AsyncIterator[Cluster]:
     """The cluster that kubectl would talk to."""
     from nightsort.adapters.kubernetes.category_sets import KubeCategorySets
@@ -126,6 +143,7 @@ async def cluster(
             namespace,
             KubeSecrets(client),
             url_env,
+            tickets or OwnTickets(),
             KubeCategorySets(client),
         )
 

@@ -13,7 +13,9 @@ from nightsort.ports import Secrets
 USUAL = "DATABASE_URL"
 
 
-async def url_for(run: Resource, ref: SecretRef, secrets: Secrets, environ: Mapping[str, str], named: str) -> str:
+async def url_for(
+    run: Resource, ref: SecretRef, secrets: Secrets, environ: Mapping[str, str], named: str, what: str = "rows"
+) -> str:
     """The URL in the variable that was named, else in DATABASE_URL, else in the Secret if this person may read it.
 
     Raises:
@@ -29,7 +31,33 @@ async def url_for(run: Resource, ref: SecretRef, secrets: Secrets, environ: Mapp
         return await secrets.read(run.meta.namespace, ref)
     except Stalled as refused:
         raise Stalled(
-            f"to read the rows of {run.meta.name}, set {USUAL} to the URL of a user who may SELECT from the table, "
+            f"to read the {what} of {run.meta.name}, set {USUAL} to the URL of a user who may SELECT from the table, "
             f"such as postgresql://reader:password@db.example:5432/support ({refused.message})",
+            reason=refused.reason,
+        ) from None
+
+
+async def url_of_tickets(
+    run: Resource, ref: SecretRef, secrets: Secrets, environ: Mapping[str, str], named: str, own: str
+) -> str:
+    """The URL in the variable `own`, else that of the rows where one value of a Secret leads to both, else the Secret.
+
+    Raises:
+        Stalled: there is none; the message says what to set.
+    """
+    if own:
+        if value := environ.get(own, "").strip():
+            return value
+        raise Stalled(f"--tickets-url-env: the environment has no variable {own}", reason=Reason.SECRET_MISSING)
+    stored, results = run.status.results, run.spec.results.database
+    in_table = results is not None and not stored.config_maps and not stored.object_store
+    if results is None or not in_table or results.url_secret_ref == ref:
+        return await url_for(run, ref, secrets, environ, named, "tickets")
+    try:
+        return await secrets.read(run.meta.namespace, ref)
+    except Stalled as refused:
+        raise Stalled(
+            f"the tickets of {run.meta.name} have a database URL of their own ({refused.message}): give "
+            f"--tickets-url-env VARIABLE, which may be {USUAL} where both are one database",
             reason=refused.reason,
         ) from None

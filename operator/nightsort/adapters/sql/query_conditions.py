@@ -76,11 +76,11 @@ class Reader:
         if isinstance(source, exp.Table) and not source.db and source.name.lower() in named:
             within = {name: query for name, query in named.items() if name != source.name.lower()}
             return self.skips(named[source.name.lower()], inner_id, within)
-        if not isinstance(source, exp.Table) or not self._is_labels_table(source):
+        if not isinstance(source, exp.Table) or not self.is_labels_table(source):
             return False
         if inner_id.lower() != self.labels.id.lower():
             return False
-        return any(self._is_null(each, place, alone=alone) for each in conditions(select))
+        return any(self.is_null(each, place, alone=alone) for each in conditions(select))
 
     def _id_in(self, select: exp.Select, place: str, id_column: str, *, alone: bool) -> str | None:
         """The column of a source that a query passes on as its id; None where that cannot be known."""
@@ -97,7 +97,7 @@ class Reader:
             return id_column if alone else None
         return id_column if [each.table.lower() for each in stars] == [place] else None
 
-    def _is_labels_table(self, table: exp.Table) -> bool:
+    def is_labels_table(self, table: exp.Table) -> bool:
         schema, _, name = self.labels.table.rpartition(".")
         if not self._same(table.this, name):
             return False
@@ -105,7 +105,7 @@ class Reader:
             return table.db.lower() == schema.lower()
         return (table.db or schema or USUAL_SCHEMAS[0]).lower() in USUAL_SCHEMAS
 
-    def _is_null(self, condition: exp.Expr, place: str, *, alone: bool) -> bool:
+    def is_null(self, condition: exp.Expr, place: str, *, alone: bool) -> bool:
         from sqlglot import exp
 
         if not isinstance(condition, exp.Is) or not isinstance(condition.expression, exp.Null):

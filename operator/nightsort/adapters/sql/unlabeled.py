@@ -21,8 +21,21 @@ def finds_unlabeled_again(spec: Spec) -> bool:
         labels = labels_of(results, column)
         return labels is not None and skips_labeled(source.query, source.columns.id, labels)
 
-    others = results.columns.model_dump(by_alias=False, exclude={"id", "key", "category"}, exclude_none=True)
-    return asks_for_null(results.columns.category) and not any(map(asks_for_null, others.values()))
+    return asks_for_null(results.columns.category) and not any(map(asks_for_null, others_of(results)))
+
+
+def others_of(results: DatabaseResults) -> list[str]:
+    """The columns that a run fills beside the category."""
+    named = results.columns.model_dump(by_alias=False, exclude={"id", "key", "category", "fields"}, exclude_none=True)
+    return [*named.values(), *(results.columns.fields or {}).values()]
+
+
+def all_labels_of(results: DatabaseResults) -> list[Labels]:
+    """The places of all that an Update writes."""
+    if results.mode != "Update":
+        return []
+    written = (results.columns.category, *others_of(results))
+    return [Labels(results.table, results.columns.id, column) for column in written]
 
 
 def labels_of(results: DatabaseResults, column: str | None = None) -> Labels | None:

@@ -53,6 +53,20 @@ UrlEnv = Annotated[
         metavar="VARIABLE",
     ),
 ]
+TicketsUrlEnv = Annotated[
+    str | None,
+    typer.Option(
+        help="For tickets in a database other than the rows': the environment variable with its URL.",
+        metavar="VARIABLE",
+    ),
+]
+TicketsQuery = Annotated[
+    str | None,
+    typer.Option(
+        help="For tickets in a database: a query of yours in the place of the run's, with the same columns.",
+        metavar="QUERY",
+    ),
+]
 CorrectionsName = Annotated[
     str | None,
     typer.Option(help="In a cluster: the ConfigMap with what people have said; by default NAME-corrections."),
@@ -71,6 +85,8 @@ class ClusterOptions:
     context: str | None = None
     kubeconfig: str | None = None
     url_env: str | None = None
+    tickets_url_env: str | None = None
+    tickets_query: str | None = None
 
     def run(self, work: Callable[[Cluster, str], Awaitable[T]], interrupted: str = "interrupted") -> T:
         """Does the work with the cluster and the namespace; ends the command where that is not possible."""
@@ -88,9 +104,10 @@ class ClusterOptions:
             fail(interrupted, INTERRUPTED)
 
     async def _inside(self, work: Callable[[Cluster, str], Awaitable[T]]) -> T:
-        from nightsort.wiring.cluster import cluster
+        from nightsort.wiring.cluster import OwnTickets, cluster
 
-        async with cluster(self.kubeconfig, self.context, self.url_env or "") as opened:
+        own = OwnTickets(self.tickets_url_env or "", self.tickets_query or "")
+        async with cluster(self.kubeconfig, self.context, self.url_env or "", own) as opened:
             return await work(opened, self.namespace or opened.namespace)
 
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nightsort.cli.cluster.options import Context, CorrectionsName, FileOrName, Kubeconfig, Namespace, UrlEnv
+from nightsort.cli.cluster.options import (
+    Context,
+    CorrectionsName,
+    FileOrName,
+    Kubeconfig,
+    Namespace,
+    TicketsQuery,
+    TicketsUrlEnv,
+    UrlEnv,
+)
 from nightsort.cli.flags import StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
@@ -46,6 +55,8 @@ def review(
     corrections: CorrectionsName = None,
     namespace: Namespace = None,
     url_env: UrlEnv = None,
+    tickets_url_env: TicketsUrlEnv = None,
+    tickets_query: TicketsQuery = None,
     state: StateFolder = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -60,6 +71,9 @@ def review(
     What was decided is in results and labelled files from then on, is not bought again, and counts as known labels:
     nightsort evaluate FILE --truth corrections. Several people can use Label Studio in the terminal's place.
 
+    For a ClassificationBatch: rows and tickets in a database are read with the URL in DATABASE_URL, or in the variable
+    that --url-env names, or else with the run's Secret if you may read it. Nothing is written there.
+
     Exit codes: 0 done, 2 bad input or no terminal.
     """
     from nightsort.cli.reviews.order import InvalidWish, wish_of
@@ -71,7 +85,10 @@ def review(
         wish = replace(wish_of(of or (), sample, by), exported=export_label_studio, imported=import_label_studio)
     except InvalidWish as invalid:
         fail(str(invalid), BAD_INPUT)
-    if World(state, given(namespace=namespace, url_env=url_env, context=context, kubeconfig=kubeconfig)).is_here(name):
+    flags = given(
+        namespace=namespace, url_env=url_env, tickets_url_env=tickets_url_env, context=context, kubeconfig=kubeconfig
+    )
+    if World(state, flags).is_here(name):
         from nightsort.cli.reviews.local import review_file
         from nightsort.cli.state_folder import state_folder
 
@@ -93,4 +110,4 @@ def review(
         except InvalidWish as invalid:
             fail(str(invalid), BAD_INPUT)
 
-    ClusterOptions(namespace, context, kubeconfig, url_env).run(work)
+    ClusterOptions(namespace, context, kubeconfig, url_env, tickets_url_env, tickets_query).run(work)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.reviews.order import InvalidWish, Reviewed, Wish, nothing_to_review
-from nightsort.cli.reviews.run import say
+from nightsort.cli.reviews.run import say, tell_remarks
 from nightsort.domain.correction import newer
 from nightsort.domain.report import plural
 from nightsort.domain.truth import first_in_words
@@ -26,6 +26,7 @@ async def exchange(found: Reviewed, wish: Wish) -> int:
     """
     if wish.exported is not None:
         say(screen(), *export(found, wish, wish.exported))
+        tell_remarks(found)
         return 0
     assert wish.imported is not None  # noqa: S101 - one of the two
     return await take_in(found, wish.imported)

@@ -64,7 +64,7 @@ def wish_of(of: Sequence[str], sample: int | None, by: str | None) -> Wish:
 class Reviewed:
     """A run that people review: its cases, without what was decided before; `all_cases` with it.
 
-    `left_out` are tickets beyond those that a session takes."""
+    `left_out` are tickets beyond those that a session takes; `remarks` are told at the end."""
 
     name: str
     spec: Spec
@@ -72,6 +72,7 @@ class Reviewed:
     all_cases: Sequence[Case]
     cases: Sequence[Case]
     left_out: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def decided_before(self) -> int:

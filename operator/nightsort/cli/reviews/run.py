@@ -36,6 +36,7 @@ async def review(found: Reviewed, wish: Wish) -> int:
     out = screen()
     if not found.cases:
         say(out, nothing_to_review(found, wish))
+        tell_remarks(found)
         return 0
     names = [category.name for category in found.spec.categories]
     session = Session(
@@ -43,6 +44,7 @@ async def review(found: Reviewed, wish: Wish) -> int:
     )
     await ask(session, out)
     say(out, *[line async for line in summary(session, found)])
+    tell_remarks(found)
     return len(session.decided)
 
 
@@ -83,6 +85,10 @@ def of_sample(known: int, right: int) -> Iterator[str]:
             f"of the tickets drawn by chance, {right:,} of {known:,} have the right category: "
             f"{right / known:.1%} ({found.low:.1%} to {found.high:.1%})"
         )
+
+
+def tell_remarks(found: Reviewed) -> None:
+    say(screen(stderr=True), *found.remarks)
 
 
 def say(out: Console, *lines: str) -> None:

@@ -23,9 +23,10 @@ from nightsort.testing.batch_api import MODEL, SECOND_MODEL, Held
 from tests.simulation import haste
 from tests.simulation.account import FORMS, MARK, PASSING, PLACED_MODEL, URGENCIES, ticket_of
 from tests.simulation.ailing import most_tries
+from tests.simulation.caches import CacheOracle
 from tests.simulation.nights import ReuseOracle
 from tests.simulation.reviews import ReviewOracle, of_first
-from tests.simulation.scenario import CACHED, LONG_CHARS, SHOWN
+from tests.simulation.scenario import LONG_CHARS, SHOWN
 from tests.simulation.sets import SetOracle, named
 from tests.simulation.truth import source_name
 from tests.simulation.waits import complaint
@@ -38,8 +39,6 @@ NAMES = {"billing", "technical", "account", "account access", "other"}
 FREE = Decimal(0)
 TIMES = {MODEL: 1, SECOND_MODEL: 2, PLACED_MODEL: 3}
 IN_THE_US = Decimal("1.1")
-LEAST_SHARE = 0.5
-"""Of prompts that are read: with fewer a cache is not worth it."""
 SAID = {Verdict.LABELED, Verdict.UNKNOWN, Verdict.REFUSED, Verdict.TRUNCATED}
 Z_SQUARED = 1.959963984540054**2
 AHEAD = {BatchState.INTENDED: 0, BatchState.SUBMITTED: 1, BatchState.COLLECTED: 2, BatchState.RELEASED: 2}
@@ -89,6 +88,7 @@ class Oracle:
         self.reuse = ReuseOracle(self, world)
         self.sets = SetOracle(self)
         self.review = ReviewOracle(self, world)
+        self.caches = CacheOracle(self, world)
 
     def fail(self, message: str) -> None:
         if self.broken is None:
@@ -119,7 +119,8 @@ class Oracle:
             self.demand(open_yet, f"I1: {held.id} was bought under a settled intent")
             self._check_name(resource, held)
             self._check_probe(resource, held, len(tickets))
-        self._check_cache(intent.resource, held)
+        own = [each for tag, each in self.by_tag.items() if self.intents[tag].resource.uid == uid]
+        self.caches.bought(intent.resource, held, own)
         if resource is not None:
             self._check_gate(resource, held, tickets.values())
         self.demand(len(tickets) == intent.requests, f"I1: the intent of {held.id} says {intent.requests} requests")
@@ -249,25 +250,11 @@ class Oracle:
         alone = tickets == 1 or seen or max(shards, default=0) >= MOST_PROBES
         return self.demand(alone, f"P1: {name} bought {tickets} tickets with a schema that nobody has tried")
 
-    def _check_cache(self, meta: Meta, bought: Held) -> None:
-        """A prompt that is not in the cache is written there by one ticket; what is not read is not written again."""
-        share = self._world.scenario.cached
-        accounts = self._world.accounts.values()
-        marked = {batch: there for account in accounts for batch, there in account.marked.items()}
-        if share is None or bought.id not in marked:
-            return
-        alone = len(bought.answers) == 1
-        self.demand(alone or marked[bought.id], f"P2: {bought.id} writes the prompt with {len(bought.answers)} tickets")
-        own = [held for tag, held in self.by_tag.items() if self.intents[tag].resource.uid == meta.uid]
-        many = sum(len(held.answers) for held in own if held.id in marked and len(held.answers) > 1)
-        least = CACHED.probe if share < LEAST_SHARE else many
-        self.demand(many <= least, f"P2: {meta.name} writes {many} prompts that nobody reads")
-
     def _check_bill(self, resource: Resource) -> None:
         """Where every answer came as it was, the status has used what the account charges for, to the token."""
         scenario, uid = self._world.scenario, resource.meta.uid
         unknown = any(record.unpriced or record.unnamed for record in resource.status.batches)
-        spoilt = scenario.losses or scenario.odd or scenario.noise or scenario.strays or self._world.is_narrow
+        spoilt = scenario.is_spoilt or self._world.is_narrow
         exact = scenario.cached is not None or scenario.geo is not None
         if not exact or unknown or spoilt or uid in self.wiped or self.untold(resource):
             return

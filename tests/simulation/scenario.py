@@ -158,6 +158,11 @@ class Scenario:
     """Whether tickets have the same text as others, and every run asks once about them."""
 
     @property
+    def is_spoilt(self) -> bool:
+        """Whether some answers may come otherwise than they were given, or not at all."""
+        return bool(self.losses or self.odd or self.noise or self.strays)
+
+    @property
     def loses_tickets(self) -> bool:
         return any(deed.what == "leave" for plan in self.plans for deed in plan.deeds)
 

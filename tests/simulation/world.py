@@ -252,6 +252,7 @@ class World:
 
     def paused(self, process: Process, seconds: float) -> None:
         """Another process may take the lead from one that does not answer; the old one goes on, for a while."""
+        self.oracle.caches.paused(seconds)
         if seconds > 30 and process is self.processes[-1] and self.chaos.chance(0.7):
             self.spawn(self._succeed(self.rng.uniform(0, 30)))
             self.spawn(self._depose(process, seconds + self.rng.uniform(1, 600)))

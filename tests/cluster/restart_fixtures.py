@@ -14,6 +14,7 @@ from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.fixtures import CRDS, numbers
 from tests.cluster.fork_server import ForkServer
 from tests.cluster.restarts import Pod, StatusReader, Table
+from tests.support.logs import accidents
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +53,7 @@ def pod(fork_server: ForkServer, isolated_user: User, quick_api: SimulatedApi, t
     pod = Pod(fork_server, isolated_user.plane, isolated_user.namespace, quick_api.url, tmp_path)
     yield pod
     pod.kill()
-    assert "unexpected" not in pod.logs(), pod.logs()[-5000:]
+    assert not accidents(pod.logs()), pod.logs()[-5000:]
 
 
 @pytest.fixture

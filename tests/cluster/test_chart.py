@@ -76,7 +76,7 @@ def remove(plane: ControlPlane, *namespaces: str) -> None:
             metadata = resource["metadata"]
             where = ("-n", metadata["namespace"], metadata["name"])
             plane.kubectl("patch", "cb", *where, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
-    plane.kubectl("delete", "crd", *CRD_NAMES, "--ignore-not-found", "--timeout=60s")
+    plane.delete_crds(*CRD_NAMES)
     if namespaces:
         plane.kubectl("delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=60s")
 

@@ -85,7 +85,7 @@ def test_the_crd_may_come_after_the_operator_and_go_and_come_back(bare: ControlP
     assert completes(user, "first")
     assert operator.value("nightsort_leader") == 1
 
-    bare.kubectl("delete", "crd", CRD_NAME, "--timeout=60s")
+    bare.delete_crds(CRD_NAME)
     assert first.process.wait(90) != 0, "a pod is started again"
     assert operator.said().splitlines()[-1].startswith("the API server does not serve classificationbatches")
 
@@ -94,7 +94,7 @@ def test_the_crd_may_come_after_the_operator_and_go_and_come_back(bare: ControlP
     assert completes(user, "second")
     assert second.process.poll() is None
     assert "Traceback" not in operator.said()
-    bare.kubectl("delete", "crd", *CRD_NAMES, "--timeout=60s")
+    bare.delete_crds(*CRD_NAMES)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def release(bare: ControlPlane) -> Iterator[Release]:
     bare.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD_NAME}")
     yield release
     release.helm("uninstall", "nightsort")
-    bare.kubectl("delete", "crd", *CRD_NAMES, "--timeout=60s")
+    bare.delete_crds(*CRD_NAMES)
     bare.kubectl("delete", "namespace", "nightsort", *TEAMS, "--ignore-not-found", "--timeout=60s")
 
 

@@ -14,6 +14,7 @@ from tests.cluster.controlplane.plane import ControlPlane
 from tests.cluster.fork_server import Fork, ForkServer
 from tests.cluster.proxy import Network, network
 from tests.cluster.restarts import GRACE_SECONDS
+from tests.support.logs import accidents
 from tests.support.waiting import eventually
 
 Fault = Literal["killed", "paused", "asked to end", "cut off"]
@@ -119,4 +120,4 @@ def pair(plane: ControlPlane, namespace: str, api_url: str, folder: Path) -> Ite
             replica.start()
             closing.callback(replica.kill)
         yield made
-    assert "unexpected" not in made.logs(), made.logs()[-5000:]
+    assert not accidents(made.logs()), made.logs()[-5000:]

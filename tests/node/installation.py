@@ -13,7 +13,6 @@ from tests.cluster.bench import SimulatedApi, User
 from tests.cluster.helm import CHART, CRD_NAMES, Release
 from tests.cluster.restarts import Table
 from tests.node.node import IMAGE, TAG, Node
-from tests.support.waiting import eventually
 
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 OPERATOR = "app.kubernetes.io/component=operator"
@@ -86,7 +85,7 @@ class Installation:
         for resource in self.user.kubectl("get", "cb", "-o", "name", check=False).split():
             self.user.kubectl("patch", resource, "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False)
         self.node.plane.kubectl("delete", "namespace", self.namespace, "--wait=false")
-        eventually(lambda: not self.node.plane.kubectl("get", "crd", *CRD_NAMES, "--ignore-not-found"))
+        self.node.plane.delete_crds(*CRD_NAMES)
 
     def pods(self, selector: str = OPERATOR) -> list[Any]:
         """Those that are not on their way out."""

@@ -21,6 +21,7 @@ from nightsort.formats.ticket_list import complaint
 from nightsort.kube.logs import JsonLines
 from nightsort.testing.sinks import MemorySink
 from nightsort.testing.sources import MemorySource
+from tests.support.logs import accidents
 from tests.support.manifests import manifest
 from tests.support.world import PRIVATE, World
 
@@ -112,6 +113,20 @@ async def test_an_exception_in_the_encoder_that_quotes_the_ticket_is_logged_with
         await world.look(resource)
 
     assert PRIVATE not in said(world, log)
+
+
+async def test_the_log_tells_accidents_from_servers_that_close_unexpectedly(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.setFormatter(logging.Formatter())
+    caplog.set_level(logging.INFO)
+    resource = world.apply("billing")
+    world.connections.sources["tickets"] = SourceThatQuotes(world.source.kept)  # type: ignore[arg-type]
+
+    await world.look(resource)
+
+    assert len(accidents(caplog.text)) == 2, "with its traceback, and as what is waited for"
+    assert not accidents("waiting: DatabaseUnreachable: a database (server closed the connection unexpectedly)\n")
 
 
 def test_our_own_errors_keep_their_words_in_the_log(log: pytest.LogCaptureFixture) -> None:

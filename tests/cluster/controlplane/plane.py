@@ -15,6 +15,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -196,6 +197,23 @@ class ControlPlane:
         """Apply and wait until they are served; `kubectl wait` itself stumbles over one that has no status yet."""
         self.kubectl("apply", "--server-side", "-f", str(crds))
         eventually(self.are_established)
+
+    def delete_crds(self, *names: str) -> None:
+        """Delete those that are there, and wait until they are gone.
+
+        The API server now and then leaves the deletion of a CRD that was made a moment ago undone, until its resync
+        some minutes later or until anything about the CRD changes: one in about 25, with an idle server.
+        """
+        self.kubectl("delete", "crd", *names, "--ignore-not-found", "--wait=false")
+        changes = count()
+
+        def are_gone() -> bool:
+            if not self.kubectl("get", "crd", *names, "--ignore-not-found", "-o", "name"):
+                return True
+            self.kubectl("annotate", "crd", *names, f"look={next(changes)}", "--overwrite", check=False)
+            return False
+
+        eventually(are_gone, 60, every=0.5)
 
     def are_established(self) -> bool:
         crds = json.loads(self.kubectl("get", "crd", "-o", "json"))["items"]

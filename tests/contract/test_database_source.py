@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from nightsort.adapters.sql.label_conditions import without
 from nightsort.adapters.sql.policy import DatabasePolicy
+from nightsort.adapters.sql.query_conditions import Labels
 from nightsort.domain.errors import Interruption, Stalled, Waiting
 from nightsort.ports import Source
 from nightsort.testing.source_contract import MakeSource, SourceContract, read
@@ -26,6 +28,7 @@ from tests.support.waiting import eventually
 
 __all__ = ["database"]
 
+LABELS = Labels("tickets", "id", "category")
 TEXT_ID = {"postgresql": "varchar(600)", "mariadb": "VARCHAR(600) COLLATE utf8mb4_bin", "sqlite": "TEXT"}
 
 
@@ -67,6 +70,19 @@ async def test_25000_tickets_are_read_in_pages_each_exactly_once_in_the_order_of
     assert max(len(page) for page in pages) == 2000
     assert [ticket.id for ticket in await read(source, after="24998")] == ["24999", "25000"]
     assert [ticket.id for ticket in await read(source, after="9", through="11")] == ["10", "11"]
+
+
+@pytest.mark.parametrize("kind", ["bigint", "varchar(90)"])
+async def test_a_query_may_leave_out_tickets_by_ids_that_are_quoted(database: TestDatabase, kind: str) -> None:
+    database.run(f"CREATE TABLE tickets (id {kind} PRIMARY KEY, body varchar(90), category varchar(90))")
+    database.insert("tickets", *({"id": str(number), "body": "a text"} for number in range(1, 5)))
+    query = without("SELECT id, body FROM tickets WHERE category IS NULL ORDER BY id LIMIT 2", LABELS, ["1", "3"])
+    assert query is not None
+    source = source_of(database, query, fields=frozenset({"body"}))
+
+    await source.check()
+
+    assert sorted(ticket.id for ticket in await read(source)) == ["2", "4"]
 
 
 async def test_several_columns_make_up_the_body(database: TestDatabase) -> None:

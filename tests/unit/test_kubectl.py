@@ -47,6 +47,7 @@ from nightsort.domain.errors import Rejected, Stalled
 from nightsort.domain.printable import printable
 from nightsort.domain.prompt import placeholders
 from nightsort.testing.config_maps import MemoryConfigMaps
+from nightsort.testing.corrections import correction
 from nightsort.wiring.cluster import Cluster, tickets_in, tickets_of
 from tests.support.manifests import manifest
 from tests.support.manifests import stored as stored_manifest
@@ -400,7 +401,15 @@ async def retried(
     written["spec"] |= spec
     resource = Resource.of(written).with_status(status)
     cluster: Any = Cluster(None, config_maps or MemoryConfigMaps(), "support", EnvSecrets((), {}))  # type: ignore[arg-type]
-    return await again(cluster, resource, written, None, (), everything=everything, corrected=corrected)
+    return await again(
+        cluster,
+        resource,
+        written,
+        None,
+        (),
+        everything=everything,
+        corrected={one: correction(one) for one in corrected},
+    )
 
 
 def inline_of(*ids: str) -> dict[str, Any]:
@@ -437,6 +446,41 @@ async def test_a_ticket_that_a_person_has_given_a_category_is_not_sent_again() -
 
 
 DATABASE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FROM tickets"}}
+
+
+OPEN = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "query": "SELECT * FROM t WHERE category IS NULL"}}
+TABLE = {"database": {"urlSecretRef": {"name": "db", "key": "url"}, "table": "t", "mode": "Update"}}
+
+
+async def test_a_retry_of_a_query_leaves_out_what_a_person_has_given_a_category() -> None:
+    status = ended(failed=3, cost=Cost(estimated_usd="0.0300"), results=StoredResults(table="t"))
+
+    plain = await retried(status, source=OPEN, results=TABLE)
+    made = await retried(status, corrected={"2", "o'x"}, source=OPEN, results=TABLE)
+    none = await retried(status, corrected={"1", "2", "3"}, source=OPEN, results=TABLE)
+
+    assert plain.order is not None
+    assert plain.order.manifest["spec"]["source"] == OPEN
+    assert made.order is not None
+    query = made.order.manifest["spec"]["source"]["database"]["query"]
+    assert query == "SELECT * FROM t WHERE category IS NULL AND id NOT IN ('2', 'o''x')"
+    assert made.notes[:2] == (
+        "its query finds the 1 ticket that got no category, and whatever is new, for about $0.0100",
+        "a person has given 2 tickets a category: not sent again",
+    )
+    assert none.order is None
+    again = await retried(status, corrected={"4"}, source=made.order.manifest["spec"]["source"], results=TABLE)
+    assert again.order is not None
+    assert again.order.manifest["spec"]["source"]["database"]["query"].count("NOT IN") == 2
+
+
+async def test_a_query_that_cannot_leave_them_out_is_not_sent() -> None:
+    status = ended(2_000, 2_000, results=StoredResults(table="t"))
+    many = [f"ticket-{number}" for number in range(1_500)]
+
+    for corrected in (["a\\b"], many):
+        with pytest.raises(Rejected, match="write these categories into the table first, or give --all"):
+            await retried(status, corrected=corrected, source=OPEN, results=TABLE)
 
 
 async def test_where_it_cannot_be_told_what_failed_all_tickets_are_sent_only_on_demand() -> None:

@@ -16,7 +16,7 @@ from nightsort.api.results import ConfigMapResults
 from nightsort.api.status import Status
 from nightsort.api.stored_results import StoredResults
 from nightsort.cli.output.rows import Printer
-from nightsort.cli.reviews.cluster import corrections_at_hand, reviewed
+from nightsort.cli.reviews.cluster import corrections_at_hand, corrections_of_retried, reviewed
 from nightsort.cli.reviews.order import Reviewed, wish_of
 from nightsort.domain.answer import Row, Verdict
 from nightsort.domain.config_map import ConfigMap
@@ -104,6 +104,18 @@ async def test_a_review_goes_on_with_what_nobody_has_decided(namespace: Namespac
 
     assert ([case.id for case in found.cases], found.decided_before) == (["3"], 1)
     assert len((await namespace.review(corrections="shared")).cases) == 2
+
+
+async def test_a_retry_knows_what_was_said_of_the_run_that_it_retries(namespace: Namespace) -> None:
+    await namespace.add("night-retry", ROWS[2:], retry_of="night")
+    await namespace.add("night-retry-2", ROWS[2:], retry_of="night-retry")
+    await (await namespace.review()).store.change(lambda now: {"2": correction("2")})
+    own = namespace.cluster.corrections("support", "night-retry-2-corrections")
+    await own.change(lambda now: {"3": correction("3"), "2": correction("2", "account")})
+
+    said, remarks = await corrections_of_retried(namespace.cluster, "support", namespace.manifests["night-retry-2"])
+
+    assert ({one.id: one.category for one in said.values()}, remarks) == ({"2": "account", "3": "billing"}, [])
 
 
 async def test_results_show_what_the_person_and_the_model_have_said(

@@ -66,11 +66,14 @@ class ConfigMapSource(TicketFile):
     model_config = ConfigDict(json_schema_extra=rules(*file_rules("key")))
 
 
+MOST_QUERY_CHARS = 16000
+
+
 class DatabaseSource(Model):
     """Rows of a query; its id column must be unique and not null, since pages are read by it."""
 
     url_secret_ref: SecretRef
-    query: Annotated[str, StringConstraints(min_length=1, max_length=16000)]
+    query: Annotated[str, StringConstraints(min_length=1, max_length=MOST_QUERY_CHARS)]
     """A SELECT, whose columns can be named in the template. It is read in pages by id: an ORDER BY only chooses, with a
     LIMIT at the query's end. The rows that it gives when the run begins are bought, and no others."""
     columns: TicketColumns = TicketColumns()

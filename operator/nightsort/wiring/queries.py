@@ -1,6 +1,8 @@
-"""Finds out whether a source's query leaves out the labels of its run."""
+"""Finds out whether a source's query leaves out the labels of its run, and changes what it leaves out."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from nightsort.api.spec import Spec
 
@@ -12,3 +14,10 @@ def finds_unlabeled_again(spec: Spec) -> bool:
     from nightsort.adapters.sql import unlabeled
 
     return unlabeled.finds_unlabeled_again(spec)
+
+
+def query_without(spec: Spec, ids: Collection[str]) -> str | None:
+    """The query of a run that finds what has no category, without these tickets; None where that cannot be said."""
+    from nightsort.adapters.sql import unlabeled
+
+    return unlabeled.query_without(spec, ids)

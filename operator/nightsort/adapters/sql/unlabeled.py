@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from nightsort.adapters.sql.label_conditions import without
 from nightsort.adapters.sql.query_conditions import Labels, skips_labeled
 from nightsort.api.results import DatabaseResults
+from nightsort.api.source import MOST_QUERY_CHARS
 from nightsort.api.spec import Spec
 
 
@@ -22,6 +26,19 @@ def finds_unlabeled_again(spec: Spec) -> bool:
         return labels is not None and skips_labeled(source.query, source.columns.id, labels)
 
     return asks_for_null(results.columns.category) and not any(map(asks_for_null, others_of(results)))
+
+
+def query_without(spec: Spec, ids: Collection[str]) -> str | None:
+    """The query that leaves out labels, without these tickets; None where it would not be certain, or too long."""
+    source, results = spec.source.database, spec.results.database
+    labels = labels_of(results) if results is not None else None
+    if source is None or labels is None:
+        return None
+    query = without(source.query, labels, ids)
+    if query is None or len(query) > MOST_QUERY_CHARS:
+        return None
+    changed = spec.source.model_copy(update={"database": source.model_copy(update={"query": query})})
+    return query if finds_unlabeled_again(spec.model_copy(update={"source": changed})) else None
 
 
 def others_of(results: DatabaseResults) -> list[str]:

@@ -25,12 +25,14 @@ from nightsort.domain.report import plural
 if TYPE_CHECKING:
     from nightsort.api.resource import Meta
     from nightsort.domain.answer import Row
+    from nightsort.domain.correction import Corrections
     from nightsort.ports import ConfigMaps
 
 RETRY_OF = f"{GROUP}/retry-of"
 PLAIN: Mapping[str, Format] = {"csv": "csv", "jsonl": "jsonl", "json": "json"}
 # NAME-retry, NAME-retry-2, NAME-retry-3 …
 RETRIED = re.compile(r"(.+-retry)(?:-(\d{1,6}))?")
+NONE: Corrections = {}
 ALL = "give --all to send, and pay, all its tickets again"
 
 
@@ -89,9 +91,9 @@ async def again(
     wanted: Collection[str],
     *,
     everything: bool,
-    corrected: Collection[str] = frozenset(),
+    corrected: Corrections = NONE,
 ) -> RetryPlan:
-    """The retry's resources, and the notes about them. `corrected` are tickets that a person has given a category.
+    """The retry's resources, and the notes about them. `corrected` is what people have said about tickets of the run.
 
     Raises:
         Rejected: the run is unfinished, or it is not known what failed.
@@ -106,10 +108,32 @@ async def again(
     if not without_category(resource):
         return RetryPlan(name, notes=(f"nothing to retry: every ticket of {resource.meta.name} has its category",))
     if leaves_out_labeled(resource):
-        count = without_category(resource)
-        note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
-        return RetryPlan(name, bundle(resource, name, spec), (f"{note}{cost_of(resource, count)}", *places(name, spec)))
-    return await of_the_failed(kept, resource, name, spec, Chosen(wanted, corrected))
+        return by_its_query(resource, name, spec, corrected)
+    return await of_the_failed(kept, resource, name, spec, Chosen(wanted, corrected.keys()))
+
+
+def by_its_query(resource: Resource, name: str, spec: dict[str, Any], corrected: Corrections) -> RetryPlan:
+    """The run's query, which finds what has no category, without the tickets that a person has given one."""
+    from nightsort.wiring.queries import query_without
+
+    answered = [one.id for one in corrected.values() if one.answer is None]
+    said = [f"a person has given {plural(len(answered), 'ticket')} a category: not sent again"] if answered else []
+    count = without_category(resource) - len(answered)
+    if count <= 0:
+        nothing = f"nothing to retry: every ticket of {resource.meta.name} has its category"
+        return RetryPlan(name, notes=(nothing, *said))
+    if answered:
+        query = query_without(resource.spec, answered)
+        if query is None:
+            raise Rejected(
+                f"the query of {resource.meta.name} cannot be told to leave out the "
+                f"{plural(len(answered), 'ticket')} that a person has given a category: write these categories into "
+                "the table first, or give --all to send, and pay, them again"
+            )
+        spec = {**spec, "source": {"database": {**spec["source"]["database"], "query": query}}}
+    note = f"its query finds the {plural(count, 'ticket')} that got no category, and whatever is new"
+    notes = (f"{note}{cost_of(resource, count)}", *said, *places(name, spec))
+    return RetryPlan(name, bundle(resource, name, spec), notes)
 
 
 async def of_the_failed(kept: Kept, resource: Resource, name: str, spec: dict[str, Any], chosen: Chosen) -> RetryPlan:

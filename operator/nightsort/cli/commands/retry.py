@@ -73,12 +73,12 @@ def retry(
 
     async def work(cluster: Cluster, namespace: str) -> RetryPlan:
         from nightsort.cli.cluster.retry_plan import again
-        from nightsort.cli.reviews.cluster import corrections_at_hand
+        from nightsort.cli.reviews.cluster import corrections_of_retried
 
         manifest = await cluster.resources.read(namespace, name)
-        said, unread = await corrections_at_hand(cluster, namespace, name, None)
-        if unread:
-            typer.echo(printable(unread), err=True)
+        said, unread = await corrections_of_retried(cluster, namespace, manifest)
+        for remark in unread:
+            typer.echo(printable(remark), err=True)
         run = parsed(manifest)
         made = await again(cluster, run, manifest, new_name, wanted, everything=everything, corrected=said)
         if made.order is not None and dry_run != "client":

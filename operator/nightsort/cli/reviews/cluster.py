@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nightsort.cli.cluster.nights import are_at_hand, pages_of, runs_in
 from nightsort.cli.cluster.options import parsed
+from nightsort.cli.cluster.retry_plan import RETRY_OF
 from nightsort.cli.output.rows import elsewhere
 from nightsort.cli.reviews.gathering import gathered
 from nightsort.cli.reviews.order import Reviewed, Wish
-from nightsort.domain.errors import Rejected, Stalled
+from nightsort.domain.errors import Interruption, Rejected, Stalled
 
 if TYPE_CHECKING:
-    from nightsort.domain.correction import Corrections
+    from nightsort.domain.correction import Correction, Corrections
     from nightsort.wiring.cluster import Cluster
 
 
@@ -40,3 +42,23 @@ async def corrections_at_hand(
         return await cluster.corrections(namespace, corrections_name(name, config_map)).read(), ""
     except Stalled as stalled:
         return {}, f"corrections are left out: {stalled.message}"
+
+
+async def corrections_of_retried(
+    cluster: Cluster, namespace: str, manifest: Mapping[str, Any]
+) -> tuple[Corrections, Sequence[str]]:
+    """What people have said about a run and those that it retries: a review of the first shows tickets of all."""
+    said: dict[str, Correction] = {}
+    remarks, seen = list[str](), set[str]()
+    name = str(manifest["metadata"]["name"])
+    while name and name not in seen:
+        seen.add(name)
+        found, remark = await corrections_at_hand(cluster, namespace, name, None)
+        said = {**found, **said}
+        remarks += [remark] if remark else []
+        try:
+            known = manifest if len(seen) == 1 else await cluster.resources.read(namespace, name)
+        except Interruption:
+            break  # it has been deleted; what was said of it stays
+        name = str((known["metadata"].get("annotations") or {}).get(RETRY_OF, ""))
+    return said, remarks

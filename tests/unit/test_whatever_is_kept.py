@@ -20,6 +20,7 @@ from nightsort.adapters.kubernetes import client, copies, id_parts, secrets
 from nightsort.adapters.local import config_maps as local_config_maps
 from nightsort.adapters.local import ledger as local_ledger
 from nightsort.adapters.object_store.cursor import Cursor
+from nightsort.adapters.sql.id_spool import CHUNK_IDS, IdSpool
 from nightsort.api.resource import Meta
 from nightsort.domain.errors import Conflict, Gone, Interruption, Rejected, SourceChanged, Stalled, Waiting
 from nightsort.formats import record_copies
@@ -127,6 +128,24 @@ def test_a_file_that_is_larger_than_any_record_stalls(tmp_path: Path) -> None:
 def test_long_ids_are_found_as_they_were_kept(ids: dict[str, str]) -> None:
     assert decoded_ids(encoded_ids(ids), "here") == ids
     assert id_parts.unpacked(id_parts.packed(ids), "here") == ids
+
+
+def test_long_ids_are_kept_in_little_more_memory_than_they_have_bytes() -> None:
+    ids = {f"{number:x}": f"{number}-{'x' * 200}" for number in range(20_000)}
+
+    with memory_below(len(ids) * 300):
+        kept = encoded_ids(ids)
+    assert decoded_ids(kept, "here") == ids
+
+
+def test_ids_on_the_way_to_a_database_come_in_chunks_however_they_were_given() -> None:
+    given_ids = [str(number) for number in range(3 * CHUNK_IDS + 1)]
+
+    with IdSpool() as spool:
+        spool.add(given_ids)
+        chunks = list(spool.chunks())
+    assert max(map(len, chunks)) == CHUNK_IDS
+    assert [each for chunk in chunks for each in chunk] == given_ids
 
 
 @given(ANY)

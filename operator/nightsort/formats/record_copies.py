@@ -20,6 +20,7 @@ MOST_COPY_BYTES = 16 * 1024 * 1024
 """Bytes of a record's copy, unpacked. A status has 1.1 MB at the most."""
 MOST_IDS_BYTES = 64 * 1024 * 1024
 """Bytes of a shard's long ids, unpacked: 100,000 ids of 512 letters have 51 MB."""
+PIECE_IDS = 1_000
 MOST_QUOTES = 4_000_000
 """Quotes in them: four for each id, and those within ids."""
 
@@ -50,14 +51,14 @@ def decoded(content: bytes | None, place: str) -> Kept:
         ) from None
 
 
-def encoded_ids(ids: Mapping[str, str]) -> bytes:
-    """Ids of tickets by their digests.
+def encoded_ids(ids: Mapping[str, str]) -> bytearray:
+    """Ids of tickets by their digests, in the order of these.
 
     Raises:
         Rejected: they are too long to be kept, so that they could not be read again.
     """
     short = sum(map(len, ids.values())) <= MOST_IDS_BYTES
-    whole = msgspec.json.encode(dict(ids), order="deterministic") if short else b""
+    whole = in_pieces(ids) if short else bytearray()
     if not whole or len(whole) > MOST_IDS_BYTES or whole.count(b'"') > MOST_QUOTES:
         raise Rejected(
             f"the ids of the tickets are too long to be kept: more than {MOST_IDS_BYTES:,} bytes for one shard; "
@@ -67,7 +68,18 @@ def encoded_ids(ids: Mapping[str, str]) -> bytes:
     return whole
 
 
-def decoded_ids(content: bytes, place: str) -> dict[str, str]:
+def in_pieces(ids: Mapping[str, str]) -> bytearray:
+    """The JSON object, encoded in place: a library's buffer for the whole of it takes its size twice over."""
+    whole, keys = bytearray(b"{"), sorted(ids)
+    for start in range(0, len(keys), PIECE_IDS):
+        if start:
+            whole += b","
+        whole += msgspec.json.encode({key: ids[key] for key in keys[start : start + PIECE_IDS]})[1:-1]
+    whole += b"}"
+    return whole
+
+
+def decoded_ids(content: bytes | bytearray, place: str) -> dict[str, str]:
     """
     Raises:
         Stalled: they differ from what was kept; `place` says what to restore.

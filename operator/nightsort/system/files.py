@@ -20,7 +20,7 @@ FOLDERS_WITH_PARTS = ("", "*/", "*/*/")
 """Folder levels below the state's directory. Deeper ones are not searched: the directory may be somebody's home."""
 
 
-def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+def write_whole(path: Path, content: bytes | bytearray, mode: int | None = None) -> None:
     """Replaces a file durably: after a crash at any point it holds the old content or the new.
 
     `mode` are its permissions; by default those of any new file.
@@ -82,7 +82,7 @@ def write_new(contents: Mapping[Path, bytes], *, private: Container[Path] = ()) 
 
 
 @contextmanager
-def part_of(path: Path, content: bytes, mode: int | None = None) -> Iterator[Path]:
+def part_of(path: Path, content: bytes | bytearray, mode: int | None = None) -> Iterator[Path]:
     """A file beside the path that is on disk, and goes away afterwards unless it has become another."""
     make_folder(path.parent)
     part = path.with_name(PART.format(secrets.token_hex(8)))

@@ -28,7 +28,8 @@ class IdSpool:
         self._file.close()
 
     def add(self, ids: Sequence[str]) -> None:
-        self._file.write(msgspec.json.encode(ids) + b"\n")
+        for start in range(0, len(ids), CHUNK_IDS):
+            self._file.write(msgspec.json.encode(ids[start : start + CHUNK_IDS]) + b"\n")
 
     def chunks(self) -> Iterator[Sequence[str]]:
         """All ids, in chunks of about the size that one statement handles well."""

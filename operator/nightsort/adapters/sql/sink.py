@@ -28,8 +28,8 @@ from nightsort.domain.stored import Rehearsal, Stored, Summary
 from nightsort.system.threads import InThread
 
 PLACE = "spec.results.database"
-# SQLite locks the whole file for any write: the fewer transactions the better.
-TRANSACTION_ROWS = {"postgresql": 20_000, "mysql": 10_000, "sqlite": 100_000}
+# A transaction has all its rows in memory, three times over while they are staged and compared.
+TRANSACTION_ROWS = {"postgresql": 20_000, "mysql": 10_000, "sqlite": 20_000}
 RIGHTS = {
     "Update": "SELECT and UPDATE on the columns, and the right to create temporary tables",
     "Upsert": "SELECT, INSERT and UPDATE on the table, the right to create temporary tables, and CREATE where the "

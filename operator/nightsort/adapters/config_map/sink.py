@@ -95,12 +95,11 @@ class ConfigMapRows:
     async def claim(self) -> None:
         """Makes the first ConfigMap, empty. The store lets only one resource create it, so that only one goes on."""
         for _ in range(TRIES):
-            if await self._read(0) is not None:
-                return
             try:
                 await self._put(self._blank(0), {self._form.key: self._form.header, INDEX: self._index([], [], ())})
-            except Conflict:
-                continue
+            except Conflict:  # it is there: by an earlier try, or of somebody else
+                if await self._read(0) is None:
+                    continue
             return
         raise self._contended()
 

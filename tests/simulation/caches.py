@@ -43,9 +43,9 @@ class CacheOracle:
         self._judge.demand(
             alone or slept or marked[bought.id], f"P2: {bought.id} writes the prompt with {len(bought.answers)} tickets"
         )
-        readers = [held for held in own if held.id in marked and len(held.answers) > 1]
-        many = sum(len(held.answers) for held in readers)
-        known = any(self._can_tell_that_it_pays(held) for held in readers if held.ends_at <= self._now())
+        users = [held for held in own if held.id in marked]
+        many = sum(len(held.answers) for held in users if len(held.answers) > 1)
+        known = any(self._can_tell_that_it_pays(held) for held in users if held.ends_at <= self._now())
         self._judge.demand(many <= CACHED.probe or known, f"P2: {meta.name} writes {many} prompts that nobody reads")
 
     def _can_tell_that_it_pays(self, held: Held) -> bool:

@@ -239,7 +239,7 @@ class Oracle:
         if not self._world.scenario.structured:
             return None
         name, paid = resource.meta.name, self.purchases[resource.meta.uid].values()
-        before = [one for purchases in paid for one in purchases]
+        before = [one for purchases in paid for one in purchases if one.answer.outcome != "canceled"]
         if self._world.scenario.schema_refused:
             most = MOST_PROBES if self._world.scenario.odd else 1  # what the API says may come in an odd line
             return self.demand(

@@ -117,11 +117,18 @@ def is_later(record: BatchRecord, other: BatchRecord) -> bool:
 def best(kept: Status | None, remembered: Status | None) -> Status | None:
     """The status to restore from: the process's memory (it knows more outcomes) if it has all batches of the copy.
 
-    Where the copy has more of one of them, such as the id that the status did not take, that counts.
+    Where the copy has more of one of them, such as the id that the status did not take, that counts. A memory without
+    an entry of the copy is from an earlier time, also where that entry has bought nothing: it may count rows.
     """
     if kept is None or remembered is None:
         return kept or remembered
-    return kept if lost(remembered, kept) else completed(remembered, kept)
+    there = by_place(remembered)
+    is_old = any(
+        (record.shard, record.attempt) not in there
+        for record in kept.batches
+        if record.state is not BatchState.RELEASED
+    )
+    return kept if is_old or lost(remembered, kept) else completed(remembered, kept)
 
 
 def has_lost_its_beginning(status: Status) -> bool:

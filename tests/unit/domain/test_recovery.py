@@ -63,6 +63,17 @@ def test_what_only_the_copy_has_of_a_batch_is_not_lost_beside_what_only_the_memo
     assert there.batches == (bought, collected)
 
 
+def test_a_memory_from_before_an_entry_is_not_restored_from_though_the_entry_bought_nothing() -> None:
+    """An older schema has dropped the entry's count from the status: the copy alone has it."""
+    bought = record("a", BatchState.SUBMITTED, turn=1, id="msgbatch_1", submitted_at=NOW)
+    canceled = record("", BatchState.COLLECTED, turn=2, shard=1, requests=0, failed=1)
+    kept, remembered = Status(batches=(bought, canceled)), Status(batches=(bought,))
+
+    assert best(kept, remembered) == kept
+    released = Status(batches=(bought, record("b", BatchState.RELEASED, turn=2, shard=1)))
+    assert best(released, remembered) == remembered, "a released one may vanish"
+
+
 def test_a_record_without_batches_has_lost_its_beginning_where_something_was_read() -> None:
     three, none = Plan(tickets=3), Plan(tickets=0)
 

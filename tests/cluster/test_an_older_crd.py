@@ -20,7 +20,8 @@ from nightsort.api.condition import Condition
 from nightsort.api.resource import Resource
 from nightsort.api.status import Status
 from nightsort.domain.errors import Stalled
-from nightsort.domain.room import RETRIES_BYTES, Room, size_of
+from nightsort.domain.record_size import RETRIES_BYTES, size_of
+from nightsort.domain.room import Room
 from tests.cluster.bench import SimulatedApi, User, batch, condition, inline, reason, start_operator
 from tests.cluster.controlplane.plane import TOP, ControlPlane
 

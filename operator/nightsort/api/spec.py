@@ -5,8 +5,6 @@ Some rules are needed twice: as CEL for the API server (`rules(...)`) and as val
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -17,38 +15,18 @@ from nightsort.api.category_set import CategorySetRef, CategorySetSpec
 from nightsort.api.columns import ResultColumns
 from nightsort.api.credentials import Credentials
 from nightsort.api.evaluation import NO_COLUMN, Evaluation
-from nightsort.api.fields import MOST_VALUES, AnswerFields, refuse_unclear
+from nightsort.api.fields import AnswerFields, refuse_unclear
 from nightsort.api.model import IMMUTABLE, Model, keyed, rules
 from nightsort.api.money import Money
 from nightsort.api.prompt import Prompt, TicketTemplate
 from nightsort.api.results import Results
-from nightsort.api.reuse import FINDS_ROWS, NOTHING_TO_REUSE, Dedupe, Reuse, finds_rows
-from nightsort.api.review import FIELD_TAKEN, NO_CONFIDENCE, REVIEW_COLUMNS, SAME_MODEL, UNCHANGEABLE, Review
+from nightsort.api.reuse import NOTHING_TO_REUSE, Dedupe, Reuse, finds_rows
+from nightsort.api.review import FIELD_TAKEN, NO_CONFIDENCE, REVIEW_COLUMNS, SAME_MODEL, Review
 from nightsort.api.source import Source
+from nightsort.api.spec_rules import INLINE_TRUTH, NAMES_SUBJECT, NO_SUBJECT, SPEC_RULES, TWO_PLACES
 
-NAMES_SUBJECT = re.compile(r"(^|[^$])([$][$])*[$](subject([^_a-zA-Z0-9]|$)|[{]subject[}])")
-NO_SUBJECT = (
-    "textColumns makes the body, and no column is the subject, which prompt.template names: give columns.subject, or a "
-    "template without it, such as $body"
-)
-
-
-TWO_PLACES = "categories and categorySetRef both say what tickets are sorted into: give one of them"
-INLINE_TRUTH = "evaluation.truth.column: inline tickets have no other columns than id, subject and body"
-OWN_TRUTH = (
-    "[has(self.evaluation.truth.configMap), has(self.evaluation.truth.objectStore), "
-    "has(self.evaluation.truth.database)].exists(x, x)"
-)
-ANOTHER = "is immutable. Create another resource instead"
 NO_DEFAULT: dict[str, Any] = {"default": None}
 """The API server puts no default there: one beside a categorySetRef would be wrong."""
-
-
-def has_no_subject(kind: str) -> str:
-    """The CEL condition for a file whose body is made of several columns, none of which is the subject."""
-    file = f"self.source.{kind}"
-    given = f"has({file}.columns) && has({file}.columns.subject)"
-    return f"(has({file}) && has({file}.textColumns) && !({given}))"
 
 
 InferenceGeo = Literal["us", "global"]
@@ -279,75 +257,4 @@ class Spec(Model):
         database = self.results.database
         return self.reuse == "Unchanged" or (database is not None and database.columns.hash is not None)
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (FINDS_ROWS, f"reuse: {NOTHING_TO_REUSE}"),
-            (
-                (
-                    f"!({has_no_subject('configMap')} || {has_no_subject('objectStore')}) || "
-                    f"!self.prompt.template.matches('{NAMES_SUBJECT.pattern}')"
-                ),
-                NO_SUBJECT,
-            ),
-            ("!has(self.categorySetRef) || !has(self.categories)", TWO_PLACES),
-            (
-                (
-                    "!has(self.unknownLabel.category) || has(self.categorySetRef) || (has(self.categories) ? "
-                    "self.categories.exists(c, c.name == self.unknownLabel.category) : "
-                    f"self.unknownLabel.category in {[category.name for category in DEFAULT_CATEGORIES]})"
-                ),
-                "unknownLabel.category must be one of the categories",
-            ),
-            (
-                # The list around the names makes them small once: once for each pair costs more than is allowed.
-                (
-                    "!has(self.categories) || [self.categories.map(c, c.name.lowerAscii())].all(names, "
-                    "names.all(n, names.exists_one(m, m == n)))"
-                ),
-                "a category is named twice (capitals do not count)",
-            ),
-            (
-                (
-                    "!has(self.evaluation) || has(self.categorySetRef) || has(self.evaluation.truth.column) || "
-                    f"{OWN_TRUTH}"
-                ),
-                f"evaluation.truth: {NO_COLUMN}",
-            ),
-            (
-                (
-                    "!has(self.evaluation) || !has(self.source.inline) || "
-                    f"(has(self.categorySetRef) && !has(self.evaluation.truth.column)) || {OWN_TRUTH}"
-                ),
-                INLINE_TRUTH,
-            ),
-            ("has(self.categories) == has(oldSelf.categories)", f"categories {ANOTHER}"),
-            ("has(self.categorySetRef) == has(oldSelf.categorySetRef)", f"categorySetRef {ANOTHER}"),
-            (
-                "has(self.evaluation) == has(oldSelf.evaluation)",
-                "evaluation is immutable but for release. Create another resource instead",
-            ),
-            (
-                f"!has(self.fields) || self.fields.map(f, has(f.values) ? f.values.size() : 0).sum() <= {MOST_VALUES}",
-                f"fields: more than {MOST_VALUES} values in all",
-            ),
-            ("has(self.review) == has(oldSelf.review)", UNCHANGEABLE),
-            ("!has(self.review) || self.review.model != self.model", SAME_MODEL),
-            (
-                (
-                    "!has(self.review) || !('LowConfidence' in self.review.of) || "
-                    "(has(self.confidence) && self.confidence)"
-                ),
-                NO_CONFIDENCE,
-            ),
-            (
-                (
-                    "!has(self.review) || !has(self.fields) || "
-                    f"!self.fields.exists(f, f.name in {json.dumps(REVIEW_COLUMNS)})"
-                ),
-                FIELD_TAKEN,
-            ),
-            ("has(self.fields) == has(oldSelf.fields)", f"fields {ANOTHER}"),
-            ("has(self.inferenceGeo) == has(oldSelf.inferenceGeo)", f"inferenceGeo {ANOTHER}"),
-            ("has(self.credentials) == has(oldSelf.credentials)", f"credentials {ANOTHER}"),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*SPEC_RULES))

@@ -9,8 +9,9 @@ from nightsort.api.spec import Spec
 from nightsort.domain.errors import Rejected
 from nightsort.domain.printable import printable
 from nightsort.domain.reasons import Reason
+from nightsort.domain.record_size import LEAST_RECORD_BYTES, bytes_beside, spec_bytes
 from nightsort.domain.request import Encoder
-from nightsort.domain.room import LEAST_RECORD_BYTES, MOST_BATCHES, bytes_beside, spec_bytes
+from nightsort.domain.room import MOST_BATCHES
 from nightsort.domain.snapshot import Snapshot
 from nightsort.flow.preflight.dry_run import rehearse
 from nightsort.flow.preflight.known import Known, checked, choose, without_known

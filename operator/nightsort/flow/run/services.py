@@ -11,7 +11,8 @@ from nightsort.domain.errors import Stalled
 from nightsort.domain.examples import Example, Nearest
 from nightsort.domain.prices import PRICE_TABLE, PriceTable
 from nightsort.domain.reasons import Reason
-from nightsort.domain.room import MOST_BATCHES, STORED_BYTES
+from nightsort.domain.record_size import STORED_BYTES
+from nightsort.domain.room import MOST_BATCHES
 from nightsort.flow.run.disk import SCRATCH, Scratch
 from nightsort.flow.run.measure import NullMetrics
 from nightsort.flow.run.no_sets import NoCategorySets

@@ -27,6 +27,8 @@ MAY_GO = frozenset(
 
 OF_IDENTITY = frozenset({"id", "submitted_at", "turn", "cache"})
 OF_PURCHASE = OF_IDENTITY | {"text_bytes", "cut", "spared", "long_ids", "ids_digest"}
+AS_INTENDED = OF_PURCHASE | {"failed", "unnamed", "duplicates"}
+"""Of what a purchase confirms, such as the rows of tickets that cannot be sent; a later state may have given it up."""
 
 
 def completed(status: Status, kept: Status) -> Status:
@@ -60,8 +62,8 @@ def merged(record: BatchRecord, whole: BatchRecord | None, *, outcomes: bool, su
     if is_further(whole, record):
         takes = outcomes or whole.state is not BatchState.COLLECTED or not whole.requests
         return whole if takes else filled(record, whole, OF_PURCHASE)
-    if is_further(record, whole):  # what it had before, such as its requests, it may have given up since
-        return filled(record, whole, OF_IDENTITY)
+    if is_further(record, whole):
+        return filled(record, whole, AS_INTENDED if record.state is BatchState.SUBMITTED else OF_IDENTITY)
     return whole if lacks(record, whole) else filled(record, whole, BatchRecord.model_fields.keys() - MAY_GO)
 
 

@@ -68,3 +68,14 @@ def test_a_dropped_id_is_taken_from_the_copy_of_an_earlier_state() -> None:
     without_id = COLLECTED.model_copy(update={"id": None})
 
     assert completed(Status(batches=(without_id,)), Status(batches=(submitted,))).batches == (COLLECTED,)
+
+
+def test_rows_that_were_counted_with_an_intent_are_counted_when_its_purchase_is_confirmed() -> None:
+    """An older schema has dropped the count from the status, in which the batch is confirmed."""
+    intended = record(0, BatchState.INTENDED, requests=3, failed=2, duplicates=1, turn=1)
+    confirmed = record(0, BatchState.SUBMITTED, requests=3, id="batch-0", submitted_at=NIGHT)
+
+    [whole] = completed(Status(batches=(confirmed,)), Status(batches=(intended,))).batches
+
+    assert (whole.state, whole.id) == (BatchState.SUBMITTED, "batch-0")
+    assert (whole.failed, whole.duplicates, whole.turn) == (2, 1, 1)

@@ -59,7 +59,6 @@ async def recover(run: Run) -> None:
     before = known.status if known else None
     if before is not None and is_behind(run.status, before):
         await run.reload()  # in most cases the watch is behind
-        run.waited = run.status.waiting
     behind = before is not None and is_behind(run.status, before)
     if known is not None and not behind and known.version == run.resource.meta.resource_version:
         if run.status == known.status or completed(run.status, known.status) is run.status:

@@ -285,6 +285,7 @@ class Run:
 
     async def reload(self) -> None:
         self.resource = await self._newest()
+        self.waited = self.status.waiting
         self.doubt = Conflict(self.resource.meta.key)  # the concurrent write may have less than was known
 
     async def _newest(self) -> Resource:

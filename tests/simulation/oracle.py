@@ -29,7 +29,7 @@ from tests.simulation.reviews import ReviewOracle, of_first
 from tests.simulation.scenario import LONG_CHARS, SHOWN
 from tests.simulation.sets import SetOracle, named
 from tests.simulation.truth import source_name
-from tests.simulation.waits import complaint
+from tests.simulation.waits import complaint, out_of_patience
 from tests.simulation.wire import UNREADABLE
 
 if TYPE_CHECKING:
@@ -352,6 +352,9 @@ class Oracle:
         self._check_account(before.meta, status)
         if (wrong := complaint(before.status, status)) is not None:
             self.fail(f"W1: {name} {wrong}")
+        now = self._world.clock.now()
+        if not self._world.scenario.clocks and (wrong := out_of_patience(before.status, status, now)) is not None:
+            self.fail(f"W2: {name} {wrong}")
         self.demand(MARK not in text and SHOWN not in text, f"I6: the status of {name} has the text of a ticket")
         if status.phase == "Held":
             self._check_held(before, status)

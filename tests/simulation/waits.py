@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from nightsort.api.batch_record import BatchState
 from nightsort.api.status import Status
-from nightsort.domain.conditions import is_finished
+from nightsort.api.waiting import Ends
+from nightsort.domain.conditions import STALLED, is_finished, is_true
+
+PATIENCE = timedelta(minutes=15)
+PAUSE = timedelta(minutes=15)
+"""How long a process may pause between what it finds and what it writes of it."""
+
+
+def out_of_patience(before: Status, status: Status, now: datetime) -> str | None:
+    """W2: failures that last longer than the patience are shown as Stalled, and what stays Stalled says its wait.
+
+    The step that makes a run stall writes that first; the wait is in the next write.
+    """
+    wait, stalled = status.waiting, is_true(status, STALLED)
+    if wait is None:
+        stays = stalled and before.waiting is None and is_true(before, STALLED)
+        return "stays stalled, and waits for nothing" if stays and not is_finished(status) else None
+    if stalled or wait.ends is Ends.BY_YOU or not wait.tries or now - wait.since < PATIENCE + PAUSE:
+        return None
+    return f"has waited for {wait.reason} since {wait.since:%H:%M:%S}, and is not shown as stalled at {now:%H:%M:%S}"
 
 
 def complaint(before: Status, status: Status) -> str | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nightsort.api.resource import Meta
+from nightsort.domain.answer import Answer
 from nightsort.testing.batch_api import Held
 from tests.simulation.scenario import CACHED
 
@@ -49,10 +50,18 @@ class CacheOracle:
         self._judge.demand(many <= CACHED.probe or known, f"P2: {meta.name} writes {many} prompts that nobody reads")
 
     def _can_tell_that_it_pays(self, held: Held) -> bool:
-        """By the answers of a batch, or by those of them that have come where some do not."""
+        """By the answers of a batch that are charged, or by those of them that have come where some do not."""
         read = sum(answer.cache_read_tokens for answer in held.answers)
-        written = sum(answer.cache_write_hour_tokens for answer in held.answers)
-        return read > (0 if self._world.scenario.is_spoilt else written)
+        written = sum(answer.cache_write_hour_tokens for answer in held.answers if is_charged(answer))
+        accounts = self._world.accounts.values()
+        withheld = any(answer.custom_id in each.withheld for answer in held.answers for each in accounts)
+        partly = self._world.scenario.is_spoilt or withheld or held.id in self._world.cut_short
+        return read > (0 if partly else written)
 
     def _now(self) -> datetime:
         return self._world.clock.now()
+
+
+def is_charged(answer: Answer) -> bool:
+    """A refusal is free as long as it has said nothing."""
+    return answer.stop_reason != "refusal" or answer.output_tokens > 0

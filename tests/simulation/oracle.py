@@ -398,6 +398,8 @@ class Oracle:
             # To be collected once more changes nothing; how it came out may have been lost with the status.
             again = now.state is BatchState.SUBMITTED and record.state is BatchState.COLLECTED and now.id == record.id
             back = back and not (again and before.meta.uid in self.wiped)
+            # A store has dropped the id, and no copy has it: the batch is looked for by its tag.
+            back = back and not (record.state is BatchState.SUBMITTED and record.id is None)
             self.demand(not back, f"I2: {name} went back on {record.tag}: {record.state} {now.state} {now.id}")
         self._check_sum(before, status, gone)
         for record in status.batches:

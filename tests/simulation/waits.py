@@ -17,15 +17,20 @@ PAUSE = timedelta(minutes=15)
 def out_of_patience(before: Status, status: Status, now: datetime) -> str | None:
     """W2: failures that last longer than the patience are shown as Stalled, and what stays Stalled says its wait.
 
-    The step that makes a run stall writes that first; the wait is in the next write.
+    The steps that make a run stall write that first; the wait is in a later write of the same look.
     """
     wait, stalled = status.waiting, is_true(status, STALLED)
     if wait is None:
-        stays = stalled and before.waiting is None and is_true(before, STALLED)
+        stays = stalled and before.waiting is None and is_stalled_for_long(before, now)
         return "stays stalled, and waits for nothing" if stays and not is_finished(status) else None
     if stalled or wait.ends is Ends.BY_YOU or not wait.tries or now - wait.since < PATIENCE + PAUSE:
         return None
     return f"has waited for {wait.reason} since {wait.since:%H:%M:%S}, and is not shown as stalled at {now:%H:%M:%S}"
+
+
+def is_stalled_for_long(status: Status, now: datetime) -> bool:
+    found = (one for one in status.conditions if one.type == STALLED and one.status == "True")
+    return any(now - one.last_transition_time > PAUSE for one in found)
 
 
 def complaint(before: Status, status: Status) -> str | None:

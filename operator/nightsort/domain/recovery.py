@@ -25,9 +25,16 @@ class Kept:
 def may_replace(status: Status, kept: Kept, *, removing: bool) -> bool:
     """Whether a copy of this status may replace another copy: not where it lacks something that the other one has.
 
-    removing: entries are removed on purpose, such as several that are summed up in one.
+    removing: entries are removed on purpose, such as several that are summed up in one. Who has slept meanwhile knows
+    nothing of later states of the others, and may not take these back.
     """
-    return removing or kept.status is None or not (lost(status, kept.status) or has_further(kept.status, status))
+    if kept.status is None:
+        return True
+    gone = lost(status, kept.status)
+    if removing:
+        there = by_place(status)
+        gone = [record for record in gone if (record.shard, record.attempt) in there]
+    return not (gone or has_further(kept.status, status))
 
 
 def to_keep(status: Status, kept: Kept, *, removing: bool) -> Status:

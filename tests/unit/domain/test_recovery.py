@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from nightsort.api.batch_record import BatchRecord, BatchState
 from nightsort.api.plan import Plan
 from nightsort.api.status import Status
-from nightsort.domain.recovery import best, has_lost_its_beginning, is_later, restored
+from nightsort.domain.recovery import Kept, best, has_lost_its_beginning, is_later, may_replace, restored
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -72,6 +72,20 @@ def test_a_memory_from_before_an_entry_is_not_restored_from_though_the_entry_bou
     assert best(kept, remembered) == kept
     released = Status(batches=(bought, record("b", BatchState.RELEASED, turn=2, shard=1)))
     assert best(released, remembered) == remembered, "a released one may vanish"
+
+
+def test_who_has_slept_sums_up_nothing_over_a_copy_that_knows_more() -> None:
+    old = [record(tag, BatchState.COLLECTED, turn, shard=turn - 1) for turn, tag in enumerate("ab", 1)]
+    sent = record("c", BatchState.SUBMITTED, turn=3, shard=2, id="msgbatch_3")
+    summed = record("a", BatchState.COLLECTED, turn=4, summed_up=1)
+    status = Status(batches=(summed, sent))
+    collected = sent.model_copy(update={"state": BatchState.COLLECTED})
+    later = record("d", BatchState.INTENDED, turn=5, shard=2)
+
+    assert may_replace(status, Kept(Status(batches=(*old, sent))), removing=True)
+    assert not may_replace(status, Kept(Status(batches=(*old, sent))), removing=False), "an entry would vanish"
+    assert not may_replace(status, Kept(Status(batches=(*old, collected))), removing=True)
+    assert not may_replace(status, Kept(Status(batches=(*old, later))), removing=True)
 
 
 def test_a_record_without_batches_has_lost_its_beginning_where_something_was_read() -> None:

@@ -182,6 +182,20 @@ async def test_after_a_restart_an_attempt_has_the_same_examples_whatever_was_add
     assert second.partition(CLOSING)[0] == first.partition(CLOSING)[0]
 
 
+async def test_after_a_restart_a_run_that_began_without_examples_does_not_stop_for_those_that_came(
+    nights: Nights,
+) -> None:
+    former, nights.pool = nights.pool, []
+    resource = await nights.sent_once()
+    nights.pool = former
+    nights.world.restart()
+
+    status = (await nights.world.run_until_finished(resource)).status
+
+    assert is_true(status, COMPLETE)
+    assert not any(CLOSING in text for text in nights.sent)
+
+
 @pytest.mark.parametrize(
     ("pool", "words"),
     [

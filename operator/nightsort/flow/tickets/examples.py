@@ -70,6 +70,8 @@ async def nearest_of(run: Run) -> Nearest | None:
     remembered = run.memory.search.pools.of(planned.hash)
     if remembered is not None:
         return remembered
+    if not planned.entries:  # what has come since is no example of this run
+        return (await indexed(run, [])).nearest
     kept = await run.services.ledger.long_ids(run.resource.meta, kept_under(planned.ids))
     only = frozenset(kept.values()) if kept else None  # lost ids are no reason to stop
     examples = await read(run.services.connections, run.resource, pool, only)

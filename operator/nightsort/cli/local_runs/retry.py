@@ -102,7 +102,7 @@ def retry_manifest(order: RetryOrder) -> None:
         return
     documents = [document for plan in planned for document in plan.documents]
     resources = tuple(plan.resource for plan in planned)
-    run = Manifests(resources, (*given.config_maps, *documents), given.secrets)
+    run = replace(given, resources=resources, config_maps=(*given.config_maps, *documents))
     job = Job(order.file, run, settings_of(anthropic_base_url=order.api_url), order.folder, timeout=order.timeout)
     if not finished(job):
         over = " when its time was over" if job.timed_out else ""

@@ -74,6 +74,11 @@ def labeled_path(path: Path) -> Path:
     return path.with_name(f"{inner.stem}.labeled{inner.suffix if written else '.csv'}{packing(path.name)}")
 
 
+def corrections_of_run(manifest: Path, name: str) -> Path:
+    """The path of the corrections of a resource of a manifest."""
+    return manifest.with_name(f"{name}.corrections.jsonl")
+
+
 def corrections_path(path: Path) -> Path:
     """The path of the corrections of a file: `tickets.csv.gz` has `tickets.corrections.jsonl`."""
     return path.with_name(f"{unpacked_name(path.name).stem}.corrections.jsonl")

@@ -8,7 +8,7 @@ from nightsort.adapters.local.corrections import FileCorrections, corrections_in
 from nightsort.domain.correction import Corrections
 from nightsort.formats.kinds import corrections_path
 
-__all__ = ["FileCorrections", "corrections_of"]
+__all__ = ["FileCorrections", "corrections_in", "corrections_of"]
 
 
 def corrections_of(file: Path) -> Corrections:

@@ -18,7 +18,7 @@ from nightsort.cli.cluster.options import (
     TicketsUrlEnv,
     UrlEnv,
 )
-from nightsort.cli.flags import StateFolder
+from nightsort.cli.flags import ResourceName, StateFolder
 from nightsort.cli.output.exit_codes import BAD_INPUT, fail
 
 Of = Annotated[
@@ -52,6 +52,7 @@ def review(
     by: By = None,
     export_label_studio: Export = None,
     import_label_studio: Import = None,
+    resource: ResourceName = None,
     corrections: CorrectionsName = None,
     namespace: Namespace = None,
     url_env: UrlEnv = None,
@@ -71,6 +72,9 @@ def review(
     What was decided is in results and labelled files from then on, is not bought again, and counts as known labels:
     nightsort evaluate FILE --truth corrections. Several people can use Label Studio in the terminal's place.
 
+    For a manifest that has run on this machine: the runs' rows are in a file or a table, and corrections are kept in
+    NAME.corrections.jsonl beside the manifest.
+
     For a ClassificationBatch: rows and tickets in a database are read with the URL in DATABASE_URL, or in the variable
     that --url-env names, or else with the run's Secret if you may read it. Nothing is written there.
 
@@ -89,11 +93,13 @@ def review(
         namespace=namespace, url_env=url_env, tickets_url_env=tickets_url_env, context=context, kubeconfig=kubeconfig
     )
     if World(state, flags).is_here(name):
-        from nightsort.cli.reviews.local import review_file
+        from nightsort.cli.reviews.local import review_here
         from nightsort.cli.state_folder import state_folder
 
-        review_file(state_folder(state), Path(name), wish)
+        review_here(state_folder(state), Path(name), wish, resource, tickets_query)
         return
+    if resource is not None:
+        fail("--resource is for manifests that have run on this machine", BAD_INPUT)
     from nightsort.cli.cluster.options import ClusterOptions
     from nightsort.cli.reviews.cluster import reviewed
     from nightsort.cli.reviews.exchange import exchange

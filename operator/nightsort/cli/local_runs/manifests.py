@@ -41,7 +41,7 @@ async def known(manifests: Manifests, state: Path) -> Known | None:
         Stalled: a record cannot be read.
     """
     for simulated in (False, True):
-        files = LocalFiles.of(folder_of_runs(state, simulated=simulated), manifests.config_maps)
+        files = LocalFiles.of(folder_of_runs(state, simulated=simulated), manifests.config_maps, manifests.secrets)
         found = [await files.resource(resource) for resource in manifests.resources]
         if resources := [resource for resource in found if resource is not None]:
             return Known(manifests, resources, files, simulated)

@@ -20,17 +20,21 @@ from nightsort.cli.classification.order import STATE_FILE, InvalidOrder, Order
 from nightsort.cli.classification.run import carry_out as classify
 from nightsort.cli.classification.screen import screen
 from nightsort.cli.cluster.manifest_bundle import ManifestBundle
-from nightsort.cli.cluster.retry_plan import again
+from nightsort.cli.cluster.retry_plan import again, next_name
 from nightsort.cli.configuration import settings_of
 from nightsort.cli.local_runs import manifests
 from nightsort.cli.local_runs.job import Job, finished, manifests_of
+from nightsort.cli.local_runs.rows import renamed
 from nightsort.cli.manifests import Manifests
 from nightsort.cli.output.exit_codes import BAD_INPUT, NOT_COMPLETE, TIMED_OUT, fail
 from nightsort.domain.conditions import is_finished
+from nightsort.domain.correction import Correction, Corrections
 from nightsort.domain.errors import Interruption
 from nightsort.domain.printable import printable
+from nightsort.formats.kinds import corrections_of_run
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
+from nightsort.wiring.corrections import corrections_in
 from nightsort.wiring.local_rows import LocalFiles
 
 
@@ -121,9 +125,13 @@ class PlannedRetry:
 async def next_retry(given: Manifests, files: LocalFiles, resource: Resource, order: RetryOrder) -> PlannedRetry | None:
     """The first retry that has not ended: that of the resource, or of its retry, and so on."""
     documents: list[Mapping[str, Any]] = []
+    said: dict[str, Correction] = {}
     while True:
+        said = {**said, **corrections_in(corrections_of_run(order.file, resource.meta.name))}
+        begun = await files.resource(renamed(resource, next_name(resource.meta.name)))
         manifest = {"spec": resource.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)}
-        plan = await again(files, resource, manifest, None, order.verdicts, everything=False)
+        corrected = said_by(said, begun)
+        plan = await again(files, resource, manifest, None, order.verdicts, everything=False, corrected=corrected)
         if plan.order is None:
             tell(plan.notes)
             return None
@@ -136,6 +144,12 @@ async def next_retry(given: Manifests, files: LocalFiles, resource: Resource, or
             tell(plan.notes)
             return PlannedRetry(made, plan.order, documents)
         resource = found
+
+
+def said_by(said: Corrections, begun: Resource | None) -> Corrections:
+    """What had been said when a retry began, which goes on with the same tickets; all, before it begins."""
+    since = begun.status.start_time if begun is not None else None
+    return {one.id: one for one in said.values() if since is None or one.at <= since}
 
 
 def of_bundle(bundle: ManifestBundle) -> Resource:

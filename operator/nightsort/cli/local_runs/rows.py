@@ -13,6 +13,7 @@ from nightsort.api.spec import Spec
 from nightsort.api.status import Status
 from nightsort.cli.classification.known import KnownFile, known
 from nightsort.cli.classification.order import STATE_FILE, InvalidOrder
+from nightsort.cli.cluster.nights import apart
 from nightsort.cli.cluster.retry_plan import next_name
 from nightsort.cli.local_runs import manifests
 from nightsort.cli.local_runs.job import manifests_of
@@ -22,8 +23,10 @@ from nightsort.domain.answer import Row
 from nightsort.domain.correction import Corrections
 from nightsort.domain.errors import Interruption
 from nightsort.domain.report import plural
+from nightsort.formats.kinds import corrections_of_run
 from nightsort.formats.tickets import InvalidFile
 from nightsort.wiring import classify as wiring
+from nightsort.wiring.corrections import corrections_in
 
 Show = Callable[[Sequence[Row]], None]
 About = Callable[[Spec, Corrections], None]
@@ -70,25 +73,41 @@ def remark(found: KnownFile, shown: int) -> str:
 
 
 async def rows_of_manifest(folder: Path, file: Path, name: str | None, show: Show, about: About) -> str:
+    known, resource = await run_of_manifest(folder, file, name)
+    about(resource.spec, corrections_in(corrections_of_run(file, resource.meta.name)))
+    async for page in merged_pages(known, resource):
+        show(page)
+    return "; ".join(filter(None, (caution(resource), apart(resource))))
+
+
+async def run_of_manifest(folder: Path, file: Path, name: str | None) -> tuple[manifests.Known, Resource]:
+    """The run of a manifest's resource whose rows are at hand; ends the command otherwise."""
     known = await manifests.known(manifests_of(file), folder)
     if known is None:
         fail(f"{file} has not run with {folder}: run it with `nightsort local`, or name --state", BAD_INPUT)
     resource = manifests.the_one(file, known, name)
-    if not resource.status.results.config_maps:
+    if not is_at_hand(resource):
         fail(elsewhere(resource), NOT_COMPLETE)
-    about(resource.spec, {})
+    return known, resource
+
+
+def is_at_hand(run: Resource) -> bool:
+    return bool(run.status.results.config_maps or run.status.results.table)
+
+
+async def merged_pages(known: manifests.Known, resource: Resource) -> AsyncIterator[Sequence[Row]]:
+    """The rows of a run with those of its retries."""
     newer = {row.id: row async for page in rows_of_retries(known, resource) for row in page}
-    async for page in pages(known, resource):
-        show([newest(row, newer.get(row.id)) for row in page])
-    return caution(resource)
+    async for page in known.files.stored(resource):
+        yield [newest(row, newer.get(row.id)) for row in page]
 
 
 async def rows_of_retries(known: manifests.Known, resource: Resource) -> AsyncIterator[Sequence[Row]]:
     """The rows of its retries, in their order; a ticket with a category is in none after that."""
     name = next_name(resource.meta.name)
     while (retry := await known.files.resource(renamed(resource, name))) is not None:
-        if retry.status.results.config_maps:
-            async for page in pages(known, retry):
+        if is_at_hand(retry):
+            async for page in known.files.stored(retry):
                 yield page
         name = next_name(name)
 
@@ -100,8 +119,3 @@ def renamed(resource: Resource, name: str) -> Resource:
 
 def newest(row: Row, after: Row | None) -> Row:
     return row if after is None or row.category is not None else after
-
-
-async def pages(known: manifests.Known, resource: Resource) -> AsyncIterator[Sequence[Row]]:
-    async for page in known.files.rows(resource.meta, resource.status.results.config_maps[0]):
-        yield page

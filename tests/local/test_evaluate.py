@@ -9,11 +9,13 @@ import pty
 import re
 import shlex
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
+from nightsort.domain.cost import money
 from tests.cluster.bench import NIGHTSORT
 from tests.local.measuring import Measuring
 from tests.local.shell import KEY, read_until, run
@@ -94,6 +96,37 @@ def test_a_pipeline_sees_by_the_exit_code_that_labels_are_not_good_enough(measur
     assert "89.7%" in low.out, "the figures are shown all the same"
     assert enough.code == 0, enough.told
     assert measuring.bill()["accepted"] == 58
+
+
+def test_in_the_us_the_bill_is_a_tenth_higher_and_so_is_what_readers_are_said_to_cost(measuring: Measuring) -> None:
+    measuring.write(20)
+
+    [there] = measuring.figures("--inference-geo", "us")["readers"]
+
+    [batch] = measuring.bill()["batches"]
+    elsewhere = (batch["input_tokens"] * Decimal("0.10") + batch["output_tokens"] * Decimal("0.50")) / 2_000_000
+    paid = Decimal(str(batch["usd"]))
+    assert paid == elsewhere * Decimal("1.1")
+    assert there["usdPerThousandTickets"] == money(paid * 1000 / 20)
+
+    same = measuring.evaluate("--inference-geo", "global")
+
+    assert "nothing to buy: 20 tickets have their answers already" in same.out, "another place is no other label"
+    assert f" {money(elsewhere * 1000 / 20)}\n" in same.out, "but another price"
+    assert measuring.bill()["accepted"] == 20
+
+
+def test_a_model_that_takes_no_place_is_refused_by_the_flags_name_with_nothing_bought(measuring: Measuring) -> None:
+    measuring.write(20)
+
+    outcome = measuring.evaluate("--yes", "--inference-geo", "us", "--models", "claude-haiku-5-5,claude-haiku-4-5")
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        "--inference-geo: 'claude-haiku-4-5' (--model) cannot be told where to run, and the API would refuse every "
+        "request: leave --inference-geo out, or name a model of 4.6 or later\n"
+    )
+    assert measuring.bill()["accepted"] == 0
 
 
 def test_a_sample_is_even_and_the_same_command_buys_nothing_again(measuring: Measuring) -> None:

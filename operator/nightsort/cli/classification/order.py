@@ -180,6 +180,7 @@ def in_flags(message: str, source: str) -> str:
         "spec.maxCostUSD": "--max-cost",
         "spec.model": "--model",
         "spec.inferenceGeo": "--inference-geo",
+        "leave inferenceGeo out": "leave --inference-geo out",
         "spec.prompt.instructions": "--instructions",
         "spec.categories": f"{source}: categories",
         "spec.fields": "--field" if source == "--categories" else f"{source}: fields",

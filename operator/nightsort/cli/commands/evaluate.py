@@ -22,6 +22,7 @@ from nightsort.cli.flags import (
     NOTHING_SAID,
     ApiUrl,
     BatchSeconds,
+    InferenceGeo,
     MaxCost,
     Simulate,
     SimulatedAccuracy,
@@ -76,6 +77,7 @@ def evaluate(
     categories: Categories = None,
     categories_file: CategoriesFile = None,
     instructions: Instructions = None,
+    inference_geo: InferenceGeo = None,
     tickets: TicketOptions = NOTHING_SAID,
     yes: Yes = False,
     max_cost: MaxCost = None,
@@ -114,7 +116,7 @@ def evaluate(
 
     names_of = tuple(categories or ())
     usual = Order(file, names_of, categories_file, MODEL, instructions, state=state_folder(state), tickets=tickets)
-    usual = replace(usual, yes=yes, max_cost=max_cost, estimate=estimate, retry=retry, timeout=timeout)
-    usual = replace(usual, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
+    usual = replace(usual, inference_geo=inference_geo, yes=yes, max_cost=max_cost, estimate=estimate, retry=retry)
+    usual = replace(usual, timeout=timeout, simulated=seconds if simulate else None, accuracy=accuracy, api_url=api_url)
     prompt_files = tuple(map(Path, names(prompts)))
     carry_out(EvaluationOrder(usual, truth, sample, names(models), prompt_files, output, report, min_accuracy))

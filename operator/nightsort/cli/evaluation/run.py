@@ -17,7 +17,7 @@ from nightsort.api.resource import Resource
 from nightsort.api.spec import Spec
 from nightsort.cli.classification import ending, offer
 from nightsort.cli.classification.engine import Engine
-from nightsort.cli.classification.order import InvalidOrder, Order, same_command
+from nightsort.cli.classification.order import InvalidOrder, Order, in_flags, same_command
 from nightsort.cli.classification.reading import TicketFile, opened
 from nightsort.cli.classification.reporting import READ_AND_WRITE, refuse_strange
 from nightsort.cli.classification.run import come_back
@@ -66,7 +66,7 @@ def carry_out(order: EvaluationOrder) -> None:
     except (InvalidOrder, InvalidFile) as error:
         fail(str(error), BAD_INPUT)
     except Interruption as interruption:
-        fail(interruption.message, BAD_INPUT)
+        fail(in_flags(interruption.message, str(usual.categories_file or "--categories")), BAD_INPUT)
     except KeyboardInterrupt:
         fail(f"interrupted: {come_back(usual)}", INTERRUPTED)
 

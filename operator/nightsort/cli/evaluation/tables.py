@@ -49,7 +49,9 @@ def show_offer(console: Console, order: EvaluationOrder, offers: Offers, whole: 
         table.add_row(printable(reader.name), *(f"{figure:,}" for figure in figures), usd(price, whole))
     console.print()
     console.print(table)
-    console.print(f"estimated, as batches, at prices of {day}", soft_wrap=True)
+    geo = order.usual.inference_geo
+    where = "" if geo is None else f" with --inference-geo {geo}"
+    console.print(f"estimated, as batches{where}, at prices of {day}", soft_wrap=True)
     if order.usual.estimate:
         for reader, price in offers:
             console.print()
